@@ -1,0 +1,66 @@
+"""One example, and the four splits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+SplitName = Literal["train", "dev", "test", "reserve"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row of the user's data.
+
+    Attributes:
+        id: unique within the data.
+        fields: every input column, as text.
+        answers: accepted answers, the preferred one first; empty when the documents do not answer the question.
+        source: name of the document that answers it, if the data say so.
+        quote: the sentence that answers it, if the data say so.
+        group: rows with the same non-empty group stay in one split.
+        row: number of the row in its file, the first data row being 1.
+        file: name of that file.
+    """
+
+    id: str
+    fields: Mapping[str, str]
+    answers: tuple[str, ...]
+    source: str = ""
+    quote: str = ""
+    group: str = ""
+    row: int = 0
+    file: str = ""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything that can change the prompt or the score."""
+        record = [self.id, sorted(self.fields.items()), self.answers, self.source, self.quote]
+        return hashlib.sha256(json.dumps(record, ensure_ascii=True).encode()).hexdigest()
+
+    @property
+    def label(self) -> str:
+        """The preferred answer, or an empty text when there is none."""
+        return self.answers[0] if self.answers else ""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The examples, each in exactly one split; `reserve` stays unopened."""
+
+    train: tuple[Example, ...]
+    dev: tuple[Example, ...]
+    test: tuple[Example, ...]
+    reserve: tuple[Example, ...] = ()
+    seed: int = 0
+    how: str = field(default="", compare=False)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the rows of every split, in order."""
+        rows = [[e.fingerprint for e in part] for part in (self.train, self.dev, self.test, self.reserve)]
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

@@ -1,0 +1,131 @@
+"""The typed findings of a study; drawing them is the report's work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["target met", "cheapest within the smallest effect", "not shown"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its confidence limits; the limits are None where too little was seen to say."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+    level: float = 0.95
+    method: str = ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a system costs, in the task's currency.
+
+    Attributes:
+        per_1000: 1,000 answers, without errors; None when a price is unknown.
+        one_off: labels and training.
+        errors_per_1000: expected cost of wrong answers among 1,000.
+        total: one-off + months x answers x (answer + expected error); None when a price is unknown.
+        how: where the prices come from, in words.
+    """
+
+    per_1000: float | None
+    one_off: float
+    errors_per_1000: float
+    total: float | None
+    how: str = ""
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A system that met the sealed test set.
+
+    Attributes:
+        name: the system's name.
+        fingerprint: the system's fingerprint.
+        role: why it is a finalist, such as "baseline" or "best with retrieval".
+        score: the metric on the test set with a two-sided interval at `level`.
+        certified: lower limit for "target met", one-sided, joint over all finalists and openings.
+        meets_target: whether `certified` reaches the target.
+        cost: what it costs.
+        eligible: whether it may win (the reference classifier may only with `allow_classifier`).
+    """
+
+    name: str
+    fingerprint: str
+    role: str
+    score: Interval
+    certified: float
+    meets_target: bool
+    cost: Cost
+    eligible: bool = True
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Paired difference `better - worse` in the metric on the same test rows.
+
+    Attributes:
+        first: name of the first system.
+        second: name of the second system.
+        estimate: mean of first - second with simultaneous limits over all pairs.
+        p_value: exact McNemar for rates, else the paired bootstrap; Holm-adjusted over all pairs.
+    """
+
+    first: str
+    second: str
+    estimate: Interval
+    p_value: float
+
+
+@dataclass(frozen=True)
+class BreakEven:
+    """The number of answers a month from which `dear` is the cheaper of two systems, errors included; None = never."""
+
+    cheap: str
+    dear: str
+    answers_per_month: float | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What follows from the sealed test set, by the rule fixed before it was opened.
+
+    Attributes:
+        verdict: which part of the rule decided.
+        chosen: name of the chosen system, or of the best guess when the verdict is "not shown".
+        headline: the decision in one or two plain sentences.
+        reasons: why, one sentence each.
+        changes: what would change it, one sentence each.
+        finalists: cheapest first.
+        differences: every pair of finalists.
+        break_even: between the chosen system and every other finalist.
+        target: the target.
+        smallest_effect: differences below this do not matter to the user.
+        alpha: error probability spent on this opening.
+        opening: number of this opening of the test set, from 1.
+        n_test: rows of the sealed test set.
+        rows_to_settle: rows of a test set that would probably settle a "not shown"; None when settled or unknowable.
+        reference: sentence about the reference classifier, or empty.
+        dev_contradicted: whether the test set contradicts the dev set: a system met the target on dev and clearly missed it here.
+    """
+
+    verdict: Verdict
+    chosen: str
+    headline: str
+    reasons: tuple[str, ...]
+    changes: tuple[str, ...]
+    finalists: tuple[Finalist, ...]
+    differences: tuple[Difference, ...]
+    break_even: tuple[BreakEven, ...]
+    target: float
+    smallest_effect: float
+    alpha: float
+    opening: int
+    n_test: int
+    rows_to_settle: int | None = None
+    reference: str = ""
+    dev_contradicted: bool = False

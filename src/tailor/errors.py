@@ -1,0 +1,101 @@
+"""Every exception Tailor raises on purpose.
+
+TailorError
+├── UserError            what the user gave cannot be used
+│   ├── ConfigError      tailor.yaml or an option
+│   ├── DataError        examples
+│   └── DocumentsError   documents
+├── ModelError           a model or endpoint outside Tailor failed
+│   ├── ModelNotFound    no such model, or its files are damaged
+│   ├── DownloadError    a model could not be fetched
+│   ├── EndpointError    a remote endpoint refused, failed or timed out
+│   └── DoesNotFit       a prompt is longer than the model's context window
+├── StoreError           the project's ledger cannot be read or written
+└── OutOfTime            the time limit given by the user was reached
+
+Each message says what was given, what is accepted and what to do. Programming errors (TypeError and friends) are never wrapped.
+"""
+
+from __future__ import annotations
+
+
+class TailorError(Exception):
+    """A failure with one clear sentence for the user.
+
+    Args:
+        message: what was given and what is accepted.
+        hint: what to do next; shown on a line of its own.
+    """
+
+    retryable = False
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UserError(TailorError):
+    """What the user gave cannot be used."""
+
+
+class ConfigError(UserError):
+    """A setting in tailor.yaml, or an option, cannot be used."""
+
+
+class DataError(UserError):
+    """The examples cannot be used."""
+
+
+class DocumentsError(UserError):
+    """The documents cannot be used."""
+
+
+class ModelError(TailorError):
+    """A model or endpoint outside Tailor failed."""
+
+
+class ModelNotFound(ModelError):
+    """There is no such model, or its files are damaged."""
+
+
+class DownloadError(ModelError):
+    """A model could not be fetched; nothing half-written was left."""
+
+
+class EndpointError(ModelError):
+    """A remote endpoint refused, failed or timed out.
+
+    Args:
+        message: what happened.
+        hint: what to do next.
+        retryable: whether the same call may succeed later.
+        fatal: whether every other call would fail the same way (a dead key, a wrong address).
+    """
+
+    def __init__(self, message: str, hint: str = "", *, retryable: bool = False, fatal: bool = False) -> None:
+        super().__init__(message, hint)
+        self.retryable = retryable
+        self.fatal = fatal
+
+
+class DoesNotFit(ModelError):
+    """A prompt is longer than the model's context window.
+
+    Args:
+        tokens: length of the longest prompt.
+        window: tokens the model can read.
+        what: what was too long.
+    """
+
+    def __init__(self, tokens: int, window: int, what: str = "the prompt") -> None:
+        super().__init__(f"{what} does not fit: {tokens:,} of {window:,} tokens")
+        self.tokens = tokens
+        self.window = window
+
+
+class StoreError(TailorError):
+    """The project's ledger cannot be read or written."""
+
+
+class OutOfTime(TailorError):
+    """The time limit given by the user was reached; what was measured is kept."""

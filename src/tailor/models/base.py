@@ -1,0 +1,132 @@
+"""What every model offers: messages in, replies out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A piece of text in a message; images and video frames can stand beside it later."""
+
+    text: str
+    type: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message; its content is a list of parts."""
+
+    role: Role
+    content: tuple[TextPart, ...]
+
+    @property
+    def text(self) -> str:
+        """All text parts, joined."""
+        return "".join(part.text for part in self.content)
+
+
+def message(role: Role, text: str) -> Message:
+    """A message with one text part."""
+    return Message(role, (TextPart(text),))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model, complete.
+
+    Attributes:
+        messages: the chat, ending with the user's turn.
+        choices: answers to score instead of generating; empty to generate.
+        max_tokens: longest generated answer.
+        temperature: 0 is greedy.
+        seed: for sampling.
+    """
+
+    messages: tuple[Message, ...]
+    choices: tuple[str, ...] = ()
+    max_tokens: int = 48
+    temperature: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back.
+
+    Attributes:
+        text: the generated text, or the likeliest choice.
+        scores: log-probability of each choice, when choices were scored.
+        tokens_in: prompt tokens.
+        tokens_out: answer tokens.
+        seconds: time for this request; a batch's time is shared equally.
+        finish: why the answer ended.
+        error: why there is no answer; empty when there is one.
+    """
+
+    text: str
+    scores: tuple[float, ...] = ()
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+    finish: Literal["stop", "length", "refused", "error"] = "stop"
+    error: str = ""
+
+
+class Model(Protocol):
+    """A generative model.
+
+    Attributes:
+        name: what the user calls it.
+        digest: SHA-256 that changes when its weights change.
+        precision: how its weights are held, for the report.
+        context_tokens: tokens it can read, prompt and answer together.
+        block: requests that are answered, and saved, together.
+        batch_matters: whether an answer may depend on the others of its block (a local batch), so that a block is redone whole.
+        can_score: whether `choices` work.
+        can_tune: whether its weights are here to be tuned.
+    """
+
+    name: str
+    digest: str
+    precision: str
+    context_tokens: int
+    block: int
+    batch_matters: bool
+    can_score: bool
+    can_tune: bool
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Prompt tokens the messages take; an estimate where the tokenizer is not known."""
+        ...
+
+    def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
+        """One reply per request, in order. `tuned` is a folder of tuned weights to answer with.
+
+        A failure of one request is a Reply with `error`; a failure that would meet every request is raised.
+
+        Raises:
+            ModelError: no request of this kind can succeed.
+        """
+        ...
+
+
+class Embedder(Protocol):
+    """Texts to unit vectors."""
+
+    name: str
+    digest: str
+    dimensions: int
+
+    def embed(self, texts: Sequence[str]) -> Array:
+        """Array of shape (len(texts), dimensions), float32, rows of length 1."""
+        ...

@@ -1,0 +1,166 @@
+"""A way to answer, as pure data: weights x knowledge x prompt x decoding.
+
+A `System` can be saved, compared, fingerprinted and served. It holds everything that can change an answer; files it needs
+(an adapter, a classifier head, an index) are named by folder and digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from tailor.errors import StoreError
+
+
+class Part(BaseModel):
+    """A piece of a System: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Weights(Part):
+    """Which weights answer.
+
+    Attributes:
+        model: name in the catalogue, folder, Hub name or remote model name.
+        digest: SHA-256 of the base weights (remote: of address and name).
+        precision: how the weights are held, such as "4-bit (Q4_1) weights, computed in bfloat16".
+        tuned: folder under the project's store with tuned weights (an adapter, a full copy, a classifier head), or empty.
+        tuned_digest: SHA-256 of those files.
+        method: how they were tuned.
+    """
+
+    model: str
+    digest: str = ""
+    precision: str = ""
+    tuned: str = ""
+    tuned_digest: str = ""
+    method: Literal["none", "lora", "full", "head"] = "none"
+
+
+class Knowledge(Part):
+    """What the model may read beside the question.
+
+    Attributes:
+        kind: nothing, the whole documents in the prompt, or passages found in an index.
+        search: how passages are found.
+        passages: how many are put into the prompt.
+        digest: fingerprint of the documents' text and chunking.
+        embedder: name of the embedder, when vectors are used.
+    """
+
+    kind: Literal["none", "whole", "index"] = "none"
+    search: Literal["bm25", "vector", "hybrid"] = "bm25"
+    passages: int = 0
+    digest: str = ""
+    embedder: str = ""
+
+
+class Shot(Part):
+    """A worked example shown in the prompt."""
+
+    input: str
+    answer: str
+
+
+class Prompt(Part):
+    """What is said to the model.
+
+    Attributes:
+        instruction: what to do. Templates may name columns, as in the task.
+        context: background.
+        persona: "You are a ...", or empty.
+        constraints: limits on form, length and tone.
+        input: template of the question itself.
+        shots: worked examples; with `nearest` = 0 all are shown.
+        nearest: show this many of `shots`, those nearest to the input by `embedder`, the nearest last.
+        embedder: the embedder that finds them.
+        reasoning: ask for steps first and a line "Answer: ..." last.
+        show_labels: list the labels in the prompt.
+        not_found: what to say when the documents do not answer; empty for classify.
+    """
+
+    instruction: str
+    input: str
+    context: str = ""
+    persona: str = ""
+    constraints: tuple[str, ...] = ()
+    shots: tuple[Shot, ...] = ()
+    nearest: int = 0
+    embedder: str = ""
+    reasoning: bool = False
+    show_labels: bool = True
+    not_found: str = ""
+
+
+class Decoding(Part):
+    """How an answer is read off the model.
+
+    Attributes:
+        method: `score` the labels and take the likeliest; `generate` text and parse it; `head` is a classifier on embeddings.
+        labels: the closed set, empty for free answers.
+        prior: log-probability of each label without the input, subtracted before choosing; empty to leave it in.
+        max_tokens: longest answer.
+        temperature: 0 is greedy.
+        seed: for sampling.
+    """
+
+    method: Literal["score", "generate", "head"] = "generate"
+    labels: tuple[str, ...] = ()
+    prior: tuple[float, ...] = ()
+    max_tokens: int = 48
+    temperature: float = 0.0
+    seed: int = 0
+
+
+class System(Part):
+    """A way to answer. `steps` names the approaches that made it, in order; the name is made from them."""
+
+    steps: tuple[str, ...]
+    weights: Weights
+    prompt: Prompt
+    knowledge: Knowledge = Knowledge()
+    decoding: Decoding = Decoding()
+
+    @property
+    def name(self) -> str:
+        """The steps joined in their order, such as "rag-hybrid > lora"."""
+        return " > ".join(self.steps)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything that can change an answer; the steps' names do not."""
+        record = self.model_dump(mode="json", exclude={"steps"})
+        return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether generative weights were tuned."""
+        return self.weights.method in ("lora", "full")
+
+    @property
+    def has_knowledge(self) -> bool:
+        """Whether documents are read."""
+        return self.knowledge.kind != "none"
+
+    def save(self, path: Path) -> None:
+        """Write the System as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> System:
+        """Read a saved System.
+
+        Raises:
+            StoreError: the file is absent or not a System.
+        """
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{path} does not hold a System: {error}") from error

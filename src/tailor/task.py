@@ -1,0 +1,169 @@
+"""The task: what is asked, what an answer must look like, the target, and what counts.
+
+A `Task` is read from ``tailor.yaml`` by `tailor.project.load_project`; nothing here touches files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+class Settings(BaseModel):
+    """A group of settings: unknown keys are refused, values cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataFiles(Settings):
+    """Where the examples are and how their columns are used.
+
+    Give `file` and let Tailor split it, or give `train` and `test` (and `dev`; else dev is cut from train).
+    """
+
+    file: str = ""
+    train: str = ""
+    dev: str = ""
+    test: str = ""
+    id: str = Field("", description="column with a unique name per row; else rows are numbered")
+    group_by: str = Field("", description="column whose equal values must stay in one split, such as a customer number")
+    report_by: tuple[str, ...] = Field((), description="columns by whose values results are also shown")
+    quote: str = Field("", description="column with the sentence of the documents that answers the question")
+    source: str = Field("", description="column with the name of the document that answers the question")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> DataFiles:
+        if bool(self.file) == bool(self.train):
+            raise ValueError("give either `file` (Tailor splits it) or `train` and `test`")
+        if self.train and not self.test:
+            raise ValueError("`train` needs `test` beside it; with one file use `file`")
+        return self
+
+
+class SplitSizes(Settings):
+    """How many examples each split gets: whole numbers are rows, numbers below 1 are shares.
+
+    What is left over after train, dev and test is the reserve, which stays unopened. `None` chooses shares by size:
+    50 % train, 15 % dev, 25 % test, 10 % reserve.
+    """
+
+    train: float | None = Field(None, gt=0)
+    dev: float | None = Field(None, gt=0)
+    test: float | None = Field(None, gt=0)
+    seed: int = 0
+
+
+class ModelSettings(Settings):
+    """Which model answers: the built-in one, a local folder or Hub name, or an OpenAI-compatible endpoint."""
+
+    name: str = "smollm2-135m"
+    base_url: str = Field("", description="address of an OpenAI-compatible endpoint, such as http://localhost:8000/v1")
+    api_key_env: str = Field(
+        "OPENAI_API_KEY", description="environment variable that holds the key; never the key itself"
+    )
+    context_tokens: int | None = Field(None, gt=0, description="context window, when the model does not say it")
+    timeout_seconds: float = Field(60.0, gt=0)
+    concurrency: int = Field(4, ge=1, le=64)
+
+
+class Volume(Settings):
+    """How many answers are needed, for how long."""
+
+    answers_per_month: float = Field(10_000, ge=0)
+    months: float = Field(12, gt=0)
+
+
+class Prices(Settings):
+    """What things cost. Token prices left out are looked up (remote) or follow from `machine_hour` (local)."""
+
+    currency: str = "USD"
+    machine_hour: float = Field(0.10, ge=0, description="one hour of the machine that runs or trains a local model")
+    label: float = Field(0.25, ge=0, description="one hand-labelled example")
+    error: float = Field(0.0, ge=0, description="what one wrong answer costs the business")
+    input_per_million: float | None = Field(None, ge=0, description="price of a million prompt tokens")
+    output_per_million: float | None = Field(None, ge=0, description="price of a million answer tokens")
+
+
+class Tuning(Settings):
+    """How fine-tuning is done. Defaults follow what was measured in docs/log.md."""
+
+    epochs: int = Field(5, ge=1, le=50)
+    rank: int = Field(16, ge=1, le=256)
+    learning_rate: float | None = Field(None, gt=0, description="5e-4 for LoRA and 5e-5 for full, unless given")
+    batch_rows: int = Field(8, ge=1)
+    max_rows: int | None = Field(None, ge=1)
+    seed: int = 0
+
+
+class Task(Settings):
+    """What is asked, what an answer must look like, the target, and what counts."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")
+    kind: Literal["classify", "answer"]
+    instruction: str = Field(min_length=1)
+    context: str = Field("", description="background the model should know, in a sentence or two")
+    persona: str = Field("", description='tried as a variant: "You are a ..."')
+    constraints: tuple[str, ...] = Field((), description="limits on form, length or tone; adherence is measured")
+    input: str = Field(description="template of what is asked; {{column}} inserts a column of the data")
+    output: str = Field(description="column with the right answer")
+    labels: tuple[str, ...] = Field((), description="classify: the closed set; read from the training data if left out")
+    not_found: str = Field("not in the documents", min_length=1, description="answer: what to say when they do not say")
+    max_words: int = Field(25, ge=1, description="answer: longest answer that still counts as following the form")
+    metric: Literal["accuracy", "correct", "f1", "exact"] | None = None
+    target: Fraction = 0.9
+    smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    data: DataFiles
+    split: SplitSizes = SplitSizes(train=None, dev=None, test=None)
+    documents: str = Field("", description="folder of Markdown, text or HTML files")
+    model: ModelSettings = ModelSettings(context_tokens=None)
+    embedder: str = "minilm-l6"
+    volume: Volume = Volume()
+    prices: Prices = Prices(input_per_million=None, output_per_million=None)
+    tuning: Tuning = Tuning(learning_rate=None, max_rows=None)
+    allow_classifier: bool = Field(False, description="let the reference classifier win, not only be named")
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _plain_file(cls, value: object) -> object:
+        return {"file": value} if isinstance(value, str) else value
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _plain_model(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _metric_fits(self) -> Task:
+        allowed = ("accuracy",) if self.kind == "classify" else ("correct", "f1", "exact")
+        if self.metric is not None and self.metric not in allowed:
+            raise ValueError(f"metric {self.metric!r} does not fit kind {self.kind!r}; use one of {', '.join(allowed)}")
+        if not self.variables:
+            raise ValueError("`input` names no column; write for example {{text}}")
+        return self
+
+    @property
+    def scored_by(self) -> str:
+        """The metric in force: the one given, else accuracy (classify) or correct (answer)."""
+        return self.metric or ("accuracy" if self.kind == "classify" else "correct")
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Columns that any template of the task reads, in order of first use."""
+        text = " ".join((self.instruction, self.context, self.persona, *self.constraints, self.input))
+        return tuple(dict.fromkeys(VARIABLE.findall(text)))
+
+
+def fill(template: str, fields: Mapping[str, str]) -> str:
+    """The template with every ``{{column}}`` replaced by its value; values are inserted as they are, once.
+
+    Raises:
+        KeyError: a column named by the template is absent from `fields`.
+    """
+    return VARIABLE.sub(lambda match: fields[match.group(1)], template)
