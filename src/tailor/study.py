@@ -10,9 +10,7 @@ from tailor.decide.types import Cost, Decision, Interval
 from tailor.evaluate.run import Run
 from tailor.task import Task
 
-StepStatus = Literal[
-    "measured", "stopped early", "does not fit", "not needed", "cannot pay", "no time", "failed", "not possible"
-]
+StepStatus = Literal["measured", "stopped early", "does not fit", "not needed", "cannot pay", "no time", "failed", "not possible"]
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,7 @@ class ModelSettings(Settings):
 
     name: str = "smollm2-135m"
     base_url: str = Field("", description="address of an OpenAI-compatible endpoint, such as http://localhost:8000/v1")
-    api_key_env: str = Field(
-        "OPENAI_API_KEY", description="environment variable that holds the key; never the key itself"
-    )
+    api_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the key; never the key itself")
     context_tokens: int | None = Field(None, gt=0, description="context window, when the model does not say it")
     timeout_seconds: float = Field(60.0, gt=0)
     concurrency: int = Field(4, ge=1, le=64)

@@ -1,0 +1,1 @@
+"""Ways to turn one System into another."""

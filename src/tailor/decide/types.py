@@ -21,6 +21,16 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Rates:
+    """Prices per million tokens in the task's currency; None = unknown, never 0."""
+
+    input_per_million: float | None
+    output_per_million: float | None
+    training_per_million: float | None
+    how: str
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a system costs, in the task's currency.
 

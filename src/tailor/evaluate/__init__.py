@@ -1,0 +1,1 @@
+"""Answers on a split, and their scores."""

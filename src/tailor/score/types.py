@@ -1,0 +1,55 @@
+"""What a System said, and how good it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tailor.retrieval.passage import Passage
+
+Outcome = Literal["right", "wrong", "unparsed", "failed"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a System said about one example, before scoring.
+
+    Attributes:
+        example: id of the example.
+        raw: the model's text, as it came.
+        scores: log-probability of each label, when labels were scored (prior already removed).
+        passages: what was put into the prompt, in the order of their numbers [1], [2], ...
+        tokens_in: prompt tokens.
+        tokens_out: answer tokens.
+        seconds: time for this answer.
+        finish: why it ended.
+        error: why there is no answer; empty when there is one.
+    """
+
+    example: str
+    raw: str
+    scores: tuple[float, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+    finish: str = "stop"
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good one answer is.
+
+    Attributes:
+        outcome: right, wrong, unparsed (the answer has not the form asked for) or failed (no answer came).
+        value: the metric in [0, 1]; 0 for unparsed and failed, which are counted apart and never left out.
+        answer: the answer as parsed.
+        details: further measures in [0, 1] by name, absent where they do not apply: `f1`, `exact`, `form` (constraints kept),
+            `cited` (a cited passage contains the answer), `abstained` (said "not found"), `retrieved` (a passage contains it).
+    """
+
+    outcome: Outcome
+    value: float
+    answer: str
+    details: dict[str, float] = field(default_factory=dict)
