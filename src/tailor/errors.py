@@ -18,6 +18,9 @@ Each message says what was given, what is accepted and what to do. Programming e
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class TailorError(Exception):
     """A failure with one clear sentence for the user.
@@ -70,12 +73,16 @@ class EndpointError(ModelError):
         hint: what to do next.
         retryable: whether the same call may succeed later.
         fatal: whether every other call would fail the same way (a dead key, a wrong address).
+
+    Attributes:
+        replies: what had come, and was paid for, before a fatal failure: one per request of the call, None where nothing came.
     """
 
     def __init__(self, message: str, hint: str = "", *, retryable: bool = False, fatal: bool = False) -> None:
         super().__init__(message, hint)
         self.retryable = retryable
         self.fatal = fatal
+        self.replies: tuple[object, ...] = ()
 
 
 class DoesNotFit(ModelError):
@@ -99,3 +106,19 @@ class StoreError(TailorError):
 
 class OutOfTime(TailorError):
     """The time limit given by the user was reached; what was measured is kept."""
+
+
+def quoted(value: object, limit: int = 60) -> str:
+    """The value between backticks, at most `limit` characters, safe to print: what cannot be shown (control characters, lone
+    surrogates, direction marks) appears as its escape.
+    """
+    text = str(value)
+    text = text if len(text) <= limit else text[: limit - 3] + "..."
+    return "`" + "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text) + "`"
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """A clause that names the nearest of `names`, such as "; did you mean `target`?"; empty when none is near."""
+    by_folded = {other.casefold(): other for other in names}
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    return f"; did you mean {quoted(by_folded[near[0]])}?" if near else ""

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from tailor.errors import StoreError
+
+AROUND = " ?!.,:;\"'()[]{}*"
+"""Characters taken off both ends of a label before it is shown."""
+
+START = "zero-shot"
+"""Name of the System that every approach starts from."""
 
 
 class Part(BaseModel):
@@ -132,11 +138,17 @@ class System(Part):
         """The steps joined in their order, such as "rag-hybrid > lora"."""
         return " > ".join(self.steps)
 
-    @cached_property
+    # Not cached: pydantic copies cached values along when a System is changed by model_copy.
+    @property
     def fingerprint(self) -> str:
         """SHA-256 over everything that can change an answer; the steps' names do not."""
         record = self.model_dump(mode="json", exclude={"steps"})
         return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+    def then(self, step: str, **changes: object) -> System:
+        """The System after one more approach; the plain starting point is not named in what is built on it."""
+        steps = (step,) if self.steps == (START,) else (*self.steps, step)
+        return self.model_copy(update={**changes, "steps": steps})
 
     @property
     def is_tuned(self) -> bool:
@@ -164,3 +176,14 @@ class System(Part):
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise StoreError(f"{path} does not hold a System: {error}") from error
+
+
+def display_label(label: str) -> str:
+    """The label as a model reads it: underscores become spaces, punctuation around it goes, such as a final "?"."""
+    return " ".join(label.replace("_", " ").split()).strip(AROUND) or label
+
+
+def display_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """The labels as a model reads them; as they are, all of them, if two would read the same."""
+    shown = tuple(display_label(label) for label in labels)
+    return shown if len(set(shown)) == len(set(labels)) else tuple(labels)

@@ -94,7 +94,7 @@ class Tuning(Settings):
 
     epochs: int = Field(5, ge=1, le=50)
     rank: int = Field(16, ge=1, le=256)
-    learning_rate: float | None = Field(None, gt=0, description="5e-4 for LoRA and 5e-5 for full, unless given")
+    learning_rate: float | None = Field(None, gt=0, description="3e-4 for LoRA and 5e-5 for full, unless given")
     batch_rows: int = Field(8, ge=1)
     max_rows: int | None = Field(None, ge=1)
     seed: int = 0

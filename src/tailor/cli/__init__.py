@@ -1,1 +1,48 @@
-"""The command line."""
+"""The command line: one file per command; each parses, calls one function and prints."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+from rich.console import Console
+
+from tailor.cli.check import check
+from tailor.cli.init import init
+from tailor.cli.models import app as models
+from tailor.cli.report import report
+from tailor.cli.run import run
+from tailor.cli.show import show
+from tailor.cli.tryout import tryout
+from tailor.errors import TailorError
+
+app = typer.Typer(
+    name="tailor",
+    help="Measure whether to prompt, retrieve, fine-tune or combine them, on your own data; then use what won.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(init)
+app.command()(check)
+app.command()(run)
+app.command()(report)
+app.command(name="try")(tryout)
+app.command()(show)
+app.add_typer(models, name="models")
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one sentence and exit code 2, Ctrl-C in 130."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        app()
+    except TailorError as error:
+        console.print(f"Error: {error}", style="red", markup=False)
+        if error.hint:
+            console.print(f"What to do: {error.hint}", markup=False)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        console.print("Stopped. What was measured is kept; the same command goes on from here.")
+        sys.exit(130)

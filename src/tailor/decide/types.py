@@ -5,19 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tailor.stats.intervals import Interval as Interval
+
 Verdict = Literal["target met", "cheapest within the smallest effect", "not shown"]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with its confidence limits; the limits are None where too little was seen to say."""
-
-    mean: float
-    low: float | None
-    high: float | None
-    n: int
-    level: float = 0.95
-    method: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,100 @@
+"""An Approach turns one System into another; a Chain of approaches is an approach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tailor.data.example import Example
+from tailor.engine import Engine, OnProgress
+from tailor.models.base import Model
+from tailor.retrieval.passage import Passage
+from tailor.score.scorer import holds_answer
+from tailor.system import START, Decoding, Prompt, System, Weights, display_labels
+from tailor.task import Task
+
+
+@dataclass(frozen=True)
+class Material:
+    """What an approach may learn from. The test set is not in it."""
+
+    task: Task
+    train: tuple[Example, ...]
+    dev: tuple[Example, ...]
+
+
+class Approach(Protocol):
+    """A way to turn one System into another.
+
+    Attributes:
+        name: what it adds to a System's name.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it adds to a System's name."""
+        ...
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The new System; `system` stays as it is."""
+        ...
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One approach after the other, in this order: "rag then lora" is another system than "lora then rag"."""
+
+    parts: tuple[Approach, ...]
+
+    @property
+    def name(self) -> str:
+        """The parts' names in their order."""
+        return " > ".join(part.name for part in self.parts)
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """Each part fitted to what the parts before it made."""
+        for part in self.parts:
+            system = part.fit(system, material, engine, on_progress)
+        return system
+
+
+def label_set(task: Task, train: Sequence[Example]) -> tuple[str, ...]:
+    """The closed set of labels: the task's own, else those of the training rows in order of first use."""
+    return task.labels or tuple(dict.fromkeys(example.label for example in train))
+
+
+def starting_system(task: Task, train: Sequence[Example], model: Model) -> System:
+    """The plain System every approach starts from: instruction and context, no examples, no documents, base weights."""
+    labels = label_set(task, train) if task.kind == "classify" else ()
+    longest = max((len(label) for label in display_labels(labels)), default=0)
+    decoding = (
+        Decoding(method="score" if model.can_score else "generate", labels=labels, max_tokens=longest // 2 + 8)
+        if task.kind == "classify"
+        else Decoding(max_tokens=round(task.max_words * 1.6) + 8)
+    )
+    return System(
+        steps=(START,),
+        weights=Weights(model=model.name, digest=model.digest, precision=model.precision),
+        prompt=Prompt(
+            instruction=task.instruction,
+            context=task.context,
+            input=task.input,
+            not_found=task.not_found if task.kind == "answer" else "",
+        ),
+        decoding=decoding,
+    )
+
+
+def wanted_answer(system: System, example: Example, passages: Sequence[Passage]) -> str:
+    """The text the system should have written for a training example.
+
+    With retrieval, an answer that no passage holds is "not found": teaching the answer itself would teach to invent.
+    """
+    if system.decoding.labels:
+        labels = system.decoding.labels
+        return display_labels(labels)[labels.index(example.label)]
+    if system.knowledge.kind != "index":
+        return example.label or system.prompt.not_found
+    holders = [number for number, passage in enumerate(passages, start=1) if holds_answer(passage.text, example)]
+    return f"{example.label} [{holders[0]}]" if example.answers and holders else system.prompt.not_found

@@ -1,0 +1,171 @@
+"""Approaches that change what is said to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tailor.approaches.approach import Material, wanted_answer
+from tailor.data.example import Example
+from tailor.engine import Engine, OnProgress
+from tailor.errors import ConfigError
+from tailor.models.base import Array
+from tailor.render import user_text
+from tailor.system import Shot, System
+from tailor.task import fill
+
+PRIOR_ROWS = 48
+"""Training rows from which a label prior is estimated; its standard error is then about a seventh of the spread between rows."""
+
+
+@dataclass(frozen=True)
+class ZeroShot:
+    """The starting System itself."""
+
+    name: str = "zero-shot"
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System as it is."""
+        return system
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Write the label instead of scoring all labels; the text is parsed."""
+
+    name: str = "generated"
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System with generated answers."""
+        return system.then(self.name, decoding=system.decoding.model_copy(update={"method": "generate", "prior": ()}))
+
+
+@dataclass(frozen=True)
+class Persona:
+    """Say who the model is to be: the task's `persona`."""
+
+    name: str = "persona"
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System with the persona in front of its instruction."""
+        return system.then(self.name, prompt=system.prompt.model_copy(update={"persona": material.task.persona}))
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """State the limits on form, length and tone: the task's `constraints`."""
+
+    name: str = "constraints"
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System with the constraints listed after its instruction."""
+        return system.then(self.name, prompt=system.prompt.model_copy(update={"constraints": material.task.constraints}))
+
+
+@dataclass(frozen=True)
+class ChainOfThought:
+    """Ask for steps first; the answer is what follows the last "Answer:" (Kojima et al. 2022, arXiv:2205.11916).
+
+    Args:
+        max_tokens: room for steps and answer.
+    """
+
+    max_tokens: int = 96
+    name: str = "chain-of-thought"
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System that writes its steps before its answer."""
+        decoding = system.decoding.model_copy(
+            update={"method": "generate", "prior": (), "max_tokens": system.decoding.max_tokens + self.max_tokens}
+        )
+        return system.then(self.name, prompt=system.prompt.model_copy(update={"reasoning": True}), decoding=decoding)
+
+
+@dataclass(frozen=True)
+class FewShot:
+    """Show worked examples from the training rows.
+
+    Args:
+        count: how many, 2 to 5.
+        choose: `diverse` shows the same ones to everyone, spread over meanings and labels; `nearest` shows each input the ones
+            most like it (Liu et al. 2022, arXiv:2101.06804).
+
+    Raises:
+        ConfigError: `count` is not 2 to 5.
+    """
+
+    count: int = 5
+    choose: Literal["diverse", "nearest"] = "diverse"
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.count <= 5:
+            raise ConfigError(f"{self.count} worked examples are not 2 to 5", "few-shot prompts show 2 to 5 examples")
+
+    @property
+    def name(self) -> str:
+        """Such as "few-shot-5" or "few-shot-nearest-5"."""
+        return f"few-shot-nearest-{self.count}" if self.choose == "nearest" else f"few-shot-{self.count}"
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System with its examples; with `nearest` it carries all training rows to choose from."""
+        embedder = material.task.embedder
+        pool = material.train
+        if self.choose == "diverse":
+            inputs = [fill(system.prompt.input, example.fields) for example in pool]
+            pool = tuple(pool[i] for i in spread(engine.embed(embedder, inputs), pool, self.count))
+        chats = engine.messages(system.model_copy(update={"prompt": system.prompt.model_copy(update={"nearest": 0})}), pool)
+        shots = tuple(
+            Shot(input=user_text(system, example.fields, passages), answer=wanted_answer(system, example, passages))
+            for example, (_, passages) in zip(pool, chats, strict=True)
+        )
+        change = {"shots": shots, "nearest": self.count, "embedder": embedder} if self.choose == "nearest" else {"shots": shots}
+        return system.then(self.name, prompt=system.prompt.model_copy(update=change))
+
+
+def spread(vectors: Array, examples: Sequence[Example], count: int) -> list[int]:
+    """Indices of `count` examples: the most central one, then always the farthest from those chosen, new labels first.
+
+    Farthest-first traversal (Gonzalez 1985) on cosine distance; the answers' labels are covered before any is repeated, and an
+    unanswerable question counts as a label of its own.
+    """
+    # Free answers are all different: there only "answered or not" is a class to cover.
+    labels = [example.label for example in examples]
+    if len(set(labels)) > len(labels) / 2:
+        labels = ["answered" if example.answers else "" for example in examples]
+    chosen = [int((vectors @ vectors.mean(axis=0)).argmax())]
+    distance = 1 - vectors @ vectors[chosen[0]]
+    while len(chosen) < min(count, len(examples)):
+        seen = {labels[i] for i in chosen}
+        new = np.array([label not in seen for label in labels]) if set(labels) - seen else np.ones(len(labels), bool)
+        new[chosen] = False
+        chosen.append(int(np.where(new, distance, -np.inf).argmax()))
+        distance = np.minimum(distance, 1 - vectors @ vectors[chosen[-1]])
+    return chosen
+
+
+@dataclass(frozen=True)
+class RemovePrior:
+    """Subtract what the model thinks of each label before it has read the input (Zhao et al. 2021, arXiv:2102.09690).
+
+    The prior comes from a content-free input or is the mean over training inputs; which, or none, is chosen on dev and then fixed.
+    """
+
+    name: str = "prior-removed"
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System with the better of the two priors subtracted, or with none where neither helps on dev."""
+        plain = system.model_copy(update={"decoding": system.decoding.model_copy(update={"prior": ()})})
+        empty = Example("content-free", dict.fromkeys(material.train[0].fields, "N/A"), ())
+        priors = [
+            np.array([answer.scores for answer in engine.answer(plain, rows)]).mean(axis=0)
+            for rows in ([empty], material.train[:PRIOR_ROWS])
+        ]
+        scores = np.array([answer.scores for answer in engine.answer(plain, material.dev, on_progress)])
+        right = np.array([system.decoding.labels.index(example.label) for example in material.dev])
+        options = [np.zeros(scores.shape[1]), *priors]
+        best = max(range(len(options)), key=lambda i: ((scores - options[i]).argmax(axis=1) == right).mean())
+        prior = tuple(float(p) for p in options[best]) if best else ()
+        return system.then(self.name, decoding=plain.decoding.model_copy(update={"prior": prior}))

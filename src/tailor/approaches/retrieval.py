@@ -1,0 +1,74 @@
+"""Approaches that change what the model may read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tailor.approaches.approach import Material
+from tailor.engine import Engine, OnProgress
+from tailor.errors import DocumentsError, DoesNotFit
+from tailor.retrieval.documents import documents_digest
+from tailor.system import Knowledge, System
+
+PASSAGES = 3
+"""Passages in the prompt: three hold the answer to most questions and keep a small model's attention (docs/log.md)."""
+
+
+@dataclass(frozen=True)
+class WholeDocuments:
+    """Put all documents into the prompt."""
+
+    name: str = "whole-documents"
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System that reads everything.
+
+        Raises:
+            DoesNotFit: the documents are longer than the context window; that is a result, too.
+            DocumentsError: the task has no documents.
+        """
+        _need_documents(engine)
+        knowledge = Knowledge(kind="whole", digest=documents_digest(engine.documents))
+        made = system.then(self.name, knowledge=knowledge)
+        chat, _ = engine.messages(made, material.dev[:1])[0]
+        tokens = engine.model.count_tokens(chat) + made.decoding.max_tokens
+        if tokens > engine.model.context_tokens:
+            raise DoesNotFit(tokens, engine.model.context_tokens, "the documents with one question")
+        return made
+
+
+@dataclass(frozen=True)
+class Retrieve:
+    """Find passages for each question and put them, numbered, into the prompt.
+
+    Args:
+        search: by keywords (BM25), by meaning (vectors) or both.
+        passages: how many.
+    """
+
+    search: Literal["bm25", "vector", "hybrid"] = "hybrid"
+    passages: int = PASSAGES
+
+    @property
+    def name(self) -> str:
+        """Such as "rag-hybrid"."""
+        return f"rag-{self.search}"
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System that retrieves; its index is brought up to date.
+
+        Raises:
+            DocumentsError: the task has no documents.
+        """
+        _need_documents(engine)
+        # One index serves all three searches, so keywords alone use it too when vectors are there anyway.
+        embedder = material.task.embedder
+        index = engine.index(embedder, on_progress)
+        knowledge = Knowledge(kind="index", search=self.search, passages=self.passages, digest=index.digest, embedder=embedder)
+        return system.then(self.name, knowledge=knowledge)
+
+
+def _need_documents(engine: Engine) -> None:
+    if not engine.documents:
+        raise DocumentsError("the task has no documents", "name a folder of Markdown, text or HTML files under `documents`")

@@ -1,0 +1,109 @@
+"""Approaches that change the weights, and the reference that needs no generative weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tailor.approaches.approach import Material, wanted_answer
+from tailor.data.example import Example
+from tailor.engine import Engine, OnProgress
+from tailor.errors import ConfigError
+from tailor.models.head import fit_head
+from tailor.models.local import LocalModel
+from tailor.models.tune import LEARNING_RATES, Recipe, Row, recipe_key, tune
+from tailor.system import Decoding, System, Weights
+from tailor.task import fill
+
+
+@dataclass(frozen=True)
+class FineTune:
+    """Supervised fine-tuning on the task's training rows, rendered by the renderer that also serves.
+
+    Args:
+        method: `lora` (Hu et al. 2021, arXiv:2106.09685, on all linear layers) or `full`.
+    """
+
+    method: Literal["lora", "full"] = "lora"
+
+    @property
+    def name(self) -> str:
+        """The method's name."""
+        return self.method
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System with tuned weights and the shortest prompt that works: no label list, persona, context or constraints.
+
+        Raises:
+            ConfigError: the model's weights are not here to be tuned.
+            DoesNotFit: a training row is longer than the context window.
+        """
+        if not isinstance(engine.model, LocalModel):
+            raise ConfigError(
+                f"the weights of {engine.model.name} are not on this machine, so they cannot be tuned",
+                "set `model` to the built-in model or to a local folder",
+            )
+        short = {"show_labels": False, "persona": "", "context": "", "constraints": (), "reasoning": False}
+        bare = system.model_copy(
+            update={
+                "prompt": system.prompt.model_copy(update=short),
+                "decoding": system.decoding.model_copy(update={"prior": ()}),
+            }
+        )
+        settings = material.task.tuning
+        recipe = Recipe(
+            self.method,
+            settings.epochs,
+            settings.rank,
+            settings.learning_rate or LEARNING_RATES[self.method],
+            settings.batch_rows,
+            settings.seed,
+        )
+        rows = training_rows(bare, material.train[: settings.max_rows], engine)
+        dev = training_rows(bare, material.dev, engine)
+        key = recipe_key(engine.model.digest, rows, dev, recipe)
+        tuned = tune(engine.model, rows, dev, recipe, engine.store / "tuned" / key[:16], on_progress)
+        weights = bare.weights.model_copy(
+            update={"tuned": f"tuned/{key[:16]}", "tuned_digest": tuned.digest, "method": self.method}
+        )
+        return bare.then(self.name, weights=weights)
+
+
+def training_rows(system: System, examples: tuple[Example, ...], engine: Engine) -> list[Row]:
+    """Token ids of each example's prompt, as it would be served, and of the answer wanted, the end token included."""
+    model = engine.model
+    if not isinstance(model, LocalModel):
+        raise ConfigError(f"the tokens of {model.name} are not known here", "use a local model")
+    return [
+        Row(
+            tuple(model.encode(chat)),
+            (*model.encode_answer(wanted_answer(system, example, passages)), model.end_token),
+        )
+        for example, (chat, passages) in zip(examples, engine.messages(system, examples), strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Logistic regression on the frozen embedder: what can be had without a generative model."""
+
+    name: str = "reference-classifier"
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """A System whose weights are the embedder and a classifier head."""
+        embedder = material.task.embedder
+        texts = [fill(system.prompt.input, example.fields) for example in material.train]
+        head = fit_head(engine.embed(embedder, texts), [example.label for example in material.train])
+        folder = f"heads/{head.digest[:16]}"
+        head.save(engine.store / folder)
+        weights = Weights(
+            model=embedder,
+            digest=engine.embedder_digest(embedder),
+            precision="full-precision embedder, logistic regression",
+            tuned=folder,
+            tuned_digest=head.digest,
+            method="head",
+        )
+        bare = system.model_copy(update={"prompt": system.prompt.model_copy(update={"shots": (), "show_labels": False})})
+        decoding = Decoding(method="head", labels=head.labels, max_tokens=0)
+        return bare.then(self.name, weights=weights, decoding=decoding)

@@ -1,0 +1,39 @@
+"""`tailor init DATA`: a commented tailor.yaml for a data file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from tailor.data.scaffold import write_project
+from tailor.errors import quoted
+from tailor.project import load_project
+
+
+def init(
+    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL, JSON or Parquet file with your examples.")],
+    folder: Annotated[Path | None, typer.Option(help="Where to write tailor.yaml; beside the data unless given.")] = None,
+    documents: Annotated[Path | None, typer.Option(help="Folder of documents that answer the questions.")] = None,
+    input: Annotated[str, typer.Option(help="Column with what is asked.")] = "",
+    output: Annotated[str, typer.Option(help="Column with the right answer.")] = "",
+    kind: Annotated[Literal["classify", "answer"] | None, typer.Option(help="What is asked for.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing tailor.yaml.")] = False,
+) -> None:
+    """Look at a data file and write a commented tailor.yaml for it."""
+    path = write_project(data, folder, documents=documents, input=input, output=output, kind=kind, force=force)
+    task = load_project(path).task
+    asked = ", ".join(map(quoted, task.variables))
+    labels = f", {len(task.labels)} labels" if task.labels else ""
+    say = Console(highlight=False, soft_wrap=True)
+    say.print(Text(f"Wrote {path}: kind {task.kind}, {asked} is asked, {quoted(task.output)} holds the right answer{labels}."))
+    say.print(Text(f"Read it, set the target and the prices, then look at the data with: tailor check {_short(path.parent)}"))
+
+
+def _short(folder: Path) -> str:
+    """The folder as one would type it here."""
+    here = Path.cwd()
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)

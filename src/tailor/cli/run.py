@@ -1,0 +1,94 @@
+"""`tailor run`: climb the ladder, with what happens shown as it happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from tailor.decide.wording import format_money, format_percent
+from tailor.study import Step
+
+STYLES = {"measured": "bold", "stopped early": "dim", "no time": "yellow", "failed": "red"}
+
+
+class Live:
+    """Shows a climb in the terminal: one line per step, a moving line for what runs now."""
+
+    def __init__(self, console: Console, currency: str) -> None:
+        self.console = console
+        self.currency = currency
+        self.bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self.now = self.bar.add_task("starting", total=None)
+
+    def began(self, rung: str, system: str) -> None:
+        """Show what runs now."""
+        self.bar.reset(self.now, total=None, description=f"{rung}: {escape(system)}")
+
+    def progress(self, done: int, total: int) -> None:
+        """Move the bar."""
+        self.bar.update(self.now, completed=done, total=total)
+
+    def ended(self, step: Step) -> None:
+        """Print the step's line."""
+        style = STYLES.get(step.status, "dim")
+        line = f"[{style}]{step.rung:<20} {escape(step.system):<34}[/]"
+        if step.dev is not None:
+            line += f" [bold]{format_percent(step.dev.mean):>7}[/]"
+            if step.dev.low is not None and step.dev.high is not None:
+                line += f" {f'[{100 * step.dev.low:.0f}, {100 * step.dev.high:.0f}]':>9}".replace("[", "\\[")
+            if step.cost is not None and step.cost.per_1000 is not None:
+                line += f"  {format_money(step.cost.per_1000, self.currency)} per 1,000"
+            line += f"  {step.seconds:.0f} s"
+        self.console.print(line)
+        if step.note:
+            self.console.print(f"  {escape(step.note)}", style="dim")
+
+    def said(self, text: str) -> None:
+        """Print a sentence."""
+        self.console.print(escape(text))
+
+
+def run(
+    project: Annotated[Path, typer.Argument(help="Folder with tailor.yaml.")] = Path("."),
+    everything: Annotated[bool, typer.Option("--all", help="Climb every rung, also those that are not needed.")] = False,
+    max_minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Stop climbing in time for the final test to begin by then.")
+    ] = None,
+) -> None:
+    """Measure the ways of answering on your data, and decide."""
+    from tailor.cli.models import fetch_missing
+    from tailor.experiment import run as run_experiment
+    from tailor.project import load_project
+    from tailor.report.html import write_report
+
+    console = Console(highlight=False, soft_wrap=True)
+    opened = load_project(project)
+    fetch_missing(console, opened.task)
+    task = opened.task
+    console.print(
+        f"[bold]{escape(task.name)}[/]: target {task.target:.0%} {task.scored_by}, model {escape(task.model.name)}. "
+        "Scores below are on dev, with 95 % intervals; the sealed test set decides.\n"
+    )
+    live = Live(console, task.prices.currency)
+    with live.bar:
+        study = run_experiment(opened, live, everything=everything, max_minutes=max_minutes)
+    path = write_report(study, opened.folder / "report.html")
+    console.print(f"\n{escape(study.stopped)}")
+    if study.decision is not None:
+        console.print(f"\n[bold]{escape(study.decision.headline)}[/]")
+        for reason in study.decision.changes:
+            console.print(f"- {escape(reason)}")
+    console.print(f"\nReport: {escape(str(path))}")

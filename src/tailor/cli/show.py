@@ -1,0 +1,21 @@
+"""`tailor show`: the last decision."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def show(
+    project: Annotated[Path, typer.Argument(help="Folder with tailor.yaml.")] = Path("."),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Print the last decision."""
+    from tailor.experiment import load_study
+    from tailor.report.figures import summary_text, to_json
+
+    study = load_study(project)
+    typer.echo(json.dumps(to_json(study), indent=2) if as_json else summary_text(study))

@@ -1,0 +1,45 @@
+"""`tailor try`: one answer from the winner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+
+def tryout(
+    project: Annotated[Path, typer.Argument(help="Folder with tailor.yaml.")],
+    text: Annotated[str, typer.Argument(help="What is asked; it fills the first column that the task's input names.")],
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Value of a further column that the templates name.")
+    ] = None,
+) -> None:
+    """Answer with the system that the last run chose, with sources."""
+    from tailor.errors import ConfigError
+    from tailor.experiment import ask
+    from tailor.project import load_project
+    from tailor.score.parse import parse_answer
+    from tailor.score.text import citations
+    from tailor.task import VARIABLE
+
+    opened = load_project(project)
+    fields = {VARIABLE.findall(opened.task.input)[0]: text}
+    for value in values or []:
+        name, separator, content = value.partition("=")
+        if not separator:
+            raise ConfigError(f"{value!r} is not NAME=VALUE", "write for example --set plan=fibre")
+        fields[name] = content
+    system, answer = ask(opened, fields)
+    console = Console(highlight=False, soft_wrap=True)
+    if answer.error:
+        raise ConfigError(answer.error, "ask something shorter")
+    parsed = parse_answer(system, answer.raw)
+    console.print(escape(answer.raw if parsed is None else parsed), style="bold")
+    cited = {number for number in citations(answer.raw) if 1 <= number <= len(answer.passages)}
+    for number, passage in enumerate(answer.passages, start=1):
+        mark = "cited" if number in cited else "read"
+        console.print(f"  [{number}] {mark}: {passage.document}, {passage.title}", markup=False, style="dim")
+    console.print(f"  by {escape(system.name)} ({escape(system.weights.model)})", style="dim")

@@ -1,0 +1,277 @@
+"""The audit: what is wrong or odd about the data, found before anything is spent on them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
+
+from tailor.data.example import Example, Splits
+from tailor.data.finding import Finding
+from tailor.data.grounding import audit_documents
+from tailor.data.near import near_groups, normalise
+from tailor.data.readers import as_text, asked, place
+from tailor.data.split import MIN_DEV, read_tables
+from tailor.data.table import Table
+from tailor.errors import quoted
+from tailor.project import Project
+from tailor.task import Task
+
+FEW_TRAINING_ROWS = 5
+IMBALANCE = 10  # the commonest label has this many times the rows of the rarest
+NAMED = 8  # labels or columns named in a sentence
+
+_ORDER = ("error", "warning", "note")
+
+
+def audit(project: Project, splits: Splits, count_tokens: Callable[[str], int] | None, context_tokens: int | None) -> list[Finding]:
+    """Everything found in the project's data, errors first.
+
+    Args:
+        project: the project.
+        splits: its examples.
+        count_tokens: tokens of a text, or None to skip the check of lengths.
+        context_tokens: tokens the model can read, or None to skip it.
+
+    Raises:
+        DataError: the data files cannot be read.
+    """
+    task, tables = project.task, read_tables(project)
+    examples = _by_row([*splits.train, *splits.dev, *splits.test, *splits.reserve])
+    findings = [
+        *_columns(task, tables),
+        *_empty(task, tables, examples),
+        *_repeats(task, examples),
+        *(_leakage(task, splits) if "file" not in tables else ()),
+        *(_labels(task, splits, examples) if task.kind == "classify" else audit_documents(project, examples)),
+        *_lengths(task, examples, count_tokens, context_tokens),
+        *_sizes(task, splits),
+    ]
+    return sorted(findings, key=lambda finding: _ORDER.index(finding.level))
+
+
+def _by_row(examples: Sequence[Example]) -> list[Example]:
+    return sorted(examples, key=lambda example: (example.file, example.row))
+
+
+def _columns(task: Task, tables: Mapping[str, Table]) -> Iterator[Finding]:
+    data = task.data
+    roles = {name: "input" for name in task.variables} | {task.output: "right answer"}
+    roles |= {name: setting for setting in ("id", "group_by", "quote", "source") if (name := getattr(data, setting))}
+    roles |= {name: "report_by" for name in data.report_by if name not in roles}
+    for table in tables.values():
+        used = ", ".join(f"{quoted(column)} ({roles[column]})" for column in table.columns if column in roles)
+        unused = [column for column in table.columns if column not in roles]
+        shown = f"; not used: {_some(unused)}" if unused else ""
+        yield Finding("note", f"{table.file} has {len(table.rows):,} rows; used: {used}{shown}.")
+    for name in (data.quote, data.source):
+        if name and name in task.variables:
+            yield Finding(
+                "warning",
+                f"A template shows {quoted(name)}, the place where the answer stands, to the model.",
+                advice="Take it out, unless it will also be known when the system is used.",
+            )
+
+
+def _empty(task: Task, tables: Mapping[str, Table], examples: Sequence[Example]) -> Iterator[Finding]:
+    blank = tuple(place(example) for example in examples if not asked(task, example).strip())
+    if blank:
+        yield Finding(
+            "warning",
+            f"{_n(blank, 'row')} with nothing in the input.",
+            blank,
+            "Fill them or delete them: nobody can answer nothing.",
+        )
+    if task.kind != "classify":
+        return
+    for table in tables.values():
+        bare = tuple(table.place(index) for index, row in enumerate(table.rows) if not as_text(row[task.output]).strip(" []"))
+        if bare:
+            yield Finding(
+                "warning", f"{_n(bare, 'row')} without a label; left out.", bare, f"Fill in {quoted(task.output)} or delete them."
+            )
+
+
+# The same text twice
+
+
+def _repeats(task: Task, examples: Sequence[Example]) -> Iterator[Finding]:
+    texts = [asked(task, example) for example in examples]
+    same = _groups(examples, [normalise(text) for text in texts])
+    near = [group for group in _groups(examples, near_groups(texts)) if group not in same]
+    for groups, how in ((same, "the same"), (near, "nearly the same")):
+        clashing = tuple(_with_answers(group) for group in groups if _contradict(group))
+        if clashing:
+            yield Finding(
+                "error" if groups is same and task.kind == "classify" else "warning",
+                f"Rows that ask {how} but have different answers: {_n(clashing, 'group')}.",
+                clashing,
+                "Decide which answer is right; if both can be, the question needs more context.",
+            )
+        repeated = tuple(", ".join(map(place, group)) for group in groups if not _contradict(group))
+        if repeated:
+            yield Finding(
+                "note",
+                f"Rows that ask {how} and have the same answer: {_n(repeated, 'group')}.",
+                repeated,
+                "They count as fewer examples than they seem; new ones would teach and show more.",
+            )
+
+
+def _groups(examples: Sequence[Example], keys: Sequence[object]) -> list[list[Example]]:
+    groups: dict[object, list[Example]] = defaultdict(list)
+    for example, key in zip(examples, keys, strict=True):
+        if key != "":
+            groups[key].append(example)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _contradict(group: Sequence[Example]) -> bool:
+    """Whether two of the examples accept no answer in common."""
+    answers = {frozenset(answer.casefold() for answer in example.answers) for example in group}
+    return any(a.isdisjoint(b) for a, b in combinations(answers, 2))
+
+
+def _with_answers(group: Sequence[Example]) -> str:
+    return ", ".join(f"{place(example)} ({quoted(example.label, 40) if example.label else 'no answer'})" for example in group)
+
+
+def _leakage(task: Task, splits: Splits) -> Iterator[Finding]:
+    """Test rows of given splits that training has seen."""
+    seen = [*splits.train, *splits.dev]
+    texts = [asked(task, example) for example in (*seen, *splits.test)]
+    normal = [normalise(text) for text in texts]
+    near = near_groups(texts)
+    known = {text: example for text, example in zip(normal, seen, strict=False)}
+    near_known = {group: example for group, example in zip(near, seen, strict=False)}
+    same, similar = [], []
+    for index, example in sorted(enumerate(splits.test, start=len(seen)), key=lambda item: item[1].row):
+        if normal[index] in known:
+            same.append(f"{place(example)} = {place(known[normal[index]])}")
+        elif near[index] in near_known:
+            similar.append(f"{place(example)} ~ {place(near_known[near[index]])}")
+    advice = "Delete them from train, or the tuned systems are praised for remembering."
+    if same:
+        yield Finding(
+            "error",
+            f"Test rows that are also in train or dev: {len(same):,} ({_percent(len(same) / len(splits.test))} of test).",
+            tuple(same),
+            advice,
+        )
+    if similar:
+        yield Finding(
+            "warning", f"Test rows that are nearly the same as one in train or dev: {len(similar):,}.", tuple(similar), advice
+        )
+
+
+# Labels
+
+
+def _labels(task: Task, splits: Splits, examples: Sequence[Example]) -> Iterator[Finding]:
+    counts = Counter(example.label for example in examples)
+    train = Counter(example.label for example in splits.train)
+    common, most = counts.most_common(1)[0]
+    rarest, least = min(counts.items(), key=lambda item: (item[1], item[0]))
+    share = _percent(most / len(examples))
+    yield Finding("note", f"{len(counts)} labels; always answering the commonest, {quoted(common)}, would be right for {share}.")
+    if most >= IMBALANCE * least:
+        yield Finding(
+            "warning",
+            f"The labels are unbalanced: {quoted(common)} has {most:,} rows and {quoted(rarest)} has {least:,}.",
+            advice="Look at the results per label, not only at the total; label more rows of the rare ones.",
+        )
+    absent = sorted(label for label in {*counts, *task.labels} if not train[label])
+    if absent:
+        rows = tuple(place(example) for example in examples if example.label in absent)
+        what = f"{_n(absent, 'label')} without a training row: {_some(absent)}."
+        yield Finding("warning", what, rows, "Add examples of them; a tuned system cannot learn what it never saw.")
+    few = sorted(label for label, count in train.items() if count < FEW_TRAINING_ROWS)
+    if few:
+        what = f"{_n(few, 'label')} with fewer than {FEW_TRAINING_ROWS} training rows: {_some(few)}."
+        yield Finding("warning", what, advice="Add examples of them, or merge them with a neighbour.")
+    yield from _misspelt(counts, examples)
+
+
+def _misspelt(counts: Counter[str], examples: Sequence[Example]) -> Iterator[Finding]:
+    plain = {label: _plain(label) for label in counts}
+    for a, b in combinations(sorted(counts), 2):
+        rare, common = sorted((a, b), key=lambda label: (counts[label], label))
+        slip = counts[rare] * IMBALANCE <= counts[common] and _one_letter_apart(plain[a], plain[b])
+        if slip or plain[a] == plain[b]:
+            sizes = f"{quoted(common)} ({counts[common]:,} rows) and {quoted(rare)} ({counts[rare]:,})"
+            yield Finding(
+                "warning",
+                f"The labels {sizes} may be one, spelt in two ways.",
+                tuple(place(example) for example in examples if example.label == rare),
+                f"If so, write {quoted(common)} in these rows.",
+            )
+
+
+def _plain(label: str) -> str:
+    return normalise(label.replace("_", " ").replace("-", " "))
+
+
+def _one_letter_apart(a: str, b: str) -> bool:
+    """Whether one letter added, left out or changed makes `a` into `b`; digits and short words are often meant to differ."""
+    short, long = sorted((a, b), key=len)
+    if len(long) - len(short) > 1 or len(short) < 5:
+        return False
+    start = next((place for place, (x, y) in enumerate(zip(short, long, strict=False)) if x != y), len(short))
+    same_rest = short[start:] == long[start + 1 :] or (len(short) == len(long) and short[start + 1 :] == long[start + 1 :])
+    return same_rest and long[start].isalpha()
+
+
+# Sizes
+
+
+def _lengths(
+    task: Task, examples: Sequence[Example], count_tokens: Callable[[str], int] | None, context_tokens: int | None
+) -> Iterator[Finding]:
+    if count_tokens is None or context_tokens is None:
+        return
+    fixed = count_tokens("\n".join((task.instruction, task.context, *task.constraints)))
+    tokens = {place(example): fixed + count_tokens(asked(task, example)) for example in examples}
+    long = tuple(sorted((where for where in tokens if tokens[where] > context_tokens), key=lambda where: -tokens[where]))
+    if long:
+        most = f"(the longest takes {tokens[long[0]]:,})"
+        yield Finding(
+            "warning",
+            f"{_n(long, 'row')} longer than the {context_tokens:,} tokens that the model can read {most}.",
+            long,
+            "Shorten them, or choose a model with a longer context window; they cannot be answered as they are.",
+        )
+
+
+def _sizes(task: Task, splits: Splits) -> Iterator[Finding]:
+    if len(splits.dev) < MIN_DEV:
+        yield Finding(
+            "warning",
+            f"Only {len(splits.dev)} dev rows: too few to tell variants apart reliably.",
+            advice="Add examples, or raise `split.dev` in tailor.yaml.",
+        )
+    n = len(splits.test)
+    shown = 0.05 ** (1 / n)  # if all n are right, a system that is right this often had a chance of 5 % to do so
+    needed = f"at least {math.ceil(math.log(0.05) / math.log(task.target)):,}" if task.target < 1 else "no number of"
+    reachable = shown >= task.target
+    best = (
+        f"With {n:,} test rows, all answered right, a system is shown to be right for {_percent(shown)} or more (95 % confidence)"
+    )
+    yield Finding(
+        "note" if reachable else "warning",
+        f"{best}." if reachable else f"{best}: the target of {_percent(task.target)} cannot be shown.",
+        advice="" if reachable else f"Showing it takes {needed} test rows, all answered right; more if some are wrong.",
+    )
+
+
+def _n(items: Sequence[object], noun: str) -> str:
+    return f"{len(items):,} {noun}{'' if len(items) == 1 else 's'}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(map(quoted, names[:NAMED])) + more
+
+
+def _percent(share: float) -> str:
+    return f"{math.floor(share * 1000) / 10:g} %"

@@ -1,0 +1,125 @@
+"""The audit of question-answering data against the documents that should answer them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from html import unescape
+from pathlib import Path
+
+from tailor.data.example import Example
+from tailor.data.finding import Finding
+from tailor.data.near import normalise
+from tailor.data.readers import place
+from tailor.errors import DocumentsError, did_you_mean, quoted
+from tailor.project import Project
+
+SUFFIXES = (".md", ".markdown", ".txt", ".html", ".htm")
+
+_TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]+>", re.DOTALL | re.IGNORECASE)
+
+
+def audit_documents(project: Project, examples: Sequence[Example]) -> Iterator[Finding]:
+    """Questions that the documents are said to answer but do not, and the share they are said not to answer."""
+    unanswerable = [example for example in examples if not example.answers]
+    share = len(unanswerable) / len(examples)
+    if unanswerable:
+        yield Finding(
+            "note", f"{len(unanswerable):,} of {len(examples):,} questions ({share:.0%}) have no answer in the documents."
+        )
+    else:
+        yield Finding(
+            "note",
+            "Every question has an answer in the documents.",
+            advice="Add some that have none, with an empty answer: a system that never says so is not noticed otherwise.",
+        )
+    folder = project.documents
+    if folder is None:
+        yield Finding(
+            "note",
+            "No documents are named, so only what the model knows by heart is measured.",
+            advice="Name their folder as `documents`.",
+        )
+        return
+    pages = read_pages(folder)
+    if not pages:
+        problem = "holds no Markdown, text or HTML files" if folder.is_dir() else "is not a folder"
+        yield Finding(
+            "error", f"`documents` names {quoted(project.task.documents)}, which {problem}.", advice="Mend the path in tailor.yaml."
+        )
+        return
+    yield from _sources(pages, examples)
+    yield from _quotes(pages, examples)
+
+
+def read_pages(folder: Path) -> dict[str, str]:
+    """Normalised text of every document, by its path relative to the folder; hidden files and links out of it are skipped.
+
+    Raises:
+        DocumentsError: a document cannot be read.
+    """
+    root = folder.resolve()
+    pages = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in name.parts)
+        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file() and path.resolve().is_relative_to(root):
+            pages[name.as_posix()] = f" {normalise(_text(path))} "
+    return pages
+
+
+def _text(path: Path) -> str:
+    try:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    except OSError as error:
+        raise DocumentsError(f"{quoted(path, 200)} cannot be read: {error.strerror}") from error
+    return unescape(_TAGS.sub(" ", text)) if path.suffix.lower() in (".html", ".htm") else text
+
+
+def _sources(pages: Mapping[str, str], examples: Sequence[Example]) -> Iterator[Finding]:
+    lost = [example for example in examples if example.source and example.source not in pages]
+    if lost:
+        names = list(dict.fromkeys(example.source for example in lost))
+        named = ", ".join(f"{quoted(name)}{did_you_mean(name, pages)}" for name in names[:5])
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        yield Finding(
+            "error",
+            f"{_questions(lost)} a document that does not exist: {named}{more}.",
+            tuple(map(place, lost)),
+            "Write the path of the file relative to the documents folder.",
+        )
+
+
+def _quotes(pages: Mapping[str, str], examples: Sequence[Example]) -> Iterator[Finding]:
+    quoting = [example for example in examples if example.quote and example.source in ("", *pages)]
+    unfound = [example for example in quoting if not _is_quoted(example, pages)]
+    if unfound:
+        yield Finding(
+            "warning",
+            f"{_questions(unfound)} a sentence that is not in the document.",
+            tuple(map(place, unfound)),
+            "Copy the sentence word for word; what was retrieved is judged by it.",
+        )
+    apart = [
+        example for example in quoting if example.answers and not any(_within(answer, example.quote) for answer in example.answers)
+    ]
+    if apart:
+        yield Finding(
+            "warning",
+            f"{_questions(apart)} a sentence that holds none of the accepted answers.",
+            tuple(map(place, apart)),
+            "Add the answer as the sentence words it, or quote another sentence.",
+        )
+
+
+def _is_quoted(example: Example, pages: Mapping[str, str]) -> bool:
+    needle = f" {normalise(example.quote)} "
+    return needle in pages[example.source] if example.source else any(needle in page for page in pages.values())
+
+
+def _within(answer: str, quote: str) -> bool:
+    return f" {normalise(answer)} " in f" {normalise(quote)} "
+
+
+def _questions(examples: Sequence[Example]) -> str:
+    return "1 question names" if len(examples) == 1 else f"{len(examples):,} questions name"

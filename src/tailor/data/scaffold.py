@@ -1,0 +1,167 @@
+"""Writes the `tailor.yaml` that a person would have written after a look at the data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from tailor.data.guess import GuessedTask, Kind, guess_task
+from tailor.errors import ConfigError, quoted
+from tailor.project import SETTINGS_FILE, load_project
+
+
+def write_project(
+    data: Path,
+    folder: Path | None = None,
+    *,
+    documents: Path | None = None,
+    input: str = "",
+    output: str = "",
+    kind: Kind | None = None,
+    force: bool = False,
+) -> Path:
+    """Writes a commented `tailor.yaml` for a data file and returns its path.
+
+    Args:
+        data: CSV, TSV, JSONL, JSON or Parquet file with the examples; it stays where it is.
+        folder: where to write; beside the data unless given, made if absent.
+        documents: folder of documents that answer the questions.
+        input: column with what is asked, if the guess would be wrong.
+        output: column with the right answer, if the guess would be wrong.
+        kind: what is asked for, if the guess would be wrong.
+        force: replace an existing `tailor.yaml`.
+
+    Raises:
+        ConfigError: there is a `tailor.yaml` already, the documents are not a folder, or the columns cannot be guessed.
+        DataError: the data cannot be read.
+    """
+    if documents is not None and not documents.is_dir():
+        raise ConfigError(f"--documents names {quoted(documents, 200)}, which is not a folder")
+    guess = guess_task(data, documents=documents, input=input, output=output, kind=kind)
+    braced = [name for name in (guess.input, *guess.before) if "{" in name or "}" in name]
+    if braced:
+        raise ConfigError(f"the column {quoted(braced[0])} cannot be named in a template", "Rename it so that it holds no braces.")
+    folder = (folder or data.parent).resolve()
+    path = folder / SETTINGS_FILE
+    if path.exists() and not force:
+        raise ConfigError(f"{quoted(path, 200)} exists already", "Use --force to replace it, or --folder to write elsewhere.")
+    text = "\n".join([*_question(guess), *_data(guess, folder), *_model(), *_money(guess), ""])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{quoted(path, 200)} cannot be written: {error.strerror}") from error
+    load_project(path)
+    return path
+
+
+def _question(guess: GuessedTask) -> Iterator[str]:
+    asked = guess.input.replace("_", " ")
+    right = guess.output.replace("_", " ")
+    yield "# What is measured. Change what does not fit, then look at the data with `tailor check`."
+    yield ""
+    yield f"name: {_text(guess.name)}"
+    yield ""
+    yield "# classify: one label out of a closed set. answer: a short answer to a question, from documents if there are some."
+    yield f"kind: {guess.kind}"
+    yield ""
+    yield "# What the model is told to do. Say it as you would to a new colleague."
+    if guess.kind == "classify":
+        yield f"instruction: {_text(f'Read the {asked} and name its {right}. Answer with one of the labels and nothing else.')}"
+    elif guess.documents:
+        yield f"instruction: {_text(f'Answer the {asked} in as few words as possible, using only the documents.')}"
+    else:
+        yield f"instruction: {_text(f'Answer the {asked} in as few words as possible.')}"
+    yield "# Background in a sentence or two: who you are, what your words mean. Remove the # to use a line like this."
+    yield '# context: "Lumo sells home internet and mobile plans; the Lumo Box is its router."'
+    yield "# Limits on form, length or tone; whether they are kept is measured."
+    yield '# constraints: ["Write in plain English."]'
+    yield "# A role, tried as one of the variants of the prompt."
+    yield '# persona: "You are an experienced member of the support team."'
+    yield ""
+    yield f"# What is asked. {{{{column}}}} stands for a column of the data; there are {', '.join(map(quoted, guess.columns))}."
+    yield f"input: {_text(chr(10).join(f'{{{{{name}}}}}' for name in (*guess.before, guess.input)))}"
+    yield "# The column with the right answer."
+    yield f"output: {_text(guess.output)}"
+    yield from _answers(guess)
+
+
+def _answers(guess: GuessedTask) -> Iterator[str]:
+    if guess.kind == "answer":
+        yield "# What to say when the documents do not answer; rows with an empty answer expect it."
+        yield 'not_found: "not in the documents"'
+        yield "# The longest answer that still counts as short."
+        yield "max_words: 25"
+    elif guess.labels:
+        yield "# The closed set of labels. A row with another label is refused, so that a slip does not become a class of its own."
+        yield "labels:"
+        yield from (f"  - {_text(label)}" for label in guess.labels)
+    else:
+        yield f"# The {guess.n_labels} labels are read from the data; list them as `labels: [...]` to have slips refused."
+
+
+def _data(guess: GuessedTask, folder: Path) -> Iterator[str]:
+    yield ""
+    yield "# The share of right answers that you need."
+    yield "target: 0.9"
+    yield "# Two systems that differ by less than this are equally good for you; the cheaper one is then chosen."
+    yield "smallest_effect: 0.02"
+    yield ""
+    yield "# Where the examples are, relative to this file."
+    yield "data:"
+    yield from (f"  {name}: {_text(_relative(path, folder))}" for name, path in guess.files.items())
+    if guess.id:
+        yield "  # A unique name for each row; without it rows are numbered."
+        yield f"  id: {_text(guess.id)}"
+    yield "  # Rows with the same value stay together, so that nobody's other messages give the answer away."
+    yield f"  group_by: {_text(guess.group_by)}" if guess.group_by else '  # group_by: "customer_id"'
+    yield "  # Results are also shown for each value of these columns."
+    yield f"  report_by: [{', '.join(map(_text, guess.report_by))}]"
+    if guess.kind == "answer":
+        yield "  # The document that answers, and the sentence in it that does: they show whether the right passage was found."
+        yield f"  source: {_text(guess.source)}" if guess.source else '  # source: "page"'
+        yield f"  quote: {_text(guess.quote)}" if guess.quote else '  # quote: "quote"'
+    if "file" in guess.files:
+        yield ""
+        yield "# Rows (240) or shares (0.5) for training, for choosing and for the sealed test; the rest is kept in reserve. About:"
+        yield "# split: {train: 0.5, dev: 0.15, test: 0.25}"
+    yield ""
+    yield "# A folder of Markdown, text or HTML files that the model may read."
+    yield f"documents: {_text(_relative(guess.documents, folder))}" if guess.documents else '# documents: "docs"'
+
+
+def _model() -> Iterator[str]:
+    yield ""
+    yield "# The model that answers: the built-in one, a folder or Hub name, or an endpoint that speaks the OpenAI protocol:"
+    yield '# model: {name: "my-model", base_url: "http://localhost:8000/v1", api_key_env: "MY_KEY"}'
+    yield "model: smollm2-135m"
+
+
+def _money(guess: GuessedTask) -> Iterator[str]:
+    yield ""
+    yield "# How many answers you will need: what pays off depends on it."
+    yield "volume:"
+    yield "  answers_per_month: 10000"
+    yield "  months: 12"
+    yield ""
+    yield "# What things cost you. These are guesses; put yours."
+    yield "prices:"
+    yield '  currency: "USD"'
+    yield "  # One hour of the machine that runs a local model. For an endpoint, token prices are looked up."
+    yield "  machine_hour: 0.10"
+    yield f"  # {'Labelling one row' if guess.kind == 'classify' else 'Writing one question with its answer'} by hand."
+    yield f"  label: {'0.25' if guess.kind == 'classify' else '0.80'}"
+    yield "  # What one wrong answer costs the business: the time to mend it, a refund, a lost customer. 0 leaves it out."
+    yield "  error: 0.0"
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder)).as_posix()
+
+
+def _text(value: str) -> str:
+    """The text as a YAML scalar between double quotes, on one line."""
+    return str(yaml.safe_dump(value, default_style='"', allow_unicode=True, width=float("inf"))).rstrip("\n")

@@ -1,0 +1,53 @@
+"""What a system costs: from tokens, never from wall time, so that the same data give the same cost."""
+
+from __future__ import annotations
+
+from tailor.decide.types import Cost, Rates
+from tailor.evaluate.run import Run
+from tailor.task import Task
+
+
+def cost_of(task: Task, run: Run, rates: Rates, labels_used: int, training_tokens: int) -> Cost:
+    """The cost of a system, from its Run, in the task's currency.
+
+    An answer costs its tokens at the rates. Every answer that is not right (wrong, unparsed or failed) costs `prices.error`.
+    One-off are the labels that the system learned from and the tokens that it was trained on. `total` is one-off + months x answers
+    a month x (answer + expected error). What needs an unknown price, or a Run in which no answer came, is None, and so is every sum
+    with it; an unknown price of training leaves `one_off` the labels alone, with a note in `how`.
+
+    Args:
+        task: prices and volume.
+        run: the system's answers and scores.
+        rates: prices per million tokens.
+        labels_used: hand-labelled examples that went into the system.
+        training_tokens: tokens seen in training, all epochs together.
+    """
+    notes = [rates.how] if rates.how else []
+    answered = any(not answer.error for answer in run.answers)
+    paid_in, paid_out = _price(run.tokens_in, rates.input_per_million), _price(run.tokens_out, rates.output_per_million)
+    per_1000 = 1000 * (paid_in + paid_out) if answered and paid_in is not None and paid_out is not None else None
+    if not answered:
+        notes.append("no answer came, so the cost of an answer is unknown")
+    elif per_1000 is None:
+        notes.append("the price of tokens is unknown")
+    training = _price(training_tokens, rates.training_per_million)
+    if training is None:
+        notes.append("the price of training is unknown and not counted")
+    one_off = labels_used * task.prices.label + (training or 0.0)
+    errors_per_1000 = 1000 * error_rate(run) * task.prices.error
+    total = None
+    if per_1000 is not None and training is not None:
+        total = one_off + task.volume.months * task.volume.answers_per_month * (per_1000 + errors_per_1000) / 1000
+    return Cost(per_1000, one_off, errors_per_1000, total, "; ".join(notes))
+
+
+def error_rate(run: Run) -> float:
+    """Share of answers that are not right, in [0, 1]; 0 for an empty Run."""
+    return 1 - run.count("right") / len(run.scores) if run.scores else 0.0
+
+
+def _price(tokens: float, per_million: float | None) -> float | None:
+    """The price of so many tokens; none cost nothing, even at an unknown price."""
+    if not tokens:
+        return 0.0
+    return None if per_million is None else tokens * per_million / 1_000_000

@@ -1,0 +1,221 @@
+"""From the finalists' Runs on the sealed test set to a Decision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from tailor.decide.changes import break_even, changes
+from tailor.decide.cost import error_rate
+from tailor.decide.rule import Contender, Evidence, Terms, cheapest_first, choose, contradicted
+from tailor.decide.types import Cost, Decision, Difference, Finalist, Interval
+from tailor.decide.wording import Findings, headline, reasons, reference_sentence
+from tailor.evaluate.run import Run
+from tailor.stats.intervals import Floats, lower_bound, mean_interval
+from tailor.stats.paired import PairedDifference, holm, paired_max_t
+from tailor.stats.power import rows_to_certify, rows_to_separate
+from tailor.task import Task
+
+ALPHA = 0.05
+"""Error probability of all that is ever called shown on one test set; opening k spends ALPHA / 2**k of it."""
+
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A system that met the sealed test set.
+
+    Attributes:
+        role: why it is a finalist, such as "baseline" or "best with retrieval".
+        run: its answers and scores on the test set.
+        dev: its complete Run on dev, or None.
+        cost: what it costs.
+        eligible: whether it may win.
+    """
+
+    role: str
+    run: Run
+    dev: Run | None
+    cost: Cost
+    eligible: bool = True
+
+
+def decide(task: Task, candidates: Sequence[Candidate], opening: int) -> Decision:
+    """What follows from the test set, by the rule of `tailor.decide.rule.choose`.
+
+    Opening k may err with probability alpha_k = 0.05 / 2**k, half of it in each of two families of claims:
+
+    - "target met": one-sided lower limits (Clopper-Pearson for rates, Gaffke for other metrics) at alpha_k / 2 / K, one for each of
+      the K finalists.
+    - differences: simultaneous two-sided limits over all pairs of finalists (`paired_max_t`) at level 1 - alpha_k / 2. A loss is
+      shown to be below the smallest effect when the upper limit of the difference is.
+
+    The order of the candidates does not matter, and the same Runs give the same Decision.
+
+    Raises:
+        ValueError: there is no eligible candidate, two have one name, the Runs are empty or not on the same examples, or the
+            opening is not at least 1.
+    """
+    candidates = sorted(candidates, key=lambda candidate: candidate.run.system.name)
+    _check(candidates, opening)
+    alpha = ALPHA / 2**opening
+    n = len(candidates[0].run.examples)
+    pairs = paired_max_t(np.array([c.run.values for c in candidates]).T, 1 - alpha / 2)
+    finalists = tuple(_finalist(task, candidate, alpha / 2 / len(candidates)) for candidate in candidates)
+    evidence = _evidence(candidates, finalists, pairs)
+    terms = Terms(task.target, task.smallest_effect, task.prices.error, task.volume.answers_per_month, task.volume.months)
+    costs = tuple(candidate.cost.total for candidate in candidates)
+    choice = choose(evidence, terms, costs)
+    found = Findings(
+        terms=terms,
+        evidence=evidence,
+        costs=costs,
+        choice=choice,
+        finalists=finalists,
+        systems=tuple(candidate.run.system for candidate in candidates),
+        unusable=tuple((candidate.run.count("failed"), candidate.run.count("unparsed")) for candidate in candidates),
+        metric=task.scored_by,
+        currency=task.prices.currency,
+        opening=opening,
+        alpha=alpha,
+        all_right_shows=lower_bound([1.0] * n, alpha / 2 / len(candidates)),
+        rows_to_settle=_rows_to_settle(evidence, terms, costs, [np.array(c.run.values) for c in candidates], opening)
+        if choice.verdict == "not shown"
+        else None,
+    )
+    return _decision(found, pairs, n)
+
+
+def _decision(found: Findings, pairs: Sequence[PairedDifference], n: int) -> Decision:
+    return Decision(
+        verdict=found.choice.verdict,
+        chosen=found.finalists[found.choice.index].name,
+        headline=headline(found),
+        reasons=reasons(found),
+        changes=changes(found),
+        finalists=tuple(found.finalists[i] for i in cheapest_first(found.evidence, found.costs)),
+        differences=_differences(found, pairs),
+        break_even=break_even(found.evidence, found.terms, found.choice.index),
+        target=found.terms.target,
+        smallest_effect=found.terms.smallest_effect,
+        alpha=found.alpha,
+        opening=found.opening,
+        n_test=n,
+        rows_to_settle=found.rows_to_settle,
+        reference=reference_sentence(found),
+        dev_contradicted=bool(contradicted(found.evidence, found.terms.target)),
+    )
+
+
+def _check(candidates: Sequence[Candidate], opening: int) -> None:
+    names = [candidate.run.system.name for candidate in candidates]
+    if opening < 1:
+        raise ValueError(f"opening {opening} is not at least 1")
+    if not any(candidate.eligible for candidate in candidates):
+        raise ValueError("no candidate is eligible")
+    if len(set(names)) < len(names):
+        raise ValueError(f"the candidates' names are not all different: {', '.join(names)}")
+    if len({tuple(example.id for example in candidate.run.examples) for candidate in candidates}) > 1:
+        raise ValueError("the candidates' Runs are not on the same examples")
+    if not candidates[0].run.examples:
+        raise ValueError("the candidates' Runs are empty")
+
+
+def _finalist(task: Task, candidate: Candidate, alpha: float) -> Finalist:
+    run = candidate.run
+    certified = lower_bound(run.values, alpha)
+    return Finalist(
+        name=run.system.name,
+        fingerprint=run.system.fingerprint,
+        role=candidate.role,
+        score=mean_interval(run.values, 0.95),
+        certified=certified,
+        meets_target=certified >= task.target,
+        cost=candidate.cost,
+        eligible=candidate.eligible,
+    )
+
+
+def _evidence(candidates: Sequence[Candidate], finalists: Sequence[Finalist], pairs: Sequence[PairedDifference]) -> Evidence:
+    contenders = tuple(
+        Contender(
+            name=finalist.name,
+            eligible=finalist.eligible,
+            mean=finalist.score.mean,
+            high=finalist.score.high,
+            certified=finalist.certified,
+            dev_mean=candidate.dev.mean if candidate.dev is not None else None,
+            tokens=candidate.run.tokens_in + candidate.run.tokens_out,
+            error_rate=error_rate(candidate.run),
+            one_off=candidate.cost.one_off,
+            per_answer=None if candidate.cost.total is None or candidate.cost.per_1000 is None else candidate.cost.per_1000 / 1000,
+        )
+        for candidate, finalist in zip(candidates, finalists, strict=True)
+    )
+    limits: dict[tuple[int, int], tuple[float | None, float | None]] = {}
+    for pair in pairs:
+        limits[pair.first, pair.second] = (pair.low, pair.high)
+        limits[pair.second, pair.first] = (_minus(pair.high), _minus(pair.low))
+    return Evidence(contenders, limits)
+
+
+def _differences(found: Findings, pairs: Sequence[PairedDifference]) -> tuple[Difference, ...]:
+    """Every pair, the better first (of equal ones the dearer), in the order of the finalists."""
+    order = cheapest_first(found.evidence, found.costs)
+    adjusted = {(p.first, p.second): value for p, value in zip(pairs, holm([p.p_value for p in pairs]), strict=True)}
+    level = 1 - found.alpha / 2
+    differences = []
+    for cheap, dear in combinations(order, 2):
+        better, worse = (cheap, dear) if _mean(found, cheap) > _mean(found, dear) else (dear, cheap)
+        low, high = found.evidence.limits[better, worse]
+        estimate = Interval(_mean(found, better) - _mean(found, worse), low, high, found.n_test, level, "balanced max-T")
+        p_value = adjusted[min(better, worse), max(better, worse)]
+        differences.append(Difference(found.finalists[better].name, found.finalists[worse].name, estimate, p_value))
+    return tuple(differences)
+
+
+def _rows_to_settle(
+    evidence: Evidence, terms: Terms, costs: Sequence[float | None], values: Sequence[Floats], opening: int
+) -> int | None:
+    """Rows of a fresh test set that would probably settle it, if what was measured were the truth; None when none would.
+
+    The least over the eligible contenders of what shows the target to be met, or a loss to be below the smallest effect (for the
+    dearest: a gain over every cheaper one), with 80 % power at the error that the next opening may spend.
+    """
+    alpha, n = ALPHA / 2 ** (opening + 1) / 2, len(values[0])
+    ranked = [i for i in cheapest_first(evidence, costs) if evidence.contenders[i].eligible]
+    enough = [_rows_for_target(values[i], terms.target, alpha / len(values)) for i in ranked]
+    # A pair's share of the error under Bonferroni: two sides, all pairs.
+    share = alpha / max(1, len(values) * (len(values) - 1))
+    for place, i in enumerate(ranked):
+        others, margin = ranked[place + 1 :], terms.smallest_effect
+        if not others:
+            others, margin = ranked[:place], 0.0
+        elif any(evidence.contenders[j].mean >= evidence.contenders[i].mean for j in ranked[:place]):
+            continue
+        gaps = [(margin - float(np.mean(values[j] - values[i])), float(np.var(values[j] - values[i]))) for j in others]
+        rows = [rows_to_separate(gap, variance, share, POWER) for gap, variance in gaps]
+        if rows and None not in rows:
+            enough.append(max(row for row in rows if row is not None))
+    known = [rows for rows in enough if rows is not None]
+    # Fewer rows than did not settle it would be an optimistic promise.
+    return max(min(known), n + 1) if known else None
+
+
+def _rows_for_target(values: Floats, target: float, alpha: float) -> int | None:
+    if bool(np.all((values == 0) | (values == 1))):
+        return rows_to_certify(math.fsum(values) / len(values), target, alpha, POWER)
+    return rows_to_separate(float(np.mean(values)) - target, float(np.var(values)), alpha, POWER)
+
+
+def _mean(found: Findings, i: int) -> float:
+    return found.finalists[i].score.mean
+
+
+def _minus(limit: float | None) -> float | None:
+    return None if limit is None else -limit

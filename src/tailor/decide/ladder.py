@@ -1,0 +1,281 @@
+"""The climb on dev, from cheap to dear, until the target is met or the next rung cannot pay or does not fit the time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tailor.approaches.approach import Material, starting_system
+from tailor.decide.cost import cost_of
+from tailor.decide.rungs import Option, Rung, best, ladder
+from tailor.decide.types import Cost, Rates
+from tailor.engine import Engine
+from tailor.errors import ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
+from tailor.evaluate.measure import measure
+from tailor.evaluate.run import Run
+from tailor.models.tune import read_tuned
+from tailor.stats.intervals import lower_bound, mean_interval
+from tailor.study import Step, StepStatus
+from tailor.system import System
+
+TRAINING_TOKENS_PER_SECOND = 230
+"""LoRA on the built-in model on two cores (docs/log.md); used only to foresee whether a training fits the time limit."""
+
+STOP_CONFIDENCE = 0.80
+"""The climb stops when dev shows the target with this one-sided confidence: dev chooses, the sealed test alone certifies."""
+
+
+class Observer(Protocol):
+    """Who wants to see the climb as it happens."""
+
+    def began(self, rung: str, system: str) -> None:
+        """A candidate is being made or measured."""
+        ...
+
+    def progress(self, done: int, total: int) -> None:
+        """How far the present work is."""
+        ...
+
+    def ended(self, step: Step) -> None:
+        """A step is done."""
+        ...
+
+    def said(self, text: str) -> None:
+        """A sentence worth showing."""
+        ...
+
+
+@dataclass
+class Clock:
+    """The user's time limit in seconds; None = no limit."""
+
+    limit: float | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float:
+        """Seconds left, infinite without a limit."""
+        return float("inf") if self.limit is None else self.limit - (time.monotonic() - self.started)
+
+    def check(self) -> None:
+        """Raise OutOfTime when the limit is reached."""
+        if self.left <= 0:
+            raise OutOfTime("the time limit was reached", "what was measured is kept; run again to go on from here")
+
+
+@dataclass
+class Climb:
+    """One climb of the ladder.
+
+    Args:
+        material: train and dev.
+        engine: answers.
+        rates: token prices.
+        clock: the time limit.
+        observer: told what happens.
+        everything: climb every rung, whatever was found.
+        test_rows: rows of the sealed test, whose time is kept in reserve.
+    """
+
+    material: Material
+    engine: Engine
+    rates: Rates
+    clock: Clock
+    observer: Observer
+    everything: bool
+    test_rows: int
+    steps: list[Step] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    stopped: str = ""
+
+    def climb(self) -> None:
+        """Climb until a reason to stop is found; fills `steps`, `runs` (complete, on dev) and `stopped`."""
+        task, model = self.material.task, self.engine.model
+        start = starting_system(task, self.material.train, model)
+        for rung in ladder(task, bool(self.engine.documents), model.can_score, model.can_tune):
+            if rung.optional and not self.everything:
+                continue
+            candidates = rung.candidates(start, self.runs)
+            reason = self._reason_to_stop(rung, candidates)
+            if reason is not None:
+                status, self.stopped = reason
+                for candidate in candidates:
+                    self._record(Step(rung.name, candidate.name, status, self.stopped))
+                return
+            if not self._race(rung, candidates):
+                return
+        self.stopped = "Every rung that this task, its documents and its model allow was climbed."
+
+    @property
+    def generative(self) -> list[Run]:
+        """Complete dev Runs of generative systems; the reference classifier is not among them."""
+        return [run for run in self.runs if run.system.decoding.method != "head"]
+
+    def _reason_to_stop(self, rung: Rung, candidates: Sequence[Option]) -> tuple[StepStatus, str] | None:
+        """Why this rung is not climbed, or None."""
+        leader = best(self.generative)
+        if leader is None or not candidates:
+            return None
+        task = self.material.task
+        if not self.everything:
+            if lower_bound(leader.values, 1 - STOP_CONFIDENCE) >= task.target:
+                shown = f"{leader.system.name} reaches {leader.mean:.0%} on dev and the target is {task.target:.0%}"
+                return "not needed", f"{shown}: the next rung ({rung.name}) is not needed."
+            if rung.trains and (reason := self._cannot_pay(leader, candidates[0])) is not None:
+                return "cannot pay", reason
+        if rung.trains and self.clock.limit is not None:
+            need = self._training_seconds(candidates[0])
+            if need + self._test_seconds() > self.clock.left:
+                return "no time", (
+                    f"The next rung ({rung.name}) would need about {_minutes(need)} of training; the time limit leaves "
+                    f"{_minutes(max(0.0, self.clock.left - self._test_seconds()))} beside the final test."
+                )
+        return None
+
+    def _cannot_pay(self, leader: Run, candidate: Option) -> str | None:
+        """Why even a perfect result of this rung would cost more than it saves, or None (also when errors have no price)."""
+        task = self.material.task
+        volume = task.volume.answers_per_month * task.volume.months
+        error_rate = mean_interval([1 - value for value in leader.values], 2 * STOP_CONFIDENCE - 1).high
+        if not task.prices.error or error_rate is None or self.rates.training_per_million is None:
+            return None
+        saved = volume * error_rate * task.prices.error
+        tokens = self._training_tokens(candidate) * task.tuning.epochs
+        spent = len(self.material.train) * task.prices.label + tokens * self.rates.training_per_million / 1e6
+        if saved >= spent:
+            return None
+        return (
+            f"Training costs about {spent:,.2f} {task.prices.currency} (labels and machine time); without a single error it would "
+            f"save at most {saved:,.2f} {task.prices.currency} in {task.volume.months:g} months."
+        )
+
+    def _training_tokens(self, candidate: Option) -> int:
+        """Tokens of one epoch, estimated from a few rendered rows."""
+        sample = self.material.train[:8]
+        chats = self.engine.messages(candidate.base, sample)
+        mean = sum(self.engine.model.count_tokens(chat) for chat, _ in chats) / len(sample)
+        return round(mean * len(self.material.train[: self.material.task.tuning.max_rows]))
+
+    def _training_seconds(self, candidate: Option) -> float:
+        return self._training_tokens(candidate) * self.material.task.tuning.epochs / TRAINING_TOKENS_PER_SECOND
+
+    def _test_seconds(self) -> float:
+        """What the finalists will need on the sealed test, from their time on dev."""
+        return sum(run.seconds * self.test_rows for run in finalists(self.runs).values())
+
+    def _race(self, rung: Rung, candidates: Sequence[Option]) -> bool:
+        """Measure the rung's candidates; the weaker half stops after the first block. False when time ran out."""
+        made: list[tuple[Option, System, float, Run]] = []
+        first = self.engine.model.block if len(candidates) > 2 else len(self.material.dev)
+        for candidate in candidates:
+            if not self.everything and self.clock.left < self._test_seconds():
+                return self._out_of_time(rung, candidate)
+            try:
+                entry = self._try(rung, candidate, first)
+            except OutOfTime:
+                return self._out_of_time(rung, candidate)
+            if entry is not None:
+                made.append((candidate, *entry))
+        made.sort(key=lambda entry: -entry[3].mean)
+        keep = len(made) if len(candidates) <= 2 or first >= len(self.material.dev) else -(-len(made) // 2)
+        for place, (candidate, system, setup, run) in enumerate(made):
+            if place < keep:
+                try:
+                    self.observer.began(rung.name, system.name)
+                    full = self._measure(system, self.material.dev)
+                except OutOfTime:
+                    return self._out_of_time(rung, candidate)
+                self._measured(rung, full, setup, "measured")
+            else:
+                note = f"stopped after {len(run.examples)} of {len(self.material.dev)} dev rows: others of its rung did better"
+                self._measured(rung, run, setup, "stopped early", note)
+        return True
+
+    def _try(self, rung: Rung, candidate: Option, rows: int) -> tuple[System, float, Run] | None:
+        """Make a candidate and measure it on the first rows; None when it cannot be made, which is recorded."""
+        self.observer.began(rung.name, candidate.name)
+        started = time.monotonic()
+        try:
+            system = candidate.approach.fit(candidate.base, self.material, self.engine, self.observer.progress)
+            setup = time.monotonic() - started
+            return system, setup, self._measure(system, self.material.dev[:rows])
+        except DoesNotFit as error:
+            self._record(Step(rung.name, candidate.name, "does not fit", f"{error}."))
+        except (ConfigError, DocumentsError) as error:
+            self._record(Step(rung.name, candidate.name, "not possible", f"{error}."))
+        except EndpointError as error:
+            if error.fatal:
+                raise
+            self._record(Step(rung.name, candidate.name, "failed", f"{error}."))
+        return None
+
+    def _measure(self, system: System, examples: tuple) -> Run:  # type: ignore[type-arg]
+        return measure(self.material.task, system, "dev", examples, self.engine, self.observer.progress)
+
+    def _measured(self, rung: Rung, run: Run, setup: float, status: StepStatus, note: str = "") -> None:
+        if status == "measured":
+            self.runs.append(run)
+        step = Step(
+            rung.name,
+            run.system.name,
+            status,
+            note,
+            dev=mean_interval(run.values, 0.95),
+            run=run,
+            cost=self.cost(run),
+            seconds=setup + run.seconds * len(run.examples),
+            setup_seconds=setup,
+        )
+        self._record(step)
+
+    def cost(self, run: Run) -> Cost:
+        """What a system costs, on token counts."""
+        return system_cost(self.material, run, self.rates, self.engine)
+
+    def _out_of_time(self, rung: Rung, candidate: Option) -> bool:
+        self.stopped = f"The time limit was reached on the rung {rung.name!r}; {candidate.name} was not measured."
+        self._record(Step(rung.name, candidate.name, "no time", self.stopped))
+        return False
+
+    def _record(self, step: Step) -> None:
+        self.steps.append(step)
+        self.observer.ended(step)
+
+
+def system_cost(material: Material, run: Run, rates: Rates, engine: Engine) -> Cost:
+    """What a system costs: labels it learned from, training, and tokens."""
+    system = run.system
+    labels, trained = len(system.prompt.shots), 0
+    if system.decoding.method == "head":
+        labels = len(material.train)
+    elif system.is_tuned and (tuned := read_tuned(engine.store / system.weights.tuned)) is not None:
+        labels, trained = len(material.train[: material.task.tuning.max_rows]), tuned.trained_tokens
+    return cost_of(material.task, run, rates, labels, trained)
+
+
+def finalists(runs: Sequence[Run]) -> dict[str, Run]:
+    """Role -> dev Run: the baseline and the best of each kind, each system once."""
+    groups = {
+        "baseline": [run for run in runs if run.system.steps == ("zero-shot",)],
+        "best prompt": [r for r in runs if _plain(r) and not r.system.has_knowledge and not r.system.is_tuned],
+        "best with retrieval": [r for r in runs if r.system.has_knowledge and not r.system.is_tuned],
+        "best tuned": [r for r in runs if r.system.is_tuned and len(r.system.steps) == 1],
+        "best combination": [r for r in runs if r.system.is_tuned and len(r.system.steps) > 1],
+        "reference classifier": [r for r in runs if r.system.decoding.method == "head"],
+    }
+    chosen: dict[str, Run] = {}
+    for role, members in groups.items():
+        run = best(members)
+        if run is not None and all(run.system.fingerprint != other.system.fingerprint for other in chosen.values()):
+            chosen[role] = run
+    return chosen
+
+
+def _plain(run: Run) -> bool:
+    return run.system.decoding.method != "head"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"

@@ -1,0 +1,63 @@
+"""Prices per token: the user's own, else looked up for a remote model, else from the price of a machine hour."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tailor.decide.types import Rates
+from tailor.models.base import Model
+from tailor.task import ModelSettings, Prices
+
+# Nominal speeds of the built-in model on two cores, measured once (docs/log.md). They are constants, not timings of this run, so
+# that the same data give the same decision on every machine. A larger model is slower in proportion to its parameters.
+READING, WRITING, TRAINING = 1_000.0, 100.0, 230.0  # tokens per second
+NOMINAL_PARAMETERS = 134_515_008
+
+SAMPLE = 1_000  # tokens priced at once, below the first tier of any tiered price
+
+
+def rates_for(settings: ModelSettings, prices: Prices, model: Model) -> Rates:
+    """Prices of a million tokens read, written and trained on, in the currency of `prices`; None where unknown.
+
+    Args:
+        settings: which model it is; with `base_url` its prices are looked up in the data that genai-prices brings along.
+        prices: what the user said; given token prices go first.
+        model: the opened model; `parameters`, where it has them, scale the speeds.
+    """
+    if settings.base_url:
+        found = _looked_up(settings, prices.currency)
+        if not getattr(model, "counts_tokens", True):
+            found = replace(found, how=f"{found.how}; tokens estimated, since the endpoint does not count them")
+    elif model.can_tune:
+        found = _machine(prices, int(getattr(model, "parameters", NOMINAL_PARAMETERS)))
+    else:
+        found = Rates(None, None, None, f"unknown: {settings.name} has no price")
+    given = [name for name in ("input_per_million", "output_per_million") if getattr(prices, name) is not None]
+    if not given:
+        return found
+    how = "as given in `prices`" if len(given) == 2 else f"{given[0]} as given in `prices`, the rest {found.how}"
+    return replace(found, **{name: getattr(prices, name) for name in given}, how=how)
+
+
+def _machine(prices: Prices, parameters: int) -> Rates:
+    scale = parameters / NOMINAL_PARAMETERS
+    read, write, train = (prices.machine_hour * scale / (speed * 3600) * 1e6 for speed in (READING, WRITING, TRAINING))
+    how = f"{prices.machine_hour:g} {prices.currency} per machine hour at the nominal speed of the model on two cores"
+    return Rates(read, write, train, how)
+
+
+def _looked_up(settings: ModelSettings, currency: str) -> Rates:
+    import genai_prices
+
+    source = f"genai-prices {genai_prices.__version__}"
+    if currency != "USD":
+        how = f"unknown: {source} has prices in USD, not {currency}; give `input_per_million` and `output_per_million`"
+        return Rates(None, None, None, how)
+    usage = genai_prices.Usage(input_tokens=SAMPLE, output_tokens=SAMPLE)
+    try:
+        price = genai_prices.calc_price(usage, settings.name, provider_api_url=settings.base_url)
+    except LookupError:
+        how = f"unknown: {source} has no price for this model there; give `input_per_million` and `output_per_million`"
+        return Rates(None, None, None, how)
+    read, write = (float(part) / SAMPLE * 1e6 for part in (price.input_price, price.output_price))
+    return Rates(read, write, None, f"list prices of {price.provider.name} for {price.model.id}, {source}")

@@ -1,0 +1,146 @@
+"""The rule that decides, as a pure function of what was measured and what the user asked for.
+
+It was fixed before any test set was opened, and it is the same function that says what would change the decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tailor.decide.types import Verdict
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the user asked for: target and smallest effect as shares, the price of an error, answers a month, months."""
+
+    target: float
+    smallest_effect: float
+    error_price: float
+    answers_per_month: float
+    months: float
+
+    @property
+    def answers(self) -> float:
+        """Answers over the whole time."""
+        return self.answers_per_month * self.months
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A finalist in numbers.
+
+    Attributes:
+        name: the system's name.
+        eligible: whether it may win.
+        mean: metric on the test set.
+        high: upper 95 % limit of the metric there, or None.
+        certified: lower limit for "target met".
+        dev_mean: metric on dev, or None.
+        tokens: mean tokens per answer, prompt and answer together.
+        error_rate: share of answers that are not right.
+        one_off: labels and training.
+        per_answer: price of an answer without errors, or None.
+    """
+
+    name: str
+    eligible: bool
+    mean: float
+    high: float | None
+    certified: float
+    dev_mean: float | None
+    tokens: float
+    error_rate: float
+    one_off: float
+    per_answer: float | None
+
+
+Limits = Mapping[tuple[int, int], tuple[float | None, float | None]]
+Totals = Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured: the contenders, and for each ordered pair (i, j) the joint limits of the mean of i minus that of j."""
+
+    contenders: tuple[Contender, ...]
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the rule says: its verdict, and the number of the chosen contender (the best guess when not shown)."""
+
+    verdict: Verdict
+    index: int
+
+
+def totals(evidence: Evidence, terms: Terms) -> tuple[float | None, ...]:
+    """Total cost of each contender under the terms, errors included; None where a price is unknown."""
+    return tuple(
+        None if c.per_answer is None else c.one_off + terms.answers * (c.per_answer + terms.error_price * c.error_rate)
+        for c in evidence.contenders
+    )
+
+
+def cheapest_first(evidence: Evidence, costs: Totals) -> list[int]:
+    """Numbers of all contenders by total cost; by tokens per answer if any total is unknown, since the two cannot be mixed."""
+    known = all(cost is not None for cost in costs)
+
+    def key(i: int) -> tuple[float, float, str]:
+        contender, cost = evidence.contenders[i], costs[i]
+        return (cost if known and cost is not None else contender.tokens), contender.tokens, contender.name
+
+    return sorted(range(len(evidence.contenders)), key=key)
+
+
+def choose(evidence: Evidence, terms: Terms, costs: Totals) -> Choice:
+    """The rule.
+
+    1. "target met": the cheapest eligible contender whose certified limit reaches the target.
+    2. "cheapest within the smallest effect": else the cheapest eligible one whose loss to every dearer eligible one is shown to be
+       below `smallest_effect` (see `is_enough`), unless the test set contradicts dev.
+    3. "not shown": else, as best guess, the one with the lowest total where errors have a price, else the one with the best mean.
+       Ties go to the cheaper.
+    """
+    ranked = [i for i in cheapest_first(evidence, costs) if evidence.contenders[i].eligible]
+    for i in ranked:
+        if evidence.contenders[i].certified >= terms.target:
+            return Choice("target met", i)
+    if not contradicted(evidence, terms.target):
+        for i in ranked:
+            if is_enough(evidence, ranked, i, terms.smallest_effect):
+                return Choice("cheapest within the smallest effect", i)
+    if terms.error_price > 0 and all(costs[i] is not None for i in ranked):
+        return Choice("not shown", ranked[0])
+    return Choice("not shown", max(ranked, key=lambda i: evidence.contenders[i].mean))
+
+
+def is_enough(evidence: Evidence, ranked: Sequence[int], i: int, smallest_effect: float) -> bool:
+    """Whether the data show that paying more than for contender `i` is not worth it.
+
+    Its loss to every dearer one is shown to be below `smallest_effect`, and no cheaper one scores as well, for then it would be no
+    bargain itself. The dearest has no dearer one: it must be shown to be better than every cheaper one instead.
+    """
+    place = ranked.index(i)
+    cheaper, dearer = ranked[:place], ranked[place + 1 :]
+    if not dearer:
+        return bool(cheaper) and all(_above(evidence.limits[i, other][0], 0.0) for other in cheaper)
+    if any(evidence.contenders[other].mean >= evidence.contenders[i].mean for other in cheaper):
+        return False
+    highest = [evidence.limits[other, i][1] for other in dearer]
+    return all(high is not None and high < smallest_effect for high in highest)
+
+
+def contradicted(evidence: Evidence, target: float) -> tuple[int, ...]:
+    """Eligible contenders that met the target on dev while the test set shows that they miss it."""
+    return tuple(
+        i
+        for i, c in enumerate(evidence.contenders)
+        if c.eligible and c.dev_mean is not None and c.dev_mean >= target and c.high is not None and c.high < target
+    )
+
+
+def _above(limit: float | None, value: float) -> bool:
+    return limit is not None and limit > value

@@ -1,0 +1,334 @@
+"""The decision in words: for a manager first. Every sentence is computed from the numbers and says no more than they do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tailor.decide.rule import Choice, Evidence, Terms, cheapest_first, contradicted
+from tailor.decide.types import Finalist
+from tailor.system import System
+
+NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+SEARCHES = {"bm25": "by keyword", "vector": "by meaning", "hybrid": "by keyword and meaning"}
+TUNED = {
+    "lora": "LoRA-tuned weights",
+    "full": "fully fine-tuned weights",
+    "head": "a classifier on the embedder, no generative model",
+}
+METRICS = {
+    "accuracy": "the share of examples whose label is right",
+    "correct": "the share of answers that are right, or rightly say that the documents do not answer",
+    "f1": "the mean overlap in words with the accepted answer (F1)",
+    "exact": "the share of answers that are the accepted answer and nothing more",
+}
+MOST_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything the sentences are made from; `finalists`, `systems` and `costs` are in the order of the evidence's contenders."""
+
+    terms: Terms
+    evidence: Evidence
+    costs: tuple[float | None, ...]
+    choice: Choice
+    finalists: tuple[Finalist, ...]
+    systems: tuple[System, ...]
+    unusable: tuple[tuple[int, int], ...]
+    metric: str
+    currency: str
+    opening: int
+    alpha: float
+    all_right_shows: float
+    rows_to_settle: int | None
+
+    @property
+    def n_test(self) -> int:
+        """Rows of the test set."""
+        return self.finalists[0].score.n
+
+    @property
+    def ranked(self) -> list[int]:
+        """Numbers of the eligible contenders, cheapest first."""
+        return [i for i in cheapest_first(self.evidence, self.costs) if self.finalists[i].eligible]
+
+    @property
+    def cheaper(self) -> list[int]:
+        """The eligible contenders before the chosen one."""
+        return self.ranked[: self.ranked.index(self.choice.index)]
+
+    @property
+    def dearer(self) -> list[int]:
+        """The eligible contenders behind the chosen one."""
+        return self.ranked[self.ranked.index(self.choice.index) + 1 :]
+
+    def named(self, i: int) -> str:
+        """A contender by name, with what it does in plain words."""
+        return f"{self.finalists[i].name} ({describe_system(self.systems[i])})"
+
+
+def format_percent(share: float) -> str:
+    """A share as a manager reads it, such as "93 %": whole, with one decimal within a point of 0 or 100."""
+    return f"{_percent(share)} %"
+
+
+def format_target(share: float) -> str:
+    """A share set by the user, with the digits they gave, such as "85 %" or "97.5 %"."""
+    return f"{round(100 * share, 2):g} %"
+
+
+def format_at_least(share: float) -> str:
+    """A lower limit as percent, rounded down to a tenth, so that it never reads as more than was shown."""
+    return f"{math.floor(round(1000 * share, 6)) / 10:g} %"
+
+
+def format_points(share: float) -> str:
+    """An upper limit of a difference in points, rounded up to a tenth, such as "1.6 points"."""
+    points = math.ceil(round(1000 * share, 6)) / 10
+    return f"{points:g} point" if points == 1 else f"{points:g} points"
+
+
+def format_effect(share: float) -> str:
+    """A difference set by the user, such as "2 points"."""
+    points = f"{round(100 * share, 2):g}"
+    return f"{points} point" if points == "1" else f"{points} points"
+
+
+def format_money(amount: float | None, currency: str) -> str:
+    """An amount with its currency: "1,250 USD", "12.50 USD", "0.0042 USD"; "an unknown price" for None."""
+    if amount is None:
+        return "an unknown price"
+    size = abs(amount)
+    if size >= 100 or size == 0:
+        text = f"{amount:,.0f}"
+    elif size >= 1:
+        text = f"{amount:,.2f}".removesuffix(".00")
+    else:
+        digits = 1 - math.floor(math.log10(size))
+        text = f"{amount:.{digits}f}"
+        text = text.removesuffix("0") if digits > 2 else text
+    return f"{text} {currency}"
+
+
+def format_about(number: float) -> str:
+    """A number to two significant digits, such as "12,000"."""
+    if number <= 0:
+        return "0"
+    digits = 1 - math.floor(math.log10(number))
+    return f"{round(number, digits):,.{max(0, digits)}f}"
+
+
+def format_score(finalist: Finalist) -> str:
+    """A finalist's score with its limits, such as "93 % [86, 97] on 160 unseen examples"."""
+    score = finalist.score
+    limits = "too few for limits" if score.low is None or score.high is None else f"{_percent(score.low)}, {_percent(score.high)}"
+    return f"{format_percent(score.mean)} [{limits}] on {_count(score.n, 'unseen example')}"
+
+
+def describe_system(system: System) -> str:
+    """A system in plain words, such as "five examples nearest to the question, passages found by keyword and meaning"."""
+    prompt, knowledge = system.prompt, system.knowledge
+    if system.weights.method == "head":
+        return TUNED["head"]
+    parts = []
+    if prompt.persona:
+        parts.append("a persona")
+    if prompt.constraints:
+        parts.append("limits on the form of the answer")
+    if prompt.shots:
+        count = min(prompt.nearest, len(prompt.shots)) or len(prompt.shots)
+        noun = f"{_number(count)} example{'' if count == 1 else 's'}"
+        parts.append(f"{noun} nearest to the question" if prompt.nearest else f"{noun} in the prompt")
+    if prompt.reasoning:
+        parts.append("reasoning in steps")
+    if knowledge.kind == "index":
+        parts.append(f"passages found {SEARCHES[knowledge.search]}")
+    elif knowledge.kind == "whole":
+        parts.append("the whole documents in the prompt")
+    if system.is_tuned:
+        parts.append(TUNED[system.weights.method])
+    if system.decoding.prior:
+        parts.append("the model's liking for some labels removed")
+    return ", ".join(parts) or "the instruction alone"
+
+
+def headline(found: Findings) -> str:
+    """The decision in a few plain sentences."""
+    chosen = found.finalists[found.choice.index]
+    per_1000 = chosen.cost.per_1000
+    price = "at an unknown price" if per_1000 is None else f"{format_money(per_1000, found.currency)} per 1,000 answers"
+    named, measured = found.named(found.choice.index), f"{format_score(chosen)}, {price}."
+    target = format_target(found.terms.target)
+    if found.choice.verdict == "target met":
+        sentences = [f"The cheapest system that meets your target of {target} is {named}: {measured}", _what_more_buys(found)]
+    elif found.choice.verdict == "cheapest within the smallest effect":
+        beats = f"the cheapest that no dearer system beats by {format_effect(found.terms.smallest_effect)} or more"
+        shown = beats if found.dearer else "shown to be better than every cheaper system"
+        sentences = [f"{_nobody_meets(found)}.", f"{named} is {shown}: {measured}"]
+    else:
+        sentences = [f"Not shown: {_why_not(found)}.", f"The best guess is {named}: {measured}", _settle(found)]
+    return " ".join(filter(None, [*sentences, reference_sentence(found)]))
+
+
+def reference_sentence(found: Findings) -> str:
+    """What to know about a reference that may not win, when no eligible system is shown to beat it; else empty."""
+    references = [i for i, finalist in enumerate(found.finalists) if not finalist.eligible]
+    if not references:
+        return ""
+    reference = max(references, key=lambda i: found.finalists[i].score.mean)
+    lows = [found.evidence.limits[i, reference][0] for i in found.ranked]
+    if any(low is not None and low > 0 for low in lows):
+        return ""
+    finalist = found.finalists[reference]
+    per_1000 = finalist.cost.per_1000
+    price = "" if per_1000 is None else f", {format_money(per_1000, found.currency)} per 1,000 answers"
+    return f"No generative system is shown to beat {found.named(reference)}: {format_score(finalist)}{price}."
+
+
+def reasons(found: Findings) -> tuple[str, ...]:
+    """Why, one sentence each: the rule, the cheaper systems, what cheapest means, unusable answers, the opening."""
+    failed, unparsed = found.unusable[found.choice.index]
+    usable = []
+    if failed or unparsed:
+        name = found.finalists[found.choice.index].name
+        usable.append(
+            f"Of {found.n_test:,} answers of {name}, {unparsed:,} had not the form asked for and {failed:,} did not come; "
+            "all of them count as wrong."
+        )
+    opening = (
+        f"This was opening {found.opening} of the test set: what is called shown is wrong with a probability of at most "
+        f"{100 * found.alpha:g} %, over {_count(len(found.finalists), 'finalist')} and all their differences together."
+    )
+    return (
+        *_by_verdict(found),
+        *_contradictions(found),
+        _cheapest_means(found),
+        *usable,
+        f"A score is {METRICS[found.metric]}.",
+        opening,
+    )
+
+
+def _by_verdict(found: Findings) -> list[str]:
+    chosen, limits = found.finalists[found.choice.index], found.evidence.limits
+    index, target = found.choice.index, found.terms.target
+    if found.choice.verdict == "target met":
+        met = f"{chosen.name} is shown to reach {format_at_least(chosen.certified)} or more; the target is {format_target(target)}."
+        return [met, *(_only_shown(found, i, "is cheaper, but") for i in found.cheaper)]
+    if found.choice.verdict == "cheapest within the smallest effect":
+        if found.dearer:
+            highest = [(i, limits[i, index][1] or 0.0) for i in found.dearer]
+            return [f"{found.finalists[i].name} is dearer and {_gain(high)}." for i, high in highest]
+        return [f"{chosen.name} is shown to score higher than {found.finalists[i].name}, which is cheaper." for i in found.cheaper]
+    lines = [_only_shown(found, index, "is the best guess, but")]
+    if found.all_right_shows < target:
+        lines.append(
+            f"Even {found.n_test:,} right answers of {found.n_test:,} would show only {format_at_least(found.all_right_shows)}: "
+            f"this test set is too small for a target of {format_target(target)}."
+        )
+    elif all(found.finalists[i].score.mean < target for i in found.ranked):
+        lines.append("Every system tested scores below the target: more test examples will not show that it is met.")
+    return lines
+
+
+def _what_more_buys(found: Findings) -> str:
+    """What the best of the dearer systems could add at most, and what it costs more."""
+    if not found.dearer:
+        return ""
+    index = found.choice.index
+    best = max(found.dearer, key=lambda i: found.finalists[i].score.mean)
+    highs = [found.evidence.limits[i, index][1] for i in found.dearer]
+    if all(high is not None and high <= 0 for high in highs):
+        return "No dearer system does better."
+    high = found.evidence.limits[best, index][1]
+    if high is None:
+        return ""
+    dear, cheap = found.costs[best], found.costs[index]
+    more = "" if dear is None or cheap is None else f" for {format_money(dear - cheap, found.currency)} more over {_months(found)}"
+    return f"{found.named(best)} {_would_add(high)}{more}."
+
+
+def _would_add(high: float) -> str:
+    return f"would add at most {format_points(high)}" if high > 0 else "would add nothing"
+
+
+def _gain(high: float) -> str:
+    return f"scores at most {format_points(high)} higher" if high > 0 else "does not score higher"
+
+
+def _only_shown(found: Findings, i: int, link: str) -> str:
+    finalist = found.finalists[i]
+    return (
+        f"{finalist.name} {link} only {format_at_least(finalist.certified)} or more is shown for its score of "
+        f"{format_percent(finalist.score.mean)}."
+    )
+
+
+def _nobody_meets(found: Findings) -> str:
+    target = format_target(found.terms.target)
+    highs = [found.finalists[i].score.high for i in found.ranked]
+    meets = "meets" if all(high is not None and high < found.terms.target for high in highs) else "is shown to meet"
+    return f"No system {meets} your target of {target}"
+
+
+def _why_not(found: Findings) -> str:
+    against = [found.finalists[i] for i in contradicted(found.evidence, found.terms.target)]
+    if not against:
+        others = ", nor is a cheaper one shown to be as good as the dearer ones" if len(found.ranked) > 1 else ""
+        return f"n{_nobody_meets(found)[1:]}{others}"
+    scores = listed([f"{finalist.name} with {format_score(finalist)}" for finalist in against])
+    return f"the target of {format_target(found.terms.target)}, met on the development examples, is missed by {scores}"
+
+
+def _contradictions(found: Findings) -> list[str]:
+    return [
+        f"{found.finalists[i].name} met the target on the development examples and misses it on the test set: trust the test set; "
+        "trying more systems needs fresh test examples."
+        for i in contradicted(found.evidence, found.terms.target)
+    ]
+
+
+def _settle(found: Findings) -> str:
+    rows = found.rows_to_settle
+    if rows is None or rows > MOST_ROWS:
+        return ""
+    return f"A fresh test set of about {format_about(rows)} examples would probably settle it."
+
+
+def _cheapest_means(found: Findings) -> str:
+    cost = found.costs[found.choice.index]
+    if cost is None or any(other is None for other in found.costs):
+        return "Not every price is known, so systems are ordered by tokens per answer."
+    terms = found.terms
+    errors = (
+        f"wrong answers at {format_money(terms.error_price, found.currency)} each"
+        if terms.error_price
+        else "wrong answers at no cost"
+    )
+    return (
+        f"Cheapest is the lowest total over {_months(found)} at {terms.answers_per_month:,.0f} answers a month, {errors}: "
+        f"{format_money(cost, found.currency)} for {found.finalists[found.choice.index].name}."
+    )
+
+
+def _months(found: Findings) -> str:
+    return f"{found.terms.months:g} month{'' if found.terms.months == 1 else 's'}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}" if 0 < share < 0.01 or 0.99 < share < 1 else f"{100 * share:.0f}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _number(count: int) -> str:
+    return NUMBER_WORDS[count] if count < len(NUMBER_WORDS) else str(count)
+
+
+def listed(items: Sequence[str]) -> str:
+    """Items as a spoken list, such as "a, b and c"."""
+    return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)

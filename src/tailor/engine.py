@@ -1,0 +1,214 @@
+"""The engine: render and answer a System. The only door to models and indexes.
+
+`render` makes the one request that training rows, scoring and serving share. `answer` asks for what is not yet in the ledger, in
+blocks that are saved before anything is done with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tailor.data.example import Example
+from tailor.errors import ConfigError, EndpointError
+from tailor.ledger import Ledger
+from tailor.models.base import Array, Embedder, Message, Model, Reply, Request
+from tailor.render import render_messages
+from tailor.retrieval.passage import Passage
+from tailor.score.types import Answer
+from tailor.system import Shot, System, display_labels
+from tailor.task import fill
+
+if TYPE_CHECKING:
+    from tailor.retrieval.documents import Document
+    from tailor.retrieval.index import Index
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass
+class Engine:
+    """Models, index and ledger of one project, opened when first needed.
+
+    Args:
+        model: the generative model.
+        open_embedder: opens the embedder by name.
+        ledger: where answers are saved.
+        store: the project's store; tuned weights and indexes lie under it.
+        documents: what can be retrieved; empty when the task has none.
+        check: called between blocks; may raise `OutOfTime`.
+    """
+
+    model: Model
+    open_embedder: Callable[[str], Embedder]
+    ledger: Ledger
+    store: Path
+    documents: Sequence[Document] = ()
+    check: Callable[[], None] = lambda: None
+    _embedders: dict[str, Embedder] = field(default_factory=dict)
+    _vectors: dict[tuple[str, str], Array] = field(default_factory=dict)
+    _indexes: dict[str, Index] = field(default_factory=dict)
+
+    def embed(self, name: str, texts: Sequence[str]) -> Array:
+        """Unit vectors of texts, shape (len(texts), dimensions); a text is never embedded twice."""
+        if name not in self._embedders:
+            self._embedders[name] = self.open_embedder(name)
+        missing = [text for text in dict.fromkeys(texts) if (name, text) not in self._vectors]
+        if missing:
+            for text, vector in zip(missing, self._embedders[name].embed(missing), strict=True):
+                self._vectors[name, text] = vector
+        return np.stack([self._vectors[name, text] for text in texts]) if texts else np.zeros((0, 0), np.float32)
+
+    def embedder_digest(self, name: str) -> str:
+        """Digest of an embedder's weights."""
+        if name not in self._embedders:
+            self._embedders[name] = self.open_embedder(name)
+        return self._embedders[name].digest
+
+    def index(self, embedder: str, on_progress: OnProgress | None = None) -> Index:
+        """The index over the documents, brought up to date; `embedder` may be empty for keyword search alone."""
+        if embedder not in self._indexes:
+            from tailor.retrieval.index import Index
+
+            opened = None
+            if embedder:
+                self.embed(embedder, [])
+                opened = self._embedders.setdefault(embedder, self.open_embedder(embedder))
+            index = Index.open(self.store / "indexes", opened)
+            index.update(self.documents, on_progress)
+            self._indexes[embedder] = index
+        return self._indexes[embedder]
+
+    def retrieve(self, system: System, questions: Sequence[str]) -> list[tuple[Passage, ...]]:
+        """The passages each question would be answered with, best first; none for a system without an index."""
+        knowledge = system.knowledge
+        if knowledge.kind != "index":
+            return [()] * len(questions)
+        index = self.index(knowledge.embedder)
+        return [tuple(found) for found in index.search(questions, knowledge.search, knowledge.passages)]
+
+    def messages(self, system: System, examples: Sequence[Example]) -> list[tuple[tuple[Message, ...], tuple[Passage, ...]]]:
+        """The chat and the passages in it for each example: for training, scoring and serving alike."""
+        questions = [fill(system.prompt.input, example.fields) for example in examples]
+        passages = self.retrieve(system, questions)
+        shots = self._shots(system, examples, questions)
+        whole = self.documents if system.knowledge.kind == "whole" else ()
+        return [
+            (render_messages(system, example.fields, shown, found, whole), found)
+            for example, shown, found in zip(examples, shots, passages, strict=True)
+        ]
+
+    def render(self, system: System, examples: Sequence[Example]) -> list[tuple[Request, tuple[Passage, ...]]]:
+        """The complete request, and the passages in it, for each example."""
+        decoding = system.decoding
+        choices = display_labels(decoding.labels) if decoding.method == "score" else ()
+        return [
+            (Request(chat, choices, decoding.max_tokens, decoding.temperature, decoding.seed), found)
+            for chat, found in self.messages(system, examples)
+        ]
+
+    def _shots(self, system: System, examples: Sequence[Example], questions: Sequence[str]) -> list[tuple[Shot, ...]]:
+        """The worked examples each prompt shows. A training row never shows itself: equal inputs are passed over."""
+        prompt = system.prompt
+        if not prompt.nearest:
+            return [prompt.shots] * len(examples)
+        pool = self.embed(prompt.embedder, [shot.input for shot in prompt.shots])
+        likeness = self.embed(prompt.embedder, list(questions)) @ pool.T
+        chosen = []
+        for question, row in zip(questions, likeness, strict=True):
+            order = np.argsort(-row, kind="stable")
+            near = [prompt.shots[i] for i in order[: prompt.nearest + 8] if prompt.shots[i].input != question]
+            chosen.append(tuple(reversed(near[: prompt.nearest])))
+        return chosen
+
+    def answer(self, system: System, examples: Sequence[Example], on_progress: OnProgress | None = None) -> list[Answer]:
+        """One answer per example, in order; those in the ledger are not asked for again.
+
+        Blocks are cut from `examples` in their order, so that a resumed run asks in the same batches as an uninterrupted one.
+
+        Raises:
+            ModelError: no request can succeed.
+            OutOfTime: the time limit was reached; whole blocks answered so far are saved.
+        """
+        keys = [example.fingerprint for example in examples]
+        saved = self.ledger.answers(system.fingerprint, keys)
+        done = 0
+        for start in range(0, len(examples), self.model.block):
+            block = list(range(start, min(start + self.model.block, len(examples))))
+            missing = [i for i in block if keys[i] not in saved]
+            if missing:
+                self.check()
+                asked = block if self.model.batch_matters else missing
+                answers = self._ask(system, [examples[i] for i in asked])
+                records = {keys[i]: asdict(answer) for i, answer in zip(asked, answers, strict=True) if keys[i] not in saved}
+                self._keep(system, records)
+                saved |= records
+            done += len(block)
+            if on_progress is not None:
+                on_progress(done, len(examples))
+        return [_answer(saved[key], example.id) for key, example in zip(keys, examples, strict=True)]
+
+    def _keep(self, system: System, records: dict[str, dict[str, Any]]) -> None:
+        """Save answers; a failed call is not kept, so that the next run asks again."""
+        self.ledger.save_answers(system.fingerprint, {key: record for key, record in records.items() if not record["error"]})
+
+    def _ask(self, system: System, examples: Sequence[Example]) -> list[Answer]:
+        if system.decoding.method == "head":
+            return self._classify(system, examples)
+        self._same_model(system)
+        rendered = self.render(system, examples)
+        tuned = self.store / system.weights.tuned if system.weights.tuned else None
+        try:
+            replies = self.model.reply([request for request, _ in rendered], tuned)
+        except EndpointError as error:
+            # What had come before the failure is paid for, so it is kept.
+            kept = {
+                example.fingerprint: asdict(_to_answer(system, example.id, reply, passages))
+                for example, reply, (_, passages) in zip(examples, error.replies, rendered, strict=False)
+                if isinstance(reply, Reply)
+            }
+            self._keep(system, kept)
+            raise
+        return [
+            _to_answer(system, example.id, reply, passages)
+            for example, reply, (_, passages) in zip(examples, replies, rendered, strict=True)
+        ]
+
+    def _classify(self, system: System, examples: Sequence[Example]) -> list[Answer]:
+        from tailor.models.head import Head
+
+        head = Head.load(self.store / system.weights.tuned)
+        texts = [fill(system.prompt.input, example.fields) for example in examples]
+        scores = head.log_probabilities(self.embed(system.weights.model, texts))
+        # The same stated estimate as elsewhere: a token is about four characters.
+        return [
+            Answer(example.id, head.labels[int(row.argmax())], tuple(map(float, row)), tokens_in=-(-len(text) // 4))
+            for example, text, row in zip(examples, texts, scores, strict=True)
+        ]
+
+    def _same_model(self, system: System) -> None:
+        """A System is answered by the model it was made with, or not at all."""
+        if system.weights.digest != self.model.digest:
+            raise ConfigError(
+                f"system {system.name!r} was made with other weights ({system.weights.model}) than the model at hand "
+                f"({self.model.name})",
+                "set the same model in tailor.yaml, or run `tailor run` again",
+            )
+
+
+def _to_answer(system: System, example: str, reply: Reply, passages: tuple[Passage, ...]) -> Answer:
+    raw, scores = reply.text, reply.scores
+    if scores:
+        prior = system.decoding.prior or (0.0,) * len(scores)
+        scores = tuple(s - p for s, p in zip(scores, prior, strict=True))
+        raw = system.decoding.labels[max(range(len(scores)), key=scores.__getitem__)]
+    return Answer(example, raw, scores, passages, reply.tokens_in, reply.tokens_out, reply.seconds, reply.finish, reply.error)
+
+
+def _answer(record: dict[str, Any], example: str) -> Answer:
+    passages = tuple(Passage(**passage) for passage in record["passages"])
+    return Answer(**(record | {"example": example, "scores": tuple(record["scores"]), "passages": passages}))

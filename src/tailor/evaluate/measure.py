@@ -1,0 +1,28 @@
+"""Measuring a System: answers first, saved; then their scores."""
+
+from __future__ import annotations
+
+from tailor.data.example import Example, SplitName
+from tailor.engine import Engine, OnProgress
+from tailor.evaluate.run import Run
+from tailor.score.scorer import score_run
+from tailor.system import System
+from tailor.task import Task
+
+
+def measure(
+    task: Task,
+    system: System,
+    split: SplitName,
+    examples: tuple[Example, ...],
+    engine: Engine,
+    on_progress: OnProgress | None = None,
+) -> Run:
+    """The system's Run on the examples.
+
+    Raises:
+        ModelError: no request can succeed.
+        OutOfTime: the time limit was reached.
+    """
+    answers = tuple(engine.answer(system, examples, on_progress))
+    return Run(system, split, examples, answers, score_run(task, system, examples, answers))

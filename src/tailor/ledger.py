@@ -1,0 +1,172 @@
+"""The durable record of a project: answers, openings of the test set, studies.
+
+One SQLite file (by APSW, which bundles a version without the WAL-reset bug) in write-ahead mode with ``synchronous=FULL``: what is
+committed survives a killed process and a power cut. One process writes at a time; a second one is told so at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import apsw
+
+from tailor.errors import StoreError
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+    system TEXT NOT NULL, example TEXT NOT NULL, record TEXT NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (system, example)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS openings (
+    number INTEGER PRIMARY KEY, test TEXT NOT NULL, systems TEXT NOT NULL UNIQUE, at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS studies (
+    number INTEGER PRIMARY KEY, record TEXT NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL);
+"""
+
+
+class Ledger:
+    """The record of one project folder.
+
+    Args:
+        folder: the project's store; made if absent, readable by its owner only.
+
+    Raises:
+        StoreError: another process is writing here, or the file is damaged or made by a newer version.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = _lock(folder / "lock")
+        try:
+            self._db = apsw.Connection(str(folder / "ledger.db"))
+            self._db.set_busy_timeout(2000)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._prepare(folder)
+        except apsw.Error as error:
+            self._lock.close()
+            raise StoreError(
+                f"{folder / 'ledger.db'} cannot be used: {error}", "move it away to start anew, or restore it from a backup"
+            ) from error
+
+    def _prepare(self, folder: Path) -> None:
+        (check,) = self._db.execute("PRAGMA quick_check").fetchone() or ("no answer",)
+        if check != "ok":
+            raise apsw.CorruptError(str(check))
+        (version,) = self._db.execute("PRAGMA user_version").fetchone() or (0,)
+        if not isinstance(version, int) or version > VERSION:
+            raise StoreError(f"{folder} was written by a newer Tailor (store version {version})", "update Tailor")
+        with self._db:
+            for statement in SCHEMA.split(";"):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version={VERSION}")
+
+    def answers(self, system: str, examples: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Saved answers of a system (by fingerprints), those that are whole; a damaged row counts as absent."""
+        found: dict[str, dict[str, Any]] = {}
+        for example in examples:
+            row = self._db.execute("SELECT record, sha256 FROM answers WHERE system=? AND example=?", (system, example)).fetchone()
+            if row is not None and _sha256(str(row[0])) == row[1]:
+                found[example] = json.loads(str(row[0]))
+        return found
+
+    def save_answers(self, system: str, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """Save answers, all of them or none; durable when this returns.
+
+        Raises:
+            StoreError: they could not be written, for example because the disk is full.
+        """
+        at = datetime.now(UTC).isoformat()
+        rows = [(system, example, text := _dump(record), _sha256(text), at) for example, record in records.items()]
+        self._write("INSERT OR REPLACE INTO answers VALUES (?,?,?,?,?)", rows)
+
+    def open_test(self, test: str, systems: Iterable[str]) -> int:
+        """The number of this opening of a sealed test set, from 1; the same systems again are the same opening.
+
+        Args:
+            test: fingerprint of the test set.
+            systems: fingerprints of the finalists.
+        """
+        key = _dump([test, sorted(systems)])
+        found = self._db.execute("SELECT number FROM openings WHERE systems=?", (key,)).fetchone()
+        if found is None:
+            self._write("INSERT INTO openings (test, systems, at) VALUES (?,?,?)", [(test, key, datetime.now(UTC).isoformat())])
+        (number,) = self._db.execute(
+            "SELECT COUNT(*) FROM openings WHERE test=? AND number <= (SELECT number FROM openings WHERE systems=?)",
+            (test, key),
+        ).fetchone() or (0,)
+        return int(str(number))
+
+    def save_study(self, record: Mapping[str, Any]) -> int:
+        """Save a study's record; returns its number."""
+        text = _dump(record)
+        self._write(
+            "INSERT INTO studies (record, sha256, at) VALUES (?,?,?)", [(text, _sha256(text), datetime.now(UTC).isoformat())]
+        )
+        (number,) = self._db.execute("SELECT MAX(number) FROM studies").fetchone() or (0,)
+        return int(str(number))
+
+    def last_study(self) -> dict[str, Any] | None:
+        """The newest whole study's record, or None."""
+        for text, sha256 in self._db.execute("SELECT record, sha256 FROM studies ORDER BY number DESC"):
+            if _sha256(str(text)) == sha256:
+                record: dict[str, Any] = json.loads(str(text))
+                return record
+        return None
+
+    def _write(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        try:
+            with self._db:
+                self._db.executemany(statement, rows)
+        except apsw.FullError as error:
+            raise StoreError("the disk is full", "free some space and run the same command again; it goes on from here") from error
+        except apsw.Error as error:
+            raise StoreError(f"the ledger could not be written: {error}") from error
+
+    def close(self) -> None:
+        """Close the file and let other processes write."""
+        self._db.close()
+        self._lock.close()
+
+    def __enter__(self) -> Ledger:
+        """The ledger itself; it is closed when the block ends."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close."""
+        self.close()
+
+
+def _lock(path: Path) -> Any:
+    """An open file that only one process can hold; the system frees it when the process ends, however it ends."""
+    file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = file.read().strip() or "unknown"
+        file.close()
+        raise StoreError(
+            f"another Tailor process (number {holder}) is working in {path.parent.parent}",
+            "wait until it is done, or stop it",
+        ) from error
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def _dump(record: Any) -> str:
+    # ASCII keeps lone surrogates and NUL, which SQLite's text cannot hold, as escapes.
+    return json.dumps(record, sort_keys=True, ensure_ascii=True)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

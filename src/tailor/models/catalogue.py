@@ -1,0 +1,241 @@
+"""Names to models: the built-in ones, folders, Hub names, remote endpoints and the fake."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tailor.errors import ModelNotFound, did_you_mean, quoted
+from tailor.models.base import Embedder, Model
+from tailor.models.cache import BUILT_INS, BuiltIn, Progress, cache_folder, damage, file_sha256, is_at_hand, is_offline
+from tailor.models.pull import pull
+from tailor.task import ModelSettings
+
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+READ = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "1_Pooling/config.json")
+"""The files of a model folder that can change an answer."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A built-in model, for lists.
+
+    Attributes:
+        name: what the user calls it.
+        kind: a generative model or an embedder.
+        what: what it is, in a few words.
+        licence: SPDX name.
+        megabytes: size on disk where it is at hand, else of the download.
+        folder: where it is, or will be.
+        at_hand: whether it is complete there.
+    """
+
+    name: str
+    kind: Literal["model", "embedder"]
+    what: str
+    licence: str
+    megabytes: float
+    folder: Path
+    at_hand: bool
+
+
+def known() -> tuple[Entry, ...]:
+    """Every built-in model."""
+    return tuple(map(_entry, BUILT_INS.values()))
+
+
+def open_model(settings: ModelSettings, on_progress: Progress = lambda stage, done, total: None) -> Model:
+    """The model that the settings name, ready to answer.
+
+    Args:
+        settings: a built-in name, "fake" or "fake:" and any word, a folder, a Hub name "org/name", or with `base_url` the name of
+            a model at that endpoint.
+        on_progress: told how far a download is; called only when one is needed.
+
+    Raises:
+        ModelNotFound: there is no such model, its files are damaged, or it may not be fetched.
+        DownloadError: fetching it failed.
+        ConfigError: the address cannot be used.
+    """
+    name = settings.name
+    if settings.base_url:
+        from tailor.models.remote import RemoteModel
+
+        return RemoteModel(settings)
+    if name == "fake" or name.startswith("fake:"):
+        from tailor.models.fake import FakeModel
+
+        return FakeModel(name=name)
+    from tailor.models.local import LocalModel
+
+    if name in BUILT_INS:
+        built = _of_kind(name, "model")
+        return LocalModel(fetch(built, on_progress), name, built.digest, built.precision)
+    folder = _folder(name, "model", on_progress)
+    return LocalModel(folder, name, folder_digest(folder), check_folder(folder))
+
+
+def open_embedder(name: str, on_progress: Progress = lambda stage, done, total: None) -> Embedder:
+    """The embedder of this name: "minilm-l6", "fake", a folder or a Hub name.
+
+    Raises:
+        ModelNotFound: there is no such embedder, its files are damaged, or it may not be fetched.
+        DownloadError: fetching it failed.
+    """
+    if name == "fake":
+        from tailor.models.fake import FakeEmbedder
+
+        return FakeEmbedder()
+    from tailor.models.embedder import TransformersEmbedder
+
+    if name in BUILT_INS:
+        built = _of_kind(name, "embedder")
+        return TransformersEmbedder(fetch(built, on_progress), name, built.digest)
+    folder = _folder(name, "embedder", on_progress)
+    check_folder(folder)
+    return TransformersEmbedder(folder, name, folder_digest(folder))
+
+
+def fetch(built: BuiltIn, on_progress: Progress = lambda stage, done, total: None, *, repair: bool = False) -> Path:
+    """The folder of a built-in model, fetched at first use.
+
+    Args:
+        built: which model.
+        on_progress: told how far it is.
+        repair: read every file, and fetch the model again when one has changed; else sizes are compared.
+
+    Raises:
+        ModelNotFound: it is absent and may not be fetched, or the packages that run it are.
+        DownloadError: fetching it failed.
+    """
+    _require_local_packages(built.name)
+    if is_at_hand(built) and not (repair and damage(built, on_progress)):
+        return built.folder
+    if is_offline():
+        raise ModelNotFound(
+            f"{built.name} is not complete in {built.folder}, and TAILOR_OFFLINE forbids fetching it",
+            f"Unset TAILOR_OFFLINE and run `tailor models pull {built.name}`.",
+        )
+    return pull(built, on_progress)
+
+
+def check_folder(folder: Path) -> str:
+    """How the weights in a model folder are held, such as "bfloat16 weights".
+
+    Raises:
+        ModelNotFound: it is no folder of safetensors that can be read without running code from it.
+    """
+    config = _json(folder / "config.json")
+    if config is None:
+        raise ModelNotFound(f"{folder} has no config.json that can be read", "Give a folder written by save_pretrained.")
+    tokenizer = _json(folder / "tokenizer_config.json") or {}
+    if "auto_map" in config or "auto_map" in tokenizer:
+        raise ModelNotFound(f"{folder} needs Python code of its own (auto_map), which is never run", "Choose a model without it.")
+    if not any(folder.glob("*.safetensors")):
+        raise ModelNotFound(
+            f"{folder} has no *.safetensors weights; pickled ones (*.bin, *.pt) are not read, since a pickle can run code",
+            "Save the model again with save_pretrained of transformers.",
+        )
+    shards = (_json(folder / "model.safetensors.index.json") or {}).get("weight_map", {})
+    missing = sorted({str(shard) for shard in shards.values() if not (folder / str(shard)).is_file()})
+    if missing:
+        raise ModelNotFound(f"{folder} lacks {len(missing)} of its weight files, such as {missing[0]}", "Fetch the model again.")
+    _check_weights(sorted(folder.glob("*.safetensors")))
+    if quantised := config.get("quantization_config"):
+        return f"{quantised.get('quant_method', 'quantized')} weights"
+    return f"{config.get('dtype') or config.get('torch_dtype') or 'float32'} weights"
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over weights, configuration and tokenizer; a file's hash is remembered while its size and time stay the same."""
+    memory = cache_folder() / "digests" / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:24]}.json"
+    before, after = _json(memory) or {}, {}
+    paths = sorted({path for pattern in READ for path in folder.glob(pattern) if path.is_file()})
+    for path in paths:
+        status, key = path.stat(), path.relative_to(folder).as_posix()
+        stamp = [status.st_size, status.st_mtime_ns]
+        known_hash = before.get(key, [])
+        after[key] = known_hash if known_hash[:2] == stamp else [*stamp, file_sha256(path)]
+    if after != before:
+        _remember(memory, after)
+    return hashlib.sha256(json.dumps(sorted((key, value[2]) for key, value in after.items())).encode()).hexdigest()
+
+
+def _entry(built: BuiltIn) -> Entry:
+    at_hand = is_at_hand(built)
+    size = sum(path.stat().st_size for path in built.folder.rglob("*") if path.is_file()) if at_hand else built.wheel_bytes
+    return Entry(built.name, built.kind, built.what, built.licence, size / 1e6, built.folder, at_hand)
+
+
+def _of_kind(name: str, kind: Literal["model", "embedder"]) -> BuiltIn:
+    built = BUILT_INS[name]
+    if built.kind != kind:
+        other = ", ".join(b.name for b in BUILT_INS.values() if b.kind == kind)
+        raise ModelNotFound(f"{name} is not a built-in {kind} but a built-in {built.kind}", f"Use {other}.")
+    return built
+
+
+def _folder(name: str, kind: Literal["model", "embedder"], on_progress: Progress) -> Path:
+    """The folder that a path or a Hub name stands for."""
+    path = os.path.expanduser(name)
+    if name and os.path.isdir(path):
+        _require_local_packages(name)
+        return Path(path)
+    if HUB_NAME.fullmatch(name) and not os.path.exists(path):
+        from tailor.models.hub import fetch_from_hub
+
+        _require_local_packages(name)
+        return fetch_from_hub(name, on_progress)
+    names = [built.name for built in BUILT_INS.values() if built.kind == kind]
+    forms = f"{', '.join(names)}, fake, a folder of safetensors, or a Hub name such as org/name"
+    raise ModelNotFound(
+        f"{quoted(name)} is not a known {kind}{did_you_mean(name, [*names, 'fake'])}",
+        f"Accepted: {forms}." + (" For a model at an endpoint give its address as `base_url`." if kind == "model" else ""),
+    )
+
+
+def _check_weights(paths: list[Path]) -> None:
+    """Refuse weight files that are cut off or no safetensors; only their headers are read."""
+    from safetensors import SafetensorError, safe_open
+
+    for path in paths:
+        try:
+            with safe_open(path, framework="numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise ModelNotFound(f"{path} is damaged: {error}", "Fetch the model again.") from error
+
+
+def _require_local_packages(name: str) -> None:
+    missing = [package for package in ("torch", "transformers", "safetensors") if importlib.util.find_spec(package) is None]
+    if missing:
+        raise ModelNotFound(
+            f"{quoted(name)} runs on this machine and needs {', '.join(missing)}", "Run `pip install 'tailor[local]'`."
+        )
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _remember(path: Path, record: dict[str, list[Any]]) -> None:
+    """Write the record in one step; a cache that cannot be written only costs time."""
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(json.dumps(record), encoding="utf-8")
+        os.replace(unfinished, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()

@@ -1,0 +1,88 @@
+"""A classifier on a frozen embedder: the reference that says when no generative model is needed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tailor.errors import StoreError
+from tailor.models.base import Array
+from tailor.models.quiet import quiet_libraries
+
+FILE = "head.json"
+
+
+@dataclass(frozen=True)
+class Head:
+    """Multinomial logistic regression.
+
+    Attributes:
+        labels: the classes.
+        weights: shape (labels, dimensions).
+        bias: shape (labels,).
+    """
+
+    labels: tuple[str, ...]
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    def log_probabilities(self, vectors: Array) -> NDArray[np.float64]:
+        """Log-probability of each label, shape (len(vectors), labels)."""
+        logits = vectors @ self.weights.T + self.bias
+        top = logits.max(axis=1, keepdims=True)
+        normalised: NDArray[np.float64] = logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
+        return normalised
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the saved form."""
+        return hashlib.sha256(self._text().encode()).hexdigest()
+
+    def _text(self) -> str:
+        return json.dumps({"labels": self.labels, "weights": self.weights.tolist(), "bias": self.bias.tolist()})
+
+    def save(self, folder: Path) -> None:
+        """Write the classifier."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FILE).write_text(self._text(), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Head:
+        """Read a saved classifier.
+
+        Raises:
+            StoreError: it is absent or damaged.
+        """
+        try:
+            record = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            return cls(tuple(record["labels"]), np.array(record["weights"]), np.array(record["bias"]))
+        except (OSError, ValueError, KeyError) as error:
+            raise StoreError(f"{folder} does not hold a classifier: {error}", "run `tailor run` again") from error
+
+
+def fit_head(vectors: Array, labels: Sequence[str]) -> Head:
+    """The classifier fitted to vectors of shape (n, dimensions); its penalty is chosen by cross-validation when data allow."""
+    with quiet_libraries():
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import GridSearchCV
+
+        names = tuple(sorted(set(labels)))
+        targets = np.array([names.index(label) for label in labels])
+        smallest = int(np.bincount(targets).min())
+        model = LogisticRegression(C=10.0, max_iter=2000)
+        if smallest >= 3:
+            search = GridSearchCV(model, {"C": [1.0, 10.0, 100.0]}, cv=min(5, smallest), scoring="neg_log_loss")
+            model = search.fit(vectors, targets).best_estimator_
+        else:
+            model.fit(vectors, targets)
+    weights, bias = np.asarray(model.coef_, dtype=np.float64), np.asarray(model.intercept_, dtype=np.float64)
+    if len(names) == 2:
+        # For two classes scikit-learn keeps one row, that of the second class.
+        weights, bias = np.vstack([-weights / 2, weights / 2]), np.concatenate([-bias / 2, bias / 2])
+    return Head(names, weights, bias)

@@ -1,0 +1,77 @@
+"""Fetch a model folder by its Hub name ("org/name"): weights as safetensors, configuration and tokenizer, and nothing that runs."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from tailor.errors import DownloadError, ModelNotFound, quoted
+from tailor.models.cache import Progress, is_offline
+from tailor.models.quiet import quiet_libraries
+
+WANTED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
+UNWANTED = ["*/*.safetensors", "consolidated*.safetensors", "onnx/*", "openvino/*"]
+"""Copies of the same weights in other formats."""
+
+
+def fetch_from_hub(name: str, on_progress: Progress) -> Path:
+    """The folder of a Hub model: the copy at hand if there is one, else fetched.
+
+    Raises:
+        ModelNotFound: the Hub has no such model, or asks for access that was not given.
+        DownloadError: the network failed, or the disk is full.
+    """
+    with quiet_libraries():
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import (
+            GatedRepoError,
+            HfHubHTTPError,
+            HFValidationError,
+            LocalEntryNotFoundError,
+            RepositoryNotFoundError,
+        )
+
+        options: dict[str, Any] = {"allow_patterns": WANTED, "ignore_patterns": UNWANTED}
+        try:
+            return Path(snapshot_download(name, local_files_only=True, **options))
+        except LocalEntryNotFoundError:
+            pass
+        except HFValidationError as error:
+            raise ModelNotFound(f"{quoted(name)} is not a Hub name: {error}") from error
+        if is_offline():
+            raise ModelNotFound(f"{quoted(name)} is not at hand, and TAILOR_OFFLINE forbids fetching it", "Unset TAILOR_OFFLINE.")
+        try:
+            return Path(snapshot_download(name, tqdm_class=_progress_class(on_progress), **options))
+        except GatedRepoError as error:
+            raise ModelNotFound(
+                f"the Hub model {quoted(name)} needs an access that you do not have",
+                "Accept its terms on the Hub and set HF_TOKEN.",
+            ) from error
+        except RepositoryNotFoundError as error:
+            raise ModelNotFound(
+                f"there is no folder and no public Hub model named {quoted(name)}",
+                "Check the name; `tailor models` lists the built-in ones.",
+            ) from error
+        except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise DownloadError(
+                f"the Hub model {quoted(name)} could not be fetched: {reason[0][:200]}",
+                "Check the network and the free disk space.",
+            ) from error
+
+
+def _progress_class(on_progress: Progress) -> type:
+    """A tqdm class that reports bytes to `on_progress` and draws nothing."""
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    class Bytes(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **{**options, "file": io.StringIO()})
+
+        def update(self, n: float | None = 1) -> None:
+            super().update(n)
+            if self.unit == "B":
+                on_progress("download", int(self.n), int(self.total or 0))
+
+    return Bytes

@@ -1,0 +1,191 @@
+"""A causal language model on this machine, by transformers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tailor.errors import ModelNotFound
+from tailor.models.base import Message, Reply, Request
+from tailor.models.decoding import Sampling, generate
+from tailor.models.quiet import quiet_libraries
+from tailor.models.scoring import score_answers
+
+LARGE = 1_000_000_000
+"""Parameters above which only one set of weights is kept in memory at a time."""
+
+
+class LocalModel:
+    """A folder of safetensors and a tokenizer, as a `Model`.
+
+    Args:
+        folder: what `from_pretrained` reads; nothing in it is executed.
+        name: what the user calls it.
+        digest: SHA-256 of its weights.
+        precision: how the weights on disk are held, such as "4-bit (Q4_1) weights".
+        dtype: "auto" computes in bfloat16 where the processor or GPU has it, else in float32.
+
+    Raises:
+        ModelNotFound: the folder cannot be read as a causal language model.
+    """
+
+    block = 32
+    batch_matters = True
+    can_score = True
+    can_tune = True
+
+    def __init__(self, folder: Path, name: str, digest: str, precision: str, dtype: str = "auto") -> None:
+        self.folder = folder
+        self.name = name
+        self.digest = digest
+        with quiet_libraries():
+            from transformers import AutoConfig, AutoTokenizer
+
+            try:
+                self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+                config = AutoConfig.from_pretrained(folder)
+            except (OSError, ValueError, KeyError) as error:
+                raise ModelNotFound(
+                    f"{folder} does not hold a causal language model: {error}",
+                    "give a folder written by save_pretrained (config.json, *.safetensors, tokenizer files)",
+                ) from error
+        self.dtype = fitting_dtype() if dtype == "auto" else dtype
+        self.precision = f"{precision}, computed in {self.dtype}"
+        self.context_tokens = int(getattr(config, "max_position_embeddings", 2048))
+        self.parameters = weight_count(folder)
+        self._modules: dict[Path | None, Any] = {}
+        self._specials = sorted(set(self.tokenizer.all_special_tokens), key=len, reverse=True)
+
+    def encode(self, messages: Sequence[Message]) -> list[int]:
+        """Token ids of a chat, ready for the answer. The one way from messages to tokens, for training, scoring and serving."""
+        chat = [{"role": m.role, "content": self._plain(m.text)} for m in messages]
+        if not self.tokenizer.chat_template:
+            text = "\n\n".join(m["content"] for m in chat) + "\n"
+            return list(self.tokenizer(text)["input_ids"])
+        if chat[0]["role"] != "system":
+            # Templates such as SmolLM2's put in a system turn of their own ("You are a helpful AI assistant named ...").
+            chat.insert(0, {"role": "system", "content": ""})
+        return list(self.tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False))
+
+    def encode_answer(self, text: str) -> list[int]:
+        """Token ids of an answer, without the end token."""
+        return list(self.tokenizer(self._plain(text), add_special_tokens=False)["input_ids"])
+
+    @property
+    def end_token(self) -> int:
+        """The token that ends an answer."""
+        return int(self.tokenizer.eos_token_id)
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Prompt tokens the messages take."""
+        return len(self.encode(messages))
+
+    def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
+        """One reply per request, in order. A prompt that does not fit the context window gets a Reply with `error`."""
+        prompts = [self.encode(request.messages) for request in requests]
+        replies: list[Reply | None] = [None] * len(requests)
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for i, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
+            longest = max(map(len, map(self.encode_answer, request.choices)), default=request.max_tokens)
+            if len(prompt) + longest > self.context_tokens:
+                sizes = f"{len(prompt):,} of {self.context_tokens:,} tokens"
+                replies[i] = Reply("", tokens_in=len(prompt), finish="error", error=f"the prompt does not fit: {sizes}")
+            else:
+                groups.setdefault(request.choices, []).append(i)
+        for choices, members in groups.items():
+            started = time.perf_counter()
+            some = [requests[i] for i in members], [prompts[i] for i in members]
+            done = self._score(*some, choices, tuned) if choices else self._generate(*some, tuned)
+            share = (time.perf_counter() - started) / len(members)
+            for i, reply in zip(members, done, strict=True):
+                replies[i] = Reply(reply.text, reply.scores, len(prompts[i]), reply.tokens_out, share, reply.finish)
+        return [reply for reply in replies if reply is not None]
+
+    def _score(
+        self, requests: list[Request], prompts: list[list[int]], choices: tuple[str, ...], tuned: Path | None
+    ) -> list[Reply]:
+        answers = [self.encode_answer(choice) for choice in choices]
+        if any(a != b and b[: len(a)] == a for a in answers for b in answers):
+            answers = [[*answer, self.end_token] for answer in answers]
+        rows = score_answers(self.module(tuned), prompts, answers)
+        best = [max(range(len(choices)), key=row.__getitem__) for row in rows]
+        return [Reply(choices[i], tuple(row), tokens_out=len(answers[i])) for i, row in zip(best, rows, strict=True)]
+
+    def _generate(self, requests: list[Request], prompts: list[list[int]], tuned: Path | None) -> list[Reply]:
+        sampling = [Sampling(r.max_tokens, r.temperature, r.seed) for r in requests]
+        rows = generate(self.module(tuned), prompts, sampling, frozenset({self.end_token}))
+        return [
+            Reply(
+                self.tokenizer.decode(row.tokens, skip_special_tokens=True).strip(),
+                tokens_out=len(row.tokens),
+                finish="stop" if row.ended else "length",
+            )
+            for row in rows
+        ]
+
+    def module(self, tuned: Path | None = None) -> Any:
+        """The loaded network: the base, or a separate copy of it with tuned weights, so that the two never mix."""
+        if tuned not in self._modules:
+            module = load_module(self.folder, tuned, self.dtype)
+            keep = 0 if module.num_parameters() > LARGE else 1
+            while len(self._modules) > keep:
+                self._modules.pop(next(iter(self._modules)))
+            self._modules[tuned] = module
+        return self._modules[tuned]
+
+    def release(self) -> None:
+        """Free the memory of all loaded weights; they load again when needed."""
+        self._modules.clear()
+
+    def _plain(self, text: str) -> str:
+        """The text with the model's control tokens broken, so that data cannot end a turn or begin one."""
+        for special in self._specials:
+            text = text.replace(special, f"{special[0]} {special[1:]}")
+        return text
+
+
+def load_module(folder: Path, tuned: Path | None, dtype: str) -> Any:
+    """The network in evaluation mode: base weights, base + adapter, or the full tuned copy."""
+    with quiet_libraries():
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        is_adapter = tuned is not None and (tuned / "adapter_config.json").exists()
+        source = folder if tuned is None or is_adapter else tuned
+        module = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), use_safetensors=True)
+        if is_adapter:
+            from peft import PeftModel
+
+            module = PeftModel.from_pretrained(module, tuned)
+        return module.to(device()).eval()
+
+
+def weight_count(folder: Path) -> int:
+    """Parameters stored in a folder's safetensors files, read from their headers alone."""
+    from safetensors import safe_open
+
+    count = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as tensors:
+            count += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+    return count
+
+
+def device() -> str:
+    """Where networks run: the GPU if there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def fitting_dtype() -> str:
+    """bfloat16 where the GPU or the processor multiplies it in hardware, else float32 (elsewhere bfloat16 is no faster)."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    has = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bfloat16" if has else "float32"

@@ -1,0 +1,255 @@
+"""Fine-tuning a local model on tokenised rows: LoRA or full, by TRL's SFTTrainer.
+
+Rows come in as token ids made by the renderer that also serves, so training and serving cannot drift apart. The loss is on the
+answer's tokens only. The checkpoint with the lowest loss on the dev rows is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tailor.errors import DoesNotFit, StoreError
+from tailor.models.local import LocalModel, load_module
+from tailor.models.quiet import quiet_libraries
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+MANIFEST = "manifest.json"
+LEARNING_RATES = {"lora": 3e-4, "full": 5e-5}
+"""LoRA: docs/log.md (5e-4 for 3 epochs fell short on twelve intents). Full tuning wants a tenth (LoRA without regret, 2025)."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training row: the prompt's tokens and the answer's tokens, the end token included."""
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what training gives, apart from the rows.
+
+    Attributes:
+        method: `lora` trains low-rank adapters on all linear layers; `full` trains every weight.
+        epochs: passes over the rows; training may stop earlier.
+        rank: of the adapters; their scale is twice the rank.
+        learning_rate: at its highest; a cosine follows a short warm-up.
+        batch_rows: rows per step.
+        seed: order of the rows and the adapters' start.
+    """
+
+    method: Literal["lora", "full"]
+    epochs: int
+    rank: int
+    learning_rate: float
+    batch_rows: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What training left behind.
+
+    Attributes:
+        folder: a PEFT adapter, or a full copy, in safetensors, with its manifest.
+        digest: SHA-256 over those files.
+        dev_loss: lowest loss on the dev rows.
+        epoch: the epoch that gave it.
+        trained_tokens: tokens read in all epochs.
+    """
+
+    folder: Path
+    digest: str
+    dev_loss: float
+    epoch: float
+    trained_tokens: int
+
+
+def tune(
+    model: LocalModel,
+    rows: Sequence[Row],
+    dev: Sequence[Row],
+    recipe: Recipe,
+    folder: Path,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Tuned:
+    """Tuned weights in `folder`; those already there are used again if their manifest fits and their files are whole.
+
+    Args:
+        model: whose weights are tuned; they stay as they are.
+        rows: to learn from.
+        dev: to choose the best epoch by.
+        recipe: how.
+        folder: written at the very end, by renaming; a stopped training leaves nothing in it.
+        on_progress: called with (steps done, steps in all).
+
+    Raises:
+        DoesNotFit: a row is longer than the context window; no row is cut or left out.
+        StoreError: files in `folder` are damaged.
+    """
+    key = recipe_key(model.digest, rows, dev, recipe)
+    if (found := read_tuned(folder, key)) is not None:
+        return found
+    longest = max(len(row.prompt) + len(row.answer) for row in (*rows, *dev))
+    if longest > model.context_tokens:
+        raise DoesNotFit(longest, model.context_tokens, "the longest training row")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".training-", dir=folder.parent))
+    try:
+        dev_loss, epoch, tokens = _train(model, rows, dev, recipe, work, on_progress)
+        made = work / "best"
+        record = {"key": key, "recipe": asdict(recipe), "base": model.digest, "rows": len(rows), "dev_loss": dev_loss}
+        record |= {"epoch": epoch, "trained_tokens": tokens, "files": _digests(made)}
+        (made / MANIFEST).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(made, folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    tuned = read_tuned(folder, key)
+    if tuned is None:
+        raise StoreError(f"{folder} was changed while it was written", "run the same command again")
+    return tuned
+
+
+def recipe_key(base: str, rows: Sequence[Row], dev: Sequence[Row], recipe: Recipe) -> str:
+    """SHA-256 over everything that decides the tuned weights."""
+    record = [base, [[r.prompt, r.answer] for r in rows], [[r.prompt, r.answer] for r in dev], asdict(recipe)]
+    return hashlib.sha256(json.dumps(record).encode()).hexdigest()
+
+
+def read_tuned(folder: Path, key: str | None = None) -> Tuned | None:
+    """Tuned weights in `folder`, or None if there are none, or (with `key`) if they come from another recipe.
+
+    Raises:
+        StoreError: a file differs from the manifest.
+    """
+    try:
+        record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise StoreError(f"{folder / MANIFEST} is damaged", f"delete {folder} and run again; it is trained anew") from error
+    if key is not None and record["key"] != key:
+        return None
+    if _digests(folder) != record["files"]:
+        raise StoreError(f"tuned weights in {folder} are damaged", "delete that folder and run again; it is trained anew")
+    digest = hashlib.sha256(json.dumps(record["files"], sort_keys=True).encode()).hexdigest()
+    return Tuned(folder, digest, record["dev_loss"], record["epoch"], record["trained_tokens"])
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    digests = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.name != MANIFEST:
+            with path.open("rb") as file:
+                digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
+
+
+def _train(
+    model: LocalModel,
+    rows: Sequence[Row],
+    dev: Sequence[Row],
+    recipe: Recipe,
+    work: Path,
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[float, float, int]:
+    """Train in `work`, save the best weights in work/best; returns (dev loss, its epoch, tokens read)."""
+    with quiet_libraries():
+        import torch
+        from datasets import Dataset, disable_progress_bars
+        from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
+        from trl import SFTConfig, SFTTrainer
+
+        disable_progress_bars()
+        set_seed(recipe.seed)
+        model.release()
+        lora = recipe.method == "lora"
+        # Full tuning keeps float32 master weights: bfloat16 rounds small updates away. LoRA's own weights are float32 anyway.
+        module = load_module(model.folder, None, model.dtype if lora else "float32").train()
+        steps = -(-len(rows) // recipe.batch_rows) * recipe.epochs
+        config = SFTConfig(
+            output_dir=str(work / "checkpoints"),
+            num_train_epochs=recipe.epochs,
+            per_device_train_batch_size=recipe.batch_rows,
+            per_device_eval_batch_size=recipe.batch_rows,
+            learning_rate=recipe.learning_rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=max(1, steps // 20),
+            completion_only_loss=True,
+            max_length=None,
+            gradient_checkpointing=False,
+            bf16=not lora and model.dtype == "bfloat16",
+            use_cpu=not torch.cuda.is_available(),
+            train_sampling_strategy="group_by_length",
+            eval_strategy="epoch",
+            save_strategy="epoch",
+            save_total_limit=1,
+            load_best_model_at_end=True,
+            metric_for_best_model="eval_loss",
+            logging_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            seed=recipe.seed,
+            data_seed=recipe.seed,
+        )
+        trainer = SFTTrainer(
+            model=module,
+            args=config,
+            train_dataset=Dataset.from_list([_masked(row) for row in rows]),
+            eval_dataset=Dataset.from_list([_masked(row) for row in dev]),
+            processing_class=model.tokenizer,
+            peft_config=_lora_config(recipe.rank) if lora else None,
+            callbacks=[EarlyStoppingCallback(early_stopping_patience=2), _progress(on_progress, steps)],
+        )
+        trainer.remove_callback(PrinterCallback)
+        if len(trainer.train_dataset) != len(rows):
+            raise StoreError(f"the trainer kept {len(trainer.train_dataset)} of {len(rows)} rows", "please report this")
+        trainer.train()
+        losses = [(entry["eval_loss"], entry["epoch"]) for entry in trainer.state.log_history if "eval_loss" in entry]
+        best = trainer.model.eval()
+        if not lora:
+            best = best.to(getattr(torch, model.dtype))
+            model.tokenizer.save_pretrained(work / "best")
+        best.save_pretrained(work / "best", safe_serialization=True)
+        epochs_read = trainer.state.epoch or 0.0
+    (work / "best" / "README.md").unlink(missing_ok=True)
+    tokens = sum(len(row.prompt) + len(row.answer) for row in rows)
+    loss, epoch = min(losses)
+    return float(loss), float(epoch), round(tokens * epochs_read)
+
+
+def _masked(row: Row) -> dict[str, list[int]]:
+    """A row as TRL takes it when tokenised: the loss is where the mask is 1."""
+    return {
+        "input_ids": [*row.prompt, *row.answer],
+        "completion_mask": [0] * len(row.prompt) + [1] * len(row.answer),
+    }
+
+
+def _lora_config(rank: int) -> Any:
+    from peft import LoraConfig
+
+    return LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def _progress(on_progress: Callable[[int, int], None] | None, steps: int) -> TrainerCallback:
+    from transformers import TrainerCallback
+
+    class Progress(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if on_progress is not None:
+                on_progress(min(state.global_step, steps), steps)
+
+    return Progress()

@@ -1,0 +1,213 @@
+"""A project: a folder with `tailor.yaml`, in which everything Tailor makes is kept under `.tailor`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from tailor.errors import ConfigError, did_you_mean, quoted
+from tailor.task import Task
+
+SETTINGS_FILE = "tailor.yaml"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A task and the folder it lives in.
+
+    Attributes:
+        folder: absolute path of the folder that holds ``tailor.yaml``; paths in the settings are relative to it.
+        task: the task as read from ``tailor.yaml``.
+    """
+
+    folder: Path
+    task: Task
+
+    @property
+    def store(self) -> Path:
+        """Where everything Tailor makes for this project is kept."""
+        return self.folder / ".tailor"
+
+    @property
+    def documents(self) -> Path | None:
+        """The folder of documents, or None when the task names none; it may not exist."""
+        return self.path(self.task.documents) if self.task.documents else None
+
+    def path(self, name: str) -> Path:
+        """The absolute path of a file or folder named in the settings."""
+        return (self.folder / name).resolve()
+
+
+def load_project(folder_or_yaml: Path) -> Project:
+    """The project in a folder, or the one whose settings file is given.
+
+    Raises:
+        ConfigError: there is no such file, it is not YAML, or a setting is unknown, missing or not accepted.
+    """
+    path = _settings_file(folder_or_yaml)
+    settings = _read_yaml(path)
+    try:
+        task = Task.model_validate(settings)
+    except ValidationError as error:
+        sentences = list(dict.fromkeys(_sentences(error)))
+        hint = "" if len(sentences) == 1 else f"{len(sentences)} settings need a change."
+        raise ConfigError("\n".join(f"{path.name}: {sentence}" for sentence in sentences), hint) from error
+    _refuse_peeking(path, task)
+    return Project(path.parent, task)
+
+
+def _settings_file(given: Path) -> Path:
+    path = given.resolve()
+    if path.is_dir():
+        path = path / SETTINGS_FILE
+        if not path.is_file():
+            raise ConfigError(
+                f"{quoted(given, 200)} is not a project: it has no {SETTINGS_FILE}",
+                "Make one with `tailor init DATA`, where DATA is your CSV or JSONL file.",
+            )
+    elif not path.exists():
+        raise ConfigError(
+            f"There is no {quoted(given, 200)}", "Make a project with `tailor init DATA`, where DATA is your CSV or JSONL file."
+        )
+    elif path.suffix not in (".yaml", ".yml"):
+        raise ConfigError(
+            f"{quoted(given, 200)} is not a project: give its folder or its {SETTINGS_FILE}",
+            f"Make a project from a data file with `tailor init {given}`.",
+        )
+    return path
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """The safe loader, which also refuses a key given twice instead of keeping the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{quoted(key.value)} is given twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(path: Path) -> Mapping[str, object]:
+    try:
+        settings = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_UniqueKeys)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{path.name}{line} is not YAML: {error.problem}", _yaml_hint(error.problem or "")) from error
+    except RecursionError as error:
+        raise ConfigError(f"{path.name} is nested too deeply to be settings") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path.name} is not YAML text in UTF-8: {str(error).splitlines()[0]}", "Save it as UTF-8 text."
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{path.name} cannot be read: {error.strerror}") from error
+    if not isinstance(settings, dict):
+        raise ConfigError(
+            f"{path.name} holds no settings", "Write `key: value` lines, or make a fresh one with `tailor init DATA`."
+        )
+    return {str(key): value for key, value in settings.items()}
+
+
+def _yaml_hint(problem: str) -> str:
+    if "unhashable" in problem:
+        return 'Put templates between quotes: input: "{{text}}".'
+    if "twice" in problem:
+        return "Keep one of the two."
+    return "Indent with spaces, and put text that holds `:`, `#` or braces between quotes."
+
+
+def _sentences(error: ValidationError) -> Iterable[str]:
+    details = error.errors(include_url=False)
+    missing = [".".join(map(str, d["loc"])) for d in details if d["type"] == "missing"]
+    if missing:
+        yield f"{_names(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+    for detail in details:
+        place = ".".join(map(str, detail["loc"]))
+        where = f"{place} " if place else ""
+        if detail["type"] == "extra_forbidden":
+            yield _unknown_key(tuple(map(str, detail["loc"])))
+        elif detail["type"] == "value_error":
+            yield (f"{where and quoted(place) + ': '}" + str(detail["ctx"]["error"]))
+        elif detail["type"] != "missing":
+            yield f"{quoted(place)} is {_given(detail['input'])}, but {_accepted(dict(detail))}"
+
+
+def _given(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "a group of settings"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "empty" if value is None or value == "" else quoted(value)
+
+
+def _accepted(detail: dict[str, Any]) -> str:
+    """What is accepted in place of the value given, as the end of a sentence."""
+    kind, given = str(detail["type"]), detail["input"]
+    if kind == "literal_error":
+        options = [option.strip(" '") for option in str(detail["ctx"]["expected"]).replace(" or ", ", ").split(",")]
+        return f"{_names(options, 'or')} is accepted{did_you_mean(str(given), options)}"
+    if kind == "string_type":
+        quote = f'; write "{str(given).lower()}" between quotes' if isinstance(given, bool | int | float) else ""
+        return f"text is accepted{quote}"
+    if kind == "string_pattern_mismatch":
+        return "up to 64 letters, digits, spaces, `.`, `_` and `-` are accepted, the first a letter or digit"
+    if kind == "model_type":
+        return "a group of settings is accepted"
+    return str(detail["msg"]).replace("Input should", "it should", 1).replace("String should", "it should", 1)
+
+
+def _unknown_key(place: tuple[str, ...]) -> str:
+    """Says that the last part of `place` is not a setting, and which one may have been meant."""
+    *groups, name = place
+    names = _setting_names(Task, tuple(groups))
+    where = f" of {quoted('.'.join(groups))}" if groups else ""
+    meant = did_you_mean(name, names)
+    if not meant:
+        elsewhere = [path for path in _all_settings(Task) if path.split(".")[-1] == name.casefold()]
+        meant = f"; did you mean {quoted(elsewhere[0])}?" if elsewhere else f"; there are {_names(names)}"
+    return f"{quoted(name)} is not a setting{where}{meant}"
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The group of settings that a field of this type holds, if any."""
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _setting_names(model: type[BaseModel], groups: tuple[str, ...]) -> list[str]:
+    for group in groups:
+        inner = _model_in(model.model_fields[group].annotation) if group in model.model_fields else None
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _all_settings(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Dotted names of every setting, outer ones first."""
+    inner = [(name, _model_in(field.annotation)) for name, field in model.model_fields.items()]
+    nested = [path for name, group in inner if group for path in _all_settings(group, f"{prefix}{name}.")]
+    return [prefix + name for name, _ in inner] + nested
+
+
+def _names(names: Iterable[str], conjunction: str = "and") -> str:
+    *head, last = map(quoted, names)
+    return f"{', '.join(head)} {conjunction} {last}" if head else last
+
+
+def _refuse_peeking(path: Path, task: Task) -> None:
+    """A prompt that shows the right answer would make every measurement worthless."""
+    if task.output in task.variables:
+        raise ConfigError(
+            f"{path.name}: a template reads {{{{{task.output}}}}}, but that column holds the right answer",
+            "Take it out of `input`, `instruction`, `context`, `persona` and `constraints`.",
+        )

@@ -1,0 +1,251 @@
+"""From a Study to typed tables and series, to JSON and to lines of text; nothing here draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tailor.decide.types import Difference, Interval
+from tailor.decide.wording import format_at_least, format_effect, format_target
+from tailor.report.cases import Cases, cases
+from tailor.report.failures import Confusion, GroupTable, MeasureRow, Outcomes, confusion, groups, measures, outcomes
+from tailor.report.ladder import LadderRow, Rung, best_on_dev, focus, ladder_rows, models, rungs, shown_runs, untried
+from tailor.report.quality import FinalistRow, Grid, QualityCost, chosen_pairs, finalist_rows, grid, other_pairs, quality_cost
+from tailor.report.words import amount, badge, count, duration, headline, limits, percent
+from tailor.study import Step, Study
+from tailor.system import System
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Split:
+    """Size of one split; `unanswerable` counts examples without an accepted answer."""
+
+    name: str
+    rows: int
+    unanswerable: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything the report shows, as data.
+
+    Attributes:
+        badge: the verdict in words.
+        tone: good, fair or open; the badge's colour.
+        headline: the decision's sentences, or an empty text.
+        reference: the sentence about the reference classifier, or an empty text.
+        models: the generative models that answered, with how their weights are held.
+        chosen: the chosen finalist's row, or the best guess's; None without a decision.
+        best_dev: the best step on dev, or None when nothing was measured.
+        focus: the System looked at most closely: the chosen one, else the best on dev.
+        untried: first step of every rung left out, without a decision.
+        rungs: the ladder.
+        seconds: time of all steps together.
+        quality_cost: the chart of quality against cost.
+        grid: the two-by-two, when at least two cells were measured.
+        finalists: cheapest first.
+        pairs: the chosen system minus every other finalist.
+        other_pairs: pairs without the chosen system.
+        split: where failures and examples come from: test, or dev without a test.
+        outcomes: counts per system.
+        confusion: of the system looked at, for a classifier.
+        measures: further measures per system.
+        groups: results per value of the columns reported by.
+        cases: examples side by side.
+        splits: sizes of the splits.
+    """
+
+    badge: str
+    tone: str
+    headline: str
+    reference: str
+    models: tuple[str, ...]
+    chosen: FinalistRow | None
+    best_dev: LadderRow | None
+    focus: System | None
+    untried: tuple[Step, ...]
+    rungs: tuple[Rung, ...]
+    seconds: float
+    quality_cost: QualityCost
+    grid: Grid | None
+    finalists: tuple[FinalistRow, ...]
+    pairs: tuple[Difference, ...]
+    other_pairs: tuple[Difference, ...]
+    split: str
+    outcomes: tuple[Outcomes, ...]
+    confusion: Confusion | None
+    measures: tuple[MeasureRow, ...]
+    groups: tuple[GroupTable, ...]
+    cases: Cases
+    splits: tuple[Split, ...]
+
+
+def make_figures(study: Study) -> Figures:
+    """The tables and series of the report."""
+    decision = study.decision
+    split, runs = shown_runs(study)
+    name = focus(study)
+    looked_at = next((run for run in runs if run.system.name == name), None) or study.dev_run(name)
+    finalists = finalist_rows(study, decision) if decision else ()
+    words, tone = badge(decision)
+    main, reference = headline(decision) if decision else ("", "")
+    parts = {"train": study.splits.train, "dev": study.splits.dev, "test": study.splits.test, "reserve": study.splits.reserve}
+    return Figures(
+        badge=words,
+        tone=tone,
+        headline=main,
+        reference=reference,
+        models=models(study),
+        chosen=next((row for row in finalists if row.chosen), None),
+        best_dev=best_on_dev(study),
+        focus=looked_at.system if looked_at else None,
+        untried=() if decision else untried(study),
+        rungs=rungs(ladder_rows(study)),
+        seconds=sum(step.seconds for step in study.steps),
+        quality_cost=quality_cost(study),
+        grid=grid(study),
+        finalists=finalists,
+        pairs=chosen_pairs(decision) if decision else (),
+        other_pairs=other_pairs(decision) if decision else (),
+        split=split,
+        outcomes=outcomes(study),
+        confusion=confusion(looked_at) if looked_at and study.task.kind == "classify" else None,
+        measures=measures(study),
+        groups=groups(study),
+        cases=cases(study),
+        splits=tuple(Split(key, len(rows), sum(not row.answers for row in rows)) for key, rows in parts.items()),
+    )
+
+
+def to_json(study: Study) -> dict[str, Any]:
+    """The study as plain data for machines, with stable keys; shares are in [0, 1], money is in `task.currency`.
+
+    Keys:
+        format: 1; grows when a key changes its meaning or goes.
+        task: name, kind, metric, target, smallest_effect, currency.
+        decision: None, or verdict, chosen, headline, reasons, changes, opening, alpha, n_test, rows_to_settle, reference,
+            dev_contradicted.
+        stopped: why the climb ended.
+        ladder: per step rung, system, status, note, dev (mean, low, high, n, level, method, or None), per_1000 (or None), seconds,
+            setup_seconds.
+        finalists: per finalist, cheapest first, name, fingerprint, role, score (as dev), certified, meets_target, eligible,
+            cost (per_1000, one_off, errors_per_1000, total, how).
+        differences: per pair first, second, estimate (as dev), p_value.
+        break_even: per pair cheap, dear, answers_per_month (None = never).
+        started, finished: ISO times.
+        provenance: name -> value.
+    """
+    task, decision = study.task, study.decision
+    plain = asdict(decision) if decision else {}
+    lists = {key: list(plain.pop(key, ())) for key in ("finalists", "differences", "break_even")}
+    for key in ("target", "smallest_effect"):
+        plain.pop(key, None)
+    for key in ("reasons", "changes"):
+        plain[key] = list(plain.get(key, ()))
+    return {
+        "format": FORMAT,
+        "task": {
+            "name": task.name,
+            "kind": task.kind,
+            "metric": task.scored_by,
+            "target": task.target,
+            "smallest_effect": task.smallest_effect,
+            "currency": task.prices.currency,
+        },
+        "decision": plain if decision else None,
+        "stopped": study.stopped,
+        "ladder": [_step_json(step) for step in study.steps],
+        **lists,
+        "started": study.started,
+        "finished": study.finished,
+        "provenance": dict(study.provenance),
+    }
+
+
+def _step_json(step: Step) -> dict[str, Any]:
+    return {
+        "rung": step.rung,
+        "system": step.system,
+        "status": step.status,
+        "note": step.note,
+        "dev": asdict(step.dev) if step.dev else None,
+        "per_1000": step.cost.per_1000 if step.cost else None,
+        "seconds": step.seconds,
+        "setup_seconds": step.setup_seconds,
+    }
+
+
+def summary_text(study: Study) -> str:
+    """The decision, the ladder and the finalists as plain lines, for a terminal."""
+    words, _ = badge(study.decision)
+    return "\n".join(
+        [
+            f"{study.task.name}: {words}",
+            *_decision_lines(study),
+            "",
+            f"Ladder (dev set; costs in {study.task.prices.currency})",
+            *_ladder_lines(study),
+            *_finalist_lines(study),
+        ]
+    )
+
+
+def _decision_lines(study: Study) -> list[str]:
+    decision = study.decision
+    if decision is None:
+        needs = [f"- {step.rung}: {step.status}. {step.note}" for step in untried(study)]
+        return ["No decision: the sealed test set was not opened.", *needs]
+    main, reference = headline(decision)
+    lines = [main, *([reference] if reference else []), "", "Why", *(f"- {reason}" for reason in decision.reasons)]
+    if decision.changes:
+        lines += ["", "What would change it", *(f"- {change}" for change in decision.changes)]
+    return lines
+
+
+def _ladder_lines(study: Study) -> list[str]:
+    rows = [
+        (
+            step.rung,
+            step.system,
+            _score(step.dev),
+            amount(step.cost.per_1000) if step.cost else "",
+            duration(step.seconds) if step.seconds else "",
+            step.status,
+        )
+        for step in study.steps
+    ]
+    return [*_aligned(("rung", "system", "score", "per 1,000", "time", "status"), rows), study.stopped]
+
+
+def _finalist_lines(study: Study) -> list[str]:
+    decision = study.decision
+    if decision is None:
+        return []
+    rows = [
+        (
+            f.name,
+            f.role,
+            _score(f.score),
+            format_at_least(f.certified),
+            amount(f.cost.per_1000),
+            amount(f.cost.one_off),
+            "chosen" if f.name == decision.chosen else "",
+        )
+        for f in decision.finalists
+    ]
+    head = ("system", "role", "score", "at least", "per 1,000", "one-off", "")
+    terms = f"target {format_target(decision.target)}, smallest effect {format_effect(decision.smallest_effect)}"
+    title = f"Finalists ({count(decision.n_test)} sealed test rows, opening {decision.opening}; {terms})"
+    return ["", title, *_aligned(head, rows)]
+
+
+def _score(score: Interval | None) -> str:
+    return f"{percent(score.mean)} {limits(score)}" if score else ""
+
+
+def _aligned(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]]

@@ -1,0 +1,226 @@
+"""Quality against cost, the two-by-two of weights and knowledge, the finalists and their paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tailor.data.example import SplitName
+from tailor.decide.types import Decision, Difference, Finalist, Interval
+from tailor.decide.wording import describe_system
+from tailor.report.ladder import is_reference, shown_runs
+from tailor.study import Step, Study
+
+LOG_SPAN = 20.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """A system in the chart of quality against cost; `per_1000` in the task's currency, `pareto`: none is better and no dearer."""
+
+    system: str
+    per_1000: float
+    score: Interval
+    pareto: bool
+    chosen: bool
+    eligible: bool
+
+
+@dataclass(frozen=True)
+class QualityCost:
+    """The chart of quality against cost.
+
+    Attributes:
+        points: the systems with a known price, cheapest first.
+        unpriced: names of those without one.
+        split: where quality was measured.
+        target: the target.
+        log: whether costs span so much that a logarithmic axis is needed.
+    """
+
+    points: tuple[Point, ...]
+    unpriced: tuple[str, ...]
+    split: SplitName
+    target: float
+    log: bool
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the two-by-two: the best measured system, or why there is none."""
+
+    tuned: bool
+    knowledge: bool
+    system: str = ""
+    score: Interval | None = None
+    split: SplitName | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one change did: from the cell without to the cell with it, and the paired interval when that pair was tested."""
+
+    change: str
+    without: Cell
+    with_: Cell
+    estimate: float
+    paired: Interval | None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The two-by-two of base or tuned weights, without or with knowledge; `cells` row by row."""
+
+    cells: tuple[Cell, Cell, Cell, Cell]
+    effects: tuple[Effect, ...]
+    splits: tuple[SplitName, ...]
+
+
+@dataclass(frozen=True)
+class FinalistRow:
+    """A finalist with what the sealed test set showed; tokens and seconds are means per answer, None when unknown."""
+
+    finalist: Finalist
+    words: str
+    tokens_in: float | None
+    tokens_out: float | None
+    seconds: float | None
+    chosen: bool
+
+
+def finalist_rows(study: Study, decision: Decision) -> tuple[FinalistRow, ...]:
+    """The finalists, cheapest first."""
+    rows = []
+    for finalist in decision.finalists:
+        run = study.test_run(finalist.name)
+        rows.append(
+            FinalistRow(
+                finalist=finalist,
+                words=describe_system(run.system) if run else "",
+                tokens_in=run.tokens_in if run else None,
+                tokens_out=run.tokens_out if run else None,
+                seconds=run.seconds if run else None,
+                chosen=finalist.name == decision.chosen,
+            )
+        )
+    return tuple(rows)
+
+
+def oriented(difference: Difference, first: str) -> Difference:
+    """The same paired difference with `first` standing first, if it takes part."""
+    if difference.second != first:
+        return difference
+    estimate = difference.estimate
+    turned = replace(
+        estimate,
+        mean=-estimate.mean,
+        low=None if estimate.high is None else -estimate.high,
+        high=None if estimate.low is None else -estimate.low,
+    )
+    return replace(difference, first=first, second=difference.first, estimate=turned)
+
+
+def chosen_pairs(decision: Decision) -> tuple[Difference, ...]:
+    """The chosen system minus every other finalist, in the finalists' order."""
+    turned = {d.second: d for d in (oriented(d, decision.chosen) for d in decision.differences) if d.first == decision.chosen}
+    return tuple(turned[finalist.name] for finalist in decision.finalists if finalist.name in turned)
+
+
+def other_pairs(decision: Decision) -> tuple[Difference, ...]:
+    """The pairs in which the chosen system takes no part."""
+    return tuple(d for d in decision.differences if decision.chosen not in (d.first, d.second))
+
+
+def quality_cost(study: Study) -> QualityCost:
+    """Every finalist on test, or without a test the best of each rung on dev."""
+    split, runs = shown_runs(study)
+    found: list[Point] = []
+    unpriced: list[str] = []
+    for name, per_1000, score, eligible in _priced(study, [run.system.name for run in runs]):
+        if per_1000 is None:
+            unpriced.append(name)
+        else:
+            chosen = study.decision is not None and study.decision.chosen == name
+            found.append(Point(name, per_1000, score, pareto=False, chosen=chosen, eligible=eligible))
+    marked = tuple(
+        replace(point, pareto=_on_front(point, found)) for point in sorted(found, key=lambda p: (p.per_1000, -p.score.mean))
+    )
+    costs = [point.per_1000 for point in marked if point.per_1000 > 0]
+    log = bool(costs) and len(costs) == len(marked) and max(costs) / min(costs) > LOG_SPAN
+    return QualityCost(marked, tuple(unpriced), split, study.task.target, log)
+
+
+def _priced(study: Study, names: Sequence[str]) -> list[tuple[str, float | None, Interval, bool]]:
+    if study.decision:
+        return [(f.name, f.cost.per_1000, f.score, f.eligible) for f in study.decision.finalists]
+    steps = {step.system: step for step in study.steps if step.status == "measured" and step.dev}
+    return [
+        (n, s.cost.per_1000 if s.cost else None, s.dev, not is_reference(s.run)) for n in names if (s := steps.get(n)) and s.dev
+    ]
+
+
+def _on_front(point: Point, points: Sequence[Point]) -> bool:
+    def dominates(other: Point) -> bool:
+        no_worse = other.per_1000 <= point.per_1000 and other.score.mean >= point.score.mean
+        return no_worse and (other.per_1000 < point.per_1000 or other.score.mean > point.score.mean)
+
+    return point.eligible and not any(dominates(other) for other in points if other.eligible)
+
+
+def grid(study: Study) -> Grid | None:
+    """The two-by-two; None unless at least two cells were measured."""
+    cells = [_cell(study, tuned, knowledge) for tuned in (False, True) for knowledge in (False, True)]
+    measured = [cell for cell in cells if cell.score]
+    if len(measured) < 2:
+        return None
+    base, read, tuned, both = cells
+    changes = [
+        ("knowledge, with base weights", base, read),
+        ("fine-tuning, without knowledge", base, tuned),
+        ("knowledge, with tuned weights", tuned, both),
+        ("fine-tuning, with knowledge", read, both),
+    ]
+    effects = [_effect(study, change, before, after) for change, before, after in changes]
+    splits = tuple(dict.fromkeys(cell.split for cell in measured if cell.split))
+    return Grid((base, read, tuned, both), tuple(effect for effect in effects if effect), splits)
+
+
+def _cell(study: Study, tuned: bool, knowledge: bool) -> Cell:
+    """The best system on test; where the cell has no finalist, the best on dev; else the reason it is empty."""
+    place = (tuned, knowledge)
+    tests = [r for r in study.tests if (r.system.is_tuned, r.system.has_knowledge) == place and not is_reference(r)]
+    scores = {f.name: f.score for f in study.decision.finalists} if study.decision else {}
+    tested = [(run.system.name, scores[run.system.name]) for run in tests if run.system.name in scores]
+    if tested:
+        name, score = max(tested, key=lambda pair: pair[1].mean)
+        return Cell(tuned, knowledge, name, score, "test")
+    inside = [step for step in study.steps if _place(step) == place and not is_reference(step.run)]
+    measured = [step for step in inside if step.status == "measured" and step.dev]
+    if measured:
+        best = max(measured, key=lambda step: step.dev.mean if step.dev else 0.0)
+        return Cell(tuned, knowledge, best.system, best.dev, "dev")
+    if knowledge and not study.task.documents:
+        return Cell(tuned, knowledge, reason="The task names no documents.")
+    left_out = next((step for step in inside if step.status != "measured"), None)
+    reason = f"{left_out.status}: {left_out.note}".rstrip(": ") if left_out else study.stopped
+    return Cell(tuned, knowledge, reason=reason)
+
+
+def _place(step: Step) -> tuple[bool, bool]:
+    """Whether a step has tuned weights and knowledge; for one that was never built its name says so."""
+    if step.run:
+        return step.run.system.is_tuned, step.run.system.has_knowledge
+    parts = step.system.split(" > ")
+    return any(part.startswith(("lora", "full")) for part in parts), any(part.startswith(("rag", "whole")) for part in parts)
+
+
+def _effect(study: Study, change: str, before: Cell, after: Cell) -> Effect | None:
+    """The difference between two cells measured on the same examples; None where there is none to show."""
+    if before.score is None or after.score is None or before.split != after.split:
+        return None
+    paired = None
+    for difference in study.decision.differences if study.decision and after.split == "test" else ():
+        if {difference.first, difference.second} == {before.system, after.system}:
+            paired = oriented(difference, after.system).estimate
+    return Effect(change, before, after, after.score.mean - before.score.mean, paired)

@@ -1,0 +1,137 @@
+"""Documents: a folder of Markdown, text and HTML files, read as plain text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from tailor.errors import DocumentsError
+from tailor.retrieval.webpage import read_html
+
+MARKDOWN = (".md", ".markdown")
+HTML = (".html", ".htm")
+ACCEPTED = (*MARKDOWN, ".txt", *HTML)
+
+_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_FIRST_HEADING = re.compile(r"^# +(\S.*?)[ \t#]*$", re.MULTILINE)
+_TITLE_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Document:
+    """A page of the user's documents.
+
+    Attributes:
+        path: where it is, relative to the documents folder, with forward slashes.
+        title: from the front matter, the HTML title, the first top heading or the file name, in this order.
+        text: what it says; offsets of passages refer to this text. Lines end with a single newline character.
+        digest: SHA-256 over title and text.
+    """
+
+    path: str
+    title: str
+    text: str
+    digest: str = field(default="")
+
+    def __post_init__(self) -> None:
+        if not self.digest:
+            object.__setattr__(self, "digest", hashlib.sha256(f"{self.title}\0{self.text}".encode()).hexdigest())
+
+
+def read_documents(folder: Path) -> list[Document]:
+    """Every document below a folder, sorted by path.
+
+    Hidden files and folders are skipped, and so are links that lead out of the folder and files of other kinds.
+
+    Raises:
+        DocumentsError: there is no such folder, it holds no document, or a document cannot be read.
+    """
+    if not folder.is_dir():
+        raise DocumentsError(f"{folder} is not a folder of documents", f"create it with documents ({_accepted()}) inside")
+    documents = [_read(folder, path) for path in _paths(folder)]
+    if not documents:
+        raise DocumentsError(
+            f"{folder} holds no documents; accepted are {_accepted()}", "put the documents there, or name another folder"
+        )
+    return sorted(documents, key=lambda document: document.path)
+
+
+def documents_digest(documents: Iterable[Document]) -> str:
+    """SHA-256 over the paths and digests of documents, whatever their order."""
+    pairs = sorted((document.path, document.digest) for document in documents)
+    return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
+
+
+def _accepted() -> str:
+    return ", ".join(ACCEPTED)
+
+
+def _paths(folder: Path) -> list[Path]:
+    root = folder.resolve()
+    paths = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = Path(parent, name)
+            accepted = path.suffix.lower() in ACCEPTED and not name.startswith(".")
+            if accepted and path.resolve().is_relative_to(root) and path.is_file():
+                paths.append(path)
+    return paths
+
+
+def _read(folder: Path, path: Path) -> Document:
+    name = path.relative_to(folder).as_posix()
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise DocumentsError(f"the file name {name!r} is not UTF-8 text", "rename the file") from error
+    try:
+        source = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise DocumentsError(
+            f"{path} cannot be read: {error.strerror}", "make it readable, or move it out of the documents"
+        ) from error
+    except UnicodeDecodeError as error:
+        message = f"{path} is not UTF-8 text: byte {error.start} cannot be decoded"
+        raise DocumentsError(message, "save it as UTF-8, or move it out of the documents") from error
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    suffix = path.suffix.lower()
+    if suffix in HTML:
+        title, text = read_html(source)
+    elif suffix in MARKDOWN:
+        title, text = _front_matter(source)
+    else:
+        title, text = "", source
+    if not title and suffix != ".txt":
+        heading = _FIRST_HEADING.search(text)
+        title = heading.group(1) if heading else ""
+    title = " ".join(title.split())[:_TITLE_CHARACTERS] or _spoken(path.stem)
+    return Document(name, title, text)
+
+
+def _front_matter(source: str) -> tuple[str, str]:
+    """Title and text of a Markdown page; a leading block that is no YAML mapping is part of the text."""
+    match = _FRONT_MATTER.match(source)
+    if match is None:
+        return "", source
+    try:
+        header = yaml.safe_load(match.group(1))
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return "", source
+    if not isinstance(header, dict):
+        return "", source
+    title = header.get("title")
+    return ("" if title is None else str(title)), source[match.end() :]
+
+
+def _spoken(stem: str) -> str:
+    """A file name as a title: `going-out_of-office` becomes `Going out of office`."""
+    words = " ".join(re.split(r"[-_\s]+", stem)).strip()
+    return words[:1].upper() + words[1:]

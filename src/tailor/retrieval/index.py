@@ -1,0 +1,197 @@
+"""The index: passages of documents, searched by words (BM25), by vectors, or by both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tailor.errors import ConfigError
+from tailor.models.base import Array, Embedder
+from tailor.retrieval.chunk import TARGET_WORDS, chunk
+from tailor.retrieval.documents import Document
+from tailor.retrieval.fusion import minmax, rrf
+from tailor.retrieval.passage import Passage
+from tailor.retrieval.store import WORDS, Row, Store
+
+Search = Literal["bm25", "vector", "hybrid"]
+Fusion = Literal["rrf", "minmax"]
+OnProgress = Callable[[int, int], None]
+
+_FORMAT = 1
+_HYBRID_DEPTH = 50
+_BATCH_PASSAGES = 512
+
+
+@dataclass(frozen=True)
+class Update:
+    """What an update did.
+
+    Attributes:
+        added: documents that are new or changed.
+        removed: documents that are gone.
+        kept: documents that were not touched.
+        seconds: how long it took.
+    """
+
+    added: int
+    removed: int
+    kept: int
+    seconds: float
+
+
+class Index:
+    """Passages of documents on disk; made by `Index.open`.
+
+    A search sees what the last complete update left. An update that is killed changes nothing a search sees, and the next one goes
+    on with the vectors that were saved. One process at a time may update an index; others may search it meanwhile.
+
+    The word index is made anew by every update, which takes a tenth of a second for 2,000 passages. Extended in place it would keep
+    the word counts of deleted passages, and the same documents would be ranked differently after another history.
+    """
+
+    def __init__(self, store: Store, embedder: Embedder | None, target_words: int) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._target_words = target_words
+
+    @classmethod
+    def open(cls, folder: Path, embedder: Embedder | None, target_words: int = TARGET_WORDS) -> Index:
+        """The index in a folder, made if there is none; one that is damaged is set aside, and the next update fills a new one.
+
+        A folder may hold several indexes, one for each embedder and passage size. Without an embedder only "bm25" works.
+
+        Raises:
+            ConfigError: the package lancedb is not installed.
+            StoreError: the folder cannot be written.
+        """
+        store = Store(folder / _sha256(_settings(embedder, target_words))[:16], embedder.dimensions if embedder else 0)
+        return cls(store, embedder, target_words)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the documents' paths and digests, the passage size and the embedder, whatever the order of updates was."""
+        return _sha256([_settings(self._embedder, self._target_words), sorted(self._store.manifest.documents.items())])
+
+    @property
+    def n_passages(self) -> int:
+        """How many passages a search can find."""
+        return self._store.manifest.passages
+
+    def update(self, documents: Sequence[Document], on_progress: OnProgress | None = None) -> Update:
+        """Make the index hold exactly these documents, touching only those that are new, changed or gone.
+
+        No text is embedded twice: passages that stay as they are, in a changed or renamed document too, keep their vectors.
+
+        Args:
+            documents: all documents, each path once.
+            on_progress: called with passages done and passages to do.
+
+        Raises:
+            StoreError: the index cannot be written.
+        """
+        started = time.perf_counter()
+        self._store.refresh()
+        wanted = {document.path: document.digest for document in documents}
+        if len(wanted) < len(documents):
+            raise ValueError("two documents have the same path")
+        before = self._store.manifest.documents
+        kept = sum(before.get(path) == digest for path, digest in wanted.items())
+        if wanted != before:
+            self._save(documents, on_progress)
+            self._store.drop(self._store.revisions - {_revision(document) for document in documents})
+            self._store.commit(wanted)
+        return Update(len(wanted) - kept, len(before.keys() - wanted.keys()), kept, time.perf_counter() - started)
+
+    def search(self, queries: Sequence[str], search: Search, k: int, fusion: Fusion = "minmax") -> list[list[Passage]]:
+        """For each query the k best passages, best first; fewer where fewer fit, none for an empty query.
+
+        Queries are plain words: nothing in them is an operator. "bm25" compares words, "vector" meanings, and "hybrid" fuses the
+        first 50 of both. Min-max fusion beat reciprocal ranks: nDCG@10 0.980 to 0.972 on XQuAD, 0.993 to 0.981 on CLAP NQ.
+        Scores are rounded to five digits and equal ones ordered by document and place, so that rankings are the same every time.
+
+        Raises:
+            ConfigError: vectors are asked for and the index was opened without an embedder.
+            StoreError: the index cannot be read.
+        """
+        if k < 1:
+            raise ValueError(f"k is {k}, not at least 1")
+        asked = {place: text for place, query in enumerate(queries) if (text := query.encode("utf-8", "replace").decode()).strip()}
+        found: list[list[Passage]] = [[] for _ in queries]
+        if asked and self.n_passages:
+            for place, passages in zip(asked, self._ranked(list(asked.values()), search, k, fusion), strict=True):
+                found[place] = passages[:k]
+        return found
+
+    def _ranked(self, queries: Sequence[str], search: Search, k: int, fusion: Fusion) -> list[list[Passage]]:
+        if search == "bm25":
+            return self._store.by_words(queries, k)
+        if self._embedder is None:
+            raise ConfigError(
+                f"search by {search!r} needs an embedder, and none was given", "name an embedder, or search by 'bm25'"
+            )
+        vectors = self._embedder.embed(queries)
+        if search == "vector":
+            return self._store.by_vectors(vectors, k)
+        depth = max(k, _HYBRID_DEPTH)
+        fuse = minmax if fusion == "minmax" else rrf
+        pairs = zip(self._store.by_words(queries, depth), self._store.by_vectors(vectors, depth), strict=True)
+        return [fuse(pair) for pair in pairs]
+
+    def _save(self, documents: Sequence[Document], on_progress: OnProgress | None) -> None:
+        """Add the rows of documents that have none, in batches of whole documents: a killed update loses one batch at most."""
+        missing = [document for document in documents if _revision(document) not in self._store.revisions]
+        rows = [self._rows(document) for document in missing]
+        done, total = 0, sum(map(len, rows))
+        for batch in _batches(rows):
+            self._store.add(batch, self._vectors(batch))
+            done += len(batch)
+            if on_progress is not None:
+                on_progress(done, total)
+
+    def _rows(self, document: Document) -> list[Row]:
+        rows = []
+        for passage in chunk(document, self._target_words):
+            searched = f"{passage.title}\n{passage.text}"
+            rows.append(Row(_revision(document), _sha256(searched), searched, passage))
+        return rows
+
+    def _vectors(self, rows: Sequence[Row]) -> Array | None:
+        if self._embedder is None:
+            return None
+        texts = {row.key: row.searched for row in rows}
+        vectors = self._store.vectors(texts)
+        new = [key for key in texts if key not in vectors]
+        if new:
+            vectors.update(zip(new, self._embedder.embed([texts[key] for key in new]), strict=True))
+        return np.stack([vectors[row.key] for row in rows])
+
+
+def _batches(documents: Sequence[list[Row]]) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    for rows in documents:
+        batch.extend(rows)
+        if len(batch) >= _BATCH_PASSAGES:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _settings(embedder: Embedder | None, target_words: int) -> dict[str, object]:
+    """What decides, beside the documents, what a search finds."""
+    return {"format": _FORMAT, "target_words": target_words, "words": WORDS, "embedder": embedder.digest if embedder else ""}
+
+
+def _revision(document: Document) -> str:
+    return _sha256([document.path, document.digest])
+
+
+def _sha256(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

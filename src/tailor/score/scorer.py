@@ -1,0 +1,155 @@
+"""From an answer to a score: pure functions, one per task kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tailor.data.example import Example
+from tailor.score.form import form_checks, keeps_form
+from tailor.score.parse import parse_answer
+from tailor.score.text import citations, contains, count_words, exact_match, normalise, token_f1, without_citations
+from tailor.score.types import Answer, Score
+from tailor.system import System
+from tailor.task import Task
+
+Scorer = Callable[[Task, System, Example, Answer], Score]
+
+NOT_FOUND_STARTS = (
+    "I don't know",
+    "I do not know",
+    "not found",
+    "not stated",
+    "not mentioned",
+    "not specified",
+    "not in the documents",
+    "not in the passages",
+    "no answer",
+    "cannot be answered",
+    "the documents do not",
+    "the documents don't",
+    "the passages do not",
+    "the passages don't",
+)
+"""Beside the task's own phrase, an answer that starts so says "not found"."""
+
+NOT_FOUND_WHOLE = ("unknown", "unanswerable", "n/a", "none")
+"""And so does an answer that is nothing but one of these words."""
+
+
+def score(task: Task, system: System, example: Example, answer: Answer) -> Score:
+    """How good one answer is, by the scorer of the task's kind.
+
+    A call that failed or was refused has outcome "failed", an answer without the form asked for "unparsed"; both have value 0.
+    """
+    return SCORERS[task.kind](task, system, example, answer)
+
+
+def score_run(task: Task, system: System, examples: Sequence[Example], answers: Sequence[Answer]) -> tuple[Score, ...]:
+    """One score per example, in order.
+
+    Raises:
+        ValueError: the answers are not those to the examples, in the same order.
+    """
+    if [answer.example for answer in answers] != [example.id for example in examples]:
+        raise ValueError("the answers are not those to the examples, in the same order")
+    return tuple(score(task, system, example, answer) for example, answer in zip(examples, answers, strict=True))
+
+
+def score_label(task: Task, system: System, example: Example, answer: Answer) -> Score:
+    """Classify: right when the label read off the answer is an accepted one.
+
+    Details: `form` for generated answers, 1 when the text is a label and nothing else.
+    """
+    if is_failed(answer):
+        return Score("failed", 0.0, "")
+    label = parse_answer(system, answer.raw)
+    generated = system.decoding.method == "generate" and not system.prompt.reasoning
+    details = (
+        {"form": float(label is not None and normalise(answer.raw) == normalise(label.replace("_", " ")))} if generated else {}
+    )
+    if label is None:
+        return Score("unparsed", 0.0, answer.raw.strip(), details)
+    right = label in example.answers
+    return Score("right" if right else "wrong", float(right), label, details)
+
+
+def score_answer(task: Task, system: System, example: Example, answer: Answer) -> Score:
+    """Questions over documents.
+
+    Right is an answer that holds an accepted one as whole words, does not say "not found", and is no longer than the larger of
+    `max_words` and three times that accepted answer: listing everything that might be meant does not count. Where the documents do
+    not answer the question, right is saying so. This is the outcome under every metric but `exact`, which asks for the accepted
+    answer and nothing more; the value is `correct` (0 or 1), `f1` or `exact` (for unanswerable ones 1 for saying so).
+
+    Details: `f1`, `exact`, `form`, `abstained`; for answerable ones `retrieved` where passages were looked for, and `cited` where
+    they were and the answer does not abstain.
+    """
+    if is_failed(answer):
+        return Score("failed", 0.0, "", _retrieved(system, example, answer))
+    parsed = parse_answer(system, answer.raw)
+    if parsed is None:
+        details = {"f1": 0.0, "exact": 0.0, "form": 0.0, "abstained": 0.0} | _retrieved(system, example, answer)
+        return Score("unparsed", 0.0, answer.raw.strip(), details)
+    text = without_citations(parsed)
+    abstained = abstains(task, example, text)
+    if example.answers:
+        f1, exact = token_f1(text, example.answers), float(exact_match(text, example.answers))
+        correct = not abstained and _is_correct(task, example, text)
+    else:
+        f1 = exact = float(abstained)
+        correct = abstained
+    details = {"f1": f1, "exact": exact, "form": float(keeps_form(text, form_checks(task.constraints, task.max_words)))}
+    details |= {"abstained": float(abstained)} | _retrieved(system, example, answer)
+    if not abstained:
+        details |= _cited(system, example, answer, citations(parsed))
+    right = bool(exact) if task.scored_by == "exact" else correct
+    value = {"correct": float(correct), "f1": f1, "exact": exact}[task.scored_by]
+    return Score("right" if right else "wrong", value, text, details)
+
+
+SCORERS: dict[str, Scorer] = {"classify": score_label, "answer": score_answer}
+"""Task kind -> its scorer; a further kind is one more function here."""
+
+
+def is_failed(answer: Answer) -> bool:
+    """Whether no answer came: the call failed, or the model refused."""
+    return bool(answer.error) or answer.finish in ("refused", "error")
+
+
+def abstains(task: Task, example: Example, text: str) -> bool:
+    """Whether the text says that the documents do not answer: the task's phrase anywhere, or one of a few equivalents.
+
+    An accepted answer is never taken for it, even if it reads like one ("none").
+    """
+    if exact_match(text, example.answers):
+        return False
+    plain = f"{normalise(text)} "
+    whole = exact_match(text, NOT_FOUND_WHOLE)
+    return whole or contains(text, task.not_found) or plain.startswith(tuple(f"{normalise(start)} " for start in NOT_FOUND_STARTS))
+
+
+def _is_correct(task: Task, example: Example, text: str) -> bool:
+    words = count_words(text)
+    return any(contains(text, wanted) and words <= max(task.max_words, 3 * count_words(wanted)) for wanted in example.answers)
+
+
+def _retrieved(system: System, example: Example, answer: Answer) -> dict[str, float]:
+    if not example.answers or not _searches(system, answer):
+        return {}
+    return {"retrieved": float(any(holds_answer(passage.text, example) for passage in answer.passages))}
+
+
+def _cited(system: System, example: Example, answer: Answer, numbers: tuple[int, ...]) -> dict[str, float]:
+    if not example.answers or not _searches(system, answer):
+        return {}
+    known = all(1 <= number <= len(answer.passages) for number in numbers)
+    return {"cited": float(known and any(holds_answer(answer.passages[number - 1].text, example) for number in numbers))}
+
+
+def _searches(system: System, answer: Answer) -> bool:
+    return bool(answer.passages) or system.knowledge.kind == "index"
+
+
+def holds_answer(passage: str, example: Example) -> bool:
+    """Whether a passage holds the sentence that answers the question, or an accepted answer."""
+    return any(contains(passage, wanted) for wanted in (example.quote, *example.answers))

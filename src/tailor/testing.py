@@ -1,0 +1,82 @@
+"""Conformance suites: what every model promises, for Tailor's own and for yours.
+
+Each check raises AssertionError with a sentence that says which promise was broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tailor.errors import DoesNotFit, ModelError
+from tailor.models.base import Model, Reply, Request, message
+
+UNICODE = "Grüße, 東京, Ελλάδα, مرحبا, e\u0301, \U0001f642, <|im_end|>, {{x}}, \u2028 and \0."
+
+
+def check_model(model: Model) -> None:
+    """Hold a model to the `Model` protocol; it is asked about ten short questions and one that is too long.
+
+    Raises:
+        AssertionError: a promise is broken.
+    """
+    assert model.name and model.precision, "a model has a name, and says how its weights are held"
+    assert len(model.digest) == 64 and int(model.digest, 16) >= 0, f"the digest {model.digest!r} is a SHA-256 in hexadecimal"
+    assert model.context_tokens > 0 and model.block > 0, "context window and block are positive"
+    assert model.reply([]) == [], "no request gives no reply"
+    _check_generation(model)
+    _check_choices(model)
+    _check_long_prompt(model)
+
+
+def _ask(text: str, choices: tuple[str, ...] = (), max_tokens: int = 4) -> Request:
+    return Request((message("system", "Answer briefly."), message("user", text)), choices, max_tokens)
+
+
+def _check_generation(model: Model) -> None:
+    requests = [_ask(text) for text in ("What is the capital of France?", UNICODE, "", "Name a colour.")]
+    replies = model.reply(requests)
+    _check_replies(requests, replies)
+    assert all(reply.scores == () for reply in replies), "a generated reply has no scores"
+    words = ("one", "one two three four five six seven eight")
+    short, long = (model.count_tokens([message("user", text)]) for text in words)
+    assert 0 < short < long, f"more words are more tokens, not {short} and {long}"
+    again = model.reply(requests)
+    assert [reply.text for reply in again] == [reply.text for reply in replies], "temperature 0 gives the same text twice"
+
+
+def _check_choices(model: Model) -> None:
+    choices = ("red", "a longer choice", "grün")
+    requests = [_ask(text, choices) for text in ("Which colour has grass?", UNICODE)]
+    if not model.can_score:
+        try:
+            model.reply(requests)
+        except ModelError:
+            return
+        raise AssertionError("a model that cannot score choices raises ModelError when asked to")
+    replies = model.reply([*requests, _ask("Which colour has blood?", ("blue", "red"))])
+    _check_replies(requests, replies[:2])
+    for reply, offered in zip(replies, (choices, choices, ("blue", "red")), strict=True):
+        assert len(reply.scores) == len(offered), f"{len(offered)} choices have {len(reply.scores)} scores"
+        assert all(score <= 1e-6 for score in reply.scores), f"scores are log-probabilities, not {reply.scores}"
+        best = offered[max(range(len(offered)), key=reply.scores.__getitem__)]
+        assert reply.text == best, f"the text {reply.text!r} is the likeliest choice {best!r}"
+
+
+def _check_long_prompt(model: Model) -> None:
+    request = _ask("word " * (model.context_tokens + 100))
+    try:
+        (reply,) = model.reply([request])
+    except DoesNotFit:
+        return
+    assert reply.error and reply.finish == "error", "a prompt longer than the context window gives an error"
+
+
+def _check_replies(requests: Sequence[Request], replies: Sequence[Reply]) -> None:
+    assert len(replies) == len(requests), f"{len(requests)} requests have {len(replies)} replies"
+    for request, reply in zip(requests, replies, strict=True):
+        asked = request.messages[-1].text
+        assert not reply.error, f"{asked!r} has a reply, not the error {reply.error!r}"
+        assert reply.tokens_in > 0 and reply.tokens_out >= 0, f"tokens of {asked!r} are counted"
+        assert reply.tokens_out <= request.max_tokens or request.choices, f"{reply.tokens_out} tokens keep to {request.max_tokens}"
+        assert reply.seconds >= 0, "time does not run backwards"
+        assert reply.finish in ("stop", "length", "refused"), f"{reply.finish!r} says why the answer ended"

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from data_helpers import make_task, rows, sentence, write_csv
+
+from tailor.data.audit import audit
+from tailor.data.finding import Finding
+from tailor.data.split import load_splits
+from tailor.errors import DocumentsError
+from tailor.project import Project
+
+ROUTER = "My router has been blinking red since the storm on Monday night and nothing I try brings it back"
+
+
+def look(folder: Path, files: dict[str, Sequence[tuple[str, str]]], header: str = "text,label", **changes: object) -> list[Finding]:
+    for name, content in files.items():
+        write_csv(folder / f"{name}.csv", content, header)
+    task = make_task(data={name: f"{name}.csv" for name in files}, **changes)
+    project = Project(folder, task)
+    return audit(project, load_splits(project), len, 2000)
+
+
+def find(findings: list[Finding], words: str) -> Finding:
+    found = [finding for finding in findings if words in finding.what]
+    assert len(found) == 1, [finding.what for finding in findings]
+    return found[0]
+
+
+def test_clean_data_give_notes_only(tmp_path: Path) -> None:
+    findings = look(tmp_path, {"file": rows(200)})
+    assert {finding.level for finding in findings} == {"note"}
+    assert find(findings, "200 rows").what == "file.csv has 200 rows; used: `text` (input), `label` (right answer)."
+    assert "would be right for 50 %" in find(findings, "2 labels").what
+
+
+def test_findings_come_errors_first(tmp_path: Path) -> None:
+    levels = [finding.level for finding in look(tmp_path, {"file": [*rows(60), ("", "red"), ("same", "red"), ("same", "green")]})]
+    assert levels == sorted(levels, key=["error", "warning", "note"].index)
+    assert set(levels) == {"error", "warning", "note"}
+
+
+def test_unused_columns_are_named(tmp_path: Path) -> None:
+    content = [(text, f'{label}","x') for text, label in rows(60)]
+    assert "not used: `extra`" in find(look(tmp_path, {"file": content}, "text,label,extra"), "60 rows").what
+
+
+def test_empty_inputs_and_labels_name_their_rows(tmp_path: Path) -> None:
+    findings = look(tmp_path, {"file": [("a text without", ""), *rows(60), ("  ", "red")]})
+    assert find(findings, "without a label").what == "1 row without a label; left out."
+    assert find(findings, "without a label").rows == ("file.csv row 1",)
+    assert find(findings, "nothing in the input").rows == ("file.csv row 62",)
+
+
+def test_contradictions_are_errors_where_the_text_is_the_same_and_warnings_where_it_is_near(tmp_path: Path) -> None:
+    twins = [("Same words", "red"), ("same words!", "green"), (ROUTER, "red"), (ROUTER.replace("blinking", "blinkng"), "green")]
+    findings = look(tmp_path, {"file": [*rows(60), *twins]})
+    same = find(findings, "ask the same but have different answers")
+    assert (same.level, same.rows) == ("error", ("file.csv row 61 (`red`), file.csv row 62 (`green`)",))
+    near = find(findings, "ask nearly the same but have different answers")
+    assert (near.level, near.rows) == ("warning", ("file.csv row 63 (`red`), file.csv row 64 (`green`)",))
+
+
+def test_repeats_are_noted(tmp_path: Path) -> None:
+    twins = [("Same words", "red"), ("same words!", "red"), (ROUTER, "red"), (ROUTER + "!! ok", "red")]
+    findings = look(tmp_path, {"file": [*rows(60), *twins]})
+    assert find(findings, "ask the same and have the same answer: 1 group").rows == ("file.csv row 61, file.csv row 62",)
+    assert find(findings, "nearly the same and have the same").rows == ("file.csv row 63, file.csv row 64",)
+
+
+def test_test_rows_in_given_training_data_are_leaks(tmp_path: Path) -> None:
+    train = [*rows(60), (ROUTER, "red")]
+    findings = look(tmp_path, {"train": train, "test": [*rows(100)[59:80], (ROUTER + "!! ok", "red")]})
+    same = find(findings, "also in train or dev")
+    assert (same.level, same.rows) == ("error", ("test.csv row 1 = train.csv row 60",))
+    near = find(findings, "nearly the same as one in train")
+    assert (near.level, near.rows) == ("warning", ("test.csv row 22 ~ train.csv row 61",))
+
+
+def test_unbalanced_rare_and_absent_labels_are_warned_about(tmp_path: Path) -> None:
+    content = [*rows(100, ["red"]), *((sentence(number), "green") for number in range(100, 104))]
+    findings = look(tmp_path, {"file": content}, labels=["red", "green", "blue"])
+    assert "`red` has 100 rows and `green` has 4" in find(findings, "unbalanced").what
+    assert "`green`" in find(findings, "fewer than 5 training rows").what
+    assert find(findings, "without a training row").what == "1 label without a training row: `blue`."
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "few", "expected"),
+    [
+        ("Billing", "billing", 30, True),
+        ("slow_connection", "slow connection", 30, True),
+        ("router_fault", "router_fualt", 2, False),
+        ("router_fault", "router_faul", 2, True),
+        ("router_fault", "router_faults", 2, True),
+        ("router_fault", "router_fault2", 2, False),
+        ("refund", "refunds", 30, False),
+        ("level 1", "level 2", 2, False),
+    ],
+)
+def test_labels_that_may_be_one_are_named(tmp_path: Path, first: str, second: str, few: int, expected: bool) -> None:
+    content = [*rows(60, [first]), *((sentence(number), second) for number in range(60, 60 + few))]
+    assert any("spelt in two ways" in finding.what for finding in look(tmp_path, {"file": content})) is expected
+
+
+def test_rows_longer_than_the_context_are_named_longest_first(tmp_path: Path) -> None:
+    findings = look(tmp_path, {"file": [*rows(60), ("x " * 1500, "red"), ("y " * 1600, "green")]})
+    assert find(findings, "2,000 tokens").rows == ("file.csv row 62", "file.csv row 61")
+
+
+def test_a_target_that_the_test_rows_cannot_show_is_a_warning(tmp_path: Path) -> None:
+    findings = look(tmp_path, {"file": rows(60)}, target=0.95)
+    finding = find(findings, "cannot be shown")
+    assert finding.what.startswith("With 18 test rows, all answered right, a system is shown to be right for 84.6 % or more")
+    assert finding.advice == "Showing it takes at least 59 test rows, all answered right; more if some are wrong."
+    assert "no number of test rows" in find(look(tmp_path, {"file": rows(60)}, target=1.0), "cannot be shown").advice
+
+
+def questions(folder: Path, changed: dict[int, dict[str, object]], n: int = 140, documents: str = "docs") -> list[Finding]:
+    records = []
+    for number in range(n):
+        record: dict[str, object] = {
+            "text": sentence(number),
+            "label": "27 days",
+            "page": "leave.md",
+            "quote": "You have 27 days\n of leave.",
+        }
+        records.append({**record, **changed.get(number, {})})
+    (folder / "data.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    data = {"file": "data.jsonl", "source": "page", "quote": "quote"}
+    project = Project(folder, make_task(kind="answer", data=data, documents=documents))
+    return audit(project, load_splits(project), None, None)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "leave.md").write_text("# Leave\n\nYou have **27 days**\nof leave.\n", encoding="utf-8")
+    (tmp_path / "docs" / "pay.html").write_text("<p>Pay is <b>monthly</b> &amp; fair</p>", encoding="utf-8")
+    return tmp_path
+
+
+def test_quotes_are_found_across_line_breaks_and_markup(folder: Path) -> None:
+    changed: dict[int, dict[str, object]] = {
+        0: {"page": "pay.html", "quote": "Pay is monthly & fair", "label": "monthly"},
+        1: {"page": ""},
+    }
+    findings = questions(folder, {**changed, 2: {"label": "", "page": "", "quote": ""}})
+    assert {finding.level for finding in findings} == {"note"}
+    assert find(findings, "no answer in the documents").what.startswith("1 of 140 questions (1%)")
+
+
+def test_quotes_and_sources_that_do_not_exist_are_named(folder: Path) -> None:
+    changed: dict[int, dict[str, object]] = {
+        3: {"page": "leaves.md"},
+        4: {"quote": "You have 28 days of leave.", "label": "28 days"},
+        5: {"label": "nine"},
+    }
+    findings = questions(folder, changed)
+    lost = find(findings, "a document that does not exist: `leaves.md`; did you mean `leave.md`?")
+    assert (lost.level, lost.rows) == ("error", ("data.jsonl row 4",))
+    assert find(findings, "a sentence that is not in the document").rows == ("data.jsonl row 5",)
+    assert find(findings, "none of the accepted answers").rows == ("data.jsonl row 6",)
+    assert "Every question has an answer" in find(findings, "Every question").what
+
+
+def test_absent_documents_are_an_error_and_unnamed_ones_a_note(folder: Path) -> None:
+    assert find(questions(folder, {}, documents="nowhere"), "is not a folder").level == "error"
+    (folder / "empty").mkdir()
+    assert find(questions(folder, {}, documents="empty"), "holds no Markdown").level == "error"
+    assert find(questions(folder, {}, documents=""), "knows by heart").level == "note"
+
+
+def test_hidden_documents_are_not_looked_at(folder: Path) -> None:
+    (folder / "docs" / ".old").mkdir()
+    (folder / "docs" / ".old" / "x.md").write_text("old", encoding="utf-8")
+    assert find(questions(folder, {0: {"page": ".old/x.md"}}), "does not exist").level == "error"
+
+
+def test_a_document_that_cannot_be_read_is_said_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    project = Project(folder, make_task(kind="answer", documents="docs"))
+    write_csv(folder / "data.csv", rows(60))
+    splits = load_splits(project)
+    from tailor.data.grounding import audit_documents
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DocumentsError, match="cannot be read: Permission denied"):
+        list(audit_documents(project, splits.train))
+
+
+def test_a_template_that_shows_the_quote_is_warned_about(folder: Path) -> None:
+    write_csv(folder / "data.csv", [(text, f'{label}","q') for text, label in rows(60)], "text,label,quote")
+    task = make_task(kind="answer", input="{{text}} {{quote}}", data={"file": "data.csv", "quote": "quote"})
+    project = Project(folder, task)
+    assert find(audit(project, load_splits(project), None, None), "A template shows `quote`").level == "warning"

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from data_helpers import make_example, make_examples, make_task, rows, sentence, write_csv
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tailor.data.example import Example, Splits
+from tailor.data.near import near_groups
+from tailor.data.split import load_splits, split_examples
+from tailor.errors import ConfigError, DataError
+from tailor.project import Project
+
+
+def parts(splits: Splits) -> list[tuple[Example, ...]]:
+    return [splits.train, splits.dev, splits.test, splits.reserve]
+
+
+def sizes(splits: Splits) -> list[int]:
+    return [len(part) for part in parts(splits)]
+
+
+def homes(splits: Splits) -> dict[str, int]:
+    return {example.id: place for place, part in enumerate(parts(splits)) for example in part}
+
+
+@st.composite
+def data_sets(draw: st.DrawFn) -> list[Example]:
+    n = draw(st.integers(24, 60))
+    labels = draw(st.lists(st.sampled_from("abcd"), min_size=n, max_size=n).filter(lambda given: len(set(given)) > 1))
+    groups = draw(st.lists(st.sampled_from(["", "", "", *"stuvwxyz"]), min_size=n, max_size=n))
+    texts = draw(st.lists(st.integers(0, 40), min_size=n, max_size=n))
+    return [make_example(number, labels[number], text=sentence(texts[number]), group=groups[number]) for number in range(n)]
+
+
+@given(data_sets(), st.integers(0, 3), st.randoms())
+@settings(deadline=None, derandomize=True, max_examples=60)
+def test_splits_keep_every_example_once_and_groups_together_in_any_order(
+    examples: list[Example], seed: int, rng: random.Random
+) -> None:
+    task = make_task(split={"seed": seed})
+    try:
+        splits = split_examples(examples, task)
+    except DataError as error:
+        assert "must stay together" in str(error)
+        return
+    home = homes(splits)
+    assert Counter(example.id for part in parts(splits) for example in part) == Counter(example.id for example in examples)
+    for key in {example.group for example in examples} - {""}:
+        assert len({home[example.id] for example in examples if example.group == key}) == 1
+    near = near_groups([example.fields["text"] for example in examples])
+    for number, example in enumerate(examples):
+        assert home[example.id] == home[examples[near[number]].id]
+    assert split_examples(examples, task) == splits
+    shuffled = examples.copy()
+    rng.shuffle(shuffled)
+    assert split_examples(shuffled, task).fingerprint == splits.fingerprint
+
+
+@given(st.integers(20, 300), st.integers(2, 6))
+@settings(deadline=None, derandomize=True, max_examples=60)
+def test_default_sizes_are_sensible_at_any_size(n: int, n_labels: int) -> None:
+    train, dev, test, reserve = sizes(split_examples(make_examples(n, "abcdef"[:n_labels]), make_task()))
+    assert train >= 0.45 * n
+    assert dev >= min(20, 0.14 * n)
+    assert test >= min(30, 0.24 * n)
+    assert train + dev + test + reserve == n
+    assert reserve >= 0.09 * n or n < 200
+
+
+def test_rows_asked_for_are_given_and_the_rest_is_the_reserve() -> None:
+    splits = split_examples(make_examples(100), make_task(split={"train": 50, "dev": 10, "test": 25}))
+    assert sizes(splits) == [50, 10, 25, 15]
+    assert (
+        splits.how == "50 train, 10 dev, 25 test, 15 reserve rows; stratified by label, seed 0; dev is too small to tell variants "
+        "apart reliably (10 rows)."
+    )
+
+
+def test_shares_are_shares_and_what_is_left_open_is_filled_in() -> None:
+    assert sizes(split_examples(make_examples(200), make_task(split={"train": 0.6, "dev": 0.1, "test": 0.3}))) == [120, 20, 60, 0]
+    assert sizes(split_examples(make_examples(1000), make_task(split={"test": 250}))) == [500, 150, 250, 100]
+
+
+def test_labels_keep_their_shares_in_every_split() -> None:
+    splits = split_examples(make_examples(400, ["a", "a", "a", "b"]), make_task())
+    for part in parts(splits):
+        counts = Counter(example.label for example in part)
+        assert abs(counts["a"] - 0.75 * len(part)) <= 1
+
+
+def test_labels_keep_their_shares_where_rows_come_in_groups() -> None:
+    examples = [make_example(number, "aaab"[number % 4], group=f"g{number // 3}") for number in range(600)]
+    splits = split_examples(examples, make_task())
+    for part in parts(splits):
+        counts = Counter(example.label for example in part)
+        assert abs(counts["a"] / len(part) - 0.75) < 0.06
+    assert [round(size / 600, 2) for size in sizes(splits)] == [0.5, 0.15, 0.25, 0.1]
+
+
+def test_a_rare_label_is_seen_in_training() -> None:
+    for seed in range(20):
+        examples = [*make_examples(60), make_example(100, "blue"), make_example(101, "pink"), make_example(102, "pink")]
+        splits = split_examples(examples, make_task(split={"seed": seed}))
+        assert {"blue", "pink"} <= {example.label for example in splits.train}
+
+
+def test_questions_are_stratified_by_answerability_and_source() -> None:
+    examples = [make_example(n, "x" if n % 5 else "", source=f"page{n % 4}" if n % 5 else "") for n in range(400)]
+    splits = split_examples(examples, make_task(kind="answer"))
+    for part in parts(splits):
+        assert abs(sum(not example.answers for example in part) - 0.2 * len(part)) <= 1
+        assert len({example.source for example in part}) == 5
+
+
+def test_another_seed_gives_another_split() -> None:
+    examples = make_examples(100)
+    first, second = (split_examples(examples, make_task(split={"seed": seed})) for seed in (0, 1))
+    assert homes(first) != homes(second)
+
+
+def test_a_first_part_of_a_split_is_a_fair_sample() -> None:
+    train = split_examples(make_examples(400), make_task()).train
+    assert 0.3 < sum(example.label == "red" for example in train[:60]) / 60 < 0.7
+
+
+def test_a_template_that_most_rows_fill_in_does_not_become_one_group() -> None:
+    story = "Hello dear team, the parcel with the number {} has still not come to my home address in town, please look into it"
+    examples = [make_example(number, "ab"[number % 2], text=story.format(number)) for number in range(100)]
+    splits = split_examples(examples, make_task())
+    assert min(sizes(splits)[:3]) >= 20
+    assert "only exact repeats were kept together" in splits.how
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ({"train": 90, "test": 20}, "`split` asks for 90 train + 20 test rows, but there are only 100"),
+        ({"train": 99, "test": 1}, "`split` leaves no rows for dev: there are 100 in all"),
+        ({"train": 12.5}, "`split.train` is 12.5, but whole numbers (rows) or numbers below 1 (shares) are accepted"),
+        ({"dev": 0.001}, "`split` leaves no rows for dev"),
+    ],
+)
+def test_sizes_that_cannot_be_had_are_refused(split: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        split_examples(make_examples(100), make_task(split=split))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("examples", "message"),
+    [
+        ([], "there are no usable examples"),
+        (make_examples(1), "there is 1 example, but at least 20 are needed"),
+        (make_examples(19), "there are 19 examples, but at least 20 are needed"),
+        (make_examples(30, ["red"]), "every row has the label `red`"),
+        ([make_example(n, "ab"[n % 2], group="all") for n in range(30)], "because 30 rows must stay together"),
+        ([*make_examples(30), make_example(3, "red")], "ids are not unique: `3` in data.csv row 3, data.csv row 3"),
+    ],
+)
+def test_data_that_cannot_be_split_are_refused(examples: list[Example], message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        split_examples(examples, make_task())
+    assert message in str(caught.value)
+
+
+def load(folder: Path, split: dict[str, object] | None = None, **files: int) -> Splits:
+    for place, (name, n) in enumerate(files.items()):
+        write_csv(folder / f"{name}.csv", rows(1000)[300 * place : 300 * place + n])
+    task = make_task(data={name: f"{name}.csv" for name in files}, split=split or {})
+    return load_splits(Project(folder, task))
+
+
+def test_given_splits_are_respected(tmp_path: Path) -> None:
+    splits = load(tmp_path, train=30, dev=10, test=20)
+    assert sizes(splits) == [30, 10, 20, 0]
+    assert {example.file for example in splits.test} == {"test.csv"}
+    assert {example.id for example in splits.dev} == {f"dev-{number}" for number in range(1, 11)}
+
+
+def test_dev_is_cut_from_train_only(tmp_path: Path) -> None:
+    splits = load(tmp_path, train=200, test=50)
+    assert sizes(splits) == [160, 40, 50, 0]
+    assert {example.file for example in splits.dev} == {"train.csv"}
+    assert sizes(load(tmp_path, {"dev": 25}, train=200, test=50)) == [175, 25, 50, 0]
+
+
+def test_sizes_have_no_say_in_given_splits(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="`split.test` has no effect"):
+        load(tmp_path, {"test": 10}, train=200, test=50)
+    with pytest.raises(ConfigError, match="`split.dev` asks for 300 rows, but train has only 200"):
+        load(tmp_path, {"dev": 300}, train=200, test=50)

@@ -1,0 +1,129 @@
+"""Documents to passages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tailor.retrieval.chunk import chunk, count_words
+from tailor.retrieval.documents import Document, read_documents
+from tailor.retrieval.passage import Passage
+
+HANDBOOK = Path(__file__).resolve().parents[2] / "shared" / "data" / "handbook_tts" / "pages"
+
+LINES = [
+    "",
+    " ",
+    "word " * 30,
+    "One. Two! Three? ",
+    "# Top",
+    "## Section",
+    "###### Deep #",
+    "#",
+    "- item",
+    "  2) item",
+    "| a | b |",
+    "|--|--|",
+]
+LINES += ["```", "~~~", "===", "---", "\u00a0", "\x1c\x85", "日本語。" * 30, "x" * 900, "\t", "*", "> quote", "été\u2028line"]
+
+
+def _document(text: str, title: str = "Page") -> Document:
+    return Document("page.md", title, text)
+
+
+def _words(n_words: int, name: str = "word") -> str:
+    return " ".join(f"{name}{number}" for number in range(n_words))
+
+
+def _assert_whole(document: Document, passages: list[Passage]) -> None:
+    place = 0
+    for passage in passages:
+        assert document.text[passage.start : passage.end] == passage.text == passage.text.strip() != ""
+        assert passage.start >= place
+        assert not document.text[place : passage.start].strip()
+        place = passage.end
+    assert not document.text[place:].strip()
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=40).map("\n".join), st.integers(1, 150))
+@settings(deadline=None, derandomize=True, max_examples=300)
+def test_passages_are_exact_do_not_overlap_and_leave_out_nothing(text: str, target: int) -> None:
+    document = _document(text)
+    _assert_whole(document, chunk(document, target))
+
+
+@given(st.text(max_size=300), st.integers(1, 20))
+@settings(deadline=None, derandomize=True, max_examples=300)
+def test_any_text_is_chunked_whole(text: str, target: int) -> None:
+    document = _document(text)
+    _assert_whole(document, chunk(document, target))
+
+
+def test_a_text_of_white_space_has_no_passages() -> None:
+    assert chunk(_document(" \n\n\t")) == []
+
+
+def test_titles_name_the_page_and_the_sections_above() -> None:
+    text = f"# Page\n\n## Hotels\n\n{_words(100)}\n\n### Rates `x`\n\n{_words(100)}\n\n## Trains ##\n\n{_words(100)}\n"
+    assert [p.title for p in chunk(_document(text))] == ["Page > Hotels", "Page > Hotels > Rates x", "Page > Trains"]
+
+
+def test_underlined_headings_count() -> None:
+    text = f"Travel\n======\n\n{_words(100)}\n\nHotels\n---\n{_words(100)}\n"
+    assert [p.title for p in chunk(_document(text))] == ["Page > Travel", "Page > Travel > Hotels"]
+
+
+def test_small_sections_are_joined_but_not_across_a_top_heading() -> None:
+    small = "".join(f"## S{number}\n\n{_words(30)}\n\n" for number in range(3))
+    passages = chunk(_document(f"# One\n\n{small}# Two\n\n{_words(30)}\n"))
+    assert [(p.title, "S2" in p.text) for p in passages] == [("Page > One", True), ("Page > Two", False)]
+
+
+def test_a_heading_is_never_the_end_of_a_passage_with_text_behind_it() -> None:
+    text = "\n\n".join(f"## Section {number}\n\n{_words(150)}" for number in range(4))
+    assert all(not p.text.splitlines()[-1].startswith("#") for p in chunk(_document(text)))
+
+
+def test_a_heading_without_text_is_kept() -> None:
+    assert [p.text for p in chunk(_document("## Questions?\n"))] == ["## Questions?"]
+
+
+def test_a_hash_inside_code_is_no_heading() -> None:
+    passages = chunk(_document(f"```\n# comment\n```\n\n{_words(20)}\n"))
+    assert [p.title for p in passages] == ["Page"]
+
+
+def test_a_small_table_stays_whole_and_a_large_one_ends_at_its_rows() -> None:
+    row = "| " + _words(8) + " |"
+    small = "\n".join(["| head | head |", "|---|---|", *[row] * 8])
+    assert any(small in p.text for p in chunk(_document(f"{_words(100)}\n\n{small}\n\n{_words(100)}")))
+    large = chunk(_document("\n".join(["| head | head |", "|---|---|", *[row] * 60])))
+    assert len(large) > 3
+    assert all(p.text.startswith("|") and p.text.endswith("|") for p in large)
+
+
+def test_a_long_paragraph_is_divided_between_sentences_into_equal_parts() -> None:
+    paragraph = " ".join(f"This is sentence number {number} of the long paragraph." for number in range(60))
+    passages = chunk(_document(paragraph))
+    assert all(p.text.startswith("This is") and p.text.endswith("paragraph.") for p in passages)
+    assert all(80 <= count_words(p.text) <= 160 for p in passages)
+
+
+def test_text_without_spaces_is_divided_too() -> None:
+    passages = chunk(_document("東京都は日本の首都である。" * 200))
+    assert all(p.text.endswith("。") and count_words(p.text) <= 200 for p in passages)
+
+
+@pytest.mark.skipif(not HANDBOOK.is_dir(), reason="the handbook data are not here")
+def test_handbook_passages_are_whole_and_mostly_of_the_size_asked_for() -> None:
+    sizes = []
+    for document in read_documents(HANDBOOK):
+        passages = chunk(document)
+        _assert_whole(document, passages)
+        sizes += [count_words(p.text) for p in passages]
+    assert sum(60 <= size <= 180 for size in sizes) / len(sizes) > 0.9
+    assert max(sizes) < 250
