@@ -10,13 +10,13 @@ from data_helpers import SETTINGS, write_yaml
 from studies import stopped_study
 from typer.testing import CliRunner
 
-from tailor.cli import report as command
+from tailor.cli.report import report
 from tailor.errors import StoreError
 from tailor.study import Study
 
 runner = CliRunner()
 app = typer.Typer()
-app.command()(command.report)
+app.command()(report)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         assert folder == tmp_path
         return stopped_study()
 
-    monkeypatch.setattr(command, "load_study", load)
+    monkeypatch.setattr("tailor.experiment.load_study", load)
     write_yaml(tmp_path, SETTINGS)
     return tmp_path
 
@@ -48,6 +48,6 @@ def test_without_a_study_nothing_is_written(folder: Path, monkeypatch: pytest.Mo
     def load(folder: Path) -> Study:
         raise StoreError("nothing was run yet", "run `tailor run` first")
 
-    monkeypatch.setattr(command, "load_study", load)
+    monkeypatch.setattr("tailor.experiment.load_study", load)
     result = runner.invoke(app, [str(folder)])
     assert isinstance(result.exception, StoreError) and not (folder / "report.html").exists()

@@ -1,1 +1,63 @@
-"""Tailor measures whether to prompt, retrieve, fine-tune or combine them, on your own data."""
+"""Tailor: measure whether to prompt, retrieve, fine-tune or combine them, on your own data, and use what won.
+
+The public names are loaded when they are first used, so that `import tailor` is instant. Nothing inside the package imports from
+here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tailor.data.example import Example, Splits
+    from tailor.decide.types import Decision
+    from tailor.errors import TailorError
+    from tailor.experiment import ask, load_study, run
+    from tailor.project import load_project
+    from tailor.report.html import write_report
+    from tailor.study import Study
+    from tailor.system import System
+    from tailor.task import Task
+
+__all__ = [
+    "Decision",
+    "Example",
+    "Splits",
+    "Study",
+    "System",
+    "TailorError",
+    "Task",
+    "ask",
+    "load_project",
+    "load_study",
+    "run",
+    "write_report",
+]
+
+_HOMES = {
+    "Decision": "tailor.decide.types",
+    "Example": "tailor.data.example",
+    "Splits": "tailor.data.example",
+    "Study": "tailor.study",
+    "System": "tailor.system",
+    "TailorError": "tailor.errors",
+    "Task": "tailor.task",
+    "ask": "tailor.experiment",
+    "load_project": "tailor.project",
+    "load_study": "tailor.experiment",
+    "run": "tailor.experiment",
+    "write_report": "tailor.report.html",
+}
+
+
+def __getattr__(name: str) -> object:
+    """A public name, loaded from its home."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__

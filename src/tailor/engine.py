@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tailor.data.example import Example
-from tailor.errors import ConfigError, EndpointError
+from tailor.errors import ConfigError, EndpointError, StoreError
 from tailor.ledger import Ledger
 from tailor.models.base import Array, Embedder, Message, Model, Reply, Request
-from tailor.render import render_messages
+from tailor.render import question_in, render_messages
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer
 from tailor.system import Shot, System, display_labels
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tailor.retrieval.index import Index
 
 OnProgress = Callable[[int, int], None]
+MADE_ANEW = "run `tailor run` again; it is made anew"
 
 
 @dataclass
@@ -52,33 +54,31 @@ class Engine:
     _embedders: dict[str, Embedder] = field(default_factory=dict)
     _vectors: dict[tuple[str, str], Array] = field(default_factory=dict)
     _indexes: dict[str, Index] = field(default_factory=dict)
+    _checked: dict[Path, str] = field(default_factory=dict)
 
     def embed(self, name: str, texts: Sequence[str]) -> Array:
         """Unit vectors of texts, shape (len(texts), dimensions); a text is never embedded twice."""
-        if name not in self._embedders:
-            self._embedders[name] = self.open_embedder(name)
         missing = [text for text in dict.fromkeys(texts) if (name, text) not in self._vectors]
         if missing:
-            for text, vector in zip(missing, self._embedders[name].embed(missing), strict=True):
+            for text, vector in zip(missing, self._embedder(name).embed(missing), strict=True):
                 self._vectors[name, text] = vector
         return np.stack([self._vectors[name, text] for text in texts]) if texts else np.zeros((0, 0), np.float32)
 
     def embedder_digest(self, name: str) -> str:
         """Digest of an embedder's weights."""
+        return self._embedder(name).digest
+
+    def _embedder(self, name: str) -> Embedder:
         if name not in self._embedders:
             self._embedders[name] = self.open_embedder(name)
-        return self._embedders[name].digest
+        return self._embedders[name]
 
     def index(self, embedder: str, on_progress: OnProgress | None = None) -> Index:
         """The index over the documents, brought up to date; `embedder` may be empty for keyword search alone."""
         if embedder not in self._indexes:
             from tailor.retrieval.index import Index
 
-            opened = None
-            if embedder:
-                self.embed(embedder, [])
-                opened = self._embedders.setdefault(embedder, self.open_embedder(embedder))
-            index = Index.open(self.store / "indexes", opened)
+            index = Index.open(self.store / "indexes", self._embedder(embedder) if embedder else None)
             index.update(self.documents, on_progress)
             self._indexes[embedder] = index
         return self._indexes[embedder]
@@ -116,13 +116,12 @@ class Engine:
         prompt = system.prompt
         if not prompt.nearest:
             return [prompt.shots] * len(examples)
-        pool = self.embed(prompt.embedder, [shot.input for shot in prompt.shots])
-        likeness = self.embed(prompt.embedder, list(questions)) @ pool.T
+        asked = [question_in(shot.input) for shot in prompt.shots]
+        likeness = self.embed(prompt.embedder, questions) @ self.embed(prompt.embedder, asked).T
         chosen = []
         for question, row in zip(questions, likeness, strict=True):
-            order = np.argsort(-row, kind="stable")
-            near = [prompt.shots[i] for i in order[: prompt.nearest + 8] if prompt.shots[i].input != question]
-            chosen.append(tuple(reversed(near[: prompt.nearest])))
+            others = (prompt.shots[i] for i in np.argsort(-row, kind="stable") if asked[i] != question)
+            chosen.append(tuple(reversed(list(islice(others, prompt.nearest)))))
         return chosen
 
     def answer(self, system: System, examples: Sequence[Example], on_progress: OnProgress | None = None) -> list[Answer]:
@@ -161,7 +160,7 @@ class Engine:
             return self._classify(system, examples)
         self._same_model(system)
         rendered = self.render(system, examples)
-        tuned = self.store / system.weights.tuned if system.weights.tuned else None
+        tuned = self._tuned(system)
         try:
             replies = self.model.reply([request for request, _ in rendered], tuned)
         except EndpointError as error:
@@ -182,6 +181,8 @@ class Engine:
         from tailor.models.head import Head
 
         head = Head.load(self.store / system.weights.tuned)
+        if head.digest != system.weights.tuned_digest:
+            raise StoreError(f"{self.store / system.weights.tuned} does not hold the classifier of {system.name!r}", MADE_ANEW)
         texts = [fill(system.prompt.input, example.fields) for example in examples]
         scores = head.log_probabilities(self.embed(system.weights.model, texts))
         # The same stated estimate as elsewhere: a token is about four characters.
@@ -189,6 +190,20 @@ class Engine:
             Answer(example.id, head.labels[int(row.argmax())], tuple(map(float, row)), tokens_in=-(-len(text) // 4))
             for example, text, row in zip(examples, texts, scores, strict=True)
         ]
+
+    def _tuned(self, system: System) -> Path | None:
+        """The folder of the system's tuned weights, checked once; None when it answers with the base weights."""
+        if not system.weights.tuned:
+            return None
+        folder = self.store / system.weights.tuned
+        if self._checked.get(folder) != system.weights.tuned_digest:
+            from tailor.models.tune import read_tuned
+
+            found = read_tuned(folder)
+            if found is None or found.digest != system.weights.tuned_digest:
+                raise StoreError(f"{folder} does not hold the tuned weights of {system.name!r}", MADE_ANEW)
+            self._checked[folder] = found.digest
+        return folder
 
     def _same_model(self, system: System) -> None:
         """A System is answered by the model it was made with, or not at all."""

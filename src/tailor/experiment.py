@@ -152,7 +152,7 @@ def load_study(folder: Path) -> Study:
 
 def provenance(splits: Splits, model: Model) -> dict[str, str]:
     """What is needed to repeat the study: fingerprints, weights, versions, machine."""
-    return {
+    found = {
         "data": splits.fingerprint,
         "seed": str(splits.seed),
         "model": model.name,
@@ -162,6 +162,8 @@ def provenance(splits: Splits, model: Model) -> dict[str, str]:
         "machine": f"{platform.system()} {platform.machine()}",
         **_versions(PACKAGES),
     }
+    # In the order in which the ledger gives it back, so that a report looks the same when it is written again.
+    return dict(sorted(found.items()))
 
 
 def _versions(names: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS openings (
 CREATE TABLE IF NOT EXISTS studies (
     number INTEGER PRIMARY KEY, record TEXT NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL);
 """
+BYTES = "CAST(record AS BLOB), CAST(sha256 AS BLOB)"
 
 
 class Ledger:
@@ -43,39 +44,27 @@ class Ledger:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _lock(folder / "lock")
         try:
-            self._db = apsw.Connection(str(folder / "ledger.db"))
-            self._db.set_busy_timeout(2000)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._prepare(folder)
-        except apsw.Error as error:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = _lock(folder / "lock")
+        except OSError as error:
+            raise StoreError(f"{folder} cannot be written to: {error}", "make it a folder that you may write to") from error
+        try:
+            self._db = _open(folder / "ledger.db")
+        except BaseException:
             self._lock.close()
-            raise StoreError(
-                f"{folder / 'ledger.db'} cannot be used: {error}", "move it away to start anew, or restore it from a backup"
-            ) from error
-
-    def _prepare(self, folder: Path) -> None:
-        (check,) = self._db.execute("PRAGMA quick_check").fetchone() or ("no answer",)
-        if check != "ok":
-            raise apsw.CorruptError(str(check))
-        (version,) = self._db.execute("PRAGMA user_version").fetchone() or (0,)
-        if not isinstance(version, int) or version > VERSION:
-            raise StoreError(f"{folder} was written by a newer Tailor (store version {version})", "update Tailor")
-        with self._db:
-            for statement in SCHEMA.split(";"):
-                self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version={VERSION}")
+            raise
 
     def answers(self, system: str, examples: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Saved answers of a system (by fingerprints), those that are whole; a damaged row counts as absent."""
+        """Saved answers of a system (by fingerprints), those that are whole; a damaged row counts as absent.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
         found: dict[str, dict[str, Any]] = {}
         for example in examples:
-            row = self._db.execute("SELECT record, sha256 FROM answers WHERE system=? AND example=?", (system, example)).fetchone()
-            if row is not None and _sha256(str(row[0])) == row[1]:
-                found[example] = json.loads(str(row[0]))
+            for record in self._read(f"SELECT {BYTES} FROM answers WHERE system=? AND example=?", (system, example)):
+                found[example] = record
         return found
 
     def save_answers(self, system: str, records: Mapping[str, Mapping[str, Any]]) -> None:
@@ -116,16 +105,28 @@ class Ledger:
 
     def last_study(self) -> dict[str, Any] | None:
         """The newest whole study's record, or None."""
-        for text, sha256 in self._db.execute("SELECT record, sha256 FROM studies ORDER BY number DESC"):
-            if _sha256(str(text)) == sha256:
-                record: dict[str, Any] = json.loads(str(text))
-                return record
-        return None
+        return next(self._read(f"SELECT {BYTES} FROM studies ORDER BY number DESC"), None)
+
+    def _read(self, statement: str, bindings: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+        """The records that are whole, read as bytes: damage may have left what is no text."""
+        try:
+            for row in self._db.execute(statement, bindings):
+                text, sha256 = (bytes(column).decode("ascii", "replace") for column in row)
+                if _sha256(text) == sha256:
+                    yield json.loads(text)
+        except apsw.Error as error:
+            raise StoreError(f"the ledger could not be read: {error}", "restore it from a backup, or move it away") from error
 
     def _write(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
         try:
-            with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
                 self._db.executemany(statement, rows)
+                self._db.execute("COMMIT")
+            finally:
+                # SQLite has undone the transaction already when the disk was full; then there is none to undo.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
         except apsw.FullError as error:
             raise StoreError("the disk is full", "free some space and run the same command again; it goes on from here") from error
         except apsw.Error as error:
@@ -143,6 +144,28 @@ class Ledger:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close."""
         self.close()
+
+
+def _open(path: Path) -> apsw.Connection:
+    """The database, checked and with its tables."""
+    try:
+        db = apsw.Connection(str(path))
+        db.set_busy_timeout(2000)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        (check,) = db.execute("PRAGMA quick_check").fetchone() or ("no answer",)
+        if check != "ok":
+            raise apsw.CorruptError(str(check))
+        (version,) = db.execute("PRAGMA user_version").fetchone() or (0,)
+        if not isinstance(version, int) or version > VERSION:
+            raise StoreError(f"{path.parent} was written by a newer Tailor (store version {version})", "update Tailor")
+        with db:
+            for statement in SCHEMA.split(";"):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version={VERSION}")
+    except apsw.Error as error:
+        raise StoreError(f"{path} cannot be used: {error}", "move it away to start anew, or restore it from a backup") from error
+    return db
 
 
 def _lock(path: Path) -> Any:

@@ -3,41 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from tailor.data.example import Splits
-from tailor.decide.types import Cost, Decision, Interval
+from tailor.decide.step import Step as Step
+from tailor.decide.step import StepStatus as StepStatus
+from tailor.decide.types import Decision
 from tailor.evaluate.run import Run
 from tailor.task import Task
-
-StepStatus = Literal["measured", "stopped early", "does not fit", "not needed", "cannot pay", "no time", "failed", "not possible"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing the ladder tried, or decided not to try.
-
-    Attributes:
-        rung: the rung's name, such as "prompt" or "retrieve".
-        system: the system's name, such as "few-shot-nearest-5".
-        status: what became of it.
-        note: one sentence: why it stopped, what it would need, what it learned.
-        dev: the metric on dev with a 95 % interval, when measured.
-        run: the Run on dev (complete or stopped early), when measured.
-        cost: what it would cost, when measured.
-        seconds: time spent making and measuring it.
-        setup_seconds: the part of `seconds` spent making it (training, indexing, choosing examples).
-    """
-
-    rung: str
-    system: str
-    status: StepStatus
-    note: str = ""
-    dev: Interval | None = None
-    run: Run | None = None
-    cost: Cost | None = None
-    seconds: float = 0.0
-    setup_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,7 @@ class Prompt(Part):
         embedder: the embedder that finds them.
         reasoning: ask for steps first and a line "Answer: ..." last.
         show_labels: list the labels in the prompt.
+        grounded: ask to cite the passage used, and to say `not_found` rather than guess.
         not_found: what to say when the documents do not answer; empty for classify.
     """
 
@@ -101,6 +102,7 @@ class Prompt(Part):
     embedder: str = ""
     reasoning: bool = False
     show_labels: bool = True
+    grounded: bool = False
     not_found: str = ""
 
 

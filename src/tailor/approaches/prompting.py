@@ -14,6 +14,7 @@ from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError
 from tailor.models.base import Array
 from tailor.render import user_text
+from tailor.score.types import Answer
 from tailor.system import Shot, System
 from tailor.task import fill
 
@@ -63,6 +64,17 @@ class Constraints:
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with the constraints listed after its instruction."""
         return system.then(self.name, prompt=system.prompt.model_copy(update={"constraints": material.task.constraints}))
+
+
+@dataclass(frozen=True)
+class Grounded:
+    """Ask to cite the passage used, and to say "not found" rather than guess."""
+
+    name: str = "grounded"
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System with these two rules."""
+        return system.then(self.name, prompt=system.prompt.model_copy(update={"grounded": True}))
 
 
 @dataclass(frozen=True)
@@ -157,15 +169,23 @@ class RemovePrior:
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with the better of the two priors subtracted, or with none where neither helps on dev."""
+        labels = system.decoding.labels
         plain = system.model_copy(update={"decoding": system.decoding.model_copy(update={"prior": ()})})
         empty = Example("content-free", dict.fromkeys(material.train[0].fields, "N/A"), ())
-        priors = [
-            np.array([answer.scores for answer in engine.answer(plain, rows)]).mean(axis=0)
-            for rows in ([empty], material.train[:PRIOR_ROWS])
-        ]
-        scores = np.array([answer.scores for answer in engine.answer(plain, material.dev, on_progress)])
-        right = np.array([system.decoding.labels.index(example.label) for example in material.dev])
-        options = [np.zeros(scores.shape[1]), *priors]
-        best = max(range(len(options)), key=lambda i: ((scores - options[i]).argmax(axis=1) == right).mean())
-        prior = tuple(float(p) for p in options[best]) if best else ()
-        return system.then(self.name, decoding=plain.decoding.model_copy(update={"prior": prior}))
+        samples = [_scores(engine.answer(plain, rows)) for rows in ([empty], material.train[:PRIOR_ROWS])]
+        priors = [tuple(map(float, np.mean(sample, axis=0))) for sample in samples if sample]
+        answers = engine.answer(plain, material.dev, on_progress)
+        # Without a prior comes first: it stands where no other is better.
+        options = [(0.0,) * len(labels), *priors]
+        best = max(range(len(options)), key=lambda i: _n_right(labels, material.dev, answers, options[i]))
+        return system.then(self.name, decoding=plain.decoding.model_copy(update={"prior": options[best] if best else ()}))
+
+
+def _scores(answers: Sequence[Answer]) -> list[tuple[float, ...]]:
+    return [answer.scores for answer in answers if answer.scores]
+
+
+def _n_right(labels: Sequence[str], examples: Sequence[Example], answers: Sequence[Answer], prior: Sequence[float]) -> int:
+    """How many answers are right with the prior subtracted; one that never came is not."""
+    best = [labels[int(np.subtract(answer.scores, prior).argmax())] if answer.scores else "" for answer in answers]
+    return sum(bool(label) and label == example.label for label, example in zip(best, examples, strict=True))

@@ -11,8 +11,8 @@ from tailor.errors import DocumentsError, DoesNotFit
 from tailor.retrieval.documents import documents_digest
 from tailor.system import Knowledge, System
 
-PASSAGES = 3
-"""Passages in the prompt: three hold the answer to most questions and keep a small model's attention (docs/log.md)."""
+PASSAGES = 1
+"""Passages in the prompt: a small model answers better from the best one than from three (docs/log.md); the ladder tries both."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Retrieve:
 
     @property
     def name(self) -> str:
-        """Such as "rag-hybrid"."""
-        return f"rag-{self.search}"
+        """Such as "rag-hybrid-3"; the number is left out for a single passage."""
+        return f"rag-{self.search}" if self.passages == 1 else f"rag-{self.search}-{self.passages}"
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System that retrieves; its index is brought up to date.

@@ -43,7 +43,10 @@ class FineTune:
                 f"the weights of {engine.model.name} are not on this machine, so they cannot be tuned",
                 "set `model` to the built-in model or to a local folder",
             )
-        short = {"show_labels": False, "persona": "", "context": "", "constraints": (), "reasoning": False}
+        short = {"show_labels": False, "persona": "", "context": "", "constraints": (), "reasoning": False, "grounded": False}
+        if system.decoding.labels:
+            # The rows teach what is asked; the instruction would be read again in every row and every answer.
+            short["instruction"] = ""
         bare = system.model_copy(
             update={
                 "prompt": system.prompt.model_copy(update=short),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
+from typing import Any
 
-import click
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from tailor.cli.check import check
 from tailor.cli.init import init
@@ -17,8 +17,28 @@ from tailor.cli.show import show
 from tailor.cli.tryout import tryout
 from tailor.errors import TailorError
 
+
+class Commands(TyperGroup):
+    """The boundary to the user: a mistake ends in one sentence and exit code 2, Ctrl-C in 130; neither shows a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        try:
+            return super().invoke(ctx)
+        except TailorError as error:
+            console.print(f"Error: {error}", style="red", markup=False)
+            if error.hint:
+                console.print(f"What to do: {error.hint}", markup=False)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            console.print("Stopped. What was measured is kept; the same command goes on from here.")
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="tailor",
+    cls=Commands,
     help="Measure whether to prompt, retrieve, fine-tune or combine them, on your own data; then use what won.",
     no_args_is_help=True,
     add_completion=False,
@@ -34,15 +54,5 @@ app.add_typer(models, name="models")
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends in one sentence and exit code 2, Ctrl-C in 130."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
-        app()
-    except TailorError as error:
-        console.print(f"Error: {error}", style="red", markup=False)
-        if error.hint:
-            console.print(f"What to do: {error.hint}", markup=False)
-        sys.exit(2)
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        console.print("Stopped. What was measured is kept; the same command goes on from here.")
-        sys.exit(130)
+    """Run the command line."""
+    app()

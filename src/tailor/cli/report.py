@@ -7,19 +7,21 @@ from typing import Annotated
 
 import typer
 
-from tailor.experiment import load_study
-from tailor.project import load_project
-from tailor.report.html import write_report
-
 FILE_NAME = "report.html"
 
 
 def report(
     project: Annotated[Path, typer.Argument(help="Project folder or its tailor.yaml.")] = Path("."),
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help=f"The HTML file to write; {FILE_NAME} in the project folder if left out.")
+        Path | None,
+        typer.Option("--output", "-o", help=f"The HTML file to write, or a folder for it; {FILE_NAME} in the project if left out."),
     ] = None,
 ) -> None:
     """Write the report of the last run as one HTML file."""
+    from tailor.experiment import load_study
+    from tailor.project import load_project
+    from tailor.report.html import write_report
+
     folder = load_project(project).folder
-    typer.echo(write_report(load_study(folder), output or folder / FILE_NAME))
+    path = output or folder / FILE_NAME
+    typer.echo(write_report(load_study(folder), path / FILE_NAME if path.is_dir() else path))

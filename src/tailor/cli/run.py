@@ -85,10 +85,10 @@ def run(
     live = Live(console, task.prices.currency)
     with live.bar:
         study = run_experiment(opened, live, everything=everything, max_minutes=max_minutes)
-    path = write_report(study, opened.folder / "report.html")
     console.print(f"\n{escape(study.stopped)}")
     if study.decision is not None:
         console.print(f"\n[bold]{escape(study.decision.headline)}[/]")
         for reason in study.decision.changes:
             console.print(f"- {escape(reason)}")
+    path = write_report(study, opened.folder / "report.html")
     console.print(f"\nReport: {escape(str(path))}")

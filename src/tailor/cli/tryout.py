@@ -18,7 +18,7 @@ def tryout(
     ] = None,
 ) -> None:
     """Answer with the system that the last run chose, with sources."""
-    from tailor.errors import ConfigError
+    from tailor.errors import ConfigError, ModelError, did_you_mean, quoted
     from tailor.experiment import ask
     from tailor.project import load_project
     from tailor.score.parse import parse_answer
@@ -30,12 +30,17 @@ def tryout(
     for value in values or []:
         name, separator, content = value.partition("=")
         if not separator:
-            raise ConfigError(f"{value!r} is not NAME=VALUE", "write for example --set plan=fibre")
+            raise ConfigError(f"{quoted(value)} is not NAME=VALUE", "write for example --set plan=fibre")
+        if name not in opened.task.variables:
+            raise ConfigError(
+                f"{quoted(name)} is not a column that the task reads{did_you_mean(name, opened.task.variables)}",
+                f"it reads {', '.join(map(quoted, opened.task.variables))}",
+            )
         fields[name] = content
     system, answer = ask(opened, fields)
     console = Console(highlight=False, soft_wrap=True)
     if answer.error:
-        raise ConfigError(answer.error, "ask something shorter")
+        raise ModelError(f"{system.name} gave no answer: {answer.error}", "ask something shorter, or try again")
     parsed = parse_answer(system, answer.raw)
     console.print(escape(answer.raw if parsed is None else parsed), style="bold")
     cited = {number for number in citations(answer.raw) if 1 <= number <= len(answer.passages)}

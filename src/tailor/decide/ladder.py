@@ -10,6 +10,7 @@ from typing import Protocol
 from tailor.approaches.approach import Material, starting_system
 from tailor.decide.cost import cost_of
 from tailor.decide.rungs import Option, Rung, best, ladder
+from tailor.decide.step import Step, StepStatus
 from tailor.decide.types import Cost, Rates
 from tailor.engine import Engine
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
@@ -17,7 +18,6 @@ from tailor.evaluate.measure import measure
 from tailor.evaluate.run import Run
 from tailor.models.tune import read_tuned
 from tailor.stats.intervals import lower_bound, mean_interval
-from tailor.study import Step, StepStatus
 from tailor.system import System
 
 TRAINING_TOKENS_PER_SECOND = 230

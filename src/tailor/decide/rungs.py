@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tailor.approaches.approach import Approach, Chain
-from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Generated, Persona, RemovePrior, ZeroShot
+from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona, RemovePrior, ZeroShot
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference
 from tailor.evaluate.run import Run
@@ -57,7 +57,13 @@ def ladder(task: Task, has_documents: bool, can_score: bool, can_tune: bool) -> 
     return tuple(rungs)
 
 
-RETRIEVE: tuple[Approach, ...] = (WholeDocuments(), Retrieve("bm25"), Retrieve("vector"), Retrieve("hybrid"))
+RETRIEVE: tuple[Approach, ...] = (
+    WholeDocuments(),
+    Retrieve("bm25"),
+    Retrieve("vector"),
+    Retrieve("hybrid"),
+    Retrieve("hybrid", passages=3),
+)
 
 
 def _baseline(task: Task) -> Rung:
@@ -75,7 +81,7 @@ def _prompt(task: Task, can_score: bool) -> Rung:
         if can_score:
             tried.append(Generated())
     else:
-        tried.append(FewShot(3, "diverse"))
+        tried += [FewShot(3, "diverse"), Grounded()]
     if task.persona:
         tried.append(Persona())
     if task.constraints:
@@ -86,7 +92,7 @@ def _prompt(task: Task, can_score: bool) -> Rung:
 
 def _prompted_retrieval(task: Task, runs: Sequence[Run]) -> list[Option]:
     found = best(runs, lambda run: run.system.knowledge.kind == "index" and not run.system.is_tuned)
-    extra: list[Approach] = [FewShot(3, "diverse")]
+    extra: list[Approach] = [Grounded(), FewShot(3, "diverse")]
     if task.constraints:
         extra.append(Constraints())
     return [Option(approach, found.system) for approach in extra] if found else []

@@ -62,7 +62,7 @@ class Head:
         try:
             record = json.loads((folder / FILE).read_text(encoding="utf-8"))
             return cls(tuple(record["labels"]), np.array(record["weights"]), np.array(record["bias"]))
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{folder} does not hold a classifier: {error}", "run `tailor run` again") from error
 
 

@@ -42,7 +42,7 @@ class LocalModel:
         self.name = name
         self.digest = digest
         with quiet_libraries():
-            from transformers import AutoConfig, AutoTokenizer
+            from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
             try:
                 self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
@@ -52,12 +52,20 @@ class LocalModel:
                     f"{folder} does not hold a causal language model: {error}",
                     "give a folder written by save_pretrained (config.json, *.safetensors, tokenizer files)",
                 ) from error
+            # A model's own settings may name more ends than its tokenizer, as Gemma's do for the end of a turn.
+            try:
+                ends = GenerationConfig.from_pretrained(folder).eos_token_id
+            except OSError:
+                ends = None
+        self.end_tokens = frozenset({self.end_token, *(ends if isinstance(ends, list) else [ends])} - {None})
         self.dtype = fitting_dtype() if dtype == "auto" else dtype
         self.precision = f"{precision}, computed in {self.dtype}"
         self.context_tokens = int(getattr(config, "max_position_embeddings", 2048))
         self.parameters = weight_count(folder)
         self._modules: dict[Path | None, Any] = {}
-        self._specials = sorted(set(self.tokenizer.all_special_tokens), key=len, reverse=True)
+        # Every added token, not only those with a name: Llama 3's turn headers have none.
+        added = {token.content for token in self.tokenizer.added_tokens_decoder.values()}
+        self._controls = sorted(added | set(self.tokenizer.all_special_tokens), key=len, reverse=True)
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """Token ids of a chat, ready for the answer. The one way from messages to tokens, for training, scoring and serving."""
@@ -76,7 +84,7 @@ class LocalModel:
 
     @property
     def end_token(self) -> int:
-        """The token that ends an answer."""
+        """The token that ends an answer in training."""
         return int(self.tokenizer.eos_token_id)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
@@ -116,7 +124,7 @@ class LocalModel:
 
     def _generate(self, requests: list[Request], prompts: list[list[int]], tuned: Path | None) -> list[Reply]:
         sampling = [Sampling(r.max_tokens, r.temperature, r.seed) for r in requests]
-        rows = generate(self.module(tuned), prompts, sampling, frozenset({self.end_token}))
+        rows = generate(self.module(tuned), prompts, sampling, self.end_tokens)
         return [
             Reply(
                 self.tokenizer.decode(row.tokens, skip_special_tokens=True).strip(),
@@ -129,11 +137,10 @@ class LocalModel:
     def module(self, tuned: Path | None = None) -> Any:
         """The loaded network: the base, or a separate copy of it with tuned weights, so that the two never mix."""
         if tuned not in self._modules:
-            module = load_module(self.folder, tuned, self.dtype)
-            keep = 0 if module.num_parameters() > LARGE else 1
+            keep = 0 if self.parameters > LARGE else 1
             while len(self._modules) > keep:
                 self._modules.pop(next(iter(self._modules)))
-            self._modules[tuned] = module
+            self._modules[tuned] = load_module(self.folder, tuned, self.dtype)
         return self._modules[tuned]
 
     def release(self) -> None:
@@ -142,8 +149,8 @@ class LocalModel:
 
     def _plain(self, text: str) -> str:
         """The text with the model's control tokens broken, so that data cannot end a turn or begin one."""
-        for special in self._specials:
-            text = text.replace(special, f"{special[0]} {special[1:]}")
+        for control in self._controls:
+            text = text.replace(control, f"{control[0]} {control[1:]}")
         return text
 
 

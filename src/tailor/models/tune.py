@@ -136,16 +136,17 @@ def read_tuned(folder: Path, key: str | None = None) -> Tuned | None:
     """
     try:
         record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        made_by, files = record["key"], record["files"]
+        facts = float(record["dev_loss"]), float(record["epoch"]), int(record["trained_tokens"])
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{folder / MANIFEST} is damaged", f"delete {folder} and run again; it is trained anew") from error
-    if key is not None and record["key"] != key:
+    if key is not None and made_by != key:
         return None
-    if _digests(folder) != record["files"]:
+    if _digests(folder) != files:
         raise StoreError(f"tuned weights in {folder} are damaged", "delete that folder and run again; it is trained anew")
-    digest = hashlib.sha256(json.dumps(record["files"], sort_keys=True).encode()).hexdigest()
-    return Tuned(folder, digest, record["dev_loss"], record["epoch"], record["trained_tokens"])
+    return Tuned(folder, hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(), *facts)
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -222,6 +223,10 @@ def _train(
         if not lora:
             best = best.to(getattr(torch, model.dtype))
             model.tokenizer.save_pretrained(work / "best")
+        else:
+            # As written by PEFT, the file would differ with Python's hash seed and with where the base model lies.
+            adapter = best.peft_config["default"]
+            adapter.target_modules, adapter.base_model_name_or_path = sorted(adapter.target_modules), model.name
         best.save_pretrained(work / "best", safe_serialization=True)
         epochs_read = trainer.state.epoch or 0.0
     (work / "best" / "README.md").unlink(missing_ok=True)

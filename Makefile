@@ -1,0 +1,32 @@
+# `make demo` shows the main job on two sample projects; `make test` passes every check. Both set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup demo test check clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
+
+demo: setup
+	@rm -rf demo && cp -r examples demo
+	@$(BIN)/tailor run demo/tickets
+	@$(BIN)/tailor run demo/handbook --max-minutes 3
+	@echo "Reports: demo/tickets/report.html and demo/handbook/report.html"
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check
+	$(BIN)/tailor models pull
+	$(BIN)/python -m pytest --quiet
+
+clean:
+	rm -rf $(VENV) demo

@@ -1,0 +1,55 @@
+"""List the benchmarks, or run one and print its figures."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+import time
+from importlib.metadata import version
+
+from tailor.errors import TailorError
+
+BENCHMARKS = {
+    "intents": "benchmarks.intents",
+    "rag-qa": "benchmarks.rag_qa",
+}
+PACKAGES = ("tailor", "torch", "transformers", "peft", "trl", "lancedb", "scikit-learn")
+
+
+def main() -> int:
+    """Run what was asked for; exit status 2 when its data are not at hand."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="which one; left out: list them")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on standard output")
+    given = parser.parse_args()
+    if given.name is None:
+        for name, module in sorted(BENCHMARKS.items()):
+            print(f"{name:<12} {(importlib.import_module(module).__doc__ or '').splitlines()[0]}")
+        return 0
+    started = time.perf_counter()
+    try:
+        figures: dict[str, float] = importlib.import_module(BENCHMARKS[given.name]).run()
+    except (FileNotFoundError, TailorError) as error:
+        print(f"{given.name} cannot run: {error}", file=sys.stderr)
+        return 2
+    environment = {
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "seconds": round(time.perf_counter() - started),
+        **{name: version(name) for name in PACKAGES},
+    }
+    rounded = {key: round(value, 4) for key, value in figures.items()}
+    if given.json:
+        print(json.dumps({"name": given.name, "figures": rounded, "environment": environment}))
+    else:
+        for key, value in rounded.items():
+            print(f"{key:<32} {value:g}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""What holds for every test: no network but this machine, and a cache of the tests' own."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import make_engine, save_tiny
+
+from tailor.engine import Engine
+
+
+def _is_loopback(host: object) -> bool:
+    if host in (None, "", "localhost", b"localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.decode() if isinstance(host, bytes) else str(host)).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse(host: object) -> None:
+    # No OSError: a library must not take it for a network that happens to be down, and go on.
+    if not _is_loopback(host):
+        raise RuntimeError(f"a test reached for the network: {host!r}")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """Sockets reach this machine only, and other names are not looked up."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+        look_up = socket.getaddrinfo
+
+        def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+            _refuse(host)
+            return look_up(host, *args, **kwargs)
+
+        patch.setattr(socket, "getaddrinfo", getaddrinfo)
+        yield
+
+
+def _guarded(connect: Any) -> Any:
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _refuse(address[0])
+        return connect(self, address)
+
+    return guarded
+
+
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, session_cache: Path) -> None:
+    """Tests keep out of the user's cache, except those that need the built-in model."""
+    if "model" not in request.keywords:
+        monkeypatch.setenv("TAILOR_CACHE", str(session_cache))
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny Llama's folder; not to be changed."""
+    return save_tiny(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def engine_for() -> Iterator[Callable[..., Engine]]:
+    """`tiny.make_engine`, with the ledgers closed at the end."""
+    opened: list[Engine] = []
+
+    def make(*args: Any, **kwargs: Any) -> Engine:
+        opened.append(make_engine(*args, **kwargs))
+        return opened[-1]
+
+    yield make
+    for engine in opened:
+        engine.ledger.close()

@@ -1,0 +1,163 @@
+"""The whole flow, from a project to a saved decision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flow import Watcher, climb, statuses, timeless, write_desk, write_rooms
+
+from tailor.errors import ConfigError
+from tailor.experiment import ask, chosen_system, load_study, run
+from tailor.models.base import Request
+from tailor.models.fake import FakeModel
+from tailor.project import load_project
+from tailor.report.figures import make_figures, to_json
+from tailor.study import Study
+
+WRITERS = {"desk": write_desk, "rooms": write_rooms}
+
+
+@pytest.fixture(scope="module", params=sorted(WRITERS))
+def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Study, Watcher]:
+    """A project that was run once, its study, and what its observer saw."""
+    folder = WRITERS[request.param](tmp_path_factory.mktemp("flow") / request.param)
+    watcher = Watcher()
+    return folder, run(load_project(folder), watcher), watcher
+
+
+def test_a_run_ends_in_a_decision_that_is_saved_whole(done: tuple[Path, Study, Watcher]) -> None:
+    folder, study, _ = done
+    assert study.decision is not None and study.decision.opening == 1
+    assert study.decision.chosen in {run.system.name for run in study.tests}
+    saved = load_study(folder)
+    assert to_json(saved) == to_json(study) and timeless(saved) == timeless(study)
+
+
+def test_the_observer_sees_every_step_and_hears_of_the_opening(done: tuple[Path, Study, Watcher]) -> None:
+    _, study, watcher = done
+    assert watcher.steps == list(study.steps)
+    assert {step.system for step in study.steps} <= set(watcher.names)
+    assert watcher.fullest == 1
+    assert watcher.sentences == [f"The sealed test set is opened (number 1) for {len(study.tests)} finalists."]
+
+
+def test_every_finalist_meets_the_same_sealed_rows_and_no_step_does(done: tuple[Path, Study, Watcher]) -> None:
+    _, study, _ = done
+    assert all(run.examples == study.splits.test for run in study.tests)
+    sealed = {example.id for example in study.splits.test}
+    assert not any(example.id in sealed for step in study.steps if step.run for example in step.run.examples)
+
+
+def test_running_again_asks_nothing_new_and_opens_the_test_set_no_second_time(done: tuple[Path, Study, Watcher]) -> None:
+    folder, study, _ = done
+    model = FakeModel()
+    assert timeless(climb(folder, model)) == timeless(study)
+    assert model.calls == 0
+
+
+@pytest.mark.parametrize("kind", sorted(WRITERS))
+def test_the_same_seed_gives_the_same_decision_in_a_fresh_copy(tmp_path: Path, kind: str) -> None:
+    studies = [climb(WRITERS[kind](tmp_path / name)) for name in ("one", "two")]
+    assert timeless(studies[0]) == timeless(studies[1])
+
+
+def test_another_seed_draws_other_splits_and_opens_another_test_set(tmp_path: Path) -> None:
+    first = climb(write_rooms(tmp_path))
+    second = climb(write_rooms(tmp_path, split={"seed": 1}))
+    assert first.splits.fingerprint != second.splits.fingerprint
+    assert second.decision is not None and second.decision.opening == 1
+
+
+def test_other_finalists_on_the_same_test_set_are_a_second_opening_that_spends_less(tmp_path: Path) -> None:
+    first = climb(write_rooms(tmp_path))
+    second = climb(write_rooms(tmp_path, instruction="Answer in a word."))
+    assert first.decision is not None and second.decision is not None
+    assert first.splits.fingerprint == second.splits.fingerprint
+    assert (first.decision.opening, second.decision.opening) == (1, 2)
+    assert second.decision.alpha == first.decision.alpha / 2
+
+
+def test_all_fills_the_corners_that_a_model_without_weights_here_can_fill(tmp_path: Path) -> None:
+    study = climb(write_rooms(tmp_path, target=0.05), everything=True)
+    assert not set(statuses(study).values()) & {"not needed", "cannot pay", "no time"}
+    grid = make_figures(study).grid
+    assert grid is not None
+    base, read, tuned, both = grid.cells
+    assert base.score is not None and read.score is not None
+    # The fake has no weights to tune: the tuned corners stay empty, and say why.
+    assert tuned.score is both.score is None
+    assert "its model allow" in tuned.reason and "its model allow" in both.reason
+
+
+def test_no_time_at_all_ends_without_a_decision_and_leaves_the_test_set_sealed(tmp_path: Path) -> None:
+    folder = write_rooms(tmp_path)
+    study = climb(folder, max_minutes=1e-9)
+    assert study.decision is None and study.tests == ()
+    assert statuses(study) == {"zero-shot": "no time"}
+    assert study.stopped == "The time limit was reached on the rung 'baseline'; zero-shot was not measured."
+    with pytest.raises(ConfigError, match="without a decision"):
+        chosen_system(load_study(folder))
+    again = climb(folder)
+    assert again.decision is not None and again.decision.opening == 1
+
+
+def test_a_met_target_stops_the_climb(tmp_path: Path) -> None:
+    study = climb(write_desk(tmp_path, target=0.5))
+    assert statuses(study)["zero-shot"] == "measured"
+    left_out = [step for step in study.steps if step.status == "not needed"]
+    assert {step.rung for step in left_out} == {"prompt"} and len(left_out) > 2
+    assert study.stopped.endswith("the target is 50%: the next rung (prompt) is not needed.")
+    assert study.decision is not None and {run.system.name for run in study.tests} == {"zero-shot", "reference-classifier"}
+
+
+def test_documents_that_do_not_fit_are_a_result(tmp_path: Path) -> None:
+    study = climb(write_rooms(tmp_path), FakeModel(context_tokens=300))
+    (step,) = [step for step in study.steps if step.system == "whole-documents"]
+    assert step.status == "does not fit" and step.run is None
+    assert step.note.startswith("the documents with one question does not fit: ") and step.note.endswith(" of 300 tokens.")
+    assert statuses(study)["rag-bm25"] == "measured" and study.decision is not None
+
+
+def test_questions_without_documents_are_answered_from_memory(tmp_path: Path) -> None:
+    study = climb(write_rooms(tmp_path, documents=""))
+    assert "rag-bm25" not in statuses(study) and "whole-documents" not in statuses(study)
+    assert study.decision is not None
+
+
+def test_rows_too_long_for_the_model_count_as_failed_and_stop_nothing(tmp_path: Path) -> None:
+    model = FakeModel(fail=lambda request: "too long" if "amber" in request.messages[-1].text else "")
+    study = climb(write_desk(tmp_path), model)
+    assert study.decision is not None
+    baseline = study.dev_run("zero-shot")
+    assert baseline is not None
+    failed = [example.fields["text"] for example, score in zip(baseline.examples, baseline.scores, strict=True) if score.value == 0]
+    assert baseline.count("failed") == sum("amber" in text for text in failed) > 0
+    assert len(baseline.scores) == len(study.splits.dev)
+
+
+def test_a_failed_answer_is_asked_for_again_and_a_good_one_is_not(tmp_path: Path) -> None:
+    def is_busy(request: Request) -> bool:
+        return "amber" in request.messages[-1].text
+
+    folder = write_rooms(tmp_path)
+    first, second = FakeModel(fail=lambda request: "busy" if is_busy(request) else ""), FakeModel()
+    climb(folder, first)
+    climb(folder, second)
+    busy, good = ({request for request in first.requests if is_busy(request) is wanted} for wanted in (True, False))
+    assert busy & set(second.requests)
+    assert not good & set(second.requests)
+
+
+def test_the_winner_answers_a_new_question_from_its_sources(done: tuple[Path, Study, Watcher]) -> None:
+    folder, study, _ = done
+    project = load_project(folder)
+    system, answer = ask(project, {project.task.variables[0]: "What is the code of the amber cedar jetty room, for billing?"})
+    assert study.decision is not None and system.name == study.decision.chosen
+    assert answer.raw and not answer.error
+    assert bool(answer.passages) == system.has_knowledge
+
+
+def test_a_column_that_is_missing_is_named(done: tuple[Path, Study, Watcher]) -> None:
+    with pytest.raises(ConfigError, match="the task also needs"):
+        ask(load_project(done[0]), {})
