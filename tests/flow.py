@@ -52,8 +52,11 @@ def write_desk(folder: Path, **changes: object) -> Path:
     return folder
 
 
-def write_rooms(folder: Path, **changes: object) -> Path:
-    """An answer project of 60 questions about three pages, ten of which the pages do not answer; returns its folder."""
+def write_rooms(folder: Path, *, remarks: int = 350, **changes: object) -> Path:
+    """An answer project of 60 questions about three pages, ten of which the pages do not answer; returns its folder.
+
+    So many remarks make each page long: with the 350 it gets if nothing else is said, all pages together do not fit the fake.
+    """
     (folder / "pages").mkdir(parents=True, exist_ok=True)
     facts: dict[str, list[str]] = {page: [f"# About {page}"] for page in PAGES}
     questions = []
@@ -66,6 +69,7 @@ def write_rooms(folder: Path, **changes: object) -> Path:
             facts[PAGES[i % 3]].append(f"The code of the {room} room is {code}.")
             questions.append((f"What is the code of the {room} room?", code))
     for page, lines in facts.items():
+        lines += [f"Remark {n}: please keep all windows shut after seven, thank you." for n in range(remarks)]
         (folder / "pages" / f"{page}.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
     write_csv(folder / "data.csv", questions, "question,answer")
     write_yaml(folder, ROOMS | changes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_run_shows_every_step_the_decision_and_where_the_report_is(name: str, re
     assert study.stopped in result.stdout and study.decision.headline in result.stdout
     assert result.stdout.rstrip().endswith(f"Report: {folder / 'report.html'}")
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert page.startswith("<!doctype html>") and study.decision.chosen in page
+    assert page.startswith("<!doctype html>") and escape(study.decision.chosen) in page
 
 
 @pytest.mark.parametrize("name", ["rooms", "desk"])

@@ -112,11 +112,15 @@ def test_a_met_target_stops_the_climb(tmp_path: Path) -> None:
 
 
 def test_documents_that_do_not_fit_are_a_result(tmp_path: Path) -> None:
-    study = climb(write_rooms(tmp_path), FakeModel(context_tokens=300))
+    study = climb(write_rooms(tmp_path))
     (step,) = [step for step in study.steps if step.system == "whole-documents"]
     assert step.status == "does not fit" and step.run is None
-    assert step.note.startswith("the documents with one question does not fit: ") and step.note.endswith(" of 300 tokens.")
+    assert step.note.startswith("the documents with one question does not fit: ") and step.note.endswith(" of 8,192 tokens.")
     assert statuses(study)["rag-bm25"] == "measured" and study.decision is not None
+
+
+def test_documents_that_fit_are_read_whole(tmp_path: Path) -> None:
+    assert statuses(climb(write_rooms(tmp_path, remarks=0)))["whole-documents"] == "measured"
 
 
 def test_questions_without_documents_are_answered_from_memory(tmp_path: Path) -> None:

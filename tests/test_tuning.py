@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +21,8 @@ from tailor.approaches.tuning import FineTune
 from tailor.engine import Engine
 from tailor.errors import ConfigError, DoesNotFit, OutOfTime, StoreError
 from tailor.models.base import Request
-from tailor.models.fake import FakeModel
 from tailor.models.decoding import Sampling, generate
+from tailor.models.fake import FakeModel
 from tailor.models.local import LocalModel
 from tailor.models.tune import LEARNING_RATES, Recipe, Row, read_tuned, recipe_key, tune
 from tailor.system import System
@@ -74,7 +75,7 @@ CASES: dict[str, tuple[Callable[[], Material], Approach]] = {
     "labels, full": (lambda: classify_material(tuning=QUICK), FineTune("full")),
     "passages and nearest shots, LoRA": (
         lambda: answer_material(tuning=QUICK),
-        Chain((Retrieve("hybrid", passages=2), FewShot(2, "nearest"), FineTune("lora"))),
+        Chain((Retrieve("hybrid"), FewShot(2, "nearest"), FineTune("lora"))),
     ),
 }
 
@@ -100,8 +101,7 @@ def test_a_tuned_system_was_trained_on_what_it_is_asked_and_answers_the_same_whe
 
     # The folder is named by everything that was trained on, so the name shows that these are the rows.
     rows, dev = served_rows(tuned, material, engine)
-    method = "full" if tuned.name == "full" else "lora"
-    recipe = replace(RECIPE, method=method, learning_rate=QUICK["learning_rate"])
+    recipe = replace(RECIPE, method="full" if tuned.name == "full" else "lora")
     assert tuned.weights.tuned == f"tuned/{recipe_key(model.digest, rows, dev, recipe)[:16]}"
     found = read_tuned(tmp_path / tuned.weights.tuned)
     assert found is not None and found.digest == tuned.weights.tuned_digest
@@ -205,7 +205,14 @@ def test_the_key_changes_with_everything_that_decides_the_weights(model: LocalMo
     rows = make_rows(model, 3)
     keys = {recipe_key(model.digest, rows, rows, RECIPE), recipe_key("f" * 64, rows, rows, RECIPE)}
     keys |= {recipe_key(model.digest, rows[::-1], rows, RECIPE), recipe_key(model.digest, rows, rows[:2], RECIPE)}
-    changes = {"method": "full", "epochs": 2, "rank": 8, "learning_rate": LEARNING_RATES["lora"], "batch_rows": 2, "seed": 1}
+    changes: dict[str, Any] = {
+        "method": "full",
+        "epochs": 2,
+        "rank": 8,
+        "learning_rate": LEARNING_RATES["lora"],
+        "batch_rows": 2,
+        "seed": 1,
+    }
     keys |= {recipe_key(model.digest, rows, rows, replace(RECIPE, **{name: value})) for name, value in changes.items()}
     assert len(keys) == 4 + len(changes)
 

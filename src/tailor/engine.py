@@ -116,7 +116,7 @@ class Engine:
         prompt = system.prompt
         if not prompt.nearest:
             return [prompt.shots] * len(examples)
-        asked = [question_in(shot.input) for shot in prompt.shots]
+        asked = [question_in(system, shot.input) for shot in prompt.shots]
         likeness = self.embed(prompt.embedder, questions) @ self.embed(prompt.embedder, asked).T
         chosen = []
         for question, row in zip(questions, likeness, strict=True):

@@ -60,9 +60,11 @@ def user_text(system: System, fields: Mapping[str, str], passages: Sequence[Pass
     return f"<passages>\n{shown or '(nothing was found)'}\n{END_OF_PASSAGES}{question}{'' if system.decoding.labels else SHORT}"
 
 
-def question_in(text: str) -> str:
-    """What is asked in a user's turn made by `user_text`, without the passages in front of it."""
-    _, end, question = text.partition(END_OF_PASSAGES) if text.startswith("<passages>\n") else ("", "", "")
+def question_in(system: System, text: str) -> str:
+    """What is asked in a user's turn that `user_text` made, without the passages in front of it."""
+    if system.knowledge.kind != "index" or not text.startswith("<passages>\n"):
+        return text
+    _, end, question = text.partition(END_OF_PASSAGES)
     return question.removesuffix(SHORT) if end else text
 
 

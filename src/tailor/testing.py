@@ -1,14 +1,19 @@
-"""Conformance suites: what every model promises, for Tailor's own and for yours.
+"""Conformance suites: what every model and every approach promises, for Tailor's own and for yours.
 
 Each check raises AssertionError with a sentence that says which promise was broken.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
+from tailor.approaches.approach import Approach, Material
+from tailor.engine import Engine
 from tailor.errors import DoesNotFit, ModelError
 from tailor.models.base import Model, Reply, Request, message
+from tailor.system import START, System
 
 UNICODE = "Grüße, 東京, Ελλάδα, مرحبا, e\u0301, \U0001f642, <|im_end|>, {{x}}, \u2028 and \0."
 
@@ -26,6 +31,29 @@ def check_model(model: Model) -> None:
     _check_generation(model)
     _check_choices(model)
     _check_long_prompt(model)
+
+
+def check_approach(approach: Approach, system: System, material: Material, engine: Engine) -> None:
+    """Hold an approach to the `Approach` protocol; it is fitted twice, and what it made answers the first dev row.
+
+    Raises:
+        AssertionError: a promise is broken.
+    """
+    before = system.model_dump_json()
+    made = approach.fit(system, material, engine)
+    assert system.model_dump_json() == before, "the System given stays as it is"
+    if made != system:  # the plain starting point is not named in what is built on it
+        steps = () if system.steps == (START,) else system.steps
+        assert made.steps[: len(steps)] == steps, f"the steps taken before {steps} are kept, not {made.steps}"
+        assert " > ".join(made.steps[len(steps) :]) == approach.name, f"{approach.name!r} adds its name, not {made.steps}"
+    again = approach.fit(system, material, engine)
+    assert again == made and again.fingerprint == made.fingerprint, "fitted twice to the same material, it gives the same System"
+    with tempfile.TemporaryDirectory() as folder:
+        made.save(Path(folder) / "system.json")
+        loaded = System.load(Path(folder) / "system.json")
+    assert loaded == made and loaded.fingerprint == made.fingerprint, "the System is the same after saving and loading"
+    (answer,) = engine.answer(loaded, material.dev[:1])
+    assert not answer.error, f"the System answers, without the error {answer.error!r}"
 
 
 def _ask(text: str, choices: tuple[str, ...] = (), max_tokens: int = 4) -> Request:

@@ -127,7 +127,9 @@ class FewShot:
         pool = material.train
         if self.choose == "diverse":
             inputs = [fill(system.prompt.input, example.fields) for example in pool]
-            pool = tuple(pool[i] for i in spread(engine.embed(embedder, inputs), pool, self.count))
+            # Free answers are all different: there only "answered or not" is a class to cover.
+            classes = [example.label if system.decoding.labels else str(bool(example.answers)) for example in pool]
+            pool = tuple(pool[i] for i in spread(engine.embed(embedder, inputs), classes, self.count))
         chats = engine.messages(system.model_copy(update={"prompt": system.prompt.model_copy(update={"nearest": 0})}), pool)
         shots = tuple(
             Shot(input=user_text(system, example.fields, passages), answer=wanted_answer(system, example, passages))
@@ -137,19 +139,14 @@ class FewShot:
         return system.then(self.name, prompt=system.prompt.model_copy(update=change))
 
 
-def spread(vectors: Array, examples: Sequence[Example], count: int) -> list[int]:
+def spread(vectors: Array, labels: Sequence[str], count: int) -> list[int]:
     """Indices of `count` examples: the most central one, then always the farthest from those chosen, new labels first.
 
-    Farthest-first traversal (Gonzalez 1985) on cosine distance; the answers' labels are covered before any is repeated, and an
-    unanswerable question counts as a label of its own.
+    Farthest-first traversal (Gonzalez 1985) on cosine distance; the labels are covered before any is repeated.
     """
-    # Free answers are all different: there only "answered or not" is a class to cover.
-    labels = [example.label for example in examples]
-    if len(set(labels)) > len(labels) / 2:
-        labels = ["answered" if example.answers else "" for example in examples]
     chosen = [int((vectors @ vectors.mean(axis=0)).argmax())]
     distance = 1 - vectors @ vectors[chosen[0]]
-    while len(chosen) < min(count, len(examples)):
+    while len(chosen) < min(count, len(labels)):
         seen = {labels[i] for i in chosen}
         new = np.array([label not in seen for label in labels]) if set(labels) - seen else np.ones(len(labels), bool)
         new[chosen] = False

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 from tailor.approaches.approach import Material, starting_system
+from tailor.data.example import Example
 from tailor.decide.cost import cost_of
 from tailor.decide.rungs import Option, Rung, best, ladder
 from tailor.decide.step import Step, StepStatus
@@ -19,6 +21,8 @@ from tailor.evaluate.run import Run
 from tailor.models.tune import read_tuned
 from tailor.stats.intervals import lower_bound, mean_interval
 from tailor.system import System
+
+T = TypeVar("T")
 
 TRAINING_TOKENS_PER_SECOND = 230
 """LoRA on the built-in model on two cores (docs/log.md); used only to foresee whether a training fits the time limit."""
@@ -168,7 +172,8 @@ class Climb:
     def _race(self, rung: Rung, candidates: Sequence[Option]) -> bool:
         """Measure the rung's candidates; the weaker half stops after the first block. False when time ran out."""
         made: list[tuple[Option, System, float, Run]] = []
-        first = self.engine.model.block if len(candidates) > 2 else len(self.material.dev)
+        rows = len(self.material.dev)
+        first = self.engine.model.block if len(candidates) > 2 and self.engine.model.block < rows else rows
         for candidate in candidates:
             if not self.everything and self.clock.left < self._test_seconds():
                 return self._out_of_time(rung, candidate)
@@ -176,31 +181,40 @@ class Climb:
                 entry = self._try(rung, candidate, first)
             except OutOfTime:
                 return self._out_of_time(rung, candidate)
-            if entry is not None:
+            if entry is not None and first == rows:
+                self._measured(rung, entry[2], entry[1], "measured")
+            elif entry is not None:
                 made.append((candidate, *entry))
         made.sort(key=lambda entry: -entry[3].mean)
-        keep = len(made) if len(candidates) <= 2 or first >= len(self.material.dev) else -(-len(made) // 2)
         for place, (candidate, system, setup, run) in enumerate(made):
-            if place < keep:
-                try:
-                    self.observer.began(rung.name, system.name)
-                    full = self._measure(system, self.material.dev)
-                except OutOfTime:
-                    return self._out_of_time(rung, candidate)
-                self._measured(rung, full, setup, "measured")
-            else:
-                note = f"stopped after {len(run.examples)} of {len(self.material.dev)} dev rows: others of its rung did better"
+            if place >= -(-len(made) // 2):
+                note = f"stopped after {len(run.examples)} of {rows} dev rows: others of its rung did better"
                 self._measured(rung, run, setup, "stopped early", note)
+                continue
+            self.observer.began(rung.name, system.name)
+            try:
+                full = self._guarded(rung, candidate, partial(self._measure, system, self.material.dev))
+            except OutOfTime:
+                return self._out_of_time(rung, candidate)
+            if full is not None:
+                self._measured(rung, full, setup, "measured")
         return True
 
     def _try(self, rung: Rung, candidate: Option, rows: int) -> tuple[System, float, Run] | None:
-        """Make a candidate and measure it on the first rows; None when it cannot be made, which is recorded."""
+        """Make a candidate and measure it on the first rows; None when that cannot be done, which is recorded."""
         self.observer.began(rung.name, candidate.name)
-        started = time.monotonic()
-        try:
+
+        def attempt() -> tuple[System, float, Run]:
+            started = time.monotonic()
             system = candidate.approach.fit(candidate.base, self.material, self.engine, self.observer.progress)
-            setup = time.monotonic() - started
-            return system, setup, self._measure(system, self.material.dev[:rows])
+            return system, time.monotonic() - started, self._measure(system, self.material.dev[:rows])
+
+        return self._guarded(rung, candidate, attempt)
+
+    def _guarded(self, rung: Rung, candidate: Option, attempt: Callable[[], T]) -> T | None:
+        """What the attempt gives; a failure that is this candidate's own is recorded as a step and gives None."""
+        try:
+            return attempt()
         except DoesNotFit as error:
             self._record(Step(rung.name, candidate.name, "does not fit", f"{error}."))
         except (ConfigError, DocumentsError) as error:
@@ -211,11 +225,14 @@ class Climb:
             self._record(Step(rung.name, candidate.name, "failed", f"{error}."))
         return None
 
-    def _measure(self, system: System, examples: tuple) -> Run:  # type: ignore[type-arg]
+    def _measure(self, system: System, examples: tuple[Example, ...]) -> Run:
         return measure(self.material.task, system, "dev", examples, self.engine, self.observer.progress)
 
     def _measured(self, rung: Rung, run: Run, setup: float, status: StepStatus, note: str = "") -> None:
-        if status == "measured":
+        same = next((r.system.name for r in self.runs if r.system.fingerprint == run.system.fingerprint), None)
+        if same is not None:
+            note = f"{run.system.steps[-1]} changed nothing: the same system as {same}"
+        elif status == "measured":
             self.runs.append(run)
         step = Step(
             rung.name,

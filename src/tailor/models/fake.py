@@ -17,6 +17,7 @@ WORD = re.compile(r"\w+")
 MATERIAL = re.compile(r"<passages>\n(.*?)\n</passages>", re.DOTALL)
 PASSAGE = re.compile(r"\[(\d+)\]")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+ASKED = re.compile(r"^Question: (.+)$", re.MULTILINE)
 LISTED = re.compile(r"^\s*[-*] (.+)$", re.MULTILINE)
 SHARED_WORD = 3.0
 """What a word that a choice shares with the input adds to its score; hashes add up to 1."""
@@ -25,8 +26,9 @@ SHARED_WORD = 3.0
 class FakeModel:
     """A model that follows a rule, and counts what it is asked.
 
-    Without `answers` it picks, between <passages> and </passages>, the sentence that shares most words with the last line of the
-    prompt, and cites its passage; without passages, the item of a list ("- item") that does; without either it repeats that line.
+    Without `answers` it picks, between <passages> and </passages>, the sentence that shares most words with the question (behind
+    "Question: ", else the last line of the prompt), and cites its passage; without passages, the item of a list ("- item") that
+    does; without either it repeats the question.
     Choices get a score from a hash, and a bonus for each word shared with the last message. Tokens are words.
 
     Args:
@@ -104,7 +106,7 @@ class FakeModel:
         elif self._answers is not None:
             return self._answers(request)
         text = "\n".join(message.text for message in request.messages)
-        question = [line for line in last.splitlines() if line.strip()][-1:] or [""]
+        question = ASKED.findall(last)[-1:] or [line for line in last.splitlines() if line.strip()][-1:] or [""]
         candidates = _sentences(text) or LISTED.findall(text)
         if not candidates:
             return " ".join(question[0].split())

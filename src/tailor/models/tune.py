@@ -171,7 +171,7 @@ def _train(
         import torch
         from datasets import Dataset, disable_progress_bars
         from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
-        from trl import SFTConfig, SFTTrainer
+        from trl import SFTTrainer
 
         disable_progress_bars()
         set_seed(recipe.seed)
@@ -180,34 +180,9 @@ def _train(
         # Full tuning keeps float32 master weights: bfloat16 rounds small updates away. LoRA's own weights are float32 anyway.
         module = load_module(model.folder, None, model.dtype if lora else "float32").train()
         steps = -(-len(rows) // recipe.batch_rows) * recipe.epochs
-        config = SFTConfig(
-            output_dir=str(work / "checkpoints"),
-            num_train_epochs=recipe.epochs,
-            per_device_train_batch_size=recipe.batch_rows,
-            per_device_eval_batch_size=recipe.batch_rows,
-            learning_rate=recipe.learning_rate,
-            lr_scheduler_type="cosine",
-            warmup_steps=max(1, steps // 20),
-            completion_only_loss=True,
-            max_length=None,
-            gradient_checkpointing=False,
-            bf16=not lora and model.dtype == "bfloat16",
-            use_cpu=not torch.cuda.is_available(),
-            train_sampling_strategy="group_by_length",
-            eval_strategy="epoch",
-            save_strategy="epoch",
-            save_total_limit=1,
-            load_best_model_at_end=True,
-            metric_for_best_model="eval_loss",
-            logging_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
-            seed=recipe.seed,
-            data_seed=recipe.seed,
-        )
         trainer = SFTTrainer(
             model=module,
-            args=config,
+            args=_arguments(model, recipe, steps, work / "checkpoints"),
             train_dataset=Dataset.from_list([_masked(row) for row in rows]),
             eval_dataset=Dataset.from_list([_masked(row) for row in dev]),
             processing_class=model.tokenizer,
@@ -233,6 +208,38 @@ def _train(
     tokens = sum(len(row.prompt) + len(row.answer) for row in rows)
     loss, epoch = min(losses)
     return float(loss), float(epoch), round(tokens * epochs_read)
+
+
+def _arguments(model: LocalModel, recipe: Recipe, steps: int, folder: Path) -> Any:
+    """TRL's settings. `completion_only_loss` and `max_length` are set since their defaults ignore the mask and cut long rows."""
+    import torch
+    from trl import SFTConfig
+
+    return SFTConfig(
+        output_dir=str(folder),
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=recipe.batch_rows,
+        per_device_eval_batch_size=recipe.batch_rows,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=max(1, steps // 20),
+        completion_only_loss=True,
+        max_length=None,
+        gradient_checkpointing=False,
+        bf16=recipe.method == "full" and model.dtype == "bfloat16",
+        use_cpu=not torch.cuda.is_available(),
+        train_sampling_strategy="group_by_length",
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=1,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+    )
 
 
 def _masked(row: Row) -> dict[str, list[int]]:
