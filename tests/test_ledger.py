@@ -154,14 +154,14 @@ def test_sqlites_own_full_disk_is_told_from_other_failures(tmp_path: Path) -> No
 
 def test_openings_are_numbered_per_test_set_and_the_same_finalists_open_it_once(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
-        assert ledger.open_test("test-1", ["a", "b"]) == 1
-        assert ledger.open_test("test-2", ["a", "b"]) == 1
-        assert ledger.open_test("test-1", ["c"]) == 2
-        assert ledger.open_test("test-1", ["b", "a"]) == 1
+        assert ledger.open_test(["test-1"], ["a", "b"]) == 1
+        assert ledger.open_test(["test-2"], ["a", "b"]) == 1
+        assert ledger.open_test(["test-1"], ["c"]) == 2
+        assert ledger.open_test(["test-1"], ["b", "a"]) == 1
     with Ledger(tmp_path) as ledger:
-        assert ledger.open_test("test-1", ["c"]) == 2
-        assert ledger.open_test("test-1", ["a"]) == 3
-        assert ledger.open_test("test-2", ["c"]) == 2
+        assert ledger.open_test(["test-1"], ["c"]) == 2
+        assert ledger.open_test(["test-1"], ["a"]) == 3
+        assert ledger.open_test(["test-2"], ["c"]) == 2
 
 
 def test_a_store_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def final_test(climb: Climb, splits: Splits, ledger: Ledger, observer: Observer)
     if not climb.generative:
         return (), None
     task, engine = climb.material.task, climb.engine
-    opening = ledger.open_test(splits.fingerprint, [run.system.fingerprint for run in chosen.values()])
+    opening = ledger.open_test([example.key for example in splits.test], [run.system.fingerprint for run in chosen.values()])
     observer.said(f"The sealed test set is opened (number {opening}) for {len(chosen)} finalists.")
     candidates = []
     for role, dev in chosen.items():

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS answers (
     system TEXT NOT NULL, example TEXT NOT NULL, record TEXT NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL,
     PRIMARY KEY (system, example)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS openings (
-    number INTEGER PRIMARY KEY, test TEXT NOT NULL, systems TEXT NOT NULL UNIQUE, at TEXT NOT NULL);
+    number INTEGER PRIMARY KEY, rows TEXT NOT NULL, opening TEXT NOT NULL UNIQUE, at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS studies (
     number INTEGER PRIMARY KEY, record TEXT NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL);
 """
@@ -77,22 +77,26 @@ class Ledger:
         rows = [(system, example, text := _dump(record), _sha256(text), at) for example, record in records.items()]
         self._write("INSERT OR REPLACE INTO answers VALUES (?,?,?,?,?)", rows)
 
-    def open_test(self, test: str, systems: Iterable[str]) -> int:
+    def open_test(self, rows: Iterable[str], systems: Iterable[str]) -> int:
         """The number of this opening of a sealed test set, from 1; the same systems again are the same opening.
 
+        Every earlier opening that showed any of these rows counts, also when the data were split anew since.
+
         Args:
-            test: fingerprint of the test set.
+            rows: keys of the test rows.
             systems: fingerprints of the finalists.
         """
-        key = _dump([test, sorted(systems)])
-        found = self._db.execute("SELECT number FROM openings WHERE systems=?", (key,)).fetchone()
-        if found is None:
-            self._write("INSERT INTO openings (test, systems, at) VALUES (?,?,?)", [(test, key, datetime.now(UTC).isoformat())])
-        (number,) = self._db.execute(
-            "SELECT COUNT(*) FROM openings WHERE test=? AND number <= (SELECT number FROM openings WHERE systems=?)",
-            (test, key),
-        ).fetchone() or (0,)
-        return int(str(number))
+        wanted = sorted(set(rows))
+        key = _dump([wanted, sorted(systems)])
+        if self._db.execute("SELECT 1 FROM openings WHERE opening=?", (_sha256(key),)).fetchone() is None:
+            at = datetime.now(UTC).isoformat()
+            self._write("INSERT INTO openings (rows, opening, at) VALUES (?,?,?)", [(_dump(wanted), _sha256(key), at)])
+        count = 0
+        for shown, opening in self._db.execute("SELECT rows, opening FROM openings ORDER BY number"):
+            count += not set(wanted).isdisjoint(json.loads(str(shown)))
+            if opening == _sha256(key):
+                break
+        return count
 
     def save_study(self, record: Mapping[str, Any]) -> int:
         """Save a study's record; returns its number."""

@@ -25,6 +25,7 @@ class Example:
         group: rows with the same non-empty group stay in one split.
         row: number of the row in its file, the first data row being 1.
         file: name of that file.
+        content: SHA-256 of the whole row as read, also of columns the task does not use; empty where there is no row.
     """
 
     id: str
@@ -35,6 +36,12 @@ class Example:
     group: str = ""
     row: int = 0
     file: str = ""
+    content: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the row is, whatever the task makes of it: by this it is dealt to a split, and openings are counted."""
+        return self.content or self.fingerprint
 
     @cached_property
     def fingerprint(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,10 +50,16 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
             group=_optional(row, task.data.group_by),
             row=index + 1,
             file=table.file,
+            content=_content(row),
         )
         for index, row in enumerate(table.rows)
         if answers[index] or task.kind == "answer"
     )
+
+
+def _content(row: Mapping[str, str | list[str]]) -> str:
+    """SHA-256 of a whole row, so that what a row is does not depend on which of its columns the task uses."""
+    return hashlib.sha256(json.dumps(sorted((column, as_text(value)) for column, value in row.items())).encode()).hexdigest()
 
 
 def check_unique(examples: Iterable[Example]) -> None:

@@ -69,6 +69,7 @@ class Head:
 def fit_head(vectors: Array, labels: Sequence[str]) -> Head:
     """The classifier fitted to vectors of shape (n, dimensions); its penalty is chosen by cross-validation when data allow."""
     with quiet_libraries():
+        import threadpoolctl
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import GridSearchCV
 
@@ -76,11 +77,13 @@ def fit_head(vectors: Array, labels: Sequence[str]) -> Head:
         targets = np.array([names.index(label) for label in labels])
         smallest = int(np.bincount(targets).min())
         model = LogisticRegression(C=10.0, max_iter=2000)
-        if smallest >= 3:
-            search = GridSearchCV(model, {"C": [1.0, 10.0, 100.0]}, cv=min(5, smallest), scoring="neg_log_loss")
-            model = search.fit(vectors, targets).best_estimator_
-        else:
-            model.fit(vectors, targets)
+        # The matrices are small: on a busy machine, waiting for more threads takes longer than the work.
+        with threadpoolctl.threadpool_limits(1):
+            if smallest >= 3:
+                search = GridSearchCV(model, {"C": [1.0, 10.0, 100.0]}, cv=min(5, smallest), scoring="neg_log_loss")
+                model = search.fit(vectors, targets).best_estimator_
+            else:
+                model.fit(vectors, targets)
     weights, bias = np.asarray(model.coef_, dtype=np.float64), np.asarray(model.intercept_, dtype=np.float64)
     if len(names) == 2:
         # For two classes scikit-learn keeps one row, that of the second class.
