@@ -241,7 +241,7 @@ def test_chain_of_thought_is_read_behind_the_last_answer(tmp_path: Path, engine_
 def test_documents_that_do_not_fit_are_refused_with_numbers(tmp_path: Path, engine_for: MakeEngine) -> None:
     material = answer_material()
     engine = engine_for(FakeModel(context_tokens=300), tmp_path, [Document("long.md", "Long", "word " * 400)])
-    with pytest.raises(DoesNotFit, match=r"^the documents with one question does not fit: \d{3} of 300 tokens$") as caught:
+    with pytest.raises(DoesNotFit, match=r"^a prompt with all documents does not fit: \d{3} of 300 tokens$") as caught:
         WholeDocuments().fit(start(material, engine), material, engine)
     assert caught.value.tokens > 400 and caught.value.window == 300
 

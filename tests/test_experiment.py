@@ -62,11 +62,11 @@ def test_the_same_seed_gives_the_same_decision_in_a_fresh_copy(tmp_path: Path, k
     assert timeless(studies[0]) == timeless(studies[1])
 
 
-def test_another_seed_draws_other_splits_and_opens_another_test_set(tmp_path: Path) -> None:
+def test_another_seed_draws_other_splits_and_rows_seen_before_still_count_as_opened(tmp_path: Path) -> None:
     first = climb(write_rooms(tmp_path))
     second = climb(write_rooms(tmp_path, split={"seed": 1}))
     assert first.splits.fingerprint != second.splits.fingerprint
-    assert second.decision is not None and second.decision.opening == 1
+    assert second.decision is not None and second.decision.opening == 2
 
 
 def test_other_finalists_on_the_same_test_set_are_a_second_opening_that_spends_less(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_documents_that_do_not_fit_are_a_result(tmp_path: Path) -> None:
     study = climb(write_rooms(tmp_path))
     (step,) = [step for step in study.steps if step.system == "whole-documents"]
     assert step.status == "does not fit" and step.run is None
-    assert step.note.startswith("the documents with one question does not fit: ") and step.note.endswith(" of 8,192 tokens.")
+    assert step.note.startswith("a prompt with all documents does not fit: ") and step.note.endswith(" of 8,192 tokens.")
     assert statuses(study)["rag-bm25"] == "measured" and study.decision is not None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -224,7 +225,9 @@ def _damage(folder: Path, name: str) -> None:
     path.write_bytes(bytes(data))
 
 
-@pytest.mark.parametrize("what", ["adapter_model.safetensors", "adapter_config.json", "gone", "no manifest", "[]", "{}", "{"])
+@pytest.mark.parametrize(
+    "what", ["adapter_model.safetensors", "adapter_config.json", "gone", "other weights", "no manifest", "[]", "{}", "{"]
+)
 def test_damaged_tuned_weights_are_refused_in_training_and_in_answering(what: str, tuned_once: tuple[Path, System, Path]) -> None:
     folder, system, store = tuned_once
     files = {path: path.read_bytes() for path in folder.iterdir()}
@@ -233,6 +236,12 @@ def test_damaged_tuned_weights_are_refused_in_training_and_in_answering(what: st
             (folder / "adapter_model.safetensors").unlink()
         elif what == "no manifest":
             (folder / "manifest.json").unlink()
+        elif what == "other weights":  # whole, with a manifest that fits, but not those of the system
+            _damage(folder, "adapter_model.safetensors")
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            made = (folder / "adapter_model.safetensors").read_bytes()
+            manifest["files"]["adapter_model.safetensors"] = hashlib.sha256(made).hexdigest()
+            (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         elif what in ("[]", "{}", "{"):
             (folder / "manifest.json").write_text(what, encoding="utf-8")
         else:
@@ -240,7 +249,7 @@ def test_damaged_tuned_weights_are_refused_in_training_and_in_answering(what: st
         engine = make_engine(open_tiny(store.parent / "tiny"), store)
         with engine.ledger, pytest.raises(StoreError, match="tuned|damaged"):
             engine.answer(system, [make_example(99, LABELS[0])])
-        if what != "no manifest":
+        if what not in ("no manifest", "other weights"):
             with pytest.raises(StoreError, match="damaged"):
                 read_tuned(folder)
     finally:

@@ -19,6 +19,7 @@ from tailor.errors import ConfigError, EndpointError, StoreError
 from tailor.ledger import Ledger
 from tailor.models.base import Array, Embedder, Message, Model, Reply, Request
 from tailor.render import question_in, render_messages
+from tailor.retrieval.documents import documents_digest
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer
 from tailor.system import Shot, System, display_labels
@@ -82,6 +83,14 @@ class Engine:
             index.update(self.documents, on_progress)
             self._indexes[embedder] = index
         return self._indexes[embedder]
+
+    def refreshed(self, system: System) -> System:
+        """The System with the documents as they are now: what they say may change after it was chosen, without another run."""
+        knowledge = system.knowledge
+        if knowledge.kind == "none":
+            return system
+        digest = documents_digest(self.documents) if knowledge.kind == "whole" else self.index(knowledge.embedder).digest
+        return system.model_copy(update={"knowledge": knowledge.model_copy(update={"digest": digest})})
 
     def retrieve(self, system: System, questions: Sequence[str]) -> list[tuple[Passage, ...]]:
         """The passages each question would be answered with, best first; none for a system without an index."""

@@ -113,7 +113,9 @@ def ask(project: Project, fields: dict[str, str]) -> tuple[System, Answer]:
         raise ConfigError(f"the task also needs {', '.join(missing)}", "give each as --set NAME=VALUE")
     system = chosen_system(load_study(project.folder))
     with Ledger(project.store) as ledger:
-        (answer,) = open_engine(project, ledger).answer(system, [Example("asked", fields, ())])
+        engine = open_engine(project, ledger)
+        system = engine.refreshed(system)
+        (answer,) = engine.answer(system, [Example("asked", fields, ())])
     return system, answer
 
 

@@ -34,7 +34,7 @@ class WholeDocuments:
         chat, _ = engine.messages(made, material.dev[:1])[0]
         tokens = engine.model.count_tokens(chat) + made.decoding.max_tokens
         if tokens > engine.model.context_tokens:
-            raise DoesNotFit(tokens, engine.model.context_tokens, "the documents with one question")
+            raise DoesNotFit(tokens, engine.model.context_tokens, "a prompt with all documents")
         return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,24 @@ class LocalModel:
         if chat[0]["role"] != "system":
             # Templates such as SmolLM2's put in a system turn of their own ("You are a helpful AI assistant named ...").
             chat.insert(0, {"role": "system", "content": ""})
+        if not self._takes_system:
+            told = chat.pop(0)["content"]
+            chat[0] = {"role": "user", "content": f"{told}\n\n{chat[0]['content']}".strip()}
+        return self._templated(chat)
+
+    def _templated(self, chat: list[dict[str, str]]) -> list[int]:
         return list(self.tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False))
+
+    @cached_property
+    def _takes_system(self) -> bool:
+        """Whether the chat template knows a system turn; some (Gemma, early Mistral) refuse one."""
+        from jinja2 import TemplateError
+
+        try:
+            self._templated([{"role": "system", "content": "a"}, {"role": "user", "content": "b"}])
+        except TemplateError:
+            return False
+        return True
 
     def encode_answer(self, text: str) -> list[int]:
         """Token ids of an answer, without the end token."""
