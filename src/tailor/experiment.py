@@ -62,6 +62,7 @@ def run(
 
         climb = Climb(material, engine, rates, clock, observer, everything, len(splits.test))
         climb.climb()
+        observer.said(climb.stopped)
 
         engine.check = lambda: None
         tests, decision = final_test(climb, splits, ledger, observer)

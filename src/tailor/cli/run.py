@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tailor.decide.wording import format_money, format_percent
 from tailor.study import Step
@@ -17,17 +18,21 @@ STYLES = {"measured": "bold", "stopped early": "dim", "no time": "yellow", "fail
 
 
 class Live:
-    """Shows a climb in the terminal: one line per step, a moving line for what runs now."""
+    """Shows a climb in the terminal: one line per step, a moving line for what runs now, time left and money spent."""
 
-    def __init__(self, console: Console, currency: str) -> None:
+    def __init__(self, console: Console, currency: str, max_minutes: float | None = None) -> None:
         self.console = console
         self.currency = currency
+        self.ends = None if max_minutes is None else time.monotonic() + 60 * max_minutes
+        self.spent = 0.0
+        self.last_note = ""
         self.bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TimeRemainingColumn(),
             console=console,
             transient=True,
         )
@@ -35,7 +40,9 @@ class Live:
 
     def began(self, rung: str, system: str) -> None:
         """Show what runs now."""
-        self.bar.reset(self.now, total=None, description=f"{rung}: {escape(system)}")
+        left = "" if self.ends is None else f", {max(0.0, self.ends - time.monotonic()) / 60:.1f} min left"
+        spent = f", {format_money(self.spent, self.currency)} spent" if self.spent else ""
+        self.bar.reset(self.now, total=None, description=f"{rung}: {escape(system)}{left}{spent}")
 
     def progress(self, done: int, total: int) -> None:
         """Move the bar."""
@@ -45,20 +52,25 @@ class Live:
         """Print the step's line."""
         style = STYLES.get(step.status, "dim")
         line = f"[{style}]{step.rung:<20} {escape(step.system):<34}[/]"
-        if step.dev is not None:
+        if step.dev is None:
+            line += f" {step.status}"
+        else:
             line += f" [bold]{format_percent(step.dev.mean):>7}[/]"
             if step.dev.low is not None and step.dev.high is not None:
                 line += f" {f'[{100 * step.dev.low:.0f}, {100 * step.dev.high:.0f}]':>9}".replace("[", "\\[")
             if step.cost is not None and step.cost.per_1000 is not None:
                 line += f"  {format_money(step.cost.per_1000, self.currency)} per 1,000"
+                self.spent += step.cost.per_1000 * step.dev.n / 1000
             line += f"  {step.seconds:.0f} s"
         self.console.print(line)
+        self.last_note = step.note
         if step.note:
             self.console.print(f"  {escape(step.note)}", style="dim")
 
     def said(self, text: str) -> None:
-        """Print a sentence."""
-        self.console.print(escape(text))
+        """Print a sentence, unless it stands right above."""
+        if text != self.last_note:
+            self.console.print(escape(text))
 
 
 def run(
@@ -82,10 +94,9 @@ def run(
         f"[bold]{escape(task.name)}[/]: target {task.target:.0%} {task.scored_by}, model {escape(task.model.name)}. "
         "Scores below are on dev, with 95 % intervals; the sealed test set decides.\n"
     )
-    live = Live(console, task.prices.currency)
+    live = Live(console, task.prices.currency, max_minutes)
     with live.bar:
         study = run_experiment(opened, live, everything=everything, max_minutes=max_minutes)
-    console.print(f"\n{escape(study.stopped)}")
     if study.decision is not None:
         console.print(f"\n[bold]{escape(study.decision.headline)}[/]")
         for reason in study.decision.changes:
