@@ -165,3 +165,17 @@ def test_the_winner_answers_a_new_question_from_its_sources(done: tuple[Path, St
 def test_a_column_that_is_missing_is_named(done: tuple[Path, Study, Watcher]) -> None:
     with pytest.raises(ConfigError, match="the task also needs"):
         ask(load_project(done[0]), {})
+
+
+def test_a_changed_page_is_answered_from_without_another_run(tmp_path: Path) -> None:
+    folder = write_rooms(tmp_path)
+    study = climb(folder)
+    assert chosen_system(study).has_knowledge
+    example = next(example for example in study.splits.test if example.answers)
+    page = next(path for path in (folder / "pages").iterdir() if f" is {example.label}." in path.read_text(encoding="utf-8"))
+    before, answer = ask(load_project(folder), dict(example.fields))
+    assert any(example.label in passage.text for passage in answer.passages)
+    page.write_text(page.read_text(encoding="utf-8").replace(f" is {example.label}.", " is changed."), encoding="utf-8")
+    after, answer = ask(load_project(folder), dict(example.fields))
+    assert after.fingerprint != before.fingerprint
+    assert any("is changed." in passage.text for passage in answer.passages)

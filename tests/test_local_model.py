@@ -220,3 +220,12 @@ def test_the_built_in_model_scores_as_computed_plainly() -> None:
     for request, reply in zip(requests, model.reply(requests), strict=True):
         prompt = model.encode(request.messages)
         np.testing.assert_allclose(reply.scores, [naive(model.module(), prompt, answer) for answer in answers], atol=1e-3)
+
+
+def test_a_template_that_refuses_a_system_turn_gets_its_text_in_the_users_turn(tiny_folder: Path) -> None:
+    model = open_tiny(tiny_folder)
+    model.tokenizer.chat_template = (
+        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system turn') }}{% endif %}"
+        "{{ m['role'] + ': ' + m['content'] + '\n' }}{% endfor %}"
+    )
+    assert model.tokenizer.decode(model.encode(chat("amber", system="basil"))) == "user: basil\n\namber\n"
