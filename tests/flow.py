@@ -9,9 +9,10 @@ from data_helpers import sentence, write_csv, write_yaml
 from typer.testing import CliRunner, Result
 
 from tailor.cli import app
-from tailor.experiment import STUDY, run
+from tailor.experiment import run
 from tailor.models.base import Model
 from tailor.project import load_project
+from tailor.saved import STUDY
 from tailor.study import Step, Study
 
 LABELS = ("billing", "delivery", "returns")

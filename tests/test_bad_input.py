@@ -158,8 +158,13 @@ def test_a_second_process_on_the_same_project_is_told_so_and_the_first_goes_on(t
 
 
 def test_columns_that_are_missing_or_unknown_in_a_question_are_named(tmp_path: Path) -> None:
-    write_desk(tmp_path, instruction="Sort the message of a {{plan}} customer.")
-    assert_told(tailor("try", tmp_path, "text"), "the task also needs plan", "--set NAME=VALUE")
+    write_desk(tmp_path)
+    text = (tmp_path / "data.csv").read_text(encoding="utf-8")
+    first, *lines = text.splitlines()
+    (tmp_path / "data.csv").write_text("\n".join([f"{first},plan", *(f"{line},fibre" for line in lines)]), encoding="utf-8")
+    write_yaml(tmp_path, DESK | {"instruction": "Sort the message of a {{plan}} customer."})
+    assert tailor("run", tmp_path).exit_code == 0
+    assert_told(tailor("try", tmp_path, "text"), "also needs `plan`", "--set NAME=VALUE")
     assert_told(tailor("try", tmp_path, "text", "--set", "plan"), "`plan` is not NAME=VALUE", "--set plan=fibre")
     typo = tailor("try", tmp_path, "text", "--set", "plam=gold")
     assert_told(typo, "`plam` is not a column that the task reads; did you mean `plan`?", "it reads `plan`, `text`")

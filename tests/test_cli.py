@@ -13,8 +13,8 @@ from data_helpers import sentence, write_csv, write_yaml
 from flow import DESK, LABELS, contents, tailor, write_desk, write_rooms
 from typer.testing import Result
 
-from tailor.experiment import load_study
 from tailor.report.figures import to_json
+from tailor.saved import load_study
 
 QUESTION = "What is the code of the amber cedar jetty room?"
 

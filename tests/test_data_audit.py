@@ -31,7 +31,7 @@ def find(findings: list[Finding], words: str) -> Finding:
 
 
 def test_clean_data_give_notes_only(tmp_path: Path) -> None:
-    findings = look(tmp_path, {"file": rows(200)})
+    findings = look(tmp_path, {"file": rows(200)}, target=0.8)
     assert {finding.level for finding in findings} == {"note"}
     assert find(findings, "200 rows").what == "file.csv has 200 rows; used: `text` (input), `label` (right answer)."
     assert "would be right for 50 %" in find(findings, "2 labels").what
@@ -114,8 +114,8 @@ def test_rows_longer_than_the_context_are_named_longest_first(tmp_path: Path) ->
 def test_a_target_that_the_test_rows_cannot_show_is_a_warning(tmp_path: Path) -> None:
     findings = look(tmp_path, {"file": rows(60)}, target=0.95)
     finding = find(findings, "cannot be shown")
-    assert finding.what.startswith("With 18 test rows, all answered right, a system is shown to be right for 84.6 % or more")
-    assert finding.advice == "Showing it takes at least 59 test rows, all answered right; more if some are wrong."
+    assert finding.what.startswith("With 18 test rows, all answered right, a system is shown to be right for 71.6 % or more")
+    assert finding.advice == "Showing it takes at least 117 test rows, all answered right; more if some are wrong."
     assert "no number of test rows" in find(look(tmp_path, {"file": rows(60)}, target=1.0), "cannot be shown").advice
 
 
@@ -131,7 +131,7 @@ def questions(folder: Path, changed: dict[int, dict[str, object]], n: int = 140,
         records.append({**record, **changed.get(number, {})})
     (folder / "data.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
     data = {"file": "data.jsonl", "source": "page", "quote": "quote"}
-    project = Project(folder, make_task(kind="answer", data=data, documents=documents))
+    project = Project(folder, make_task(kind="answer", data=data, documents=documents, target=0.8))
     return audit(project, load_splits(project), None, None)
 
 

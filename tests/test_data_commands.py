@@ -31,7 +31,7 @@ def test_init_then_check_works_on_a_fresh_file(tmp_path: Path, monkeypatch: pyte
     assert "tailor check project" in made.output
     checked = invoke("check", "project")
     assert checked.exit_code == 0, checked.output
-    assert "0 errors, 0 warnings, 3 notes" in checked.output
+    assert "0 errors, 1 warning, 2 notes" in checked.output
     assert "four characters a token" in checked.output
 
 
@@ -57,6 +57,8 @@ def test_check_fails_when_an_error_was_found_and_shows_the_first_rows(tmp_path: 
 def test_check_prints_one_json_object(tmp_path: Path) -> None:
     write_csv(tmp_path / "data.csv", rows(200))
     invoke("init", tmp_path / "data.csv")
+    text = (tmp_path / "tailor.yaml").read_text(encoding="utf-8")
+    (tmp_path / "tailor.yaml").write_text(text.replace("target: 0.9", "target: 0.8"), encoding="utf-8")
     record = json.loads(invoke("check", tmp_path, "--json").stdout)
     assert record["splits"] == {"train": 100, "dev": 30, "test": 50, "reserve": 20}
     assert {finding["level"] for finding in record["findings"]} == {"note"}

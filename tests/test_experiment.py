@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from flow import Watcher, climb, statuses, timeless, write_desk, write_rooms
 
+from tailor.asking import ask
 from tailor.errors import ConfigError
-from tailor.experiment import ask, chosen_system, load_study, run
+from tailor.experiment import run
 from tailor.models.base import Request
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
 from tailor.report.figures import make_figures, to_json
+from tailor.saved import chosen_system, load_study
 from tailor.study import Study
 
 WRITERS = {"desk": write_desk, "rooms": write_rooms}
@@ -39,7 +41,8 @@ def test_the_observer_sees_every_step_and_hears_of_the_opening(done: tuple[Path,
     assert watcher.steps == list(study.steps)
     assert {step.system for step in study.steps} <= set(watcher.names)
     assert watcher.fullest == 1
-    assert watcher.sentences == [f"The sealed test set is opened (number 1) for {len(study.tests)} finalists."]
+    opened = f"The sealed test set is opened (number 1) for {len(study.tests)} finalists."
+    assert watcher.sentences == [study.stopped, opened]
 
 
 def test_every_finalist_meets_the_same_sealed_rows_and_no_step_does(done: tuple[Path, Study, Watcher]) -> None:
@@ -107,7 +110,7 @@ def test_a_met_target_stops_the_climb(tmp_path: Path) -> None:
     assert statuses(study)["zero-shot"] == "measured"
     left_out = [step for step in study.steps if step.status == "not needed"]
     assert {step.rung for step in left_out} == {"prompt"} and len(left_out) > 2
-    assert study.stopped.endswith("the target is 50%: the next rung (prompt) is not needed.")
+    assert study.stopped.endswith("the target is 50 %: the next rung (prompt) is not needed.")
     assert study.decision is not None and {run.system.name for run in study.tests} == {"zero-shot", "reference-classifier"}
 
 
@@ -163,7 +166,7 @@ def test_the_winner_answers_a_new_question_from_its_sources(done: tuple[Path, St
 
 
 def test_a_column_that_is_missing_is_named(done: tuple[Path, Study, Watcher]) -> None:
-    with pytest.raises(ConfigError, match="the task also needs"):
+    with pytest.raises(ConfigError, match="also needs"):
         ask(load_project(done[0]), {})
 
 

@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         assert folder == tmp_path
         return stopped_study()
 
-    monkeypatch.setattr("tailor.experiment.load_study", load)
+    monkeypatch.setattr("tailor.saved.load_study", load)
     write_yaml(tmp_path, SETTINGS)
     return tmp_path
 
@@ -48,6 +48,6 @@ def test_without_a_study_nothing_is_written(folder: Path, monkeypatch: pytest.Mo
     def load(folder: Path) -> Study:
         raise StoreError("nothing was run yet", "run `tailor run` first")
 
-    monkeypatch.setattr("tailor.experiment.load_study", load)
+    monkeypatch.setattr("tailor.saved.load_study", load)
     result = runner.invoke(app, [str(folder)])
     assert isinstance(result.exception, StoreError) and not (folder / "report.html").exists()

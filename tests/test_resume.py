@@ -14,11 +14,12 @@ import pytest
 from flow import Watcher, climb, timeless, write_desk, write_rooms
 
 from tailor.errors import TailorError
-from tailor.experiment import load_study, run
+from tailor.experiment import run
 from tailor.ledger import Ledger
 from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
+from tailor.saved import load_study
 
 KILLS = 10
 BLOCK_SECONDS = 0.06

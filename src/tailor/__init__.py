@@ -10,12 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tailor.asking import ask
     from tailor.data.example import Example, Splits
     from tailor.decide.types import Decision
     from tailor.errors import TailorError
-    from tailor.experiment import ask, load_study, run
+    from tailor.experiment import run
     from tailor.project import load_project
     from tailor.report.html import write_report
+    from tailor.saved import load_study
     from tailor.study import Study
     from tailor.system import System
     from tailor.task import Task
@@ -43,9 +45,9 @@ _HOMES = {
     "System": "tailor.system",
     "TailorError": "tailor.errors",
     "Task": "tailor.task",
-    "ask": "tailor.experiment",
+    "ask": "tailor.asking",
     "load_project": "tailor.project",
-    "load_study": "tailor.experiment",
+    "load_study": "tailor.saved",
     "run": "tailor.experiment",
     "write_report": "tailor.report.html",
 }

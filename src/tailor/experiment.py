@@ -6,13 +6,8 @@ decides; the study is saved.
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
-
-from pydantic import TypeAdapter, ValidationError
 
 from tailor.approaches.approach import Material
 from tailor.data.example import Splits
@@ -22,19 +17,17 @@ from tailor.decide.ladder import Climb, Clock, Observer, finalists, system_cost
 from tailor.decide.prices import rates_for
 from tailor.decide.types import Decision
 from tailor.engine import Engine
-from tailor.errors import ConfigError, StoreError
+from tailor.errors import DataError
 from tailor.evaluate.measure import measure
 from tailor.evaluate.run import Run
 from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.models.catalogue import open_embedder, open_model
-from tailor.project import Project, load_project
+from tailor.project import Project
+from tailor.provenance import provenance
 from tailor.retrieval.documents import read_documents
-from tailor.score.types import Answer
+from tailor.saved import STUDY
 from tailor.study import Study
-from tailor.system import System
-
-PACKAGES = ("tailor", "torch", "transformers", "peft", "trl", "lancedb", "openai", "numpy", "scipy")
 
 
 def run(
@@ -55,6 +48,7 @@ def run(
     task, started, clock = project.task, _now(), Clock(None if max_minutes is None else max_minutes * 60)
     splits = load_splits(project)
     with Ledger(project.store) as ledger:
+        splits = sealed(splits, ledger, observer)
         engine = open_engine(project, ledger, model)
         engine.check = clock.check
         material = Material(task, splits.train, splits.dev)
@@ -79,7 +73,8 @@ def final_test(climb: Climb, splits: Splits, ledger: Ledger, observer: Observer)
     if not climb.generative:
         return (), None
     task, engine = climb.material.task, climb.engine
-    opening = ledger.open_test([example.key for example in splits.test], [run.system.fingerprint for run in chosen.values()])
+    systems = [run.system.fingerprint for run in chosen.values()]
+    opening = ledger.open_test([example.key for example in splits.test], [task.scored_by, *systems])
     observer.said(f"The sealed test set is opened (number {opening}) for {len(chosen)} finalists.")
     candidates = []
     for role, dev in chosen.items():
@@ -91,94 +86,23 @@ def final_test(climb: Climb, splits: Splits, ledger: Ledger, observer: Observer)
     return tuple(candidate.run for candidate in candidates), decide(task, candidates, opening)
 
 
+def sealed(splits: Splits, ledger: Ledger, observer: Observer) -> Splits:
+    """The splits without rows to learn or choose from that were shown in a test set: those of an earlier opening, and copies."""
+    shown = ledger.opened_rows() | {example.key for example in splits.test}
+    train, dev = (tuple(e for e in part if e.key not in shown) for part in (splits.train, splits.dev))
+    left_out = len(splits.train) + len(splits.dev) - len(train) - len(dev)
+    if not left_out:
+        return splits
+    observer.said(f"{left_out} rows to learn from are left out: they stand in the test set, or in one opened before.")
+    if not train or not dev:
+        raise DataError("no rows are left to learn from that were not in a test set", "add fresh rows")
+    return replace(splits, train=train, dev=dev)
+
+
 def open_engine(project: Project, ledger: Ledger, model: Model | None = None) -> Engine:
     """The engine of a project, with its model opened and its documents read."""
     documents = read_documents(project.documents) if project.documents is not None else []
     return Engine(model or open_model(project.task.model), open_embedder, ledger, project.store, documents)
-
-
-def ask(project: Project, fields: dict[str, str]) -> tuple[System, Answer]:
-    """The chosen system of the last study, and its answer to one new input.
-
-    Args:
-        project: where the study is.
-        fields: the columns that the task's templates name.
-
-    Raises:
-        ConfigError: a column is missing, or nothing was decided yet.
-    """
-    from tailor.data.example import Example
-
-    missing = [name for name in project.task.variables if name not in fields]
-    if missing:
-        raise ConfigError(f"the task also needs {', '.join(missing)}", "give each as --set NAME=VALUE")
-    system = chosen_system(load_study(project.folder))
-    with Ledger(project.store) as ledger:
-        engine = open_engine(project, ledger)
-        system = engine.refreshed(system)
-        (answer,) = engine.answer(system, [Example("asked", fields, ())])
-    return system, answer
-
-
-def chosen_system(study: Study) -> System:
-    """The system that the last decision chose, or its best guess.
-
-    Raises:
-        ConfigError: nothing was decided.
-    """
-    if study.decision is None or (found := study.test_run(study.decision.chosen)) is None:
-        raise ConfigError("the last run ended without a decision", "run `tailor run` with more time")
-    return found.system
-
-
-STUDY = TypeAdapter(Study)
-
-
-def load_study(folder: Path) -> Study:
-    """The last study of a project.
-
-    Raises:
-        StoreError: there is none, or it cannot be read.
-    """
-    project = load_project(folder)
-    if not (project.store / "ledger.db").exists():
-        raise StoreError(f"{folder} has no results yet", f"run `tailor run {folder}` first")
-    with Ledger(project.store) as ledger:
-        record = ledger.last_study()
-    if record is None:
-        raise StoreError(f"{folder} has no finished run yet", f"run `tailor run {folder}`; it goes on where it stopped")
-    try:
-        return STUDY.validate_python(record)
-    except ValidationError as error:
-        raise StoreError(f"the last study of {folder} was saved by another version of Tailor", "run `tailor run` again") from error
-
-
-def provenance(splits: Splits, model: Model) -> dict[str, str]:
-    """What is needed to repeat the study: fingerprints, weights, versions, machine."""
-    found = {
-        "data": splits.fingerprint,
-        "seed": str(splits.seed),
-        "model": model.name,
-        "weights": model.digest,
-        "precision": model.precision,
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        **_versions(PACKAGES),
-    }
-    # In the order in which the ledger gives it back, so that a report looks the same when it is written again.
-    return dict(sorted(found.items()))
-
-
-def _versions(names: Sequence[str]) -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError
-
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _now() -> str:

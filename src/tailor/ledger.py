@@ -98,6 +98,10 @@ class Ledger:
                 break
         return count
 
+    def opened_rows(self) -> set[str]:
+        """Keys of all rows that were ever shown in an opened test set."""
+        return {key for (rows,) in self._db.execute("SELECT rows FROM openings") for key in json.loads(str(rows))}
+
     def save_study(self, record: Mapping[str, Any]) -> int:
         """Save a study's record; returns its number."""
         text = _dump(record)
@@ -159,7 +163,7 @@ def _open(path: Path) -> apsw.Connection:
         db.execute("PRAGMA synchronous=FULL")
         (check,) = db.execute("PRAGMA quick_check").fetchone() or ("no answer",)
         if check != "ok":
-            raise apsw.CorruptError(str(check))
+            raise apsw.CorruptError(str(check).splitlines()[0])
         (version,) = db.execute("PRAGMA user_version").fetchone() or (0,)
         if not isinstance(version, int) or version > VERSION:
             raise StoreError(f"{path.parent} was written by a newer Tailor (store version {version})", "update Tailor")

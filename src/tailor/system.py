@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from tailor.errors import StoreError
+from tailor.task import columns_in
 
 AROUND = " ?!.,:;\"'()[]{}*"
 """Characters taken off both ends of a label before it is shown."""
@@ -104,6 +105,11 @@ class Prompt(Part):
     show_labels: bool = True
     grounded: bool = False
     not_found: str = ""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Columns that its templates read, in order of first use."""
+        return columns_in(self.instruction, self.context, self.persona, *self.constraints, self.input)
 
 
 class Decoding(Part):

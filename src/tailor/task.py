@@ -142,6 +142,8 @@ class Task(Settings):
         allowed = ("accuracy",) if self.kind == "classify" else ("correct", "f1", "exact")
         if self.metric is not None and self.metric not in allowed:
             raise ValueError(f"metric {self.metric!r} does not fit kind {self.kind!r}; use one of {', '.join(allowed)}")
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"`labels` lists {max(self.labels, key=self.labels.count)!r} more than once")
         if not self.variables:
             raise ValueError("`input` names no column; write for example {{text}}")
         return self
@@ -154,8 +156,12 @@ class Task(Settings):
     @property
     def variables(self) -> tuple[str, ...]:
         """Columns that any template of the task reads, in order of first use."""
-        text = " ".join((self.instruction, self.context, self.persona, *self.constraints, self.input))
-        return tuple(dict.fromkeys(VARIABLE.findall(text)))
+        return columns_in(self.instruction, self.context, self.persona, *self.constraints, self.input)
+
+
+def columns_in(*templates: str) -> tuple[str, ...]:
+    """Columns that templates name, in order of first use."""
+    return tuple(dict.fromkeys(VARIABLE.findall(" ".join(templates))))
 
 
 def fill(template: str, fields: Mapping[str, str]) -> str:

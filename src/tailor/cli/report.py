@@ -18,9 +18,9 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of the last run as one HTML file."""
-    from tailor.experiment import load_study
     from tailor.project import load_project
     from tailor.report.html import write_report
+    from tailor.saved import load_study
 
     folder = load_project(project).folder
     path = output or folder / FILE_NAME

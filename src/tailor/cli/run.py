@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tailor.decide.wording import format_money, format_percent
+from tailor.decide.wording import format_money, format_percent, format_target
 from tailor.study import Step
 
 STYLES = {"measured": "bold", "stopped early": "dim", "no time": "yellow", "failed": "red"}
@@ -91,7 +91,7 @@ def run(
     fetch_missing(console, opened.task)
     task = opened.task
     console.print(
-        f"[bold]{escape(task.name)}[/]: target {task.target:.0%} {task.scored_by}, model {escape(task.model.name)}. "
+        f"[bold]{escape(task.name)}[/]: target {format_target(task.target)} {task.scored_by}, model {escape(task.model.name)}. "
         "Scores below are on dev, with 95 % intervals; the sealed test set decides.\n"
     )
     live = Live(console, task.prices.currency, max_minutes)

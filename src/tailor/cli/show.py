@@ -14,8 +14,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Print the last decision."""
-    from tailor.experiment import load_study
     from tailor.report.figures import summary_text, to_json
+    from tailor.saved import load_study
 
     study = load_study(project)
     typer.echo(json.dumps(to_json(study), indent=2) if as_json else summary_text(study))

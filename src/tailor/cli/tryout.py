@@ -18,8 +18,8 @@ def tryout(
     ] = None,
 ) -> None:
     """Answer with the system that the last run chose, with sources."""
-    from tailor.errors import ConfigError, ModelError, did_you_mean, quoted
-    from tailor.experiment import ask
+    from tailor.asking import ask
+    from tailor.errors import ConfigError, ModelError, quoted
     from tailor.project import load_project
     from tailor.score.parse import parse_answer
     from tailor.score.text import citations
@@ -31,11 +31,6 @@ def tryout(
         name, separator, content = value.partition("=")
         if not separator:
             raise ConfigError(f"{quoted(value)} is not NAME=VALUE", "write for example --set plan=fibre")
-        if name not in opened.task.variables:
-            raise ConfigError(
-                f"{quoted(name)} is not a column that the task reads{did_you_mean(name, opened.task.variables)}",
-                f"it reads {', '.join(map(quoted, opened.task.variables))}",
-            )
         fields[name] = content
     system, answer = ask(opened, fields)
     console = Console(highlight=False, soft_wrap=True)

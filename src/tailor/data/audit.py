@@ -24,6 +24,9 @@ NAMED = 8  # labels or columns named in a sentence
 
 _ORDER = ("error", "warning", "note")
 
+CLAIM = 0.05 / 2 / 2 / 5
+"""Error probability of one finalist's "target met" at the first opening of the test set, as `tailor.decide.decision` divides it."""
+
 
 def audit(project: Project, splits: Splits, count_tokens: Callable[[str], int] | None, context_tokens: int | None) -> list[Finding]:
     """Everything found in the project's data, errors first.
@@ -251,12 +254,10 @@ def _sizes(task: Task, splits: Splits) -> Iterator[Finding]:
             advice="Add examples, or raise `split.dev` in tailor.yaml.",
         )
     n = len(splits.test)
-    shown = 0.05 ** (1 / n)  # if all n are right, a system that is right this often had a chance of 5 % to do so
-    needed = f"at least {math.ceil(math.log(0.05) / math.log(task.target)):,}" if task.target < 1 else "no number of"
+    shown = CLAIM ** (1 / n)  # if all n are right, a system that is right this often had the chance CLAIM to do so
+    needed = f"at least {math.ceil(math.log(CLAIM) / math.log(task.target)):,}" if task.target < 1 else "no number of"
     reachable = shown >= task.target
-    best = (
-        f"With {n:,} test rows, all answered right, a system is shown to be right for {_percent(shown)} or more (95 % confidence)"
-    )
+    best = f"With {n:,} test rows, all answered right, a system is shown to be right for {_percent(shown)} or more"
     yield Finding(
         "note" if reachable else "warning",
         f"{best}." if reachable else f"{best}: the target of {_percent(task.target)} cannot be shown.",

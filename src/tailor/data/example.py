@@ -25,7 +25,7 @@ class Example:
         group: rows with the same non-empty group stay in one split.
         row: number of the row in its file, the first data row being 1.
         file: name of that file.
-        content: SHA-256 of the whole row as read, also of columns the task does not use; empty where there is no row.
+        content: SHA-256 of what the row asks, whatever its answer; empty where it was not read from a file.
     """
 
     id: str

@@ -50,16 +50,20 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
             group=_optional(row, task.data.group_by),
             row=index + 1,
             file=table.file,
-            content=_content(row),
+            content=_content(task, row),
         )
         for index, row in enumerate(table.rows)
         if answers[index] or task.kind == "answer"
     )
 
 
-def _content(row: Mapping[str, str | list[str]]) -> str:
-    """SHA-256 of a whole row, so that what a row is does not depend on which of its columns the task uses."""
-    return hashlib.sha256(json.dumps(sorted((column, as_text(value)) for column, value in row.items())).encode()).hexdigest()
+def _content(task: Task, row: Mapping[str, str | list[str]]) -> str:
+    """SHA-256 of what is asked, and of the id where there is a column of ids.
+
+    Mending an answer, adding a column or asking in other words leaves a row what it is.
+    """
+    columns = dict.fromkeys((*VARIABLE.findall(task.input), *filter(None, [task.data.id])))
+    return hashlib.sha256(json.dumps([[column, as_text(row[column])] for column in columns]).encode()).hexdigest()
 
 
 def check_unique(examples: Iterable[Example]) -> None:

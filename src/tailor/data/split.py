@@ -220,7 +220,7 @@ def _stratum(example: Example, task: Task) -> str:
 
 
 def _key(example: Example, task: Task) -> str:
-    """A hash of the seed and of the whole row: another template or another way to report deals no row anew.
+    """A hash of the seed and of what the row asks: no other column, and no mended answer, deals it anew.
 
     The id counts only where it is a column; elsewhere it is a row number.
     """

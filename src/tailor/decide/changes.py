@@ -94,7 +94,9 @@ def _reference(found: Findings) -> str:
     then = choose(replace(found.evidence, contenders=contenders), found.terms, found.costs)
     if contenders[then.index] == found.evidence.contenders[then.index]:
         return ""
-    return f"If a classifier may win (`allow_classifier: true`), {_noun(found)} would be {found.finalists[then.index].name}."
+    would = f"{'the best guess' if then.verdict == 'not shown' else 'the choice'} would be {found.finalists[then.index].name}"
+    end = ", which is shown to meet the target" if then.verdict == "target met" else ""
+    return f"If a classifier may win (`allow_classifier: true`), {would}{end}."
 
 
 def _error_price(found: Findings) -> list[str]:

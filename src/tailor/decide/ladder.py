@@ -11,21 +11,30 @@ from typing import Protocol, TypeVar
 from tailor.approaches.approach import Material, starting_system
 from tailor.data.example import Example
 from tailor.decide.cost import cost_of
+from tailor.decide.decision import ALPHA
+from tailor.decide.prices import machine_rates
 from tailor.decide.rungs import Option, Rung, best, ladder
 from tailor.decide.step import Step, StepStatus
 from tailor.decide.types import Cost, Rates
+from tailor.decide.wording import format_target
 from tailor.engine import Engine
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
 from tailor.evaluate.measure import measure
 from tailor.evaluate.run import Run
 from tailor.models.tune import read_tuned
-from tailor.stats.intervals import lower_bound, mean_interval
+from tailor.stats.intervals import clopper_pearson_lower, lower_bound, mean_interval
 from tailor.system import System
 
 T = TypeVar("T")
 
 TRAINING_TOKENS_PER_SECOND = 230
 """LoRA on the built-in model on two cores (docs/log.md); used only to foresee whether a training fits the time limit."""
+
+EMBEDDER_PARAMETERS = 22_700_000
+"""Of the built-in embedder; it prices the reference classifier, which asks no generative model."""
+
+MOST_FINALISTS = 6
+"""Roles in `finalists`: how many may share the error probability of the test."""
 
 STOP_CONFIDENCE = 0.80
 """The climb stops when dev shows the target with this one-sided confidence: dev chooses, the sealed test alone certifies."""
@@ -124,8 +133,8 @@ class Climb:
             return None
         task = self.material.task
         if not self.everything:
-            if lower_bound(leader.values, 1 - STOP_CONFIDENCE) >= task.target:
-                shown = f"{leader.system.name} reaches {leader.mean:.0%} on dev and the target is {task.target:.0%}"
+            if lower_bound(leader.values, 1 - STOP_CONFIDENCE) >= task.target and self._test_would_show(leader):
+                shown = f"{leader.system.name} reaches {leader.mean:.0%} on dev and the target is {format_target(task.target)}"
                 return "not needed", f"{shown}: the next rung ({rung.name}) is not needed."
             if rung.trains and (reason := self._cannot_pay(leader, candidates[0])) is not None:
                 return "cannot pay", reason
@@ -137,6 +146,11 @@ class Climb:
                     f"{_minutes(max(0.0, self.clock.left - self._test_seconds()))} beside the final test."
                 )
         return None
+
+    def _test_would_show(self, leader: Run) -> bool:
+        """Whether the sealed test has rows enough to certify the target if the leader is as good as on dev."""
+        right = round(leader.mean * self.test_rows)
+        return clopper_pearson_lower(right, self.test_rows, ALPHA / 4 / MOST_FINALISTS) >= self.material.task.target
 
     def _cannot_pay(self, leader: Run, candidate: Option) -> str | None:
         """Why even a perfect result of this rung would cost more than it saves, or None (also when errors have no price)."""
@@ -188,7 +202,7 @@ class Climb:
         made.sort(key=lambda entry: -entry[3].mean)
         for place, (candidate, system, setup, run) in enumerate(made):
             if place >= -(-len(made) // 2):
-                note = f"stopped after {len(run.examples)} of {rows} dev rows: others of its rung did better"
+                note = f"stopped after {len(run.examples)} of {rows} dev rows: others of its rung did at least as well"
                 self._measured(rung, run, setup, "stopped early", note)
                 continue
             self.observer.began(rung.name, system.name)
@@ -264,6 +278,8 @@ class Climb:
 def system_cost(material: Material, run: Run, rates: Rates, engine: Engine) -> Cost:
     """What a system costs: labels it learned from, training, and tokens."""
     system = run.system
+    if system.decoding.method == "head":
+        rates = machine_rates(material.task.prices, EMBEDDER_PARAMETERS)
     labels, trained = len(system.prompt.shots), 0
     if system.decoding.method == "head":
         labels = len(material.train)

@@ -29,7 +29,7 @@ def rates_for(settings: ModelSettings, prices: Prices, model: Model) -> Rates:
         if not getattr(model, "counts_tokens", True):
             found = replace(found, how=f"{found.how}; tokens estimated, since the endpoint does not count them")
     elif model.can_tune:
-        found = _machine(prices, int(getattr(model, "parameters", NOMINAL_PARAMETERS)))
+        found = machine_rates(prices, int(getattr(model, "parameters", NOMINAL_PARAMETERS)))
     else:
         found = Rates(None, None, None, f"unknown: {settings.name} has no price")
     given = [name for name in ("input_per_million", "output_per_million") if getattr(prices, name) is not None]
@@ -39,7 +39,8 @@ def rates_for(settings: ModelSettings, prices: Prices, model: Model) -> Rates:
     return replace(found, **{name: getattr(prices, name) for name in given}, how=how)
 
 
-def _machine(prices: Prices, parameters: int) -> Rates:
+def machine_rates(prices: Prices, parameters: int) -> Rates:
+    """Prices of a million tokens on a machine paid by the hour, for weights of this size at the nominal speeds."""
     scale = parameters / NOMINAL_PARAMETERS
     read, write, train = (prices.machine_hour * scale / (speed * 3600) * 1e6 for speed in (READING, WRITING, TRAINING))
     how = f"{prices.machine_hour:g} {prices.currency} per machine hour at the nominal speed of the model on two cores"

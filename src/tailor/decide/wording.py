@@ -229,7 +229,7 @@ def _by_verdict(found: Findings) -> list[str]:
             f"this test set is too small for a target of {format_target(target)}."
         )
     elif all(found.finalists[i].score.mean < target for i in found.ranked):
-        lines.append("Every system tested scores below the target: more test examples will not show that it is met.")
+        lines.append(f"Every {_kind(found)}system tested scores below the target: more test examples will not show that it is met.")
     return lines
 
 
@@ -270,7 +270,12 @@ def _nobody_meets(found: Findings) -> str:
     target = format_target(found.terms.target)
     highs = [found.finalists[i].score.high for i in found.ranked]
     meets = "meets" if all(high is not None and high < found.terms.target for high in highs) else "is shown to meet"
-    return f"No system {meets} your target of {target}"
+    return f"No {_kind(found)}system {meets} your target of {target}"
+
+
+def _kind(found: Findings) -> str:
+    """What the systems that may win are, where a reference that may not stands beside them."""
+    return "" if all(finalist.eligible for finalist in found.finalists) else "generative "
 
 
 def _why_not(found: Findings) -> str:

@@ -1,0 +1,39 @@
+"""One answer from the system that a study chose."""
+
+from __future__ import annotations
+
+from tailor.data.example import Example
+from tailor.errors import ConfigError, did_you_mean, quoted
+from tailor.experiment import open_engine
+from tailor.ledger import Ledger
+from tailor.project import Project
+from tailor.saved import chosen_system, load_study
+from tailor.score.types import Answer
+from tailor.system import System
+
+
+def ask(project: Project, fields: dict[str, str]) -> tuple[System, Answer]:
+    """The chosen system of the last study, and its answer to one new input.
+
+    Args:
+        project: where the study is.
+        fields: the columns that the task's templates name.
+
+    Raises:
+        ConfigError: a column is missing, or nothing was decided yet.
+    """
+    system = chosen_system(load_study(project.folder))
+    # What the chosen system reads counts: tailor.yaml may have changed since it was chosen.
+    known = system.prompt.variables
+    if unknown := [name for name in fields if name not in (*known, *project.task.variables)]:
+        raise ConfigError(
+            f"{quoted(unknown[0])} is not a column that the task reads{did_you_mean(unknown[0], known)}",
+            f"it reads {', '.join(map(quoted, known))}",
+        )
+    if missing := [name for name in known if name not in fields]:
+        raise ConfigError(f"{system.name} also needs {', '.join(map(quoted, missing))}", "give each as --set NAME=VALUE")
+    with Ledger(project.store) as ledger:
+        engine = open_engine(project, ledger)
+        system = engine.refreshed(system)
+        (answer,) = engine.answer(system, [Example("asked", fields, ())])
+    return system, answer

@@ -1,0 +1,38 @@
+"""What is needed to repeat a study."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from tailor.data.example import Splits
+from tailor.models.base import Model
+
+PACKAGES = ("tailor", "torch", "transformers", "peft", "trl", "lancedb", "openai", "numpy", "scipy")
+
+
+def provenance(splits: Splits, model: Model) -> dict[str, str]:
+    """What is needed to repeat the study: fingerprints, weights, versions, machine."""
+    found = {
+        "data": splits.fingerprint,
+        "seed": str(splits.seed),
+        "model": model.name,
+        "weights": model.digest,
+        "precision": model.precision,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        **_versions(PACKAGES),
+    }
+    # In the order in which the ledger gives it back, so that a report looks the same when it is written again.
+    return dict(sorted(found.items()))
+
+
+def _versions(names: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,45 @@
+"""The last study of a project, as it was saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from tailor.errors import ConfigError, StoreError
+from tailor.ledger import Ledger
+from tailor.project import load_project
+from tailor.study import Study
+from tailor.system import System
+
+STUDY = TypeAdapter(Study)
+
+
+def load_study(folder: Path) -> Study:
+    """The last study of a project.
+
+    Raises:
+        StoreError: there is none, or it cannot be read.
+    """
+    project = load_project(folder)
+    if not (project.store / "ledger.db").exists():
+        raise StoreError(f"{folder} has no results yet", f"run `tailor run {folder}` first")
+    with Ledger(project.store) as ledger:
+        record = ledger.last_study()
+    if record is None:
+        raise StoreError(f"{folder} has no finished run yet", f"run `tailor run {folder}`; it goes on where it stopped")
+    try:
+        return STUDY.validate_python(record)
+    except ValidationError as error:
+        raise StoreError(f"the last study of {folder} was saved by another version of Tailor", "run `tailor run` again") from error
+
+
+def chosen_system(study: Study) -> System:
+    """The system that the last decision chose, or its best guess.
+
+    Raises:
+        ConfigError: nothing was decided.
+    """
+    if study.decision is None or (found := study.test_run(study.decision.chosen)) is None:
+        raise ConfigError("the last run ended without a decision", "run `tailor run` with more time")
+    return found.system
