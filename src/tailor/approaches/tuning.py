@@ -15,6 +15,9 @@ from tailor.models.tune import LEARNING_RATES, Recipe, Row, recipe_key, tune
 from tailor.system import Decoding, System, Weights
 from tailor.task import fill
 
+CUE = "Classify."
+"""What is left of a tuned classifier's instruction: one word (docs/log.md)."""
+
 
 @dataclass(frozen=True)
 class FineTune:
@@ -45,8 +48,8 @@ class FineTune:
             )
         short = {"show_labels": False, "persona": "", "context": "", "constraints": (), "reasoning": False, "grounded": False}
         if system.decoding.labels:
-            # The rows teach what is asked; the instruction would be read again in every row and every answer.
-            short["instruction"] = ""
+            # The rows teach what is asked; a whole instruction would be read again in every row and every answer.
+            short["instruction"] = CUE
         bare = system.model_copy(
             update={
                 "prompt": system.prompt.model_copy(update=short),
