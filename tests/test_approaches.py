@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from data_helpers import make_example
 from tiny import DOCUMENTS, LABELS, answer_material, classify_material, open_tiny, start
 
-from tailor.approaches.approach import Approach, Chain, Material, wanted_answer
+from tailor.approaches.approach import Approach, Chain, Material, answer_pattern, wanted_answer
 from tailor.approaches.prompting import (
     ChainOfThought,
     Constraints,
@@ -34,7 +36,7 @@ from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.retrieval.documents import Document
 from tailor.retrieval.passage import Passage
-from tailor.system import System
+from tailor.system import System, display_labels
 from tailor.testing import check_approach
 
 MakeEngine = Callable[..., Engine]
@@ -262,6 +264,67 @@ def test_a_system_knows_which_documents_it_reads(tmp_path: Path, engine_for: Mak
             engine = engine_for(FakeModel(), tmp_path / f"{approach.name}-{number}", documents)
             made.append(approach.fit(start(material, engine), material, engine))
         assert made[0].name == made[1].name and made[0].fingerprint != made[1].fingerprint
+
+
+def test_generated_labels_are_held_to_the_labels_where_the_model_can_be(
+    tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine
+) -> None:
+    material, engine = classify_material(), engine_for(open_tiny(tiny_folder), tmp_path)
+    system = Generated().fit(start(material, engine), material, engine)
+    run = measure(material.task, system, "dev", material.dev, engine)
+    assert {answer.raw for answer in run.answers} <= set(display_labels(LABELS)) and run.count("unparsed") == 0
+    remote = FakeModel({"": "something else"})
+    remote.can_score = False
+    engine = engine_for(remote, tmp_path / "remote")
+    assert Generated().fit(start(material, engine), material, engine).pattern == ""
+
+
+@pytest.mark.parametrize("documents", ["", "docs"])
+def test_a_task_with_a_pattern_holds_every_generated_system_to_it(
+    documents: str, tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine
+) -> None:
+    material = answer_material(pattern="[0-9]{2} (?:days|pounds)|March", documents=documents)
+    engine = engine_for(open_tiny(tiny_folder), tmp_path, DOCUMENTS if documents else ())
+    plain = start(material, engine)
+    systems = [plain, FewShot(2).fit(plain, material, engine), Persona().fit(plain, material, engine)]
+    if documents:
+        systems += [WholeDocuments().fit(plain, material, engine), Retrieve("bm25").fit(plain, material, engine)]
+    for system in systems:
+        for answer in measure(material.task, system, "dev", material.dev, engine).answers:
+            found = re.fullmatch(r"([0-9]{2} (?:days|pounds)|March|not in the documents)( \[[0-9]+\])?", answer.raw)
+            assert found and (documents or found[1] != "not in the documents"), (system.name, answer.raw)
+            assert system.knowledge.kind == "index" or not found[2]
+
+
+def test_not_found_may_be_said_where_a_row_expects_it() -> None:
+    material = answer_material(pattern="March|April")
+    assert answer_pattern(material.task, material.train) == "March|April"
+    with_empty = (*material.train, material.dev[-1])
+    assert re.fullmatch(answer_pattern(material.task, with_empty), "not in the documents")
+    assert answer_pattern(answer_material().task, with_empty) == ""
+
+
+def test_a_form_that_cannot_be_kept_to_stops_before_anything_is_asked(
+    tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine
+) -> None:
+    engine = engine_for(open_tiny(tiny_folder), tmp_path)
+    for form in ({"pattern": r"\bfoo\b"}, {"json_schema": {"type": "array", "uniqueItems": True}}):
+        with pytest.raises(ConfigError, match="no answer can be held to"):
+            start(answer_material(**form), engine)
+
+
+def test_json_stands_alone(tmp_path: Path, engine_for: MakeEngine) -> None:
+    material = answer_material(json_schema={"enum": ["March", "April", None]})
+    engine = engine_for(FakeModel({"": '"March"'}), tmp_path, DOCUMENTS)
+    plain = start(material, engine)
+    assert json.loads(plain.decoding.json_schema) == {"enum": ["March", "April", None]}
+    for approach in (ChainOfThought(), Grounded()):
+        with pytest.raises(ConfigError, match="held to `json_schema`") as caught:
+            approach.fit(plain, material, engine)
+        assert caught.value.hint
+    reads = Retrieve("bm25").fit(plain, material, engine)
+    passage = Passage("pay.md", "Pay", 0, 4, DOCUMENTS[0].text)
+    assert wanted_answer(reads, make_example(1, '"March"'), (passage,)) == '"March"'
 
 
 def test_the_order_of_a_chain_is_in_its_name_and_in_what_it_makes(tmp_path: Path, engine_for: MakeEngine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -241,9 +242,25 @@ def test_requests_carry_what_the_decoding_says(tmp_path: Path, engine_for: MakeE
     base = plain(engine)
     ((request, passages),) = engine.render(base, EXAMPLES[:1])
     assert request.choices == ("charged twice", "charged", "charged too much", "refund missing") and passages == ()
-    decoding = Decoding(method="generate", labels=LABELS, max_tokens=7, temperature=0.5, seed=3)
+    form: dict[str, Any] = {"pattern": "a+", "json_schema": "{}", "stop": ("x",)}
+    decoding = Decoding(method="generate", labels=LABELS, max_tokens=7, temperature=0.5, seed=3, **form)
     ((request, _),) = engine.render(base.then("written", decoding=decoding), EXAMPLES[:1])
     assert (request.choices, request.max_tokens, request.temperature, request.seed) == ((), 7, 0.5, 3)
+    assert (request.pattern, request.json_schema, request.stop) == ("a+", "{}", ("x",))
+
+
+def test_a_pattern_leaves_room_for_what_the_prompt_asks_for_beside_the_answer() -> None:
+    def pattern(decoding: Decoding, **prompt: bool) -> str:
+        return FULL.model_copy(update={"decoding": decoding, "prompt": FULL.prompt.model_copy(update=prompt)}).pattern
+
+    free, word = Decoding(pattern="[a-z]+|7"), Decoding(pattern="yes|no", labels=("yes", "no"))
+    for text in ("hello", "7", "hello [2]"):
+        assert re.fullmatch(pattern(free), text)
+        assert re.fullmatch(pattern(free, reasoning=True), f"First.\n\nThen: 8.\nAnswer: {text}")
+    assert not any(re.fullmatch(pattern(free), text) for text in ("8", "hello 7", "hello [x]", "hello [4]", "[2]", "Answer: hello"))
+    assert not any(re.fullmatch(pattern(free, reasoning=True), text) for text in ("hello", "Answer: hello\nAnswer: 8", "Answer: "))
+    assert pattern(word) == "yes|no" and re.fullmatch(pattern(word, reasoning=True), "Answer: no")
+    assert pattern(Decoding(), reasoning=True) == ""
 
 
 def test_whole_documents_are_in_every_prompt(tmp_path: Path, engine_for: MakeEngine) -> None:
@@ -269,6 +286,7 @@ OTHERS: dict[str, Any] = {
     "decoding.method": "generate",
     "decoding.labels": ("b", "a"),
     "decoding.prior": (-1.0, -2.5),
+    "decoding.stop": ("x",),
 }
 
 
@@ -290,6 +308,12 @@ def test_every_field_changes_the_fingerprint(part: str, name: str) -> None:
     other = changed(FULL, part, name)
     assert getattr(getattr(other, part), name) != getattr(getattr(FULL, part), name)
     assert other.fingerprint != before == FULL.fingerprint
+
+
+def test_what_was_saved_before_there_were_forms_keeps_its_fingerprint() -> None:
+    assert FULL.fingerprint == "6aed664a0faab55ee1ef4b4f7b6f84d336fe85d21ea060d3fce6c0dafd69f4d3"
+    formed = FULL.model_copy(update={"decoding": Decoding(pattern="a", json_schema="{}", stop=("x",))})
+    assert System.model_validate_json(formed.model_dump_json()) == formed
 
 
 def test_the_steps_alone_do_not_change_the_fingerprint() -> None:

@@ -90,6 +90,10 @@ class Broken(FakeModel):
             replies = [replace(reply, scores=reply.scores[:-1]) for reply in replies]
         if self.promise == "likeliest":
             replies = [replace(reply, text="none of them") for reply in replies]
+        if self.promise == "pattern":
+            replies = [
+                replace(reply, text="12") if asked.pattern else reply for asked, reply in zip(requests, replies, strict=True)
+            ]
         if self.promise == "tokens":
             replies = [replace(reply, tokens_in=0) for reply in replies]
         if self.promise == "long":
@@ -97,7 +101,7 @@ class Broken(FakeModel):
         return replies
 
 
-@pytest.mark.parametrize("promise", ["digest", "order", "again", "scores", "likeliest", "tokens", "long"])
+@pytest.mark.parametrize("promise", ["digest", "order", "again", "scores", "likeliest", "pattern", "tokens", "long"])
 def test_a_broken_promise_is_noticed(promise: str) -> None:
     model: Model = Broken(promise)
     with pytest.raises(AssertionError):

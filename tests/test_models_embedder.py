@@ -14,8 +14,9 @@ from tailor.models.cache import MINILM
 from tailor.models.catalogue import open_embedder
 from tailor.models.embedder import TransformersEmbedder
 from tailor.models.fake import FakeEmbedder
+from tailor.models.local import device
 
-TEXTS = ["a cat", "", "the dog sat on the mat", "cat " * 300, "  ", "a cat", "dog cat dog", "東京 é \U0001f642"]
+TEXTS = ["a cat", "", "the dog sat on the mat", "cat " * 300, "  ", "a cat", "dog cat dog", "東京 é \U0001f642", "\ud800 cat"]
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +46,34 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_vectors_have_length_one_and_keep_the_order(folder: Path) -> None:
-    embedder = TransformersEmbedder(folder, "tiny", "d")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_vectors_have_length_one_and_keep_the_order(folder: Path, dtype: str) -> None:
+    embedder = TransformersEmbedder(folder, "tiny", "d", dtype)
     vectors = embedder.embed(TEXTS)
-    assert vectors.shape == (len(TEXTS), embedder.dimensions) == (8, 16) and vectors.dtype == np.float32
+    assert vectors.shape == (len(TEXTS), embedder.dimensions) == (9, 16) and vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     np.testing.assert_array_equal(vectors[0], vectors[5])
-    alone = np.concatenate([embedder.embed([text]) for text in TEXTS])
-    np.testing.assert_allclose(vectors, alone, atol=1e-5)
+    plain = TransformersEmbedder(folder, "tiny", "d", "float32").embed(TEXTS)
+    assert (vectors * plain).sum(axis=1).min() > 0.999
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_vector_does_not_depend_on_its_company(folder: Path, dtype: str) -> None:
+    embedder = TransformersEmbedder(folder, "tiny", "d", dtype)
+    texts = [" ".join(("cat dog mat the a sat on " * 9).split()[start : start + n]) for n in range(1, 60, 3) for start in range(5)]
+    together = embedder.embed(texts)
+    exact = 1e-6 if device() == "cpu" else 1e-2
+    np.testing.assert_allclose(together, np.concatenate([embedder.embed([text]) for text in texts]), atol=exact)
+    np.testing.assert_allclose(together[::-1], embedder.embed(texts[::-1]), atol=exact)
+    # from the definition: no padding, no batch
+    import torch
+
+    token = {word: i for i, word in enumerate(["a", "the", "cat", "dog", "sat", "on", "mat"], start=4)}
+    ids = [2, *(token[word] for word in texts[50].split()), 3]
+    with torch.inference_mode():
+        hidden = embedder._module(torch.tensor([ids], device=device())).last_hidden_state
+        mean = hidden[0].float().mean(0).cpu().numpy()
+    np.testing.assert_allclose(together[50] @ (mean / np.linalg.norm(mean)), 1, atol=1e-6 if dtype == "float32" else 1e-3)
 
 
 def test_no_text_gives_no_vector(folder: Path) -> None:
@@ -64,13 +85,30 @@ def test_a_text_is_computed_once_per_call(folder: Path, monkeypatch: pytest.Monk
     rows: list[int] = []
     compute = embedder._vectors
 
-    def counting(ids: list[list[int]]) -> Any:
+    def counting(ids: list[list[int]], width: int) -> Any:
         rows.append(len(ids))
-        return compute(ids)
+        return compute(ids, width)
 
     monkeypatch.setattr(embedder, "_vectors", counting)
     embedder.embed(["a cat"] * 200 + ["a dog"])
     assert rows == [2]
+
+
+def test_batches_hold_every_text_once_and_no_more_tokens_than_fit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailor.models.embedder.BATCH_TOKENS", {"cpu": 40, "cuda": 40})
+    embedder = TransformersEmbedder(folder, "tiny", "d")
+    shapes: list[tuple[int, int]] = []
+    compute = embedder._vectors
+
+    def counting(ids: list[list[int]], width: int) -> Any:
+        assert all(width - 8 < len(row) <= width for row in ids)
+        shapes.append((len(ids), width))
+        return compute(ids, width)
+
+    monkeypatch.setattr(embedder, "_vectors", counting)
+    embedder.embed(["cat " * n for n in range(1, 70)])
+    assert sum(rows for rows, _ in shapes) == 69 and max(width for _, width in shapes) == 64
+    assert all(rows == 1 or rows * width <= 40 for rows, width in shapes)
 
 
 def test_pooling_and_length_are_as_the_folder_says(folder: Path, tmp_path: Path) -> None:
@@ -126,7 +164,10 @@ def test_minilm_gives_the_published_similarities() -> None:
     vectors = embedder.embed([source, *others])
     # what the Hub's own inference of this model answers to this example of its documentation
     published = [0.6945773363113403, 0.9429150819778442, 0.2568760812282562]
-    np.testing.assert_allclose(vectors[1:] @ vectors[0], published, atol=1e-5)
+    plain = TransformersEmbedder(MINILM.folder, "minilm-l6", MINILM.digest, "float32").embed([source, *others])
+    np.testing.assert_allclose(plain[1:] @ plain[0], published, atol=1e-5)
+    np.testing.assert_allclose(vectors[1:] @ vectors[0], published, atol=5e-3)  # in bfloat16 where the processor has it
+    assert (vectors * plain).sum(axis=1).min() > 0.9995
     assert embedder.digest == MINILM.digest and embedder.dimensions == 384
     long = embedder.embed(["word " * 254, "word " * 1000])
     np.testing.assert_allclose(long[0], long[1], atol=1e-5)  # cut to 256 tokens with [CLS] and [SEP]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,19 @@ def test_a_prompt_that_does_not_fit_says_by_how_much() -> None:
 def test_it_cannot_be_tuned(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no weights to tune"):
         FakeModel().reply([ask("x")], tuned=tmp_path)
+
+
+def test_it_keeps_to_a_pattern_with_what_it_finds_and_says_where_it_finds_nothing() -> None:
+    asked = [replace(ask(PASSAGES), pattern=pattern) for pattern in ("[0-9]+(?:st|th)", "March!", "[0-9]{5}")]
+    said, read, nothing = FakeModel().reply(asked)
+    assert (said.text, read.text, nothing.text) == ("25th", "March!", "")
+    assert nothing.finish == "error" and nothing.error == "fake finds nothing that matches the pattern"
+    (cut,) = FakeModel({"x": "one. two; three"}).reply([replace(ask("x"), stop=(";", ". "))])
+    assert cut.text == "one"
+
+
+def test_it_writes_no_json_but_what_it_is_given() -> None:
+    with pytest.raises(ModelError, match="cannot write JSON"):
+        FakeModel().reply([replace(ask("x"), json_schema="{}")])
+    (reply,) = FakeModel({"x": '{"a": 1}'}).reply([replace(ask("x"), json_schema="{}")])
+    assert reply.text == '{"a": 1}'

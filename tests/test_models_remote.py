@@ -245,6 +245,8 @@ def test_scoring_and_tuning_are_refused_before_any_call(tmp_path: Any) -> None:
         model = remote(endpoint.url)
         with pytest.raises(ModelError, match="cannot score choices"):
             model.reply([ask(choices=("a", "b"))])
+        with pytest.raises(ModelError, match="cannot be held to a pattern"):
+            model.reply([ask(pattern="a|b")])
         with pytest.raises(ModelError, match="tuned weights"):
             model.reply([ask()], tuned=tmp_path)
     assert endpoint.calls == 0

@@ -52,6 +52,14 @@ def test_a_seed_goes_with_sampling_only() -> None:
     assert "seed" not in payload(Request(REQUEST.messages, seed=3), "m", Dialect())
 
 
+def test_a_schema_and_stop_strings_are_sent_where_they_are_asked_for() -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    body = payload(Request(REQUEST.messages, json_schema=json.dumps(schema), stop=("\n", "END")), "m", Dialect())
+    assert body["stop"] == ["\n", "END"]
+    assert body["response_format"] == {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+    assert not {"stop", "response_format"} & payload(REQUEST, "m", Dialect()).keys()
+
+
 @pytest.mark.parametrize(
     ("refusal", "expected"),
     [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,30 @@ def test_missing_settings_are_listed_together(tmp_path: Path) -> None:
         ({"input": "text"}, "`input` names no column; write for example {{text}}"),
         ({"metric": "f1"}, "metric 'f1' does not fit kind 'classify'; use one of accuracy"),
         ({"data": {"file": "a.csv", "train": "b.csv"}}, "give either `file` (Tailor splits it) or `train` and `test`"),
+        ({"kind": "answer", "pattern": "(a"}, "`pattern`: it is not a regular expression: missing ), unterminated subpattern"),
+        ({"kind": "answer", "pattern": "[[a]"}, "`pattern`: it is not a regular expression: Possible nested set"),
+        ({"kind": "answer", "json_schema": "{"}, "`json_schema`: it is not JSON"),
+        ({"kind": "answer", "json_schema": ["a"]}, "`json_schema`: a JSON schema is a group of settings, such as {type: object}"),
+        ({"kind": "answer", "pattern": "a", "json_schema": {"type": "null"}}, "give `pattern` or `json_schema`, one of the two"),
+        ({"pattern": "a"}, "`pattern` and `json_schema` are for kind `answer`; with `classify`, `labels` say what"),
+        (
+            {"kind": "answer", "pattern": "a", "model": {"name": "m", "base_url": "http://localhost/v1"}},
+            "`pattern` needs a model on this machine; an endpoint can be held to a `json_schema`",
+        ),
         ({"input": "{{text}} {{label}}"}, "a template reads {{label}}, but that column holds the right answer"),
     ],
 )
 def test_a_wrong_value_says_what_was_given_and_what_is_accepted(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
     assert sentence in str(refused(tmp_path, **changes))
+
+
+def test_a_schema_may_be_written_as_settings_or_as_text(tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"b": {"type": "string"}, "a": {"type": "null"}}}
+    for given in (schema, json.dumps(schema), json.dumps(schema, indent=2)):
+        write_yaml(tmp_path, {**SETTINGS, "kind": "answer", "json_schema": given})
+        assert load_project(tmp_path).task.json_schema == json.dumps(schema)
+    write_yaml(tmp_path, {**SETTINGS, "json_schema": ""})
+    assert load_project(tmp_path).task.json_schema == ""
 
 
 def test_every_wrong_setting_is_named_at_once(tmp_path: Path) -> None:

@@ -63,6 +63,11 @@ def test_any_text_is_chunked_whole(text: str, target: int) -> None:
     _assert_whole(document, chunk(document, target))
 
 
+def test_one_line_may_be_as_long_as_a_book() -> None:
+    document = _document(_words(100_000) + "\n" + " " * 100_000 + "\n" + _words(10))
+    _assert_whole(document, chunk(document))
+
+
 def test_a_text_of_white_space_has_no_passages() -> None:
     assert chunk(_document(" \n\n\t")) == []
 

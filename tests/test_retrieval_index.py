@@ -111,6 +111,43 @@ def test_vectors_are_compared_exactly(tmp_path: Path) -> None:
         assert [p.score for p in passages] == pytest.approx([row[i] for i in best], abs=2e-5)
 
 
+def test_memory_and_disk_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [page(f"p{number:03}.md", f"text {number} {number % 7} zebra {number % 11}") for number in range(300)]
+    pages += [Document(f"q{number}.md", "Same", "text and zebra") for number in range(30)]
+    queries = ["text 5 3", "zebra", "text and zebra 7", "nothing known"]
+    found = search_all(new_index(tmp_path, pages), queries, 20)
+    monkeypatch.setattr("tailor.retrieval.store._IN_MEMORY", 0)
+    on_disk = search_all(Index.open(tmp_path, HashingEmbedder()), queries, 20)
+    for in_memory, read in zip(found, on_disk, strict=True):
+        for these, those in zip(in_memory, read, strict=True):
+            assert [p.score for p in these] == pytest.approx([p.score for p in those], abs=2e-5)
+            assert {(p.document, p.title, p.start, p.end, p.text) for p in these} == {
+                (p.document, p.title, p.start, p.end, p.text) for p in those
+            }
+
+
+def test_scores_by_vectors_do_not_depend_on_the_other_queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailor.retrieval.snapshot._SCORES_AT_ONCE", 900)
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((50, HashingEmbedder.dimensions), dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    index = new_index(tmp_path, [page(f"p{number:03}.md", f"text {number} {number % 13}") for number in range(300)])
+    together = index.search(["any"] * 50, "vector", 10, vectors=vectors)
+    assert together == [index.search(["any"], "vector", 10, vectors=vectors[i : i + 1])[0] for i in range(50)]
+
+
+def test_vectors_at_hand_are_not_computed_again(tmp_path: Path) -> None:
+    embedder = HashingEmbedder()
+    index = Index.open(tmp_path, embedder)
+    index.update(PAGES)
+    for search in SEARCHES:
+        expected = index.search(["", *QUERIES], search, 3)
+        vectors = embedder.embed(["", *QUERIES])
+        embedder.seen.clear()
+        assert index.search(["", *QUERIES], search, 3, vectors=vectors) == expected
+        assert embedder.seen == []
+
+
 def test_many_equal_scores_are_cut_by_document_name(tmp_path: Path) -> None:
     pages = [Document(f"p{number:03}.txt", "Same", "the same text everywhere") for number in range(200)]
     index = new_index(tmp_path, pages[::-1])

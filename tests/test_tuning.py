@@ -25,7 +25,8 @@ from tailor.models.base import Request
 from tailor.models.decoding import Sampling, generate
 from tailor.models.fake import FakeModel
 from tailor.models.local import LocalModel
-from tailor.models.tune import LEARNING_RATES, Recipe, Row, read_tuned, recipe_key, tune
+from tailor.models.training import Row
+from tailor.models.tune import LEARNING_RATES, Recipe, read_tuned, recipe_key, tune
 from tailor.system import System
 
 MakeEngine = Callable[..., Engine]

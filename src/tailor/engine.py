@@ -115,10 +115,16 @@ class Engine:
         """The complete request, and the passages in it, for each example."""
         decoding = system.decoding
         choices = display_labels(decoding.labels) if decoding.method == "score" else ()
-        return [
-            (Request(chat, choices, decoding.max_tokens, decoding.temperature, decoding.seed), found)
-            for chat, found in self.messages(system, examples)
-        ]
+        asked = (
+            choices,
+            decoding.max_tokens,
+            decoding.temperature,
+            decoding.seed,
+            system.pattern,
+            decoding.json_schema,
+            decoding.stop,
+        )
+        return [(Request(chat, *asked), found) for chat, found in self.messages(system, examples)]
 
     def _shots(self, system: System, examples: Sequence[Example], questions: Sequence[str]) -> list[tuple[Shot, ...]]:
         """The worked examples each prompt shows. A training row never shows itself: equal inputs are passed over."""

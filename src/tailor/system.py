@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tailor.errors import StoreError
 from tailor.task import columns_in
@@ -122,6 +123,9 @@ class Decoding(Part):
         max_tokens: longest answer.
         temperature: 0 is greedy.
         seed: for sampling.
+        pattern: regular expression that the generated answer must match; empty for none.
+        json_schema: text of a JSON schema that the generated answer must fit; empty for none.
+        stop: strings that end a generated answer, and are left out of it.
     """
 
     method: Literal["score", "generate", "head"] = "generate"
@@ -130,6 +134,10 @@ class Decoding(Part):
     max_tokens: int = 48
     temperature: float = 0.0
     seed: int = 0
+    # Left out of the record where they are not used: what was saved before there were any keeps its fingerprint.
+    pattern: str = Field("", exclude_if=operator.not_)
+    json_schema: str = Field("", exclude_if=operator.not_)
+    stop: tuple[str, ...] = Field((), exclude_if=operator.not_)
 
 
 class System(Part):
@@ -152,6 +160,19 @@ class System(Part):
         """SHA-256 over everything that can change an answer; the steps' names do not."""
         record = self.model_dump(mode="json", exclude={"steps"})
         return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def pattern(self) -> str:
+        """Regular expression of all that may be written: the answer's own, and what the prompt asks for beside it (a citation
+        behind it, steps and "Answer: " in front of it); empty where the text is free.
+        """
+        pattern = self.decoding.pattern
+        if pattern and self.knowledge.kind == "index" and not self.decoding.labels:
+            numbers = "|".join(str(number + 1) for number in range(self.knowledge.passages))
+            pattern = rf"(?:{pattern})(?: \[(?:{numbers})\])?"
+        if pattern and self.prompt.reasoning:
+            pattern = rf"(?:(?s:.*)\n)?Answer: (?:{pattern})"
+        return pattern
 
     def then(self, step: str, **changes: object) -> System:
         """The System after one more approach; the plain starting point is not named in what is built on it."""

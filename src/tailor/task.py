@@ -5,7 +5,9 @@ A `Task` is read from ``tailor.yaml`` by `tailor.project.load_project`; nothing 
 
 from __future__ import annotations
 
+import json
 import re
+import warnings
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -114,6 +116,8 @@ class Task(Settings):
     labels: tuple[str, ...] = Field((), description="classify: the closed set; read from the training data if left out")
     not_found: str = Field("not in the documents", min_length=1, description="answer: what to say when they do not say")
     max_words: int = Field(25, ge=1, description="answer: longest answer that still counts as following the form")
+    pattern: str = Field("", description="answer: regular expression that a generated answer must match")
+    json_schema: str = Field("", description="answer: JSON schema that a generated answer must fit, as settings or as text")
     metric: Literal["accuracy", "correct", "f1", "exact"] | None = None
     target: Fraction = 0.9
     smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02
@@ -137,6 +141,36 @@ class Task(Settings):
     def _plain_model(cls, value: object) -> object:
         return {"name": value} if isinstance(value, str) else value
 
+    @field_validator("pattern")
+    @classmethod
+    def _is_expression(cls, pattern: str) -> str:
+        check_expression(pattern)
+        return pattern
+
+    @field_validator("json_schema", mode="before")
+    @classmethod
+    def _is_schema(cls, value: object) -> object:
+        try:
+            schema = json.loads(value) if isinstance(value, str) and value else value
+            text = json.dumps(schema, ensure_ascii=False)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"it is not JSON: {error}") from error
+        if value and not isinstance(schema, dict):
+            raise ValueError("a JSON schema is a group of settings, such as {type: object}")
+        return text if value else ""
+
+    @model_validator(mode="after")
+    def _form_fits(self) -> Task:
+        if self.pattern and self.json_schema:
+            raise ValueError("give `pattern` or `json_schema`, one of the two")
+        if self.kind == "classify" and (self.pattern or self.json_schema):
+            raise ValueError(
+                "`pattern` and `json_schema` are for kind `answer`; with `classify`, `labels` say what may be answered"
+            )
+        if self.pattern and self.model.base_url:
+            raise ValueError("`pattern` needs a model on this machine; an endpoint can be held to a `json_schema`")
+        return self
+
     @model_validator(mode="after")
     def _metric_fits(self) -> Task:
         allowed = ("accuracy",) if self.kind == "classify" else ("correct", "f1", "exact")
@@ -157,6 +191,20 @@ class Task(Settings):
     def variables(self) -> tuple[str, ...]:
         """Columns that any template of the task reads, in order of first use."""
         return columns_in(self.instruction, self.context, self.persona, *self.constraints, self.input)
+
+
+def check_expression(pattern: str) -> None:
+    """Make sure that a regular expression is one, also inside a longer one.
+
+    Raises:
+        ValueError: it is not, or it is one that libraries read in different ways.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # sets inside sets
+            re.compile(f"(?:{pattern})")
+    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
+        raise ValueError(f"it is not a regular expression: {error}") from error
 
 
 def columns_in(*templates: str) -> tuple[str, ...]:

@@ -5,8 +5,10 @@ Each check raises AssertionError with a sentence that says which promise was bro
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tailor.approaches.approach import Approach, Material
@@ -30,6 +32,7 @@ def check_model(model: Model) -> None:
     assert model.reply([]) == [], "no request gives no reply"
     _check_generation(model)
     _check_choices(model)
+    _check_pattern(model)
     _check_long_prompt(model)
 
 
@@ -88,6 +91,18 @@ def _check_choices(model: Model) -> None:
         assert all(score <= 1e-6 for score in reply.scores), f"scores are log-probabilities, not {reply.scores}"
         best = offered[max(range(len(offered)), key=reply.scores.__getitem__)]
         assert reply.text == best, f"the text {reply.text!r} is the likeliest choice {best!r}"
+
+
+def _check_pattern(model: Model) -> None:
+    request = replace(_ask("A number such as 123.", max_tokens=8), pattern="[0-9]{3}")
+    if not model.can_score:
+        try:
+            model.reply([request])
+        except ModelError:
+            return
+        raise AssertionError("a model that cannot be held to a pattern raises ModelError when asked to")
+    (reply,) = model.reply([request])
+    assert re.fullmatch("[0-9]{3}", reply.text), f"{reply.text!r} matches the pattern asked for"
 
 
 def _check_long_prompt(model: Model) -> None:

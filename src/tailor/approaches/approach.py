@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,6 +10,8 @@ from typing import Protocol
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.models.base import Model
+from tailor.models.constrain import check_form
+from tailor.models.local import LocalModel
 from tailor.retrieval.passage import Passage
 from tailor.score.scorer import holds_answer
 from tailor.system import START, Decoding, Prompt, System, Weights, display_labels
@@ -65,13 +68,19 @@ def label_set(task: Task, train: Sequence[Example]) -> tuple[str, ...]:
 
 
 def starting_system(task: Task, train: Sequence[Example], model: Model) -> System:
-    """The plain System every approach starts from: instruction and context, no examples, no documents, base weights."""
+    """The plain System every approach starts from: instruction and context, no examples, no documents, base weights.
+
+    Raises:
+        ConfigError: a local model cannot be held to the task's `pattern` or `json_schema`.
+    """
+    if isinstance(model, LocalModel):
+        check_form(task.pattern, task.json_schema)
     labels = label_set(task, train) if task.kind == "classify" else ()
     longest = max((len(label) for label in display_labels(labels)), default=0)
     decoding = (
         Decoding(method="score" if model.can_score else "generate", labels=labels, max_tokens=longest // 2 + 8)
         if task.kind == "classify"
-        else Decoding(max_tokens=round(task.max_words * 1.6) + 8)
+        else Decoding(max_tokens=round(task.max_words * 1.6) + 8, pattern=answer_pattern(task, train), json_schema=task.json_schema)
     )
     return System(
         steps=(START,),
@@ -86,16 +95,23 @@ def starting_system(task: Task, train: Sequence[Example], model: Model) -> Syste
     )
 
 
+def answer_pattern(task: Task, train: Sequence[Example]) -> str:
+    """What an answer must match: the task's pattern, or `not_found` where that may be the right answer."""
+    may_abstain = bool(task.documents) or any(not example.answers for example in train)
+    return f"(?:{task.pattern})|{re.escape(task.not_found)}" if task.pattern and may_abstain else task.pattern
+
+
 def wanted_answer(system: System, example: Example, passages: Sequence[Passage]) -> str:
     """The text the system should have written for a training example.
 
-    With retrieval, an answer that no passage holds is "not found": teaching the answer itself would teach to invent.
+    With retrieval, an answer that no passage holds is "not found": teaching the answer itself would teach to invent. JSON stands
+    alone: nothing can be cited behind it.
     """
     if system.decoding.labels:
         labels = system.decoding.labels
         # A label that no training row has may stand in dev.
         return dict(zip(labels, display_labels(labels), strict=True)).get(example.label, example.label)
-    if system.knowledge.kind != "index":
+    if system.knowledge.kind != "index" or system.decoding.json_schema:
         return example.label or system.prompt.not_found
     holders = [number for number, passage in enumerate(passages, start=1) if holds_answer(passage.text, example)]
     return f"{example.label} [{holders[0]}]" if example.answers and holders else system.prompt.not_found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +16,7 @@ from tailor.errors import ConfigError
 from tailor.models.base import Array
 from tailor.render import user_text
 from tailor.score.types import Answer
-from tailor.system import Shot, System
+from tailor.system import Shot, System, display_labels
 from tailor.task import fill
 
 PRIOR_ROWS = 48
@@ -35,13 +36,15 @@ class ZeroShot:
 
 @dataclass(frozen=True)
 class Generated:
-    """Write the label instead of scoring all labels; the text is parsed."""
+    """Write the label instead of scoring all labels. Where the model can be held to it, nothing but a label is written."""
 
     name: str = "generated"
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with generated answers."""
-        return system.then(self.name, decoding=system.decoding.model_copy(update={"method": "generate", "prior": ()}))
+        labels = "|".join(map(re.escape, display_labels(system.decoding.labels)))
+        change = {"method": "generate", "prior": (), "pattern": labels if engine.model.can_score else ""}
+        return system.then(self.name, decoding=system.decoding.model_copy(update=change))
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,16 @@ class Grounded:
     name: str = "grounded"
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
-        """The System with these two rules."""
+        """The System with these two rules.
+
+        Raises:
+            ConfigError: the answer is JSON, with no place for either.
+        """
+        if system.decoding.json_schema:
+            raise ConfigError(
+                "an answer held to `json_schema` can neither cite a passage nor say that nothing was found",
+                "give the schema a property for the source, and allow null",
+            )
         return system.then(self.name, prompt=system.prompt.model_copy(update={"grounded": True}))
 
 
@@ -89,7 +101,15 @@ class ChainOfThought:
     name: str = "chain-of-thought"
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
-        """The System that writes its steps before its answer."""
+        """The System that writes its steps before its answer.
+
+        Raises:
+            ConfigError: the answer is JSON, with no place for steps.
+        """
+        if system.decoding.json_schema:
+            raise ConfigError(
+                "no steps can stand before an answer held to `json_schema`", "let the schema's first property hold the steps"
+            )
         decoding = system.decoding.model_copy(
             update={"method": "generate", "prior": (), "max_tokens": system.decoding.max_tokens + self.max_tokens}
         )

@@ -11,7 +11,8 @@ from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError
 from tailor.models.head import fit_head
 from tailor.models.local import LocalModel
-from tailor.models.tune import LEARNING_RATES, Recipe, Row, recipe_key, tune
+from tailor.models.training import Row
+from tailor.models.tune import LEARNING_RATES, Recipe, recipe_key, tune
 from tailor.system import Decoding, System, Weights
 from tailor.task import fill
 

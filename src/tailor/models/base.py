@@ -50,6 +50,9 @@ class Request:
         max_tokens: longest generated answer.
         temperature: 0 is greedy.
         seed: for sampling.
+        pattern: regular expression that the whole generated answer must match; empty for none.
+        json_schema: text of a JSON schema that the generated answer must fit; empty for none.
+        stop: strings that end a generated answer, and are left out of it.
     """
 
     messages: tuple[Message, ...]
@@ -57,6 +60,9 @@ class Request:
     max_tokens: int = 48
     temperature: float = 0.0
     seed: int = 0
+    pattern: str = ""
+    json_schema: str = ""
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ class Model(Protocol):
         context_tokens: tokens it can read, prompt and answer together.
         block: requests that are answered, and saved, together.
         batch_matters: whether an answer may depend on the others of its block (a local batch), so that a block is redone whole.
-        can_score: whether `choices` work.
+        can_score: whether `choices` and `pattern` work; both need the probabilities of all tokens.
         can_tune: whether its weights are here to be tuned.
     """
 

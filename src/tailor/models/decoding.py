@@ -1,12 +1,13 @@
-"""Generating text for a batch of prompts that share a prefix."""
+"""Generating text for many prompts that share a prefix: prompts are read packed, then all rows advance one token at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from tailor.models.scoring import backbone, batches, common_prefix, expand, head, prefix_cache
+from tailor.models.packed import Layout, Prefix, Rows, Step, Store, forward, head, read_prefix
+from tailor.models.scoring import CELLS_AT_ONCE, batches, common_prefix, tokens_at_once
 
 if TYPE_CHECKING:
     import torch
@@ -20,25 +21,92 @@ class Generated:
     ended: bool
 
 
-@dataclass(frozen=True, slots=True)
+class Guide(Protocol):
+    """Keeps one answer within a form."""
+
+    def restrict(self, logits: torch.Tensor) -> None:
+        """Set the entries of tokens that may not come next to minus infinity, in place."""
+        ...
+
+    def accept(self, token: int) -> None:
+        """Take note of the chosen token."""
+        ...
+
+
+@dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen: greedy at temperature 0, else drawn with this request's own seed."""
+    """How an answer is chosen.
+
+    Attributes:
+        max_tokens: its greatest length.
+        temperature: greedy at 0, else drawn with this request's own seed.
+        seed: for drawing.
+        guide: keeps it within a form.
+        stops: whether the answer so far, as tokens, holds a string that ends it.
+    """
 
     max_tokens: int
     temperature: float = 0.0
     seed: int = 0
+    guide: Guide | None = None
+    stops: Callable[[list[int]], bool] | None = None
+
+
+class Writer:
+    """One answer in the making."""
+
+    def __init__(self, sampling: Sampling, end_tokens: frozenset[int]) -> None:
+        import torch
+
+        self._sampling, self._end_tokens = sampling, end_tokens
+        self._drawer = torch.Generator().manual_seed(sampling.seed) if sampling.temperature > 0 else None
+        self.tokens: list[int] = []
+        self.ended = False
+
+    def take(self, logits: torch.Tensor, greedy: int) -> bool:
+        """Add the next token; False when the answer is complete.
+
+        Args:
+            logits: (vocabulary,), float32.
+            greedy: the likeliest token, found for the whole batch at once.
+        """
+        sampling = self._sampling
+        if sampling.guide is not None:
+            logits = logits.clone()
+            sampling.guide.restrict(logits)
+            greedy = int(logits.argmax())
+        token = greedy if self._drawer is None else _draw(logits / sampling.temperature, self._drawer)
+        self.ended = token in self._end_tokens
+        if self.ended:
+            return False
+        self.tokens.append(token)
+        if sampling.guide is not None:
+            sampling.guide.accept(token)
+        self.ended = sampling.stops is not None and sampling.stops(self.tokens)
+        return not self.ended and len(self.tokens) < sampling.max_tokens
+
+
+def _draw(logits: torch.Tensor, drawer: torch.Generator) -> int:
+    import torch
+
+    return int(torch.multinomial(torch.softmax(logits, dim=-1).cpu(), 1, generator=drawer))
 
 
 def generate(
-    module: Any, prompts: Sequence[Sequence[int]], sampling: Sequence[Sampling], end_tokens: frozenset[int]
+    module: Any,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sequence[Sampling],
+    end_tokens: frozenset[int],
+    prefixes: Callable[[Any, Sequence[int]], Prefix] = read_prefix,
 ) -> list[Generated]:
     """New tokens for each prompt.
 
     Args:
-        module: a transformers causal LM, with or without a PEFT adapter, in evaluation mode.
+        module: a transformers causal LM that `can_pack`, in evaluation mode.
         prompts: token ids, each at least one.
         sampling: one per prompt.
         end_tokens: tokens that end an answer.
+        prefixes: computes the shared prefix, or has it already.
     """
     import torch
 
@@ -46,67 +114,54 @@ def generate(
         return []
     shared = common_prefix(prompts)
     own = [list(prompt[shared:]) for prompt in prompts]
+    room = [len(tokens) + s.max_tokens for tokens, s in zip(own, sampling, strict=True)]
     out: list[Generated] = [Generated([], False)] * len(prompts)
     with torch.inference_mode():
-        cache = prefix_cache(module, prompts[0][:shared])
-        for group in batches([len(tokens) for tokens in own], max(s.max_tokens for s in sampling)):
-            rows = _decode(
-                module, expand(cache, len(group)), shared, [own[i] for i in group], [sampling[i] for i in group], end_tokens
-            )
-            for i, row in zip(group, rows, strict=True):
-                out[i] = row
+        prefix = prefixes(module, prompts[0][:shared])
+        # Rows that are decoded together are limited by the keys they hold, not by the tokens of a pass: each step has one per row.
+        for group in batches(room, CELLS_AT_ONCE):
+            writers = [Writer(sampling[i], end_tokens) for i in group]
+            _decode(module, prefix, [own[i] for i in group], writers, max(room[i] for i in group))
+            for i, writer in zip(group, writers, strict=True):
+                out[i] = Generated(writer.tokens, writer.ended)
     return out
 
 
-def _decode(
-    module: Any, cache: Any, shared: int, rows: list[list[int]], sampling: list[Sampling], end_tokens: frozenset[int]
-) -> list[Generated]:
-    """One batch: read the prompts (padded on the left), then one token at a time; finished rows leave the batch."""
+def _decode(module: Any, prefix: Prefix, rows: list[list[int]], writers: list[Writer], capacity: int) -> None:
+    """Read the rows, then one token at a time; finished rows leave."""
     import torch
 
     device = module.device
-    width = max(map(len, rows))
-    ids = torch.zeros((len(rows), width), dtype=torch.long, device=device)
-    mask = torch.zeros((len(rows), shared + width), dtype=torch.long, device=device)
-    mask[:, :shared] = 1
-    for r, tokens in enumerate(rows):
-        ids[r, width - len(tokens) :] = torch.tensor(tokens, device=device)
-        mask[r, shared + width - len(tokens) :] = 1
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
-    drawers = [torch.Generator().manual_seed(s.seed) for s in sampling]
-    written: list[list[int]] = [[] for _ in rows]
-    ended = [False] * len(rows)
-    active = list(range(len(rows)))
-    while active:
-        hidden = backbone(module)(
-            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
-        ).last_hidden_state[:, -1]
-        logits = head(module)(hidden).float().cpu()
-        keep: list[int] = []
-        for place, r in enumerate(active):
-            token = _choose(logits[place], sampling[r], drawers[r])
-            ended[r] = token in end_tokens
-            if not ended[r]:
-                written[r].append(token)
-                if len(written[r]) < sampling[r].max_tokens:
-                    keep.append(place)
-        if len(keep) < len(active):
-            active = [active[place] for place in keep]
-            if not active:
-                break
-            chosen = torch.tensor(keep, device=device)
-            cache.batch_select_indices(chosen)
-            mask, positions = mask[chosen], positions[chosen]
-        ids = torch.tensor([[written[r][-1]] for r in active], device=device)
-        mask = torch.cat([mask, torch.ones((len(active), 1), dtype=torch.long, device=device)], dim=1)
-        positions = positions[:, -1:] + 1
-    return [Generated(tokens, done) for tokens, done in zip(written, ended, strict=True)]
+    store, hidden = _read_rows(module, prefix, rows, capacity)
+    lengths = torch.tensor([len(tokens) for tokens in rows], device=device)
+    while True:
+        logits = head(module)(hidden).float()
+        likeliest = logits.argmax(dim=-1).tolist()
+        going = [place for place, writer in enumerate(writers) if writer.take(logits[place], likeliest[place])]
+        if not going:
+            return
+        if len(going) < len(writers):
+            writers = [writers[place] for place in going]
+            kept = torch.tensor(going, device=device)
+            store.select(kept)
+            lengths = lengths[kept]
+        ids = [writer.tokens[-1] for writer in writers]
+        hidden = forward(module, ids, prefix.length + lengths, Step(prefix, store, lengths))
+        lengths = lengths + 1
 
 
-def _choose(logits: torch.Tensor, sampling: Sampling, drawer: torch.Generator) -> int:
+def _read_rows(module: Any, prefix: Prefix, rows: list[list[int]], capacity: int) -> tuple[Store, torch.Tensor]:
+    """Keys and values of all rows, and the hidden state (rows, size) after each row's last token."""
     import torch
 
-    if sampling.temperature <= 0:
-        return int(logits.argmax())
-    probabilities = torch.softmax(logits / sampling.temperature, dim=-1)
-    return int(torch.multinomial(probabilities, 1, generator=drawer))
+    order, stores, ends = [], [], []
+    for group in batches([len(tokens) for tokens in rows], tokens_at_once(module), prefix.length):
+        layout = Layout([len(rows[i]) for i in group], module.device)
+        store = Store(capacity)
+        ids = [token for i in group for token in rows[i]]
+        hidden = forward(module, ids, prefix.length + layout.column, Rows(layout, prefix, store=store))
+        ends.append(hidden[layout.last])
+        stores.append(store)
+        order += group
+    back = torch.tensor(sorted(range(len(order)), key=order.__getitem__), device=module.device)
+    return Store.joined(stores, back), torch.cat(ends)[back]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -12,9 +12,13 @@ import numpy as np
 
 from tailor.errors import ModelNotFound
 from tailor.models.base import Array
+from tailor.models.local import device, fitting_dtype
 from tailor.models.quiet import quiet_libraries
 
-BATCH = 64
+BATCH_TOKENS = {"cpu": 1024, "cuda": 65_536}
+"""Tokens computed at once, padding included: on a CPU no more than its caches hold, on a GPU as many as fill it."""
+GRID = 8
+SHORT = 512
 
 
 class TransformersEmbedder:
@@ -22,19 +26,25 @@ class TransformersEmbedder:
 
     Texts longer than the model was trained for are cut to its published length. Weights are loaded at the first call.
 
+    A text is padded to the next multiple of 8 tokens and computed with texts of that width alone. So on a CPU its vector does not
+    depend on its company: the padded width changes how sums are rounded, the number of rows does not. An index that grew has the
+    vectors of one made at once, in bfloat16 too.
+
     Args:
         folder: a transformers folder; `1_Pooling/config.json` and `sentence_bert_config.json` are heeded where they exist.
         name: what the user calls it.
         digest: SHA-256 of its weights.
+        dtype: "auto" computes in bfloat16 where the processor or GPU has it, else in float32; vectors are float32 either way.
 
     Raises:
         ModelNotFound: the folder describes a model that this class does not compute.
     """
 
-    def __init__(self, folder: Path, name: str, digest: str) -> None:
+    def __init__(self, folder: Path, name: str, digest: str, dtype: str = "auto") -> None:
         self.name = name
         self.digest = digest
         self._folder = folder
+        self._dtype = dtype
         config = _read(folder / "config.json")
         if "hidden_size" not in config:
             raise ModelNotFound(f"{folder} does not hold an embedder: its config.json names no hidden_size")
@@ -48,20 +58,20 @@ class TransformersEmbedder:
         distinct = list(dict.fromkeys(texts))
         vectors = np.zeros((len(distinct), self.dimensions), dtype=np.float32)
         if distinct:
-            ids = self._tokenizer(distinct, truncation=True, max_length=self._max_tokens, padding=False)["input_ids"]
-            by_length = sorted(range(len(ids)), key=lambda i: len(ids[i]))  # so that a batch holds little padding
-            for start in range(0, len(by_length), BATCH):
-                rows = by_length[start : start + BATCH]
-                vectors[rows] = self._vectors([ids[i] for i in rows])
+            plain = [text.encode("utf-8", "replace").decode() for text in distinct]  # tokenizers refuse lone surrogates
+            ids = self._tokenizer(plain, truncation=True, max_length=self._max_tokens, padding=False)["input_ids"]
+            for width, rows in _batches([len(row) for row in ids], BATCH_TOKENS[device()], self._max_tokens):
+                vectors[rows] = self._vectors([ids[i] for i in rows], width)
         where = {text: i for i, text in enumerate(distinct)}
         return vectors[[where[text] for text in texts]]
 
-    def _vectors(self, ids: list[list[int]]) -> Array:
+    def _vectors(self, ids: list[list[int]], width: int) -> Array:
         import torch
 
-        batch = self._tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(self._module.device)
+        batch = self._tokenizer.pad({"input_ids": ids}, padding="max_length", max_length=width, return_tensors="pt")
+        batch = batch.to(self._module.device)
         with torch.inference_mode():
-            hidden = self._module(**batch).last_hidden_state  # (rows, tokens, dimensions)
+            hidden = self._module(**batch).last_hidden_state.float()  # (rows, tokens, dimensions)
         if self._pooling == "cls":
             pooled = hidden[:, 0]
         else:
@@ -86,11 +96,25 @@ class TransformersEmbedder:
             import torch
             from transformers import AutoModel
 
+            dtype = fitting_dtype() if self._dtype == "auto" else self._dtype
+            # On a CPU torch's fused attention is the slower one for short texts in bfloat16; for long ones it saves memory.
+            plain = device() == "cpu" and dtype == "bfloat16" and self._max_tokens <= SHORT
+            options = {"dtype": getattr(torch, dtype)} | ({"attn_implementation": "eager"} if plain else {})
             try:
-                module = AutoModel.from_pretrained(self._folder, dtype=torch.float32, use_safetensors=True, local_files_only=True)
+                module = AutoModel.from_pretrained(self._folder, use_safetensors=True, local_files_only=True, **options)
             except (OSError, ValueError, KeyError) as error:
                 raise ModelNotFound(f"{self._folder} cannot be loaded as an embedder: {error}") from error
-            return module.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+            return module.to(device()).eval()
+
+
+def _batches(lengths: Sequence[int], budget: int, longest: int) -> Iterator[tuple[int, list[int]]]:
+    """Padded width and rows of each batch: texts of one width, of about `budget` tokens together, the shortest first."""
+    groups: dict[int, list[int]] = {}
+    for row, length in enumerate(lengths):
+        groups.setdefault(min(-(-length // GRID) * GRID, longest), []).append(row)
+    for width, rows in sorted(groups.items()):
+        size = max(1, budget // width)
+        yield from ((width, rows[start : start + size]) for start in range(0, len(rows), size))
 
 
 def _pooling(folder: Path) -> Literal["mean", "cls"]:

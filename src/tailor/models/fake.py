@@ -29,6 +29,7 @@ class FakeModel:
     Without `answers` it picks, between <passages> and </passages>, the sentence that shares most words with the question (behind
     "Question: ", else the last line of the prompt), and cites its passage; without passages, the item of a list ("- item") that
     does; without either it repeats the question.
+    Held to a pattern, it takes what matches out of that, else out of the prompt; it writes no JSON by itself.
     Choices get a score from a hash, and a bonus for each word shared with the last message. Tokens are words.
 
     Args:
@@ -73,10 +74,12 @@ class FakeModel:
         """One reply per request, in order.
 
         Raises:
-            ModelError: tuned weights are asked for.
+            ModelError: tuned weights are asked for, or JSON without having been given `answers`.
         """
         if tuned is not None:
             raise ModelError(f"{self.name} has no weights to tune")
+        if self._answers is None and any(request.json_schema for request in requests):
+            raise ModelError(f"{self.name} cannot write JSON", "use another model, or leave `json_schema` out")
         self.calls += 1
         self.requests += requests
         return [self._reply(request) for request in requests]
@@ -93,7 +96,10 @@ class FakeModel:
             scores = self._scores(request)
             best = request.choices[int(np.argmax(scores))]
             return Reply(best, scores, tokens_in=tokens_in, tokens_out=len(best.split()))
-        words = self._say(request).split(" ")
+        said = _formed(self._say(request), request)
+        if said is None:
+            return Reply("", tokens_in=tokens_in, finish="error", error=f"{self.name} finds nothing that matches the pattern")
+        words = said.split(" ")
         text, is_cut = " ".join(words[: request.max_tokens]), len(words) > request.max_tokens
         return Reply(text, tokens_in=tokens_in, tokens_out=len(text.split()), finish="length" if is_cut else "stop")
 
@@ -141,6 +147,18 @@ class FakeEmbedder:
                 row[int.from_bytes(hashlib.sha256(word.encode("utf-8", "replace")).digest()[:4]) % self.dimensions] += 1
         unit: Array = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
+
+
+def _formed(text: str, request: Request) -> str | None:
+    """The text, or what of it or else of the prompt matches the request's pattern, up to a stop string; None when nothing does."""
+    if request.pattern:
+        prompt = "\n".join(message.text for message in request.messages)
+        pattern = re.compile(request.pattern)
+        match = pattern.fullmatch(text) or pattern.search(text) or pattern.search(prompt)
+        if match is None:
+            return None
+        text = match.group()
+    return text[: min((at for stop in request.stop if (at := text.find(stop)) >= 0), default=len(text))]
 
 
 def _words(text: str) -> set[str]:

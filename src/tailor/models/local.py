@@ -5,18 +5,42 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from tailor.errors import ModelNotFound
+from tailor.models import decoding, plain, scoring
 from tailor.models.base import Message, Reply, Request
-from tailor.models.decoding import Sampling, generate
+from tailor.models.constrain import Constraints
+from tailor.models.decoding import Sampling
+from tailor.models.frozen import FrozenStates
+from tailor.models.packed import Prefix, can_pack, read_prefix
 from tailor.models.quiet import quiet_libraries
-from tailor.models.scoring import score_answers
 
 LARGE = 1_000_000_000
 """Parameters above which only one set of weights is kept in memory at a time."""
+CALLS_KEPT = 64
+"""Whole calls of `reply` whose replies are remembered, since systems often differ only in what is made of a reply."""
+
+
+@dataclass
+class Loaded:
+    """A network in memory, how it can be computed, and the last prefix it read."""
+
+    module: Any
+    packs: bool
+    prefix: Prefix = field(default_factory=Prefix)
+
+    def read_prefix(self, module: Any, tokens: Sequence[int]) -> Prefix:
+        """The prefix, computed unless it is that of the call before.
+
+        A longer or shorter one is computed anew, so that what a block is answered depends on nothing but the block.
+        """
+        if self.prefix.tokens != tuple(tokens):
+            self.prefix = read_prefix(module, tokens)
+        return self.prefix
 
 
 class LocalModel:
@@ -33,7 +57,7 @@ class LocalModel:
         ModelNotFound: the folder cannot be read as a causal language model.
     """
 
-    block = 32
+    block = 64
     batch_matters = True
     can_score = True
     can_tune = True
@@ -63,7 +87,9 @@ class LocalModel:
         self.precision = f"{precision}, computed in {self.dtype}"
         self.context_tokens = int(getattr(config, "max_position_embeddings", 2048))
         self.parameters = weight_count(folder)
-        self._modules: dict[Path | None, Any] = {}
+        self._loaded: dict[Path | None, Loaded] = {}
+        self._frozen: dict[int, FrozenStates] = {}
+        self._replies: dict[tuple[Path | None, tuple[Request, ...]], list[Reply]] = {}
         # Every added token, not only those with a name: Llama 3's turn headers have none.
         added = {token.content for token in self.tokenizer.added_tokens_decoder.values()}
         self._controls = sorted(added | set(self.tokenizer.all_special_tokens), key=len, reverse=True)
@@ -110,7 +136,21 @@ class LocalModel:
         return len(self.encode(messages))
 
     def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
-        """One reply per request, in order. A prompt that does not fit the context window gets a Reply with `error`."""
+        """One reply per request, in order. A prompt that does not fit the context window gets a Reply with `error`.
+
+        A call that is repeated to the letter gets the replies, and the time, of the first one.
+
+        Raises:
+            ConfigError: a request's pattern or schema cannot be kept to.
+        """
+        call = (tuned, tuple(requests))
+        if call not in self._replies:
+            while len(self._replies) >= CALLS_KEPT:
+                self._replies.pop(next(iter(self._replies)))
+            self._replies[call] = self._reply(requests, tuned)
+        return list(self._replies[call])
+
+    def _reply(self, requests: Sequence[Request], tuned: Path | None) -> list[Reply]:
         prompts = [self.encode(request.messages) for request in requests]
         replies: list[Reply | None] = [None] * len(requests)
         groups: dict[tuple[str, ...], list[int]] = {}
@@ -136,34 +176,68 @@ class LocalModel:
         answers = [self.encode_answer(choice) for choice in choices]
         if any(a != b and b[: len(a)] == a for a in answers for b in answers):
             answers = [[*answer, self.end_token] for answer in answers]
-        rows = score_answers(self.module(tuned), prompts, answers)
+        loaded = self._load(tuned)
+        if loaded.packs:
+            rows = scoring.score_answers(loaded.module, prompts, answers, loaded.read_prefix)
+        else:
+            rows = plain.score_answers(loaded.module, prompts, answers)
         best = [max(range(len(choices)), key=row.__getitem__) for row in rows]
         return [Reply(choices[i], tuple(row), tokens_out=len(answers[i])) for i, row in zip(best, rows, strict=True)]
 
     def _generate(self, requests: list[Request], prompts: list[list[int]], tuned: Path | None) -> list[Reply]:
-        sampling = [Sampling(r.max_tokens, r.temperature, r.seed) for r in requests]
-        rows = generate(self.module(tuned), prompts, sampling, self.end_tokens)
+        sampling = [self._sampling(request) for request in requests]
+        loaded = self._load(tuned)
+        if loaded.packs:
+            rows = decoding.generate(loaded.module, prompts, sampling, self.end_tokens, loaded.read_prefix)
+        else:
+            rows = plain.generate(loaded.module, prompts, sampling, self.end_tokens)
         return [
             Reply(
-                self.tokenizer.decode(row.tokens, skip_special_tokens=True).strip(),
+                cut(self._text(row.tokens), request.stop).strip(),
                 tokens_out=len(row.tokens),
                 finish="stop" if row.ended else "length",
             )
-            for row in rows
+            for request, row in zip(requests, rows, strict=True)
         ]
+
+    def _sampling(self, request: Request) -> Sampling:
+        def stops(tokens: list[int]) -> bool:
+            text = self._text(tokens)
+            return any(stop in text for stop in request.stop)
+
+        guide = None
+        if request.pattern or request.json_schema:
+            guide = self._constraints.guide(request.pattern, request.json_schema)
+        return Sampling(request.max_tokens, request.temperature, request.seed, guide, stops if request.stop else None)
+
+    @cached_property
+    def _constraints(self) -> Constraints:
+        return Constraints(self.tokenizer, self.end_tokens)
+
+    def _text(self, tokens: list[int]) -> str:
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
     def module(self, tuned: Path | None = None) -> Any:
         """The loaded network: the base, or a separate copy of it with tuned weights, so that the two never mix."""
-        if tuned not in self._modules:
+        return self._load(tuned).module
+
+    def _load(self, tuned: Path | None) -> Loaded:
+        if tuned not in self._loaded:
             keep = 0 if self.parameters > LARGE else 1
-            while len(self._modules) > keep:
-                self._modules.pop(next(iter(self._modules)))
-            self._modules[tuned] = load_module(self.folder, tuned, self.dtype)
-        return self._modules[tuned]
+            while len(self._loaded) > keep:
+                self._loaded.pop(next(iter(self._loaded)))
+            module = load_module(self.folder, tuned, self.dtype)
+            self._loaded[tuned] = Loaded(module, can_pack(module))
+        return self._loaded[tuned]
+
+    def frozen(self, layers: int) -> FrozenStates:
+        """What the lowest `layers` layers make of texts, kept for every training above them."""
+        return self._frozen.setdefault(layers, FrozenStates(layers))
 
     def release(self) -> None:
         """Free the memory of all loaded weights; they load again when needed."""
-        self._modules.clear()
+        self._loaded.clear()
+        self._replies.clear()
 
     def _plain(self, text: str) -> str:
         """The text with the model's control tokens broken, so that data cannot end a turn or begin one."""
@@ -172,8 +246,17 @@ class LocalModel:
         return text
 
 
+def cut(text: str, stops: Sequence[str]) -> str:
+    """The text before the first of the stop strings in it."""
+    return text[: min((at for stop in stops if (at := text.find(stop)) >= 0), default=len(text))]
+
+
 def load_module(folder: Path, tuned: Path | None, dtype: str) -> Any:
-    """The network in evaluation mode: base weights, base + adapter, or the full tuned copy."""
+    """The network in evaluation mode: base weights, base with an adapter merged into them, or the full tuned copy.
+
+    An adapter is merged since it would cost as many small products at every token as the network has layers; the sum is rounded
+    to `dtype` once.
+    """
     with quiet_libraries():
         import torch
         from transformers import AutoModelForCausalLM
@@ -184,7 +267,7 @@ def load_module(folder: Path, tuned: Path | None, dtype: str) -> Any:
         if is_adapter:
             from peft import PeftModel
 
-            module = PeftModel.from_pretrained(module, tuned)
+            module = PeftModel.from_pretrained(module, tuned).merge_and_unload()
         return module.to(device()).eval()
 
 

@@ -98,13 +98,10 @@ class RemoteModel:
         """One reply per request, in order.
 
         Raises:
-            ModelError: choices are to be scored, or tuned weights used, which an endpoint cannot do.
+            ModelError: choices are to be scored, a pattern kept to, or tuned weights used, which an endpoint cannot do.
             EndpointError: every further request would fail the same way; its `replies` holds what came, and None elsewhere.
         """
-        if tuned is not None:
-            raise ModelError(f"{quoted(self.name)} is remote and cannot answer with tuned weights")
-        if any(request.choices for request in requests):
-            raise ModelError(f"{quoted(self.name)} is remote and cannot score choices", "Generate the answer instead.")
+        self._refuse(requests, tuned)
         replies: list[Reply | None] = [None] * len(requests)
         failures: list[Exception] = []
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -137,6 +134,15 @@ class RemoteModel:
                 failures[0].replies = tuple(replies)
             raise failures[0]
         return [reply for reply in replies if reply is not None]
+
+    def _refuse(self, requests: Sequence[Request], tuned: Path | None) -> None:
+        """Raise ModelError for what an endpoint cannot do."""
+        if tuned is not None:
+            raise ModelError(f"{quoted(self.name)} is remote and cannot answer with tuned weights")
+        if any(request.choices for request in requests):
+            raise ModelError(f"{quoted(self.name)} is remote and cannot score choices", "Generate the answer instead.")
+        if any(request.pattern for request in requests):
+            raise ModelError(f"{quoted(self.name)} is remote and cannot be held to a pattern", "Use a JSON schema instead.")
 
     def _answer(self, request: Request, stop: threading.Event) -> Reply:
         """Try until there is a reply, a failure for good, or no attempt left."""

@@ -1,23 +1,26 @@
 """Which of a closed set of answers is likeliest: one forward pass per input for all answers.
 
-The longest common prefix of the prompts is run once and its cache shared. The answers form a trie: a row holds an input's own
-tokens followed by the trie's inner nodes, and a tree mask lets each node see the input and its ancestors only. The vocabulary
-product is computed at the last input token and the inner nodes, nowhere else. In float32 the result equals the naive
-computation up to rounding (tested).
+The longest common prefix of the prompts is computed once (`tailor.models.packed`). The answers form a trie: a row holds an input's
+own tokens followed by the trie's inner nodes, and a tree mask lets each node see the input and its ancestors only. The vocabulary
+product is computed at the last input token and the inner nodes, nowhere else. In float32 the result equals the naive computation
+up to rounding (tested).
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from tailor.models.packed import Layout, Prefix, Rows, forward, head, read_prefix
 
 if TYPE_CHECKING:
     import torch
 
-TOKENS_AT_ONCE = 4096
-"""Input and trie tokens of one forward pass; larger passes were no faster on two cores and take more memory."""
+LOGITS_AT_ONCE = 512
+"""Positions whose whole vocabulary is held at once; of 49,152 words in float32 they take 100 MB."""
+CELLS_AT_ONCE = 65_536
+"""Keys of all rows of a pass, the shared prefix counted for each."""
 
 
 @dataclass(frozen=True)
@@ -67,56 +70,35 @@ def common_prefix(sequences: Sequence[Sequence[int]]) -> int:
     return max(0, min(length, min(map(len, sequences)) - 1))
 
 
-def prefix_cache(module: Any, tokens: Sequence[int]) -> Any:
-    """The key-value cache after reading `tokens`, for a batch of one."""
-    import torch
-    from transformers import DynamicCache
+def batches(lengths: Sequence[int], budget: int, shared: int = 0) -> list[list[int]]:
+    """Indices grouped by similar length, at least one in each group.
 
-    cache = DynamicCache(config=module.config)
-    if tokens:
-        ids = torch.tensor([list(tokens)], device=module.device)
-        backbone(module)(input_ids=ids, past_key_values=cache, use_cache=True)
-    return cache
-
-
-def expand(cache: Any, rows: int) -> Any:
-    """A copy of a batch-of-one cache for `rows` rows."""
-    copied = copy.deepcopy(cache)
-    if copied.get_seq_length():
-        copied.batch_repeat_interleave(rows)
-    return copied
-
-
-def backbone(module: Any) -> Any:
-    """The transformer below the vocabulary product, adapters included."""
-    plain = module.get_base_model() if hasattr(module, "peft_config") else module
-    return plain.get_decoder()
-
-
-def head(module: Any) -> Any:
-    """The vocabulary product."""
-    return module.get_output_embeddings()
-
-
-def batches(lengths: Sequence[int], extra: int, budget: int = TOKENS_AT_ONCE) -> list[list[int]]:
-    """Indices grouped by similar length so that rows x (longest + extra) stays within the budget; at least one row each."""
+    Rows x longest stays within the budget of tokens, and the keys that attention holds for them within `CELLS_AT_ONCE`.
+    """
     order = sorted(range(len(lengths)), key=lambda i: (lengths[i], i))
     groups: list[list[int]] = []
     for i in order:
-        if groups and (len(groups[-1]) + 1) * (lengths[i] + extra) <= budget:
+        rows = len(groups[-1]) + 1 if groups else 0
+        if groups and rows * lengths[i] <= budget and rows * (lengths[i] + shared) <= CELLS_AT_ONCE:
             groups[-1].append(i)
         else:
             groups.append([i])
     return groups
 
 
-def score_answers(module: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> list[list[float]]:
+def score_answers(
+    module: Any,
+    prompts: Sequence[Sequence[int]],
+    answers: Sequence[Sequence[int]],
+    prefixes: Callable[[Any, Sequence[int]], Prefix] = read_prefix,
+) -> list[list[float]]:
     """Log-probability of each answer after each prompt: len(prompts) rows of len(answers) numbers, natural logarithm.
 
     Args:
-        module: a transformers causal LM, with or without a PEFT adapter, in evaluation mode.
+        module: a transformers causal LM that `can_pack`, in evaluation mode.
         prompts: token ids, each at least one.
         answers: token ids, each at least one; no answer may be a prefix of another.
+        prefixes: computes the shared prefix, or has it already.
     """
     import torch
 
@@ -126,48 +108,62 @@ def score_answers(module: Any, prompts: Sequence[Sequence[int]], answers: Sequen
     shared = common_prefix(prompts)
     out: list[list[float]] = [[] for _ in prompts]
     with torch.inference_mode():
-        cache = prefix_cache(module, prompts[0][:shared])
+        prefix = prefixes(module, prompts[0][:shared])
         own = [list(prompt[shared:]) for prompt in prompts]
-        for group in batches([len(tokens) for tokens in own], len(trie.tokens)):
-            rows = [own[i] for i in group]
-            log_probs = _forward(module, expand(cache, len(rows)), shared, rows, trie)
-            for row, i in enumerate(group):
-                out[i] = [
-                    float(sum(log_probs[row, node + 1, token] for node, token in zip(path, answer, strict=True)))
-                    for path, answer in zip(trie.paths, answers, strict=True)
-                ]
+        for group in batches([len(tokens) + len(trie.tokens) for tokens in own], tokens_at_once(module), shared):
+            for i, row in zip(group, _score(module, prefix, [own[i] for i in group], trie, answers), strict=True):
+                out[i] = row
     return out
 
 
-def _forward(module: Any, cache: Any, shared: int, rows: list[list[int]], trie: Trie) -> torch.Tensor:
-    """Log-probabilities (rows, 1 + nodes, vocabulary): after the input, then after each inner node."""
+def tokens_at_once(module: Any) -> int:
+    """Tokens of one forward pass: what a processor's caches like, or what fits into a tenth of a GPU's free memory."""
     import torch
 
-    width, nodes = max(map(len, rows)), len(trie.tokens)
-    ids = torch.zeros((len(rows), width + nodes), dtype=torch.long)
-    positions = torch.zeros_like(ids)
-    seen = torch.zeros((len(rows), width + nodes, shared + width + nodes), dtype=torch.bool)
-    seen[:, :, :shared] = True
-    causal = torch.tril(torch.ones(width, width, dtype=torch.bool))
-    tree = _ancestors(trie)
-    for r, tokens in enumerate(rows):
-        n = len(tokens)
-        ids[r, :n] = torch.tensor(tokens)
-        ids[r, width:] = torch.tensor(trie.tokens, dtype=torch.long)
-        positions[r, :width] = shared + torch.arange(width)
-        positions[r, width:] = shared + n + torch.tensor(trie.depths, dtype=torch.long)
-        seen[r, :width, shared : shared + width] = causal
-        seen[r, width:, shared : shared + n] = True
-        seen[r, width:, shared + width :] = tree
-    device = module.device
-    dtype = head(module).weight.dtype
-    mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)[:, None].to(device)
-    hidden = backbone(module)(
-        input_ids=ids.to(device), position_ids=positions.to(device), attention_mask=mask, past_key_values=cache, use_cache=True
-    ).last_hidden_state
-    last = torch.tensor([len(tokens) - 1 for tokens in rows], device=device)
-    read = torch.cat([hidden[torch.arange(len(rows), device=device), last][:, None], hidden[:, width:]], dim=1)
-    return torch.log_softmax(head(module)(read).float(), dim=-1).cpu()
+    if module.device.type != "cuda":
+        return 2048
+    config = module.config.get_text_config()
+    # A token's activations in the widest place: the feed-forward layer and its inputs, in float32.
+    wide = 4 * (3 * int(getattr(config, "intermediate_size", 4 * config.hidden_size)) + 8 * config.hidden_size)
+    free, _ = torch.cuda.mem_get_info(module.device)
+    return max(2048, min(65_536, int(free // 10 // wide)))
+
+
+def _score(module: Any, prefix: Prefix, rows: list[list[int]], trie: Trie, answers: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Scores of one pass: a row per input, a number per answer."""
+    import torch
+
+    device, nodes = module.device, len(trie.tokens)
+    layout = Layout([len(tokens) + nodes for tokens in rows], device)
+    depths = torch.tensor(trie.depths, dtype=torch.long)
+    columns = [torch.cat([torch.arange(len(tokens)), len(tokens) + depths]) for tokens in rows]
+    ids = [token for tokens in rows for token in (*tokens, *trie.tokens)]
+    seen = _seen(layout, nodes, trie) if nodes else None
+    hidden = forward(module, ids, prefix.length + torch.cat(columns).to(device), Rows(layout, prefix, seen))
+    # Per input: its last own token, then the trie's nodes.
+    read = hidden[layout.last[:, None] - nodes + torch.arange(nodes + 1, device=device)]
+    pairs = [list(zip(path, answer, strict=True)) for path, answer in zip(trie.paths, answers, strict=True)]
+    steps = sorted({step for steps in pairs for step in steps})
+    parts = []
+    at_once = max(1, LOGITS_AT_ONCE // len(rows))
+    for start in range(0, nodes + 1, at_once):
+        log_probs = torch.log_softmax(head(module)(read[:, start : start + at_once]).float(), dim=-1)
+        here = [(node + 1 - start, token) for node, token in steps if start <= node + 1 < start + at_once]
+        parts.append(log_probs[:, [place for place, _ in here], [token for _, token in here]])
+    found = torch.cat(parts, dim=1).double().cpu()
+    where = {step: i for i, step in enumerate(steps)}
+    return [[float(sum(values[where[step]] for step in taken)) for taken in pairs] for values in found.tolist()]
+
+
+def _seen(layout: Layout, nodes: int, trie: Trie) -> torch.Tensor:
+    """Boolean (rows, width, width): the input's tokens see what came before them, a node the whole input and its ancestors."""
+    import torch
+
+    tree = _ancestors(trie).to(layout.row.device)
+    seen = torch.ones((layout.rows, layout.width, layout.width), dtype=torch.bool, device=layout.row.device).tril()
+    for row, end in enumerate(layout.lengths.tolist()):
+        seen[row, end - nodes : end, end - nodes : end] = tree
+    return seen
 
 
 def _ancestors(trie: Trie) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Fine-tuning a local model on tokenised rows: LoRA or full, by TRL's SFTTrainer.
+"""Fine-tuning a local model on tokenised rows: LoRA or full, by PEFT and TRL.
 
 Rows come in as token ids made by the renderer that also serves, so training and serving cannot drift apart. The loss is on the
 answer's tokens only. The checkpoint with the lowest loss on the dev rows is kept.
@@ -12,28 +12,22 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from tailor.errors import DoesNotFit, StoreError
+from tailor.models.frozen import can_split, only_layers
 from tailor.models.local import LocalModel, load_module
+from tailor.models.packed import can_pack
 from tailor.models.quiet import quiet_libraries
-
-if TYPE_CHECKING:
-    from transformers import TrainerCallback
+from tailor.models.scoring import common_prefix
+from tailor.models.training import Lesson, Row, token_ids, train
 
 MANIFEST = "manifest.json"
 LEARNING_RATES = {"lora": 3e-4, "full": 5e-5}
 """LoRA: docs/log.md (5e-4 for 3 epochs fell short on twelve intents). Full tuning wants a tenth (LoRA without regret, 2025)."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One training row: the prompt's tokens and the answer's tokens, the end token included."""
-
-    prompt: tuple[int, ...]
-    answer: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -44,6 +38,7 @@ class Recipe:
         method: `lora` trains low-rank adapters on all linear layers; `full` trains every weight.
         epochs: passes over the rows; training may stop earlier.
         rank: of the adapters; their scale is twice the rank.
+        layers: how many layers from the top get adapters; 0 for all. What the others make of the rows is computed once.
         learning_rate: at its highest; a cosine follows a short warm-up.
         batch_rows: rows per step.
         seed: order of the rows and the adapters' start.
@@ -55,6 +50,7 @@ class Recipe:
     learning_rate: float
     batch_rows: int
     seed: int
+    layers: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,99 +165,79 @@ def _train(
     """Train in `work`, save the best weights in work/best; returns (dev loss, its epoch, tokens read)."""
     with quiet_libraries():
         import torch
-        from datasets import Dataset, disable_progress_bars
-        from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
-        from trl import SFTTrainer
+        from transformers import set_seed
 
-        disable_progress_bars()
         set_seed(recipe.seed)
         model.release()
         lora = recipe.method == "lora"
         # Full tuning keeps float32 master weights: bfloat16 rounds small updates away. LoRA's own weights are float32 anyway.
-        module = load_module(model.folder, None, model.dtype if lora else "float32").train()
-        steps = -(-len(rows) // recipe.batch_rows) * recipe.epochs
-        trainer = SFTTrainer(
-            model=module,
-            args=_arguments(model, recipe, steps, work / "checkpoints"),
-            train_dataset=Dataset.from_list([_masked(row) for row in rows]),
-            eval_dataset=Dataset.from_list([_masked(row) for row in dev]),
-            processing_class=model.tokenizer,
-            peft_config=_lora_config(recipe.rank) if lora else None,
-            callbacks=[EarlyStoppingCallback(early_stopping_patience=2), _progress(on_progress, steps)],
+        module = load_module(model.folder, None, model.dtype if lora else "float32")
+        packs = can_pack(module)
+        total = len(module.get_decoder().layers) if packs and lora else 0
+        below = total - recipe.layers if 0 < recipe.layers < total else 0
+        if lora:
+            from peft import get_peft_model
+
+            module = get_peft_model(module, _lora_config(recipe.rank, range(below, total) if below else None))
+        split = below > 0 and can_split(module, below)
+        lesson = Lesson(
+            rows[0].prompt[: common_prefix([row.prompt for row in (*rows, *dev)])] if packs else (),
+            packs,
+            half=model.dtype == "bfloat16",
+            embed=model.frozen(below).embed if split else token_ids,
         )
-        trainer.remove_callback(PrinterCallback)
-        if len(trainer.train_dataset) != len(rows):
-            raise StoreError(f"the trainer kept {len(trainer.train_dataset)} of {len(rows)} rows", "please report this")
-        trainer.train()
-        losses = [(entry["eval_loss"], entry["epoch"]) for entry in trainer.state.log_history if "eval_loss" in entry]
-        best = trainer.model.eval()
+        if split:
+            model.frozen(below).fill(module, lesson.shared, [lesson.own(row) for row in (*rows, *dev)])
+        steps = -(-len(rows) // recipe.batch_rows) * recipe.epochs
+        settings = _settings(recipe, steps, work)
+        with only_layers(module, below) if split else nullcontext():
+            best, epochs = train(module.train(), rows, dev, lesson, settings, lambda done: on_progress and on_progress(done, steps))
+        module.eval()
         if not lora:
-            best = best.to(getattr(torch, model.dtype))
+            module = module.to(getattr(torch, model.dtype))
             model.tokenizer.save_pretrained(work / "best")
         else:
             # As written by PEFT, the file would differ with Python's hash seed and with where the base model lies.
-            adapter = best.peft_config["default"]
+            adapter = module.peft_config["default"]
             adapter.target_modules, adapter.base_model_name_or_path = sorted(adapter.target_modules), model.name
-        best.save_pretrained(work / "best", safe_serialization=True)
-        epochs_read = trainer.state.epoch or 0.0
+        module.save_pretrained(work / "best", safe_serialization=True)
     (work / "best" / "README.md").unlink(missing_ok=True)
-    tokens = sum(len(row.prompt) + len(row.answer) for row in rows)
-    loss, epoch = min(losses)
-    return float(loss), float(epoch), round(tokens * epochs_read)
+    return best.loss, best.epoch, round(sum(len(row.tokens) for row in rows) * epochs)
 
 
-def _arguments(model: LocalModel, recipe: Recipe, steps: int, folder: Path) -> Any:
-    """TRL's settings. `completion_only_loss` and `max_length` are set since their defaults ignore the mask and cut long rows."""
+def _settings(recipe: Recipe, steps: int, folder: Path) -> dict[str, Any]:
+    """Of TRL's `SFTConfig`. Nothing is cut, evaluated, saved or logged that is not asked for here."""
     import torch
-    from trl import SFTConfig
 
-    return SFTConfig(
-        output_dir=str(folder),
-        num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=recipe.batch_rows,
-        per_device_eval_batch_size=recipe.batch_rows,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=max(1, steps // 20),
-        completion_only_loss=True,
-        max_length=None,
-        gradient_checkpointing=False,
-        bf16=recipe.method == "full" and model.dtype == "bfloat16",
-        use_cpu=not torch.cuda.is_available(),
-        train_sampling_strategy="group_by_length",
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        save_total_limit=1,
-        load_best_model_at_end=True,
-        metric_for_best_model="eval_loss",
-        logging_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
-    )
-
-
-def _masked(row: Row) -> dict[str, list[int]]:
-    """A row as TRL takes it when tokenised: the loss is where the mask is 1."""
     return {
-        "input_ids": [*row.prompt, *row.answer],
-        "completion_mask": [0] * len(row.prompt) + [1] * len(row.answer),
+        "output_dir": str(folder),
+        "num_train_epochs": recipe.epochs,
+        "per_device_train_batch_size": recipe.batch_rows,
+        "learning_rate": recipe.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": max(1, steps // 20),
+        "max_length": None,
+        "gradient_checkpointing": False,
+        "bf16": False,
+        "use_cpu": not torch.cuda.is_available(),
+        "eval_strategy": "no",
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "report_to": [],
+        "disable_tqdm": True,
+        "seed": recipe.seed,
+        "data_seed": recipe.seed,
     }
 
 
-def _lora_config(rank: int) -> Any:
+def _lora_config(rank: int, layers: Sequence[int] | None) -> Any:
     from peft import LoraConfig
 
-    return LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
-
-
-def _progress(on_progress: Callable[[int, int], None] | None, steps: int) -> TrainerCallback:
-    from transformers import TrainerCallback
-
-    class Progress(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            if on_progress is not None:
-                on_progress(min(state.global_step, steps), steps)
-
-    return Progress()
+    return LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        layers_to_transform=list(layers) if layers is not None else None,
+        task_type="CAUSAL_LM",
+    )

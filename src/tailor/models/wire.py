@@ -32,12 +32,20 @@ class Unreadable(ValueError):
 
 
 def payload(request: Request, model: str, dialect: Dialect) -> dict[str, Any]:
-    """The body of a call to chat/completions."""
+    """The body of a call to chat/completions.
+
+    A JSON schema is asked for strictly: an endpoint that cannot keep to it should say so rather than answer freely.
+    """
     body: dict[str, Any] = {"model": model, "messages": [_message(m) for m in request.messages], dialect.limit: request.max_tokens}
     if dialect.temperature:
         body["temperature"] = request.temperature
     if dialect.seed and request.temperature > 0:  # greedy answers need none, and some endpoints refuse it
         body["seed"] = request.seed
+    if request.stop:
+        body["stop"] = list(request.stop)
+    if request.json_schema:
+        schema = {"name": "answer", "schema": json.loads(request.json_schema), "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return body
 
 

@@ -17,7 +17,7 @@ _MORE = rf"(?:\n(?!{_STARTS})[^\n]*\S[^\n]*)*"
 _BLOCK = re.compile(
     rf"""
       ^[ ]{{0,3}}(?P<level>\#{{1,6}})(?:[ \t]+(?P<heading>[^\n]*))?$
-    | ^(?!{_STARTS})(?P<underlined>[^\n]*\S[^\n]*)\n[ ]{{0,3}}(?P<underline>=+|-{{2,}})[ \t]*$
+    | ^(?!{_STARTS})(?P<underlined>(?>[^\n]*\S[^\n]*))\n[ ]{{0,3}}(?P<underline>=+|-{{2,}})[ \t]*$
     | ^[ ]{{0,3}}(?P<code>```|~~~)(?:.|\n)*?(?:^[ ]{{0,3}}(?P=code)[`~]*[ \t]*$|\Z)
     | ^[ \t]*(?P<table>\|)[^\n]*(?:\n[ \t]*\|[^\n]*)*
     | ^[^\n]*\S[^\n]*{_MORE}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -54,10 +55,11 @@ class Manifest(BaseModel):
             return False
 
 
-def checksums(folder: Path) -> dict[str, str]:
-    """Path -> SHA-256 of every file of an index that never changes once it is there."""
+def checksums(folder: Path, known: Mapping[str, str]) -> dict[str, str]:
+    """Path -> SHA-256 of every file of an index that never changes once it is there; those that are `known` are not read again."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((_NAME, _HINT)))
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    return {name: known.get(name) or _sha256(path) for name, path in zip(names, paths, strict=True)}
 
 
 def _sha256(path: Path) -> str:

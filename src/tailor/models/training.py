@@ -1,0 +1,198 @@
+"""The training loop: TRL's trainer on batches whose rows share their prefix, and whose loss is computed where it is read.
+
+The rows of a batch stand behind one another after the prefix that all prompts share (`tailor.models.packed`): the prefix is
+computed, and learned through, once a step instead of once a row, and no product is spent on padding. The vocabulary product is
+computed for the answers' tokens only. Loss and gradients are those of the plain computation (tested).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tailor.models.packed import Layout, Prefix, Rows, head, run
+from tailor.models.scoring import batches, tokens_at_once
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training row: the prompt's tokens and the answer's tokens, the end token included."""
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """All of them."""
+        return self.prompt + self.answer
+
+
+Embed = Callable[[Sequence[int], Sequence[Sequence[int]]], "dict[str, torch.Tensor]"]
+"""The input of the layers that train, from the prefix and the rows' own tokens: their ids, or what frozen layers make of them."""
+
+
+def token_ids(prefix: Sequence[int], rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+    """Token ids (1, tokens): the prefix, then the rows."""
+    import torch
+
+    return {"input_ids": torch.tensor([[*prefix, *(token for row in rows for token in row)]])}
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """How rows become a packed batch.
+
+    Attributes:
+        shared: tokens at the head of all rows' prompts.
+        packs: whether the model can compute packed rows; if not, they are padded.
+        half: multiply in bfloat16, whatever the weights are held in.
+        embed: makes the layers' input.
+    """
+
+    shared: tuple[int, ...]
+    packs: bool = True
+    half: bool = False
+    embed: Embed = token_ids
+
+    def own(self, row: Row) -> tuple[int, ...]:
+        """What is read of a row behind the prefix; its last token is only ever an aim."""
+        return row.tokens[len(self.shared) : -1]
+
+    def loss(self, module: Any, rows: Sequence[Row], mean: bool = True) -> torch.Tensor:
+        """Cross-entropy of the answers' tokens, averaged or summed over all tokens of all answers."""
+        import torch
+
+        with torch.autocast(module.device.type, torch.bfloat16, enabled=self.half):
+            logits = self._packed(module, rows) if self.packs else padded_logits(module, rows)
+        aims = torch.tensor([token for row in rows for token in row.answer], device=logits.device)
+        return torch.nn.functional.cross_entropy(logits.float(), aims, reduction="mean" if mean else "sum")
+
+    def _packed(self, module: Any, rows: Sequence[Row]) -> torch.Tensor:
+        """Logits (answer tokens of all rows, vocabulary)."""
+        import torch
+
+        device, start = module.device, len(self.shared)
+        layout = Layout([len(self.own(row)) for row in rows], device)
+        inputs = {name: part.to(device) for name, part in self.embed(self.shared, [self.own(row) for row in rows]).items()}
+        positions = torch.cat([torch.arange(start, device=device), start + layout.column])
+        hidden = run(module, inputs, positions, Rows(layout, Prefix(), inline=start))
+        ends = (start + layout.last).tolist()
+        read = [at for end, row in zip(ends, rows, strict=True) for at in range(end + 1 - len(row.answer), end + 1)]
+        logits: torch.Tensor = head(module)(hidden[read])
+        return logits
+
+
+def padded_logits(module: Any, rows: Sequence[Row]) -> torch.Tensor:
+    """The same for rows padded to the longest, by the model's own forward pass."""
+    import torch
+
+    longest = max(len(row.tokens) for row in rows)
+    ids = torch.tensor([[*row.tokens, *[row.tokens[-1]] * (longest - len(row.tokens))] for row in rows], device=module.device)
+    mask = torch.tensor([[1] * len(row.tokens) + [0] * (longest - len(row.tokens)) for row in rows], device=module.device)
+    logits = module(input_ids=ids, attention_mask=mask, use_cache=False).logits
+    return torch.cat([logits[i, len(row.prompt) - 1 : len(row.tokens) - 1] for i, row in enumerate(rows)])
+
+
+PATIENCE = 2
+
+
+@dataclass
+class Best:
+    """The weights at the lowest dev loss, and when to stop: after two evaluations in a row without a lower one.
+
+    Attributes:
+        loss: the lowest.
+        epoch: the epoch it was met at.
+    """
+
+    loss: float = float("inf")
+    epoch: float = 0.0
+    _weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    _worse: int = 0
+
+    def see(self, module: Any, loss: float, epoch: float) -> bool:
+        """Take note of an evaluation; True when training should stop."""
+        if loss < self.loss or not self._weights:
+            self.loss, self.epoch, self._worse = loss, epoch, 0
+            self._weights = {name: part.detach().to("cpu", copy=True) for name, part in _trained(module)}
+        else:
+            self._worse += 1
+        return self._worse >= PATIENCE
+
+    def restore(self, module: Any) -> None:
+        """Put the best weights back."""
+        for name, part in _trained(module):
+            part.data.copy_(self._weights[name])
+
+
+def _trained(module: Any) -> list[tuple[str, Any]]:
+    return [(name, part) for name, part in module.named_parameters() if part.requires_grad]
+
+
+def mean_loss(module: Any, rows: Sequence[Row], lesson: Lesson) -> float:
+    """Cross-entropy per answer token over all rows, in evaluation mode."""
+    import torch
+
+    was, total = module.training, 0.0
+    module.eval()
+    with torch.no_grad():
+        for group in batches([len(row.tokens) for row in rows], tokens_at_once(module)):
+            total += float(lesson.loss(module, [rows[i] for i in group], mean=False))
+    module.train(was)
+    return total / sum(len(row.answer) for row in rows)
+
+
+def train(
+    module: Any,
+    rows: Sequence[Row],
+    dev: Sequence[Row],
+    lesson: Lesson,
+    settings: dict[str, Any],
+    on_step: Callable[[int], None],
+) -> tuple[Best, float]:
+    """Train the module's trainable weights in place; it ends with the weights of the lowest dev loss.
+
+    Args:
+        module: in training mode.
+        rows: to learn from.
+        dev: to choose the best epoch by.
+        lesson: computes the loss.
+        settings: of TRL's `SFTConfig`.
+        on_step: called with the steps done.
+
+    Returns:
+        The best epoch and its loss, and the epochs trained.
+    """
+    from datasets import Dataset
+    from transformers import PrinterCallback, TrainerCallback
+    from trl import SFTConfig, SFTTrainer
+
+    best = Best()
+
+    class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
+        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            on_step(state.global_step)
+
+        def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            control.should_training_stop |= best.see(module, mean_loss(module, dev, lesson), state.epoch)
+
+    class Trainer(SFTTrainer):  # type: ignore[misc]  # trl is untyped
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+            loss = lesson.loss(model, [rows[i] for i in inputs["rows"]])
+            return (loss, {}) if return_outputs else loss
+
+    trainer = Trainer(
+        model=module,
+        args=SFTConfig(**settings, dataset_kwargs={"skip_prepare_dataset": True}, remove_unused_columns=False),
+        train_dataset=Dataset.from_dict({"input_ids": [[i] for i in range(len(rows))]}),
+        data_collator=lambda places: {"rows": [place["input_ids"][0] for place in places]},
+        callbacks=[Watch()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    best.restore(module)
+    return best, float(trainer.state.epoch or 0.0)

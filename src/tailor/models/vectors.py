@@ -1,0 +1,95 @@
+"""Vectors that are computed once: an embedder with a cache, in memory and in a file."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import apsw
+import numpy as np
+
+from tailor.models.base import Array, Embedder
+
+_log = logging.getLogger(__name__)
+
+
+class CachedEmbedder:
+    """An embedder that computes the vector of a text once, in this process and in all later ones that use the same file.
+
+    Nothing depends on the file: vectors that are not in it, or not whole, are computed. A damaged file is deleted.
+
+    Args:
+        embedder: computes what is not known; used by itself where vectors are kept elsewhere.
+        path: SQLite file, made at the first call; several embedders may share it.
+    """
+
+    def __init__(self, embedder: Embedder, path: Path) -> None:
+        self.embedder = embedder
+        self.name = embedder.name
+        self.digest = embedder.digest
+        self.dimensions = embedder.dimensions
+        self._path = path
+        self._db: apsw.Connection | None = None
+        self._usable = True
+        self._known: dict[str, Array] = {}
+
+    def embed(self, texts: Sequence[str]) -> Array:
+        """Array of shape (len(texts), dimensions), float32, rows of length 1."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if missing:
+            self._known |= self._read(missing)
+            new = [text for text in missing if text not in self._known]
+            if new:
+                made = dict(zip(new, self.embedder.embed(new), strict=True))
+                self._write(made)
+                self._known |= made
+        return np.stack([self._known[text] for text in texts]) if texts else np.zeros((0, self.dimensions), np.float32)
+
+    def _read(self, texts: Iterable[str]) -> dict[str, Array]:
+        found: dict[str, Array] = {}
+        try:
+            if db := self._opened():
+                for text in texts:
+                    for vector, crc in db.execute("SELECT vector, crc FROM vectors WHERE key=?", (self._key(text),)):
+                        if isinstance(vector, bytes) and len(vector) == 4 * self.dimensions and zlib.crc32(vector) == crc:
+                            found[text] = np.frombuffer(vector, dtype="<f4").astype(np.float32)
+        except apsw.Error as error:
+            self._give_up(error)
+        return found
+
+    def _write(self, vectors: dict[str, Array]) -> None:
+        rows = [(self._key(text), data := vector.astype("<f4").tobytes(), zlib.crc32(data)) for text, vector in vectors.items()]
+        try:
+            if db := self._opened():
+                with db:
+                    db.executemany("INSERT OR REPLACE INTO vectors VALUES (?,?,?)", rows)
+        except apsw.Error as error:
+            self._give_up(error)
+
+    def _key(self, text: str) -> bytes:
+        return hashlib.sha256(f"{self.digest}\0{text}".encode("utf-8", "surrogatepass")).digest()
+
+    def _opened(self) -> apsw.Connection | None:
+        """The file, or None where it could not be used before."""
+        if self._db is None and self._usable:
+            db = apsw.Connection(str(self._path))
+            db.set_busy_timeout(2000)
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")  # what a power cut takes is computed again
+            db.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, crc INTEGER NOT NULL)")
+            self._db = db
+        return self._db
+
+    def _give_up(self, error: apsw.Error) -> None:
+        """Go on without the file. A damaged one is deleted, so that the next process makes another."""
+        _log.warning("vectors are not kept in %s: %s", self._path, error)
+        self._usable = False
+        if self._db is not None:
+            self._db.close(force=True)
+            self._db = None
+        if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
