@@ -88,6 +88,7 @@ class LocalModel:
         self.context_tokens = int(getattr(config, "max_position_embeddings", 2048))
         self.parameters = weight_count(folder)
         self._loaded: dict[Path | None, Loaded] = {}
+        self._packs: bool | None = None
         self._frozen: dict[int, FrozenStates] = {}
         self._replies: dict[tuple[Path | None, tuple[Request, ...]], list[Reply]] = {}
         # Every added token, not only those with a name: Llama 3's turn headers have none.
@@ -227,7 +228,9 @@ class LocalModel:
             while len(self._loaded) > keep:
                 self._loaded.pop(next(iter(self._loaded)))
             module = load_module(self.folder, tuned, self.dtype)
-            self._loaded[tuned] = Loaded(module, can_pack(module))
+            if self._packs is None:
+                self._packs = can_pack(module)
+            self._loaded[tuned] = Loaded(module, self._packs)
         return self._loaded[tuned]
 
     def frozen(self, layers: int) -> FrozenStates:

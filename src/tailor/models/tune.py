@@ -178,7 +178,7 @@ def _train(
         if lora:
             from peft import get_peft_model
 
-            module = get_peft_model(module, _lora_config(recipe.rank, range(below, total) if below else None))
+            module = get_peft_model(module, _lora_config(module, recipe.rank, below, total))
         split = below > 0 and can_split(module, below)
         lesson = Lesson(
             rows[0].prompt[: common_prefix([row.prompt for row in (*rows, *dev)])] if packs else (),
@@ -230,14 +230,21 @@ def _settings(recipe: Recipe, steps: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def _lora_config(rank: int, layers: Sequence[int] | None) -> Any:
+def _lora_config(module: Any, rank: int, below: int, total: int) -> Any:
+    """Adapters on all linear layers, or on those of the transformer's layers from `below` on."""
     from peft import LoraConfig
+    from torch.nn import Linear
+
+    places: dict[str, Any] = {"target_modules": "all-linear"}
+    if below:
+        named = module.get_decoder().layers[below].named_modules()
+        names = sorted({name.rsplit(".", 1)[-1] for name, part in named if isinstance(part, Linear)})
+        places = {"target_modules": names, "layers_to_transform": list(range(below, total))}
 
     return LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
         lora_dropout=0.0,
-        target_modules="all-linear",
-        layers_to_transform=list(layers) if layers is not None else None,
         task_type="CAUSAL_LM",
+        **places,
     )

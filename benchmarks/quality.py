@@ -1,0 +1,138 @@
+"""LoRA on the top layers over frozen states against LoRA on all layers: time, and accuracy on test rows of several tasks."""
+
+from __future__ import annotations
+
+import csv
+import random
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scipy.stats import t as student
+
+from benchmarks.common import data_file
+from benchmarks.intents import LABELS
+from tailor.approaches.tuning import TOP_LAYERS
+from tailor.models.base import Request, message
+from tailor.models.local import LocalModel
+from tailor.models.training import Row
+from tailor.models.tune import LEARNING_RATES, Recipe, tune
+from tailor.system import display_label
+
+RECIPE = Recipe("lora", epochs=3, rank=16, learning_rate=LEARNING_RATES["lora"], batch_rows=8, seed=0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One labelling task: its rows are (text, label)."""
+
+    name: str
+    train: list[tuple[str, str]]
+    dev: list[tuple[str, str]]
+    test: list[tuple[str, str]]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(sorted({label for _, label in self.train}))
+
+
+def cases() -> list[Case]:
+    """Twelve confusable banking intents, the fifteen of travel, and the ten domains of clinc150."""
+    banking = [rows_of(f"banking77/{part}.csv", "label", "label", frozenset(LABELS)) for part in ("train", "test")]
+    travel = [rows_of(f"clinc150/{part}.csv", "domain", "label", frozenset({"travel"})) for part in ("train", "test", "val")]
+    domains = [rows_of(f"clinc150/{part}.csv", "out_of_scope", "domain", frozenset({"0"})) for part in ("train", "test")]
+    return [
+        _case("banking", banking[0], banking[1], 40),
+        _case("travel", travel[0], travel[1] + travel[2], 32),
+        _case("domains", domains[0], domains[1][:1200], 48),
+    ]
+
+
+def _case(name: str, rows: list[tuple[str, str]], test: list[tuple[str, str]], each: int) -> Case:
+    """`each` training rows of every label, five more of it as dev."""
+    by_label: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in rows:
+        by_label[row[1]].append(row)
+    train = [row for label in sorted(by_label) for row in by_label[label][:each]]
+    dev = [row for label in sorted(by_label) for row in by_label[label][each : each + 5]]
+    random.Random(0).shuffle(train)
+    return Case(name, train, dev, test)
+
+
+def cache_figures(model: LocalModel) -> dict[str, float]:
+    """`cache_ratio_after_fill`, `cache_ratio_3_epochs` and `cache_loss_upper_points`, the worst of the tasks."""
+    figures: dict[str, float] = {}
+    fills, threes, uppers = [], [], []
+    for case in cases():
+        rows, dev = (_tokens(model, part) for part in (case.train, case.dev))
+        right = {}
+        times = {}
+        for name, recipe in (("all", RECIPE), ("top", replace(RECIPE, layers=TOP_LAYERS))):
+            right[name], times[name] = _trained(model, case, rows, dev, recipe)
+        differences = [a - b for a, b in zip(right["all"], right["top"], strict=True)]
+        mean, upper = _upper(differences)
+        (total_all, epoch_all), (total_top, epoch_top) = times["all"], times["top"]
+        fills.append(epoch_all / epoch_top)
+        threes.append(total_all / total_top)
+        uppers.append(100 * upper)
+        figures |= {
+            f"{case.name}_all": sum(right["all"]) / len(differences),
+            f"{case.name}_top": sum(right["top"]) / len(differences),
+            f"{case.name}_lost_points": 100 * mean,
+            f"{case.name}_lost_upper_points": 100 * upper,
+        }
+        print(
+            f"  {case.name}: {figures[case.name + '_all']:.3f} on all layers, {figures[case.name + '_top']:.3f} on top",
+            file=sys.stderr,
+        )
+    return figures | {
+        "cache_ratio_after_fill": min(fills),
+        "cache_ratio_3_epochs": min(threes),
+        "cache_loss_upper_points": max(uppers),
+        "cache_layers": float(TOP_LAYERS),
+    }
+
+
+def _trained(
+    model: LocalModel, case: Case, rows: list[Row], dev: list[Row], recipe: Recipe
+) -> tuple[list[bool], tuple[float, float]]:
+    """Whether each test row is answered rightly; seconds of the whole training and of its last epoch's steps."""
+    stamps: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        tuned = tune(model, rows, dev, recipe, Path(folder) / "tuned", lambda done, total: stamps.append(time.perf_counter()))
+        total = time.perf_counter() - started
+        choices = tuple(map(display_label, case.labels))
+        requests = [Request((message("user", text),), choices) for text, _ in case.test]
+        blocks = [requests[at : at + model.block] for at in range(0, len(requests), model.block)]
+        said = [reply.text for block in blocks for reply in model.reply(block, tuned.folder)]
+    per_epoch = len(stamps) // recipe.epochs
+    return [a == display_label(b) for a, (_, b) in zip(said, case.test, strict=True)], (total, stamps[-1] - stamps[-per_epoch])
+
+
+def _tokens(model: LocalModel, pairs: Sequence[tuple[str, str]]) -> list[Row]:
+    return [
+        Row(tuple(model.encode([message("user", text)])), (*model.encode_answer(display_label(label)), model.end_token))
+        for text, label in pairs
+    ]
+
+
+def _upper(differences: Sequence[int]) -> tuple[float, float]:
+    """Mean of paired differences, and its one-sided 95 % upper limit by Student's t."""
+    n = len(differences)
+    mean = sum(differences) / n
+    error = (sum((d - mean) ** 2 for d in differences) / (n - 1) / n) ** 0.5
+    return mean, mean + float(student.ppf(0.95, n - 1)) * error
+
+
+def rows_of(name: str, by: str, label: str, kept: frozenset[str]) -> list[tuple[str, str]]:
+    """Text and label of the rows whose column `by` has a value that is kept, in one shuffled order."""
+    with data_file(name).open(encoding="utf-8", newline="") as file:
+        rows = [(row["text"], row[label]) for row in csv.DictReader(file) if row[by] in kept]
+    random.Random(0).shuffle(rows)
+    return rows
