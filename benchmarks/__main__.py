@@ -14,8 +14,14 @@ from importlib.metadata import version
 from tailor.errors import TailorError
 
 BENCHMARKS = {
+    "cost-curves": "benchmarks.cost_curves",
+    "generate": "benchmarks.generate",
     "intents": "benchmarks.intents",
     "rag-qa": "benchmarks.rag_qa",
+    "score-labels": "benchmarks.score_labels",
+    "search-speed": "benchmarks.search_speed",
+    "study": "benchmarks.study",
+    "train": "benchmarks.train",
 }
 PACKAGES = ("tailor", "torch", "transformers", "peft", "trl", "lancedb", "scikit-learn")
 

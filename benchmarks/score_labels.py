@@ -82,7 +82,7 @@ CASES = (
     Case("8shot_1tok", 8, tuple(SIX), 1, 120, 12),
     Case("32shot_1tok", 32, tuple(SIX), 1, 64, 6),
     Case("8shot_6x3tok", 8, tuple(SIX), 3, 40, 6),
-    Case("5shot_77", 5, (), 0, 4, 1),
+    Case("5shot_77", 5, (), 0, 2, 1),
 )
 
 

@@ -215,6 +215,7 @@ def test_the_key_changes_with_everything_that_decides_the_weights(model: LocalMo
         "learning_rate": LEARNING_RATES["lora"],
         "batch_rows": 2,
         "seed": 1,
+        "layers": 1,
     }
     keys |= {recipe_key(model.digest, rows, rows, replace(RECIPE, **{name: value})) for name, value in changes.items()}
     assert len(keys) == 4 + len(changes)

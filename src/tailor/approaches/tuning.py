@@ -65,6 +65,7 @@ class FineTune:
             settings.learning_rate or LEARNING_RATES[self.method],
             settings.batch_rows,
             settings.seed,
+            settings.layers,
         )
         rows = training_rows(bare, material.train[: settings.max_rows], engine)
         dev = training_rows(bare, material.dev, engine)
