@@ -18,6 +18,7 @@ from tailor.data.example import Example
 from tailor.errors import ConfigError, EndpointError, StoreError
 from tailor.ledger import Ledger
 from tailor.models.base import Array, Embedder, Message, Model, Reply, Request
+from tailor.models.vectors import CachedEmbedder
 from tailor.render import question_in, render_messages
 from tailor.retrieval.documents import documents_digest
 from tailor.retrieval.passage import Passage
@@ -52,26 +53,21 @@ class Engine:
     store: Path
     documents: Sequence[Document] = ()
     check: Callable[[], None] = lambda: None
-    _embedders: dict[str, Embedder] = field(default_factory=dict)
-    _vectors: dict[tuple[str, str], Array] = field(default_factory=dict)
+    _embedders: dict[str, CachedEmbedder] = field(default_factory=dict)
     _indexes: dict[str, Index] = field(default_factory=dict)
     _checked: dict[Path, str] = field(default_factory=dict)
 
     def embed(self, name: str, texts: Sequence[str]) -> Array:
-        """Unit vectors of texts, shape (len(texts), dimensions); a text is never embedded twice."""
-        missing = [text for text in dict.fromkeys(texts) if (name, text) not in self._vectors]
-        if missing:
-            for text, vector in zip(missing, self._embedder(name).embed(missing), strict=True):
-                self._vectors[name, text] = vector
-        return np.stack([self._vectors[name, text] for text in texts]) if texts else np.zeros((0, 0), np.float32)
+        """Unit vectors of texts, shape (len(texts), dimensions); a text is never embedded twice in a project."""
+        return self._embedder(name).embed(texts)
 
     def embedder_digest(self, name: str) -> str:
         """Digest of an embedder's weights."""
         return self._embedder(name).digest
 
-    def _embedder(self, name: str) -> Embedder:
+    def _embedder(self, name: str) -> CachedEmbedder:
         if name not in self._embedders:
-            self._embedders[name] = self.open_embedder(name)
+            self._embedders[name] = CachedEmbedder(self.open_embedder(name), self.store / "vectors.db")
         return self._embedders[name]
 
     def index(self, embedder: str, on_progress: OnProgress | None = None) -> Index:
@@ -79,7 +75,7 @@ class Engine:
         if embedder not in self._indexes:
             from tailor.retrieval.index import Index
 
-            index = Index.open(self.store / "indexes", self._embedder(embedder) if embedder else None)
+            index = Index.open(self.store / "indexes", self._embedder(embedder).embedder if embedder else None)
             index.update(self.documents, on_progress)
             self._indexes[embedder] = index
         return self._indexes[embedder]
