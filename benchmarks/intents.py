@@ -49,16 +49,17 @@ TASK = Task.model_validate(
 def material() -> tuple[Material, tuple[Example, ...]]:
     """Training rows (40 of each intent, drawn with seed 0), five more of each as dev, and the test rows."""
     rows: dict[str, list[Example]] = defaultdict(list)
-    for example in _read("train.csv"):
+    for example in read_rows("train.csv"):
         rows[example.label].append(example)
     drawn = {label: random.Random(0).sample(rows[label], TRAIN_ROWS + DEV_ROWS) for label in LABELS}
     train = [example for label in LABELS for example in drawn[label][:TRAIN_ROWS]]
     dev = [example for label in LABELS for example in drawn[label][TRAIN_ROWS:]]
     random.Random(0).shuffle(train)
-    return Material(TASK, tuple(train), tuple(dev)), tuple(e for e in _read("test.csv") if e.label in LABELS)
+    return Material(TASK, tuple(train), tuple(dev)), tuple(e for e in read_rows("test.csv") if e.label in LABELS)
 
 
-def _read(name: str) -> list[Example]:
+def read_rows(name: str) -> list[Example]:
+    """All rows of one of the files."""
     with data_file(f"banking77/{name}").open(encoding="utf-8", newline="") as file:
         return [
             Example(f"{name}-{number}", {"text": row["text"]}, (row["label"],), row=number, file=name)
