@@ -51,8 +51,8 @@ def cases() -> list[Case]:
     domains = [rows_of(f"clinc150/{part}.csv", "out_of_scope", "domain", frozenset({"0"})) for part in ("train", "test")]
     return [
         _case("banking", banking[0], banking[1], 40),
-        _case("travel", travel[0], travel[1] + travel[2], 32),
-        _case("domains", domains[0], domains[1][:1200], 48),
+        _case("travel", travel[0], travel[1] + travel[2], 24),
+        _case("domains", domains[0], domains[1][:900], 36),
     ]
 
 

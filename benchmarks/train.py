@@ -5,7 +5,7 @@ one, LoRA of rank 16 on all linear layers, the same learning rate, rows and numb
 processor multiplies it, gradient checkpointing off. Timed are optimiser steps, all of them; loading and saving are not. The final
 dev loss of each side is computed by the same plain code.
 
-TRL needs minutes for 2,000 rows, so it trains on the first 640 of them, and Tailor on these and on all.
+TRL needs ten minutes for 2,000 rows, so all sides train on the same 320, and the time of a step is the mean over twenty.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tailor.system import display_label
 from tailor.task import ModelSettings
 
 INSTRUCTION = "Read the bank customer's message and name what it is about."
-ROWS, RIVAL_ROWS, DEV_ROWS, BATCH = 2000, 640, 200, 16
+ROWS, DEV_ROWS, BATCH = 320, 200, 16
 RECIPE = Recipe("lora", epochs=1, rank=16, learning_rate=1e-3, batch_rows=BATCH, seed=0)
 
 
@@ -43,7 +43,7 @@ def run() -> dict[str, float]:
     if not isinstance(model, LocalModel):
         raise TailorError("the built-in model does not run on this machine")
     rows = banking_rows(model)
-    return rival_figures(model, rows[:ROWS], rows[ROWS : ROWS + DEV_ROWS], RIVAL_ROWS) | cache_figures(model)
+    return rival_figures(model, rows[:ROWS], rows[ROWS : ROWS + DEV_ROWS]) | cache_figures(model)
 
 
 def banking_rows(model: LocalModel) -> list[Row]:
@@ -60,20 +60,16 @@ def banking_rows(model: LocalModel) -> list[Row]:
     ]
 
 
-def rival_figures(model: LocalModel, rows: Sequence[Row], dev: Sequence[Row], count: int) -> dict[str, float]:
-    """`ratio_vs_trl` and `ratio_vs_trl_packed` on the first `count` rows, with seconds and dev losses."""
-    some = rows[:count]
-    ours, loss = tailor_seconds(model, some, dev)
-    figures = {"tailor_s": ours, "tailor_dev_loss": loss, "tailor_rows_per_s": count / ours}
+def rival_figures(model: LocalModel, rows: Sequence[Row], dev: Sequence[Row]) -> dict[str, float]:
+    """`ratio_vs_trl` and `ratio_vs_trl_packed`, with seconds and dev losses."""
+    ours, loss = tailor_seconds(model, rows, dev)
+    figures = {"tailor_s": ours, "tailor_dev_loss": loss, "tailor_rows_per_s": len(rows) / ours}
     for name, packed in (("trl", False), ("trl_packed", True)):
-        seconds, theirs, steps = trl_seconds(model, some, dev, packed)
+        seconds, theirs, steps = trl_seconds(model, rows, dev, packed)
         print(f"  {name}: {seconds:.0f} s, {steps} steps, dev loss {theirs:.4f}; Tailor {ours:.0f} s, {loss:.4f}", file=sys.stderr)
         figures |= {f"{name}_s": seconds, f"{name}_steps": steps, f"{name}_dev_loss": theirs, f"ratio_vs_{name}": seconds / ours}
-    again, _ = tailor_seconds(model, some, dev)
-    figures["tailor_spread"] = abs(again - ours) / ours
-    if len(rows) > count:
-        figures["tailor_s_all_rows"], _ = tailor_seconds(model, rows, dev)
-    return figures
+    again, _ = tailor_seconds(model, rows, dev)
+    return figures | {"tailor_spread": abs(again - ours) / ours}
 
 
 def tailor_seconds(model: LocalModel, rows: Sequence[Row], dev: Sequence[Row]) -> tuple[float, float]:
