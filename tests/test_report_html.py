@@ -115,7 +115,7 @@ def test_every_chart_tells_a_screen_reader_what_it_shows(make: Callable[[], Stud
     assert page.tags.count("svg") == len(charts) + len(page.values("aria-hidden", "svg"))
 
 
-def test_the_first_screen_holds_the_decision_and_its_four_facts(pages: dict[str, str]) -> None:
+def test_the_first_screen_holds_the_decision_how_sure_it_is_and_what_it_costs(pages: dict[str, str]) -> None:
     study = classify_study()
     assert study.decision is not None
     text = " ".join(Page(pages["classify_study"]).text.replace("\u00a0", " ").split())

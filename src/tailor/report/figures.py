@@ -10,6 +10,7 @@ from tailor.decide.types import Difference, Interval
 from tailor.decide.wording import format_at_least, format_effect, format_target
 from tailor.report.cases import Cases, cases
 from tailor.report.failures import Confusion, GroupTable, MeasureRow, Outcomes, confusion, groups, measures, outcomes
+from tailor.report.first import First, first_screen
 from tailor.report.ladder import LadderRow, Rung, best_on_dev, focus, ladder_rows, models, rungs, shown_runs, untried
 from tailor.report.quality import FinalistRow, Grid, QualityCost, chosen_pairs, finalist_rows, grid, other_pairs, quality_cost
 from tailor.report.words import amount, badge, count, duration, headline, limits, percent
@@ -39,6 +40,7 @@ class Figures:
         reference: the sentence about the reference classifier, or an empty text.
         models: the generative models that answered, with how their weights are held.
         chosen: the chosen finalist's row, or the best guess's; None without a decision.
+        first: the sentences of the first screen; None without a decision.
         best_dev: the best step on dev, or None when nothing was measured.
         focus: the System looked at most closely: the chosen one, else the best on dev.
         untried: first step of every rung left out, without a decision.
@@ -64,6 +66,7 @@ class Figures:
     reference: str
     models: tuple[str, ...]
     chosen: FinalistRow | None
+    first: First | None
     best_dev: LadderRow | None
     focus: System | None
     untried: tuple[Step, ...]
@@ -100,6 +103,7 @@ def make_figures(study: Study) -> Figures:
         reference=reference,
         models=models(study),
         chosen=next((row for row in finalists if row.chosen), None),
+        first=first_screen(study.task, decision) if decision else None,
         best_dev=best_on_dev(study),
         focus=looked_at.system if looked_at else None,
         untried=() if decision else untried(study),

@@ -1,0 +1,106 @@
+"""The first screen: why, how sure, what it costs and what would change it, in words for someone who knows no statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tailor.decide.types import Decision, Finalist
+from tailor.decide.wording import format_at_least, format_effect, format_money, format_target
+from tailor.task import Task
+
+SHOWN = 3
+"""Lines of a list that are read at once; the others open on demand."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Sentences in two parts: those shown at once, and those that open on demand."""
+
+    shown: tuple[str, ...]
+    more: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class First:
+    """What stands under the decision's sentence.
+
+    Attributes:
+        why: the reasons.
+        sure: how sure it is.
+        costs: what it costs.
+        changes: what would change it.
+    """
+
+    why: Lines
+    sure: tuple[str, ...]
+    costs: tuple[str, ...]
+    changes: Lines
+
+
+def first_screen(task: Task, decision: Decision) -> First:
+    """The sentences of the first screen."""
+    chosen = next(finalist for finalist in decision.finalists if finalist.name == decision.chosen)
+    return First(
+        why=_cut(decision.reasons),
+        sure=tuple(filter(None, (_expected(task, chosen), _claim(decision, chosen), _opened(decision)))),
+        costs=tuple(filter(None, (_once(task, chosen), _errors(task, chosen), _total(task, chosen)))),
+        changes=_cut(decision.changes),
+    )
+
+
+def _cut(sentences: tuple[str, ...]) -> Lines:
+    at = SHOWN if len(sentences) > SHOWN + 1 else len(sentences)
+    return Lines(sentences[:at], sentences[at:])
+
+
+def _expected(task: Task, chosen: Finalist) -> str:
+    """The interval as counts among a hundred, which everybody can picture."""
+    score = chosen.score
+    if score.low is None or score.high is None:
+        return f"Measured on {score.n:,} unseen examples: too few to say how far the truth may be from that."
+    low, high = round(100 * score.low), round(100 * score.high)
+    if task.scored_by == "f1":
+        return f"Measured on {score.n:,} unseen examples; the true score lies between {low} % and {high} %, 19 times in 20."
+    right = f"{round(score.mean * score.n):,} of {score.n:,} unseen examples were right"
+    return f"{right}. Of the next 100 inputs like them, expect {low} to {high} right on average."
+
+
+def _claim(decision: Decision, chosen: Finalist) -> str:
+    """What is shown, and with which confidence; or that nothing is, and what would settle it."""
+    if decision.verdict == "not shown":
+        return "This is a best guess, not a finding: the data do not settle it."
+    if decision.verdict == "target met":
+        what = f"That it reaches {format_target(decision.target)} is shown: at least {format_at_least(chosen.certified)}"
+    else:
+        what = f"That no dearer system beats it by {format_effect(decision.smallest_effect)} or more is shown"
+    return f"{what}. Such a statement is wrong in at most 1 of {round(1 / decision.alpha):,} studies."
+
+
+def _opened(decision: Decision) -> str:
+    """A test set that was looked at before is worth less; the first time needs no word."""
+    if decision.opening == 1:
+        return ""
+    return f"This test set was opened {decision.opening} times, and each time less may be claimed from it."
+
+
+def _once(task: Task, chosen: Finalist) -> str:
+    if not chosen.cost.one_off:
+        return "Nothing to pay once: no labels, no training."
+    return f"{format_money(chosen.cost.one_off, task.prices.currency)} once, for labels and training."
+
+
+def _errors(task: Task, chosen: Finalist) -> str:
+    if not task.prices.error:
+        return "Wrong answers are taken to cost nothing; set `prices.error` if they do."
+    currency = task.prices.currency
+    return (
+        f"{format_money(chosen.cost.errors_per_1000, currency)} for the wrong ones among 1,000, "
+        f"at {format_money(task.prices.error, currency)} each."
+    )
+
+
+def _total(task: Task, chosen: Finalist) -> str:
+    if chosen.cost.total is None:
+        return ""
+    volume = f"{task.volume.answers_per_month:,.0f} answers a month for {task.volume.months:g} months"
+    return f"{format_money(chosen.cost.total, task.prices.currency)} in all, with {volume}."
