@@ -60,7 +60,7 @@ def test_the_search_begins_below_the_fewest_rows(target: float, share: float, al
     rows = rows_to_certify(rate, target, alpha, power)
     assert rows is not None
     fewer = np.arange(1, min(rows, 5000) + 1)
-    enough = binom.sf(binom.isf(alpha, fewer, target), fewer, rate) >= power
+    enough = np.asarray(binom.sf(binom.isf(alpha, fewer, target), fewer, rate)) >= power
     assert not np.any(enough[:-1] & enough[1:])
 
 

@@ -138,8 +138,7 @@ def mean_interval(
         return interval(None, None, f"fewer than two {'values' if clusters.alone else 'groups'}")
     if clusters.alone and _is_rate(numbers):
         return interval(*clopper_pearson(int(numbers.sum()), n, level), "Clopper-Pearson")
-    mirrored = Clusters(clusters.sizes - clusters.sums, clusters.sizes)
-    low, high = _gaffke_lower(clusters, alpha, seed, draws), 1 - _gaffke_lower(mirrored, alpha, seed, draws)
+    low, high = _gaffke(clusters, alpha, seed, draws)
     return interval(low, high, "Gaffke" if clusters.alone else "Gaffke over groups")
 
 
@@ -157,7 +156,7 @@ def lower_bound(
     clusters = by_cluster(numbers, groups)
     if clusters.alone and _is_rate(numbers):
         return clopper_pearson_lower(int(numbers.sum()), len(numbers), alpha)
-    return _gaffke_lower(clusters, alpha, seed, draws)
+    return _gaffke(clusters, alpha, seed, draws)[0]
 
 
 def gamma_draws(counts: NDArray[np.int64], draws: int, seed: int) -> Iterator[Floats]:
@@ -171,23 +170,27 @@ def gamma_draws(counts: NDArray[np.int64], draws: int, seed: int) -> Iterator[Fl
         yield random.standard_gamma(counts, size=(min(rows, draws - start), len(counts)))
 
 
-def _gaffke_lower(clusters: Clusters, alpha: float, seed: int, draws: int) -> float:
-    """The alpha-quantile of sum(w * sums) / sum(w * sizes), with one more weight on the worst group: the largest size, the sum 0.
+def _gaffke(clusters: Clusters, alpha: float, seed: int, draws: int) -> tuple[float, float]:
+    """Lower and upper limit, each with a one-sided error of at most `alpha`.
 
-    The k-th smallest of B draws with k = alpha (B + 1) rounded down keeps the error at most alpha over the draws, too; with k = 0
-    nothing is shown, and the limit is 0.
+    The alpha-quantile of sum(w * sums) / sum(w * sizes), with one more weight on the worst group, of the largest size: its sum is 0
+    for the lower limit and its size for the upper one. The k-th smallest of B draws with k = alpha (B + 1) rounded down keeps the
+    error at most alpha over the draws, too; with k = 0 nothing is shown, and the limits are 0 and 1.
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha {alpha} is not between 0 and 1")
     draws = min(max(draws, math.ceil(20 / alpha)), MOST_DRAWS)
     rank = math.floor(alpha * (draws + 1)) - 1
     if rank < 0:
-        return 0.0
+        return 0.0, 1.0
     different, counts = np.unique(np.stack([clusters.sums, clusters.sizes], axis=1), axis=0, return_counts=True)
     support = np.append(different, [[0.0, clusters.worst]], axis=0)
+    # A third column: the sums with the best group added instead of the worst.
+    support = np.column_stack([support, np.append(different[:, 0], clusters.worst)])
     drawn = np.concatenate([weights @ support for weights in gamma_draws(np.append(counts, 1), draws, seed)])
-    means = drawn[:, 0] / drawn[:, 1]
-    return float(np.clip(np.partition(means, rank)[rank], 0.0, 1.0))
+    low, high = drawn[:, 0] / drawn[:, 1], drawn[:, 2] / drawn[:, 1]
+    last = draws - 1 - rank
+    return float(np.clip(np.partition(low, rank)[rank], 0.0, 1.0)), float(np.clip(np.partition(high, last)[last], 0.0, 1.0))
 
 
 def _is_rate(values: Floats) -> bool:
