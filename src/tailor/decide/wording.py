@@ -319,16 +319,18 @@ def _too_few(found: Findings) -> list[str]:
     if score.rests_on_few and score.low is not None and score.high is not None:
         low, high = (1 - score.high, 1 - score.low) if score.event == "wrong" else (score.low, score.high)
         some = f"Only {score.events} of the {units:,}" if score.events else f"None of the {units:,}"
-        verb, grouped = "is" if score.events in (0, 1) else "are", score.clusters is not None
-        what, holds = ("groups", f"with a {score.event} answer") if grouped else ("answers", str(score.event))
+        one = score.events in (0, 1)
+        what = f"answers of {chosen.name} {'is' if one else 'are'} {score.event}"
+        if score.clusters is not None:
+            what = f"groups {'has' if one else 'have'} a {score.event} answer of {chosen.name}"
         lines.append(
-            f"{some} {what} of {chosen.name} {verb} {holds}: with fewer than {FEW} of them, the share of {score.event} answers is "
-            f"known only roughly, somewhere between {format_percent(low)} and {format_percent(high)}."
+            f"{some} {what}: with fewer than {FEW}, the share of {score.event} answers is known only roughly, "
+            f"somewhere between {format_percent(low)} and {format_percent(high)}."
         )
     alike = [i for i in found.ranked if i != found.choice.index and found.differing[found.choice.index, i] < FEW]
     if alike:
-        counts = listed([f"{found.differing[found.choice.index, i]} from {found.finalists[i].name}" for i in alike])
-        lines.append(f"Of {units:,} {unit}s, {chosen.name} differs on only {counts}: too few to say which is better.")
+        counts = listed([f"from {found.finalists[i].name} on only {found.differing[found.choice.index, i]}" for i in alike])
+        lines.append(f"{chosen.name} differs {counts} of {units:,} {unit}s: too few to say which is better.")
     return lines
 
 
