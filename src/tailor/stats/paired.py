@@ -11,7 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tailor.stats.clusters import Clusters, Floats, by_cluster
-from tailor.stats.intervals import DRAWS, gamma_draws
+from tailor.stats.intervals import DRAWS, MOST_DRAWS, gamma_draws
+
+LEAST_RANK = 10
+"""Rank among the resamples at which a pair's own share of the error is read, at least: the lower, the more chance moves the limits."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def paired_max_t(
         level: probability with which all limits of all pairs, both sides, hold together. Any choice of one side per pair
             therefore holds at least as surely: one-sided statements may be read off the same limits.
         seed: of the resamples.
-        resamples: how many.
+        resamples: how many, at least; more where the error is too small to be read off so few.
         groups: name of each row's group, "" = by itself; left out: rows are independent.
 
     Returns:
@@ -128,7 +131,8 @@ def paired_max_t(
             PairedDifference(i, j, mean, None, None, 1.0, int(np.sum(clusters.sums[:, place] != 0)), clusters.count)
             for place, ((i, j), mean) in enumerate(zip(pairs, means, strict=True))
         ]
-    draws = _draws(clusters, resamples, seed)
+    enough = math.ceil(LEAST_RANK * 2 * len(pairs) / (1 - level))
+    draws = _draws(clusters, min(max(resamples, enough), MOST_DRAWS), seed)
     limits = _joint_limits(draws, 1 - level)
     rates = bool(np.all((values == 0) | (values == 1)))
     found = []
