@@ -14,7 +14,7 @@ from tailor.stats.clusters import Clusters, Floats, by_cluster
 from tailor.stats.intervals import DRAWS, MOST_DRAWS, gamma_draws
 
 LEAST_RANK = 10
-"""Rank among the resamples at which a pair's own share of the error is read, at least: the lower, the more chance moves the limits."""
+"""Rank among the resamples at which a pair's own share of the error is read, at least: lower ranks leave more to chance."""
 
 
 @dataclass(frozen=True)
