@@ -15,6 +15,7 @@ from tailor.errors import TailorError
 
 BENCHMARKS = {
     "cost-curves": "benchmarks.cost_curves",
+    "coverage": "benchmarks.coverage",
     "generate": "benchmarks.generate",
     "intents": "benchmarks.intents",
     "rag-qa": "benchmarks.rag_qa",

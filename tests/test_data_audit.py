@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +10,13 @@ from data_helpers import make_task, rows, sentence, write_csv
 
 from tailor.data.audit import audit
 from tailor.data.finding import Finding
+from tailor.data.reach import most_finalists
 from tailor.data.split import load_splits
 from tailor.errors import DocumentsError
 from tailor.project import Project
+from tailor.stats.intervals import lower_bound
+from tailor.stats.power import chance_to_certify, rows_to_certify
+from tailor.stats.spending import of_target
 
 ROUTER = "My router has been blinking red since the storm on Monday night and nothing I try brings it back"
 
@@ -117,6 +122,46 @@ def test_a_target_that_the_test_rows_cannot_show_is_a_warning(tmp_path: Path) ->
     assert finding.what.startswith("With 18 test rows, all answered right, a system is shown to be right for 71.6 % or more")
     assert finding.advice == "Showing it takes at least 117 test rows, all answered right; more if some are wrong."
     assert "no number of test rows" in find(look(tmp_path, {"file": rows(60)}, target=1.0), "cannot be shown").advice
+
+
+def test_the_check_foretells_how_likely_the_test_rows_show_the_target(tmp_path: Path) -> None:
+    findings = look(tmp_path, {"file": rows(400)}, target=0.9)
+    n = len(load_splits(Project(tmp_path, make_task(data={"file": "file.csv"}))).test)
+    alpha = of_target(1, 5)
+    chances = [chance_to_certify(rate, 0.9, n, alpha) for rate in (0.92, 0.94, 0.96, 0.98)]
+    finding = find(findings, "Chance that")
+    assert finding.what.startswith(f"Chance that {n} test rows show the target of 90 %: ")
+    assert f"{100 * chances[2]:.0f} % for 96 %, {100 * chances[3]:.0f} % for 98 %." in finding.what
+    needed = rows_to_certify(0.96, 0.9, alpha)
+    assert finding.advice.startswith("Test rows that show it with a chance of 80 %: ") and f"{needed:,} (96 %)" in finding.advice
+
+
+def test_with_documents_a_classifier_has_one_finalist_more_to_share_the_error() -> None:
+    tasks = [make_task(), make_task(documents="docs"), make_task(kind="answer", documents="docs", labels=())]
+    assert [most_finalists(task) for task in tasks] == [5, 6, 5]
+
+
+def test_where_the_target_cannot_be_shown_only_the_rows_that_would_are_told(tmp_path: Path) -> None:
+    findings = look(tmp_path, {"file": rows(60)}, target=0.95)
+    assert not any("Chance that" in finding.what for finding in findings)
+    assert "117 (100 %)." in find(findings, "with a chance of 80 %").what
+
+
+def test_groups_lower_what_the_test_rows_can_show(tmp_path: Path) -> None:
+    content = [(text, f'{label}","{number // 8}') for number, (text, label) in enumerate(rows(400))]
+    write_csv(tmp_path / "file.csv", content, "text,label,customer")
+    task = make_task(data={"file": "file.csv", "group_by": "customer"}, target=0.5)
+    project = Project(tmp_path, task)
+    splits = load_splits(project)
+    findings = audit(project, splits, len, 2000)
+    groups = len({example.group for example in splits.test})
+    shown = lower_bound([1.0] * len(splits.test), of_target(1, 5), groups=[example.group for example in splits.test])
+    best = find(findings, "all answered right")
+    assert best.what.startswith(
+        f"With {len(splits.test)} test rows in {groups} groups, all answered right, a system is shown to be "
+    )
+    assert f"{math.floor(1000 * shown) / 10:g} % or more" in best.what
+    assert "Up to 8.0 times as many" in find(findings, "Chance that").advice
 
 
 def questions(folder: Path, changed: dict[int, dict[str, object]], n: int = 140, documents: str = "docs") -> list[Finding]:

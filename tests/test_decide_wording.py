@@ -167,7 +167,7 @@ def test_reasons_tell_the_rule_the_cheaper_systems_the_terms_and_the_opening() -
     assert reasons[0].startswith("a is shown to reach 9")
     assert reasons[0].endswith(" % or more; the target is 85 %.")
     assert reasons[1].startswith("b is cheaper, but only ")
-    assert "over 12 months at 10,000 answers a month, wrong answers at 0.01 USD each: 9,999 USD for a." in reasons[2]
+    assert "over 12 months at 10,000 answers a month, wrong answers at 0.01 USD each: 9,999 USD for a." in reasons[3]
     assert "opening 2 of the test set" in reasons[-1] and "at most 1.25 %, over 2 finalists" in reasons[-1]
 
 

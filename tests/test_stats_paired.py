@@ -86,6 +86,11 @@ def test_the_same_seed_gives_the_same_limits_whatever_the_order_of_the_rows() ->
     assert paired_max_t(matrix, seed=3) == paired_max_t(matrix[::-1], seed=3)
 
 
+def test_a_small_error_is_read_off_more_resamples() -> None:
+    matrix = np.stack([right := np.arange(300) % 3 > 0, right, right], axis=1).astype(float)
+    assert all(d.high is not None and d.high < 0.05 for d in paired_max_t(matrix, 1 - 1e-3, resamples=500))
+
+
 def test_an_error_too_small_for_the_resamples_shows_nothing() -> None:
     difference = paired_max_t(np.array([[1.0, 0.0]] * 50), 1 - 1e-6, resamples=500)[0]
     assert (difference.low, difference.high) == (-1.0, 1.0)

@@ -11,17 +11,46 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from tailor.stats.intervals import clopper_pearson_lower
-from tailor.stats.power import rows_to_certify, rows_to_separate
+from tailor.stats.power import chance_to_certify, prospects, rows_to_certify, rows_to_separate
+
+
+def power_of(rows: int, rate: float, target: float, alpha: float) -> float:
+    """Probability that the exact limit reaches the target, by summing over all counts that do."""
+    enough = [k for k in range(rows + 1) if clopper_pearson_lower(k, rows, alpha) >= target]
+    return float(binom.sf(min(enough, default=rows + 1) - 1, rows, rate))
 
 
 def test_all_right_certifies_95_per_cent_with_59_rows() -> None:
     assert rows_to_certify(1.0, 0.95) == 59
 
 
-@pytest.mark.parametrize(("rate", "published"), [(0.97, 625), (0.98, 235), (0.99, 125)])
-def test_certifying_95_per_cent_takes_about_the_published_rows(rate: float, published: int) -> None:
-    # Published to the next five; for 97 % a first lucky 601 precedes a stable run that begins with 624.
-    assert rows_to_certify(rate, 0.95, 0.05, 0.8) == pytest.approx(published, rel=0.04)
+@pytest.mark.parametrize(("rate", "exact", "published"), [(0.97, 624, 625), (0.98, 234, 235), (0.99, 124, 125)])
+def test_certifying_95_per_cent_takes_the_published_rows(rate: float, exact: int, published: int) -> None:
+    assert rows_to_certify(rate, 0.95, 0.05, 0.8) == exact
+    assert -(-exact // 5) * 5 == published  # published to the next five
+
+
+def test_a_lucky_number_of_rows_that_one_more_undoes_is_passed_over() -> None:
+    assert power_of(601, 0.97, 0.95, 0.05) >= 0.8 > power_of(602, 0.97, 0.95, 0.05)
+    assert min(power_of(rows, 0.97, 0.95, 0.05) for rows in (624, 625)) >= 0.8
+
+
+@pytest.mark.parametrize(("rate", "n"), [(0.97, 400), (0.99, 60), (1.0, 59), (0.9, 100)])
+def test_the_chance_to_certify_is_that_of_the_exact_limit(rate: float, n: int) -> None:
+    assert chance_to_certify(rate, 0.95, n) == pytest.approx(power_of(n, rate, 0.95, 0.05))
+
+
+def test_a_target_of_one_and_no_rows_show_nothing() -> None:
+    assert chance_to_certify(1.0, 1.0, 10_000) == chance_to_certify(1.0, 0.9, 0) == 0.0
+    assert prospects(400, 1.0, 0.05) == ()
+
+
+def test_prospects_go_from_the_target_to_all_right() -> None:
+    found = prospects(400, 0.95, 0.05)
+    assert [p.rate for p in found] == pytest.approx([0.96, 0.97, 0.98, 0.99, 1.0])
+    assert [p.rows for p in found[1:]] == [624, 234, 124, 59]
+    assert [p.chance for p in found] == sorted(p.chance for p in found)
+    assert found[-1].chance == 1.0
 
 
 @settings(deadline=None, derandomize=True, max_examples=150)
@@ -30,8 +59,9 @@ def test_the_search_begins_below_the_fewest_rows(target: float, share: float, al
     rate = target + share * (1 - target)
     rows = rows_to_certify(rate, target, alpha, power)
     assert rows is not None
-    fewer = np.arange(1, min(rows, 5000))
-    assert not np.any(binom.sf(binom.isf(alpha, fewer, target), fewer, rate) >= power)
+    fewer = np.arange(1, min(rows, 5000) + 1)
+    enough = np.asarray(binom.sf(binom.isf(alpha, fewer, target), fewer, rate)) >= power
+    assert not np.any(enough[:-1] & enough[1:])
 
 
 @settings(deadline=None, derandomize=True, max_examples=25)
@@ -39,10 +69,8 @@ def test_the_search_begins_below_the_fewest_rows(target: float, share: float, al
 def test_the_rows_are_the_fewest_with_the_power_asked_for(target: float, above: float, alpha: float) -> None:
     rows = rows_to_certify(target + above, target, alpha)
     assert rows is not None
-    for n in (rows - 1, rows):
-        enough = [k for k in range(n + 1) if clopper_pearson_lower(k, n, alpha) >= target]
-        power = float(binom.sf(min(enough, default=n + 1) - 1, n, target + above))
-        assert (power >= 0.8) == (n == rows)
+    reached = [power_of(n, target + above, target, alpha) >= 0.8 for n in (rows - 1, rows, rows + 1)]
+    assert reached == [False, True, True]
 
 
 @pytest.mark.parametrize("rate", [0.95, 0.9])
@@ -92,6 +120,7 @@ def test_the_promised_power_is_kept_in_simulation() -> None:
         lambda: rows_to_certify(1.1, 0.9),
         lambda: rows_to_certify(0.9, 0.0),
         lambda: rows_to_certify(0.9, 0.8, alpha=0.0),
+        lambda: chance_to_certify(0.9, 0.8, -1),
         lambda: rows_to_separate(0.1, 0.1, power=1.0),
         lambda: rows_to_separate(0.1, -0.1),
     ],

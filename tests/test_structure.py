@@ -16,7 +16,7 @@ import tailor
 ROOT = Path(tailor.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
-    "errors task project data,stats system models retrieval score ledger render engine approaches evaluate decide study saved "
+    "errors task project stats data system models retrieval score ledger render engine approaches evaluate decide study saved "
     "report provenance experiment asking testing cli __main__"
 ).split()
 RANK = {part: place for place, level in enumerate(ORDER) for part in level.split(",")}

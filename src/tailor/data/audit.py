@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
@@ -11,6 +10,7 @@ from tailor.data.example import Example, Splits
 from tailor.data.finding import Finding
 from tailor.data.grounding import audit_documents
 from tailor.data.near import near_groups, normalise
+from tailor.data.reach import percent_down, reach
 from tailor.data.readers import as_text, asked, place
 from tailor.data.split import MIN_DEV, read_tables
 from tailor.data.table import Table
@@ -23,9 +23,6 @@ IMBALANCE = 10  # the commonest label has this many times the rows of the rarest
 NAMED = 8  # labels or columns named in a sentence
 
 _ORDER = ("error", "warning", "note")
-
-CLAIM = 0.05 / 2 / 2 / 5
-"""Error probability of one finalist's "target met" at the first opening of the test set, as `tailor.decide.decision` divides it."""
 
 
 def audit(project: Project, splits: Splits, count_tokens: Callable[[str], int] | None, context_tokens: int | None) -> list[Finding]:
@@ -158,7 +155,7 @@ def _leakage(task: Task, splits: Splits) -> Iterator[Finding]:
     if same:
         yield Finding(
             "error",
-            f"Test rows that are also in train or dev: {len(same):,} ({_percent(len(same) / len(splits.test))} of test).",
+            f"Test rows that are also in train or dev: {len(same):,} ({percent_down(len(same) / len(splits.test))} of test).",
             tuple(same),
             advice,
         )
@@ -176,7 +173,7 @@ def _labels(task: Task, splits: Splits, examples: Sequence[Example]) -> Iterator
     train = Counter(example.label for example in splits.train)
     common, most = counts.most_common(1)[0]
     rarest, least = min(counts.items(), key=lambda item: (item[1], item[0]))
-    share = _percent(most / len(examples))
+    share = percent_down(most / len(examples))
     yield Finding("note", f"{len(counts)} labels; always answering the commonest, {quoted(common)}, would be right for {share}.")
     if most >= IMBALANCE * least:
         yield Finding(
@@ -253,16 +250,7 @@ def _sizes(task: Task, splits: Splits) -> Iterator[Finding]:
             f"Only {len(splits.dev)} dev rows: too few to tell variants apart reliably.",
             advice="Add examples, or raise `split.dev` in tailor.yaml.",
         )
-    n = len(splits.test)
-    shown = CLAIM ** (1 / n)  # if all n are right, a system that is right this often had the chance CLAIM to do so
-    needed = f"at least {math.ceil(math.log(CLAIM) / math.log(task.target)):,}" if task.target < 1 else "no number of"
-    reachable = shown >= task.target
-    best = f"With {n:,} test rows, all answered right, a system is shown to be right for {_percent(shown)} or more"
-    yield Finding(
-        "note" if reachable else "warning",
-        f"{best}." if reachable else f"{best}: the target of {_percent(task.target)} cannot be shown.",
-        advice="" if reachable else f"Showing it takes {needed} test rows, all answered right; more if some are wrong.",
-    )
+    yield from reach(task, splits.test)
 
 
 def _n(items: Sequence[object], noun: str) -> str:
@@ -272,7 +260,3 @@ def _n(items: Sequence[object], noun: str) -> str:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(map(quoted, names[:NAMED])) + more
-
-
-def _percent(share: float) -> str:
-    return f"{math.floor(share * 1000) / 10:g} %"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 
@@ -15,13 +15,13 @@ from tailor.decide.rule import Contender, Evidence, Terms, cheapest_first, choos
 from tailor.decide.types import Cost, Decision, Difference, Finalist, Interval
 from tailor.decide.wording import Findings, headline, reasons, reference_sentence
 from tailor.evaluate.run import Run
+from tailor.stats.clusters import design_effect
 from tailor.stats.intervals import Floats, lower_bound, mean_interval
 from tailor.stats.paired import PairedDifference, holm, paired_max_t
 from tailor.stats.power import rows_to_certify, rows_to_separate
+from tailor.stats.spending import ALPHA as ALPHA
+from tailor.stats.spending import of_differences, of_opening, of_target
 from tailor.task import Task
-
-ALPHA = 0.05
-"""Error probability of all that is ever called shown on one test set; opening k spends ALPHA / 2**k of it."""
 
 POWER = 0.8
 
@@ -55,6 +55,8 @@ def decide(task: Task, candidates: Sequence[Candidate], opening: int) -> Decisio
     - differences: simultaneous two-sided limits over all pairs of finalists (`paired_max_t`) at level 1 - alpha_k / 2. A loss is
       shown to be below the smallest effect when the upper limit of the difference is.
 
+    Where examples have a group, every limit and every p-value is over groups instead of rows.
+
     The order of the candidates does not matter, and the same Runs give the same Decision.
 
     Raises:
@@ -62,11 +64,10 @@ def decide(task: Task, candidates: Sequence[Candidate], opening: int) -> Decisio
             opening is not at least 1.
     """
     candidates = sorted(candidates, key=lambda candidate: candidate.run.system.name)
-    _check(candidates, opening)
-    alpha = ALPHA / 2**opening
-    n = len(candidates[0].run.examples)
-    pairs = paired_max_t(np.array([c.run.values for c in candidates]).T, 1 - alpha / 2)
-    finalists = tuple(_finalist(task, candidate, alpha / 2 / len(candidates)) for candidate in candidates)
+    _check(candidates)
+    share, groups = of_target(opening, len(candidates)), candidates[0].run.groups
+    pairs = paired_max_t(np.array([c.run.values for c in candidates]).T, 1 - of_differences(opening), groups=groups)
+    finalists = tuple(_finalist(task, candidate, share) for candidate in candidates)
     evidence = _evidence(candidates, finalists, pairs)
     terms = Terms(task.target, task.smallest_effect, task.prices.error, task.volume.answers_per_month, task.volume.months)
     costs = tuple(candidate.cost.total for candidate in candidates)
@@ -82,16 +83,17 @@ def decide(task: Task, candidates: Sequence[Candidate], opening: int) -> Decisio
         metric=task.scored_by,
         currency=task.prices.currency,
         opening=opening,
-        alpha=alpha,
-        all_right_shows=lower_bound([1.0] * n, alpha / 2 / len(candidates)),
-        rows_to_settle=_rows_to_settle(evidence, terms, costs, [np.array(c.run.values) for c in candidates], opening)
+        alpha=of_opening(opening),
+        all_right_shows=lower_bound([1.0] * len(groups), share, groups=groups),
+        differing={(i, j): pair.events for pair in pairs for i, j in permutations((pair.first, pair.second))},
+        rows_to_settle=_rows_to_settle(evidence, terms, costs, [np.array(c.run.values) for c in candidates], groups, opening)
         if choice.verdict == "not shown"
         else None,
     )
-    return _decision(found, pairs, n)
+    return _decision(found, pairs)
 
 
-def _decision(found: Findings, pairs: Sequence[PairedDifference], n: int) -> Decision:
+def _decision(found: Findings, pairs: Sequence[PairedDifference]) -> Decision:
     return Decision(
         verdict=found.choice.verdict,
         chosen=found.finalists[found.choice.index].name,
@@ -105,17 +107,15 @@ def _decision(found: Findings, pairs: Sequence[PairedDifference], n: int) -> Dec
         smallest_effect=found.terms.smallest_effect,
         alpha=found.alpha,
         opening=found.opening,
-        n_test=n,
+        n_test=found.n_test,
         rows_to_settle=found.rows_to_settle,
         reference=reference_sentence(found),
         dev_contradicted=bool(contradicted(found.evidence, found.terms.target)),
     )
 
 
-def _check(candidates: Sequence[Candidate], opening: int) -> None:
+def _check(candidates: Sequence[Candidate]) -> None:
     names = [candidate.run.system.name for candidate in candidates]
-    if opening < 1:
-        raise ValueError(f"opening {opening} is not at least 1")
     if not any(candidate.eligible for candidate in candidates):
         raise ValueError("no candidate is eligible")
     if len(set(names)) < len(names):
@@ -128,12 +128,12 @@ def _check(candidates: Sequence[Candidate], opening: int) -> None:
 
 def _finalist(task: Task, candidate: Candidate, alpha: float) -> Finalist:
     run = candidate.run
-    certified = lower_bound(run.values, alpha)
+    certified = lower_bound(run.values, alpha, groups=run.groups)
     return Finalist(
         name=run.system.name,
         fingerprint=run.system.fingerprint,
         role=candidate.role,
-        score=mean_interval(run.values, 0.95),
+        score=mean_interval(run.values, 0.95, groups=run.groups),
         certified=certified,
         meets_target=certified >= task.target,
         cost=candidate.cost,
@@ -168,49 +168,67 @@ def _differences(found: Findings, pairs: Sequence[PairedDifference]) -> tuple[Di
     """Every pair, the better first (of equal ones the dearer), in the order of the finalists."""
     order = cheapest_first(found.evidence, found.costs)
     adjusted = {(p.first, p.second): value for p, value in zip(pairs, holm([p.p_value for p in pairs]), strict=True)}
-    level = 1 - found.alpha / 2
+    level, clusters = 1 - of_differences(found.opening), found.finalists[0].score.clusters
     differences = []
     for cheap, dear in combinations(order, 2):
         better, worse = (cheap, dear) if _mean(found, cheap) > _mean(found, dear) else (dear, cheap)
         low, high = found.evidence.limits[better, worse]
-        estimate = Interval(_mean(found, better) - _mean(found, worse), low, high, found.n_test, level, "balanced max-T")
+        method = "balanced max-T" if clusters is None else "balanced max-T over groups"
+        mean, events = _mean(found, better) - _mean(found, worse), found.differing[better, worse]
+        estimate = Interval(mean, low, high, found.n_test, level, method, clusters, events, "differ")
         p_value = adjusted[min(better, worse), max(better, worse)]
         differences.append(Difference(found.finalists[better].name, found.finalists[worse].name, estimate, p_value))
     return tuple(differences)
 
 
 def _rows_to_settle(
-    evidence: Evidence, terms: Terms, costs: Sequence[float | None], values: Sequence[Floats], opening: int
+    evidence: Evidence,
+    terms: Terms,
+    costs: Sequence[float | None],
+    values: Sequence[Floats],
+    groups: Sequence[str],
+    opening: int,
 ) -> int | None:
     """Rows of a fresh test set that would probably settle it, if what was measured were the truth; None when none would.
 
     The least over the eligible contenders of what shows the target to be met, or a loss to be below the smallest effect (for the
-    dearest: a gain over every cheaper one), with 80 % power at the error that the next opening may spend.
+    dearest: a gain over every cheaper one), with 80 % power at the error that the next opening may spend. Where rows come in
+    groups, as many times more as groups enlarge the variance.
     """
-    alpha, n = ALPHA / 2 ** (opening + 1) / 2, len(values[0])
     ranked = [i for i in cheapest_first(evidence, costs) if evidence.contenders[i].eligible]
-    enough = [_rows_for_target(values[i], terms.target, alpha / len(values)) for i in ranked]
+    enough = [_rows_for_target(values[i], groups, terms.target, of_target(opening + 1, len(values))) for i in ranked]
     # A pair's share of the error under Bonferroni: two sides, all pairs.
-    share = alpha / max(1, len(values) * (len(values) - 1))
+    share = of_differences(opening + 1) / max(1, len(values) * (len(values) - 1))
     for place, i in enumerate(ranked):
         others, margin = ranked[place + 1 :], terms.smallest_effect
         if not others:
             others, margin = ranked[:place], 0.0
         elif any(evidence.contenders[j].mean >= evidence.contenders[i].mean for j in ranked[:place]):
             continue
-        gaps = [(margin - float(np.mean(values[j] - values[i])), float(np.var(values[j] - values[i]))) for j in others]
-        rows = [rows_to_separate(gap, variance, share, POWER) for gap, variance in gaps]
+        rows = [_rows_for_gap(margin, values[j] - values[i], groups, share) for j in others]
         if rows and None not in rows:
             enough.append(max(row for row in rows if row is not None))
     known = [rows for rows in enough if rows is not None]
     # Fewer rows than did not settle it would be an optimistic promise.
-    return max(min(known), n + 1) if known else None
+    return max(min(known), len(groups) + 1) if known else None
 
 
-def _rows_for_target(values: Floats, target: float, alpha: float) -> int | None:
+def _rows_for_target(values: Floats, groups: Sequence[str], target: float, alpha: float) -> int | None:
     if bool(np.all((values == 0) | (values == 1))):
-        return rows_to_certify(math.fsum(values) / len(values), target, alpha, POWER)
-    return rows_to_separate(float(np.mean(values)) - target, float(np.var(values)), alpha, POWER)
+        rows = rows_to_certify(math.fsum(values) / len(values), target, alpha, POWER)
+    else:
+        rows = rows_to_separate(float(np.mean(values)) - target, float(np.var(values)), alpha, POWER)
+    return _enlarged(rows, values, groups)
+
+
+def _rows_for_gap(margin: float, gains: Floats, groups: Sequence[str], alpha: float) -> int | None:
+    """Rows that show a mean gain to be below the margin."""
+    rows = rows_to_separate(margin - float(np.mean(gains)), float(np.var(gains)), alpha, POWER)
+    return _enlarged(rows, gains, groups)
+
+
+def _enlarged(rows: int | None, values: Floats, groups: Sequence[str]) -> int | None:
+    return None if rows is None else math.ceil(rows * design_effect(values, groups))
 
 
 def _mean(found: Findings, i: int) -> float:

@@ -11,7 +11,6 @@ from typing import Protocol, TypeVar
 from tailor.approaches.approach import Material, starting_system
 from tailor.data.example import Example
 from tailor.decide.cost import cost_of
-from tailor.decide.decision import ALPHA
 from tailor.decide.prices import machine_rates
 from tailor.decide.rungs import Option, Rung, best, ladder
 from tailor.decide.step import Step, StepStatus
@@ -23,6 +22,7 @@ from tailor.evaluate.measure import measure
 from tailor.evaluate.run import Run
 from tailor.models.tune import read_tuned
 from tailor.stats.intervals import clopper_pearson_lower, lower_bound, mean_interval
+from tailor.stats.spending import MOST_FINALISTS, of_target
 from tailor.system import System
 
 T = TypeVar("T")
@@ -34,9 +34,6 @@ TOP_LAYERS_SPEED = 3
 
 EMBEDDER_PARAMETERS = 22_700_000
 """Of the built-in embedder; it prices the reference classifier, which asks no generative model."""
-
-MOST_FINALISTS = 6
-"""Roles in `finalists`: how many may share the error probability of the test."""
 
 STOP_CONFIDENCE = 0.80
 """The climb stops when dev shows the target with this one-sided confidence: dev chooses, the sealed test alone certifies."""
@@ -135,7 +132,8 @@ class Climb:
             return None
         task = self.material.task
         if not self.everything:
-            if lower_bound(leader.values, 1 - STOP_CONFIDENCE) >= task.target and self._test_would_show(leader):
+            shows = lower_bound(leader.values, 1 - STOP_CONFIDENCE, groups=leader.groups) >= task.target
+            if shows and self._test_would_show(leader):
                 shown = f"{leader.system.name} reaches {leader.mean:.0%} on dev and the target is {format_target(task.target)}"
                 return "not needed", f"{shown}: the next rung ({rung.name}) is not needed."
             if rung.trains and (reason := self._cannot_pay(leader, candidates[0])) is not None:
@@ -152,13 +150,14 @@ class Climb:
     def _test_would_show(self, leader: Run) -> bool:
         """Whether the sealed test has rows enough to certify the target if the leader is as good as on dev."""
         right = round(leader.mean * self.test_rows)
-        return clopper_pearson_lower(right, self.test_rows, ALPHA / 4 / MOST_FINALISTS) >= self.material.task.target
+        return clopper_pearson_lower(right, self.test_rows, of_target(1, MOST_FINALISTS)) >= self.material.task.target
 
     def _cannot_pay(self, leader: Run, candidate: Option) -> str | None:
         """Why even a perfect result of this rung would cost more than it saves, or None (also when errors have no price)."""
         task = self.material.task
         volume = task.volume.answers_per_month * task.volume.months
-        error_rate = mean_interval([1 - value for value in leader.values], 2 * STOP_CONFIDENCE - 1).high
+        wrong = [1 - value for value in leader.values]
+        error_rate = mean_interval(wrong, 2 * STOP_CONFIDENCE - 1, groups=leader.groups).high
         if not task.prices.error or error_rate is None or self.rates.training_per_million is None:
             return None
         saved = volume * error_rate * task.prices.error
@@ -257,7 +256,7 @@ class Climb:
             run.system.name,
             status,
             note,
-            dev=mean_interval(run.values, 0.95),
+            dev=mean_interval(run.values, 0.95, groups=run.groups),
             run=run,
             cost=self.cost(run),
             seconds=setup + run.seconds * len(run.examples),

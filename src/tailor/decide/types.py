@@ -72,7 +72,8 @@ class Difference:
         first: name of the first system.
         second: name of the second system.
         estimate: mean of first - second with simultaneous limits over all pairs.
-        p_value: exact McNemar for rates, else the paired bootstrap; Holm-adjusted over all pairs.
+        p_value: exact McNemar for rates (with groups the exact sign-flip test over groups), else the paired bootstrap;
+            Holm-adjusted over all pairs.
     """
 
     first: str

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tailor.decide.rule import Choice, Evidence, Terms, cheapest_first, contradicted
 from tailor.decide.types import Finalist
+from tailor.stats.intervals import FEW
 from tailor.system import System
 
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -28,7 +29,11 @@ MOST_ROWS = 100_000
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything the sentences are made from; `finalists`, `systems` and `costs` are in the order of the evidence's contenders."""
+    """Everything the sentences are made from.
+
+    `finalists`, `systems` and `costs` are in the order of the evidence's contenders. `differing` counts, for each ordered pair of
+    them, the test examples on which they differ; where examples come in groups, the groups.
+    """
 
     terms: Terms
     evidence: Evidence
@@ -42,6 +47,7 @@ class Findings:
     opening: int
     alpha: float
     all_right_shows: float
+    differing: Mapping[tuple[int, int], int]
     rows_to_settle: int | None
 
     @property
@@ -188,7 +194,7 @@ def reference_sentence(found: Findings) -> str:
 
 
 def reasons(found: Findings) -> tuple[str, ...]:
-    """Why, one sentence each: the rule, the cheaper systems, what cheapest means, unusable answers, the opening."""
+    """Why, one sentence each: the rule, cheaper systems, what is too little to say more, costs, unusable answers, the opening."""
     failed, unparsed = found.unusable[found.choice.index]
     usable = []
     if failed or unparsed:
@@ -204,6 +210,7 @@ def reasons(found: Findings) -> tuple[str, ...]:
     return (
         *_by_verdict(found),
         *_contradictions(found),
+        *_too_few(found),
         _cheapest_means(found),
         *usable,
         f"A score is {METRICS[found.metric]}.",
@@ -229,7 +236,7 @@ def _by_verdict(found: Findings) -> list[str]:
             f"this test set is too small for a target of {format_target(target)}."
         )
     elif all(found.finalists[i].score.mean < target for i in found.ranked):
-        lines.append(f"Every {_kind(found)}system tested scores below the target: more test examples will not show that it is met.")
+        lines.append(f"Every {_kind(found)}system tested scores below the target: more test examples will hardly show it met.")
     return lines
 
 
@@ -268,6 +275,7 @@ def _only_shown(found: Findings, i: int, link: str) -> str:
 
 def _nobody_meets(found: Findings) -> str:
     target = format_target(found.terms.target)
+    # Said at the level of the scores' own limits: all must lie below the target, so that it errs no more often than one of them.
     highs = [found.finalists[i].score.high for i in found.ranked]
     meets = "meets" if all(high is not None and high < found.terms.target for high in highs) else "is shown to meet"
     return f"No {_kind(found)}system {meets} your target of {target}"
@@ -293,6 +301,37 @@ def _contradictions(found: Findings) -> list[str]:
         "trying more systems needs fresh test examples."
         for i in contradicted(found.evidence, found.terms.target)
     ]
+
+
+def _too_few(found: Findings) -> list[str]:
+    """What the test set holds too little of to say more than the limits do."""
+    chosen, lines = found.finalists[found.choice.index], []
+    score = chosen.score
+    unit = "example" if score.clusters is None else "group"
+    units = score.n if score.clusters is None else score.clusters
+    if score.clusters is not None:
+        lines.append(
+            f"The {_count(score.n, 'test example')} come in {_count(units, 'group')}, and those of a group may be right or wrong "
+            "together: every limit counts groups, not examples."
+        )
+    if units < FEW:
+        return [*lines, f"{_count(units, unit).capitalize()} can show hardly anything: collect more before you trust this answer."]
+    if score.rests_on_few and score.low is not None and score.high is not None:
+        low, high = (1 - score.high, 1 - score.low) if score.event == "wrong" else (score.low, score.high)
+        some = f"Only {score.events} of the {units:,}" if score.events else f"None of the {units:,}"
+        one = score.events in (0, 1)
+        what = f"answers of {chosen.name} {'is' if one else 'are'} {score.event}"
+        if score.clusters is not None:
+            what = f"groups {'has' if one else 'have'} a {score.event} answer of {chosen.name}"
+        lines.append(
+            f"{some} {what}: with fewer than {FEW}, the share of {score.event} answers is known only roughly, "
+            f"somewhere between {format_percent(low)} and {format_percent(high)}."
+        )
+    alike = [i for i in found.ranked if i != found.choice.index and found.differing[found.choice.index, i] < FEW]
+    if alike:
+        counts = listed([f"from {found.finalists[i].name} on only {found.differing[found.choice.index, i]}" for i in alike])
+        lines.append(f"{chosen.name} differs {counts} of {units:,} {unit}s: too few to say which is better.")
+    return lines
 
 
 def _settle(found: Findings) -> str:

@@ -25,6 +25,11 @@ class Run:
         return [score.value for score in self.scores]
 
     @property
+    def groups(self) -> list[str]:
+        """The group of each example, "" = by itself: what limits must not take for independent rows."""
+        return [example.group for example in self.examples]
+
+    @property
     def mean(self) -> float:
         """The metric's mean; 0 for an empty run."""
         return sum(self.values) / len(self.scores) if self.scores else 0.0

@@ -1,4 +1,4 @@
-"""Comparing systems on the same rows: exact McNemar, Holm, and simultaneous limits for all differences."""
+"""Comparing systems on the same rows: exact McNemar and sign-flip tests, Holm, and simultaneous limits for all differences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tailor.stats.intervals import DRAWS, Floats, gamma_draws
+from tailor.stats.clusters import Clusters, Floats, by_cluster
+from tailor.stats.intervals import DRAWS, MOST_DRAWS, gamma_draws
+
+LEAST_RANK = 10
+"""Rank among the resamples at which a pair's own share of the error is read, at least: lower ranks leave more to chance."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +25,12 @@ class PairedDifference:
         first: number of the first column.
         second: number of the second column.
         mean: mean difference, in [-1, 1].
-        low: lower limit; None with fewer than two rows.
-        high: upper limit; None with fewer than two rows.
-        p_value: two-sided, of this pair alone: exact McNemar for 0/1 values, else from the same draws as the limits.
+        low: lower limit; None with fewer than two rows or groups.
+        high: upper limit; None with fewer than two rows or groups.
+        p_value: two-sided, of this pair alone: for 0/1 values exact McNemar, with groups the exact sign-flip test; for others from
+            the same draws as the limits.
+        events: rows in which the two differ; where rows come in groups, groups.
+        clusters: groups; None where every row is by itself.
     """
 
     first: int
@@ -32,6 +39,8 @@ class PairedDifference:
     low: float | None
     high: float | None
     p_value: float
+    events: int
+    clusters: int | None
 
 
 def mcnemar_exact(b: int, c: int) -> float:
@@ -47,6 +56,26 @@ def mcnemar_exact(b: int, c: int) -> float:
     return min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5))) if b + c else 1.0
 
 
+def sign_flip(differences: Sequence[int]) -> float:
+    """Two-sided exact p-value of Fisher's (1935) sign-flip test: McNemar's test where rows come in groups.
+
+    Under the null the two systems could be exchanged in any group, so that each group's difference is as likely to have either
+    sign. The p-value is the share of all 2**m ways to set the signs whose sum is at least as far from 0 as the one seen. With one
+    row in each group it is McNemar's.
+
+    Args:
+        differences: per group, the rows that only the first system has right minus those that only the second has.
+    """
+    steps = [abs(int(difference)) for difference in differences if difference]
+    reach = sum(steps)
+    ways = np.zeros(2 * reach + 1)
+    ways[reach] = 1.0
+    for step in steps:
+        ways = (np.roll(ways, step) + np.roll(ways, -step)) / 2  # no way ever leads beyond `reach`: nothing wraps around
+    far = abs(int(sum(differences)))
+    return min(1.0, float(np.sum(ways[reach + far :]) * 2)) if far else 1.0
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's (1979) step-down adjustment: p-values that keep the error over all of them, in the order given."""
     adjusted = [0.0] * len(p_values)
@@ -57,29 +86,33 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def paired_max_t(matrix: ArrayLike, level: float = 0.95, seed: int = 0, resamples: int = DRAWS) -> list[PairedDifference]:
+def paired_max_t(
+    matrix: ArrayLike, level: float = 0.95, seed: int = 0, resamples: int = DRAWS, groups: Sequence[str] | None = None
+) -> list[PairedDifference]:
     """Simultaneous limits for all pairwise differences of K systems on the same n rows.
 
-    Bootstrap over rows, so that what is hard for one system may be hard for all. Every resample holds one row more, with the worst
-    possible difference (Gaffke's limit, see `intervals`): this is the floor that keeps equal answers from becoming a claim of no
-    difference. Without any disagreement the upper limit of a single pair at one-sided error alpha is exactly 1 - alpha**(1/n).
-    The limits are made joint by the balanced maximum (Beran 1988, JASA 83): each resample's deviation is studentised by its rank
-    among the resamples of its pair and side, the most extreme rank over all pairs and both sides is the statistic, and every limit
-    is read at its quantile. Each pair thus has the same share of the error whether its differences are common or rare, and the
-    limits are never wider than Bonferroni's.
+    Bootstrap over rows, so that what is hard for one system may be hard for all; over groups of rows where they come in groups.
+    Every resample holds one row more (or one group of the largest size), with the worst possible difference (Gaffke's limit, see
+    `intervals`): this is the floor that keeps equal answers from becoming a claim of no difference. Without any disagreement the
+    upper limit of a single pair at one-sided error alpha is exactly 1 - alpha**(1/n). The limits are made joint by the balanced
+    maximum (Beran 1988, JASA 83): each resample's deviation is studentised by its rank among the resamples of its pair and side,
+    the most extreme rank over all pairs and both sides is the statistic, and every limit is read at its quantile. Each pair thus
+    has the same share of the error whether its differences are common or rare, and the limits are never wider than Bonferroni's.
 
     Args:
         matrix: values in [0, 1], shape (n, K): a row per example, a column per system.
         level: probability with which all limits of all pairs, both sides, hold together. Any choice of one side per pair
             therefore holds at least as surely: one-sided statements may be read off the same limits.
         seed: of the resamples.
-        resamples: how many.
+        resamples: how many, at least; more where the error is too small to be read off so few.
+        groups: name of each row's group, "" = by itself; left out: rows are independent.
 
     Returns:
         One difference per pair of columns (i, j) with i < j, in the order of `itertools.combinations`.
 
     Raises:
-        ValueError: the matrix has not two dimensions, holds values outside [0, 1], or the level is not between 0 and 1.
+        ValueError: the matrix has not two dimensions, holds values outside [0, 1], the level is not between 0 and 1, or the groups
+            do not fit the rows.
     """
     values = np.asarray(matrix, dtype=np.float64)
     if values.ndim != 2 or not np.all((values >= 0) & (values <= 1)):
@@ -88,48 +121,67 @@ def paired_max_t(matrix: ArrayLike, level: float = 0.95, seed: int = 0, resample
         raise ValueError(f"level {level} is not between 0 and 1")
     n, systems = values.shape
     pairs = list(combinations(range(systems), 2))
-    if n < 2 or not pairs:
-        return [PairedDifference(i, j, float(np.sum(values[:, i] - values[:, j])), None, None, 1.0) for i, j in pairs]
+    if not pairs:
+        return []
     differences = np.stack([values[:, i] - values[:, j] for i, j in pairs], axis=1)
-    draws = _draws(differences, resamples, seed)
+    clusters = by_cluster(differences, groups)
+    means = [math.fsum(column) / n if n else 0.0 for column in differences.T]
+    if len(clusters.sizes) < 2:
+        return [
+            PairedDifference(i, j, mean, None, None, 1.0, int(np.sum(clusters.sums[:, place] != 0)), clusters.count)
+            for place, ((i, j), mean) in enumerate(zip(pairs, means, strict=True))
+        ]
+    enough = math.ceil(LEAST_RANK * 2 * len(pairs) / (1 - level))
+    draws = _draws(clusters, min(max(resamples, enough), MOST_DRAWS), seed)
     limits = _joint_limits(draws, 1 - level)
     rates = bool(np.all((values == 0) | (values == 1)))
     found = []
     for place, (i, j) in enumerate(pairs):
-        column = differences[:, place]
-        p_value = mcnemar_exact(int(np.sum(column > 0)), int(np.sum(column < 0))) if rates else _p_value(draws[:, place])
+        column = clusters.sums[:, place]
+        p_value = _exact(column, clusters.alone) if rates else _p_value(draws[:, place])
         low, high = float(limits[place, 0]), float(limits[place, 1])
-        found.append(PairedDifference(i, j, math.fsum(column) / n, low, high, p_value))
+        found.append(PairedDifference(i, j, means[place], low, high, p_value, int(np.sum(column != 0)), clusters.count))
     return found
 
 
-def _draws(differences: Floats, resamples: int, seed: int) -> Floats:
+def _exact(differences: Floats, alone: bool) -> float:
+    if alone:
+        return mcnemar_exact(int(np.sum(differences > 0)), int(np.sum(differences < 0)))
+    return sign_flip([round(difference) for difference in differences])
+
+
+def _draws(clusters: Clusters, resamples: int, seed: int) -> Floats:
     """Resampled means, shape (resamples, pairs, 2): with the worst value for the lower limit, -1, and for the upper one, +1."""
-    rows, counts = np.unique(differences, axis=0, return_counts=True)
+    different, counts = np.unique(np.column_stack([clusters.sums, clusters.sizes]), axis=0, return_counts=True)
     # The added row is drawn anew for each pair and side: rare disagreements of different pairs need not come together.
     random = np.random.default_rng([seed, 1])
     chunks = []
     for weights in gamma_draws(counts, resamples, seed):
-        inner, total = (weights @ rows)[:, :, None], weights.sum(axis=1)[:, None, None]
-        extra = random.standard_exponential((len(weights), rows.shape[1], 2))
-        chunks.append((inner + extra * [-1.0, 1.0]) / (total + extra))
+        drawn = weights @ different
+        extra = clusters.worst * random.standard_exponential((len(weights), different.shape[1] - 1, 2))
+        chunks.append((drawn[:, :-1, None] + extra * [-1.0, 1.0]) / (drawn[:, -1, None, None] + extra))
     return np.concatenate(chunks)
 
 
 def _joint_limits(draws: Floats, alpha: float) -> Floats:
     """Lower and upper limits, shape (pairs, 2), that all hold together with probability 1 - alpha."""
     resamples, pairs, _ = draws.shape
-    flat = draws.reshape(resamples, 2 * pairs) * np.tile([1.0, -1.0], pairs)
-    order = np.argsort(flat, axis=0, kind="stable")
+    columns = np.ascontiguousarray((draws.reshape(resamples, 2 * pairs) * np.tile([1.0, -1.0], pairs)).T)
+    # A single column has this many resamples up to this rank, so no joint rank lies beyond it, and no more need be sorted.
+    most = min(math.floor(alpha * (resamples + 1)) + 1, resamples)
     lowest = np.full(resamples, resamples)  # each resample's most extreme rank, over all pairs and both sides
-    np.minimum.at(lowest, order, np.arange(1, resamples + 1)[:, None])
+    sorted_columns = np.empty((2 * pairs, most))
+    for column, ends in zip(columns, sorted_columns, strict=True):
+        place = np.argpartition(column, most - 1)[:most]
+        place = place[np.argsort(column[place], kind="stable")]
+        ends[:] = column[place]
+        lowest[place] = np.minimum(lowest[place], np.arange(1, most + 1))
     # The largest rank that at most a share alpha of the resamples reaches or passes anywhere.
-    joint = int(np.sort(lowest)[min(math.floor(alpha * (resamples + 1)), resamples - 1)]) - 1
+    joint = int(np.partition(lowest, most - 1)[most - 1]) - 1
     rank = max(joint, math.floor(alpha * (resamples + 1) / (2 * pairs)))
     if rank < 1:
         return np.tile([-1.0, 1.0], (pairs, 1))  # so small an error cannot be read off so few resamples
-    chosen = np.take_along_axis(flat, order[rank - 1 : rank], axis=0)
-    limits: Floats = np.clip(chosen.reshape(pairs, 2) * [1.0, -1.0], -1.0, 1.0)
+    limits: Floats = np.clip(sorted_columns[:, rank - 1].reshape(pairs, 2) * [1.0, -1.0], -1.0, 1.0)
     return limits
 
 

@@ -1,0 +1,77 @@
+"""What the sealed test set can show, said before it is opened."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from tailor.data.example import Example
+from tailor.data.finding import Finding
+from tailor.stats.clusters import by_cluster, design_effect
+from tailor.stats.intervals import lower_bound
+from tailor.stats.power import Prospect, prospects
+from tailor.stats.spending import MOST_FINALISTS, of_target
+from tailor.task import Task
+
+POWER = 0.8
+
+
+def reach(task: Task, test: Sequence[Example]) -> Iterator[Finding]:
+    """What the test set can certify at best, how likely it is to show the target, and how many rows would do so.
+
+    At the first opening, with as many finalists as the task can have: fewer finalists show a little more with the same rows.
+    """
+    n, groups = len(test), [example.group for example in test]
+    alpha = of_target(1, most_finalists(task))
+    shown = lower_bound([1.0] * n, alpha, groups=groups)
+    needed = f"at least {math.ceil(math.log(alpha) / math.log(task.target)):,}" if task.target < 1 else "no number of"
+    clusters = by_cluster([1.0] * n, groups).count
+    rows = f"{n:,} test rows" if clusters is None else f"{n:,} test rows in {clusters:,} groups"
+    reachable = shown >= task.target
+    best = f"With {rows}, all answered right, a system is shown to be right for {percent_down(shown)} or more"
+    unit = "test rows" if clusters is None else "groups of test rows"
+    yield Finding(
+        "note" if reachable else "warning",
+        f"{best}." if reachable else f"{best}: the target of {percent_down(task.target)} cannot be shown.",
+        advice="" if reachable else f"Showing it takes {needed} {unit}, all answered right; more if some are wrong.",
+    )
+    expected = prospects(n, task.target, alpha, POWER)
+    if expected and reachable:
+        yield Finding("note", _chances(task, expected, rows), advice=_rows_needed(test, expected))
+    elif expected:
+        yield Finding("note", _rows_needed(test, expected))
+
+
+def most_finalists(task: Task) -> int:
+    """How many systems may meet the test set: the reference classifier stands among them for classify, retrieval with documents."""
+    return MOST_FINALISTS - (task.kind != "classify" or not task.documents)
+
+
+def percent_down(share: float) -> str:
+    """A share as percent, rounded down to a tenth."""
+    return f"{math.floor(round(share * 1000, 6)) / 10:g} %"
+
+
+def _chances(task: Task, expected: Sequence[Prospect], rows: str) -> str:
+    first, *more = [f"{_chance(p.chance)} for {{}}{_rate(p.rate)}" for p in expected[:-1]]
+    chances = ", ".join([first.format("a system that is truly right for "), *(chance.format("") for chance in more)])
+    return f"Chance that {rows} show the target of {percent_down(task.target)}: {chances}."
+
+
+def _rows_needed(test: Sequence[Example], expected: Sequence[Prospect]) -> str:
+    needed = ", ".join(f"{p.rows:,} ({_rate(p.rate)})" for p in expected if p.rows is not None)
+    sentence = f"Test rows that show it with a chance of {_rate(POWER)}: {needed}."
+    most = design_effect([1.0] * len(test), [example.group for example in test])
+    if most > 1:
+        return f"{sentence} Up to {most:.1f} times as many, and smaller chances, where rows of a group are right or wrong together."
+    return sentence
+
+
+def _rate(rate: float) -> str:
+    return f"{round(100 * rate, 1):g} %"
+
+
+def _chance(chance: float) -> str:
+    if chance < 0.01:
+        return "under 1 %"
+    return "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"

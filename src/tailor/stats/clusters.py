@@ -1,0 +1,92 @@
+"""Rows that come in groups: a group is one observation, however many rows it has.
+
+Rows of one customer, document or conversation are right or wrong together. Counting them as so many independent ones makes limits
+too narrow: with fifty groups of ten rows alike, a true null is rejected in 43 % of cases instead of 5 %. So groups are drawn anew,
+not rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Rows summed by group.
+
+    Attributes:
+        sums: sum of the group's values, shape (groups, ...) as the values have.
+        sizes: rows of the group, shape (groups,).
+    """
+
+    sums: Floats
+    sizes: Floats
+
+    @property
+    def alone(self) -> bool:
+        """Whether every row is a group by itself, so that rows are independent."""
+        return bool(np.all(self.sizes == 1))
+
+    @property
+    def count(self) -> int | None:
+        """How many groups; None where every row is by itself."""
+        return None if self.alone else len(self.sizes)
+
+    @property
+    def worst(self) -> float:
+        """Size of the worst group that may still come: the largest seen.
+
+        The bound of Gaffke (see `intervals`) is stated for the group's sum minus the true rate times its size, which no group of at
+        most this size can pull further down. The mean size instead is too small: where large groups fail as wholes, a 95 % limit
+        then holds in as little as 50 %; with the size that a random row meets, in 89 % where larger groups are harder.
+        """
+        return float(self.sizes.max(initial=1.0))
+
+
+def by_cluster(values: ArrayLike, groups: Sequence[str] | None = None) -> Clusters:
+    """Values summed by group. A row whose group is "" is by itself, and so are all rows without groups.
+
+    Args:
+        values: shape (rows, ...).
+        groups: name of each row's group.
+
+    Raises:
+        ValueError: there are not as many groups as rows.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    if groups is None:
+        return Clusters(numbers, np.ones(len(numbers)))
+    if len(groups) != len(numbers):
+        raise ValueError(f"{len(groups)} groups do not fit {len(numbers)} rows")
+    places: dict[str | int, int] = {}
+    index = np.array([places.setdefault(group or row, len(places)) for row, group in enumerate(groups)], dtype=np.int64)
+    sums: Floats = np.zeros((len(places), *numbers.shape[1:]))
+    np.add.at(sums, index, numbers)
+    # Rounded, so that groups alike are found alike whatever the order of their rows.
+    return Clusters(sums.round(12), np.bincount(index, minlength=len(places)).astype(np.float64))
+
+
+def design_effect(values: Sequence[float] | Floats, groups: Sequence[str] | None = None) -> float:
+    """By how much groups enlarge the variance of the mean: so many times more rows are needed than if rows were independent.
+
+    The variance with groups (Liang and Zeger 1986) over that without, at least 1, and at most what it is when the rows of a group
+    are always alike. That most, the mean size of the group that a random row is in, is given where nothing varies or there are
+    fewer than two groups: then nothing is known of how alike they are.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    clusters = by_cluster(numbers - numbers.mean() if len(numbers) else numbers, groups)
+    if clusters.alone:
+        return 1.0
+    n, m = len(numbers), len(clusters.sizes)
+    most = float(np.sum(clusters.sizes**2) / n)
+    spread = float(np.sum((numbers - numbers.mean()) ** 2))
+    if m < 2 or spread < 1e-12:
+        return most
+    effect = float(np.sum(clusters.sums**2)) / spread * m / (m - 1) * (n - 1) / n
+    return min(max(1.0, effect), most)

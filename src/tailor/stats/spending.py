@@ -1,0 +1,30 @@
+"""How the error probability of a sealed test set is shared, so that all that is ever called shown on it errs in at most 5 %."""
+
+from __future__ import annotations
+
+ALPHA = 0.05
+"""Error probability of all that is ever called shown on one test set."""
+
+MOST_FINALISTS = 6
+"""Roles of finalists (`tailor.decide.ladder.finalists`): how many may share the error probability of an opening."""
+
+
+def of_opening(opening: int) -> float:
+    """What opening k may spend: ALPHA / 2**k, so that all openings together spend at most ALPHA.
+
+    Raises:
+        ValueError: the opening is not at least 1.
+    """
+    if opening < 1:
+        raise ValueError(f"opening {opening} is not at least 1")
+    return float(ALPHA / 2**opening)
+
+
+def of_target(opening: int, finalists: int) -> float:
+    """One finalist's share for "target met": half of the opening's, divided by the finalists (Bonferroni)."""
+    return of_opening(opening) / 2 / finalists
+
+
+def of_differences(opening: int) -> float:
+    """What all differences between finalists share: the other half of the opening's."""
+    return of_opening(opening) / 2
