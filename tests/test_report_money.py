@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from studies import HANDBOOK, HANDBOOK_SKILLS, answer_study, classify_study, make_study, questions, stopped_study
 
 from tailor.decide.types import BreakEven, Cost, Decision, Finalist, Interval, Pace
+from tailor.decide.wording import listed
 from tailor.evaluate.consistency import Basis, Consistency, Steadiness, Variation
 from tailor.evaluate.rewording import Kind
 from tailor.report.consistency import Steady, change_sentence, lead_sentence, steady
@@ -178,7 +179,12 @@ def test_the_chart_and_the_table_agree_on_the_front() -> None:
     marked = {point.system for point in figures.quality_cost.points if point.pareto}
     assert marked == {row.finalist.name for row in figures.finalists if row.front.startswith("on the front")}
     assert all(row.slow_seconds is not None and row.seconds is not None for row in figures.finalists)
-    assert "on the front: none cheaper scores as well" in text_of(render_report(answer_study()))
+    page = text_of(render_report(answer_study()))
+    assert "on the front: none cheaper scores as well" in page
+    assert (
+        f"the best that each price of an answer buys: {listed([p.system for p in figures.quality_cost.points if p.pareto])}."
+        in page
+    )
     assert "Finalists" in summary_text(answer_study())
 
 
