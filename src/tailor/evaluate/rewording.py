@@ -67,7 +67,7 @@ def please(text: str) -> str:
 
 
 FORMS = (
-    Form("with white space around it", lambda text: f"\n  {text}  \n"),
+    Form("with white space around it", lambda text: f"  {text}  \n"),
     Form("in other capitals", other_capitals),
     Form("with a “please” behind it", please, last_only=True),
     Form("between quotation marks", lambda text: f'"{text}"'),

@@ -109,7 +109,7 @@ def change_sentence(one: Consistency, steadiness: Steadiness) -> str:
     if steadiness.changed is None:
         return ""
     ways = len(steadiness.variations)
-    how = f" in at least one of {_number(ways)} ways" if ways > 1 else f" ({steadiness.variations[0].how})"
+    how = f", in at least one of {_number(ways)} ways" if ways > 1 else f" ({steadiness.variations[0].how})"
     return f"{one.system} gave another answer {_on(steadiness.changed)} {WHEN[steadiness.kind]}{how}."
 
 

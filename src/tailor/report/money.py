@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tailor.decide.types import BreakEven, ChangeKind, Changing, Decision, Finalist, Pace
 from tailor.decide.upkeep import is_learned
-from tailor.decide.wording import format_about, format_often
+from tailor.decide.wording import format_about, format_often, listed
 from tailor.study import Study
 from tailor.system import System
 from tailor.task import Task, Volume
@@ -162,13 +162,14 @@ def describe_work(change: Changing, task: Task, system: System) -> str:
 
 
 def pace_words(pace: Pace, has_documents: bool) -> str:
-    """What was taken for how often documents and requirements change, as a sentence."""
+    """What was taken for how often documents and requirements change, in a sentence or two."""
     paces = [("documents", pace.documents)] if has_documents else []
-    told = [_pace_word(what, often) for what, often in [*paces, ("requirements", pace.rules)]]
-    return f"Keeping up with changes: {'; '.join(told)}."
-
-
-def _pace_word(what: str, often: float | None) -> str:
-    if often is None:
-        return f"how often {what} change was not said, so the total assumes that they do not"
-    return f"{what} change {format_often(often)}" if often else f"{what} never change"
+    paces.append(("requirements", pace.rules))
+    said = [
+        f"{what} change {format_often(often)}" if often else f"{what} never change" for what, often in paces if often is not None
+    ]
+    unsaid = [what for what, often in paces if often is None]
+    sentences = [f"{', '.join(said).capitalize()}, as you said."] if said else []
+    if unsaid:
+        sentences.append(f"How often {listed(unsaid)} change is not known; the totals assume that they do not.")
+    return " ".join(sentences)

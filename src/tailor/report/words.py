@@ -78,8 +78,8 @@ def minutes(seconds: float | None) -> str:
     """A time to wait for, in minutes, such as "12 min" or "0.4 min"; "not timed" for None."""
     if seconds is None:
         return "not timed"
-    if 0 < seconds < 6:
-        return "< 0.1 min"
+    if seconds < 6:
+        return "< 0.1 min" if seconds > 0 else "0 min"
     return f"{seconds / 60:.1f} min" if seconds < 570 else f"{seconds / 60:,.0f} min"
 
 
