@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tailor.data.example import Example, SplitName, Splits
-from tailor.decide.cost import cost_of
+from tailor.decide.cost import NEVER_SAID, cost_of
 from tailor.decide.decision import Candidate, decide
-from tailor.decide.types import Cost, Decision, Rates
+from tailor.decide.types import Cost, Decision, Pace, Rates
+from tailor.decide.upkeep import with_seconds
 from tailor.evaluate.run import Run
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer, Outcome, Score
@@ -188,10 +189,11 @@ def make_system(name: str, task: Task, shots: Sequence[Shot] = ()) -> System:
 # --- the study
 
 
-def _cost(task: Task, run: Run, skill: Skill) -> Cost:
+def _cost(task: Task, run: Run, skill: Skill, pace: Pace = NEVER_SAID) -> Cost:
     method = run.system.weights.method
     labels = 222 if method != "none" else len(run.system.prompt.shots)
-    return cost_of(task, run, RATES, labels, skill.trained)
+    cost = cost_of(task, run, RATES, labels, skill.trained, dev_rows=66, document_price=0.0002, pace=pace)
+    return with_seconds(cost, {"train": skill.setup, "index": 0.8, "measure": 66 * run.seconds})
 
 
 def make_step(task: Task, splits: Splits, name: str, skill: Skill) -> Step:
@@ -216,7 +218,13 @@ def _shots(splits: Splits) -> list[Shot]:
 
 
 def make_study(
-    task: Task, splits: Splits, skills: dict[str, Skill], left_out: Sequence[Step], stopped: str, opening: int = 1
+    task: Task,
+    splits: Splits,
+    skills: dict[str, Skill],
+    left_out: Sequence[Step],
+    stopped: str,
+    opening: int = 1,
+    pace: Pace = NEVER_SAID,
 ) -> Study:
     """A Study in which every system of `skills` was measured, the steps left out stand last, and the finalists met the test set."""
     steps = [make_step(task, splits, name, skill) for name, skill in skills.items()]
@@ -225,8 +233,9 @@ def make_study(
         skill = skills[step.system]
         if skill.role and step.run and step.cost:
             run = make_run(step.run.system, "test", splits.test, skill.test, skill)
-            candidates.append(Candidate(skill.role, run, step.run, _cost(task, run, skill), skill.role != "reference classifier"))
-    decision: Decision = decide(task, candidates, opening)
+            cost = _cost(task, run, skill, pace)
+            candidates.append(Candidate(skill.role, run, step.run, cost, skill.role != "reference classifier"))
+    decision: Decision = decide(task, candidates, opening, pace)
     tests = tuple(candidate.run for candidate in candidates)
     times = "2026-03-14T09:20:11+00:00", "2026-03-14T09:58:47+00:00"
     return Study(task, splits, (*steps, *left_out), stopped, tests, decision, PROVENANCE, *times)

@@ -89,12 +89,13 @@ class Engine:
         return system.model_copy(update={"knowledge": knowledge.model_copy(update={"digest": digest})})
 
     def retrieve(self, system: System, questions: Sequence[str]) -> list[tuple[Passage, ...]]:
-        """The passages each question would be answered with, best first; none for a system without an index."""
+        """The passages each question would be answered with, best first or last; none for a system without an index."""
         knowledge = system.knowledge
         if knowledge.kind != "index":
             return [()] * len(questions)
         index = self.index(knowledge.embedder)
-        return [tuple(found) for found in index.search(questions, knowledge.search, knowledge.passages)]
+        found = index.search(questions, knowledge.search, knowledge.passages)
+        return [tuple(reversed(passages)) if knowledge.best_last else tuple(passages) for passages in found]
 
     def messages(self, system: System, examples: Sequence[Example]) -> list[tuple[tuple[Message, ...], tuple[Passage, ...]]]:
         """The chat and the passages in it for each example: for training, scoring and serving alike."""
@@ -132,7 +133,8 @@ class Engine:
         chosen = []
         for question, row in zip(questions, likeness, strict=True):
             others = (prompt.shots[i] for i in np.argsort(-row, kind="stable") if asked[i] != question)
-            chosen.append(tuple(reversed(list(islice(others, prompt.nearest)))))
+            nearest = tuple(islice(others, prompt.nearest))
+            chosen.append(nearest if prompt.nearest_first else nearest[::-1])
         return chosen
 
     def answer(self, system: System, examples: Sequence[Example], on_progress: OnProgress | None = None) -> list[Answer]:

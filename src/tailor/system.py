@@ -60,6 +60,7 @@ class Knowledge(Part):
         passages: how many are put into the prompt.
         digest: fingerprint of the documents' text and chunking.
         embedder: name of the embedder, when vectors are used.
+        best_last: show the best passage last, not first.
     """
 
     kind: Literal["none", "whole", "index"] = "none"
@@ -67,6 +68,8 @@ class Knowledge(Part):
     passages: int = 0
     digest: str = ""
     embedder: str = ""
+    # Left out of the record where it is not used: what was saved before there was one keeps its fingerprint.
+    best_last: bool = Field(False, exclude_if=operator.not_)
 
 
 class Shot(Part):
@@ -87,6 +90,7 @@ class Prompt(Part):
         input: template of the question itself.
         shots: worked examples; with `nearest` = 0 all are shown.
         nearest: show this many of `shots`, those nearest to the input by `embedder`, the nearest last.
+        nearest_first: show the nearest first instead.
         embedder: the embedder that finds them.
         reasoning: ask for steps first and a line "Answer: ..." last.
         show_labels: list the labels in the prompt.
@@ -106,6 +110,7 @@ class Prompt(Part):
     show_labels: bool = True
     grounded: bool = False
     not_found: str = ""
+    nearest_first: bool = Field(False, exclude_if=operator.not_)  # left out of the record where it is not used, as above
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations
 
-from tailor.decide.rule import Contender, Evidence, Terms, choose, totals
+from tailor.decide.rule import Contender, Evidence, Terms, choose, cost_of_answer, fixed_cost, totals
 from tailor.decide.types import BreakEven
-from tailor.decide.wording import Findings, format_about, format_money, format_target
+from tailor.decide.upkeep import PER_MONTH
+from tailor.decide.wording import Findings, format_about, format_money, format_often, format_target
 
 LARGEST_EFFECT = 20
 """Points: nobody calls a larger difference too small to matter, so no change is told beyond it."""
@@ -17,27 +18,29 @@ LARGEST_EFFECT = 20
 SMALLEST_TARGET = 0.75
 """Share of the target below which nobody would settle for less."""
 
+MOST_OFTEN = {"documents": 24 * PER_MONTH["daily"], "requirements": PER_MONTH["daily"]}
+"""Changes a month beyond which no change is told: documents that change every hour, requirements that change every day."""
+
 Flip = tuple[float, int]
 
 
-def break_even(evidence: Evidence, terms: Terms, chosen: int) -> tuple[BreakEven, ...]:
-    """From how many answers a month the one of a pair that costs more at first is the cheaper one, errors included.
+def break_even(evidence: Evidence, terms: Terms) -> tuple[BreakEven, ...]:
+    """From how many answers a month the one of a pair that costs more at first is the cheaper one, errors and upkeep included.
 
-    Between the chosen contender and every other one whose price is known. `cheap` has the lower one-off cost (with equal ones, the
-    lower cost per answer) and `dear` the higher: N = (one-off of dear - one-off of cheap) / (months x what dear saves per answer),
-    and None where dear saves nothing.
+    For every two contenders whose prices are known. `cheap` has the lower fixed cost (one-off and keeping up with changes; with
+    equal ones, the lower cost per answer) and `dear` the higher: N = (fixed cost of dear - that of cheap) / (months x what dear
+    saves per answer), and None where dear saves nothing.
     """
+    known = [
+        (fixed, per_answer, c.name)
+        for c in evidence.contenders
+        if (fixed := fixed_cost(c, terms)) is not None and (per_answer := cost_of_answer(c, terms)) is not None
+    ]
     pairs = []
-    for other in range(len(evidence.contenders)):
-        costs = {i: _cost_of_answer(evidence.contenders[i], terms) for i in (chosen, other)}
-        if other == chosen or None in costs.values():
-            continue
-        known = {i: cost for i, cost in costs.items() if cost is not None}
-        cheap, dear = sorted((chosen, other), key=lambda i: (evidence.contenders[i].one_off, known[i], evidence.contenders[i].name))
-        saved = known[cheap] - known[dear]
-        more = evidence.contenders[dear].one_off - evidence.contenders[cheap].one_off
-        answers = more / (terms.months * saved) if saved > 0 else None
-        pairs.append(BreakEven(evidence.contenders[cheap].name, evidence.contenders[dear].name, answers))
+    for cheap, dear in (sorted(pair) for pair in combinations(known, 2)):
+        saved = cheap[1] - dear[1]
+        answers = (dear[0] - cheap[0]) / (terms.months * saved) if saved > 0 else None
+        pairs.append(BreakEven(cheap[2], dear[2], answers))
     return tuple(pairs)
 
 
@@ -47,7 +50,7 @@ def changes(found: Findings) -> tuple[str, ...]:
     again = totals(found.evidence, found.terms)
     # Costs that do not follow from prices and volume say nothing about other prices and volumes.
     if all(a is not None and b is not None and math.isclose(a, b, rel_tol=1e-9) for a, b in zip(again, found.costs, strict=True)):
-        sentences += [*_error_price(found), *_volume(found)]
+        sentences += [*_error_price(found), *_volume(found), *_pace(found)]
     return tuple(filter(None, sentences))
 
 
@@ -104,7 +107,8 @@ def _error_price(found: Findings) -> list[str]:
     if found.choice.verdict == "not shown" and not found.terms.error_price:
         return []
     lines = [
-        (c.one_off + found.terms.answers * (c.per_answer or 0.0), found.terms.answers * c.error_rate) for c in _eligible(found)
+        (_fixed(c, found.terms) + found.terms.answers * (c.per_answer or 0.0), found.terms.answers * c.error_rate)
+        for c in _eligible(found)
     ]
     below, above = flips(lines, found.terms.error_price, found.choice.index, lambda price: _index(found, error_price=price))
     told = [("more", above), ("less", below)]
@@ -118,7 +122,7 @@ def _error_price(found: Findings) -> list[str]:
 
 def _volume(found: Findings) -> list[str]:
     """Answers a month at which another system is chosen."""
-    lines = [(c.one_off, found.terms.months * (_cost_of_answer(c, found.terms) or 0.0)) for c in _eligible(found)]
+    lines = [(_fixed(c, found.terms), found.terms.months * (cost_of_answer(c, found.terms) or 0.0)) for c in _eligible(found)]
     below, above = flips(
         lines, found.terms.answers_per_month, found.choice.index, lambda volume: _index(found, answers_per_month=volume)
     )
@@ -128,6 +132,33 @@ def _volume(found: Findings) -> list[str]:
         for word, flip in told
         if flip
     ]
+
+
+def _pace(found: Findings) -> list[str]:
+    """Changes a month at which another system is chosen: of the documents, then of the requirements."""
+    prices = {c.name: (c.per_document_change, c.per_rule_change) for c in _eligible(found)}
+    sentences = []
+    for place, (what, term) in enumerate((("documents", "document_changes"), ("requirements", "rule_changes"))):
+        now: float = getattr(found.terms, term) or 0.0
+        still = replace(found.terms, **{term: 0.0})
+        lines = [
+            (_fixed(c, still) + found.terms.answers * (cost_of_answer(c, still) or 0.0), found.terms.months * price)
+            for c in _eligible(found)
+            if (price := prices[c.name][place]) is not None
+        ]
+        if len(lines) < len(prices):
+            continue  # a system whose change has no price may become the cheaper one anywhere
+
+        def chosen_at(often: float, term: str = term) -> int:
+            return _index(found, **{term: often})
+
+        below, above = flips(lines, now, found.choice.index, chosen_at)
+        sentences += [
+            f"If {what} change {word} often than {format_often(flip[0])}, {_noun(found)} would be {found.finalists[flip[1]].name}."
+            for word, flip in (("more", above), ("less", below))
+            if flip and flip[0] <= MOST_OFTEN[what]
+        ]
+    return sentences
 
 
 def flips(
@@ -171,6 +202,6 @@ def _eligible(found: Findings) -> list[Contender]:
     return [found.evidence.contenders[i] for i in found.ranked]
 
 
-def _cost_of_answer(contender: Contender, terms: Terms) -> float | None:
-    """An answer with its expected error, in money; None at an unknown price."""
-    return None if contender.per_answer is None else contender.per_answer + terms.error_price * contender.error_rate
+def _fixed(contender: Contender, terms: Terms) -> float:
+    """The fixed cost where it is known, as it is wherever all totals are."""
+    return fixed_cost(contender, terms) or 0.0

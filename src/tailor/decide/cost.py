@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from tailor.decide.types import Cost, Rates
+from tailor.decide.types import Cost, Pace, Rates, Work
+from tailor.decide.upkeep import changing, upkeep
 from tailor.evaluate.run import Run
 from tailor.task import Task
 
+NEVER_SAID = Pace()
 
-def cost_of(task: Task, run: Run, rates: Rates, labels_used: int, training_tokens: int) -> Cost:
+
+def cost_of(
+    task: Task,
+    run: Run,
+    rates: Rates,
+    labels_used: int,
+    training_tokens: int,
+    *,
+    dev_rows: int = 0,
+    document_price: float | None = 0.0,
+    pace: Pace = NEVER_SAID,
+) -> Cost:
     """The cost of a system, from its Run, in the task's currency.
 
     An answer costs its tokens at the rates. Every answer that is not right (wrong, unparsed or failed) costs `prices.error`.
-    One-off are the labels that the system learned from and the tokens that it was trained on. `total` is one-off + months x answers
-    a month x (answer + expected error). What needs an unknown price, or a Run in which no answer came, is None, and so is every sum
-    with it; an unknown price of training leaves `one_off` the labels alone, with a note in `how`.
+    One-off are the labels that the system learned from and the tokens that it was trained on. Upkeep is what changes of documents
+    and rules cost at their pace: the training again, measuring on dev again, putting a document into the index again. `total` is
+    one-off + months x (upkeep + answers a month x (answer + expected error)). What needs an unknown price, or a Run in which no
+    answer came, is None, and so is every sum with it; an unknown price of training leaves `one_off` the labels alone, with a note
+    in `how`.
 
     Args:
         task: prices and volume.
@@ -21,6 +36,9 @@ def cost_of(task: Task, run: Run, rates: Rates, labels_used: int, training_token
         rates: prices per million tokens.
         labels_used: hand-labelled examples that went into the system.
         training_tokens: tokens seen in training, all epochs together.
+        dev_rows: examples on which a changed system is measured again.
+        document_price: of putting one document into the index.
+        pace: how often things change.
     """
     notes = [rates.how] if rates.how else []
     answered = any(not answer.error for answer in run.answers)
@@ -35,10 +53,15 @@ def cost_of(task: Task, run: Run, rates: Rates, labels_used: int, training_token
         notes.append("the price of training is unknown and not counted")
     one_off = labels_used * task.prices.label + (training or 0.0)
     errors_per_1000 = 1000 * error_rate(run) * task.prices.error
+    measuring = None if per_1000 is None else dev_rows * per_1000 / 1000
+    prices: dict[Work, float | None] = {"train": training, "measure": measuring, "index": document_price}
+    changes = changing(task, run.system, prices)
+    kept = upkeep(changes, pace)
     total = None
-    if per_1000 is not None and training is not None:
-        total = one_off + task.volume.months * task.volume.answers_per_month * (per_1000 + errors_per_1000) / 1000
-    return Cost(per_1000, one_off, errors_per_1000, total, "; ".join(notes))
+    if per_1000 is not None and training is not None and kept is not None:
+        answers = task.volume.months * task.volume.answers_per_month
+        total = one_off + task.volume.months * kept + answers * (per_1000 + errors_per_1000) / 1000
+    return Cost(per_1000, one_off, errors_per_1000, total, "; ".join(notes), training, kept, changes)
 
 
 def error_rate(run: Run) -> float:

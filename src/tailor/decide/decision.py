@@ -10,9 +10,9 @@ from itertools import combinations, permutations
 import numpy as np
 
 from tailor.decide.changes import break_even, changes
-from tailor.decide.cost import error_rate
+from tailor.decide.cost import NEVER_SAID, error_rate
 from tailor.decide.rule import Contender, Evidence, Terms, cheapest_first, choose, contradicted
-from tailor.decide.types import Cost, Decision, Difference, Finalist, Interval
+from tailor.decide.types import ChangeKind, Cost, Decision, Difference, Finalist, Interval, Pace
 from tailor.decide.wording import Findings, headline, reasons, reference_sentence
 from tailor.evaluate.run import Run
 from tailor.stats.clusters import design_effect
@@ -45,7 +45,7 @@ class Candidate:
     eligible: bool = True
 
 
-def decide(task: Task, candidates: Sequence[Candidate], opening: int) -> Decision:
+def decide(task: Task, candidates: Sequence[Candidate], opening: int, pace: Pace = NEVER_SAID) -> Decision:
     """What follows from the test set, by the rule of `tailor.decide.rule.choose`.
 
     Opening k may err with probability alpha_k = 0.05 / 2**k, half of it in each of two families of claims:
@@ -57,7 +57,8 @@ def decide(task: Task, candidates: Sequence[Candidate], opening: int) -> Decisio
 
     Where examples have a group, every limit and every p-value is over groups instead of rows.
 
-    The order of the candidates does not matter, and the same Runs give the same Decision.
+    The order of the candidates does not matter, and the same Runs give the same Decision. `pace` says how often documents and rules
+    change; the candidates' costs must have been made with it.
 
     Raises:
         ValueError: there is no eligible candidate, two have one name, the Runs are empty or not on the same examples, or the
@@ -69,7 +70,10 @@ def decide(task: Task, candidates: Sequence[Candidate], opening: int) -> Decisio
     pairs = paired_max_t(np.array([c.run.values for c in candidates]).T, 1 - of_differences(opening), groups=groups)
     finalists = tuple(_finalist(task, candidate, share) for candidate in candidates)
     evidence = _evidence(candidates, finalists, pairs)
-    terms = Terms(task.target, task.smallest_effect, task.prices.error, task.volume.answers_per_month, task.volume.months)
+    volume = task.volume
+    terms = Terms(
+        *(task.target, task.smallest_effect, task.prices.error, volume.answers_per_month, volume.months, pace.documents, pace.rules)
+    )
     costs = tuple(candidate.cost.total for candidate in candidates)
     choice = choose(evidence, terms, costs)
     found = Findings(
@@ -102,7 +106,7 @@ def _decision(found: Findings, pairs: Sequence[PairedDifference]) -> Decision:
         changes=changes(found),
         finalists=tuple(found.finalists[i] for i in cheapest_first(found.evidence, found.costs)),
         differences=_differences(found, pairs),
-        break_even=break_even(found.evidence, found.terms, found.choice.index),
+        break_even=break_even(found.evidence, found.terms),
         target=found.terms.target,
         smallest_effect=found.terms.smallest_effect,
         alpha=found.alpha,
@@ -111,6 +115,7 @@ def _decision(found: Findings, pairs: Sequence[PairedDifference]) -> Decision:
         rows_to_settle=found.rows_to_settle,
         reference=reference_sentence(found),
         dev_contradicted=bool(contradicted(found.evidence, found.terms.target)),
+        pace=Pace(found.terms.document_changes, found.terms.rule_changes),
     )
 
 
@@ -154,6 +159,8 @@ def _evidence(candidates: Sequence[Candidate], finalists: Sequence[Finalist], pa
             error_rate=error_rate(candidate.run),
             one_off=candidate.cost.one_off,
             per_answer=None if candidate.cost.total is None or candidate.cost.per_1000 is None else candidate.cost.per_1000 / 1000,
+            per_document_change=_change_price(candidate.cost, "document"),
+            per_rule_change=_change_price(candidate.cost, "rule"),
         )
         for candidate, finalist in zip(candidates, finalists, strict=True)
     )
@@ -229,6 +236,11 @@ def _rows_for_gap(margin: float, gains: Floats, groups: Sequence[str], alpha: fl
 
 def _enlarged(rows: int | None, values: Floats, groups: Sequence[str]) -> int | None:
     return None if rows is None else math.ceil(rows * design_effect(values, groups))
+
+
+def _change_price(cost: Cost, kind: ChangeKind) -> float | None:
+    change = cost.change(kind)
+    return 0.0 if change is None else change.price
 
 
 def _mean(found: Findings, i: int) -> float:

@@ -10,11 +10,11 @@ from typing import Protocol, TypeVar
 
 from tailor.approaches.approach import Material, starting_system
 from tailor.data.example import Example
-from tailor.decide.cost import cost_of
-from tailor.decide.prices import machine_rates
+from tailor.decide.cost import NEVER_SAID, cost_of
+from tailor.decide.prices import EMBEDDER_PARAMETERS, machine_rates
 from tailor.decide.rungs import Option, Rung, best, ladder
 from tailor.decide.step import Step, StepStatus
-from tailor.decide.types import Cost, Rates
+from tailor.decide.types import Cost, Pace, Rates
 from tailor.decide.wording import format_target
 from tailor.engine import Engine
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
@@ -32,8 +32,6 @@ TRAINING_TOKENS_PER_SECOND = 450
 TOP_LAYERS_SPEED = 3
 """How much quicker it is on the top layers over three epochs, what lies below computed once (docs/log.md)."""
 
-EMBEDDER_PARAMETERS = 22_700_000
-"""Of the built-in embedder; it prices the reference classifier, which asks no generative model."""
 
 STOP_CONFIDENCE = 0.80
 """The climb stops when dev shows the target with this one-sided confidence: dev chooses, the sealed test alone certifies."""
@@ -89,6 +87,7 @@ class Climb:
         observer: told what happens.
         everything: climb every rung, whatever was found.
         test_rows: rows of the sealed test, whose time is kept in reserve.
+        pace: how often documents and rules change.
     """
 
     material: Material
@@ -98,6 +97,7 @@ class Climb:
     observer: Observer
     everything: bool
     test_rows: int
+    pace: Pace = NEVER_SAID
     steps: list[Step] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     stopped: str = ""
@@ -266,7 +266,7 @@ class Climb:
 
     def cost(self, run: Run) -> Cost:
         """What a system costs, on token counts."""
-        return system_cost(self.material, run, self.rates, self.engine)
+        return system_cost(self.material, run, self.rates, self.engine, self.pace)
 
     def _out_of_time(self, rung: Rung, candidate: Option) -> bool:
         self.stopped = f"The time limit was reached on the rung {rung.name!r}; {candidate.name} was not measured."
@@ -278,17 +278,22 @@ class Climb:
         self.observer.ended(step)
 
 
-def system_cost(material: Material, run: Run, rates: Rates, engine: Engine) -> Cost:
-    """What a system costs: labels it learned from, training, and tokens."""
-    system = run.system
+def system_cost(material: Material, run: Run, rates: Rates, engine: Engine, pace: Pace = NEVER_SAID) -> Cost:
+    """What a system costs: labels it learned from, training, tokens, and keeping up with changes."""
+    system, embedding = run.system, machine_rates(material.task.prices, EMBEDDER_PARAMETERS)
     if system.decoding.method == "head":
-        rates = machine_rates(material.task.prices, EMBEDDER_PARAMETERS)
+        rates = embedding
     labels, trained = len(system.prompt.shots), 0
     if system.decoding.method == "head":
         labels = len(material.train)
     elif system.is_tuned and (tuned := read_tuned(engine.store / system.weights.tuned)) is not None:
         labels, trained = len(material.train[: material.task.tuning.max_rows]), tuned.trained_tokens
-    return cost_of(material.task, run, rates, labels, trained)
+    # The same stated estimate as elsewhere: a token is about four characters.
+    tokens = sum(len(document.text) for document in engine.documents) / 4 / max(1, len(engine.documents))
+    document_price = tokens * (embedding.input_per_million or 0.0) / 1e6 if system.knowledge.embedder else 0.0
+    return cost_of(
+        *(material.task, run, rates, labels, trained), dev_rows=len(material.dev), document_price=document_price, pace=pace
+    )
 
 
 def finalists(runs: Sequence[Run]) -> dict[str, Run]:

@@ -12,6 +12,8 @@ from tailor.task import ModelSettings, Prices
 # that the same data give the same decision on every machine. A larger model is slower in proportion to its parameters.
 READING, WRITING, TRAINING = 1_000.0, 100.0, 230.0  # tokens per second
 NOMINAL_PARAMETERS = 134_515_008
+EMBEDDER_PARAMETERS = 22_700_000
+"""Of the built-in embedder; it prices what asks no generative model: the reference classifier, and bringing an index up to date."""
 
 SAMPLE = 1_000  # tokens priced at once, below the first tier of any tiered price
 

@@ -13,13 +13,25 @@ from tailor.decide.types import Verdict
 
 @dataclass(frozen=True)
 class Terms:
-    """What the user asked for: target and smallest effect as shares, the price of an error, answers a month, months."""
+    """What the user asked for and expects.
+
+    Attributes:
+        target: as a share.
+        smallest_effect: as a share.
+        error_price: of one wrong answer.
+        answers_per_month: how many answers.
+        months: for how long.
+        document_changes: a month; None, when nobody said, counts as never.
+        rule_changes: a month; None, when nobody said, counts as never.
+    """
 
     target: float
     smallest_effect: float
     error_price: float
     answers_per_month: float
     months: float
+    document_changes: float | None = None
+    rule_changes: float | None = None
 
     @property
     def answers(self) -> float:
@@ -42,6 +54,8 @@ class Contender:
         error_rate: share of answers that are not right.
         one_off: labels and training.
         per_answer: price of an answer without errors, or None.
+        per_document_change: price of taking in a changed document, or None.
+        per_rule_change: price of taking in a changed rule, or None.
     """
 
     name: str
@@ -54,6 +68,8 @@ class Contender:
     error_rate: float
     one_off: float
     per_answer: float | None
+    per_document_change: float | None = 0.0
+    per_rule_change: float | None = 0.0
 
 
 Limits = Mapping[tuple[int, int], tuple[float | None, float | None]]
@@ -77,11 +93,31 @@ class Choice:
 
 
 def totals(evidence: Evidence, terms: Terms) -> tuple[float | None, ...]:
-    """Total cost of each contender under the terms, errors included; None where a price is unknown."""
-    return tuple(
-        None if c.per_answer is None else c.one_off + terms.answers * (c.per_answer + terms.error_price * c.error_rate)
-        for c in evidence.contenders
+    """Total cost of each contender under the terms, errors and upkeep included; None where a price is unknown."""
+    return tuple(_total(fixed_cost(c, terms), cost_of_answer(c, terms), terms.answers) for c in evidence.contenders)
+
+
+def fixed_cost(contender: Contender, terms: Terms) -> float | None:
+    """What does not depend on the number of answers: the one-off cost, and keeping up with changes; None at an unknown price."""
+    changes = (
+        (terms.document_changes, contender.per_document_change),
+        (terms.rule_changes, contender.per_rule_change),
     )
+    upkeep = 0.0
+    for often, price in changes:
+        if often and price is None:
+            return None
+        upkeep += (often or 0.0) * (price or 0.0)
+    return contender.one_off + terms.months * upkeep
+
+
+def cost_of_answer(contender: Contender, terms: Terms) -> float | None:
+    """An answer with its expected error; None at an unknown price."""
+    return None if contender.per_answer is None else contender.per_answer + terms.error_price * contender.error_rate
+
+
+def _total(fixed: float | None, per_answer: float | None, answers: float) -> float | None:
+    return None if fixed is None or per_answer is None else fixed + answers * per_answer
 
 
 def cheapest_first(evidence: Evidence, costs: Totals) -> list[int]:

@@ -8,6 +8,8 @@ from typing import Literal
 from tailor.stats.intervals import Interval as Interval
 
 Verdict = Literal["target met", "cheapest within the smallest effect", "not shown"]
+ChangeKind = Literal["label", "rule", "document"]
+Work = Literal["train", "index", "measure"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,31 @@ class Rates:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How often things change, in changes a month; None = nobody said, which is then said, and counted as never."""
+
+    documents: float | None = None
+    rules: float | None = None
+
+
+@dataclass(frozen=True)
+class Changing:
+    """What it takes to bring a system up to date after one change.
+
+    Attributes:
+        kind: a label (classify: a new one in the set; else a newly labelled example), a rule (the instruction) or a document.
+        work: what the machine has to do; empty when nothing.
+        price: that work on tokens, in the task's currency, and what decisions count; None when a price is unknown.
+        seconds: that work as timed on this machine, shown and never ranked on; None where a part of it was not timed.
+    """
+
+    kind: ChangeKind
+    work: tuple[Work, ...]
+    price: float | None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a system costs, in the task's currency.
 
@@ -28,8 +55,11 @@ class Cost:
         per_1000: 1,000 answers, without errors; None when a price is unknown.
         one_off: labels and training.
         errors_per_1000: expected cost of wrong answers among 1,000.
-        total: one-off + months x answers x (answer + expected error); None when a price is unknown.
+        total: one-off + months x (upkeep + answers x (answer + expected error)); None when a price is unknown.
         how: where the prices come from, in words.
+        training: the part of `one_off` that is training; None when its price is unknown.
+        upkeep: keeping up with changes, a month, at the pace that was given; None when a price is unknown.
+        changing: what one change of each kind takes.
     """
 
     per_1000: float | None
@@ -37,6 +67,13 @@ class Cost:
     errors_per_1000: float
     total: float | None
     how: str = ""
+    training: float | None = 0.0
+    upkeep: float | None = 0.0
+    changing: tuple[Changing, ...] = ()
+
+    def change(self, kind: ChangeKind) -> Changing | None:
+        """What one change of this kind takes, or None where it was not worked out."""
+        return next((changing for changing in self.changing if changing.kind == kind), None)
 
 
 @dataclass(frozen=True)
@@ -84,7 +121,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class BreakEven:
-    """The number of answers a month from which `dear` is the cheaper of two systems, errors included; None = never."""
+    """The number of answers a month from which `dear` is the cheaper of two systems, errors and upkeep included; None = never.
+
+    `cheap` costs less before the first answer (at equal cost, less for each answer).
+    """
 
     cheap: str
     dear: str
@@ -103,7 +143,7 @@ class Decision:
         changes: what would change it, one sentence each.
         finalists: cheapest first.
         differences: every pair of finalists.
-        break_even: between the chosen system and every other finalist.
+        break_even: between every two finalists whose prices are known.
         target: the target.
         smallest_effect: differences below this do not matter to the user.
         alpha: error probability spent on this opening.
@@ -112,6 +152,7 @@ class Decision:
         rows_to_settle: rows of a test set that would probably settle a "not shown"; None when settled or unknowable.
         reference: sentence about the reference classifier, or empty.
         dev_contradicted: whether the test set contradicts the dev set: a system met the target on dev and clearly missed it here.
+        pace: how often documents and rules were said to change.
     """
 
     verdict: Verdict
@@ -130,3 +171,4 @@ class Decision:
     rows_to_settle: int | None = None
     reference: str = ""
     dev_contradicted: bool = False
+    pace: Pace = Pace()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tailor.decide.rule import Choice, Evidence, Terms, cheapest_first, contradicted
 from tailor.decide.types import Finalist
+from tailor.decide.upkeep import PER_MONTH
 from tailor.stats.intervals import FEW
 from tailor.system import System
 
@@ -124,6 +125,16 @@ def format_about(number: float) -> str:
         return "0"
     digits = 1 - math.floor(math.log10(number))
     return f"{round(number, digits):,.{max(0, digits)}f}"
+
+
+def format_often(per_month: float) -> str:
+    """A number of changes a month in the unit that fits, such as "about once a week" or "about 3 times a day"."""
+    units = (("day", PER_MONTH["daily"]), ("week", PER_MONTH["weekly"]), ("month", 1.0))
+    unit, size = next(((unit, size) for unit, size in units if per_month >= 0.95 * size), ("year", PER_MONTH["yearly"]))
+    times = per_month / size
+    if times < 0.95:
+        return f"about once in {format_about(1 / times)} years" if times > 0 else "never"
+    return f"about once a {unit}" if times < 1.05 else f"about {format_about(times).removesuffix('.0')} times a {unit}"
 
 
 def format_score(finalist: Finalist) -> str:
@@ -352,9 +363,25 @@ def _cheapest_means(found: Findings) -> str:
         else "wrong answers at no cost"
     )
     return (
-        f"Cheapest is the lowest total over {_months(found)} at {terms.answers_per_month:,.0f} answers a month, {errors}: "
+        f"Cheapest is the lowest total over {_months(found)} at {terms.answers_per_month:,.0f} answers a month, "
+        f"{', '.join([errors, *_changes_counted(found)])}: "
         f"{format_money(cost, found.currency)} for {found.finalists[found.choice.index].name}."
     )
+
+
+def _changes_counted(found: Findings) -> list[str]:
+    """How often things were taken to change, of what would cost a finalist something; what nobody spoke of is said."""
+    contenders = found.evidence.contenders
+    told: dict[bool, list[str]] = {True: [], False: []}
+    for what, often, prices in (
+        ("documents", found.terms.document_changes, [c.per_document_change for c in contenders]),
+        ("requirements", found.terms.rule_changes, [c.per_rule_change for c in contenders]),
+    ):
+        if any(price != 0 for price in prices):
+            said = f"{what} changing {format_often(often)}" if often else f"{what} that never change"
+            told[often is None].append(what if often is None else said)
+    assumed = [f"assuming that {' and '.join(told[True])} do not change"] if told[True] else []
+    return [*told[False], *assumed]
 
 
 def _months(found: Findings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from tailor.data.example import Example, SplitName
@@ -57,6 +58,12 @@ class Run:
     def seconds(self) -> float:
         """Mean seconds of the answers that came."""
         return _mean([a.seconds for a in self.answers if not a.error])
+
+    @property
+    def slow_seconds(self) -> float:
+        """Seconds within which 95 of 100 answers came, of those that came; a batch's time is shared equally by its answers."""
+        times = sorted(a.seconds for a in self.answers if not a.error)
+        return times[math.ceil(0.95 * len(times)) - 1] if times else 0.0
 
 
 def _mean(values: list[int] | list[float]) -> float:

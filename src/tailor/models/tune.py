@@ -11,9 +11,10 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,6 +64,7 @@ class Tuned:
         dev_loss: lowest loss on the dev rows.
         epoch: the epoch that gave it.
         trained_tokens: tokens read in all epochs.
+        seconds: how long training took, wherever that was; None where it was not noted down.
     """
 
     folder: Path
@@ -70,6 +72,7 @@ class Tuned:
     dev_loss: float
     epoch: float
     trained_tokens: int
+    seconds: float | None = field(default=None, compare=False)
 
 
 def tune(
@@ -102,11 +105,13 @@ def tune(
         raise DoesNotFit(longest, model.context_tokens, "the longest training row")
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".training-", dir=folder.parent))
+    started = time.monotonic()
     try:
         dev_loss, epoch, tokens = _train(model, rows, dev, recipe, work, on_progress)
         made = work / "best"
         record = {"key": key, "recipe": asdict(recipe), "base": model.digest, "rows": len(rows), "dev_loss": dev_loss}
         record |= {"epoch": epoch, "trained_tokens": tokens, "files": _digests(made)}
+        record["seconds"] = round(time.monotonic() - started, 3)
         (made / MANIFEST).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(made, folder)
@@ -134,6 +139,7 @@ def read_tuned(folder: Path, key: str | None = None) -> Tuned | None:
         record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         made_by, files = record["key"], record["files"]
         facts = float(record["dev_loss"]), float(record["epoch"]), int(record["trained_tokens"])
+        seconds = float(record["seconds"]) if "seconds" in record else None
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -142,7 +148,7 @@ def read_tuned(folder: Path, key: str | None = None) -> Tuned | None:
         return None
     if _digests(folder) != files:
         raise StoreError(f"tuned weights in {folder} are damaged", "delete that folder and run again; it is trained anew")
-    return Tuned(folder, hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(), *facts)
+    return Tuned(folder, hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(), *facts, seconds)
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from tailor.report.cases import Cases, cases
 from tailor.report.failures import Confusion, GroupTable, MeasureRow, Outcomes, confusion, groups, measures, outcomes
 from tailor.report.first import First, first_screen
 from tailor.report.ladder import LadderRow, Rung, best_on_dev, focus, ladder_rows, models, rungs, shown_runs, untried
+from tailor.report.money import Money, money
 from tailor.report.quality import FinalistRow, Grid, QualityCost, chosen_pairs, finalist_rows, grid, other_pairs, quality_cost
 from tailor.report.words import amount, badge, count, duration, headline, limits, percent
 from tailor.study import Step, Study
@@ -49,6 +50,7 @@ class Figures:
         quality_cost: the chart of quality against cost.
         grid: the two-by-two, when at least two cells were measured.
         finalists: cheapest first.
+        money: tables on costs; None without a decision.
         pairs: the chosen system minus every other finalist.
         other_pairs: pairs without the chosen system.
         split: where failures and examples come from: test, or dev without a test.
@@ -75,6 +77,7 @@ class Figures:
     quality_cost: QualityCost
     grid: Grid | None
     finalists: tuple[FinalistRow, ...]
+    money: Money | None
     pairs: tuple[Difference, ...]
     other_pairs: tuple[Difference, ...]
     split: str
@@ -112,6 +115,7 @@ def make_figures(study: Study) -> Figures:
         quality_cost=quality_cost(study),
         grid=grid(study),
         finalists=finalists,
+        money=money(study),
         pairs=chosen_pairs(decision) if decision else (),
         other_pairs=other_pairs(decision) if decision else (),
         split=split,
@@ -131,14 +135,15 @@ def to_json(study: Study) -> dict[str, Any]:
         format: 1; grows when a key changes its meaning or goes.
         task: name, kind, metric, target, smallest_effect, currency.
         decision: None, or verdict, chosen, headline, reasons, changes, opening, alpha, n_test, rows_to_settle, reference,
-            dev_contradicted.
+            dev_contradicted, pace (documents, rules: changes a month or None).
         stopped: why the climb ended.
         ladder: per step rung, system, status, note, dev (mean, low, high, n, level, method, or None), per_1000 (or None), seconds,
             setup_seconds.
         finalists: per finalist, cheapest first, name, fingerprint, role, score (as dev), certified, meets_target, eligible,
-            cost (per_1000, one_off, errors_per_1000, total, how).
+            cost (per_1000, one_off, errors_per_1000, total, how, training, upkeep, changing: per kind of change kind, work, price,
+            seconds).
         differences: per pair first, second, estimate (as dev), p_value.
-        break_even: per pair cheap, dear, answers_per_month (None = never).
+        break_even: per pair of finalists cheap, dear, answers_per_month (None = never).
         started, finished: ISO times.
         provenance: name -> value.
     """

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tailor.decide.wording import METRICS, format_at_least, format_effect, format_percent, format_target, listed
 from tailor.errors import UserError
 from tailor.report import charts, words
+from tailor.report.consistency import ASKED
 from tailor.report.figures import Figures, make_figures
 from tailor.study import Study
 
@@ -26,7 +27,17 @@ WIDE, SLIM = 760, 344
 CUT = 420
 MOST = 6000
 FILTERS = (
-    *(words.amount, words.count, words.duration, words.limits, words.loss, words.moment, words.p_value, words.percent),
+    *(
+        words.amount,
+        words.count,
+        words.duration,
+        words.limits,
+        words.loss,
+        words.minutes,
+        words.moment,
+        words.p_value,
+        words.percent,
+    ),
     *(words.plural, words.points, words.shorten, words.whole_limits),
     *(format_at_least, format_effect, format_percent, format_target, listed),
 )
@@ -101,6 +112,7 @@ def _environment() -> Environment:
     )
     environment.filters.update({function.__name__: function for function in (*FILTERS, cut, sentence)})
     environment.globals.update(SHORT_METRICS=words.SHORT_METRICS, METRICS=METRICS, MEASURES=words.MEASURES, OUTCOMES=words.OUTCOMES)
+    environment.globals.update(ASKED=ASKED)
     return environment
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tailor.data.example import SplitName
 from tailor.decide.types import Decision, Difference, Finalist, Interval
-from tailor.decide.wording import describe_system
+from tailor.decide.wording import describe_system, listed
 from tailor.report.ladder import is_reference, shown_runs
 from tailor.study import Step, Study
 
@@ -79,13 +79,26 @@ class Grid:
 
 @dataclass(frozen=True)
 class FinalistRow:
-    """A finalist with what the sealed test set showed; tokens and seconds are means per answer, None when unknown."""
+    """A finalist with what the sealed test set showed.
+
+    Attributes:
+        finalist: its score and costs.
+        words: what it does.
+        tokens_in: mean per answer; None when unknown, as the next three.
+        tokens_out: mean per answer.
+        seconds: mean per answer.
+        slow_seconds: within which 95 of 100 answers came.
+        front: whether another finalist scores no lower at no higher price of an answer, in words.
+        chosen: whether it is the chosen one, or the best guess.
+    """
 
     finalist: Finalist
     words: str
     tokens_in: float | None
     tokens_out: float | None
     seconds: float | None
+    slow_seconds: float | None
+    front: str
     chosen: bool
 
 
@@ -101,6 +114,8 @@ def finalist_rows(study: Study, decision: Decision) -> tuple[FinalistRow, ...]:
                 tokens_in=run.tokens_in if run else None,
                 tokens_out=run.tokens_out if run else None,
                 seconds=run.seconds if run else None,
+                slow_seconds=run.slow_seconds if run else None,
+                front=front_words(finalist, decision.finalists),
                 chosen=finalist.name == decision.chosen,
             )
         )
@@ -161,11 +176,37 @@ def _priced(study: Study, names: Sequence[str]) -> list[tuple[str, float | None,
 
 
 def _on_front(point: Point, points: Sequence[Point]) -> bool:
-    def dominates(other: Point) -> bool:
-        no_worse = other.per_1000 <= point.per_1000 and other.score.mean >= point.score.mean
-        return no_worse and (other.per_1000 < point.per_1000 or other.score.mean > point.score.mean)
+    mine = (point.per_1000, point.score.mean)
+    return point.eligible and not any(dominates((o.per_1000, o.score.mean), mine) for o in points if o.eligible)
 
-    return point.eligible and not any(dominates(other) for other in points if other.eligible)
+
+def dominates(other: tuple[float, float], one: tuple[float, float]) -> bool:
+    """Whether a system of another (cost, score) makes one of this needless: no dearer, no worse, and cheaper or better.
+
+    Two of equal cost and score do not make each other needless: both are on the Pareto front, which is what nothing dominates.
+    """
+    return other != one and other[0] <= one[0] and other[1] >= one[1]
+
+
+def front_words(finalist: Finalist, finalists: Sequence[Finalist]) -> str:
+    """Where a finalist stands among those that may win, by its score and the price of an answer as they were measured."""
+    if not finalist.eligible:
+        return ""
+    price = finalist.cost.per_1000
+    if price is None:
+        return "price unknown"
+    mine = (price, finalist.score.mean)
+    others = [
+        (f.name, (f.cost.per_1000, f.score.mean))
+        for f in finalists
+        if f.eligible and f.name != finalist.name and f.cost.per_1000 is not None
+    ]
+    beaten_by = [(name, other) for name, other in others if dominates(other, mine)]
+    if not beaten_by:
+        same = [name for name, other in others if other == mine]
+        return f"on the front, level with {listed(same)}" if same else "on the front: none cheaper scores as well"
+    name, (cost, score) = max(beaten_by, key=lambda pair: (pair[1][1], -pair[1][0]))
+    return f"{name} {'costs less' if cost < price else 'costs the same'} and scores {'higher' if score > mine[1] else 'the same'}"
 
 
 def grid(study: Study) -> Grid | None:

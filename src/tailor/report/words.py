@@ -74,6 +74,15 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def minutes(seconds: float | None) -> str:
+    """A time to wait for, in minutes, such as "12 min" or "0.4 min"; "not timed" for None."""
+    if seconds is None:
+        return "not timed"
+    if seconds < 6:
+        return "< 0.1 min" if seconds > 0 else "0 min"
+    return f"{seconds / 60:.1f} min" if seconds < 570 else f"{seconds / 60:,.0f} min"
+
+
 def moment(iso: str) -> str:
     """An ISO time as a date and a time of day, such as "14 March 2026, 09:20 UTC"; another text as it is."""
     try:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -110,6 +112,24 @@ class Index:
             self._store.drop(self._store.revisions - revisions.keys())
             self._store.commit(wanted)
         return Update(len(wanted) - kept, len(before.keys() - wanted.keys()), kept, time.perf_counter() - started)
+
+    def seconds_to_update(self, documents: Sequence[Document]) -> float:
+        """How long an update takes after one document changed, tried on a copy of this index that is deleted afterwards.
+
+        The document of median length gets another title, so that every passage of it is new; the index holds `documents`.
+
+        Raises:
+            StoreError: the copy cannot be written.
+        """
+        by_length = sorted(documents, key=lambda document: (len(document.text), document.path))
+        median = by_length[len(documents) // 2]
+        renamed = replace(median, title=f"{median.title} (changed)", digest="")
+        changed = [renamed if document is median else document for document in documents]
+        with tempfile.TemporaryDirectory(prefix=".trial-", dir=self._store.folder.parent) as folder:
+            copy = Path(folder) / self._store.folder.name
+            shutil.copytree(self._store.folder, copy)
+            store = Store(copy, self._embedder.dimensions if self._embedder else 0)
+            return Index(store, self._embedder, self._target_words).update(changed).seconds
 
     def search(
         self, queries: Sequence[str], search: Search, k: int, fusion: Fusion = "minmax", vectors: Array | None = None

@@ -59,6 +59,7 @@ class Store:
         dimensions: length of the vectors; 0 for none.
 
     Attributes:
+        folder: where the table is.
         manifest: what the last commit left.
         revisions: the revisions whose rows are saved, committed or not.
         keys: the keys whose vectors are saved, committed or not.
@@ -69,7 +70,7 @@ class Store:
     """
 
     def __init__(self, folder: Path, dimensions: int) -> None:
-        self._folder = folder
+        self.folder = folder
         self._dimensions = dimensions
         self.manifest = Manifest.read(folder)
         self.revisions: set[str] = set()
@@ -125,7 +126,7 @@ class Store:
             if self._saved.version // _TIDY_EVERY > self.manifest.version // _TIDY_EVERY:
                 self._write_manifest(documents, files={})
                 self._saved.optimize(cleanup_older_than=_KEEP)
-            self._write_manifest(documents, checksums(self._folder, self.manifest.files))
+            self._write_manifest(documents, checksums(self.folder, self.manifest.files))
 
     def by_words(self, queries: Sequence[str], limit: int) -> list[list[Passage]]:
         """For each query the passages with the highest BM25 scores, at most `limit`."""
@@ -171,12 +172,12 @@ class Store:
     def refresh(self) -> None:
         """Take in what another process may have saved and committed since this store was opened."""
         with self._guard():
-            self._see(Manifest.read(self._folder))
+            self._see(Manifest.read(self.folder))
             self._list()
 
     def _attach(self) -> None:
-        database = self._lancedb.connect(str(self._folder))
-        if not (self._folder / f"{_TABLE}.lance").exists():
+        database = self._lancedb.connect(str(self.folder))
+        if not (self.folder / f"{_TABLE}.lance").exists():
             database.create_table(_TABLE, schema=self._schema())
         self._saved: Any = database.open_table(_TABLE)
         self._seen: Any = database.open_table(_TABLE)
@@ -200,20 +201,20 @@ class Store:
 
     def _set_aside(self, error: Exception) -> None:
         try:
-            names = (self._folder.with_name(f"{self._folder.name}.damaged-{number}") for number in range(1, 1_000_000))
+            names = (self.folder.with_name(f"{self.folder.name}.damaged-{number}") for number in range(1, 1_000_000))
             aside = next(path for path in names if not path.exists())
-            os.replace(self._folder, aside)
+            os.replace(self.folder, aside)
         except OSError:
             raise StoreError(
-                f"the index in {self._folder} cannot be opened: {error}", "check that the folder can be written"
+                f"the index in {self.folder} cannot be opened: {error}", "check that the folder can be written"
             ) from error
-        _log.warning("the index in %s is damaged (%s); it was renamed to %s and is made anew", self._folder, error, aside.name)
+        _log.warning("the index in %s is damaged (%s); it was renamed to %s and is made anew", self.folder, error, aside.name)
         self.manifest = Manifest()
 
     def _write_manifest(self, documents: Mapping[str, str], files: dict[str, str]) -> None:
         passages = self._saved.count_rows()
         manifest = Manifest(version=self._saved.version, passages=passages, documents=dict(documents), files=files)
-        manifest.write(self._folder)
+        manifest.write(self.folder)
         self._see(manifest)
 
     def _schema(self) -> Any:
@@ -236,7 +237,7 @@ class Store:
         try:
             yield
         except Exception as error:
-            message = f"the index in {self._folder} cannot be read or written: {error}"
+            message = f"the index in {self.folder} cannot be read or written: {error}"
             raise StoreError(message, "check the disk, then run the same command again; a damaged index is made anew") from error
 
 

@@ -1,0 +1,41 @@
+"""How long it takes on this machine to bring a system up to date after a new label, a changed rule or a changed document."""
+
+from __future__ import annotations
+
+import time
+
+from tailor.approaches.approach import Material
+from tailor.engine import Engine
+from tailor.evaluate.run import Run
+from tailor.models.tune import read_tuned
+from tailor.task import fill
+
+
+def seconds_to_train(run: Run, material: Material, engine: Engine) -> float | None:
+    """Tuned weights: the time that their training took, as noted down with them (None where it was not). A classifier: the time to
+    fit it again, the vectors of the training rows at hand. 0 for a system that learned nothing.
+    """
+    system = run.system
+    if system.decoding.method == "head":
+        from tailor.models.head import fit_head
+
+        texts = [fill(system.prompt.input, example.fields) for example in material.train]
+        vectors = engine.embed(system.weights.model, texts)
+        started = time.perf_counter()
+        fit_head(vectors, [example.label for example in material.train])
+        return time.perf_counter() - started
+    if not system.is_tuned:
+        return 0.0
+    tuned = read_tuned(engine.store / system.weights.tuned)
+    return tuned.seconds if tuned is not None else None
+
+
+def seconds_to_index(run: Run, engine: Engine) -> float:
+    """The time to take one changed document into the index, tried on a copy; 0 for a system without an index."""
+    knowledge = run.system.knowledge
+    return engine.index(knowledge.embedder).seconds_to_update(engine.documents) if knowledge.kind == "index" else 0.0
+
+
+def seconds_to_measure(run: Run, rows: int) -> float:
+    """The time to answer so many examples, at what an answer of this Run took on average."""
+    return rows * run.seconds
