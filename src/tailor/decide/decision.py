@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, repeat
 
 import numpy as np
 
@@ -45,7 +45,44 @@ class Candidate:
     eligible: bool = True
 
 
-def decide(task: Task, candidates: Sequence[Candidate], opening: int) -> Decision:
+@dataclass(frozen=True)
+class Estimates:
+    """What the test set says of the candidates, in their order.
+
+    Attributes:
+        scores: the metric with a two-sided 95 % interval.
+        certified: one-sided lower limits for "target met".
+        error_rates: share of answers that are not right.
+        pairs: differences of all pairs.
+        all_right_shows: the certified limit if every answer were right.
+        rows_settle: whether more test rows alone could settle what is not shown.
+    """
+
+    scores: tuple[Interval, ...]
+    certified: tuple[float, ...]
+    error_rates: tuple[float, ...]
+    pairs: tuple[PairedDifference, ...]
+    all_right_shows: float
+    rows_settle: bool = True
+
+
+Estimate = Callable[[Sequence[Candidate], float], Estimates]
+"""How scores, limits and differences are found, given the candidates and the error that this opening may spend."""
+
+
+def measured(candidates: Sequence[Candidate], alpha: float) -> Estimates:
+    """Estimates from the candidates' scores as they are: each family of claims may err with alpha / 2."""
+    share, runs = alpha / 2 / len(candidates), [candidate.run for candidate in candidates]
+    return Estimates(
+        scores=tuple(mean_interval(run.values, 0.95) for run in runs),
+        certified=tuple(lower_bound(run.values, share) for run in runs),
+        error_rates=tuple(error_rate(run) for run in runs),
+        pairs=tuple(paired_max_t(np.array([run.values for run in runs]).T, 1 - alpha / 2)),
+        all_right_shows=lower_bound([1.0] * len(runs[0].examples), share),
+    )
+
+
+def decide(task: Task, candidates: Sequence[Candidate], opening: int, estimate: Estimate = measured) -> Decision:
     """What follows from the test set, by the rule of `tailor.decide.rule.choose`.
 
     Opening k may err with probability alpha_k = 0.05 / 2**k, half of it in each of two families of claims:
@@ -55,7 +92,8 @@ def decide(task: Task, candidates: Sequence[Candidate], opening: int) -> Decisio
     - differences: simultaneous two-sided limits over all pairs of finalists (`paired_max_t`) at level 1 - alpha_k / 2. A loss is
       shown to be below the smallest effect when the upper limit of the difference is.
 
-    The order of the candidates does not matter, and the same Runs give the same Decision.
+    The order of the candidates does not matter, and the same Runs give the same Decision. `estimate` finds the limits where scores
+    are not simply measured.
 
     Raises:
         ValueError: there is no eligible candidate, two have one name, the Runs are empty or not on the same examples, or the
@@ -65,9 +103,9 @@ def decide(task: Task, candidates: Sequence[Candidate], opening: int) -> Decisio
     _check(candidates, opening)
     alpha = ALPHA / 2**opening
     n = len(candidates[0].run.examples)
-    pairs = paired_max_t(np.array([c.run.values for c in candidates]).T, 1 - alpha / 2)
-    finalists = tuple(_finalist(task, candidate, alpha / 2 / len(candidates)) for candidate in candidates)
-    evidence = _evidence(candidates, finalists, pairs)
+    found_on_test = estimate(candidates, alpha)
+    finalists = tuple(map(_finalist, repeat(task), candidates, found_on_test.scores, found_on_test.certified))
+    evidence = _evidence(candidates, finalists, found_on_test)
     terms = Terms(task.target, task.smallest_effect, task.prices.error, task.volume.answers_per_month, task.volume.months)
     costs = tuple(candidate.cost.total for candidate in candidates)
     choice = choose(evidence, terms, costs)
@@ -83,12 +121,12 @@ def decide(task: Task, candidates: Sequence[Candidate], opening: int) -> Decisio
         currency=task.prices.currency,
         opening=opening,
         alpha=alpha,
-        all_right_shows=lower_bound([1.0] * n, alpha / 2 / len(candidates)),
+        all_right_shows=found_on_test.all_right_shows,
         rows_to_settle=_rows_to_settle(evidence, terms, costs, [np.array(c.run.values) for c in candidates], opening)
-        if choice.verdict == "not shown"
+        if choice.verdict == "not shown" and found_on_test.rows_settle
         else None,
     )
-    return _decision(found, pairs, n)
+    return _decision(found, found_on_test.pairs, n)
 
 
 def _decision(found: Findings, pairs: Sequence[PairedDifference], n: int) -> Decision:
@@ -126,14 +164,12 @@ def _check(candidates: Sequence[Candidate], opening: int) -> None:
         raise ValueError("the candidates' Runs are empty")
 
 
-def _finalist(task: Task, candidate: Candidate, alpha: float) -> Finalist:
-    run = candidate.run
-    certified = lower_bound(run.values, alpha)
+def _finalist(task: Task, candidate: Candidate, score: Interval, certified: float) -> Finalist:
     return Finalist(
-        name=run.system.name,
-        fingerprint=run.system.fingerprint,
+        name=candidate.run.system.name,
+        fingerprint=candidate.run.system.fingerprint,
         role=candidate.role,
-        score=mean_interval(run.values, 0.95),
+        score=score,
         certified=certified,
         meets_target=certified >= task.target,
         cost=candidate.cost,
@@ -141,7 +177,7 @@ def _finalist(task: Task, candidate: Candidate, alpha: float) -> Finalist:
     )
 
 
-def _evidence(candidates: Sequence[Candidate], finalists: Sequence[Finalist], pairs: Sequence[PairedDifference]) -> Evidence:
+def _evidence(candidates: Sequence[Candidate], finalists: Sequence[Finalist], found: Estimates) -> Evidence:
     contenders = tuple(
         Contender(
             name=finalist.name,
@@ -151,14 +187,14 @@ def _evidence(candidates: Sequence[Candidate], finalists: Sequence[Finalist], pa
             certified=finalist.certified,
             dev_mean=candidate.dev.mean if candidate.dev is not None else None,
             tokens=candidate.run.tokens_in + candidate.run.tokens_out,
-            error_rate=error_rate(candidate.run),
+            error_rate=errors,
             one_off=candidate.cost.one_off,
             per_answer=None if candidate.cost.total is None or candidate.cost.per_1000 is None else candidate.cost.per_1000 / 1000,
         )
-        for candidate, finalist in zip(candidates, finalists, strict=True)
+        for candidate, finalist, errors in zip(candidates, finalists, found.error_rates, strict=True)
     )
     limits: dict[tuple[int, int], tuple[float | None, float | None]] = {}
-    for pair in pairs:
+    for pair in found.pairs:
         limits[pair.first, pair.second] = (pair.low, pair.high)
         limits[pair.second, pair.first] = (_minus(pair.high), _minus(pair.low))
     return Evidence(contenders, limits)

@@ -92,12 +92,12 @@ def paired_max_t(matrix: ArrayLike, level: float = 0.95, seed: int = 0, resample
         return [PairedDifference(i, j, float(np.sum(values[:, i] - values[:, j])), None, None, 1.0) for i, j in pairs]
     differences = np.stack([values[:, i] - values[:, j] for i, j in pairs], axis=1)
     draws = _draws(differences, resamples, seed)
-    limits = _joint_limits(draws, 1 - level)
+    limits = joint_limits(draws, 1 - level)
     rates = bool(np.all((values == 0) | (values == 1)))
     found = []
     for place, (i, j) in enumerate(pairs):
         column = differences[:, place]
-        p_value = mcnemar_exact(int(np.sum(column > 0)), int(np.sum(column < 0))) if rates else _p_value(draws[:, place])
+        p_value = mcnemar_exact(int(np.sum(column > 0)), int(np.sum(column < 0))) if rates else p_value_of(draws[:, place])
         low, high = float(limits[place, 0]), float(limits[place, 1])
         found.append(PairedDifference(i, j, math.fsum(column) / n, low, high, p_value))
     return found
@@ -116,7 +116,7 @@ def _draws(differences: Floats, resamples: int, seed: int) -> Floats:
     return np.concatenate(chunks)
 
 
-def _joint_limits(draws: Floats, alpha: float) -> Floats:
+def joint_limits(draws: Floats, alpha: float) -> Floats:
     """Lower and upper limits, shape (pairs, 2), that all hold together with probability 1 - alpha."""
     resamples, pairs, _ = draws.shape
     flat = draws.reshape(resamples, 2 * pairs) * np.tile([1.0, -1.0], pairs)
@@ -133,7 +133,7 @@ def _joint_limits(draws: Floats, alpha: float) -> Floats:
     return limits
 
 
-def _p_value(draws: Floats) -> float:
+def p_value_of(draws: Floats) -> float:
     """Two-sided p-value of no difference: twice the smallest error at which a one-sided limit excludes 0."""
     resamples = len(draws)
     tail = min(int(np.sum(draws[:, 0] <= 0)), int(np.sum(draws[:, 1] >= 0)))
