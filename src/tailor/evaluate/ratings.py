@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -168,7 +169,8 @@ def _replace(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8-sig", errors="backslashreplace", newline="")
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise ConfigError(
             f"{quoted(path, 200)} cannot be written: {error.strerror}", "Close it elsewhere, or name another file."
         ) from error
