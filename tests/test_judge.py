@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from endpoint import Answer, Endpoint, completion
 from flow import Watcher, tailor, timeless
-from judge_helpers import JUDGE, answering, chance, fair, fill_in, generous, judging, sheet, write_codes
+from judge_helpers import JUDGE, answering, between, chance, fair, fill_in, generous, judging, sheet, write_codes
 from pydantic import ValidationError
 
-from tailor.errors import ConfigError, DataError, StoreError
+from tailor.errors import ConfigError, DataError, EndpointError, StoreError
 from tailor.experiment import run
 from tailor.judging import judge_state
 from tailor.models.fake import FakeModel
@@ -226,3 +228,30 @@ def test_the_settings_of_a_judge_and_their_defaults() -> None:
 def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Task.model_validate(settings(**changes))
+
+
+# --- the model that the settings name
+
+
+def test_a_judge_behind_an_endpoint_is_asked_and_read(tmp_path: Path) -> None:
+    def judged(payload: Mapping[str, Any]) -> Answer:
+        text = payload["messages"][-1]["content"]
+        return Answer(completion("**Yes**" if between(text, "reference") in between(text, "answer") else "no, it does not"))
+
+    with Endpoint(judged) as endpoint:
+        judge = JUDGE | {"model": {"name": "judge", "base_url": endpoint.url}}
+        study = run(load_project(write_codes(tmp_path, judge=judge)), Watcher(), model=answering())
+        assert endpoint.calls > 0
+    assert study.decision is not None and study.decision.judge is not None and study.decision.judge.failed == 0
+    assert {run.system.name for run in study.tests if run.mean > 0.4} == {run.system.name for run in study.tests}
+
+
+def test_a_judge_that_cannot_be_reached_stops_the_run_with_a_sentence_and_keeps_the_answers(tmp_path: Path) -> None:
+    folder = write_codes(tmp_path, judge=JUDGE | {"model": {"name": "judge", "base_url": "http://127.0.0.1:9/v1"}})
+    model = answering()
+    with pytest.raises(EndpointError, match="cannot be reached"):
+        run(load_project(folder), Watcher(), model=model)
+    asked = len(model.requests)
+    climbed(write_codes(tmp_path), judging(generous), model)
+    texts = [request.messages for request in model.requests]
+    assert asked > 0 and not any(messages in texts[:asked] for messages in texts[asked:])
