@@ -45,6 +45,7 @@ class Engine:
         store: the project's store; tuned weights and indexes lie under it.
         documents: what can be retrieved; empty when the task has none.
         check: called between blocks; may raise `OutOfTime`.
+        judge: the engine of the model that judges free text; None where the task has no judge.
     """
 
     model: Model
@@ -53,6 +54,7 @@ class Engine:
     store: Path
     documents: Sequence[Document] = ()
     check: Callable[[], None] = lambda: None
+    judge: Engine | None = None
     _embedders: dict[str, CachedEmbedder] = field(default_factory=dict)
     _indexes: dict[str, Index] = field(default_factory=dict)
     _checked: dict[Path, str] = field(default_factory=dict)

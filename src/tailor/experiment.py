@@ -13,12 +13,15 @@ from tailor.approaches.approach import Material
 from tailor.data.example import Splits
 from tailor.data.split import load_splits
 from tailor.decide.decision import Candidate, decide
+from tailor.decide.judged import decide_judged
 from tailor.decide.ladder import Climb, Clock, Observer, finalists, system_cost
 from tailor.decide.prices import rates_for
 from tailor.decide.types import Decision
 from tailor.engine import Engine
 from tailor.errors import DataError
+from tailor.evaluate.judge import judge_system
 from tailor.evaluate.measure import measure
+from tailor.evaluate.ratings import Ratings, rating_sample, read_ratings, write_sheet
 from tailor.evaluate.run import Run
 from tailor.ledger import Ledger
 from tailor.models.base import Model
@@ -31,7 +34,13 @@ from tailor.study import Study
 
 
 def run(
-    project: Project, observer: Observer, *, everything: bool = False, max_minutes: float | None = None, model: Model | None = None
+    project: Project,
+    observer: Observer,
+    *,
+    everything: bool = False,
+    max_minutes: float | None = None,
+    model: Model | None = None,
+    judge: Model | None = None,
 ) -> Study:
     """Measure the ways of answering on the project's data and decide between them.
 
@@ -41,16 +50,19 @@ def run(
         everything: climb every rung, whatever was found.
         max_minutes: limit on the climb; the final test of what was found is kept in reserve.
         model: the generative model, if not the one that the task names.
+        judge: the model that judges, if not the one that the task names; only for the metric `judged`.
 
     Raises:
         TailorError: the user's input, a model or the disk stands in the way; what was measured is kept.
     """
     task, started, clock = project.task, _now(), Clock(None if max_minutes is None else max_minutes * 60)
     splits = load_splits(project)
+    ratings = read_ratings(project.path(task.judge.ratings)) if task.judge else Ratings()
     with Ledger(project.store) as ledger:
         splits = sealed(splits, ledger, observer)
         engine = open_engine(project, ledger, model)
         engine.check = clock.check
+        engine.judge = open_judge(project, engine, judge)
         material = Material(task, splits.train, splits.dev)
         rates = rates_for(task.model, task.prices, engine.model)
 
@@ -59,22 +71,31 @@ def run(
         observer.said(climb.stopped)
 
         engine.check = lambda: None
-        tests, decision = final_test(climb, splits, ledger, observer)
+        tests, decision = final_test(climb, splits, ledger, observer, ratings)
         study = Study(
-            task, splits, tuple(climb.steps), climb.stopped, tests, decision, provenance(splits, engine.model), started, _now()
+            *(task, splits, tuple(climb.steps), climb.stopped, tests, decision),
+            *(provenance(splits, engine.model, engine.judge.model if engine.judge else None), started, _now()),
         )
         ledger.save_study(STUDY.dump_python(study, mode="json"))
+    if task.judge and tests:
+        write_sheet(project.path(task.judge.ratings), task, rating_sample(task, tests))
     return study
 
 
-def final_test(climb: Climb, splits: Splits, ledger: Ledger, observer: Observer) -> tuple[tuple[Run, ...], Decision | None]:
-    """The finalists on the sealed test set, and what follows. Nothing is opened when nothing was measured on dev."""
+def final_test(
+    climb: Climb, splits: Splits, ledger: Ledger, observer: Observer, ratings: Ratings | None = None
+) -> tuple[tuple[Run, ...], Decision | None]:
+    """The finalists on the sealed test set, and what follows. Nothing is opened when nothing was measured on dev.
+
+    Where a judge scores, people's ratings correct it; another judge is another opening.
+    """
     chosen = finalists(climb.runs)
     if not climb.generative:
         return (), None
     task, engine = climb.material.task, climb.engine
     systems = [run.system.fingerprint for run in chosen.values()]
-    opening = ledger.open_test([example.key for example in splits.test], [task.scored_by, *systems])
+    judge = [judge_system(task.judge, engine.judge.model).fingerprint] if task.judge and engine.judge else []
+    opening = ledger.open_test([example.key for example in splits.test], [task.scored_by, *judge, *systems])
     observer.said(f"The sealed test set is opened (number {opening}) for {len(chosen)} finalists.")
     candidates = []
     for role, dev in chosen.items():
@@ -83,7 +104,8 @@ def final_test(climb: Climb, splits: Splits, ledger: Ledger, observer: Observer)
         cost = system_cost(climb.material, test, climb.rates, engine)
         eligible = task.allow_classifier or dev.system.decoding.method != "head"
         candidates.append(Candidate(role, test, dev, cost, eligible))
-    return tuple(candidate.run for candidate in candidates), decide(task, candidates, opening)
+    decision = decide_judged(task, candidates, opening, ratings or Ratings()) if task.judge else decide(task, candidates, opening)
+    return tuple(candidate.run for candidate in candidates), decision
 
 
 def sealed(splits: Splits, ledger: Ledger, observer: Observer) -> Splits:
@@ -103,6 +125,15 @@ def open_engine(project: Project, ledger: Ledger, model: Model | None = None) ->
     """The engine of a project, with its model opened and its documents read."""
     documents = read_documents(project.documents) if project.documents is not None else []
     return Engine(model or open_model(project.task.model), open_embedder, ledger, project.store, documents)
+
+
+def open_judge(project: Project, engine: Engine, model: Model | None = None) -> Engine | None:
+    """The engine that judges the answers of another one, with the same ledger and time limit; None for a task without a judge."""
+    judge = project.task.judge
+    if judge is None:
+        return None
+    opened = model or open_model(judge.model)
+    return Engine(opened, open_embedder, engine.ledger, engine.store, check=lambda: engine.check())
 
 
 def _now() -> str:

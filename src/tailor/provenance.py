@@ -12,7 +12,7 @@ from tailor.models.base import Model
 PACKAGES = ("tailor", "torch", "transformers", "peft", "trl", "lancedb", "openai", "numpy", "scipy")
 
 
-def provenance(splits: Splits, model: Model) -> dict[str, str]:
+def provenance(splits: Splits, model: Model, judge: Model | None = None) -> dict[str, str]:
     """What is needed to repeat the study: fingerprints, weights, versions, machine."""
     found = {
         "data": splits.fingerprint,
@@ -20,6 +20,7 @@ def provenance(splits: Splits, model: Model) -> dict[str, str]:
         "model": model.name,
         "weights": model.digest,
         "precision": model.precision,
+        **({} if judge is None else {"judge": judge.name, "judge weights": judge.digest}),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         **_versions(PACKAGES),

@@ -91,6 +91,30 @@ class Prices(Settings):
     output_per_million: float | None = Field(None, ge=0, description="price of a million answer tokens")
 
 
+class JudgeSettings(Settings):
+    """A judge for free text: another model, the rubric it goes by, and the people it is compared with before it may decide."""
+
+    rubric: str = Field(min_length=1, description="what a good answer is, in plain words, for the judge and for people alike")
+    model: ModelSettings = Field(description="which model judges; best another than the one that answers")
+    gate: float = Field(0.6, ge=0, le=1, description="least kappa between the judge and people with which it may decide")
+    ratings: str = Field("judge.csv", pattern=r"\.csv$", description="file with people's ratings")
+    sample: int = Field(60, ge=10, description="about how many answers people rate")
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _plain_model(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("rubric")
+    @classmethod
+    def _is_plain(cls, rubric: str) -> str:
+        if columns_in(rubric):
+            raise ValueError(
+                "a rubric is plain text; the judge is shown question, reference and answer beside it, so no {{column}}"
+            )
+        return rubric
+
+
 class Tuning(Settings):
     """How fine-tuning is done. Defaults follow what was measured in docs/log.md."""
 
@@ -119,7 +143,7 @@ class Task(Settings):
     max_words: int = Field(25, ge=1, description="answer: longest answer that still counts as following the form")
     pattern: str = Field("", description="answer: regular expression that a generated answer must match")
     json_schema: str = Field("", description="answer: JSON schema that a generated answer must fit, as settings or as text")
-    metric: Literal["accuracy", "correct", "f1", "exact"] | None = None
+    metric: Literal["accuracy", "correct", "f1", "exact", "judged"] | None = None
     target: Fraction = 0.9
     smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02
     data: DataFiles
@@ -127,6 +151,7 @@ class Task(Settings):
     documents: str = Field("", description="folder of Markdown, text or HTML files")
     model: ModelSettings = ModelSettings(context_tokens=None)
     embedder: str = "minilm-l6"
+    judge: JudgeSettings | None = Field(None, description="answer: who judges free text; needed by metric `judged`")
     volume: Volume = Volume()
     prices: Prices = Prices(input_per_million=None, output_per_million=None)
     tuning: Tuning = Tuning(learning_rate=None, max_rows=None)
@@ -174,9 +199,13 @@ class Task(Settings):
 
     @model_validator(mode="after")
     def _metric_fits(self) -> Task:
-        allowed = ("accuracy",) if self.kind == "classify" else ("correct", "f1", "exact")
+        allowed = ("accuracy",) if self.kind == "classify" else ("correct", "f1", "exact", "judged")
         if self.metric is not None and self.metric not in allowed:
             raise ValueError(f"metric {self.metric!r} does not fit kind {self.kind!r}; use one of {', '.join(allowed)}")
+        if self.metric == "judged" and self.judge is None:
+            raise ValueError("metric 'judged' needs a group `judge` with a `rubric` and a `model`")
+        if self.judge is not None and self.metric != "judged":
+            raise ValueError("`judge` needs `metric: judged` beside it; take `judge` out to score without a judge")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError(f"`labels` lists {max(self.labels, key=self.labels.count)!r} more than once")
         if not self.variables:

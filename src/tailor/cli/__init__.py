@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from tailor.cli.check import check
 from tailor.cli.init import init
+from tailor.cli.judge import judge
 from tailor.cli.models import app as models
 from tailor.cli.report import report
 from tailor.cli.run import run
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.command()(init)
 app.command()(check)
 app.command()(run)
+app.command()(judge)
 app.command()(report)
 app.command(name="try")(tryout)
 app.command()(show)

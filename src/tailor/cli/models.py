@@ -95,8 +95,9 @@ def progress_bar(console: Console, name: str) -> Iterator[OnProgress]:
 
 def fetch_missing(console: Console, task: Task) -> None:
     """Fetch the built-in models that a task needs and that are not here yet, with a progress bar."""
-    for name in (task.model.name, task.embedder):
-        built = None if name == task.model.name and task.model.base_url else BUILT_INS.get(name)
+    asked = [task.model] if task.judge is None else [task.model, task.judge.model]
+    for name in (*(model.name for model in asked if not model.base_url), task.embedder):
+        built = BUILT_INS.get(name)
         if built is not None:
             with progress_bar(console, name) as on_progress:
                 fetch(built, on_progress)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tailor.decide.types import Cost, Pace, Rates, Work
 from tailor.decide.upkeep import changing, upkeep
 from tailor.evaluate.run import Run
@@ -62,6 +64,13 @@ def cost_of(
         answers = task.volume.months * task.volume.answers_per_month
         total = one_off + task.volume.months * kept + answers * (per_1000 + errors_per_1000) / 1000
     return Cost(per_1000, one_off, errors_per_1000, total, "; ".join(notes), training, kept, changes)
+
+
+def with_error_rate(task: Task, cost: Cost, rate: float) -> Cost:
+    """The cost of the same system, were this the share of its answers that are not right."""
+    errors_per_1000 = 1000 * rate * task.prices.error
+    more = task.volume.months * task.volume.answers_per_month * (errors_per_1000 - cost.errors_per_1000) / 1000
+    return replace(cost, errors_per_1000=errors_per_1000, total=None if cost.total is None else cost.total + more)
 
 
 def error_rate(run: Run) -> float:

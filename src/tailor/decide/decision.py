@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations, permutations, repeat
 
 import numpy as np
 
@@ -45,7 +45,47 @@ class Candidate:
     eligible: bool = True
 
 
-def decide(task: Task, candidates: Sequence[Candidate], opening: int, pace: Pace = NEVER_SAID) -> Decision:
+@dataclass(frozen=True)
+class Estimates:
+    """What the test set says of the candidates, in their order.
+
+    Attributes:
+        scores: the metric with a two-sided 95 % interval.
+        certified: one-sided lower limits for "target met".
+        error_rates: share of answers that are not right.
+        pairs: differences of all pairs.
+        all_right_shows: the certified limit if every answer were right.
+        rows_settle: whether more test rows alone could settle what is not shown.
+    """
+
+    scores: tuple[Interval, ...]
+    certified: tuple[float, ...]
+    error_rates: tuple[float, ...]
+    pairs: tuple[PairedDifference, ...]
+    all_right_shows: float
+    rows_settle: bool = True
+
+
+Estimate = Callable[[Sequence[Candidate], int], Estimates]
+"""How scores, limits and differences are found, given the candidates and the number of the opening."""
+
+
+def measured(candidates: Sequence[Candidate], opening: int) -> Estimates:
+    """Estimates from the candidates' scores as they are; where examples have a group, over groups instead of rows."""
+    share, runs = of_target(opening, len(candidates)), [candidate.run for candidate in candidates]
+    groups = runs[0].groups
+    return Estimates(
+        scores=tuple(mean_interval(run.values, 0.95, groups=groups) for run in runs),
+        certified=tuple(lower_bound(run.values, share, groups=groups) for run in runs),
+        error_rates=tuple(error_rate(run) for run in runs),
+        pairs=tuple(paired_max_t(np.array([run.values for run in runs]).T, 1 - of_differences(opening), groups=groups)),
+        all_right_shows=lower_bound([1.0] * len(groups), share, groups=groups),
+    )
+
+
+def decide(
+    task: Task, candidates: Sequence[Candidate], opening: int, pace: Pace = NEVER_SAID, estimate: Estimate = measured
+) -> Decision:
     """What follows from the test set, by the rule of `tailor.decide.rule.choose`.
 
     Opening k may err with probability alpha_k = 0.05 / 2**k, half of it in each of two families of claims:
@@ -58,7 +98,8 @@ def decide(task: Task, candidates: Sequence[Candidate], opening: int, pace: Pace
     Where examples have a group, every limit and every p-value is over groups instead of rows.
 
     The order of the candidates does not matter, and the same Runs give the same Decision. `pace` says how often documents and rules
-    change; the candidates' costs must have been made with it.
+    change; the candidates' costs must have been made with it. `estimate` finds the limits where scores are
+    not simply measured.
 
     Raises:
         ValueError: there is no eligible candidate, two have one name, the Runs are empty or not on the same examples, or the
@@ -66,10 +107,9 @@ def decide(task: Task, candidates: Sequence[Candidate], opening: int, pace: Pace
     """
     candidates = sorted(candidates, key=lambda candidate: candidate.run.system.name)
     _check(candidates)
-    share, groups = of_target(opening, len(candidates)), candidates[0].run.groups
-    pairs = paired_max_t(np.array([c.run.values for c in candidates]).T, 1 - of_differences(opening), groups=groups)
-    finalists = tuple(_finalist(task, candidate, share) for candidate in candidates)
-    evidence = _evidence(candidates, finalists, pairs)
+    test, groups = estimate(candidates, opening), candidates[0].run.groups
+    finalists = tuple(map(_finalist, repeat(task), candidates, test.scores, test.certified))
+    evidence = _evidence(candidates, finalists, test)
     volume = task.volume
     terms = Terms(
         *(task.target, task.smallest_effect, task.prices.error, volume.answers_per_month, volume.months, pace.documents, pace.rules)
@@ -88,13 +128,13 @@ def decide(task: Task, candidates: Sequence[Candidate], opening: int, pace: Pace
         currency=task.prices.currency,
         opening=opening,
         alpha=of_opening(opening),
-        all_right_shows=lower_bound([1.0] * len(groups), share, groups=groups),
-        differing={(i, j): pair.events for pair in pairs for i, j in permutations((pair.first, pair.second))},
+        all_right_shows=test.all_right_shows,
+        differing={(i, j): pair.events for pair in test.pairs for i, j in permutations((pair.first, pair.second))},
         rows_to_settle=_rows_to_settle(evidence, terms, costs, [np.array(c.run.values) for c in candidates], groups, opening)
-        if choice.verdict == "not shown"
+        if choice.verdict == "not shown" and test.rows_settle
         else None,
     )
-    return _decision(found, pairs)
+    return _decision(found, test.pairs)
 
 
 def _decision(found: Findings, pairs: Sequence[PairedDifference]) -> Decision:
@@ -131,14 +171,12 @@ def _check(candidates: Sequence[Candidate]) -> None:
         raise ValueError("the candidates' Runs are empty")
 
 
-def _finalist(task: Task, candidate: Candidate, alpha: float) -> Finalist:
-    run = candidate.run
-    certified = lower_bound(run.values, alpha, groups=run.groups)
+def _finalist(task: Task, candidate: Candidate, score: Interval, certified: float) -> Finalist:
     return Finalist(
-        name=run.system.name,
-        fingerprint=run.system.fingerprint,
+        name=candidate.run.system.name,
+        fingerprint=candidate.run.system.fingerprint,
         role=candidate.role,
-        score=mean_interval(run.values, 0.95, groups=run.groups),
+        score=score,
         certified=certified,
         meets_target=certified >= task.target,
         cost=candidate.cost,
@@ -146,7 +184,7 @@ def _finalist(task: Task, candidate: Candidate, alpha: float) -> Finalist:
     )
 
 
-def _evidence(candidates: Sequence[Candidate], finalists: Sequence[Finalist], pairs: Sequence[PairedDifference]) -> Evidence:
+def _evidence(candidates: Sequence[Candidate], finalists: Sequence[Finalist], found: Estimates) -> Evidence:
     contenders = tuple(
         Contender(
             name=finalist.name,
@@ -156,16 +194,16 @@ def _evidence(candidates: Sequence[Candidate], finalists: Sequence[Finalist], pa
             certified=finalist.certified,
             dev_mean=candidate.dev.mean if candidate.dev is not None else None,
             tokens=candidate.run.tokens_in + candidate.run.tokens_out,
-            error_rate=error_rate(candidate.run),
+            error_rate=errors,
             one_off=candidate.cost.one_off,
             per_answer=None if candidate.cost.total is None or candidate.cost.per_1000 is None else candidate.cost.per_1000 / 1000,
             per_document_change=_change_price(candidate.cost, "document"),
             per_rule_change=_change_price(candidate.cost, "rule"),
         )
-        for candidate, finalist in zip(candidates, finalists, strict=True)
+        for candidate, finalist, errors in zip(candidates, finalists, found.error_rates, strict=True)
     )
     limits: dict[tuple[int, int], tuple[float | None, float | None]] = {}
-    for pair in pairs:
+    for pair in found.pairs:
         limits[pair.first, pair.second] = (pair.low, pair.high)
         limits[pair.second, pair.first] = (_minus(pair.high), _minus(pair.low))
     return Evidence(contenders, limits)

@@ -131,7 +131,8 @@ class Climb:
         if leader is None or not candidates:
             return None
         task = self.material.task
-        if not self.everything:
+        # A judge's verdicts on dev say which system is better, but not how good it is: they are not corrected.
+        if not self.everything and task.judge is None:
             shows = lower_bound(leader.values, 1 - STOP_CONFIDENCE, groups=leader.groups) >= task.target
             if shows and self._test_would_show(leader):
                 shown = f"{leader.system.name} reaches {leader.mean:.0%} on dev and the target is {format_target(task.target)}"

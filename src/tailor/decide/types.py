@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tailor.stats.agreement import Agreement as Agreement
 from tailor.stats.intervals import Interval as Interval
 
 Verdict = Literal["target met", "cheapest within the smallest effect", "not shown"]
@@ -132,6 +133,39 @@ class BreakEven:
 
 
 @dataclass(frozen=True)
+class JudgeCheck:
+    """How a judge compares with people on a sample of the finalists' answers, and whether it may decide.
+
+    Attributes:
+        judge: the judge's model.
+        judgements: answers of the finalists that were judged on the test set; answers alike count once.
+        failed: those of them without a verdict that could be read; they count as no.
+        wanted: answers in the sample that people are asked to rate.
+        rated: those of them that have a rating.
+        unused: rated answers in the file that are not in the sample: answers of other finalists, or under another rubric.
+        rows: test rows in the sample.
+        all_rows: whether these are all test rows; then people decide and the judge does not matter.
+        agreement: of people with the judge on what is rated so far; None without ratings.
+        people: of two people with each other; None where no answer was rated by two.
+        gate: the least kappa asked for.
+        passed: whether decisions may rest on the judge's verdicts, corrected by the ratings.
+    """
+
+    judge: str
+    judgements: int
+    failed: int
+    wanted: int
+    rated: int
+    unused: int
+    rows: int
+    all_rows: bool
+    agreement: Agreement | None
+    people: Agreement | None
+    gate: float
+    passed: bool
+
+
+@dataclass(frozen=True)
 class Decision:
     """What follows from the sealed test set, by the rule fixed before it was opened.
 
@@ -153,6 +187,7 @@ class Decision:
         reference: sentence about the reference classifier, or empty.
         dev_contradicted: whether the test set contradicts the dev set: a system met the target on dev and clearly missed it here.
         pace: how often documents and rules were said to change.
+        judge: how the judge compares with people; None where no judge scores.
     """
 
     verdict: Verdict
@@ -172,3 +207,4 @@ class Decision:
     reference: str = ""
     dev_contradicted: bool = False
     pace: Pace = Pace()
+    judge: JudgeCheck | None = None

@@ -24,6 +24,7 @@ METRICS = {
     "correct": "the share of answers that are right, or rightly say that the documents do not answer",
     "f1": "the mean overlap in words with the accepted answer (F1)",
     "exact": "the share of answers that are the accepted answer and nothing more",
+    "judged": "the share of answers that meet the rubric: the judge's verdicts, corrected by people's ratings",
 }
 MOST_ROWS = 100_000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tailor.data.example import Example, SplitName
 from tailor.engine import Engine, OnProgress
+from tailor.evaluate.judge import judge_scores
 from tailor.evaluate.run import Run
 from tailor.score.scorer import score_run
 from tailor.system import System
@@ -18,11 +19,14 @@ def measure(
     engine: Engine,
     on_progress: OnProgress | None = None,
 ) -> Run:
-    """The system's Run on the examples.
+    """The system's Run on the examples. Under the metric `judged` the judge's verdicts are its scores.
 
     Raises:
         ModelError: no request can succeed.
         OutOfTime: the time limit was reached.
     """
     answers = tuple(engine.answer(system, examples, on_progress))
-    return Run(system, split, examples, answers, score_run(task, system, examples, answers))
+    if task.metric != "judged":
+        return Run(system, split, examples, answers, score_run(task, system, examples, answers))
+    plain = score_run(task.model_copy(update={"metric": "correct"}), system, examples, answers)
+    return Run(system, split, examples, answers, judge_scores(task, engine, examples, plain, on_progress))

@@ -135,7 +135,8 @@ def to_json(study: Study) -> dict[str, Any]:
         format: 1; grows when a key changes its meaning or goes.
         task: name, kind, metric, target, smallest_effect, currency.
         decision: None, or verdict, chosen, headline, reasons, changes, opening, alpha, n_test, rows_to_settle, reference,
-            dev_contradicted, pace (documents, rules: changes a month or None).
+            dev_contradicted, pace (documents, rules: changes a month or None), judge (None, or judge, judgements, failed,
+            wanted, rated, unused, rows, all_rows, agreement and people (observed and kappa, each as dev, or None), gate, passed).
         stopped: why the climb ended.
         ladder: per step rung, system, status, note, dev (mean, low, high, n, level, method, or None), per_1000 (or None), seconds,
             setup_seconds.

@@ -13,6 +13,7 @@ SHORT_METRICS = {
     "correct": "answers right",
     "f1": "overlap with the right answer (F1)",
     "exact": "exact matches",
+    "judged": "answers that meet the rubric",
 }
 
 MEASURES = {

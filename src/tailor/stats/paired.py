@@ -133,12 +133,12 @@ def paired_max_t(
         ]
     enough = math.ceil(LEAST_RANK * 2 * len(pairs) / (1 - level))
     draws = _draws(clusters, min(max(resamples, enough), MOST_DRAWS), seed)
-    limits = _joint_limits(draws, 1 - level)
+    limits = joint_limits(draws, 1 - level)
     rates = bool(np.all((values == 0) | (values == 1)))
     found = []
     for place, (i, j) in enumerate(pairs):
         column = clusters.sums[:, place]
-        p_value = _exact(column, clusters.alone) if rates else _p_value(draws[:, place])
+        p_value = _exact(column, clusters.alone) if rates else p_value_of(draws[:, place])
         low, high = float(limits[place, 0]), float(limits[place, 1])
         found.append(PairedDifference(i, j, means[place], low, high, p_value, int(np.sum(column != 0)), clusters.count))
     return found
@@ -163,7 +163,7 @@ def _draws(clusters: Clusters, resamples: int, seed: int) -> Floats:
     return np.concatenate(chunks)
 
 
-def _joint_limits(draws: Floats, alpha: float) -> Floats:
+def joint_limits(draws: Floats, alpha: float) -> Floats:
     """Lower and upper limits, shape (pairs, 2), that all hold together with probability 1 - alpha."""
     resamples, pairs, _ = draws.shape
     columns = np.ascontiguousarray((draws.reshape(resamples, 2 * pairs) * np.tile([1.0, -1.0], pairs)).T)
@@ -185,7 +185,7 @@ def _joint_limits(draws: Floats, alpha: float) -> Floats:
     return limits
 
 
-def _p_value(draws: Floats) -> float:
+def p_value_of(draws: Floats) -> float:
     """Two-sided p-value of no difference: twice the smallest error at which a one-sided limit excludes 0."""
     resamples = len(draws)
     tail = min(int(np.sum(draws[:, 0] <= 0)), int(np.sum(draws[:, 1] >= 0)))

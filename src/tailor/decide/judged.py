@@ -1,0 +1,196 @@
+"""A decision on a judge's verdicts: only after the judge was compared with people, and corrected by what they said.
+
+The gate is on the point estimate of kappa, not on its lower limit. What is called shown does not rest on the judge being good:
+the corrected limits hold for any judge, a bad one only makes them wide. The gate keeps out a judge that measures something else
+than the rubric. To ask it of the lower limit would turn away good judges at the few ratings that people give: with 60 of them the
+limits of a kappa of 0.75 reach from about 0.5 to 0.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+
+from tailor.decide.cost import NEVER_SAID, error_rate, with_error_rate
+from tailor.decide.decision import POWER, Candidate, Estimates, decide
+from tailor.decide.judgewords import judge_reasons, next_step, ratings_sentence, why_not
+from tailor.decide.types import Decision, Interval, JudgeCheck, Pace
+from tailor.decide.wording import format_percent
+from tailor.evaluate.judge import UNJUDGED, judged_case, verdict_of
+from tailor.evaluate.ratings import Ratings, Sample, rating_sample
+from tailor.evaluate.run import Run
+from tailor.stats.agreement import Agreement, agreement
+from tailor.stats.intervals import lower_bound
+from tailor.stats.paired import PairedDifference
+from tailor.stats.power import rows_to_separate
+from tailor.stats.ppi import Rectified, rectify
+from tailor.stats.spending import of_differences, of_target
+from tailor.task import Task
+
+
+def decide_judged(task: Task, candidates: Sequence[Candidate], opening: int, ratings: Ratings, pace: Pace = NEVER_SAID) -> Decision:
+    """What follows from the test set where a judge scores, by the same rule as `decide`.
+
+    Until people have rated the sample and agree with the judge, the verdict is "not shown". Then every score, limit and difference
+    is the judge's, corrected by prediction-powered inference. A rating of an answer to an opened test row opens nothing anew.
+
+    Raises:
+        ValueError: the task has no judge, or as `decide`.
+    """
+    candidates = sorted(candidates, key=lambda candidate: candidate.run.system.name)
+    check = check_judge(task, [candidate.run for candidate in candidates], ratings)
+    # What the judge says of dev is not corrected, so it contradicts nothing.
+    candidates = [replace(candidate, dev=None) for candidate in candidates]
+    if not check.passed:
+        return _held_back(task, check, decide(task, candidates, opening, pace, _unproven))
+    sample = rating_sample(task, [candidate.run for candidate in candidates])
+    rectified = _rectified(task, sample, [candidate.run for candidate in candidates], ratings)
+    rates = tuple(float(rate) for rate in 1 - np.clip(rectified.means, 0.0, 1.0))
+    candidates = [replace(c, cost=with_error_rate(task, c.cost, rate)) for c, rate in zip(candidates, rates, strict=True)]
+    decision = decide(task, candidates, opening, pace, partial(_corrected, rectified, rates))
+    alone = {candidate.run.system.name: candidate.run.mean for candidate in candidates}
+    reasons = [*decision.reasons, *judge_reasons(check, decision, alone[decision.chosen])]
+    if decision.verdict == "not shown":
+        share = of_target(opening, len(candidates))
+        reasons += ratings_sentence(_ratings_to_settle(task, check, rectified, share), check)
+    return replace(decision, reasons=tuple(reasons), judge=check)
+
+
+def check_judge(task: Task, runs: Sequence[Run], ratings: Ratings) -> JudgeCheck:
+    """How the judge compares with people on the sample of these Runs on the test set.
+
+    Raises:
+        ValueError: the task has no judge.
+    """
+    if task.judge is None:
+        raise ValueError("the task has no judge")
+    sample, verdicts = rating_sample(task, runs), _verdicts(task, runs)
+    rated = [case for case in sample.cases if case in ratings.by_case]
+    found = (
+        agreement([tuple(ratings.by_case[case].values()) for case in rated], [verdicts[case] for case in rated]) if rated else None
+    )
+    all_rows = len(sample.rows) == len(runs[0].examples)
+    complete = bool(sample.cases) and len(rated) == len(sample.cases)
+    kappa = None if found is None or found.kappa is None else found.kappa.mean
+    return JudgeCheck(
+        judge=task.judge.model.name,
+        judgements=len(verdicts),
+        failed=sum(not verdict for verdict in verdicts.values()),
+        wanted=len(sample.cases),
+        rated=len(rated),
+        unused=len(ratings.by_case) - len(rated),
+        rows=len(sample.rows),
+        all_rows=all_rows,
+        agreement=found,
+        people=_people(ratings, rated),
+        gate=task.judge.gate,
+        passed=complete and (all_rows or (kappa is not None and kappa >= task.judge.gate)),
+    )
+
+
+def _verdicts(task: Task, runs: Sequence[Run]) -> dict[str, str]:
+    """Case id -> the judge's verdict, over all answers that were judged."""
+    found = {}
+    for run in runs:
+        for example, score in zip(run.examples, run.scores, strict=True):
+            case = judged_case(task, example, score)
+            if case is not None and UNJUDGED in score.details:
+                found[case.id] = verdict_of(score)
+    return found
+
+
+def _people(ratings: Ratings, rated: Sequence[str]) -> Agreement | None:
+    """Agreement of the two raters on what both rated."""
+    twice = [ratings.by_case[case] for case in rated if len(ratings.by_case[case]) == 2]
+    if not twice:
+        return None
+    first, second = sorted({rater for given in twice for rater in given})
+    return agreement([(given[first],) for given in twice], [given[second] for given in twice])
+
+
+def _rectified(task: Task, sample: Sample, runs: Sequence[Run], ratings: Ratings) -> Rectified:
+    """The judge's verdicts on all rows, corrected by the ratings. An answer that could not be judged is known to be worth 0."""
+    examples = runs[0].examples
+    rated = list(sample.rows)
+    others = [row for row in range(len(examples)) if row not in set(rated)]
+    verdicts = np.array([run.values for run in runs]).T
+    labels = np.zeros((len(rated), len(runs)))
+    for place, row in enumerate(rated):
+        for column, run in enumerate(runs):
+            case = judged_case(task, examples[row], run.scores[row])
+            labels[place, column] = 0.0 if case is None else ratings.share(case.id)
+    groups = [example.group for example in examples]
+    return rectify(
+        labels,
+        verdicts[rated],
+        verdicts[others],
+        rated_groups=[groups[row] for row in rated] if any(groups) else (),
+        other_groups=[groups[row] for row in others] if any(groups) else (),
+    )
+
+
+def _corrected(rectified: Rectified, rates: tuple[float, ...], candidates: Sequence[Candidate], opening: int) -> Estimates:
+    share, systems = of_target(opening, len(candidates)), range(len(candidates))
+    return Estimates(
+        scores=tuple(rectified.interval(system, 0.95) for system in systems),
+        certified=tuple(rectified.lower_bound(system, share) for system in systems),
+        error_rates=rates,
+        pairs=tuple(rectified.differences(1 - of_differences(opening))),
+        all_right_shows=lower_bound([1.0] * rectified.rows, share),
+        rows_settle=False,
+    )
+
+
+def _unproven(candidates: Sequence[Candidate], opening: int) -> Estimates:
+    """The judge's verdicts as they are: means without limits, which show nothing."""
+    runs = [candidate.run for candidate in candidates]
+    n = len(runs[0].examples)
+    return Estimates(
+        scores=tuple(Interval(run.mean, None, None, n, method="the judge alone") for run in runs),
+        certified=(0.0,) * len(runs),
+        error_rates=tuple(error_rate(run) for run in runs),
+        pairs=tuple(
+            PairedDifference(i, j, runs[i].mean - runs[j].mean, None, None, 1.0, n, None)
+            for i, j in combinations(range(len(runs)), 2)
+        ),
+        all_right_shows=lower_bound([1.0] * n, of_target(opening, len(runs))),
+        rows_settle=False,
+    )
+
+
+def _held_back(task: Task, check: JudgeCheck, decision: Decision) -> Decision:
+    """The decision with the reason that nothing can be shown yet in the place of all that rests on unproven verdicts."""
+    best = next(finalist for finalist in decision.finalists if finalist.name == decision.chosen)
+    scored = f"{format_percent(best.score.mean)} on {decision.n_test:,} unseen examples"
+    guess = f"By the judge alone the best guess is {best.name}: {scored}."
+    file = task.judge.ratings if task.judge else ""
+    reason = why_not(check)
+    return replace(
+        decision,
+        headline=" ".join([f"Not shown: {reason}.", next_step(check, file), guess]),
+        reasons=(
+            f"{reason[0].upper()}{reason[1:]}.",
+            "A judge's verdicts show nothing until people have rated a sample and agree with it; then the ratings correct them.",
+            *judge_reasons(check, decision, None),
+            "Scores are the share of answers that meet the rubric by the judge's verdicts alone, not corrected.",
+            f"This was opening {decision.opening} of the test set; ratings of its answers are no further opening.",
+        ),
+        changes=(),
+        judge=check,
+    )
+
+
+def _ratings_to_settle(task: Task, check: JudgeCheck, rectified: Rectified, share: float) -> int | None:
+    """Ratings that would probably show the target to be met, if what was found is the truth; None where it is not, or there are too
+    few rows.
+    """
+    rows = [
+        rows_to_separate(float(mean) - task.target, float(variance), share, POWER)
+        for mean, variance in zip(rectified.means, rectified.variances, strict=True)
+    ]
+    known = [row for row in rows if row is not None and row <= rectified.rows]
+    return max(round(min(known) * check.wanted / check.rows), check.wanted + 1) if known else None
