@@ -126,7 +126,7 @@ def test_what_the_user_says_goes_before_what_is_counted() -> None:
 
 def test_criteria_of_ones_own_change_the_advice(tmp_path: Path) -> None:
     mine = tmp_path / "mine.yaml"
-    mine.write_text(SHIPPED.replace("  tuning: 4\n", "  tuning: 2\n"), encoding="utf-8")
+    mine.write_text(SHIPPED.replace("  tuning: 5\n", "  tuning: 2\n"), encoding="utf-8")
     facts = ("--no-ask", "--fact", "every_time=yes")
     assert "Expected: prompting." in run(*facts).stdout
     assert "Expected: fine-tuning." in run(*facts, "--criteria", mine).stdout
@@ -136,7 +136,7 @@ def test_criteria_of_ones_own_change_the_advice(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("needed:\n", "neded:\n", "`neded`: there is no such setting here"),
-        ("  tuning: 4\n", "", "`needed` lacks `tuning`"),
+        ("  tuning: 5\n", "", "`needed` lacks `tuning`"),
         (
             "documents: strongly for, search: strongly for",
             "documents: very much for",

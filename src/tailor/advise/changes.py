@@ -90,17 +90,23 @@ def _ask_again(facts: Facts, criteria: Criteria, options: Sequence[_Option]) -> 
 def _fewest(facts: Facts, criteria: Criteria, now: Weighed, tried: Sequence[tuple[_Option, Weighed]], step: Step) -> Change | None:
     """The fewest facts that together decide otherwise about a step, without ruling anything out.
 
-    Points add up, so those that move the step's points furthest come first. What lifts a rule that it is out comes before them.
+    Points add up, so those that move the step's points furthest come first, and of these what leaves the other steps alone. What
+    lifts a rule that it is out comes before them.
     """
     sign = -1 if now.expects(step) else 1
     moves = [
-        (step in now.ruled_out and step not in other.ruled_out, sign * (other.points[step] - now.points[step]), option)
+        (
+            step in now.ruled_out and step not in other.ruled_out,
+            sign * (other.points[step] - now.points[step]),
+            any(other.points[beside] != now.points[beside] for beside in STEPS if beside != step),
+            option,
+        )
         for option, other in tried
         if other.ruled_out <= now.ruled_out
     ]
-    moves.sort(key=lambda move: (not move[0], -move[1]))
+    moves.sort(key=lambda move: (not move[0], -move[1], move[2]))
     chosen: list[_Option] = []
-    for lifts, points, option in moves:
+    for lifts, points, _, option in moves:
         if len(chosen) == MOST or not (lifts or points > 0):
             return None
         if option.condition.fact in {other.condition.fact for other in chosen}:
