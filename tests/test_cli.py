@@ -122,6 +122,6 @@ def test_python_m_tailor_is_the_command_line(rooms: tuple[Path, Result]) -> None
 def test_help_names_every_command() -> None:
     result = tailor("--help")
     assert result.exit_code == 0
-    for command in ("init", "check", "run", "report", "try", "show", "models"):
+    for command in ("init", "advise", "check", "run", "report", "try", "show", "models"):
         assert f" {command} " in result.stdout
         assert tailor(command, "--help").exit_code == 0

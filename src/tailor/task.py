@@ -127,6 +127,32 @@ class Tuning(Settings):
     seed: int = 0
 
 
+class KnownFacts(Settings):
+    """What you know about the task before anything is measured, for `tailor advise`. All of it may be left out.
+
+    What stands elsewhere in ``tailor.yaml`` (target, prices, volume) or in the data is read there.
+    """
+
+    answers_in_documents: bool | None = Field(default=None, description="the answers stand in documents; else it is a skill")
+    documents_pages: float | None = Field(default=None, ge=0, description="pages of 500 words, where `documents` is not named yet")
+    documents_change: Literal["never", "yearly", "monthly", "weekly", "daily"] | None = None
+    proprietary: bool | None = Field(default=None, description="what must be known is yours alone, and not public")
+    sources_required: bool | None = Field(default=None, description="an answer must name the place it comes from")
+    labels: int | None = Field(default=None, ge=0, description="labelled examples at hand, if the data hold only some of them")
+    rarest_label: int | None = Field(default=None, ge=0, description="examples of the rarest label, likewise")
+    obtainable_labels: int | None = Field(default=None, ge=0, description="further examples that you could have labelled")
+    domain_language: bool | None = Field(default=None, description="the texts speak a language of their own, such as a trade's")
+    every_time: bool | None = Field(default=None, description="it must be as good every time, not only on the whole")
+    stakes: Literal["low", "medium", "high"] | None = Field(default=None, description="what a wrong answer can do")
+    stage: Literal["prototype", "production"] | None = None
+    requirements_change: Literal["rarely", "sometimes", "often"] | None = None
+    users_differ: bool | None = Field(default=None, description="different users need different behaviour")
+    latency_seconds: float | None = Field(default=None, gt=0, description="longest time that an answer may take")
+    runs_on: Literal["here", "own", "anywhere"] | None = Field(
+        default=None, description="where it may run: this machine, servers of your own, any provider"
+    )
+
+
 class Task(Settings):
     """What is asked, what an answer must look like, the target, and what counts."""
 
@@ -155,6 +181,7 @@ class Task(Settings):
     volume: Volume = Volume()
     prices: Prices = Prices(input_per_million=None, output_per_million=None)
     tuning: Tuning = Tuning(learning_rate=None, max_rows=None)
+    facts: KnownFacts = KnownFacts()
     allow_classifier: bool = Field(False, description="let the reference classifier win, not only be named")
 
     @field_validator("data", mode="before")

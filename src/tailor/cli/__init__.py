@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from tailor.cli.advise import advise
 from tailor.cli.check import check
 from tailor.cli.init import init
 from tailor.cli.judge import judge
@@ -46,6 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(init)
+app.command()(advise)
 app.command()(check)
 app.command()(run)
 app.command()(judge)

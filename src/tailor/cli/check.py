@@ -17,6 +17,7 @@ from rich.text import Text
 from tailor.data.audit import audit
 from tailor.data.example import Splits
 from tailor.data.finding import Finding
+from tailor.data.lengths import estimate_tokens
 from tailor.data.split import load_splits
 from tailor.project import Project, load_project
 
@@ -41,11 +42,6 @@ def check(
         _show(Console(highlight=False), loaded, splits, findings)
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)
-
-
-def estimate_tokens(text: str) -> int:
-    """Tokens of a text, at four characters each, rounded up."""
-    return -(-len(text) // 4)
 
 
 def _record(project: Project, splits: Splits, findings: Sequence[Finding]) -> dict[str, object]:

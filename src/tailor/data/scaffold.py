@@ -48,7 +48,7 @@ def write_project(
     path = folder / SETTINGS_FILE
     if path.exists() and not force:
         raise ConfigError(f"{quoted(path, 200)} exists already", "Use --force to replace it, or --folder to write elsewhere.")
-    text = "\n".join([*_question(guess), *_data(guess, folder), *_model(), *_money(guess), ""])
+    text = "\n".join([*_question(guess), *_data(guess, folder), *_model(), *_money(guess), *_known(), ""])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -156,6 +156,24 @@ def _money(guess: GuessedTask) -> Iterator[str]:
     yield f"  label: {'0.25' if guess.kind == 'classify' else '0.80'}"
     yield "  # What one wrong answer costs the business: the time to mend it, a refund, a lost customer. 0 leaves it out."
     yield "  error: 0.0"
+
+
+def _known() -> Iterator[str]:
+    yield ""
+    yield "# What you know before anything is measured, for `tailor advise`. Say what you can; what is left out is not guessed."
+    yield "# facts:"
+    yield "#   every_time: true             # it must be as good every time, not only on the whole"
+    yield "#   stakes: high                 # what a wrong answer can do: low, medium or high"
+    yield "#   sources_required: false      # an answer must name the place that it comes from"
+    yield "#   documents_change: weekly     # never, yearly, monthly, weekly or daily"
+    yield "#   proprietary: true            # what must be known is yours alone, and not public"
+    yield "#   domain_language: true        # the texts speak a language of their own, such as a trade's"
+    yield "#   obtainable_labels: 2000      # further examples that you could have labelled"
+    yield "#   requirements_change: rarely  # rarely, sometimes or often"
+    yield "#   users_differ: false          # different users need different behaviour"
+    yield "#   stage: production            # prototype or production"
+    yield "#   latency_seconds: 2           # longest time that an answer may take"
+    yield "#   runs_on: own                 # here (this machine), own (your servers) or anywhere (any provider)"
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -1,0 +1,1 @@
+"""Advice before any measurement: which way of answering to expect, and why."""

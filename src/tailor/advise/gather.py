@@ -1,0 +1,165 @@
+"""What a project already says: the facts in its settings, its examples and its documents. Nothing is asked of a model."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tailor.advise.facts import TOKENS_PER_PAGE, Answers, Fact, Facts
+from tailor.data.example import Example
+from tailor.data.lengths import estimate_tokens
+from tailor.data.near import normalise
+from tailor.data.readers import asked
+from tailor.errors import quoted
+from tailor.models.cache import BUILT_INS
+from tailor.task import ModelSettings, Task
+
+if TYPE_CHECKING:
+    from tailor.retrieval.documents import Document
+
+DEFAULT_WINDOW = 8192
+"""Tokens that the built-in and the fake model read at once, and that a remote one is taken to read unless it is said."""
+
+LOOKED_AT = 200  # questions whose answers are looked for in the documents
+MOST_CHARACTERS = 5_000_000  # documents longer than this are not searched for answers, so that advice takes no time
+LABELS_SHOWN = 15
+UNBALANCED = 10  # the commonest label has this many times the rows of the rarest, as in `tailor check`
+
+
+def gather(
+    task: Task,
+    examples: Sequence[Example] = (),
+    documents: Sequence[Document] = (),
+    window: int | None = None,
+    count_tokens: Callable[[str], int] | None = None,
+) -> Facts:
+    """The facts of a task.
+
+    Args:
+        task: its settings.
+        examples: all labelled rows at hand, whatever split they are in; only counted and measured.
+        documents: what can be read.
+        window: tokens that the model reads at once, where it is known better than from the settings.
+        count_tokens: tokens of a text; estimated at four characters each unless given.
+    """
+    count = count_tokens or estimate_tokens
+    known = {**_settings(task), **_window(task.model, window), **_rows(task, examples)}
+    if documents:
+        tokens = sum(count(document.text) for document in documents)
+        known["documents_tokens"] = Fact(tokens, "the documents")
+        known["documents_pages"] = Fact(-(-tokens // TOKENS_PER_PAGE), "the documents")
+    elif not task.documents:
+        known["documents_pages"] = Fact(0, "tailor.yaml")
+    how = "" if count_tokens else " (estimated at four characters a token)"
+    facts = Facts(known).told(Answers.model_validate(task.facts.model_dump()), "tailor.yaml")
+    observed = [*_observe_rows(task, examples, count, how), *_observe_documents(task, examples, documents, facts, how)]
+    return Facts(facts.known, tuple(observed))
+
+
+def _settings(task: Task) -> dict[str, Fact]:
+    def given(value: float, inside: object, name: str) -> Fact:
+        return Fact(value, "tailor.yaml" if name in getattr(inside, "model_fields_set", ()) else "assumed")
+
+    known = {
+        "target": given(task.target, task, "target"),
+        "answers_per_month": given(task.volume.answers_per_month, task.volume, "answers_per_month"),
+        "label_price": given(task.prices.label, task.prices, "label"),
+        "fixed_answers": Fact(task.kind == "classify", "tailor.yaml"),
+        "weights_at_hand": given(not task.model.base_url, task, "model"),
+    }
+    if task.prices.error:  # 0 leaves errors out of the cost, and does not say that they cost nothing
+        known["error_price"] = given(task.prices.error, task.prices, "error")
+    if task.kind == "answer" and task.documents:
+        known["answers_in_documents"] = Fact(True, "tailor.yaml")
+    if task.kind == "classify" and not task.documents:
+        known["answers_in_documents"] = Fact(False, "tailor.yaml")
+    return known
+
+
+def _window(model: ModelSettings, window: int | None) -> dict[str, Fact]:
+    """What the model can read at once; nothing where it is not known before the model is opened."""
+    if window is not None:
+        return {"context_tokens": Fact(window, "the model")}
+    if model.context_tokens is not None:
+        return {"context_tokens": Fact(model.context_tokens, "tailor.yaml")}
+    if model.base_url or "name" not in model.model_fields_set:
+        return {"context_tokens": Fact(DEFAULT_WINDOW, "assumed")}
+    if model.name in BUILT_INS or model.name.partition(":")[0] == "fake":
+        return {"context_tokens": Fact(DEFAULT_WINDOW, "the model")}
+    try:
+        config = json.loads((Path(model.name).expanduser() / "config.json").read_text(encoding="utf-8"))
+        return {"context_tokens": Fact(int(config["max_position_embeddings"]), "the model")}
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return {}
+
+
+def _rows(task: Task, examples: Sequence[Example]) -> dict[str, Fact]:
+    if not examples:
+        return {}
+    known = {"labels": Fact(len(examples), "the data")}
+    if task.kind == "classify":
+        known["rarest_label"] = Fact(min(_per_label(task, examples).values()), "the data")
+    return known
+
+
+def _per_label(task: Task, examples: Sequence[Example]) -> Mapping[str, int]:
+    """Label -> rows, the commonest first; labels of the task that no row has come last, with 0."""
+    counts = Counter(example.label for example in examples)
+    return dict(counts.most_common()) | {label: 0 for label in task.labels if label not in counts}
+
+
+# --- in words
+
+
+def _observe_rows(task: Task, examples: Sequence[Example], count: Callable[[str], int], how: str) -> Iterator[str]:
+    if not examples:
+        return
+    lengths = [count(asked(task, example)) for example in examples]
+    yield (
+        f"{_n(len(examples), 'labelled example')}. What is asked takes {statistics.median_high(lengths):,} tokens in the middle "
+        f"and {max(lengths):,} at most{how}."
+    )
+    if task.kind == "classify":
+        yield from _observe_labels(_per_label(task, examples))
+    elif none := sum(not example.answers for example in examples):
+        share = f"{100 * none / len(examples):.0f} %"
+        yield f"{none:,} of {len(examples):,} questions ({share}) have no answer: there, saying so is right."
+
+
+def _observe_labels(counts: Mapping[str, int]) -> Iterator[str]:
+    shown = ", ".join(f"{quoted(label)} {rows:,}" for label, rows in list(counts.items())[:LABELS_SHOWN])
+    more = f" and {len(counts) - LABELS_SHOWN:,} more labels" if len(counts) > LABELS_SHOWN else ""
+    yield f"Examples per label, {_n(len(counts), 'label')}: {shown}{more}."
+    (most_label, most), (rarest, least) = next(iter(counts.items())), list(counts.items())[-1]
+    if most >= UNBALANCED * max(least, 1):
+        yield f"The labels are unbalanced: {quoted(most_label)} has {most:,} examples and {quoted(rarest)} has {least:,}."
+    elif most >= 2 * least:
+        yield f"The labels are somewhat unbalanced: between {least:,} and {most:,} examples each."
+    else:
+        yield f"The labels are balanced: {'' if most == least else f'between {least:,} and '}{most:,} examples each."
+
+
+def _observe_documents(
+    task: Task, examples: Sequence[Example], documents: Sequence[Document], facts: Facts, how: str
+) -> Iterator[str]:
+    if not documents:
+        return
+    tokens, share = facts.get("documents_tokens"), facts.get("documents_share")
+    size = f"{_n(len(documents), 'document')}, {tokens.value if tokens else 0:,} tokens together{how}"
+    window = facts.get("context_tokens")
+    against = f": {100 * float(share.value):.0f} % of the {window.value:,} that the model reads at once" if share and window else ""
+    yield f"{size}{against}."
+    answered = [example for example in examples if example.answers]
+    if task.kind == "answer" and answered and sum(len(document.text) for document in documents) <= MOST_CHARACTERS:
+        some = answered[:: -(-len(answered) // LOOKED_AT)]
+        text = " ".join(f" {normalise(document.text)} " for document in documents)
+        found = sum(any(f" {normalise(answer)} " in text for answer in example.answers) for example in some)
+        yield f"Of {len(some):,} questions with an answer looked at, the answer of {found:,} stands word for word in the documents."
+
+
+def _n(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
