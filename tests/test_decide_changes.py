@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from tailor.decide.changes import MOST_OFTEN, break_even, flips
 from tailor.decide.cost import NEVER_SAID, cost_of
 from tailor.decide.decision import Candidate, decide
+from tailor.decide.formats import format_often
 from tailor.decide.rule import Contender, Evidence, Terms, totals
 from tailor.decide.types import BreakEven, Decision, Pace, Rates
 from tailor.decide.upkeep import PER_MONTH
-from tailor.decide.wording import format_often
 from tailor.system import Knowledge
 from tailor.task import Task
 

@@ -8,7 +8,7 @@ import pytest
 from decide_helpers import make_candidate, make_system, make_task, right
 
 from tailor.decide.decision import decide
-from tailor.decide.wording import (
+from tailor.decide.formats import (
     describe_system,
     format_about,
     format_at_least,

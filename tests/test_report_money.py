@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from studies import HANDBOOK, HANDBOOK_SKILLS, answer_study, classify_study, make_study, questions, stopped_study
 
+from tailor.decide.formats import listed
 from tailor.decide.types import BreakEven, Cost, Decision, Finalist, Interval, Pace
-from tailor.decide.wording import listed
 from tailor.evaluate.consistency import Basis, Consistency, Steadiness, Variation
 from tailor.evaluate.rewording import Kind
 from tailor.report.consistency import Steady, change_sentence, lead_sentence, steady

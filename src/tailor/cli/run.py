@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tailor.decide.wording import format_money, format_percent, format_target
+from tailor.decide.formats import format_money, format_percent, format_target
 from tailor.study import Step
 
 STYLES = {"measured": "bold", "stopped early": "dim", "no time": "yellow", "failed": "red"}

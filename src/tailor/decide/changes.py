@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations
 
+from tailor.decide.formats import format_about, format_money, format_often, format_target
 from tailor.decide.rule import Contender, Evidence, Terms, choose, cost_of_answer, fixed_cost, totals
 from tailor.decide.types import BreakEven
 from tailor.decide.upkeep import PER_MONTH
-from tailor.decide.wording import Findings, format_about, format_money, format_often, format_target
+from tailor.decide.wording import Findings
 
 LARGEST_EFFECT = 20
 """Points: nobody calls a larger difference too small to matter, so no change is told beyond it."""

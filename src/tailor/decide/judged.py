@@ -17,9 +17,9 @@ import numpy as np
 
 from tailor.decide.cost import NEVER_SAID, error_rate, with_error_rate
 from tailor.decide.decision import POWER, Candidate, Estimates, decide
+from tailor.decide.formats import format_percent
 from tailor.decide.judgewords import judge_reasons, next_step, ratings_sentence, why_not
 from tailor.decide.types import Decision, Interval, JudgeCheck, Pace
-from tailor.decide.wording import format_percent
 from tailor.evaluate.judge import UNJUDGED, judged_case, verdict_of
 from tailor.evaluate.ratings import Ratings, Sample, rating_sample
 from tailor.evaluate.run import Run

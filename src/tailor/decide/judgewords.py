@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tailor.decide.formats import format_about, format_percent
 from tailor.decide.types import Agreement, Decision, Interval, JudgeCheck
-from tailor.decide.wording import format_about, format_percent
 
 SECONDS_PER_RATING = 20
 """What reading and rating a short answer takes, to say how long a sheet will take."""

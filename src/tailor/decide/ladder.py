@@ -11,11 +11,11 @@ from typing import Protocol, TypeVar
 from tailor.approaches.approach import Material, starting_system
 from tailor.data.example import Example
 from tailor.decide.cost import NEVER_SAID, cost_of
+from tailor.decide.formats import format_target
 from tailor.decide.prices import EMBEDDER_PARAMETERS, machine_rates
 from tailor.decide.rungs import Option, Rung, best, ladder
 from tailor.decide.step import Step, StepStatus
 from tailor.decide.types import Cost, Pace, Rates
-from tailor.decide.wording import format_target
 from tailor.engine import Engine
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
 from tailor.evaluate.measure import measure

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tailor.decide.formats import format_effect, format_target
 from tailor.decide.types import Difference, Interval
-from tailor.decide.wording import format_effect, format_target
 from tailor.report.failures import Confusion
 from tailor.report.labels import CHARACTER, Align, Box, Spot, place_labels
 from tailor.report.quality import Point, QualityCost

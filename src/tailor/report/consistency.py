@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tailor.decide.formats import NUMBER_WORDS, format_percent, format_target
 from tailor.decide.types import Interval
-from tailor.decide.wording import NUMBER_WORDS, format_percent, format_target
 from tailor.evaluate.consistency import Consistency, Steadiness
 from tailor.evaluate.rewording import Kind
 from tailor.report.words import whole_limits

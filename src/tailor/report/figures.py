@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tailor.decide.formats import format_at_least, format_effect, format_target
 from tailor.decide.types import Difference, Interval
-from tailor.decide.wording import format_at_least, format_effect, format_target
 from tailor.report.cases import Cases, cases
 from tailor.report.failures import Confusion, GroupTable, MeasureRow, Outcomes, confusion, groups, measures, outcomes
 from tailor.report.first import First, first_screen

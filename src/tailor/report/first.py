@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tailor.decide.formats import format_at_least, format_effect, format_money, format_target
 from tailor.decide.types import Decision, Finalist
-from tailor.decide.wording import format_at_least, format_effect, format_money, format_target
 from tailor.task import Task
 
 SHOWN = 3

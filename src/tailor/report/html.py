@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tailor.decide.wording import METRICS, format_at_least, format_effect, format_percent, format_target, listed
+from tailor.decide.formats import METRICS, format_at_least, format_effect, format_percent, format_target, listed
 from tailor.errors import UserError
 from tailor.report import charts, words
 from tailor.report.consistency import ASKED

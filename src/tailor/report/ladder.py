@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from tailor.data.example import SplitName
+from tailor.decide.formats import describe_system
 from tailor.decide.types import Interval
-from tailor.decide.wording import describe_system
 from tailor.evaluate.run import Run
 from tailor.study import Step, Study
 

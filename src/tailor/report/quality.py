@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tailor.data.example import SplitName
+from tailor.decide.formats import describe_system, listed
 from tailor.decide.types import Decision, Difference, Finalist, Interval
-from tailor.decide.wording import describe_system, listed
 from tailor.report.ladder import is_reference, shown_runs
 from tailor.study import Step, Study
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from tailor.decide.formats import format_effect, format_money, format_percent, format_points
 from tailor.decide.types import Decision, Difference, Interval
-from tailor.decide.wording import format_effect, format_money, format_percent, format_points
 
 SHORT_METRICS = {
     "accuracy": "labels right",
