@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tailor.data.example import Example
 from tailor.errors import ConfigError, did_you_mean, quoted
-from tailor.experiment import open_engine
 from tailor.ledger import Ledger
+from tailor.opening import open_engine
 from tailor.project import Project
 from tailor.saved import chosen_system, load_study
 from tailor.score.types import Answer

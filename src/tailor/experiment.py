@@ -1,14 +1,17 @@
 """The whole story: from a project to a measured decision. Read this first.
 
-Data are read and split; the ladder is climbed on dev; the few finalists meet the sealed test set once; a rule fixed beforehand
-decides; the study is saved.
+Data are read and split; advice says what to expect; the ladder is climbed on dev; the few finalists meet the sealed test set once;
+a rule fixed beforehand decides; the finalists are asked again to see how steady they are; the study is saved.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from tailor.advise.advice import advise
+from tailor.advise.gather import gather
 from tailor.approaches.approach import Material
 from tailor.data.example import Splits
 from tailor.data.split import load_splits
@@ -17,18 +20,18 @@ from tailor.decide.judged import decide_judged
 from tailor.decide.ladder import Climb, Clock, Observer, finalists, system_cost
 from tailor.decide.prices import rates_for
 from tailor.decide.types import Decision
-from tailor.engine import Engine
+from tailor.decide.upkeep import pace_of
 from tailor.errors import DataError
+from tailor.evaluate.consistency import Consistency, consistency
 from tailor.evaluate.judge import judge_system
 from tailor.evaluate.measure import measure
 from tailor.evaluate.ratings import Ratings, rating_sample, read_ratings, write_sheet
 from tailor.evaluate.run import Run
 from tailor.ledger import Ledger
 from tailor.models.base import Model
-from tailor.models.catalogue import open_embedder, open_model
+from tailor.opening import open_engine
 from tailor.project import Project
 from tailor.provenance import provenance
-from tailor.retrieval.documents import read_documents
 from tailor.saved import STUDY
 from tailor.study import Study
 
@@ -60,21 +63,25 @@ def run(
     ratings = read_ratings(project.path(task.judge.ratings)) if task.judge else Ratings()
     with Ledger(project.store) as ledger:
         splits = sealed(splits, ledger, observer)
-        engine = open_engine(project, ledger, model)
+        engine = open_engine(project, ledger, model, judge)
         engine.check = clock.check
-        engine.judge = open_judge(project, engine, judge)
+        rows = (*splits.train, *splits.dev, *splits.test, *splits.reserve)  # only counted, whatever split they are in
+        advice = advise(gather(task, rows, engine.documents, engine.model.context_tokens))
+        observer.said(f"Expected before measuring: {advice.expected}. {advice.means}")
+
         material = Material(task, splits.train, splits.dev)
         rates = rates_for(task.model, task.prices, engine.model)
-
-        climb = Climb(material, engine, rates, clock, observer, everything, len(splits.test))
+        climb = Climb(material, engine, rates, clock, observer, everything, len(splits.test), pace_of(task))
         climb.climb()
         observer.said(climb.stopped)
 
         engine.check = lambda: None
         tests, decision = final_test(climb, splits, ledger, observer, ratings)
+        steady = asked_again(climb, tests, observer)
+        record = provenance(splits, engine.model, engine.judge.model if engine.judge else None)
         study = Study(
-            *(task, splits, tuple(climb.steps), climb.stopped, tests, decision),
-            *(provenance(splits, engine.model, engine.judge.model if engine.judge else None), started, _now()),
+            *(task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now()),
+            *(advice, steady),
         )
         ledger.save_study(STUDY.dump_python(study, mode="json"))
     if task.judge and tests:
@@ -104,8 +111,21 @@ def final_test(
         cost = system_cost(climb.material, test, climb.rates, engine)
         eligible = task.allow_classifier or dev.system.decoding.method != "head"
         candidates.append(Candidate(role, test, dev, cost, eligible))
-    decision = decide_judged(task, candidates, opening, ratings or Ratings()) if task.judge else decide(task, candidates, opening)
+    decision = (
+        decide_judged(task, candidates, opening, ratings or Ratings(), climb.pace)
+        if task.judge
+        else decide(task, candidates, opening, climb.pace)
+    )
     return tuple(candidate.run for candidate in candidates), decision
+
+
+def asked_again(climb: Climb, tests: Sequence[Run], observer: Observer) -> tuple[Consistency, ...]:
+    """How steadily the finalists answer, on dev rows; not measured when the time limit was reached."""
+    if not tests or climb.clock.left <= 0:
+        return ()
+    systems = [run.system for run in tests]
+    observer.began("consistency", f"{len(systems)} finalists asked otherwise")
+    return consistency(climb.material.task, systems, climb.material.dev, climb.engine, observer.progress)
 
 
 def sealed(splits: Splits, ledger: Ledger, observer: Observer) -> Splits:
@@ -119,21 +139,6 @@ def sealed(splits: Splits, ledger: Ledger, observer: Observer) -> Splits:
     if not train or not dev:
         raise DataError("no rows are left to learn from that were not in a test set", "add fresh rows")
     return replace(splits, train=train, dev=dev)
-
-
-def open_engine(project: Project, ledger: Ledger, model: Model | None = None) -> Engine:
-    """The engine of a project, with its model opened and its documents read."""
-    documents = read_documents(project.documents) if project.documents is not None else []
-    return Engine(model or open_model(project.task.model), open_embedder, ledger, project.store, documents)
-
-
-def open_judge(project: Project, engine: Engine, model: Model | None = None) -> Engine | None:
-    """The engine that judges the answers of another one, with the same ledger and time limit; None for a task without a judge."""
-    judge = project.task.judge
-    if judge is None:
-        return None
-    opened = model or open_model(judge.model)
-    return Engine(opened, open_embedder, engine.ledger, engine.store, check=lambda: engine.check())
 
 
 def _now() -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tailor.advise.advice import Advice
 from tailor.data.example import Splits
 from tailor.decide.step import Step as Step
 from tailor.decide.step import StepStatus as StepStatus
 from tailor.decide.types import Decision
+from tailor.evaluate.consistency import Consistency
 from tailor.evaluate.run import Run
 from tailor.task import Task
 
@@ -26,6 +28,8 @@ class Study:
         provenance: name -> value: fingerprints, versions, seed, commit, machine.
         started: ISO time.
         finished: ISO time.
+        advice: what was expected before anything was measured.
+        consistency: how steadily the finalists answer, in the order of `tests`; empty when it was not measured.
     """
 
     task: Task
@@ -37,6 +41,8 @@ class Study:
     provenance: dict[str, str]
     started: str
     finished: str
+    advice: Advice | None = None
+    consistency: tuple[Consistency, ...] = ()
 
     def dev_run(self, system: str) -> Run | None:
         """The complete dev Run of a system, by name."""

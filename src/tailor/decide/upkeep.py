@@ -20,6 +20,15 @@ from tailor.task import Task
 PER_MONTH = {"daily": 365.25 / 12, "weekly": 365.25 / 12 / 7, "monthly": 1.0, "yearly": 1 / 12, "never": 0.0}
 """Changes a month, by the word for how often."""
 
+RULES_PER_MONTH = {"rarely": 1 / 12, "sometimes": 1 / 3, "often": 1.0}
+"""What the words of `facts.requirements_change` are taken to mean: once a year, once a quarter, once a month."""
+
+
+def pace_of(task: Task) -> Pace:
+    """How often documents and rules change, as far as the task's facts say."""
+    documents, rules = task.facts.documents_change, task.facts.requirements_change
+    return Pace(PER_MONTH[documents] if documents else None, RULES_PER_MONTH[rules] if rules else None)
+
 
 def work_after(kind: ChangeKind, task: Task, system: System) -> tuple[Work, ...]:
     """What the machine has to do after one change.

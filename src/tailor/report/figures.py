@@ -9,6 +9,8 @@ from typing import Any
 from tailor.decide.formats import format_at_least, format_effect, format_target
 from tailor.decide.types import Difference, Interval
 from tailor.report.cases import Cases, cases
+from tailor.report.consistency import Steady, steady
+from tailor.report.expected import Expected, expected
 from tailor.report.failures import Confusion, GroupTable, MeasureRow, Outcomes, confusion, groups, measures, outcomes
 from tailor.report.first import First, first_screen
 from tailor.report.ladder import LadderRow, Rung, best_on_dev, focus, ladder_rows, models, rungs, shown_runs, untried
@@ -51,6 +53,8 @@ class Figures:
         grid: the two-by-two, when at least two cells were measured.
         finalists: cheapest first.
         money: tables on costs; None without a decision.
+        expected: advice and measurement side by side; None without advice.
+        consistency: how steadily the finalists answer; None when it was not measured.
         pairs: the chosen system minus every other finalist.
         other_pairs: pairs without the chosen system.
         split: where failures and examples come from: test, or dev without a test.
@@ -78,6 +82,8 @@ class Figures:
     grid: Grid | None
     finalists: tuple[FinalistRow, ...]
     money: Money | None
+    expected: Expected | None
+    consistency: Steady | None
     pairs: tuple[Difference, ...]
     other_pairs: tuple[Difference, ...]
     split: str
@@ -116,6 +122,8 @@ def make_figures(study: Study) -> Figures:
         grid=grid(study),
         finalists=finalists,
         money=money(study),
+        expected=expected(study),
+        consistency=_steady(study),
         pairs=chosen_pairs(decision) if decision else (),
         other_pairs=other_pairs(decision) if decision else (),
         split=split,
@@ -126,6 +134,14 @@ def make_figures(study: Study) -> Figures:
         cases=cases(study),
         splits=tuple(Split(key, len(rows), sum(not row.answers for row in rows)) for key, rows in parts.items()),
     )
+
+
+def _steady(study: Study) -> Steady | None:
+    decision = study.decision
+    if decision is None:
+        return None
+    prices = {finalist.name: finalist.cost.per_1000 for finalist in decision.finalists}
+    return steady(study.consistency, decision.chosen, prices, study.task.target, bool(study.task.facts.every_time))
 
 
 def to_json(study: Study) -> dict[str, Any]:
