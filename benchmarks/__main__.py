@@ -17,6 +17,8 @@ BENCHMARKS = {
     "cost-curves": "benchmarks.cost_curves",
     "generate": "benchmarks.generate",
     "intents": "benchmarks.intents",
+    "learning-curve": "benchmarks.learning_curve",
+    "learning-curve-lora": "benchmarks.curve_lora",
     "rag-qa": "benchmarks.rag_qa",
     "score-labels": "benchmarks.score_labels",
     "search-speed": "benchmarks.search_speed",
