@@ -22,15 +22,15 @@ from tailor.engine import Engine, OnProgress
 from tailor.evaluate.measure import measure
 from tailor.models.base import Array
 from tailor.models.head import best_strength, fit_head
-from tailor.stats.curve import Forecast, LabelsNeeded, fit_curve
+from tailor.stats.curve import REACH, Forecast, LabelsNeeded, fit_curve
 from tailor.task import Task, fill
 
 Method = Literal["probe", "lora"]
 
 FOLDS = 5
 NESTINGS = 4
-LARGE = 40_000
-"""Rows times labels above which one nesting is measured instead of four, so that the probe stays within a minute or so."""
+LARGE, MOST = 40_000, 5_000
+"""Rows times labels above which one nesting is measured instead of four, and the most rows looked at: a minute's work."""
 SIZES, LORA_SIZES = 6, 3
 SPAN, LORA_SPAN = 8, 4
 """The smallest subset is this part of the largest. The curve near its end says most about what comes."""
@@ -114,6 +114,8 @@ def learning_curve(
     measured = (measure_probe if method == "probe" else measure_lora)(material, engine, sizes, on_progress)
     if measured is None:
         return LearningCurve(method, at_hand, why_not="there are too few labels to say what more of them would bring")
+    if at_hand > REACH * measured.sizes[-1]:
+        return LearningCurve(method, at_hand, why_not="there are far more labels than the probe looks at")
     return continued(method, at_hand, measured, target)
 
 
@@ -143,6 +145,8 @@ def measure_probe(
     row is tested once a nesting, at every size, by a probe that has seen neither it nor a row of its group.
     """
     rows = (*material.train, *material.dev)
+    if len(rows) > MOST:
+        rows = nested_order(kept_together(rows, material.task), seed=0)[:MOST]
     labels = len({example.label for example in rows})
     units = kept_together(rows, material.task)
     nestings = 1 if len(rows) * labels > LARGE else NESTINGS
@@ -205,11 +209,14 @@ def measure_lora(
     sizes = tuple(sizes) or spaced(max(LEAST, -(-most // LORA_SPAN)), most, LORA_SIZES)
     if len(sizes) < 2 or sizes[-1] > most:
         return None
-    pool = nested_order(kept_together(material.train, task), seed=0)
+    whole = material.train[:most]
+    pool = nested_order(kept_together(whole, task), seed=0)
     start = starting_system(task, material.train, engine.model)
     means = []
     for done, size in enumerate(sizes, start=1):
-        system = FineTune().fit(start, Material(task, pool[:size], material.dev), engine)
+        # All rows in their own order: what the ladder has trained or will train is not trained twice.
+        known = whole if size == most else pool[:size]
+        system = FineTune().fit(start, Material(task, known, material.dev), engine)
         means.append(measure(task, system, "dev", material.dev, engine).mean)
         if on_progress is not None:
             on_progress(done, len(sizes))
@@ -221,13 +228,14 @@ def sentence(curve: LearningCurve) -> str:
     needed = curve.needed
     if needed is None:
         return f"{curve.why_not[:1].upper()}{curve.why_not[1:]}."
-    target, end = _percent(needed.target), curve.series[-1]
+    target, end = f"{round(100 * needed.target, 2):g} %", _end(curve)
     if needed.low is None:
-        return f"{_limits_of_reach(needed)} would not reach {target}: {_end(curve, end)}."
+        return f"More labels of this kind, up to {needed.cap:,} in all, would not reach {target}: {end}."
     low, high = (None if n is None else _rounded(n - curve.at_hand) for n in (needed.low, needed.high))
     most = _rounded(needed.cap - curve.at_hand)
     if needed.median is None:
-        return f"{target} is doubtful with more labels of this kind: {_end(curve, end)}; it takes at least {low:,} more."
+        least = f"; it takes at least {low:,} more" if low else ""
+        return f"{target} is doubtful with more labels of this kind: {end}{least}."
     level = f"80 % interval {low:,} to {f'{high:,}' if high is not None else f'more than {most:,}'}"
     if high == 0:
         return f"The labels at hand are enough for {target}."
@@ -236,12 +244,9 @@ def sentence(curve: LearningCurve) -> str:
     return f"About {_rounded(needed.median - curve.at_hand):,} more labels would reach {target} ({level})."
 
 
-def _limits_of_reach(needed: LabelsNeeded) -> str:
-    return f"More labels of this kind, up to {needed.cap:,},"
-
-
-def _end(curve: LearningCurve, end: Forecast) -> str:
+def _end(curve: LearningCurve) -> str:
     """Where the curve goes: it flattens when four times the labels are expected to bring less than a point."""
+    end = curve.series[-1]
     now = min(curve.series, key=lambda forecast: abs(forecast.size - curve.points[-1].size))
     limits = f"80 % interval {_percent(end.low)[:-2]} to {_percent(end.high)}"
     if end.median - now.median < 0.01:
