@@ -29,9 +29,9 @@ REACH = 4.0
 """Nothing is predicted beyond this many times the largest size measured."""
 FORM = 0.1
 """Standard deviation of the curve's relative departure from a power law per doubling of the labels (docs/log.md)."""
-FITS = 0.2
-"""Variance between fits as a share of the binomial one, where only one fit was made; worth `FITS_WEIGHT` fits otherwise."""
-FITS_WEIGHT = 4.0
+FITS, FITS_WEIGHT = 1.0, 1.5
+"""Variance between fits as a share of the binomial one where only one nesting was measured, and how many more it counts for: what
+single fits of the probe showed on 400 rows (docs/log.md)."""
 EXPONENT, EXPONENT_SPREAD = 0.5, 0.6
 """Median of the exponent b, and the standard deviation of its logarithm: 80 % between 0.23 and 1.08."""
 FLOOR = 2.0
