@@ -36,7 +36,7 @@ def main() -> int:
     given = parser.parse_args()
     if given.name is None:
         for name, module in sorted(BENCHMARKS.items()):
-            print(f"{name:<12} {(importlib.import_module(module).__doc__ or '').splitlines()[0]}")
+            print(f"{name:<20} {(importlib.import_module(module).__doc__ or '').splitlines()[0]}")
         return 0
     started = time.perf_counter()
     try:
