@@ -18,6 +18,8 @@ BENCHMARKS = {
     "coverage": "benchmarks.coverage",
     "generate": "benchmarks.generate",
     "intents": "benchmarks.intents",
+    "learning-curve": "benchmarks.learning_curve",
+    "learning-curve-lora": "benchmarks.curve_lora",
     "rag-qa": "benchmarks.rag_qa",
     "score-labels": "benchmarks.score_labels",
     "search-speed": "benchmarks.search_speed",
@@ -35,7 +37,7 @@ def main() -> int:
     given = parser.parse_args()
     if given.name is None:
         for name, module in sorted(BENCHMARKS.items()):
-            print(f"{name:<12} {(importlib.import_module(module).__doc__ or '').splitlines()[0]}")
+            print(f"{name:<20} {(importlib.import_module(module).__doc__ or '').splitlines()[0]}")
         return 0
     started = time.perf_counter()
     try:

@@ -197,6 +197,11 @@ def _units(examples: Sequence[Example], task: Task) -> tuple[list[_Unit], str]:
     return units, together
 
 
+def kept_together(examples: Sequence[Example], task: Task) -> list[tuple[Example, ...]]:
+    """The examples in units that no split cuts: rows of one group, and near-duplicates."""
+    return [unit.examples for unit in _units(examples, task)[0]]
+
+
 def _components(n: int, links: Iterable[Sequence[int]]) -> list[list[int]]:
     groups = UnionFind(n)
     for first, *others in links:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,26 +70,51 @@ class Head:
             raise StoreError(f"{folder} does not hold a classifier: {error}", "run `tailor run` again") from error
 
 
-def fit_head(vectors: Array, labels: Sequence[str]) -> Head:
-    """The classifier fitted to vectors of shape (n, dimensions); its penalty is chosen by cross-validation when data allow."""
-    with quiet_libraries():
-        import threadpoolctl
+def best_strength(vectors: Array, labels: Sequence[str]) -> float:
+    """The inverse penalty C that predicts best in cross-validation; 10 where a label has too few rows to try."""
+    smallest = min(Counter(labels).values())
+    if smallest < 3:
+        return 10.0
+    with _one_thread():
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import GridSearchCV
 
-        names = tuple(sorted(set(labels)))
-        targets = np.array([names.index(label) for label in labels])
-        smallest = int(np.bincount(targets).min())
-        model = LogisticRegression(C=10.0, max_iter=2000)
-        # The matrices are small: on a busy machine, waiting for more threads takes longer than the work.
-        with threadpoolctl.threadpool_limits(1):
-            if smallest >= 3:
-                search = GridSearchCV(model, {"C": [1.0, 10.0, 100.0]}, cv=min(5, smallest), scoring="neg_log_loss")
-                model = search.fit(vectors, targets).best_estimator_
-            else:
-                model.fit(vectors, targets)
+        model, tried = LogisticRegression(max_iter=2000), {"C": [1.0, 10.0, 100.0]}
+        search = GridSearchCV(model, tried, cv=min(5, smallest), scoring="neg_log_loss", refit=False)
+        return float(search.fit(vectors, _targets(labels)).best_params_["C"])
+
+
+def fit_head(vectors: Array, labels: Sequence[str], strength: float | None = None) -> Head:
+    """The classifier fitted to vectors of shape (n, dimensions); `strength` is the inverse penalty, the best one if left out."""
+    strength = best_strength(vectors, labels) if strength is None else strength
+    with _one_thread():
+        from sklearn.linear_model import LogisticRegression
+
+        model = LogisticRegression(C=strength, max_iter=2000).fit(vectors, _targets(labels))
+    names = tuple(sorted(set(labels)))
     weights, bias = np.asarray(model.coef_, dtype=np.float64), np.asarray(model.intercept_, dtype=np.float64)
     if len(names) == 2:
         # For two classes scikit-learn keeps one row, that of the second class.
         weights, bias = np.vstack([-weights / 2, weights / 2]), np.concatenate([-bias / 2, bias / 2])
     return Head(names, weights, bias)
+
+
+def _targets(labels: Sequence[str]) -> NDArray[np.int64]:
+    """The label's place among all of them, sorted, for each row."""
+    return np.unique(np.asarray(labels, dtype=object), return_inverse=True)[1]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The matrices are small: on a busy machine, waiting for more threads takes longer than the work."""
+    with quiet_libraries(), _thread_pools().limit(limits=1):
+        yield
+
+
+@cache
+def _thread_pools() -> Any:
+    """Those of the libraries that do the work, looked for once: looking takes as long as a fit."""
+    import sklearn.linear_model  # noqa: F401  # loads them
+    import threadpoolctl
+
+    return threadpoolctl.ThreadpoolController()

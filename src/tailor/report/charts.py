@@ -78,14 +78,14 @@ def quality_cost_svg(figure: QualityCost, currency: str, width: int) -> str:
     spot = _target_spot(figure.target, plane, marks)
     line = {"score": figure.target, "cost": plane.left if spot.align == "left" else plane.right}
     chart = alt.layer(
-        alt.Chart(_data([line])).mark_rule(color=TARGET, strokeDash=[5, 4]).encode(y=y),
+        alt.Chart(inline([line])).mark_rule(color=TARGET, strokeDash=[5, 4]).encode(y=y),
         _label(line, f"target {format_target(figure.target)}", x, y, spot, TARGET),
-        alt.Chart(_data(front)).mark_line(interpolate="step-after", color=ACCENT, opacity=0.3, strokeWidth=2).encode(x=x, y=y),
-        alt.Chart(_data(rows)).mark_rule(strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q", stroke=stroke),
-        alt.Chart(_data(rows)).mark_point(size=95, opacity=1, strokeWidth=2).encode(x=x, y=y, stroke=stroke, fill=fill),
+        alt.Chart(inline(front)).mark_line(interpolate="step-after", color=ACCENT, opacity=0.3, strokeWidth=2).encode(x=x, y=y),
+        alt.Chart(inline(rows)).mark_rule(strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q", stroke=stroke),
+        alt.Chart(inline(rows)).mark_point(size=95, opacity=1, strokeWidth=2).encode(x=x, y=y, stroke=stroke, fill=fill),
         *_point_labels(figure, plane, rows, [*marks, spot.box], x, y),
     ).properties(width=plane.width, height=plane.height, padding={"left": 48, "right": 20, "top": 8, "bottom": 48})
-    return _svg(chart, "Quality against cost", _describe_points(figure, currency), f"quality-{width}")
+    return to_svg(chart, "Quality against cost", _describe_points(figure, currency), f"quality-{width}")
 
 
 def _plane(figure: QualityCost, width: int) -> Plane:
@@ -147,7 +147,7 @@ def _label(row: dict[str, Any], text: str, x: Any, y: Any, spot: Spot, colour: s
     """A text beside a row's place, with a white edge so that lines behind it do not disturb."""
     import altair as alt
 
-    base = alt.Chart(_data([{**row, "text": _clean(text)}])).encode(x=x, y=y, text="text:N")
+    base = alt.Chart(inline([{**row, "text": _clean(text)}])).encode(x=x, y=y, text="text:N")
     mark = {"dx": spot.dx, "dy": spot.dy, "align": spot.align, "baseline": "middle", "fontSize": TEXT_SIZE}
     return base.mark_text(**mark, color="#ffffff", stroke="#ffffff", strokeWidth=3) + base.mark_text(**mark, color=colour)
 
@@ -197,16 +197,18 @@ def forest_svg(pairs: Sequence[Difference], smallest_effect: float, width: int) 
         tickCount=7 if width > NARROW else 4, labelExpr="(datum.value > 0 ? '+' : '') + replace(datum.label, '-', '\u2212')"
     )
     x = alt.X("mean:Q", title=PAIRS_TITLE, axis=x_axis).scale(domain=domain, nice=False)
-    band = alt.Chart(_data([{"from": -100 * smallest_effect, "to": 100 * smallest_effect}])).mark_rect(color=BAND)
-    zero = alt.Chart(_data([{"mean": 0}])).mark_rule(color=MUTED)
+    band = alt.Chart(inline([{"from": -100 * smallest_effect, "to": 100 * smallest_effect}])).mark_rect(color=BAND)
+    zero = alt.Chart(inline([{"mean": 0}])).mark_rule(color=MUTED)
     chart = alt.layer(
         band.encode(x=alt.X("from:Q", title=PAIRS_TITLE), x2="to:Q"),
         zero.encode(x=x),
-        alt.Chart(_data(rows)).mark_rule(color=ACCENT, strokeWidth=2).encode(x=alt.X("low:Q", title=PAIRS_TITLE), x2="high:Q", y=y),
-        alt.Chart(_data(rows)).mark_point(color=ACCENT, filled=True, size=80, opacity=1).encode(x=x, y=y),
+        alt.Chart(inline(rows))
+        .mark_rule(color=ACCENT, strokeWidth=2)
+        .encode(x=alt.X("low:Q", title=PAIRS_TITLE), x2="high:Q", y=y),
+        alt.Chart(inline(rows)).mark_point(color=ACCENT, filled=True, size=80, opacity=1).encode(x=x, y=y),
     ).properties(width=width - left - 20, height=38 * len(rows), padding={"left": left, "right": 20, "top": 6, "bottom": 48})
     told = "; ".join(f"against {d.second} {points(d.estimate.mean)} points {limits(d.estimate)}" for d in pairs)
-    return _svg(
+    return to_svg(
         chart,
         f"{pairs[0].first} against the other finalists",
         f"Paired differences: {told}. Grey: below {format_effect(smallest_effect)}.",
@@ -239,18 +241,18 @@ def confusion_svg(figure: Confusion, width: int) -> str:
     over_half = f"datum.n > {most * 0.7}" if most > 2 else "datum.n > 1"
     ink = alt.condition(over_half, alt.value("#ffffff"), alt.value(INK))
     chart = alt.layer(
-        alt.Chart(_data(cells)).mark_rect(color="#f6f7f8", **edge).encode(x=x, y=y),
-        alt.Chart(_data(diagonal)).mark_rect(color="#dfe3e8", **edge).encode(x=x, y=y),
-        alt.Chart(_data(wrong)).mark_rect(**edge).encode(x=x, y=y, color=shade),
-        alt.Chart(_data(diagonal)).mark_text(color=MUTED, fontSize=TEXT_SIZE).encode(x=x, y=y, text="n:Q"),
-        alt.Chart(_data(wrong)).mark_text(fontSize=TEXT_SIZE, fontWeight="bold").encode(x=x, y=y, text="n:Q", color=ink),
+        alt.Chart(inline(cells)).mark_rect(color="#f6f7f8", **edge).encode(x=x, y=y),
+        alt.Chart(inline(diagonal)).mark_rect(color="#dfe3e8", **edge).encode(x=x, y=y),
+        alt.Chart(inline(wrong)).mark_rect(**edge).encode(x=x, y=y, color=shade),
+        alt.Chart(inline(diagonal)).mark_text(color=MUTED, fontSize=TEXT_SIZE).encode(x=x, y=y, text="n:Q"),
+        alt.Chart(inline(wrong)).mark_text(fontSize=TEXT_SIZE, fontWeight="bold").encode(x=x, y=y, text="n:Q", color=ink),
     ).properties(
         width=size * len(columns),
         height=min(size, 32) * len(rows),
         padding={"left": left, "right": max(20, top - size), "top": top, "bottom": 6},
     )
     told = "; ".join(f"{right} taken for {given} {plural(n, 'time')}" for right, given, n in figure.top[:8])
-    return _svg(
+    return to_svg(
         chart.resolve_scale(color="independent"), f"Confusions of {figure.system}", f"Of {figure.n} examples: {told}.", "confusion"
     )
 
@@ -263,7 +265,8 @@ def _high(score: Interval) -> float:
     return score.mean if score.high is None else score.high
 
 
-def _data(rows: Sequence[dict[str, Any]]) -> Any:
+def inline(rows: Sequence[dict[str, Any]]) -> Any:
+    """The rows as the data of a chart."""
     import altair as alt
 
     return alt.Data(values=list(rows))
@@ -286,7 +289,7 @@ def _describe_points(figure: QualityCost, currency: str) -> str:
     return f"Score on the {figure.split} set and cost of 1,000 answers: {told}. Target {format_target(figure.target)}."
 
 
-def _svg(chart: Any, title: str, description: str, name: str) -> str:
+def to_svg(chart: Any, title: str, description: str, name: str) -> str:
     """Render offline and give the element a title and a description; `name` is the page-wide unique part of its id."""
     import vl_convert
 

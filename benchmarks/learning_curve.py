@@ -1,0 +1,104 @@
+"""Learning curves: the accuracy at twice the labels, forecast from fewer, against what is then measured.
+
+By probe, 37 tasks: the curve is cross-validated on the labels at hand, as a project's is; the forecast is for the probe trained
+on twice as many labels as the largest subset had, tested on rows that the curve never saw. By LoRA, seven tasks: three sizes
+forecast the fourth on the same test rows; their accuracies are kept in `benchmarks/recorded` (`learning-curve-lora` measures anew).
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.common import engine_for
+from benchmarks.curve_cases import Case, cases
+from benchmarks.curve_lora import SIZES, TASKS, TEST_ROWS, Accuracies, recorded
+from tailor.approaches.approach import Material
+from tailor.diagnose.curve import measure_probe, probe_accuracy
+from tailor.engine import Engine
+from tailor.stats.curve import Forecast, fit_curve
+
+DEV_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A forecast, the accuracy measured at the largest size that it knew, and what came."""
+
+    name: str
+    method: Literal["probe", "lora"]
+    forecast: Forecast
+    last: float
+    actual: float
+    developed_on: bool
+
+    @property
+    def is_hit(self) -> bool:
+        """Whether what came lies in the interval."""
+        return self.forecast.low <= self.actual <= self.forecast.high
+
+
+def probe_outcome(case: Case, engine: Engine, at_hand: int, times: int) -> Outcome | None:
+    """The forecast of the probe with so many times the labels; None where there are too few for a curve."""
+    cut = round((1 - DEV_SHARE) * at_hand)
+    measured = measure_probe(Material(case.task, case.rows[:cut], case.rows[cut:at_hand]), engine)
+    if measured is None:
+        return None
+    size = times * measured.sizes[-1]
+    curve = fit_curve(measured.sizes, measured.accuracies, measured.rows)
+    forecast = curve.predict([size], new_rows=len(case.test))[0]
+    actual = probe_accuracy(case.task, case.rows[:size], case.test, engine)
+    return Outcome(case.name, "probe", forecast, float(measured.accuracies[:, -1].mean()), actual, case.developed_on)
+
+
+def lora_outcomes(accuracies: Accuracies) -> list[Outcome]:
+    """The forecast of LoRA at the largest size, for every task that has all of them."""
+    outcomes = []
+    for name in TASKS:
+        found = [accuracies.get(name, {}).get(str(size)) for size in SIZES]
+        if None not in found:
+            *known, actual = (float(a) for a in found if a is not None)
+            forecast = fit_curve(SIZES[:-1], known, TEST_ROWS).predict(SIZES[-1:], same_rows=True)[0]
+            outcomes.append(Outcome(name, "lora", forecast, known[-1], actual, name.startswith("clinc150")))
+    return outcomes
+
+
+def figures(outcomes: Sequence[Outcome], prefix: str = "") -> dict[str, float]:
+    """Share of hits, median width of the intervals in points, and the mean error as a multiple of that of "it stays as it is"."""
+    errors = [abs(o.forecast.median - o.actual) for o in outcomes]
+    return {
+        f"{prefix}cases": float(len(outcomes)),
+        f"{prefix}interval_hits": statistics.mean(o.is_hit for o in outcomes),
+        f"{prefix}median_width_points": statistics.median(100 * (o.forecast.high - o.forecast.low) for o in outcomes),
+        f"{prefix}error_points": 100 * statistics.mean(errors),
+        f"{prefix}error_vs_last_value": sum(errors) / sum(abs(o.last - o.actual) for o in outcomes),
+    }
+
+
+def run() -> dict[str, float]:
+    """The figures over all cases, by method, and over the cases that the method was not developed on (`unseen_`).
+
+    `far_` are not among these: from half as many labels the accuracy at four times as many, the end of what is ever forecast.
+    """
+    outcomes, far = lora_outcomes(recorded()), []
+    known = cases()
+    with engine_for(known[0].task) as engine:
+        for case in known:
+            if (outcome := probe_outcome(case, engine, case.size, 2)) is not None:
+                outcomes.append(outcome)
+            if (outcome := probe_outcome(case, engine, case.size // 2, 4)) is not None:
+                far.append(outcome)
+    for o in (*outcomes, *far):
+        f = o.forecast
+        told = f"{o.last:.3f} -> {o.actual:.3f} with {f.size} labels, forecast {f.median:.3f} [{f.low:.3f}, {f.high:.3f}]"
+        print(f"  {o.method} {o.name}: {told}{'' if o.is_hit else ' MISSED'}", file=sys.stderr)
+    return {
+        **figures(outcomes),
+        **figures([o for o in outcomes if o.method == "probe"], "probe_"),
+        **figures([o for o in outcomes if o.method == "lora"], "lora_"),
+        **figures([o for o in outcomes if not o.developed_on], "unseen_"),
+        **figures(far, "far_"),
+    }

@@ -1,0 +1,264 @@
+"""The learning curve: what more labels would bring, measured on fewer of those at hand.
+
+By *probe*: logistic regression on the frozen embedder, cross-validated over train and dev on nested subsets; seconds. By *LoRA*:
+the model tuned on nested subsets of train, measured on dev; as dear as so many trainings. The test set is not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tailor.approaches.approach import Material, starting_system
+from tailor.approaches.tuning import FineTune
+from tailor.data.example import Example
+from tailor.data.split import kept_together
+from tailor.data.subsets import folds, nested_order
+from tailor.engine import Engine, OnProgress
+from tailor.evaluate.measure import measure
+from tailor.models.base import Array
+from tailor.models.head import best_strength, fit_head
+from tailor.stats.curve import REACH, Forecast, LabelsNeeded, fit_curve
+from tailor.task import Task, fill
+
+Method = Literal["probe", "lora"]
+
+FOLDS = 5
+NESTINGS = 4
+LARGE, MOST = 40_000, 5_000
+"""Rows times labels above which one nesting is measured instead of four, and the most rows looked at: a minute's work."""
+SIZES, LORA_SIZES = 6, 3
+SPAN, LORA_SPAN = 8, 4
+"""The smallest subset is this part of the largest. The curve near its end says most about what comes."""
+LEAST = 10
+"""Rows of the smallest subset, which also has a row per label; the largest has at least twice as many."""
+LEVEL = 0.8
+SERIES = 48
+"""Sizes at which the continued curve is drawn."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Accuracy of systems that learned from `size` labels, the mean over the nestings."""
+
+    size: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """Accuracy against labels, measured and continued.
+
+    Attributes:
+        method: what learned from the labels.
+        at_hand: training rows of the task.
+        points: measured, by increasing size; empty where nothing could be, and then `why_not` says why.
+        rows: independent rows that each point was measured on; rows that come in groups count once a group.
+        series: accuracy to expect on other rows of the kind, from the smallest size to the furthest, with its 80 % interval.
+        needed: labels that reach the task's target; None without points.
+        why_not: empty, or why there are no points.
+    """
+
+    method: Method
+    at_hand: int
+    points: tuple[Point, ...] = ()
+    rows: int = 0
+    series: tuple[Forecast, ...] = ()
+    needed: LabelsNeeded | None = None
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Accuracies on the same rows, shape (nestings, sizes), with the sizes and the number of independent rows."""
+
+    sizes: tuple[int, ...]
+    accuracies: NDArray[np.float64]
+    rows: int
+
+
+def learning_curve(
+    material: Material,
+    engine: Engine,
+    target: float,
+    method: Method = "probe",
+    sizes: Sequence[int] = (),
+    on_progress: OnProgress | None = None,
+) -> LearningCurve:
+    """The curve on the task's train and dev rows, and the labels with which it reaches `target`.
+
+    Args:
+        material: train and dev rows.
+        engine: embeds the rows for the probe; tunes and answers for LoRA.
+        target: accuracy wanted.
+        method: `probe` is for tasks with labels to choose from; `lora` needs local weights.
+        sizes: labels to learn from; left out: six for the probe, from an eighth of the rows that can be had, three for LoRA, from
+            a quarter.
+        on_progress: called with (systems fitted, systems in all).
+
+    Returns:
+        A curve without points where there are too few labels, or where the probe does not apply; `why_not` says which.
+
+    Raises:
+        ConfigError: LoRA is asked for and the model's weights are not here.
+        ValueError: the target is not between 0 and 1.
+    """
+    at_hand = len(material.train)
+    if method == "probe" and material.task.kind != "classify":
+        why_not = "the quick probe applies to tasks with labels to choose from, and this task asks for free answers"
+        return LearningCurve(method, at_hand, why_not=why_not)
+    measured = (measure_probe if method == "probe" else measure_lora)(material, engine, sizes, on_progress)
+    if measured is None:
+        return LearningCurve(method, at_hand, why_not="there are too few labels to say what more of them would bring")
+    if at_hand > REACH * measured.sizes[-1]:
+        return LearningCurve(method, at_hand, why_not="there are far more labels than the probe looks at")
+    return continued(method, at_hand, measured, target)
+
+
+def continued(method: Method, at_hand: int, measured: Measured, target: float) -> LearningCurve:
+    """The curve through what was measured, with its continuation."""
+    curve = fit_curve(measured.sizes, measured.accuracies, measured.rows)
+    points = tuple(Point(n, float(a)) for n, a in zip(measured.sizes, measured.accuracies.mean(axis=0), strict=True))
+    drawn = np.unique(np.geomspace(curve.sizes[0], curve.cap, SERIES).round().astype(int))
+    return LearningCurve(
+        method, at_hand, points, measured.rows, curve.predict(drawn.tolist(), LEVEL), curve.labels_for(target, at_hand, LEVEL)
+    )
+
+
+def spaced(smallest: int, largest: int, count: int) -> tuple[int, ...]:
+    """So many sizes at equal ratios; none where the largest is less than twice the smallest."""
+    if largest < 2 * smallest:
+        return ()
+    return tuple(int(size) for size in np.unique(np.geomspace(smallest, largest, count).round()))
+
+
+def measure_probe(
+    material: Material, engine: Engine, sizes: Sequence[int] = (), on_progress: OnProgress | None = None
+) -> Measured | None:
+    """Cross-validated accuracies of the probe over train and dev; None with too few labels.
+
+    Every nesting deals the rows into folds of its own. In each fold the probe learns from nested subsets of the others; so every
+    row is tested once a nesting, at every size, by a probe that has seen neither it nor a row of its group.
+    """
+    rows = (*material.train, *material.dev)
+    if len(rows) > MOST:
+        rows = nested_order(kept_together(rows, material.task), seed=0)[:MOST]
+    labels = len({example.label for example in rows})
+    units = kept_together(rows, material.task)
+    nestings = 1 if len(rows) * labels > LARGE else NESTINGS
+    dealt = [folds(units, FOLDS, seed) for seed in range(nestings)]
+    largest = len(rows) - max(sum(map(len, fold)) for nesting in dealt for fold in nesting)
+    sizes = tuple(sizes) or spaced(max(LEAST, labels, -(-largest // SPAN)), largest, SIZES)
+    if len(sizes) < 2 or labels < 2 or sizes[-1] > largest:
+        return None
+    vectors = _vectors(material.task, rows, engine)
+    right = np.zeros((nestings, len(sizes)))
+    strengths: dict[int, float] = {}  # chosen once a size: the search takes ten times as long as a fit
+    for seed, nesting in enumerate(dealt):
+        for number, tested in enumerate(nesting):
+            pool = nested_order([unit for other in nesting if other is not tested for unit in other], seed)
+            for place, size in enumerate(sizes):
+                known = pool[:size]
+                if size not in strengths and len({example.label for example in known}) > 1:
+                    strengths[size] = best_strength(*_rows(known, vectors))
+                right[seed, place] += _right(known, [e for unit in tested for e in unit], vectors, strengths.get(size))
+            if on_progress is not None:
+                on_progress((seed * FOLDS + number + 1) * len(sizes), nestings * FOLDS * len(sizes))
+    return Measured(sizes, right / len(rows), len(units))
+
+
+def probe_accuracy(task: Task, known: Sequence[Example], tested: Sequence[Example], engine: Engine) -> float:
+    """Accuracy on the tested rows of the probe that learned from the known ones."""
+    return _right(known, tested, _vectors(task, (*known, *tested), engine)) / len(tested)
+
+
+def _vectors(task: Task, rows: Sequence[Example], engine: Engine) -> dict[str, Array]:
+    """The embedder's vector of each row, by its id."""
+    texts = [fill(task.input, example.fields) for example in rows]
+    return dict(zip([example.id for example in rows], engine.embed(task.embedder, texts), strict=True))
+
+
+def _rows(examples: Sequence[Example], vectors: dict[str, Array]) -> tuple[Array, list[str]]:
+    """Vectors and labels of the examples."""
+    return np.stack([vectors[example.id] for example in examples]), [example.label for example in examples]
+
+
+def _right(known: Sequence[Example], tested: Sequence[Example], vectors: dict[str, Array], strength: float | None = None) -> int:
+    """How many of the tested rows the probe gets right that learned from the known ones."""
+    given, labels = _rows(known, vectors)
+    asked, wanted = _rows(tested, vectors)
+    if len(set(labels)) == 1:
+        return wanted.count(labels[0])
+    head = fit_head(given, labels, strength)
+    return sum(head.labels[i] == label for i, label in zip(head.log_probabilities(asked).argmax(axis=1), wanted, strict=True))
+
+
+def measure_lora(
+    material: Material, engine: Engine, sizes: Sequence[int] = (), on_progress: OnProgress | None = None
+) -> Measured | None:
+    """The metric's mean on dev with LoRA trained on nested subsets of train; None with too few labels.
+
+    Dev also chooses each training's best epoch, so the points are a little too high, all alike.
+    """
+    task = material.task
+    most = min(len(material.train), task.tuning.max_rows or len(material.train))
+    sizes = tuple(sizes) or spaced(max(LEAST, -(-most // LORA_SPAN)), most, LORA_SIZES)
+    if len(sizes) < 2 or sizes[-1] > most:
+        return None
+    whole = material.train[:most]
+    pool = nested_order(kept_together(whole, task), seed=0)
+    start = starting_system(task, material.train, engine.model)
+    means = []
+    for done, size in enumerate(sizes, start=1):
+        # All rows in their own order: what the ladder has trained or will train is not trained twice.
+        known = whole if size == most else pool[:size]
+        system = FineTune().fit(start, Material(task, known, material.dev), engine)
+        means.append(measure(task, system, "dev", material.dev, engine).mean)
+        if on_progress is not None:
+            on_progress(done, len(sizes))
+    return Measured(sizes, np.array([means]), len(kept_together(material.dev, task)))
+
+
+def sentence(curve: LearningCurve) -> str:
+    """What more labels would bring, such as "About 300 more labels would reach 95 % (80 % interval 180 to 700)."."""
+    needed = curve.needed
+    if needed is None:
+        return f"{curve.why_not[:1].upper()}{curve.why_not[1:]}."
+    target, end = f"{round(100 * needed.target, 2):g} %", _end(curve)
+    if needed.low is None:
+        return f"More labels of this kind, up to {needed.cap:,} in all, would not reach {target}: {end}."
+    low, high = (None if n is None else _rounded(n - curve.at_hand) for n in (needed.low, needed.high))
+    most = _rounded(needed.cap - curve.at_hand)
+    if needed.median is None:
+        least = f"; it takes at least {low:,} more" if low else ""
+        return f"{target} is doubtful with more labels of this kind: {end}{least}."
+    level = f"80 % interval {low:,} to {f'{high:,}' if high is not None else f'more than {most:,}'}"
+    if high == 0:
+        return f"The labels at hand are enough for {target}."
+    if needed.median <= curve.at_hand:
+        return f"The labels at hand are about enough for {target} (more labels needed: {level})."
+    return f"About {_rounded(needed.median - curve.at_hand):,} more labels would reach {target} ({level})."
+
+
+def _end(curve: LearningCurve) -> str:
+    """Where the curve goes: it flattens when four times the labels are expected to bring less than a point."""
+    end = curve.series[-1]
+    now = min(curve.series, key=lambda forecast: abs(forecast.size - curve.points[-1].size))
+    limits = f"80 % interval {_percent(end.low)[:-2]} to {_percent(end.high)}"
+    if end.median - now.median < 0.01:
+        return f"the curve flattens near {_percent(end.median)} ({limits})"
+    return f"{end.size:,} labels are expected to give {_percent(end.median)} ({limits})"
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * share, 1) if share > 0.99 else round(100 * share):g} %"
+
+
+def _rounded(labels: int) -> int:
+    """To the five below a hundred, else to two figures: nobody knows them better."""
+    step = 5 if labels < 100 else 10 ** (len(str(labels)) - 2)
+    return max(0, round(labels / step) * step)

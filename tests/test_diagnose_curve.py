@@ -1,0 +1,176 @@
+"""The learning curve of a task: measured on nested subsets without a leak, continued, and said in words."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data_helpers import WORDS, make_example, make_task
+from pydantic import TypeAdapter
+from tiny import answer_material, classify_material, make_engine, open_tiny, start
+
+from tailor.approaches.approach import Material
+from tailor.approaches.tuning import FineTune
+from tailor.data.example import Example
+from tailor.diagnose.curve import LearningCurve, Measured, continued, learning_curve, measure_probe, sentence, spaced
+from tailor.engine import Engine
+from tailor.errors import ConfigError
+from tailor.models.fake import FakeModel
+from tailor.stats.curve import Forecast, LabelsNeeded
+
+MakeEngine = Callable[..., Engine]
+COLOURS = ("red", "green", "blue")
+
+
+def noisy_rows(n: int) -> list[Example]:
+    """Texts of eight words, of which a label's own ten words are likelier than others: more rows teach more of these words."""
+    draw = random.Random(1)
+    rows = []
+    for number in range(n):
+        label = COLOURS[number % 3]
+        own = WORDS[10 * COLOURS.index(label) :][:10]
+        words = [draw.choice(own if draw.random() < 0.45 else WORDS) for _ in range(8)]
+        rows.append(make_example(number, label, text=" ".join(words)))
+    return rows
+
+
+MATERIAL = Material(make_task(labels=COLOURS), tuple(noisy_rows(200)[:160]), tuple(noisy_rows(200)[160:]))
+
+
+@pytest.fixture
+def engine(engine_for: MakeEngine, tmp_path: Path) -> Engine:
+    return engine_for(FakeModel(), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def curve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LearningCurve]:
+    engine = make_engine(FakeModel(), tmp_path_factory.mktemp("curve"))
+    yield learning_curve(MATERIAL, engine, 0.9)
+    engine.ledger.close()
+
+
+# --- by probe
+
+
+def test_the_probe_gives_a_rising_curve_that_goes_on_to_four_times_the_labels(curve: LearningCurve) -> None:
+    sizes, accuracies = zip(*((point.size, point.accuracy) for point in curve.points), strict=True)
+    assert sizes == (20, 30, 46, 70, 106, 160)  # four of five folds of 200 rows hold 160
+    assert accuracies[-1] > accuracies[0] + 0.05
+    assert curve.rows > 180 and curve.at_hand == 160
+    assert curve.series[0].size == 20 and curve.series[-1].size == 640
+    for forecast in curve.series:
+        assert forecast.low < forecast.median < forecast.high
+    assert curve.needed is not None and curve.needed.target == 0.9 and curve.needed.cap == 640
+
+
+def test_the_same_rows_give_the_same_curve(curve: LearningCurve, engine: Engine) -> None:
+    assert learning_curve(MATERIAL, engine, 0.9) == curve
+
+
+def test_the_curve_can_be_saved_and_read_back(curve: LearningCurve) -> None:
+    form = TypeAdapter(LearningCurve)
+    assert form.validate_json(form.dump_json(curve)) == curve
+
+
+def test_rows_of_a_group_are_never_learned_from_and_tested(engine: Engine) -> None:
+    # Rows of a group share their text, and labels are dealt to groups at random: whoever sees a group's row knows the others.
+    draw = random.Random(0)
+    texts = [" ".join(draw.choices(WORDS, k=8)) for _ in range(40)]
+    rows = [make_example(n, "ab"[texts.index(t) % 2], text=t, group=t) for n, t in enumerate(texts * 5)]
+    measured = measure_probe(Material(make_task(labels=("a", "b")), tuple(rows), ()), engine)
+    assert measured is not None and measured.rows == 40
+    assert measured.accuracies[:, -1].mean() < 0.75
+
+
+def test_progress_is_told_up_to_the_end(engine: Engine) -> None:
+    rows, told = noisy_rows(100), []
+    learning_curve(Material(make_task(labels=COLOURS), tuple(rows), ()), engine, 0.9, on_progress=lambda *done: told.append(done))
+    assert told == sorted(told) and told[-1] == (120, 120)
+
+
+def test_sizes_can_be_given(engine: Engine) -> None:
+    rows = noisy_rows(100)
+    measured = measure_probe(Material(make_task(labels=COLOURS), tuple(rows), ()), engine, (20, 40, 60))
+    assert measured is not None and measured.sizes == (20, 40, 60) and measured.accuracies.shape == (4, 3)
+
+
+def test_few_labels_and_free_answers_are_told_apart(engine: Engine) -> None:
+    few = learning_curve(classify_material(), engine, 0.9)
+    assert sentence(few) == "There are too few labels to say what more of them would bring."
+    free = learning_curve(answer_material(), engine, 0.9)
+    assert not few.points and not free.points and free.needed is None
+    assert sentence(free).startswith("The quick probe applies to tasks with labels to choose from")
+
+
+def test_a_label_that_hardly_occurs_stops_nothing(engine: Engine) -> None:
+    rows = [replace(row, answers=("rare" if number == 7 else "usual",)) for number, row in enumerate(noisy_rows(60))]
+    curve = learning_curve(Material(make_task(labels=("usual", "rare")), tuple(rows), ()), engine, 0.9)
+    assert [point.accuracy for point in curve.points] == pytest.approx([59 / 60] * 6)
+
+
+@pytest.mark.parametrize(("smallest", "largest", "sizes"), [(10, 80, (10, 20, 40, 80)), (10, 19, ()), (10, 20, (10, 13, 16, 20))])
+def test_sizes_stand_at_equal_ratios(smallest: int, largest: int, sizes: tuple[int, ...]) -> None:
+    assert spaced(smallest, largest, 4) == sizes
+
+
+# --- by LoRA
+
+
+def test_lora_is_trained_on_nested_subsets_and_measured_on_dev(engine_for: MakeEngine, tiny_folder: Path, tmp_path: Path) -> None:
+    quick = {"epochs": 1, "rank": 4, "batch_rows": 4, "learning_rate": 1e-2}
+    engine, material = engine_for(open_tiny(tiny_folder), tmp_path), classify_material(n_train=12, tuning=quick)
+    FineTune().fit(start(material, engine), material, engine)  # as the ladder does: the whole of train is not trained on again
+    curve = learning_curve(material, engine, 0.9, "lora", sizes=(4, 12))
+    assert [point.size for point in curve.points] == [4, 12] and curve.rows == 6
+    assert len(list((tmp_path / "tuned").iterdir())) == 2
+    assert curve.method == "lora" and curve.needed is not None and curve.needed.cap == 48
+
+
+def test_lora_without_weights_is_a_mistake_that_is_explained(engine: Engine) -> None:
+    with pytest.raises(ConfigError, match="cannot be tuned"):
+        learning_curve(classify_material(n_train=60), engine, 0.9, "lora")
+
+
+# --- in words
+
+
+def told(median: int | None, low: int | None, high: int | None, end: float = 0.96, target: float = 0.95) -> str:
+    series = (Forecast(300, 0.9, 0.88, 0.92, 0.8), Forecast(1200, end, end - 0.02, end + 0.02, 0.8))
+    measured = continued("probe", 300, Measured((150, 300), np.array([[0.8, 0.9]]), 100), 0.95)
+    return sentence(replace(measured, series=series, needed=LabelsNeeded(target, median, low, high, 1200, 0.8)))
+
+
+@pytest.mark.parametrize(
+    ("needed", "said"),
+    [
+        ((603, 482, 1004), "About 300 more labels would reach 95 % (80 % interval 180 to 700)."),
+        ((603, 482, None), "About 300 more labels would reach 95 % (80 % interval 180 to more than 900)."),
+        ((352, 300, 377), "About 50 more labels would reach 95 % (80 % interval 0 to 75)."),
+        ((300, 300, 300), "The labels at hand are enough for 95 %."),
+        ((300, 300, 520), "The labels at hand are about enough for 95 % (more labels needed: 80 % interval 0 to 220)."),
+    ],
+)
+def test_the_labels_needed_are_said_with_their_interval(needed: tuple[int | None, int | None, int | None], said: str) -> None:
+    assert told(*needed) == said
+
+
+def test_a_target_out_of_reach_is_said_to_be_so() -> None:
+    assert told(None, None, None, end=0.905) == (
+        "More labels of this kind, up to 1,200 in all, would not reach 95 %: "
+        "the curve flattens near 90 % (80 % interval 88 to 92 %)."
+    )
+    assert told(None, None, None, end=0.92) == (
+        "More labels of this kind, up to 1,200 in all, would not reach 95 %: "
+        "1,200 labels are expected to give 92 % (80 % interval 90 to 94 %)."
+    )
+    assert told(None, 300, None, end=0.97, target=0.975) == (
+        "97.5 % is doubtful with more labels of this kind: 1,200 labels are expected to give 97 % (80 % interval 95 to 99 %)."
+    )
+    assert told(None, 900, None, end=0.93) == (
+        "95 % is doubtful with more labels of this kind: "
+        "1,200 labels are expected to give 93 % (80 % interval 91 to 95 %); it takes at least 600 more."
+    )
