@@ -17,6 +17,7 @@ BENCHMARKS = {
     "cost-curves": "benchmarks.cost_curves",
     "generate": "benchmarks.generate",
     "intents": "benchmarks.intents",
+    "races": "benchmarks.races",
     "rag-qa": "benchmarks.rag_qa",
     "score-labels": "benchmarks.score_labels",
     "search-speed": "benchmarks.search_speed",
