@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 from decide_helpers import RATES, make_run, make_system
 from flow import Watcher, climb, statuses, timeless, write_desk, write_rooms
 
-from tailor.approaches.approach import Chain, Material, looks_at_dev, starting_system
-from tailor.data.example import Example
+from tailor.approaches.approach import Approach, Chain, Material, looks_at_dev, starting_system
+from tailor.data.example import Example, Splits
 from tailor.data.split import load_splits
 from tailor.decide.ladder import Climb, Clock, finalists
 from tailor.decide.rungs import Option, Rung, best, ladder, standing
@@ -245,26 +246,45 @@ class Looking:
         return system.then(self.name, prompt=system.prompt.model_copy(update={"persona": f"You are {self.name}."}))
 
 
-def test_dev_rows_that_a_candidate_chose_by_do_not_count(tmp_path: Path) -> None:
-    project = load_project(write_desk(tmp_path, split=WIDE))
-    given: list[tuple[Example, ...]] = []
+@contextmanager
+def race(folder: Path, dev: Callable[[Splits], tuple[Example, ...]]) -> Iterator[Callable[..., Climb]]:
+    """A function that races approaches on these dev rows, one rung for each list of them."""
+    project = load_project(write_desk(folder, split=WIDE))
+    splits = load_splits(project)
     with Ledger(project.store) as ledger:
-        splits = load_splits(project)
         engine = open_engine(project, ledger)
-        ladder_climb = Climb(
-            Material(project.task, splits.train, splits.dev), engine, RATES, Clock(), Watcher(), True, len(splits.test)
-        )
+        material = Material(project.task, splits.train, dev(splits))
         start = starting_system(project.task, splits.train, engine.model)
-        blind, looking = (Looking(name, looks, given) for name, looks in (("blind", False), ("looking", True)))
-        assert looks_at_dev(Chain((blind, looking))) and not looks_at_dev(Chain((blind, blind)))
-        for approaches in ((blind,), (looking, blind)):
-            rung = Rung("looks", lambda start, runs: [])
-            assert ladder_climb._race(rung, [Option(approach, start) for approach in approaches])
-    assert given == [(), splits.dev[:12], ()]
-    first, second, third = ladder_climb.steps
-    assert [step.run.examples for step in (first, second, third) if step.run] == [splits.dev, splits.dev[12:], splits.dev[12:]]
+
+        def over(*rungs: Sequence[Approach]) -> Climb:
+            made = Climb(material, engine, RATES, Clock(), Watcher(), True, len(splits.test))
+            for approaches in rungs:
+                assert made._race(Rung("looks", lambda start, runs: []), [Option(approach, start) for approach in approaches])
+            return made
+
+        yield over
+
+
+def test_dev_rows_that_a_candidate_chose_by_do_not_count(tmp_path: Path) -> None:
+    given: list[tuple[Example, ...]] = []
+    blind, looking = (Looking(name, looks, given) for name, looks in (("blind", False), ("looking", True)))
+    assert looks_at_dev(Chain((blind, looking))) and not looks_at_dev(Chain((blind, blind)))
+    with race(tmp_path, lambda splits: splits.dev) as over:
+        done = over([blind], [looking, blind])
+    dev = done.material.dev
+    assert given == [(), dev[:12], ()]
+    first, second, third = done.steps
+    assert [step.run.examples for step in (first, second, third) if step.run] == [dev, dev[12:], dev[12:]]
     assert second.note == "chosen by 12 dev rows and measured on the other 36"
     assert third.note == "blind changed nothing: the same system as blind"
+
+
+def test_where_all_dev_rows_are_of_one_group_none_can_be_chosen_by(tmp_path: Path) -> None:
+    looking, blind = (Looking(name, looks, []) for name, looks in (("looking", True), ("blind", False)))
+    with race(tmp_path, lambda splits: tuple(replace(example, group="one") for example in splits.dev)) as over:
+        done = over([looking], [blind])
+    assert [(step.system, step.status) for step in done.steps] == [("looking", "not possible"), ("blind", "measured")]
+    assert not looking.given
 
 
 def test_runs_on_other_rows_are_compared_on_those_they_share() -> None:

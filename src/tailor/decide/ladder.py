@@ -10,11 +10,12 @@ from typing import Protocol, TypeVar
 
 from tailor.approaches.approach import Material, looks_at_dev, starting_system
 from tailor.data.example import Example
+from tailor.decide.arms import Arm, Course, course
 from tailor.decide.cost import cost_of
 from tailor.decide.decision import ALPHA
 from tailor.decide.prices import machine_rates
-from tailor.decide.race import Standing, blocks_of, heats, looked_and_counted
-from tailor.decide.rungs import Option, Rung, best, ladder, standing, tie
+from tailor.decide.race import heats
+from tailor.decide.rungs import Option, Rung, best, ladder, tie
 from tailor.decide.step import Step, StepStatus
 from tailor.decide.types import Cost, Rates
 from tailor.decide.wording import format_target
@@ -24,7 +25,6 @@ from tailor.evaluate.measure import measure
 from tailor.evaluate.run import Run
 from tailor.models.tune import read_tuned
 from tailor.stats.intervals import clopper_pearson_lower, lower_bound, mean_interval
-from tailor.system import System
 
 T = TypeVar("T")
 
@@ -79,23 +79,6 @@ class Clock:
         """Raise OutOfTime when the limit is reached."""
         if self.left <= 0:
             raise OutOfTime("the time limit was reached", "what was measured is kept; run again to go on from here")
-
-
-@dataclass
-class Arm:
-    """A candidate in a race: its System, what it has answered so far, and whether it is out of the race."""
-
-    option: Option
-    system: System
-    setup: float
-    note: str
-    run: Run | None = None
-    out: bool = False
-
-    @property
-    def standing(self) -> Standing | None:
-        """How it does so far; None when it is out."""
-        return None if self.out or self.run is None else standing(self.run)
 
 
 @dataclass
@@ -206,53 +189,45 @@ class Climb:
         return sum(run.seconds * self.test_rows for run in finalists(self.runs, tie(self.material.task)).values())
 
     def _race(self, rung: Rung, candidates: Sequence[Option]) -> bool:
-        """Make the rung's candidates and race them on dev (`tailor.decide.race`). False when time ran out.
-
-        If one of them looks at dev to choose something, all are measured on the rows behind those that it may see.
-        """
-        dev = self.material.dev
-        looks = any(looks_at_dev(candidate.approach) for candidate in candidates)
-        seen, counted = looked_and_counted([e.group for e in dev]) if looks else ((), range(len(dev)))
-        shown, rows = (tuple(dev[i] for i in part) for part in (seen, counted))
-        blocks = [tuple(rows[i] for i in block) for block in blocks_of([e.group for e in rows])]
-        arms: list[Arm] = []
-        at = ""
+        """Make the rung's candidates and race them on dev (`tailor.decide.race`). False when time ran out."""
+        where, arms, at = course(self.material.dev, candidates), list[Arm](), ""
         try:
             for candidate in candidates:
                 at = candidate.name
-                arms += self._make(rung, candidate, shown, rows)
-            for heat in heats(len(arms), len(blocks), lambda number: arms[number].standing):
+                arms += self._make(rung, candidate, where)
+            for heat in heats(len(arms), len(where.blocks), lambda number: arms[number].standing):
                 for arm in (arm for number, arm in enumerate(arms) if number not in heat.arms):
-                    self._finish(rung, arm, rows, "others of its rung did at least as well")
+                    self._finish(rung, arm, where, "others of its rung did at least as well")
                 for arm in (arms[number] for number in heat.arms):
                     at = arm.option.name
                     for block in heat.blocks:
-                        self._ask(rung, arm, blocks[block])
-                    if heat.blocks.stop == len(blocks):
-                        self._finish(rung, arm, rows)
+                        self._ask(rung, arm, where.blocks[block])
+                    if heat.blocks.stop == len(where.blocks):
+                        self._finish(rung, arm, where)
         except OutOfTime:
             for arm in arms:
-                self._finish(rung, arm, rows, "the time limit was reached")
+                self._finish(rung, arm, where, "the time limit was reached")
             self.stopped = f"The time limit was reached on the rung {rung.name!r}; {at} was not measured."
             if all(arm.run is None or arm.option.name != at for arm in arms):
                 self._record(Step(rung.name, at, "no time", self.stopped))
             return False
         return True
 
-    def _make(self, rung: Rung, candidate: Option, shown: tuple[Example, ...], rows: tuple[Example, ...]) -> list[Arm]:
-        """The candidate made into a System, ready to race; nothing when that cannot be done, which is recorded."""
+    def _make(self, rung: Rung, candidate: Option, where: Course) -> list[Arm]:
+        """The candidate made into a System, ready to race; nothing when that cannot be done, which is recorded.
+
+        It is given no dev rows but those that nobody in this race is measured on, and these only if it says that it looks at them.
+        """
         self._keep_time_for_the_test()
         self.observer.began(rung.name, candidate.name)
-        looks = looks_at_dev(candidate.approach)
 
         def attempt() -> Arm:
-            if not rows:
+            if not where.rows:
                 raise ConfigError("all dev rows are of one group: none is left to measure what the others choose", "add groups")
             started = time.monotonic()
-            material = replace(self.material, dev=shown if looks else ())
+            material = replace(self.material, dev=where.shown if looks_at_dev(candidate.approach) else ())
             system = candidate.approach.fit(candidate.base, material, self.engine, self.observer.progress)
-            note = f"chosen by {len(shown)} dev rows and measured on the other {len(rows)}" if looks else ""
-            return Arm(candidate, system, time.monotonic() - started, note)
+            return Arm(candidate, system, time.monotonic() - started)
 
         made = self._guarded(rung, candidate, attempt)
         return [] if made is None else [made]
@@ -270,21 +245,23 @@ class Climb:
         else:
             arm.run = run if arm.run is None else arm.run.extended(run)
 
-    def _keep_time_for_the_test(self) -> None:
-        if not self.everything and self.clock.left < self._test_seconds():
-            raise OutOfTime("the time left is needed for the final test")
-
-    def _finish(self, rung: Rung, arm: Arm, rows: tuple[Example, ...], why: str = "") -> None:
+    def _finish(self, rung: Rung, arm: Arm, where: Course, why: str = "") -> None:
         """Put an arm out of the race and record what it has answered: all rows, or those up to where it stopped, and why."""
         if arm.out or arm.run is None:
             return
         arm.out = True
-        run = arm.run.on(rows)
-        if len(run.examples) == len(rows):
-            self._measured(rung, run, arm.setup, "measured", arm.note)
-        else:
-            note = f"stopped after {len(run.examples)} of {len(rows)} dev rows: {why}"
+        run, rows = arm.run.on(where.rows), len(where.rows)
+        if len(run.examples) < rows:
+            note = f"stopped after {len(run.examples)} of {rows} dev rows: {why}"
             self._measured(rung, run, arm.setup, "stopped early", note)
+        else:
+            looked = looks_at_dev(arm.option.approach)
+            note = f"chosen by {len(where.shown)} dev rows and measured on the other {rows}" if looked else ""
+            self._measured(rung, run, arm.setup, "measured", note)
+
+    def _keep_time_for_the_test(self) -> None:
+        if not self.everything and self.clock.left < self._test_seconds():
+            raise OutOfTime("the time left is needed for the final test")
 
     def _guarded(self, rung: Rung, candidate: Option, attempt: Callable[[], T]) -> T | None:
         """What the attempt gives; a failure that is this candidate's own is recorded as a step and gives None."""
