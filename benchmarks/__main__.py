@@ -20,6 +20,7 @@ BENCHMARKS = {
     "intents": "benchmarks.intents",
     "learning-curve": "benchmarks.learning_curve",
     "learning-curve-lora": "benchmarks.curve_lora",
+    "races": "benchmarks.races",
     "rag-qa": "benchmarks.rag_qa",
     "score-labels": "benchmarks.score_labels",
     "search-speed": "benchmarks.search_speed",

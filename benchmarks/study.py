@@ -3,11 +3,12 @@
 Data: banking77 (Casanueva et al. 2020, arXiv:2003.04807), the twelve intents of the benchmark `intents`: 240 training rows, 128 dev
 rows, 200 test rows. The documents are a page for each intent with fifteen of its messages, none of them a training row.
 
-Tailor races the candidates of each rung (the weaker half stops after the first block), tests the finalists and decides. The other
-side is the same work done by hand: every candidate's prompts on every dev row, and three finalists on the test rows, scored by
-lm-evaluation-harness at its best batch size; four trainings of as many rows and epochs by `trl sft`; documents and questions
-embedded for each retrieval candidate. Its cost is measured on a sample (four rows of each candidate; one epoch of
-64 training rows) and scaled. The second run adds one prompt variant; the other side does the whole grid again.
+Tailor races the candidates of each rung (synchronised halving; tuned ones on the dev rows that did not choose their epoch), tests
+the finalists and decides. The other side is the same work done by hand: every candidate's prompts on every dev row, and three
+finalists on the test rows, scored by lm-evaluation-harness at its best batch size; four trainings of as many rows and epochs by
+`trl sft`; documents and questions embedded for each retrieval candidate. Its cost is measured on a sample (four rows of each
+candidate; one epoch of 64 training rows) and scaled. The second run adds one prompt variant; the other side does the whole grid
+again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from benchmarks.common import engine_for
 from benchmarks.intents import LABELS, TASK, read_rows
@@ -64,6 +66,7 @@ class Tuned:
 
     rank: int
     learning_rate: float
+    looks_at_dev: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

@@ -213,12 +213,24 @@ def test_no_prior_is_removed_where_that_does_not_help(tmp_path: Path, engine_for
     assert system.decoding == plain.decoding and system.fingerprint == plain.fingerprint
 
 
+def test_the_prior_is_chosen_on_training_rows_and_dev_is_not_asked(tmp_path: Path, engine_for: MakeEngine) -> None:
+    material, model = replace(labelled(), dev=()), Biased(5.0)
+    engine = engine_for(model, tmp_path)
+    plain = start(material, engine)
+    assert RemovePrior().fit(plain, material, engine).decoding.prior == (5.0, 0.0, 0.0, 0.0)
+    assert len(model.requests) == len(material.train) + 1
+    shots = FewShot(3).fit(plain, material, engine)
+    before = len(model.requests)
+    RemovePrior().fit(shots, material, engine)
+    assert len(model.requests) - before == len(material.train) + 1 - 3, "a row that the prompt shows is not asked"
+
+
 def test_rows_without_an_answer_or_with_a_new_label_do_not_stop_the_prior(tmp_path: Path, engine_for: MakeEngine) -> None:
     material = labelled()
-    new = make_example(99, "violet", text="a colour that no training row has")
-    material = replace(material, dev=(*material.dev, new))
+    new = make_example(99, "violet", text="a colour that the labels do not have")
+    material = replace(material, train=(*material.train, new))
     model = Biased(5.0)
-    model._fail = lambda request: "too long" if request.messages[-1].text == material.dev[0].fields["text"] else ""
+    model._fail = lambda request: "too long" if request.messages[-1].text == material.train[0].fields["text"] else ""
     engine = engine_for(model, tmp_path)
     assert RemovePrior().fit(start(material, engine), material, engine).decoding.prior == (5.0, 0.0, 0.0, 0.0)
     model._fail = lambda request: "too long"

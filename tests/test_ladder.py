@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from flow import climb, statuses, write_desk, write_rooms
+from decide_helpers import RATES, make_run, make_system
+from flow import Watcher, climb, statuses, timeless, write_desk, write_rooms
 
-from tailor.approaches.approach import starting_system
-from tailor.decide.ladder import Clock, finalists
-from tailor.decide.rungs import best, ladder
-from tailor.errors import EndpointError, OutOfTime
+from tailor.approaches.approach import Approach, Chain, Material, looks_at_dev, starting_system
+from tailor.data.example import Example, Splits
+from tailor.data.split import load_splits
+from tailor.decide.ladder import Climb, Clock, finalists
+from tailor.decide.rungs import Option, Rung, best, ladder, standing
+from tailor.engine import Engine, OnProgress
+from tailor.errors import EndpointError, OutOfTime, TailorError
 from tailor.evaluate.run import Run
+from tailor.ledger import Ledger
 from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
+from tailor.opening import open_engine
 from tailor.project import load_project
 from tailor.study import Step, Study
+from tailor.system import System
 
+WIDE = {"train": 24, "dev": 48, "test": 18}
 DEAR_LABELS = {"label": 500.0, "error": 0.0001}
 
 
@@ -42,8 +52,8 @@ class Writer(FakeModel):
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Study]:
-    """The classify project and its climb."""
-    folder = write_desk(tmp_path_factory.mktemp("desk"))
+    """The classify project with 48 dev rows, and its climb: six candidates on the rung "prompt"."""
+    folder = write_desk(tmp_path_factory.mktemp("desk"), split=WIDE, persona="You are brief.", constraints=["one word"])
     return folder, climb(folder)
 
 
@@ -125,17 +135,166 @@ def test_an_endpoint_that_is_gone_ends_the_run(tmp_path: Path) -> None:
 # --- the race
 
 
-def test_the_weaker_half_of_a_rung_stops_after_a_block(desk: tuple[Path, Study]) -> None:
+def test_the_weaker_half_of_a_rung_stops_and_the_last_two_see_all_of_dev(desk: tuple[Path, Study]) -> None:
     _, study = desk
-    prompts = [step for step in study.steps if step.rung == "prompt"]
-    early = [step for step in prompts if step.status == "stopped early"]
-    whole = [step for step in prompts if step.status == "measured"]
-    assert len(early) == len(prompts) // 2
-    assert all(step.run is not None and len(step.run.examples) == FakeModel.block for step in early)
-    assert all(step.run is not None and step.run.examples == study.splits.dev for step in whole)
-    first = {s.system: sum(s.run.values[: FakeModel.block]) for s in prompts if s.run is not None}
-    assert min(first[step.system] for step in whole) >= max(first[step.system] for step in early)
-    assert not {step.system for step in early} & {run.system.name for run in study.tests}
+    runs = {s.system: s.run for s in study.steps if s.rung == "prompt" and s.run is not None}
+    assert sorted(len(run.examples) for run in runs.values()) == [16, 16, 16, 32, 48, 48]
+    for step in study.steps:
+        if step.run is not None and step.system in runs:
+            rows = len(step.run.examples)
+            assert step.run.examples == study.splits.dev[:rows]
+            assert step.status == ("measured" if rows == 48 else "stopped early")
+            assert rows == 48 or step.note == f"stopped after {rows} of 48 dev rows: others of its rung did at least as well"
+    for rows in (16, 32):
+        first = {name: sum(run.values[:rows]) for name, run in runs.items() if len(run.examples) >= rows}
+        gone = {name for name in first if len(runs[name].examples) == rows}
+        assert max(first[name] for name in gone) <= min(first[name] for name in first.keys() - gone)
+        tokens = {name: runs[name].on(study.splits.dev[:rows]) for name in first}
+        for name in gone:
+            for other in first.keys() - gone:
+                assert first[other] > first[name] or standing(tokens[other]).cost <= standing(tokens[name]).cost
+    assert not {name for name, run in runs.items() if len(run.examples) < 48} & {run.system.name for run in study.tests}
+
+
+class Batch(FakeModel):
+    """A fake as a local model is: blocks of 64, and what a block is answered depends on all of it."""
+
+    block = 64
+    batch_matters = True
+
+    def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
+        shift = (sum(len(request.messages[-1].text) for request in requests) + len(requests)) % 7 / 70
+        return [
+            replace(reply, scores=(reply.scores[0] - shift, *reply.scores[1:]) if reply.scores else ())
+            for reply in super().reply(requests, tuned)
+        ]
+
+
+def test_nothing_is_asked_twice_though_blocks_are_shorter_than_the_models(tmp_path: Path) -> None:
+    model = Batch()
+    study = climb(write_desk(tmp_path, split=WIDE, persona="You are brief.", constraints=["one word"]), model)
+    by_model = [run for run in [*(s.run for s in study.steps), *study.tests] if run and run.system.decoding.method != "head"]
+    answered = {(run.system.fingerprint, run.split, e.id) for run in by_model for e in run.examples}
+    # Besides, a label prior is estimated from training rows and an empty one.
+    assert 0 < len(model.requests) - len(answered) <= 25
+
+
+@pytest.mark.parametrize("stop", [1, 4, 9, 10, 14])
+def test_a_race_that_was_interrupted_ends_as_one_that_was_not(stop: int, tmp_path: Path) -> None:
+    class Ending(Batch):
+        def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
+            if self.calls == stop:
+                raise TailorError("the disk is full")
+            return super().reply(requests, tuned)
+
+    given: dict[str, object] = {"split": WIDE, "persona": "You are brief.", "constraints": ["one word"]}
+    with pytest.raises(TailorError, match="disk"):
+        climb(write_desk(tmp_path / "stopped", **given), Ending())
+    rest, whole = Batch(), Batch()
+    assert timeless(climb(tmp_path / "stopped", rest)) == timeless(climb(write_desk(tmp_path / "whole", **given), whole))
+    assert rest.calls == whole.calls - stop
+
+
+def test_a_race_that_runs_out_of_time_keeps_what_was_answered(tmp_path: Path) -> None:
+    class Late(Batch):
+        late = False
+
+        def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
+            if self.calls == 11 and not self.late:
+                self.late = True
+                raise OutOfTime("the time limit was reached")
+            return super().reply(requests, tuned)
+
+    study = climb(write_desk(tmp_path, split=WIDE, persona="You are brief.", constraints=["one word"]), Late())
+    prompts = {s.system: s for s in study.steps if s.rung == "prompt"}
+    assert {len(s.run.examples) for s in prompts.values() if s.run} == {16, 32}
+    late = [s for s in prompts.values() if s.note.endswith("dev rows: the time limit was reached")]
+    assert len(late) == 3 and all(s.status == "stopped early" for s in late)
+    assert study.stopped == f"The time limit was reached on the rung 'prompt'; {late[2].system} was not measured."
+    assert study.decision is not None, "what is complete meets the test set"
+
+
+def test_rows_of_a_group_are_answered_together(tmp_path: Path) -> None:
+    folder = write_desk(tmp_path, data={"file": "data.csv", "group_by": "customer"}, split={"train": 21, "dev": 48, "test": 21})
+    lines = (folder / "data.csv").read_text(encoding="utf-8").splitlines()
+    customers = ["customer", *(f"c{i // 3}" for i in range(90))]
+    (folder / "data.csv").write_text("".join(f"{a},{b}\n" for a, b in zip(lines, customers, strict=True)), encoding="utf-8")
+    study = climb(folder)
+    groups = [example.group for example in study.splits.dev]
+    assert any(groups[i : i + 3] != 3 * groups[i : i + 1] for i in range(0, 48, 3)), "they are not neighbours by themselves"
+    early = [step.run for step in study.steps if step.status == "stopped early" and step.run is not None]
+    assert early and all(len(run.examples) in (30, 33) for run in early)
+    for run in early:
+        answered = [example.group for example in run.examples]
+        assert all(answered.count(group) == groups.count(group) for group in answered)
+        assert list(run.examples) == [example for example in study.splits.dev if example in run.examples]
+
+
+# --- candidates that look at dev
+
+
+@dataclass(frozen=True)
+class Looking:
+    """An approach that chooses its persona by the dev rows it is given, or that is given none."""
+
+    name: str
+    looks_at_dev: bool
+    given: list[tuple[Example, ...]]
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        self.given.append(material.dev)
+        return system.then(self.name, prompt=system.prompt.model_copy(update={"persona": f"You are {self.name}."}))
+
+
+@contextmanager
+def race(folder: Path, dev: Callable[[Splits], tuple[Example, ...]]) -> Iterator[Callable[..., Climb]]:
+    """A function that races approaches on these dev rows, one rung for each list of them."""
+    project = load_project(write_desk(folder, split=WIDE))
+    splits = load_splits(project)
+    with Ledger(project.store) as ledger:
+        engine = open_engine(project, ledger)
+        material = Material(project.task, splits.train, dev(splits))
+        start = starting_system(project.task, splits.train, engine.model)
+
+        def over(*rungs: Sequence[Approach]) -> Climb:
+            made = Climb(material, engine, RATES, Clock(), Watcher(), True, len(splits.test))
+            for approaches in rungs:
+                assert made._race(Rung("looks", lambda start, runs: []), [Option(approach, start) for approach in approaches])
+            return made
+
+        yield over
+
+
+def test_dev_rows_that_a_candidate_chose_by_do_not_count(tmp_path: Path) -> None:
+    given: list[tuple[Example, ...]] = []
+    blind, looking = (Looking(name, looks, given) for name, looks in (("blind", False), ("looking", True)))
+    assert looks_at_dev(Chain((blind, looking))) and not looks_at_dev(Chain((blind, blind)))
+    with race(tmp_path, lambda splits: splits.dev) as over:
+        done = over([blind], [looking, blind])
+    dev = done.material.dev
+    assert given == [(), dev[:12], ()]
+    first, second, third = done.steps
+    assert [step.run.examples for step in (first, second, third) if step.run] == [dev, dev[12:], dev[12:]]
+    assert second.note == "chosen by 12 dev rows and measured on the other 36"
+    assert third.note == "blind changed nothing: the same system as blind"
+
+
+def test_where_all_dev_rows_are_of_one_group_none_can_be_chosen_by(tmp_path: Path) -> None:
+    looking, blind = (Looking(name, looks, []) for name, looks in (("looking", True), ("blind", False)))
+    with race(tmp_path, lambda splits: tuple(replace(example, group="one") for example in splits.dev)) as over:
+        done = over([looking], [blind])
+    assert [(step.system, step.status) for step in done.steps] == [("looking", "not possible"), ("blind", "measured")]
+    assert not looking.given
+
+
+def test_runs_on_other_rows_are_compared_on_those_they_share() -> None:
+    full = make_run(make_system("full"), [0.0] * 4 + [1.0] * 6 + [0.0] * 2)
+    part = make_run(make_system("part"), [0.0] * 4 + [1.0] * 6 + [0.0] * 2).on(full.examples[2:10])
+    assert part.mean > full.mean
+    assert best([full, part]) is full, "equal on what they share: the one measured first"
+    cheap = make_run(make_system("cheap"), [0.0] * 5 + [1.0] * 5 + [0.0] * 2, tokens=(50, 0))
+    assert best([full, cheap, part]) is full and best([full, cheap, part], near=0.09) is cheap
+    assert best([part, cheap], near=0.09) is part, "one row of the eight they share is more than that"
 
 
 # --- which rungs there are

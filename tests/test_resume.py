@@ -97,7 +97,7 @@ def write_project(folder: Path) -> Path:
     (folder / "pages").mkdir(parents=True)
     for label in ("billing", "delivery", "returns"):
         (folder / "pages" / f"{label}.md").write_text(f"# {label}\n\nWrite to {label}@example.org.\n", encoding="utf-8")
-    return write_desk(folder, documents="pages")
+    return write_desk(folder, documents="pages", split={"train": 24, "dev": 48, "test": 18})
 
 
 def test_a_run_that_ends_in_an_error_keeps_what_was_answered(tmp_path: Path) -> None:

@@ -20,7 +20,14 @@ from tailor.task import Task
 
 @dataclass(frozen=True)
 class Material:
-    """What an approach may learn from. The test set is not in it."""
+    """What an approach may learn from. The test set is not in it.
+
+    Attributes:
+        task: what is asked.
+        train: rows to learn from.
+        dev: rows to choose by, for an approach that `looks_at_dev`; on the ladder it is then measured on other rows, and all other
+            approaches get none.
+    """
 
     task: Task
     train: tuple[Example, ...]
@@ -29,6 +36,8 @@ class Material:
 
 class Approach(Protocol):
     """A way to turn one System into another.
+
+    One that chooses something by the dev rows of its Material says so with a further attribute, `looks_at_dev = True`.
 
     Attributes:
         name: what it adds to a System's name.
@@ -55,11 +64,21 @@ class Chain:
         """The parts' names in their order."""
         return " > ".join(part.name for part in self.parts)
 
+    @property
+    def looks_at_dev(self) -> bool:
+        """Whether one of its parts does."""
+        return any(map(looks_at_dev, self.parts))
+
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """Each part fitted to what the parts before it made."""
         for part in self.parts:
             system = part.fit(system, material, engine, on_progress)
         return system
+
+
+def looks_at_dev(approach: Approach) -> bool:
+    """Whether the approach chooses something by the dev rows of its Material, so that these do not count for what it makes."""
+    return bool(getattr(approach, "looks_at_dev", False))
 
 
 def label_set(task: Task, train: Sequence[Example]) -> tuple[str, ...]:

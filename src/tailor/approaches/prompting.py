@@ -14,13 +14,13 @@ from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError
 from tailor.models.base import Array
-from tailor.render import user_text
+from tailor.render import question_in, user_text
 from tailor.score.types import Answer
 from tailor.system import Shot, System, display_labels
 from tailor.task import fill
 
 PRIOR_ROWS = 48
-"""Training rows from which a label prior is estimated; its standard error is then about a seventh of the spread between rows."""
+"""Training rows by which a label prior is estimated and chosen; its standard error is about a seventh of the spread of rows."""
 
 
 @dataclass(frozen=True)
@@ -179,23 +179,32 @@ def spread(vectors: Array, labels: Sequence[str], count: int) -> list[int]:
 class RemovePrior:
     """Subtract what the model thinks of each label before it has read the input (Zhao et al. 2021, arXiv:2102.09690).
 
-    The prior comes from a content-free input or is the mean over training inputs; which, or none, is chosen on dev and then fixed.
+    The prior comes from a content-free input or is the mean over training inputs; which, or none, is chosen by the labels of these
+    training rows and then fixed. Rows that the prompt itself shows are not asked.
     """
 
     name: str = "prior-removed"
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
-        """The System with the better of the two priors subtracted, or with none where neither helps on dev."""
+        """The System with the better of the two priors subtracted, or with none where neither helps."""
         labels = system.decoding.labels
         plain = system.model_copy(update={"decoding": system.decoding.model_copy(update={"prior": ()})})
         empty = Example("content-free", dict.fromkeys(material.train[0].fields, "N/A"), ())
-        samples = [_scores(engine.answer(plain, rows)) for rows in ([empty], material.train[:PRIOR_ROWS])]
+        rows = _unseen(plain, material.train)[:PRIOR_ROWS]
+        answers = engine.answer(plain, rows, on_progress)
+        samples = [_scores(engine.answer(plain, [empty])), _scores(answers)]
         priors = [tuple(map(float, np.mean(sample, axis=0))) for sample in samples if sample]
-        answers = engine.answer(plain, material.dev, on_progress)
         # Without a prior comes first: it stands where no other is better.
         options = [(0.0,) * len(labels), *priors]
-        best = max(range(len(options)), key=lambda i: _n_right(labels, material.dev, answers, options[i]))
+        best = max(range(len(options)), key=lambda i: _n_right(labels, rows, answers, options[i]))
         return system.then(self.name, decoding=plain.decoding.model_copy(update={"prior": options[best] if best else ()}))
+
+
+def _unseen(system: System, rows: Sequence[Example]) -> list[Example]:
+    """The rows that no prompt of the system shows with their answers; the nearest examples never show the row itself."""
+    shots = () if system.prompt.nearest else system.prompt.shots
+    shown = {question_in(system, shot.input) for shot in shots}
+    return [example for example in rows if fill(system.prompt.input, example.fields) not in shown]
 
 
 def _scores(answers: Sequence[Answer]) -> list[tuple[float, ...]]:

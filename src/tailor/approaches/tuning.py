@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tailor.approaches.approach import Material, wanted_answer
 from tailor.data.example import Example
@@ -29,6 +29,8 @@ class FineTune:
     """
 
     method: Literal["lora", "full"] = "lora"
+    looks_at_dev: ClassVar[bool] = True
+    """The dev rows choose the epoch."""
 
     @property
     def name(self) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
-from tailor.approaches.approach import Material, starting_system
+from tailor.approaches.approach import Material, looks_at_dev, starting_system
 from tailor.data.example import Example
+from tailor.decide.arms import Arm, Course, course
 from tailor.decide.cost import NEVER_SAID, cost_of
 from tailor.decide.formats import format_target
 from tailor.decide.prices import EMBEDDER_PARAMETERS, machine_rates
-from tailor.decide.rungs import Option, Rung, best, ladder
+from tailor.decide.race import heats
+from tailor.decide.rungs import Option, Rung, best, ladder, tie
 from tailor.decide.step import Step, StepStatus
 from tailor.decide.types import Cost, Pace, Rates
 from tailor.engine import Engine
@@ -23,7 +25,6 @@ from tailor.evaluate.run import Run
 from tailor.models.tune import read_tuned
 from tailor.stats.intervals import clopper_pearson_lower, lower_bound, mean_interval
 from tailor.stats.spending import MOST_FINALISTS, of_target
-from tailor.system import System
 
 T = TypeVar("T")
 
@@ -185,49 +186,82 @@ class Climb:
 
     def _test_seconds(self) -> float:
         """What the finalists will need on the sealed test, from their time on dev."""
-        return sum(run.seconds * self.test_rows for run in finalists(self.runs).values())
+        return sum(run.seconds * self.test_rows for run in finalists(self.runs, tie(self.material.task)).values())
 
     def _race(self, rung: Rung, candidates: Sequence[Option]) -> bool:
-        """Measure the rung's candidates; the weaker half stops after the first block. False when time ran out."""
-        made: list[tuple[Option, System, float, Run]] = []
-        rows = len(self.material.dev)
-        first = self.engine.model.block if len(candidates) > 2 and self.engine.model.block < rows else rows
-        for candidate in candidates:
-            if not self.everything and self.clock.left < self._test_seconds():
-                return self._out_of_time(rung, candidate)
-            try:
-                entry = self._try(rung, candidate, first)
-            except OutOfTime:
-                return self._out_of_time(rung, candidate)
-            if entry is not None and first == rows:
-                self._measured(rung, entry[2], entry[1], "measured")
-            elif entry is not None:
-                made.append((candidate, *entry))
-        made.sort(key=lambda entry: -entry[3].mean)
-        for place, (candidate, system, setup, run) in enumerate(made):
-            if place >= -(-len(made) // 2):
-                note = f"stopped after {len(run.examples)} of {rows} dev rows: others of its rung did at least as well"
-                self._measured(rung, run, setup, "stopped early", note)
-                continue
-            self.observer.began(rung.name, system.name)
-            try:
-                full = self._guarded(rung, candidate, partial(self._measure, system, self.material.dev))
-            except OutOfTime:
-                return self._out_of_time(rung, candidate)
-            if full is not None:
-                self._measured(rung, full, setup, "measured")
+        """Make the rung's candidates and race them on dev (`tailor.decide.race`). False when time ran out."""
+        where, arms, at = course(self.material.dev, candidates), list[Arm](), ""
+        try:
+            for candidate in candidates:
+                at = candidate.name
+                arms += self._make(rung, candidate, where)
+            for heat in heats(len(arms), len(where.blocks), lambda number: arms[number].standing):
+                for arm in (arm for number, arm in enumerate(arms) if number not in heat.arms):
+                    self._finish(rung, arm, where, "others of its rung did at least as well")
+                for arm in (arms[number] for number in heat.arms):
+                    at = arm.option.name
+                    for block in heat.blocks:
+                        self._ask(rung, arm, where.blocks[block])
+                    if heat.blocks.stop == len(where.blocks):
+                        self._finish(rung, arm, where)
+        except OutOfTime:
+            for arm in arms:
+                self._finish(rung, arm, where, "the time limit was reached")
+            self.stopped = f"The time limit was reached on the rung {rung.name!r}; {at} was not measured."
+            if all(arm.run is None or arm.option.name != at for arm in arms):
+                self._record(Step(rung.name, at, "no time", self.stopped))
+            return False
         return True
 
-    def _try(self, rung: Rung, candidate: Option, rows: int) -> tuple[System, float, Run] | None:
-        """Make a candidate and measure it on the first rows; None when that cannot be done, which is recorded."""
+    def _make(self, rung: Rung, candidate: Option, where: Course) -> list[Arm]:
+        """The candidate made into a System, ready to race; nothing when that cannot be done, which is recorded.
+
+        It is given no dev rows but those that nobody in this race is measured on, and these only if it says that it looks at them.
+        """
+        self._keep_time_for_the_test()
         self.observer.began(rung.name, candidate.name)
 
-        def attempt() -> tuple[System, float, Run]:
+        def attempt() -> Arm:
+            if not where.rows:
+                raise ConfigError("all dev rows are of one group: none is left to measure what the others choose", "add groups")
             started = time.monotonic()
-            system = candidate.approach.fit(candidate.base, self.material, self.engine, self.observer.progress)
-            return system, time.monotonic() - started, self._measure(system, self.material.dev[:rows])
+            material = replace(self.material, dev=where.shown if looks_at_dev(candidate.approach) else ())
+            system = candidate.approach.fit(candidate.base, material, self.engine, self.observer.progress)
+            return Arm(candidate, system, time.monotonic() - started)
 
-        return self._guarded(rung, candidate, attempt)
+        made = self._guarded(rung, candidate, attempt)
+        return [] if made is None else [made]
+
+    def _ask(self, rung: Rung, arm: Arm, block: tuple[Example, ...]) -> None:
+        """Measure an arm on one more block, unless it is out; a failure puts it out, and is recorded."""
+        if arm.out:
+            return
+        self._keep_time_for_the_test()
+        self.observer.began(rung.name, arm.option.name)
+        attempt = partial(measure, self.material.task, arm.system, "dev", block, self.engine, self.observer.progress)
+        run = self._guarded(rung, arm.option, attempt)
+        if run is None:
+            arm.out = True
+        else:
+            arm.run = run if arm.run is None else arm.run.extended(run)
+
+    def _finish(self, rung: Rung, arm: Arm, where: Course, why: str = "") -> None:
+        """Put an arm out of the race and record what it has answered: all rows, or those up to where it stopped, and why."""
+        if arm.out or arm.run is None:
+            return
+        arm.out = True
+        run, rows = arm.run.on(where.rows), len(where.rows)
+        if len(run.examples) < rows:
+            note = f"stopped after {len(run.examples)} of {rows} dev rows: {why}"
+            self._measured(rung, run, arm.setup, "stopped early", note)
+        else:
+            looked = looks_at_dev(arm.option.approach)
+            note = f"chosen by {len(where.shown)} dev rows and measured on the other {rows}" if looked else ""
+            self._measured(rung, run, arm.setup, "measured", note)
+
+    def _keep_time_for_the_test(self) -> None:
+        if not self.everything and self.clock.left < self._test_seconds():
+            raise OutOfTime("the time left is needed for the final test")
 
     def _guarded(self, rung: Rung, candidate: Option, attempt: Callable[[], T]) -> T | None:
         """What the attempt gives; a failure that is this candidate's own is recorded as a step and gives None."""
@@ -242,9 +276,6 @@ class Climb:
                 raise
             self._record(Step(rung.name, candidate.name, "failed", f"{error}."))
         return None
-
-    def _measure(self, system: System, examples: tuple[Example, ...]) -> Run:
-        return measure(self.material.task, system, "dev", examples, self.engine, self.observer.progress)
 
     def _measured(self, rung: Rung, run: Run, setup: float, status: StepStatus, note: str = "") -> None:
         same = next((r.system.name for r in self.runs if r.system.fingerprint == run.system.fingerprint), None)
@@ -269,11 +300,6 @@ class Climb:
         """What a system costs, on token counts."""
         return system_cost(self.material, run, self.rates, self.engine, self.pace)
 
-    def _out_of_time(self, rung: Rung, candidate: Option) -> bool:
-        self.stopped = f"The time limit was reached on the rung {rung.name!r}; {candidate.name} was not measured."
-        self._record(Step(rung.name, candidate.name, "no time", self.stopped))
-        return False
-
     def _record(self, step: Step) -> None:
         self.steps.append(step)
         self.observer.ended(step)
@@ -297,8 +323,8 @@ def system_cost(material: Material, run: Run, rates: Rates, engine: Engine, pace
     )
 
 
-def finalists(runs: Sequence[Run]) -> dict[str, Run]:
-    """Role -> dev Run: the baseline and the best of each kind, each system once."""
+def finalists(runs: Sequence[Run], near: float = 0.0) -> dict[str, Run]:
+    """Role -> dev Run: the baseline and the best of each kind, each system once; near the best, the cheapest is taken for it."""
     groups = {
         "baseline": [run for run in runs if run.system.steps == ("zero-shot",)],
         "best prompt": [r for r in runs if _plain(r) and not r.system.has_knowledge and not r.system.is_tuned],
@@ -309,7 +335,7 @@ def finalists(runs: Sequence[Run]) -> dict[str, Run]:
     }
     chosen: dict[str, Run] = {}
     for role, members in groups.items():
-        run = best(members)
+        run = best(members, near=near)
         if run is not None and all(run.system.fingerprint != other.system.fingerprint for other in chosen.values()):
             chosen[role] = run
     return chosen

@@ -9,6 +9,7 @@ from tailor.approaches.approach import Approach, Chain
 from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona, RemovePrior, ZeroShot
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference
+from tailor.decide.race import Standing, ranked
 from tailor.evaluate.run import Run
 from tailor.system import System
 from tailor.task import Task
@@ -48,7 +49,7 @@ def ladder(task: Task, has_documents: bool, can_score: bool, can_tune: bool) -> 
     """The rungs for a task, cheapest first."""
     rungs = [_baseline(task), _prompt(task, can_score)]
     if task.kind == "classify" and can_score:
-        rungs.append(Rung("calibrate", lambda start, runs: _on(best(runs, _is_scored), RemovePrior())))
+        rungs.append(Rung("calibrate", lambda start, runs: _on(best(runs, _is_scored, tie(task)), RemovePrior())))
     if has_documents:
         rungs.append(Rung("retrieve", lambda start, runs: [Option(approach, start) for approach in RETRIEVE]))
         rungs.append(Rung("retrieve and prompt", lambda start, runs: _prompted_retrieval(task, runs)))
@@ -91,7 +92,7 @@ def _prompt(task: Task, can_score: bool) -> Rung:
 
 
 def _prompted_retrieval(task: Task, runs: Sequence[Run]) -> list[Option]:
-    found = best(runs, lambda run: run.system.knowledge.kind == "index" and not run.system.is_tuned)
+    found = best(runs, lambda run: run.system.knowledge.kind == "index" and not run.system.is_tuned, tie(task))
     extra: list[Approach] = [Grounded(), FewShot(3, "diverse")]
     if task.constraints:
         extra.append(Constraints())
@@ -103,9 +104,7 @@ def _tuning(task: Task, has_documents: bool) -> list[Rung]:
         return [Option(FineTune("lora"), start)]
 
     def with_retrieval(start: System, runs: Sequence[Run]) -> list[Option]:
-        plain = best(
-            runs, lambda run: run.system.knowledge.kind == "index" and not run.system.prompt.shots and not run.system.is_tuned
-        )
+        plain = best(runs, _reads_without_examples, tie(task))
         return _on(plain, FineTune("lora"))
 
     def with_examples(start: System, runs: Sequence[Run]) -> list[Option]:
@@ -126,11 +125,43 @@ def _on(run: Run | None, approach: Approach) -> list[Option]:
     return [Option(approach, run.system)] if run else []
 
 
+def _reads_without_examples(run: Run) -> bool:
+    return run.system.knowledge.kind == "index" and not run.system.prompt.shots and not run.system.is_tuned
+
+
 def _is_scored(run: Run) -> bool:
     return run.system.decoding.method == "score" and not run.system.is_tuned
 
 
-def best(runs: Sequence[Run], wanted: Callable[[Run], bool] = lambda run: True) -> Run | None:
-    """The Run with the highest mean among those wanted; ties go to the shorter prompt, then to the one measured first."""
+def best(runs: Sequence[Run], wanted: Callable[[Run], bool] = lambda run: True, near: float = 0.0) -> Run | None:
+    """The best Run of those wanted: the cheapest of those that are `near` the highest mean; ties go to the one measured first.
+
+    Two Runs are compared on the rows that both have. Not all have the same: what chose something by some rows counts on others.
+    """
     found = [run for run in runs if wanted(run)]
-    return max(found, key=lambda run: (run.mean, -run.tokens_in - run.tokens_out)) if found else None
+    if not found:
+        return None
+    top = found[0]
+    for run in found[1:]:
+        top = run if _leads(run, top) else top
+    return next(run for run in sorted(found, key=lambda run: standing(run).cost) if run is top or _leads(run, top, near))
+
+
+def standing(run: Run) -> Standing:
+    """How a Run does in a race; its cost is the tokens of an answer, prompt included."""
+    return Standing(run.mean, run.tokens_in + run.tokens_out)
+
+
+def tie(task: Task) -> float:
+    """Difference of means on dev up to which the cheaper system is taken for the better one: half of the smallest effect.
+
+    So what the tie gives away and what a race may have missed stay together below it.
+    """
+    return task.smallest_effect / 2
+
+
+def _leads(run: Run, top: Run, near: float = 0.0) -> bool:
+    """Whether a Run is to be preferred to one that stands before it, on the rows that both have."""
+    shared = run.on(top.examples).examples
+    first, second = (part.on(shared) if shared else part for part in (top, run))
+    return ranked({0: standing(first), 1: standing(second)}, near)[0] == 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from tailor.data.example import Example, SplitName
 from tailor.score.types import Answer, Outcome, Score
@@ -34,6 +35,26 @@ class Run:
     def mean(self) -> float:
         """The metric's mean; 0 for an empty run."""
         return sum(self.values) / len(self.scores) if self.scores else 0.0
+
+    def extended(self, other: Run) -> Run:
+        """This Run and, behind it, another of the same System on further examples."""
+        return replace(
+            self,
+            examples=self.examples + other.examples,
+            answers=self.answers + other.answers,
+            scores=self.scores + other.scores,
+        )
+
+    def on(self, examples: Sequence[Example]) -> Run:
+        """What this Run has on these examples, in their order; those that it has not are left out."""
+        places = {example.id: place for place, example in enumerate(self.examples)}
+        chosen = [places[example.id] for example in examples if example.id in places]
+        return replace(
+            self,
+            examples=tuple(self.examples[place] for place in chosen),
+            answers=tuple(self.answers[place] for place in chosen),
+            scores=tuple(self.scores[place] for place in chosen),
+        )
 
     def count(self, outcome: Outcome) -> int:
         """How many answers had this outcome."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tailor.decide.wording import format_target
+from tailor.decide.formats import format_target
 from tailor.diagnose.curve import LearningCurve, sentence
 from tailor.report.charts import ACCENT, BAND, INK, NARROW, TARGET, TEXT_SIZE, inline, to_svg
 from tailor.report.words import percent

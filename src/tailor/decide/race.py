@@ -1,0 +1,123 @@
+"""Racing: which candidates are measured on which rows next. Pure: it asks nobody and knows no model.
+
+All survivors answer the same next block of rows, then the weaker half stops (synchronised sequential halving: Karnin, Koren and
+Somekh 2013, "Almost optimal exploration in multi-armed bandits", on rows that all arms share). Comparisons are therefore always
+paired, and which answer arrives first changes nothing. The last two duel on all rows: with two arms nothing beats equal sampling
+(Wang, Ariu and Proutiere, ICML 2024). What is nearly tied is told apart by cost and not by more calls. Nothing here is a claim:
+halving gives no error probability, and those who are chosen by it still have to meet the sealed test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain, pairwise
+
+SMALLEST_BLOCK = 16
+"""Rows below which the weaker half is not told from the better one."""
+DUEL_SHARE = 1 / 3
+"""Share of the rows that only the last two (or few) answer; what stands before is halved towards the start (docs/log.md)."""
+ROUNDING = 1e-9
+
+Block = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an arm does on the rows it has answered.
+
+    Attributes:
+        mean: of the metric, in [0, 1].
+        cost: of an answer, in any unit that all arms share, such as tokens.
+    """
+
+    mean: float
+    cost: float
+
+
+@dataclass(frozen=True)
+class Heat:
+    """What is measured next.
+
+    Attributes:
+        arms: numbers of those who go on.
+        blocks: numbers of the blocks that each of them answers now.
+    """
+
+    arms: tuple[int, ...]
+    blocks: range
+
+
+LOOK_SHARE = 1 / 4
+"""Share of the rows by which a candidate may choose something about itself; it is measured on the others."""
+
+
+def looked_and_counted(groups: Sequence[str]) -> tuple[Block, Block]:
+    """The rows 0, 1, ... that a candidate may choose by, and the later ones, that count for it. Groups stay together.
+
+    The second part is empty where all rows are of one group.
+    """
+    order, ends = _in_groups(groups)
+    cut = min(ends[1:], key=lambda end: abs(end - LOOK_SHARE * len(order)))
+    return order[:cut], order[cut:]
+
+
+def blocks_of(groups: Sequence[str]) -> tuple[Block, ...]:
+    """The rows 0, 1, ... cut into blocks, in order of their answering.
+
+    The partition follows from the rows alone, not from who races: the last block holds a third of them, the one before it a third,
+    and what is left is halved towards the start while blocks hold `SMALLEST_BLOCK` rows. So a block that was answered once is never
+    cut anew. Rows of a group are moved up to its first one and stay in one block, which may then be larger or smaller.
+
+    Args:
+        groups: group of each row; rows with an empty one stand alone.
+    """
+    order, ends = _in_groups(groups)
+    wanted, left = [len(order)], round(len(order) * (1 - DUEL_SHARE))
+    while left >= SMALLEST_BLOCK:
+        wanted.append(left)
+        left //= 2
+    cuts = sorted({0, *(min(ends, key=lambda end: abs(end - cut)) for cut in wanted)})
+    return tuple(order[start:end] for start, end in pairwise(cuts))
+
+
+def _in_groups(groups: Sequence[str]) -> tuple[Block, list[int]]:
+    """The rows, each group moved up to its first row, and where a cut divides no group: 0, ..., number of rows."""
+    members: dict[str | int, list[int]] = {}
+    for row, group in enumerate(groups):
+        members.setdefault(group or row, []).append(row)
+    return tuple(chain.from_iterable(members.values())), [0, *accumulate(map(len, members.values()))]
+
+
+def heats(arms: int, blocks: int, standing: Callable[[int], Standing | None]) -> Iterator[Heat]:
+    """Who answers what next, until the last two (with few blocks, the last few) have answered all.
+
+    Halvings stand between the last blocks, as many as lead to two arms; equal means are told apart by cost.
+
+    Args:
+        arms: how many start.
+        blocks: how many there are.
+        standing: asked between two heats for the arms of the heat that ended; None where an arm had to leave the race.
+    """
+    halvings = max(0, (arms - 1).bit_length() - 1)
+    field, done = tuple(range(arms)), 0
+    for end in range(max(1, blocks - halvings), blocks + 1):
+        yield Heat(field, range(done, end))
+        done = end
+        standings = {arm: found for arm in field if (found := standing(arm)) is not None}
+        field = tuple(sorted(ranked(standings)[: max(2, -(-len(standings) // 2))]))
+
+
+def ranked(standings: Mapping[int, Standing], near: float = 0.0) -> list[int]:
+    """The arms from best to worst: always the cheapest of those whose mean is within `near` of the best one left.
+
+    Equal cost goes to the higher mean, then to the lower number.
+    """
+    left = sorted(standings, key=lambda arm: (-standings[arm].mean, arm))
+    order = []
+    while left:
+        least = standings[left[0]].mean - near - ROUNDING
+        tied = [arm for arm in left if standings[arm].mean >= least]
+        order.append(min(tied, key=lambda arm: (standings[arm].cost, -standings[arm].mean, arm)))
+        left.remove(order[-1])
+    return order
