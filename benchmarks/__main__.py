@@ -15,8 +15,10 @@ from tailor.errors import TailorError
 
 BENCHMARKS = {
     "cost-curves": "benchmarks.cost_curves",
+    "diagnosis": "benchmarks.diagnosis",
     "generate": "benchmarks.generate",
     "intents": "benchmarks.intents",
+    "label-errors": "benchmarks.label_errors",
     "rag-qa": "benchmarks.rag_qa",
     "score-labels": "benchmarks.score_labels",
     "search-speed": "benchmarks.search_speed",

@@ -16,11 +16,13 @@ import tailor
 ROOT = Path(tailor.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
-    "errors task project data,stats system models retrieval score ledger render engine approaches evaluate decide study saved "
-    "report provenance experiment asking testing cli __main__"
+    "errors task project data,stats system models retrieval score ledger render engine approaches evaluate diagnose decide study "
+    "saved report provenance experiment asking testing cli __main__"
 ).split()
 RANK = {part: place for place, level in enumerate(ORDER) for part in level.split(",")}
-HEAVY = "torch transformers scipy openai lancedb altair pyarrow sklearn peft trl datasets vl_convert genai_prices jinja2".split()
+HEAVY = (
+    "torch transformers scipy openai lancedb altair pyarrow sklearn cleanlab peft trl datasets vl_convert genai_prices jinja2"
+).split()
 
 PUBLIC = set("Decision Example Splits Study System TailorError Task ask load_project load_study run write_report".split())
 
