@@ -27,6 +27,7 @@ MOST_ROWS = 12_000
 
 NO_CLEANLAB = "Label errors were not looked for: install tailor[labels]."
 FEW_LABELS = "Label errors were not looked for: that takes ten rows per label, and at least three of each."
+UNTOLD = "Label errors could not be told: a classifier that learned from the other rows misses {missed:.0f} % of the labels."
 ONE_LABEL = "All training rows have the same label, so that nothing can be forecast from them."
 
 
@@ -82,6 +83,8 @@ def look_at_labels(material: Material, engine: Engine) -> tuple[tuple[Suspect, .
         return (), None, (FEW_LABELS,)
     texts = [fill(material.task.input, example.fields) for _, example in rows]
     found = find_errors(engine.embed(material.task.embedder, texts), labels, [example.group for _, example in rows])
+    if not found.can_tell:
+        return (), None, (UNTOLD.format(missed=100 * found.missed),)
     suspects = tuple(
         Suspect(
             example.id,

@@ -2,7 +2,7 @@
 
 Every row gets the probabilities of all labels from a classifier on the embedder that learned from other rows only. How many labels
 are wrong follows from how often another label is as probable as it is where it is given; which ones, from how improbable the given
-one is.
+one is. Rows that lie among those of another label look the same whether their label or their text is to blame.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ PENALTY = 10.0
 """Inverse strength of the ridge penalty: on unit vectors it gives probabilities that are neither flat nor certain (docs/log.md)."""
 ROWS_PER_LABEL = 10
 """Fewest rows per label, on average: with seven, a tenth of clean labels was suspected (docs/log.md)."""
+MOST_MISSED = 0.5
+"""Most that a classifier may miss of what chance misses. Labels drawn at random look wrong in nine of ten rows (docs/log.md)."""
 OWN_ERRORS = 0.2
 """Share of a classifier's own misses that look like label errors: 7 to 22 % on clean data (docs/log.md)."""
 
@@ -40,6 +42,7 @@ class Found:
         likely_probability: for each row that of the likeliest.
         noise: estimated share of wrong labels, with an 80 % interval.
         missed: share of the labels that the classifier misses.
+        by_chance: share that one would miss who draws labels by how frequent they are.
         by_labels: the part of `missed` that is due to wrong labels.
     """
 
@@ -49,7 +52,13 @@ class Found:
     likely_probability: Floats
     noise: Interval
     missed: float
+    by_chance: float
     by_labels: float
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether the classifier learned the labels well enough to doubt any; where it did not, it would doubt half of them."""
+        return self.missed <= MOST_MISSED * self.by_chance
 
 
 def can_look() -> bool:
@@ -97,6 +106,7 @@ def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = (
         probabilities.max(axis=1),
         noise,
         float(wrong.mean()),
+        1 - float(((np.bincount(given) / len(given)) ** 2).sum()),
         due,
     )
 
