@@ -17,6 +17,7 @@ from tailor.diagnose.subject import Outlook, Subject, levers
 from tailor.diagnose.types import LEVEL, Diagnosis, Labels, Suspect
 from tailor.engine import Engine
 from tailor.evaluate.run import Run
+from tailor.models.local import LocalModel
 from tailor.stats.intervals import clopper_pearson
 from tailor.task import fill
 
@@ -28,6 +29,7 @@ MOST_ROWS = 12_000
 NO_CLEANLAB = "Label errors were not looked for: install tailor[labels]."
 FEW_LABELS = "Label errors were not looked for: that takes ten rows per label, and at least three of each."
 UNTOLD = "Label errors could not be told: a classifier that learned from the other rows misses {missed:.0f} % of the labels."
+NOT_HERE = "The model's weights are not on this machine: what tuning would reach is forecast without looking into them."
 ONE_LABEL = "All training rows have the same label, so that nothing can be forecast from them."
 
 
@@ -108,12 +110,12 @@ def look_at_labels(material: Material, engine: Engine) -> tuple[tuple[Suspect, .
 
 def _too_little(subject: Subject, closed: Sequence[str] | None) -> list[str]:
     """What the training rows are too few to tell."""
+    notes = [] if isinstance(subject.engine.model, LocalModel) else [NOT_HERE]
     if closed is None:
-        return [ONE_LABEL] if subject.material.task.kind == "classify" else []
+        return [ONE_LABEL, *notes] if subject.material.task.kind == "classify" else notes
     counts = Counter(closed)
     rare = sum(count < FEWEST for count in counts.values())
     unseen = len({example.label for example in subject.dev} - counts.keys())
-    notes = []
     if rare:
         notes.append(f"{rare} of {len(counts)} labels have a single training row: probes say little about them.")
     if unseen:

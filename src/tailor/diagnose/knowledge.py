@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 
 from tailor.approaches.retrieval import Retrieve
-from tailor.diagnose.subject import Outlook, Subject
+from tailor.diagnose.subject import Outlook, Subject, percent
 from tailor.evaluate.measure import measure
 from tailor.score.scorer import holds_answer
 from tailor.stats.intervals import Floats
@@ -66,4 +66,4 @@ def _how(kinds: list[str], asked: list[float]) -> str:
     recall = f"The passage found first holds the answer to {kinds.count('found')} of {answerable} questions"
     if not given:
         return f"{recall}; none of those was asked."
-    return f"{recall}; given such a passage, the model scores {np.mean(given):.0%} on the {len(given)} that were asked."
+    return f"{recall}; given such a passage, the model scores {percent(given)} on the {len(given)} that were asked."

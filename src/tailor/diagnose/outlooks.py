@@ -12,7 +12,7 @@ import numpy as np
 
 from tailor.diagnose.classes import embedder_probe, hidden_probe, neighbour_values
 from tailor.diagnose.marks import marking_probe
-from tailor.diagnose.subject import Outlook, Subject
+from tailor.diagnose.subject import Outlook, Subject, percent
 from tailor.stats.intervals import Floats
 
 PROBED = 0.07
@@ -38,12 +38,12 @@ def behaviour(subject: Subject, classes: Sequence[str] | None) -> Outlook:
         if hidden is not None:
             probes["the frozen model's states"] = hidden
         name = max(probes, key=lambda name: float(probes[name].mean()))
-        scores = ", ".join(f"on {name} {values.mean():.0%}" for name, values in probes.items())
-        how = f"Linear probes learned from {len(subject.train)} training rows reach {scores}."
+        scores = " and ".join(f"{percent(values)} on {name}" for name, values in probes.items())
+        how = f"Linear probes that learned from {len(subject.train)} training rows reach {scores}."
         return Outlook("behaviour", probes[name], PROBED, how)
     marks = marking_probe(subject)
     if marks is not None:
-        how = f"A linear probe on the frozen model's states that marks the answer in the input reaches {marks.mean():.0%}."
+        how = f"A linear probe on the frozen model's states that marks the answer in the input reaches {percent(marks)}."
         return Outlook("behaviour", marks, MARKED, how)
     values, how = _open(subject)
     return Outlook("behaviour", values, OPEN, how)
@@ -52,7 +52,7 @@ def behaviour(subject: Subject, classes: Sequence[str] | None) -> Outlook:
 def examples(subject: Subject) -> Outlook:
     """The forecast for showing the nearest worked examples: what their own answers score, one alone and the vote of five."""
     one, vote = neighbour_values(subject)
-    how = f"The nearest training row's answer scores {one.mean():.0%}, the vote of the five nearest {vote.mean():.0%}."
+    how = f"The nearest training row's answer scores {percent(one)}, the vote of the five nearest {percent(vote)}."
     if subject.material.task.kind == "classify":
         return Outlook("examples", (one + vote) / 2, NEIGHBOURLY, how)
     values, _ = _open(subject)
@@ -62,4 +62,4 @@ def examples(subject: Subject) -> Outlook:
 def _open(subject: Subject) -> tuple[Floats, str]:
     base, (one, _) = np.array(subject.run.values), neighbour_values(subject)
     best = one if one.mean() > base.mean() else base
-    return best, f"The nearest training row's answer, copied, scores {one.mean():.0%}; no more is known of free answers."
+    return best, f"The nearest training row's answer, copied, scores {percent(one)}; no more is known of free answers."

@@ -90,6 +90,11 @@ class Outlook:
         return Interval(mean, max(0.0, mean - half), max(mean, min(ceiling, mean + half)), n, LEVEL, "forecast")
 
 
+def percent(values: Sequence[float] | Floats) -> str:
+    """The mean of values in [0, 1], such as "83 %"."""
+    return f"{100 * float(np.mean(values)):.0f} %"
+
+
 def levers(outlooks: Sequence[Outlook], run: Run, ceiling: float = 1.0) -> tuple[Lever, ...]:
     """The levers, best forecast first, each with what it mends by itself and what no other one mends."""
     failed = np.array([score.outcome != "right" for score in run.scores])
