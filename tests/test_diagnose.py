@@ -87,9 +87,9 @@ def test_written_labels_that_cannot_be_read_are_a_matter_of_form(engine_for: Mak
     found = diagnosed(material, engine_for(model, tmp_path))
     held = found.lever("form")
     assert held is not None and held.how.startswith("10 answers cannot be read")
-    # Half of them can be read, a third of those are right: the others would be worth as much, and are counted as half mended.
+    # Half of them can be read, a third of those are right: the others would be worth as much, and a quarter of that is counted.
     rate = 2 * found.baseline
-    assert held.forecast.mean == pytest.approx(found.baseline + rate / 4)
+    assert held.forecast.mean == pytest.approx(found.baseline + rate / 8)
     assert held.forecast.low is not None and held.forecast.low < held.forecast.mean
 
 
@@ -135,8 +135,8 @@ def test_right_answers_among_other_words_are_a_matter_of_form(engine_for: Make, 
     material = Material(material.task, material.train, material.train)
     model = FakeModel({"wages": "They come on the 25th of each month.", "bonus": "It is March or 30 days.", "hotel": "No idea."})
     held = diagnosed(material, engine_for(model, tmp_path)).lever("form")
-    # The first answer holds the right one alone; the second names another known answer too. Each is counted as half mended.
-    assert held is not None and held.values[:3] == pytest.approx((0.5, 0.25, 0.0))
+    # The first answer holds the right one alone; the second names another known answer too. A quarter of each is counted.
+    assert held is not None and held.values[:3] == pytest.approx((0.25, 0.125, 0.0))
 
 
 def test_answers_that_stand_in_the_input_are_marked(engine_for: Make, tmp_path: Path, tiny_folder: Path) -> None:

@@ -54,7 +54,7 @@ def diagnose(material: Material, engine: Engine, baseline: Run) -> Diagnosis:
     outlooks: list[Outlook] = []
     reach = None
     if closed is not None or material.task.kind == "answer":
-        outlooks += [behaviour(subject, closed), examples(subject)]
+        outlooks += [behaviour(subject, closed), examples(subject, closed)]
     if (held := form(subject, closed)) is not None:
         outlooks.append(held)
     if engine.documents:

@@ -10,20 +10,22 @@ from tailor.diagnose.subject import Outlook, Subject
 from tailor.evaluate.measure import measure
 from tailor.score.text import contains, normalise
 from tailor.score.types import Score
+from tailor.stats.intervals import Floats
 
 MOST_CLASSES = 100
 """Answers that a model is held to by scoring all of them."""
 HELD_ERROR = 0.05
 """Standard error of what scoring a list of answers says about answers held to it."""
-ASKED_ERROR = 0.5
-"""Standard error, as a share of the rows that may be mended, of what asking for a form gives: it may help all of them or none."""
+ASKED, ASKED_ERROR = 0.25, 0.35
+"""Share of the rows that may be mended which asking for the form does mend, and its standard error: a tenth was seen with a small
+model (docs/log.md), and larger ones listen better."""
 
 
 def form(subject: Subject, classes: Sequence[str] | None) -> Outlook | None:
     """The forecast for constraints; None where answers are held to their form already, or none breaks it.
 
     Where free answers come from a closed set, and the model's probabilities are here, the set's answers are scored: decoding held
-    to the set can do no better than that. Elsewhere a form can only be asked for: the rows it may mend are counted as half mended.
+    to the set can do no better than that. Elsewhere a form can only be asked for: of what that may mend a quarter is counted.
     """
     run, task = subject.run, subject.material.task
     if task.kind == "answer" and classes and len(set(classes)) <= MOST_CLASSES and subject.engine.model.can_score:
@@ -31,15 +33,13 @@ def form(subject: Subject, classes: Sequence[str] | None) -> Outlook | None:
     if run.system.decoding.method == "score":
         return None
     base = np.array(run.values)
-    parsed = [score.value for score in run.scores if score.outcome in ("right", "wrong")]
-    rate = float(np.mean(parsed)) if parsed else 0.0
-    best = np.array([max(score.value, _if_mended(subject, i, score, rate)) for i, score in enumerate(run.scores)])
+    best = in_form(subject)
     broken = int((best > base).sum())
     if not broken:
         return None
     gain = float((best - base).mean())
     how = f"{broken} answers cannot be read, or hold the right text among other words; asking for the form may mend all or none."
-    return Outlook("form", (base + best) / 2, ASKED_ERROR * gain, how)
+    return Outlook("form", base + ASKED * (best - base), ASKED_ERROR * gain, how)
 
 
 def _held(subject: Subject, answers: tuple[str, ...]) -> Outlook:
@@ -50,6 +50,14 @@ def _held(subject: Subject, answers: tuple[str, ...]) -> Outlook:
     run = measure(subject.material.task, system, "dev", subject.dev, subject.engine)
     how = f"All {len(answers)} answers of the training rows were scored, and the likeliest taken."
     return Outlook("form", np.array(run.values), HELD_ERROR, how)
+
+
+def in_form(subject: Subject) -> Floats:
+    """What each dev row of the baseline would be worth in the right form; at least what it is worth."""
+    scores = subject.run.scores
+    parsed = [score.value for score in scores if score.outcome in ("right", "wrong")]
+    rate = float(np.mean(parsed)) if parsed else 0.0
+    return np.array([max(score.value, _if_mended(subject, i, score, rate)) for i, score in enumerate(scores)])
 
 
 def _if_mended(subject: Subject, row: int, score: Score, rate: float) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tailor.diagnose.classes import embedder_probe, hidden_probe, neighbour_values
+from tailor.diagnose.form import in_form
 from tailor.diagnose.marks import marking_probe
 from tailor.diagnose.subject import Outlook, Subject, percent
 from tailor.stats.intervals import Floats
@@ -49,13 +50,18 @@ def behaviour(subject: Subject, classes: Sequence[str] | None) -> Outlook:
     return Outlook("behaviour", values, OPEN, how)
 
 
-def examples(subject: Subject) -> Outlook:
-    """The forecast for showing the nearest worked examples: what their own answers score, one alone and the vote of five."""
+def examples(subject: Subject, classes: Sequence[str] | None) -> Outlook:
+    """The forecast for showing the nearest worked examples.
+
+    Closed sets: what the examples' own answers score, midway between the nearest one alone and the vote of five. Other answers:
+    the better of the nearest example's answer and the baseline's own in the form that examples show.
+    """
     one, vote = neighbour_values(subject)
     how = f"The nearest training row's answer scores {percent(one)}, the vote of the five nearest {percent(vote)}."
-    if subject.material.task.kind == "classify":
+    if classes is not None:
         return Outlook("examples", (one + vote) / 2, NEIGHBOURLY, how)
-    values, _ = _open(subject)
+    values = np.maximum(one, in_form(subject))
+    how = f"The nearest training row's answer scores {percent(one)}; with the model's own in the right form, {percent(values)}."
     return Outlook("examples", values, OPEN, how)
 
 
