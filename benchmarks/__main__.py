@@ -16,8 +16,10 @@ from tailor.errors import TailorError
 BENCHMARKS = {
     "cost-curves": "benchmarks.cost_curves",
     "coverage": "benchmarks.coverage",
+    "diagnosis": "benchmarks.diagnosis",
     "generate": "benchmarks.generate",
     "intents": "benchmarks.intents",
+    "label-errors": "benchmarks.label_errors",
     "learning-curve": "benchmarks.learning_curve",
     "learning-curve-lora": "benchmarks.curve_lora",
     "races": "benchmarks.races",

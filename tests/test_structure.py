@@ -20,7 +20,9 @@ ORDER = (
     "study saved report provenance opening experiment asking judging testing cli __main__"
 ).split()
 RANK = {part: place for place, level in enumerate(ORDER) for part in level.split(",")}
-HEAVY = "torch transformers scipy openai lancedb altair pyarrow sklearn peft trl datasets vl_convert genai_prices jinja2".split()
+HEAVY = (
+    "torch transformers scipy openai lancedb altair pyarrow sklearn cleanlab peft trl datasets vl_convert genai_prices jinja2"
+).split()
 
 PUBLIC = set("Decision Example Splits Study System TailorError Task ask load_project load_study run write_report".split())
 

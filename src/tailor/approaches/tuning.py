@@ -49,16 +49,7 @@ class FineTune:
                 f"the weights of {engine.model.name} are not on this machine, so they cannot be tuned",
                 "set `model` to the built-in model or to a local folder",
             )
-        short = {"show_labels": False, "persona": "", "context": "", "constraints": (), "reasoning": False, "grounded": False}
-        if system.decoding.labels:
-            # The rows teach what is asked; a whole instruction would be read again in every row and every answer.
-            short["instruction"] = CUE
-        bare = system.model_copy(
-            update={
-                "prompt": system.prompt.model_copy(update=short),
-                "decoding": system.decoding.model_copy(update={"prior": ()}),
-            }
-        )
+        bare = bared(system)
         settings = material.task.tuning
         recipe = Recipe(
             self.method,
@@ -77,6 +68,16 @@ class FineTune:
             update={"tuned": f"tuned/{key[:16]}", "tuned_digest": tuned.digest, "method": self.method}
         )
         return bare.then(self.name, weights=weights)
+
+
+def bared(system: System) -> System:
+    """The System with the prompt that is tuned and served: what the rows teach is not said."""
+    short = {"show_labels": False, "persona": "", "context": "", "constraints": (), "reasoning": False, "grounded": False}
+    if system.decoding.labels:
+        # The rows teach what is asked; a whole instruction would be read again in every row and every answer.
+        short["instruction"] = CUE
+    decoding = system.decoding.model_copy(update={"prior": ()})
+    return system.model_copy(update={"prompt": system.prompt.model_copy(update=short), "decoding": decoding})
 
 
 def training_rows(system: System, examples: tuple[Example, ...], engine: Engine) -> list[Row]:

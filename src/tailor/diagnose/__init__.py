@@ -1,1 +1,1 @@
-"""Why the baseline fails, and what each lever would win: before anything dear is tried."""
+"""Why the baseline fails, and what each lever would win: forecast before any of them is paid for."""

@@ -1,0 +1,81 @@
+"""Probes and neighbours for answers from a closed set: labels, and free answers that repeat."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from tailor.approaches.tuning import bared
+from tailor.diagnose.subject import Subject
+from tailor.models.base import Array
+from tailor.models.head import Head, fit_head
+from tailor.models.hidden import mean_states
+from tailor.models.local import LocalModel
+from tailor.render import render_messages
+from tailor.stats.intervals import Floats
+
+REPEATED = 0.9
+"""Free answers are taken for a closed set when so many training rows have an answer that another one has, too."""
+NEIGHBOURS = 5
+"""As many as the ladder's prompts show."""
+
+
+def classes(subject: Subject) -> list[str] | None:
+    """The class of each training row: its label, or its answer where answers repeat; else, or where there is only one, None."""
+    labels = [example.label for example in subject.train]
+    counts = Counter(labels)
+    if len(counts) < 2:
+        return None
+    repeated = sum(count for count in counts.values() if count > 1) / len(labels)
+    return labels if subject.material.task.kind == "classify" or repeated >= REPEATED else None
+
+
+def embedder_probe(subject: Subject, labels: Sequence[str]) -> Floats:
+    """The metric on each dev row of a linear classifier on the embedder's vectors."""
+    train, dev = subject.vectors
+    return subject.values(_said(fit_head(train, labels), dev))
+
+
+def hidden_probe(subject: Subject, labels: Sequence[str]) -> Floats | None:
+    """The same on the states of the frozen model, which reads the prompt that tuning would use; None where it is not here."""
+    model = subject.engine.model
+    if not isinstance(model, LocalModel):
+        return None
+    system = bared(subject.run.system)
+    rows = (*subject.train, *subject.dev)
+    states = mean_states(model, [model.encode(render_messages(system, example.fields)) for example in rows])
+    unit = standardised(states, len(subject.train))
+    head = fit_head(unit[: len(subject.train)], labels)
+    return subject.values(_said(head, unit[len(subject.train) :]))
+
+
+def standardised(states: Array, rows: int) -> Array:
+    """Numbers of mean 0 and such a spread that vectors are about 1 long, as the first rows are: what `fit_head` expects."""
+    spread = states[:rows].std(axis=0)
+    unit: Array = (states - states[:rows].mean(axis=0)) / np.where(spread > 0, spread, 1) / states.shape[1] ** 0.5
+    return unit
+
+
+def _said(head: Head, vectors: Array) -> list[str]:
+    return [head.labels[i] for i in head.log_probabilities(vectors).argmax(axis=1)]
+
+
+def neighbour_values(subject: Subject) -> tuple[Floats, Floats]:
+    """The metric on each dev row of the nearest training row's answer, and of the answer that most of the nearest ones have."""
+    train, dev = subject.vectors
+    likeness = dev @ train.T
+    order = np.argsort(-likeness, axis=1, kind="stable")[:, :NEIGHBOURS]
+    labels = [example.label for example in subject.train]
+    nearest = [labels[row[0]] for row in order]
+    voted = [_vote([labels[i] for i in row], likeness[place, row]) for place, row in enumerate(order)]
+    return subject.values(nearest), subject.values(voted)
+
+
+def _vote(labels: Sequence[str], weights: Array) -> str:
+    """The label with the most weight; the nearest of them in a tie."""
+    total: dict[str, float] = defaultdict(float)
+    for label, weight in zip(labels, weights, strict=True):
+        total[label] += float(weight)
+    return max(total, key=total.__getitem__)

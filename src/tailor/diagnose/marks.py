@@ -1,0 +1,99 @@
+"""A linear probe for answers that stand in the input: it marks the tokens that belong to the answer.
+
+What it reaches tells whether the weights know which words are wanted; writing those and nothing else is what tuning teaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tailor.approaches.tuning import bared
+from tailor.data.example import Example
+from tailor.diagnose.classes import standardised
+from tailor.diagnose.subject import Subject
+from tailor.models.base import Array
+from tailor.models.hidden import token_states
+from tailor.models.local import LocalModel
+from tailor.models.quiet import quiet_libraries
+from tailor.render import render_messages
+from tailor.score.text import contains
+from tailor.stats.intervals import Floats
+
+COPIED = 0.6
+"""Share of the training rows whose answer must stand in the input."""
+PENALTY = 10.0
+"""As for the classes' probes; vectors are about 1 long here, too."""
+
+
+def copies(subject: Subject) -> float:
+    """Share of the training rows with an answer whose answer stands in their input."""
+    rows = [example for example in subject.train if example.answers]
+    inputs = subject.inputs(rows)
+    return sum(contains(text, example.label) for text, example in zip(inputs, rows, strict=True)) / len(rows) if rows else 0.0
+
+
+def marking_probe(subject: Subject) -> Floats | None:
+    """The metric on each dev row of the words that the probe marks; None where the model is not here or nothing can be learned."""
+    model = subject.engine.model
+    if not isinstance(model, LocalModel) or copies(subject) < COPIED:
+        return None
+    system = bared(subject.run.system)
+    rows = (*subject.train, *subject.dev)
+    read = token_states(model, [model.encode(render_messages(system, example.fields)) for example in rows])
+    pieces = [[model.tokenizer.decode([token]) for token in tokens] for tokens, _ in read]
+    n = len(subject.train)
+    marks = [marked(words, example) for words, example in zip(pieces[:n], subject.train, strict=True)]
+    learned = [i for i, mark in enumerate(marks) if mark is not None]
+    aims = np.concatenate([mark for mark in marks if mark is not None])
+    states = standardised(
+        np.concatenate([_with_neighbours(part) for _, part in [*(read[i] for i in learned), *read[n:]]]), len(aims)
+    )
+    chances = _chances(states, aims)
+    ends = np.cumsum([len(words) for words in pieces[n:]])[:-1]
+    spans = [best_span(part) for part in np.split(chances, ends)]
+    return subject.values(["".join(words[a:b]).strip() for words, (a, b) in zip(pieces[n:], spans, strict=True)])
+
+
+def marked(pieces: Sequence[str], example: Example) -> NDArray[np.bool_] | None:
+    """Which pieces of the input belong to the first accepted answer that stands in it; None where none does."""
+    text = "".join(pieces).lower()
+    ends = np.cumsum([len(piece) for piece in pieces])
+    starts = ends - [len(piece) for piece in pieces]
+    for answer in example.answers:
+        at = text.find(answer.lower())
+        if answer and at >= 0:
+            return np.array((starts < at + len(answer)) & (ends > at))
+    return None
+
+
+def best_span(chances: Floats) -> tuple[int, int]:
+    """Start and stop of the run of tokens with the highest sum of (chance - 1/2): at least one token."""
+    best, start, total = (-np.inf, 0, 1), 0, 0.0
+    for place, gain in enumerate(chances - 0.5):
+        if total <= 0:
+            start, total = place, 0.0
+        total += float(gain)
+        best = max(best, (total, start, place + 1), key=lambda span: span[0])
+    return best[1], best[2]
+
+
+def _with_neighbours(states: Array) -> Array:
+    """Each token's state with those of the tokens before and behind it: a causal model has not read on."""
+    none = np.zeros((1, states.shape[1]), states.dtype)
+    wide: Array = np.hstack([np.vstack([none, states[:-1]]), states, np.vstack([states[1:], none])])
+    return wide
+
+
+def _chances(states: Array, aims: NDArray[np.bool_]) -> Floats:
+    """The chance of each token behind the first len(aims), from which is learned, to belong to the answer."""
+    with quiet_libraries():
+        import threadpoolctl
+        from sklearn.linear_model import LogisticRegression
+
+        with threadpoolctl.threadpool_limits(1):
+            model = LogisticRegression(C=PENALTY, max_iter=500).fit(states[: len(aims)], aims)
+            chances: Floats = model.predict_proba(states[len(aims) :])[:, 1]
+    return chances

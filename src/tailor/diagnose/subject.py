@@ -1,0 +1,119 @@
+"""What the diagnosis looks at, and how what it finds about dev rows becomes levers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tailor.approaches.approach import Material
+from tailor.data.example import Example
+from tailor.diagnose.types import LEVEL, Lever, LeverName
+from tailor.engine import Engine
+from tailor.evaluate.run import Run
+from tailor.models.base import Array
+from tailor.score.scorer import score_run
+from tailor.score.types import Answer
+from tailor.stats.intervals import Floats, Interval
+from tailor.task import fill
+
+MOST_LEARNED = 3_000
+"""Training rows that probes learn from, at most: more would cost more than the minute that a diagnosis may take."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A task's rows, its engine, and the baseline's Run on dev."""
+
+    material: Material
+    engine: Engine
+    run: Run
+
+    @property
+    def train(self) -> tuple[Example, ...]:
+        """The rows to learn from."""
+        return self.material.train[:MOST_LEARNED]
+
+    @property
+    def dev(self) -> tuple[Example, ...]:
+        """The rows to forecast."""
+        return self.material.dev
+
+    @cached_property
+    def vectors(self) -> tuple[Array, Array]:
+        """The embedder's vectors of the inputs of train and dev."""
+        texts = self.inputs((*self.train, *self.dev))
+        found = self.engine.embed(self.material.task.embedder, texts)
+        return found[: len(self.train)], found[len(self.train) :]
+
+    @cached_property
+    def known(self) -> tuple[str, ...]:
+        """The different answers of the training rows."""
+        return tuple(dict.fromkeys(example.label for example in self.train if example.answers))
+
+    def inputs(self, examples: Sequence[Example]) -> list[str]:
+        """What is asked in each example."""
+        return [fill(self.run.system.prompt.input, example.fields) for example in examples]
+
+    def values(self, texts: Sequence[str]) -> Floats:
+        """The metric on each dev row if these texts were the answers."""
+        answers = [Answer(example.id, text) for example, text in zip(self.dev, texts, strict=True)]
+        return np.array([score.value for score in score_run(self.material.task, self.run.system, self.dev, answers)])
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is expected of a lever.
+
+    Attributes:
+        name: the lever.
+        values: expected score of each dev row.
+        error: standard error of their mean as a forecast, beside what the rows' own chances give.
+        how: how the forecast was made.
+    """
+
+    name: LeverName
+    values: Floats
+    error: float
+    how: str
+
+    def interval(self, ceiling: float = 1.0) -> Interval:
+        """The forecast with its 80 % interval, by the normal approximation, below what labels allow."""
+        from scipy.special import ndtri
+
+        n = len(self.values)
+        mean = float(self.values.mean())
+        chance = float((self.values * (1 - self.values)).sum()) / n**2
+        half = float(ndtri((1 + LEVEL) / 2)) * (self.error**2 + chance) ** 0.5
+        return Interval(mean, max(0.0, mean - half), max(mean, min(ceiling, mean + half)), n, LEVEL, "forecast")
+
+
+def percent(values: Sequence[float] | Floats) -> str:
+    """The mean of values in [0, 1], such as "83 %"."""
+    return f"{100 * float(np.mean(values)):.0f} %"
+
+
+def levers(outlooks: Sequence[Outlook], run: Run, ceiling: float = 1.0) -> tuple[Lever, ...]:
+    """The levers, best forecast first, each with what it mends by itself and what no other one mends."""
+    failed = np.array([score.outcome != "right" for score in run.scores])
+    base = np.array(run.values)
+    mended = [_mended(outlook.values, base) * failed for outlook in outlooks]
+    found = []
+    for place, outlook in enumerate(outlooks):
+        others = np.prod([1 - mends for i, mends in enumerate(mended) if i != place], axis=0) if len(mended) > 1 else 1.0
+        alone, only = float(mended[place].sum()), float((mended[place] * others).sum())
+        found.append(
+            Lever(
+                outlook.name, outlook.interval(ceiling), tuple(map(float, outlook.values)), round(alone), round(only), outlook.how
+            )
+        )
+    return tuple(sorted(found, key=lambda lever: -lever.forecast.mean))
+
+
+def _mended(values: Floats, base: Floats) -> Floats:
+    """How much of what each row lacks a lever would give it, in [0, 1]."""
+    lack = 1 - base
+    mended: Floats = np.clip((values - base) / np.where(lack > 0, lack, 1), 0, 1) * (lack > 0)
+    return mended

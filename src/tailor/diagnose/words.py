@@ -1,0 +1,107 @@
+"""The diagnosis in words: for a manager first. Every sentence is computed from the findings and says no more than they do."""
+
+from __future__ import annotations
+
+from tailor.diagnose.forecast import forecast_for
+from tailor.diagnose.types import Diagnosis, Lever, LeverName
+from tailor.stats.intervals import Interval
+
+LACKS: dict[LeverName, str] = {
+    "form": "because its answers break the form",
+    "knowledge": "for lack of facts",
+    "behaviour": "because it has not learned the task",
+    "examples": "for lack of examples",
+}
+REMEDIES: dict[LeverName, str] = {
+    "form": "holding answers to their form",
+    "knowledge": "giving it the passages",
+    "behaviour": "tuning its weights",
+    "examples": "showing it the nearest examples",
+}
+CLEAR = 0.02
+"""A gain below two points is not worth a sentence of its own."""
+
+
+def sentences(diagnosis: Diagnosis) -> list[str]:
+    """What was found, the most important first: why the model fails, what every lever would win, the labels, what is not known."""
+    if not diagnosis.failures:
+        return [f"The model fails none of the {diagnosis.rows} dev rows: nothing needs mending.", *diagnosis.notes]
+    said = [labels_sentence(diagnosis)] if diagnosis.labels and diagnosis.labels.are_the_limit else []
+    said.append(headline(diagnosis))
+    said += [lever_sentence(diagnosis, lever) for lever in diagnosis.levers]
+    if diagnosis.labels and not diagnosis.labels.are_the_limit:
+        said.append(labels_sentence(diagnosis))
+    return [*said, *diagnosis.notes]
+
+
+def headline(diagnosis: Diagnosis) -> str:
+    """Why the model fails most of the time, and what would win most."""
+    best = diagnosis.levers[0] if diagnosis.levers else None
+    start = f"The model, simply asked, fails {diagnosis.failures} of {diagnosis.rows} dev rows"
+    if best is None:
+        return f"{start}; nothing could be forecast."
+    if best.forecast.mean - diagnosis.baseline < CLEAR:
+        return f"{start}; no lever is expected to win {_points(CLEAR)} or more."
+    return f"{start}, mostly {LACKS[best.name]}: {REMEDIES[best.name]} would win {_gain(diagnosis, best.forecast)}."
+
+
+def lever_sentence(diagnosis: Diagnosis, lever: Lever) -> str:
+    """What one lever would reach, how many failures it mends, how many only it mends, and how that is known."""
+    name = REMEDIES[lever.name]
+    if lever.alone == 0:
+        mends = "it mends none of the failed rows"
+    else:
+        only = "none" if lever.only == 0 else "all" if lever.only == lever.alone else str(lever.only)
+        mends = f"it mends about {lever.alone} of the {diagnosis.failures} failed rows, {only} of them by itself alone"
+    return f"{name[0].upper()}{name[1:]} would reach {_reached(lever.forecast)}: {mends}. {lever.how}"
+
+
+def labels_sentence(diagnosis: Diagnosis) -> str:
+    """What was found about the labels; empty when they were not looked at."""
+    labels = diagnosis.labels
+    if labels is None:
+        return ""
+    noise = f"about {_percent(labels.noise.mean)} of the labels look wrong ({_limits(labels.noise)})"
+    if not labels.noise.low:
+        return f"The labels look sound: {noise}."
+    misses = f"A classifier that learned from the others misses {_percent(labels.missed)} of them"
+    due = f"{_percent(labels.by_labels / labels.missed)} of its misses are due to wrong labels"
+    if not labels.are_the_limit:
+        return f"Some labels are wrong: {noise}. {misses}; {due}."
+    return f"Labels, not the model, are the limit: {noise}. {misses}; {due}. Mend the labels first."
+
+
+def cannot_win(diagnosis: Diagnosis, rung: str, leader: str, score: float) -> str | None:
+    """Why a rung is not expected to beat the leader's score on dev, or None where it may."""
+    forecast = forecast_for(diagnosis, rung)
+    if forecast is None or forecast.high is None or forecast.high > score:
+        return None
+    most = f"its forecast is at most {_percent(forecast.high)} on dev, and {leader} has {_percent(score)}"
+    return f"The next rung ({rung}) cannot pay: {most}."
+
+
+def _gain(diagnosis: Diagnosis, forecast: Interval) -> str:
+    low, high = ((limit or 0.0) - diagnosis.baseline for limit in (forecast.low, forecast.high))
+    level = f"{round(100 * forecast.level)} % interval"
+    return f"about {_points(forecast.mean - diagnosis.baseline)} ({level} {_number(low)} to {_number(high)})"
+
+
+def _reached(forecast: Interval) -> str:
+    return f"about {_percent(forecast.mean)} ({_limits(forecast)})"
+
+
+def _limits(interval: Interval) -> str:
+    low, high = interval.low or 0.0, 1.0 if interval.high is None else interval.high
+    return f"{round(100 * interval.level)} % interval {_number(low)} to {_number(high)} %"
+
+
+def _points(share: float) -> str:
+    return f"{_number(share)} point" if _number(share) == "1" else f"{_number(share)} points"
+
+
+def _percent(share: float) -> str:
+    return f"{_number(share)} %"
+
+
+def _number(share: float) -> str:
+    return f"{100 * share:.0f}".replace("-0", "0")

@@ -1,0 +1,120 @@
+"""Suspected label errors, on clusters whose wrong labels were planted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data_helpers import make_example, make_task
+from numpy.typing import NDArray
+
+from tailor.approaches.approach import Material
+from tailor.diagnose import diagnosis
+from tailor.diagnose.diagnosis import look_at_labels
+from tailor.diagnose.labels import crossed, enough, find_errors
+from tailor.engine import Engine
+from tailor.models.base import Array
+from tailor.models.fake import FakeModel
+
+NAMES = ("red", "green", "blue", "grey")
+
+
+@pytest.fixture
+def engine(engine_for: Callable[..., Engine], tmp_path: Path) -> Engine:
+    return engine_for(FakeModel(), tmp_path)
+
+
+def clusters(rows: int, spread: float, flipped: float) -> tuple[Array, list[str], NDArray[np.bool_]]:
+    """Unit vectors around one direction per label, the labels given, and which of them are wrong."""
+    random = np.random.default_rng(0)
+    true = np.arange(rows) % len(NAMES)
+    vectors = np.eye(16)[true] + spread * random.standard_normal((rows, 16))
+    wrong = np.zeros(rows, bool)
+    wrong[random.choice(rows, round(flipped * rows), replace=False)] = True
+    given = np.where(wrong, (true + random.integers(1, len(NAMES), rows)) % len(NAMES), true)
+    unit: Array = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return unit, [NAMES[i] for i in given], wrong
+
+
+def test_planted_errors_are_found_and_their_share_lies_in_the_interval() -> None:
+    vectors, labels, wrong = clusters(400, 0.2, 0.15)
+    found = find_errors(vectors, labels)
+    hits = wrong[list(found.suspects)].sum()
+    assert hits / len(found.suspects) >= 0.95 and hits / wrong.sum() >= 0.9
+    assert found.noise.low is not None and found.noise.high is not None
+    assert found.noise.low <= 0.15 <= found.noise.high and abs(found.noise.mean - 0.15) < 0.03
+    # Nearly all that is missed is wrong, and what is likely instead is the label of the cluster.
+    assert found.by_labels == pytest.approx(found.missed, abs=0.02)
+    first = found.suspects[0]
+    assert found.likely[first] == NAMES[first % 4] and found.likely_probability[first] > 0.5 > found.given_probability[first]
+
+
+def test_sound_labels_are_not_blamed_for_hard_rows() -> None:
+    vectors, labels, _ = clusters(400, 0.3, 0.0)
+    found = find_errors(vectors, labels)
+    assert found.missed > 0.02 and found.noise.low == 0.0 and found.by_labels < 0.5 * found.missed
+
+
+def test_labels_that_nothing_can_be_learned_from_are_not_judged() -> None:
+    random = np.random.default_rng(0)
+    vectors = random.standard_normal((400, 32)).astype(np.float32)
+    signs = (vectors[:, 0] > 0) ^ (vectors[:, 1] > 0)  # no line separates these
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    for labels in (list(map(str, random.integers(0, 10, 400))), list(map(str, signs))):
+        assert not find_errors(unit, labels).can_tell
+    assert find_errors(*clusters(400, 0.2, 0.2)[:2]).can_tell
+
+
+def test_rows_of_one_group_are_not_learned_from_while_one_of_them_is_judged() -> None:
+    random = np.random.default_rng(1)
+    vectors = random.standard_normal((40, 64)).astype(np.float32)
+    vectors = np.repeat(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), 2, axis=0)  # each row twice
+    given = np.repeat(random.integers(0, 2, 40), 2)
+    alone = crossed(vectors, given).argmax(axis=1) == given
+    together = crossed(vectors, given, [str(i // 2) for i in range(80)]).argmax(axis=1) == given
+    # Labels are chance: only who has seen a row's copy knows its label.
+    assert alone.mean() > 0.75 and together.mean() < 0.65
+
+
+@pytest.mark.parametrize(
+    ("labels", "is_enough"),
+    [(["a", "b"] * 10, True), (["a", "b"] * 9, False), (["a"] * 30, False), (["a"] * 20 + ["b"] * 2, False), ([], False)],
+)
+def test_labels_are_judged_only_where_there_are_rows_enough(labels: list[str], is_enough: bool) -> None:
+    assert enough(labels) is is_enough
+
+
+def material(flipped: int) -> Material:
+    """Rows that name their label, but for every fifth of the first `flipped`."""
+    rows = []
+    for i in range(120):
+        label = NAMES[i % 4]
+        given = NAMES[(i + 1) % 4] if i < flipped and i % 5 == 0 else label
+        rows.append(make_example(i, given, text=f"{label} {label} paint number {i % 7}"))
+    return Material(make_task(labels=NAMES), tuple(rows[:90]), tuple(rows[90:]))
+
+
+def test_suspects_are_named_with_their_row_and_the_likelier_label(engine: Engine) -> None:
+    suspects, labels, notes = look_at_labels(material(100), engine)
+    assert {suspect.row for suspect in suspects} == set(range(0, 100, 5)) and not notes
+    assert {suspect.split for suspect in suspects} == {"train", "dev"}
+    assert all(suspect.text.startswith(f"{suspect.likely} ") and suspect.given != suspect.likely for suspect in suspects)
+    assert labels is not None and labels.are_the_limit and labels.noise.n == 120
+    # Two of thirty dev rows are wrong: the ceiling is what their lower limit leaves.
+    assert 0.93 < labels.ceiling < 1
+
+
+def test_sound_labels_leave_the_ceiling_at_all(engine: Engine) -> None:
+    suspects, labels, _ = look_at_labels(material(0), engine)
+    assert suspects == () and labels is not None
+    assert labels.ceiling == 1.0 and labels.noise.mean == 0 and not labels.are_the_limit
+
+
+def test_without_cleanlab_or_rows_enough_it_says_what_to_do(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = material(0)
+    assert look_at_labels(Material(known.task, known.train[:10], known.dev[:5]), engine)[2] == (diagnosis.FEW_LABELS,)
+    monkeypatch.setattr(diagnosis, "can_look", lambda: False)
+    suspects, labels, notes = look_at_labels(known, engine)
+    assert (suspects, labels) == ((), None) and "tailor[labels]" in notes[0]

@@ -1,0 +1,125 @@
+"""What the ladder and a reader are told by a diagnosis."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tailor.diagnose.forecast import forecast_for, in_order, promises_more
+from tailor.diagnose.types import Diagnosis, Labels, Lever, LeverName
+from tailor.diagnose.words import cannot_win, headline, labels_sentence, lever_sentence, sentences
+from tailor.stats.intervals import Interval
+
+
+def lever(name: LeverName, values: tuple[float, ...], half: float = 0.1, alone: int = 3, only: int = 1) -> Lever:
+    mean = sum(values) / len(values)
+    return Lever(
+        name, Interval(mean, max(0.0, mean - half), min(1.0, mean + half), len(values), 0.8), values, alone, only, "So it is."
+    )
+
+
+def labels(mean: float, low: float, high: float, missed: float, by_labels: float) -> Labels:
+    return Labels(Interval(mean, low, high, 400, 0.8), missed, by_labels, 1 - low)
+
+
+TUNED = lever("behaviour", (1, 1, 1, 0, 0, 0, 0, 0, 0, 0))
+READ = lever("knowledge", (0, 0, 1, 1, 1, 1, 1, 0, 0, 0), alone=4, only=4)
+SHOWN = lever("examples", (1, 1, 0, 0, 0, 0, 0, 0, 0, 0), alone=2, only=0)
+FOUND = Diagnosis(0.1, 10, 9, (READ, TUNED, SHOWN), (), None, 0.8, ("A note.",), 1.0)
+NOISY = labels(0.11, 0.07, 0.14, 0.18, 0.11)
+
+
+def test_a_rung_of_one_lever_has_its_forecast() -> None:
+    assert forecast_for(FOUND, "tune") == forecast_for(FOUND, "tune fully") == TUNED.forecast
+    assert forecast_for(FOUND, "retrieve") == READ.forecast
+    assert forecast_for(FOUND, "prompt") == SHOWN.forecast
+
+
+@pytest.mark.parametrize("rung", ["baseline", "calibrate", "a rung of the future"])
+def test_rungs_that_pull_no_lever_have_none(rung: str) -> None:
+    assert forecast_for(FOUND, rung) is None
+
+
+def test_several_levers_reach_between_the_best_of_them_and_all_they_mend() -> None:
+    both = forecast_for(FOUND, "prompt and tune")
+    assert both == TUNED.forecast  # the examples mend nothing that tuning does not
+    reading = forecast_for(FOUND, "retrieve and prompt")
+    # Seven rows are mended by one of the two; the best alone mends five.
+    assert reading is not None and reading.mean == pytest.approx(0.6) and reading.low == pytest.approx(0.4)
+    assert reading.high == pytest.approx(0.8)
+
+
+def test_tuning_on_passages_may_mend_every_row_whose_passage_is_found() -> None:
+    found = forecast_for(FOUND, "retrieve and tune")
+    assert found is not None and found.mean == pytest.approx((0.5 + 0.8) / 2) and found.high == pytest.approx(0.9)
+    assert forecast_for(replace(FOUND, reach=None), "retrieve and tune") != found
+
+
+def test_a_rung_goes_first_only_where_its_forecast_lies_clearly_above() -> None:
+    sure = replace(FOUND, levers=(lever("behaviour", (1.0,) * 10), READ))
+    assert promises_more(sure, "tune", "retrieve") and not promises_more(FOUND, "retrieve", "tune")
+    rungs = ["baseline", "prompt", "retrieve", "retrieve and tune", "tune"]
+    assert in_order(FOUND, rungs) == rungs
+    assert in_order(sure, rungs) == ["baseline", "prompt", "tune", "retrieve", "retrieve and tune"]
+    assert in_order(sure, ["baseline", "tune"]) == ["baseline", "tune"]
+
+
+def test_a_rung_whose_forecast_does_not_reach_the_leader_cannot_pay() -> None:
+    said = cannot_win(FOUND, "tune", "rag-hybrid", 0.5)
+    assert said == "The next rung (tune) cannot pay: its forecast is at most 40 % on dev, and rag-hybrid has 50 %."
+    assert cannot_win(FOUND, "tune", "rag-hybrid", 0.39) is None and cannot_win(FOUND, "calibrate", "x", 1.0) is None
+
+
+def test_the_headline_says_what_is_lacking_and_what_would_win_most() -> None:
+    assert headline(FOUND) == (
+        "The model, simply asked, fails 9 of 10 dev rows, mostly for lack of facts: giving it the passages would win about 40 "
+        "points (80 % interval 30 to 50)."
+    )
+
+
+def test_where_no_lever_wins_it_says_so() -> None:
+    flat = replace(FOUND, levers=(lever("behaviour", (1, 0, 0, 0, 0, 0, 0, 0, 0, 0), alone=0, only=0),))
+    assert headline(flat).endswith("no lever is expected to win 2 points or more.")
+    assert "it mends none of the failed rows" in lever_sentence(flat, flat.levers[0])
+    assert headline(replace(FOUND, levers=())).endswith("nothing could be forecast.")
+    assert sentences(replace(FOUND, failures=0))[0] == "The model fails none of the 10 dev rows: nothing needs mending."
+
+
+@pytest.mark.parametrize(
+    ("one", "mends"),
+    [
+        (READ, "it mends about 4 of the 9 failed rows, all of them by itself alone."),
+        (TUNED, "it mends about 3 of the 9 failed rows, 1 of them by itself alone."),
+        (SHOWN, "it mends about 2 of the 9 failed rows, none of them by itself alone."),
+    ],
+)
+def test_a_lever_is_said_with_what_it_mends_alone(one: Lever, mends: str) -> None:
+    assert mends in lever_sentence(FOUND, one) and lever_sentence(FOUND, one).endswith("So it is.")
+
+
+def test_labels_are_said_to_be_the_limit_first_of_all() -> None:
+    said = sentences(replace(FOUND, labels=NOISY))
+    assert said[0] == (
+        "Labels, not the model, are the limit: about 11 % of the labels look wrong (80 % interval 7 to 14 %). A classifier that "
+        "learned from the others misses 18 % of them; 61 % of its misses are due to wrong labels. Mend the labels first."
+    )
+    assert said[1] == headline(FOUND) and said[-1] == "A note."
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        labels(0.11, 0.07, 0.14, 0.40, 0.15),  # most misses have other causes
+        labels(0.02, 0.0, 0.03, 0.03, 0.02),  # no label is wrong for sure
+    ],
+)
+def test_labels_are_not_the_limit_where_most_misses_have_other_causes_or_none_is_wrong_for_sure(found: Labels) -> None:
+    assert not found.are_the_limit
+    said = sentences(replace(FOUND, labels=found))
+    assert said[0] == headline(FOUND) and not any("are the limit" in sentence for sentence in said)
+    assert labels_sentence(replace(FOUND, labels=found)) in said
+
+
+def test_labels_that_were_not_looked_at_are_not_spoken_of() -> None:
+    assert labels_sentence(FOUND) == "" and "" not in sentences(FOUND)
