@@ -19,8 +19,10 @@ from tailor.decide.decision import Candidate, decide
 from tailor.decide.judged import decide_judged
 from tailor.decide.ladder import Climb, Clock, Observer, finalists, system_cost
 from tailor.decide.prices import rates_for
+from tailor.decide.rungs import tie
 from tailor.decide.types import Decision
 from tailor.decide.upkeep import pace_of
+from tailor.diagnose.curve import learning_curve
 from tailor.errors import DataError
 from tailor.evaluate.consistency import Consistency, consistency
 from tailor.evaluate.judge import judge_system
@@ -74,6 +76,7 @@ def run(
         climb = Climb(material, engine, rates, clock, observer, everything, len(splits.test), pace_of(task))
         climb.climb()
         observer.said(climb.stopped)
+        curve = learning_curve(material, engine, task.target)
 
         engine.check = lambda: None
         tests, decision = final_test(climb, splits, ledger, observer, ratings)
@@ -81,7 +84,7 @@ def run(
         record = provenance(splits, engine.model, engine.judge.model if engine.judge else None)
         study = Study(
             *(task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now()),
-            *(advice, steady),
+            *(advice, climb.diagnosis, curve, steady),
         )
         ledger.save_study(STUDY.dump_python(study, mode="json"))
     if task.judge and tests:
@@ -96,10 +99,10 @@ def final_test(
 
     Where a judge scores, people's ratings correct it; another judge is another opening.
     """
-    chosen = finalists(climb.runs)
+    task, engine = climb.material.task, climb.engine
+    chosen = finalists(climb.runs, tie(task))
     if not climb.generative:
         return (), None
-    task, engine = climb.material.task, climb.engine
     systems = [run.system.fingerprint for run in chosen.values()]
     judge = [judge_system(task.judge, engine.judge.model).fingerprint] if task.judge and engine.judge else []
     opening = ledger.open_test([example.key for example in splits.test], [task.scored_by, *judge, *systems])

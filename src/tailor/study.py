@@ -9,6 +9,8 @@ from tailor.data.example import Splits
 from tailor.decide.step import Step as Step
 from tailor.decide.step import StepStatus as StepStatus
 from tailor.decide.types import Decision
+from tailor.diagnose.curve import LearningCurve
+from tailor.diagnose.types import Diagnosis
 from tailor.evaluate.consistency import Consistency
 from tailor.evaluate.run import Run
 from tailor.task import Task
@@ -29,6 +31,8 @@ class Study:
         started: ISO time.
         finished: ISO time.
         advice: what was expected before anything was measured.
+        diagnosis: why the baseline fails, and what each lever was forecast to win; None when nothing was diagnosed.
+        curve: what more labels would bring.
         consistency: how steadily the finalists answer, in the order of `tests`; empty when it was not measured.
     """
 
@@ -42,6 +46,8 @@ class Study:
     started: str
     finished: str
     advice: Advice | None = None
+    diagnosis: Diagnosis | None = None
+    curve: LearningCurve | None = None
     consistency: tuple[Consistency, ...] = ()
 
     def dev_run(self, system: str) -> Run | None:

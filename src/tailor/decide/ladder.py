@@ -18,6 +18,10 @@ from tailor.decide.race import heats
 from tailor.decide.rungs import Option, Rung, best, ladder, tie
 from tailor.decide.step import Step, StepStatus
 from tailor.decide.types import Cost, Pace, Rates
+from tailor.diagnose.diagnosis import diagnose
+from tailor.diagnose.forecast import in_order
+from tailor.diagnose.types import Diagnosis
+from tailor.diagnose.words import cannot_win, summary
 from tailor.engine import Engine
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
 from tailor.evaluate.measure import measure
@@ -25,6 +29,7 @@ from tailor.evaluate.run import Run
 from tailor.models.tune import read_tuned
 from tailor.stats.intervals import clopper_pearson_lower, lower_bound, mean_interval
 from tailor.stats.spending import MOST_FINALISTS, of_target
+from tailor.system import START
 
 T = TypeVar("T")
 
@@ -102,24 +107,55 @@ class Climb:
     steps: list[Step] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     stopped: str = ""
+    diagnosis: Diagnosis | None = None
 
     def climb(self) -> None:
-        """Climb until a reason to stop is found; fills `steps`, `runs` (complete, on dev) and `stopped`."""
+        """Climb until a reason to stop is found; fills `steps`, `runs` (complete, on dev), `stopped` and `diagnosis`."""
         task, model = self.material.task, self.engine.model
         start = starting_system(task, self.material.train, model)
-        for rung in ladder(task, bool(self.engine.documents), model.can_score, model.can_tune):
+        rungs = list(ladder(task, bool(self.engine.documents), model.can_score, model.can_tune))
+        while rungs:
+            rung, *rungs = rungs
             if rung.optional and not self.everything:
                 continue
             candidates = rung.candidates(start, self.runs)
-            reason = self._reason_to_stop(rung, candidates)
-            if reason is not None:
+            if (reason := self._reason_to_stop(rung, candidates)) is not None:
                 status, self.stopped = reason
-                for candidate in candidates:
-                    self._record(Step(rung.name, candidate.name, status, self.stopped))
+                self._leave_out(rung, candidates, status, self.stopped)
                 return
-            if not self._race(rung, candidates):
+            if (hopeless := self._cannot_win(rung, candidates)) is not None:
+                self._leave_out(rung, candidates, "cannot pay", hopeless)
+            elif not self._race(rung, candidates):
                 return
+            if self.diagnosis is None:
+                rungs = self._look_into(rungs)
         self.stopped = "Every rung that this task, its documents and its model allow was climbed."
+
+    def _look_into(self, rungs: Sequence[Rung]) -> list[Rung]:
+        """Ask why the baseline fails, once it is measured; the rungs that follow, in the order that its forecasts speak for."""
+        baseline = next((run for run in self.runs if run.system.name == START), None)
+        if baseline is None:
+            return list(rungs)
+        self.observer.began("diagnosis", f"why {START} fails")
+        try:
+            self.diagnosis = diagnose(self.material, self.engine, baseline)
+        except OutOfTime:
+            return list(rungs)  # the next rung finds no time either, and says so
+        for sentence in summary(self.diagnosis):
+            self.observer.said(sentence)
+        by_name = {rung.name: rung for rung in rungs}
+        return [by_name[name] for name in in_order(self.diagnosis, list(by_name))]
+
+    def _cannot_win(self, rung: Rung, candidates: Sequence[Option]) -> str | None:
+        """Why the forecasts leave this rung no hope of beating the leader, or None; the rungs behind it may still do."""
+        leader = best(self.generative)
+        if self.everything or self.diagnosis is None or leader is None or not candidates:
+            return None
+        return cannot_win(self.diagnosis, rung.name, leader.system.name, leader.mean)
+
+    def _leave_out(self, rung: Rung, candidates: Sequence[Option], status: StepStatus, why: str) -> None:
+        for candidate in candidates:
+            self._record(Step(rung.name, candidate.name, status, why))
 
     @property
     def generative(self) -> list[Run]:

@@ -22,6 +22,9 @@ CLEAR = 0.02
 """A gain below two points is not worth a sentence of its own."""
 
 
+OPEN = ("prompt", "retrieve and prompt")
+
+
 def sentences(diagnosis: Diagnosis) -> list[str]:
     """What was found, the most important first: why the model fails, what every lever would win, the labels, what is not known."""
     if not diagnosis.failures:
@@ -32,6 +35,14 @@ def sentences(diagnosis: Diagnosis) -> list[str]:
     if diagnosis.labels and not diagnosis.labels.are_the_limit:
         said.append(labels_sentence(diagnosis))
     return [*said, *diagnosis.notes]
+
+
+def summary(diagnosis: Diagnosis) -> list[str]:
+    """The one or two sentences to read while the climb goes on."""
+    if not diagnosis.failures:
+        return sentences(diagnosis)[:1]
+    worth_telling = diagnosis.labels is not None and bool(diagnosis.labels.noise.low)
+    return [headline(diagnosis), *([labels_sentence(diagnosis)] if worth_telling else [])]
 
 
 def headline(diagnosis: Diagnosis) -> str:
@@ -72,9 +83,12 @@ def labels_sentence(diagnosis: Diagnosis) -> str:
 
 
 def cannot_win(diagnosis: Diagnosis, rung: str, leader: str, score: float) -> str | None:
-    """Why a rung is not expected to beat the leader's score on dev, or None where it may."""
+    """Why a rung is not expected to beat the leader's score on dev, or None where it may.
+
+    Rungs of prompts always may: they are cheap, and part of what they try cannot be forecast.
+    """
     forecast = forecast_for(diagnosis, rung)
-    if forecast is None or forecast.high is None or forecast.high > score:
+    if rung in OPEN or forecast is None or forecast.high is None or forecast.high > score:
         return None
     most = f"its forecast is at most {_percent(forecast.high)} on dev, and {leader} has {_percent(score)}"
     return f"The next rung ({rung}) cannot pay: {most}."

@@ -8,8 +8,10 @@ from typing import Any
 
 from tailor.decide.formats import format_at_least, format_effect, format_target
 from tailor.decide.types import Difference, Interval
+from tailor.diagnose.curve import sentence as curve_sentence
 from tailor.report.cases import Cases, cases
 from tailor.report.consistency import Steady, steady
+from tailor.report.diagnosis import Diagnosed, diagnosed
 from tailor.report.expected import Expected, expected
 from tailor.report.failures import Confusion, GroupTable, MeasureRow, Outcomes, confusion, groups, measures, outcomes
 from tailor.report.first import First, first_screen
@@ -54,6 +56,8 @@ class Figures:
         finalists: cheapest first.
         money: tables on costs; None without a decision.
         expected: advice and measurement side by side; None without advice.
+        diagnosis: why the model fails, what was forecast and what was measured; None when nothing was diagnosed.
+        curve: what more labels would bring, in a sentence; empty where nothing is known of it.
         consistency: how steadily the finalists answer; None when it was not measured.
         pairs: the chosen system minus every other finalist.
         other_pairs: pairs without the chosen system.
@@ -83,6 +87,8 @@ class Figures:
     finalists: tuple[FinalistRow, ...]
     money: Money | None
     expected: Expected | None
+    diagnosis: Diagnosed | None
+    curve: str
     consistency: Steady | None
     pairs: tuple[Difference, ...]
     other_pairs: tuple[Difference, ...]
@@ -123,6 +129,8 @@ def make_figures(study: Study) -> Figures:
         finalists=finalists,
         money=money(study),
         expected=expected(study),
+        diagnosis=diagnosed(study),
+        curve=curve_sentence(study.curve) if study.curve and study.task.kind == "classify" else "",
         consistency=_steady(study),
         pairs=chosen_pairs(decision) if decision else (),
         other_pairs=other_pairs(decision) if decision else (),

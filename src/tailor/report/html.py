@@ -16,6 +16,7 @@ from tailor.decide.formats import METRICS, format_at_least, format_effect, forma
 from tailor.errors import UserError
 from tailor.report import charts, words
 from tailor.report.consistency import ASKED
+from tailor.report.curve import curve_svg
 from tailor.report.figures import Figures, make_figures
 from tailor.study import Study
 
@@ -92,12 +93,14 @@ def _draw(study: Study, figures: Figures) -> dict[str, list[Markup]]:
     """The charts by name; each in a wide and a slim drawing, of which the page shows the one that fits."""
     from markupsafe import Markup
 
-    drawn: dict[str, list[Markup]] = {"quality": [], "pairs": [], "confusion": []}
+    drawn: dict[str, list[Markup]] = {"quality": [], "pairs": [], "confusion": [], "curve": []}
     for width in (WIDE, SLIM):
         if figures.quality_cost.points:
             drawn["quality"].append(Markup(charts.quality_cost_svg(figures.quality_cost, study.task.prices.currency, width)))
         if figures.pairs:
             drawn["pairs"].append(Markup(charts.forest_svg(figures.pairs, study.task.smallest_effect, width)))
+        if study.curve and study.curve.points:
+            drawn["curve"].append(Markup(curve_svg(study.curve, study.task.target, width)))
     if figures.confusion:
         drawn["confusion"].append(Markup(charts.confusion_svg(figures.confusion, WIDE)))
     return drawn

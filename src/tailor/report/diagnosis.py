@@ -1,0 +1,77 @@
+"""Why the model fails, what each lever was forecast to win, and what was measured of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tailor.decide.types import Interval
+from tailor.diagnose.forecast import PULLS
+from tailor.diagnose.types import Diagnosis, Lever, LeverName, Suspect
+from tailor.diagnose.words import REMEDIES, sentences
+from tailor.report.ladder import is_reference
+from tailor.study import Step, Study
+
+SUSPECTS = 20
+"""Rows with doubtful labels that are shown."""
+
+
+@dataclass(frozen=True)
+class LeverRow:
+    """A lever's forecast, and the best step that pulled it and nothing else; None where none was measured to the end."""
+
+    lever: Lever
+    remedy: str
+    measured: Interval | None
+    system: str
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """The section on the diagnosis.
+
+    Attributes:
+        found: the diagnosis.
+        lead: the most important sentence.
+        more: the other ones.
+        rows: a row per lever, best forecast first.
+        suspects: rows whose labels look wrong, the surest first.
+        unshown: how many more of these there are.
+    """
+
+    found: Diagnosis
+    lead: str
+    more: tuple[str, ...]
+    rows: tuple[LeverRow, ...]
+    suspects: tuple[Suspect, ...]
+    unshown: int
+
+
+def diagnosed(study: Study) -> Diagnosed | None:
+    """The section; None where nothing was diagnosed."""
+    found = study.diagnosis
+    if found is None:
+        return None
+    lead, *more = sentences(found)
+    return Diagnosed(
+        found=found,
+        lead=lead,
+        more=tuple(more),
+        rows=tuple(_row(study, lever) for lever in found.levers),
+        suspects=found.suspects[:SUSPECTS],
+        unshown=max(0, len(found.suspects) - SUSPECTS),
+    )
+
+
+def _row(study: Study, lever: Lever) -> LeverRow:
+    steps = [step for step in study.steps if _pulls(step, lever.name)]
+    best = max(steps, key=lambda step: step.dev.mean if step.dev else 0.0, default=None)
+    return LeverRow(lever, REMEDIES[lever.name], best.dev if best else None, best.system if best else "")
+
+
+def _pulls(step: Step, name: LeverName) -> bool:
+    """Whether a measured step pulled this lever: examples and form are told apart by the prompt, the others by their rung."""
+    if step.status != "measured" or step.run is None or is_reference(step.run) or name not in PULLS.get(step.rung, ()):
+        return False
+    if step.rung == "prompt":
+        return bool(step.run.system.prompt.shots) == (name == "examples")
+    return PULLS[step.rung] == (name,)
