@@ -6,7 +6,6 @@ a rule fixed beforehand decides; the finalists are asked again to see how steady
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,16 +14,16 @@ from tailor.advise.gather import gather
 from tailor.approaches.approach import Material
 from tailor.data.example import Splits
 from tailor.data.split import load_splits
+from tailor.decide.again import asked_again
 from tailor.decide.decision import Candidate, decide
 from tailor.decide.judged import decide_judged
-from tailor.decide.ladder import Climb, Clock, Observer, finalists, system_cost
+from tailor.decide.ladder import Climb, Clock, Observer, finalists
 from tailor.decide.prices import rates_for
 from tailor.decide.rungs import tie
 from tailor.decide.types import Decision
-from tailor.decide.upkeep import pace_of
+from tailor.decide.upkeep import pace_of, timed_cost
 from tailor.diagnose.curve import learning_curve
 from tailor.errors import DataError
-from tailor.evaluate.consistency import Consistency, consistency
 from tailor.evaluate.judge import judge_system
 from tailor.evaluate.measure import measure
 from tailor.evaluate.ratings import Ratings, rating_sample, read_ratings, write_sheet
@@ -111,7 +110,7 @@ def final_test(
     for role, dev in chosen.items():
         observer.began("final test", dev.system.name)
         test = measure(task, dev.system, "test", splits.test, engine, observer.progress)
-        cost = system_cost(climb.material, test, climb.rates, engine)
+        cost = timed_cost(climb.material, test, climb.cost(test), engine)
         eligible = task.allow_classifier or dev.system.decoding.method != "head"
         candidates.append(Candidate(role, test, dev, cost, eligible))
     decision = (
@@ -120,15 +119,6 @@ def final_test(
         else decide(task, candidates, opening, climb.pace)
     )
     return tuple(candidate.run for candidate in candidates), decision
-
-
-def asked_again(climb: Climb, tests: Sequence[Run], observer: Observer) -> tuple[Consistency, ...]:
-    """How steadily the finalists answer, on dev rows; not measured when the time limit was reached."""
-    if not tests or climb.clock.left <= 0:
-        return ()
-    systems = [run.system for run in tests]
-    observer.began("consistency", f"{len(systems)} finalists asked otherwise")
-    return consistency(climb.material.task, systems, climb.material.dev, climb.engine, observer.progress)
 
 
 def sealed(splits: Splits, ledger: Ledger, observer: Observer) -> Splits:
