@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import statistics_judge_cases as judges
 
 from tailor.stats.clusters import Floats, design_effect
 from tailor.stats.intervals import clopper_pearson, clopper_pearson_lower, lower_bound, mean_interval, wilson
@@ -345,6 +346,42 @@ CASES = [
             (0.05, 0.2, 620),
             (0.05, 0.3, 934),
         )
+    ),
+    Case("Cohen's kappa", "20, 5 / 10, 15", partial(judges.kappa, judges.TABLES[0]), figures(0.4), "textbook"),
+    *(
+        Case(
+            "Cohen's kappa",
+            " / ".join(", ".join(map(str, row)) for row in counts),
+            partial(judges.kappa, counts),
+            partial(judges.statsmodels_kappa, counts),
+            "statsmodels",
+        )
+        for counts in judges.TABLES
+    ),
+    Case(
+        "Limits of Cohen's kappa",
+        "1,200, 300 / 400, 1,100: where the usual limits hold",
+        partial(judges.kappa_limits, [[1200, 300], [400, 1100]]),
+        partial(judges.statsmodels_kappa_limits, [[1200, 300], [400, 1100]]),
+        "statsmodels",
+        0.003,
+    ),
+    Case("Prediction-powered mean", judges.TOY, judges.ppi_mean, figures(0.63469434), "ppi-python 0.2.3", 1e-8),
+    Case(
+        "Standard error of it",
+        f"{judges.TOY}; weight of the verdicts tuned, 1, 0",
+        judges.ppi_errors,
+        figures(*(half / 1.959963985 for half in (0.05045865, 0.05756207, 0.06672159))),
+        "ppi-python 0.2.3",
+        1e-8,
+    ),
+    Case(
+        "Learning curve, twice the labels",
+        "errors 5 % + 35 % (n / 32)^-0.6 at six sizes",
+        judges.curve_ahead,
+        figures(1 - 0.05 - 0.35 * 16**-0.6),
+        "the curve itself",
+        0.015,
     ),
 ]
 
