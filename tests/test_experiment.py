@@ -8,6 +8,7 @@ import pytest
 from flow import Watcher, climb, statuses, timeless, write_desk, write_rooms
 
 from tailor.asking import ask
+from tailor.diagnose.words import summary
 from tailor.errors import ConfigError
 from tailor.experiment import run
 from tailor.models.base import Request
@@ -42,7 +43,9 @@ def test_the_observer_sees_every_step_and_hears_of_the_opening(done: tuple[Path,
     assert {step.system for step in study.steps} <= set(watcher.names)
     assert watcher.fullest == 1
     opened = f"The sealed test set is opened (number 1) for {len(study.tests)} finalists."
-    assert watcher.sentences == [study.stopped, opened]
+    assert study.advice is not None and study.diagnosis is not None
+    expected = f"Expected before measuring: {study.advice.expected}. {study.advice.means}"
+    assert watcher.sentences == [expected, *summary(study.diagnosis), study.stopped, opened]
 
 
 def test_every_finalist_meets_the_same_sealed_rows_and_no_step_does(done: tuple[Path, Study, Watcher]) -> None:
