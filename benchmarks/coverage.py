@@ -93,7 +93,7 @@ def run() -> dict[str, float]:
         for name, nominal in NOMINAL.items()
     }
     gain = worlds[WorldCell("gain", 400, False)]
-    spread = worlds[WorldCell("spread", 400, False)]
+    spread, grouped = (worlds[WorldCell("spread", 400, grouped)] for grouped in (False, True))
     return {
         "worst_margin": min(margins.values()),
         **{f"worst_margin_{name}": margin for name, margin in margins.items()},
@@ -103,6 +103,7 @@ def run() -> dict[str, float]:
         "missed_limits": max(shares["missed_limit"] for shares in worlds.values()),
         "finds_10_points_at_400": gain["find"],
         "claims_in_spread_worlds_at_400": spread["claim"],
+        "claims_in_grouped_spread_worlds_at_400": grouped["claim"],
         "cells": len(CELLS),
         "runs_per_cell": RUNS,
         "world_cells": len(WORLD_CELLS),

@@ -26,7 +26,7 @@ def names(sizes: Sequence[int]) -> list[str]:
 def test_rows_are_summed_by_group_and_those_without_one_are_by_themselves() -> None:
     clusters = by_cluster([1, 0, 1, 1, 0.5], ["a", "", "b", "a", ""])
     assert (clusters.sums.tolist(), clusters.sizes.tolist()) == ([2, 0, 1, 0.5], [2, 1, 1, 1])
-    assert (clusters.count, clusters.worst, clusters.alone) == (4, 2, False)
+    assert (clusters.count, clusters.usual_size, clusters.alone) == (4, 7 / 5, False)
     assert by_cluster([1.0, 0.0], ["", "x"]).count is None
 
 

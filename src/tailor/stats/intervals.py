@@ -6,7 +6,7 @@ value added once. On 0/1 values Gaffke's limits *are* Clopper and Pearson's, on 
 few or equal values they stay honest: they never shrink to a point. That they always hold is conjectured, and no exception is known.
 
 Where rows come in groups, groups are drawn instead of rows (see `clusters`): the limit is the quantile of the groups' weighted sums
-over their weighted sizes, with one more group of the largest size and the worst values. With groups of one row this is the same
+over their weighted sizes, with one more group of a usual size and the worst values. With groups of one row this is the same
 limit.
 """
 
@@ -173,7 +173,7 @@ def gamma_draws(counts: NDArray[np.int64], draws: int, seed: int) -> Iterator[Fl
 def _gaffke(clusters: Clusters, alpha: float, seed: int, draws: int) -> tuple[float, float]:
     """Lower and upper limit, each with a one-sided error of at most `alpha`.
 
-    The alpha-quantile of sum(w * sums) / sum(w * sizes), with one more weight on the worst group, of the largest size: its sum is 0
+    The alpha-quantile of sum(w * sums) / sum(w * sizes), with one more weight on the worst group, of the usual size: its sum is 0
     for the lower limit and its size for the upper one. The k-th smallest of B draws with k = alpha (B + 1) rounded down keeps the
     error at most alpha over the draws, too; with k = 0 nothing is shown, and the limits are 0 and 1.
     """
@@ -184,9 +184,9 @@ def _gaffke(clusters: Clusters, alpha: float, seed: int, draws: int) -> tuple[fl
     if rank < 0:
         return 0.0, 1.0
     different, counts = np.unique(np.stack([clusters.sums, clusters.sizes], axis=1), axis=0, return_counts=True)
-    support = np.append(different, [[0.0, clusters.worst]], axis=0)
+    support = np.append(different, [[0.0, clusters.usual_size]], axis=0)
     # A third column: the sums with the best group added instead of the worst.
-    support = np.column_stack([support, np.append(different[:, 0], clusters.worst)])
+    support = np.column_stack([support, np.append(different[:, 0], clusters.usual_size)])
     drawn = np.concatenate([weights @ support for weights in gamma_draws(np.append(counts, 1), draws, seed)])
     low, high = drawn[:, 0] / drawn[:, 1], drawn[:, 2] / drawn[:, 1]
     last = draws - 1 - rank

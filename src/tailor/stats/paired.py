@@ -92,7 +92,7 @@ def paired_max_t(
     """Simultaneous limits for all pairwise differences of K systems on the same n rows.
 
     Bootstrap over rows, so that what is hard for one system may be hard for all; over groups of rows where they come in groups.
-    Every resample holds one row more (or one group of the largest size), with the worst possible difference (Gaffke's limit, see
+    Every resample holds one row more (or one group of a usual size), with the worst possible difference (Gaffke's limit, see
     `intervals`): this is the floor that keeps equal answers from becoming a claim of no difference. Without any disagreement the
     upper limit of a single pair at one-sided error alpha is exactly 1 - alpha**(1/n). The limits are made joint by the balanced
     maximum (Beran 1988, JASA 83): each resample's deviation is studentised by its rank among the resamples of its pair and side,
@@ -158,7 +158,7 @@ def _draws(clusters: Clusters, resamples: int, seed: int) -> Floats:
     chunks = []
     for weights in gamma_draws(counts, resamples, seed):
         drawn = weights @ different
-        extra = clusters.worst * random.standard_exponential((len(weights), different.shape[1] - 1, 2))
+        extra = clusters.usual_size * random.standard_exponential((len(weights), different.shape[1] - 1, 2))
         chunks.append((drawn[:, :-1, None] + extra * [-1.0, 1.0]) / (drawn[:, -1, None, None] + extra))
     return np.concatenate(chunks)
 
