@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from decide_helpers import RATES, make_run, make_system
 from flow import Watcher, climb, statuses, timeless, write_desk, write_rooms
+from tiny import open_tiny
 
 from tailor.approaches.approach import Approach, Chain, Material, looks_at_dev, starting_system
 from tailor.data.example import Example, Splits
@@ -299,6 +300,19 @@ def test_dev_rows_that_a_candidate_chose_by_do_not_count(tmp_path: Path) -> None
     assert [step.run.examples for step in (first, second, third) if step.run] == [dev, dev[12:], dev[12:]]
     assert second.note == "chosen by 12 dev rows and measured on the other 36"
     assert third.note == "blind changed nothing: the same system as blind"
+
+
+def test_the_rows_that_choose_the_epoch_of_tuned_weights_do_not_count(tmp_path: Path, tiny_folder: Path) -> None:
+    quick = {"epochs": 1, "rank": 4, "batch_rows": 8, "learning_rate": 1e-2}
+    study = climb(write_desk(tmp_path, split=WIDE, tuning=quick), open_tiny(tiny_folder), everything=True)
+    measured = {step.system: step for step in study.steps if step.status == "measured"}
+    assert {"zero-shot", "lora", "few-shot-nearest-2 > lora", "full"} <= measured.keys()
+    for step in measured.values():
+        assert step.run is not None
+        tuned = step.run.system.is_tuned
+        assert step.run.examples == study.splits.dev[12 if tuned else 0 :]
+        assert step.note.startswith("chosen by 12 dev rows and measured on the other 36") == tuned or "changed nothing" in step.note
+    assert any(run.system.is_tuned for run in study.tests)
 
 
 def test_where_all_dev_rows_are_of_one_group_none_can_be_chosen_by(tmp_path: Path) -> None:
