@@ -13,7 +13,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from benchmarks.common import data_file
@@ -56,13 +56,14 @@ class Case:
         documents: what can be retrieved.
         form: what holds answers to their form; None where the baseline is held already.
         shots: how many nearest examples a prompt shows.
-        simple: what the simple rule says: questions over documents are for retrieval, everything else is for tuning.
+        fresh: whether the constants of the forecasts were chosen without it.
     """
 
     material: Material
     documents: tuple[Document, ...] = ()
     form: Approach | None = None
     shots: int = 5
+    fresh: bool = False
 
     @property
     def name(self) -> str:
@@ -71,12 +72,27 @@ class Case:
 
     @property
     def simple(self) -> Literal["knowledge", "behaviour"]:
-        """The simple rule's lever."""
+        """What the simple rule says: questions over documents are for retrieval, everything else is for tuning."""
         return "knowledge" if self.documents else "behaviour"
 
 
 def cases() -> Iterator[Case]:
-    """All of them, the cheap ones first."""
+    """All of them: first those that the constants were chosen on, then the fresh ones."""
+    yield from _known()
+    for case in _fresh():
+        yield replace(case, fresh=True)
+
+
+def _fresh() -> Iterator[Case]:
+    domains = _table("clinc150/train.csv", "domain", lambda row: row["out_of_scope"] == "0")
+    yield _intents("domains-flipped", domains, each=24, dev=100, flipped=0.2)
+    thirty = _table("clinc150/train.csv", "label", lambda row: row["domain"] in ("banking", "travel"))
+    yield _intents("intents-30", thirty, each=10, dev=100)
+    yield _ratings()
+    yield _times()
+
+
+def _known() -> Iterator[Case]:
     banking = _table("banking77/train.csv", "label")
     confusable = [pair for pair in banking if pair[1][0] in LABELS]
     yield _intents("banking-12", confusable, each=20, dev=96)
@@ -113,17 +129,33 @@ def _intents(name: str, pairs: Sequence[Pair], each: int, dev: int, flipped: flo
 
 
 def _dates() -> Case:
+    return _open(_copying("dates", "which day or period is meant"), _slots("date"), train=240, dev=100)
+
+
+def _times() -> Case:
+    return _open(_copying("times", "which time is meant"), _slots("time"), train=120, dev=80)
+
+
+def _copying(name: str, what: str) -> Task:
+    instruction = f"Copy from the message the words that say {what}."
+    limits = ["Write only these words and nothing else."]
+    return _task(name, instruction=instruction, metric="exact", max_words=10, constraints=limits)
+
+
+def _slots(kind: str) -> list[Pair]:
+    """Messages with exactly one slot whose name begins so, and its text."""
     rows = [row for part in ("banking", "hotels") for row in _lines(f"nlupp/{part}.jsonl")]
-    pairs = []
-    for row in rows:
-        found = [slot["text"] for slot in row["slots"] if slot["slot"].startswith("date")]
-        if len(found) == 1:
-            pairs.append((row["text"], (found[0],)))
-    instruction = "Copy from the message the words that say which day or period is meant."
-    task = _task(
-        "dates", instruction=instruction, metric="exact", max_words=10, constraints=["Write only these words and nothing else."]
-    )
-    return _open(task, pairs, train=240, dev=100)
+    found = [(row["text"], [slot["text"] for slot in row["slots"] if slot["slot"].startswith(kind)]) for row in rows]
+    return [(text, tuple(slots)) for text, slots in found if len(slots) == 1]
+
+
+def _ratings() -> Case:
+    rows = [row for row in _lines("e2e_nlg/dev.grouped.jsonl") if "customer rating" in row["slots"]]
+    pairs = [(row["refs"][0], (row["slots"]["customer rating"],)) for row in rows]
+    known = sorted({answers[0] for _, answers in pairs})
+    instruction = f"Name the customer rating of the restaurant: {', '.join(known)}."
+    task = _task("ratings", instruction=instruction, metric="exact", max_words=8)
+    return _open(task, pairs, train=200, dev=100, form=Held("|".join(map(re.escape, known))))
 
 
 def _prices() -> Case:

@@ -24,6 +24,9 @@ from tailor.evaluate.measure import measure
 from tailor.evaluate.run import Run
 from tailor.models.fake import FakeModel
 
+QUICK = {"batch_rows": 1}
+"""A step of training for every row, so that few rows are steps enough."""
+
 Make = Callable[..., Engine]
 
 
@@ -40,14 +43,14 @@ def colours(n_train: int = 40, n_dev: int = 20, **changes: Any) -> Material:
     words = {"warm": "ember sun fire", "cold": "ice snow frost", "wet": "rain river sea"}
     names = list(words)
     rows = [make_example(i, names[i % 3], text=f"{words[names[i % 3]]} number {i}") for i in range(n_train + n_dev)]
-    return Material(make_task(labels=names, **changes), tuple(rows[:n_train]), tuple(rows[n_train:]))
+    return Material(make_task(labels=names, tuning=QUICK, **changes), tuple(rows[:n_train]), tuple(rows[n_train:]))
 
 
 def closed(answers: tuple[str, ...] = ("yes", "no")) -> Material:
     """Free answers that repeat: texts whose words tell which of them is right."""
     words = ("open door light", "shut wall dark")
     rows = [make_example(i, answers[i % 2], text=f"{words[i % 2]} {i}") for i in range(40)]
-    task = make_task(kind="answer", instruction="Answer.", output="answer", metric="exact", max_words=5)
+    task = make_task(kind="answer", instruction="Answer.", output="answer", metric="exact", max_words=5, tuning=QUICK)
     return Material(task, tuple(rows[:24]), tuple(rows[24:]))
 
 
@@ -59,12 +62,25 @@ def test_what_words_tell_is_forecast_for_tuning_and_for_examples(engine_for: Mak
     assert found.rows == 20 and 0 < found.failures < 20 and found.baseline == 1 - found.failures / 20
     tuned, shown = found.lever("behaviour"), found.lever("examples")
     assert tuned is not None and shown is not None
-    assert tuned.forecast.mean == shown.forecast.mean == 1 and tuned.forecast.level == 0.8
-    # Either mends every failed row, so neither mends one by itself alone.
-    assert (tuned.alone, tuned.only) == (shown.alone, shown.only) == (found.failures, 0)
+    assert tuned.forecast.mean == 1 and tuned.forecast.level == 0.8
+    # The nearest example is right for every row, but a model that is shown it takes it over for nine rows of ten.
+    assert shown.forecast.mean == pytest.approx(1 - found.failures / 200)
+    assert tuned.alone == found.failures and shown.alone == round(0.9 * found.failures)
+    assert (tuned.only, shown.only) == (round(0.1 * found.failures), 0)
     assert tuned.forecast.low is not None and tuned.forecast.low < 1
     # Scored labels are held to their form, and there is nothing to retrieve from.
     assert found.lever("form") is None and found.lever("knowledge") is None and found.reach is None
+
+
+def test_few_steps_of_training_get_only_a_part_of_the_way(engine_for: Make, tmp_path: Path) -> None:
+    known = colours()
+    slow = known.task.model_copy(update={"tuning": known.task.tuning.model_copy(update={"batch_rows": 8})})
+    material = Material(slow, known.train, known.dev)
+    found = diagnosed(material, engine_for(FakeModel(), tmp_path))
+    tuned = found.lever("behaviour")
+    # Three passes over five batches: 15 steps of 50.
+    assert tuned is not None and "15 steps only" in tuned.how
+    assert tuned.forecast.mean == pytest.approx(found.baseline + 15 / 50 * (1 - found.baseline))
 
 
 def test_a_diagnosis_can_be_saved_and_read_again(engine_for: Make, tmp_path: Path) -> None:
@@ -142,7 +158,7 @@ def test_right_answers_among_other_words_are_a_matter_of_form(engine_for: Make, 
 def test_answers_that_stand_in_the_input_are_marked(engine_for: Make, tmp_path: Path, tiny_folder: Path) -> None:
     days = ("monday", "friday", "sunday", "tuesday")
     rows = [make_example(i, f"{days[i % 4]} {i}", text=f"please come on {days[i % 4]} {i} to us") for i in range(40)]
-    task = make_task(kind="answer", instruction="Copy the day.", output="answer", metric="exact", max_words=5)
+    task = make_task(kind="answer", instruction="Copy the day.", output="answer", metric="exact", max_words=5, tuning=QUICK)
     material = Material(task, tuple(rows[:28]), tuple(rows[28:]))
     tuned = diagnosed(material, engine_for(open_tiny(tiny_folder), tmp_path)).lever("behaviour")
     assert tuned is not None and "marks the answer" in tuned.how and tuned.forecast.mean >= 0.8

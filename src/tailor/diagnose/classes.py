@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,8 +18,6 @@ from tailor.stats.intervals import Floats
 
 REPEATED = 0.9
 """Free answers are taken for a closed set when so many training rows have an answer that another one has, too."""
-NEIGHBOURS = 5
-"""As many as the ladder's prompts show."""
 
 
 def classes(subject: Subject) -> list[str] | None:
@@ -62,20 +60,8 @@ def _said(head: Head, vectors: Array) -> list[str]:
     return [head.labels[i] for i in head.log_probabilities(vectors).argmax(axis=1)]
 
 
-def neighbour_values(subject: Subject) -> tuple[Floats, Floats]:
-    """The metric on each dev row of the nearest training row's answer, and of the answer that most of the nearest ones have."""
+def neighbour_values(subject: Subject) -> Floats:
+    """The metric on each dev row of the nearest training row's answer."""
     train, dev = subject.vectors
-    likeness = dev @ train.T
-    order = np.argsort(-likeness, axis=1, kind="stable")[:, :NEIGHBOURS]
-    labels = [example.label for example in subject.train]
-    nearest = [labels[row[0]] for row in order]
-    voted = [_vote([labels[i] for i in row], likeness[place, row]) for place, row in enumerate(order)]
-    return subject.values(nearest), subject.values(voted)
-
-
-def _vote(labels: Sequence[str], weights: Array) -> str:
-    """The label with the most weight; the nearest of them in a tie."""
-    total: dict[str, float] = defaultdict(float)
-    for label, weight in zip(labels, weights, strict=True):
-        total[label] += float(weight)
-    return max(total, key=total.__getitem__)
+    nearest = (dev @ train.T).argmax(axis=1)
+    return subject.values([subject.train[i].label for i in nearest])

@@ -13,7 +13,7 @@ from tailor.diagnose.form import form
 from tailor.diagnose.knowledge import knowledge
 from tailor.diagnose.labels import can_look, enough, find_errors
 from tailor.diagnose.outlooks import behaviour, examples
-from tailor.diagnose.subject import Outlook, Subject, levers
+from tailor.diagnose.subject import Outlook, Subject, failures, levers
 from tailor.diagnose.types import LEVEL, Diagnosis, Labels, Suspect
 from tailor.engine import Engine
 from tailor.evaluate.run import Run
@@ -64,7 +64,7 @@ def diagnose(material: Material, engine: Engine, baseline: Run) -> Diagnosis:
     return Diagnosis(
         baseline.mean,
         len(baseline.scores),
-        sum(score.outcome != "right" for score in baseline.scores),
+        failures(baseline),
         levers(outlooks, baseline, labels.ceiling if labels else 1.0),
         suspects,
         labels,

@@ -19,6 +19,7 @@ from tailor.score.types import Answer
 from tailor.stats.intervals import Floats, Interval
 from tailor.task import fill
 
+HALF = 0.5
 MOST_LEARNED = 3_000
 """Training rows that probes learn from, at most: more would cost more than the minute that a diagnosis may take."""
 
@@ -90,6 +91,11 @@ class Outlook:
         return Interval(mean, max(0.0, mean - half), max(mean, min(ceiling, mean + half)), n, LEVEL, "forecast")
 
 
+def failures(run: Run) -> int:
+    """Rows that a Run fails: their score is below one half, which for a score of 0 or 1 is that they are not right."""
+    return sum(value < HALF for value in run.values)
+
+
 def percent(values: Sequence[float] | Floats) -> str:
     """The mean of values in [0, 1], such as "83 %"."""
     return f"{100 * float(np.mean(values)):.0f} %"
@@ -97,8 +103,8 @@ def percent(values: Sequence[float] | Floats) -> str:
 
 def levers(outlooks: Sequence[Outlook], run: Run, ceiling: float = 1.0) -> tuple[Lever, ...]:
     """The levers, best forecast first, each with what it mends by itself and what no other one mends."""
-    failed = np.array([score.outcome != "right" for score in run.scores])
     base = np.array(run.values)
+    failed = base < HALF
     mended = [_mended(outlook.values, base) * failed for outlook in outlooks]
     found = []
     for place, outlook in enumerate(outlooks):

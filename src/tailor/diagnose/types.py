@@ -95,7 +95,7 @@ class Diagnosis:
     Attributes:
         baseline: the baseline's score on dev.
         rows: dev rows.
-        failures: dev rows that the baseline fails.
+        failures: dev rows that the baseline fails: their score is below one half.
         levers: best forecast first.
         suspects: rows whose labels look wrong, the surest first.
         labels: what was found about the labels; None when nothing was looked for.

@@ -78,7 +78,7 @@ def labels_sentence(diagnosis: Diagnosis) -> str:
     misses = f"A classifier that learned from the others misses {_percent(labels.missed)} of them"
     due = f"{_percent(labels.by_labels / labels.missed)} of its misses are due to wrong labels"
     if not labels.are_the_limit:
-        return f"Some labels are wrong: {noise}. {misses}; {due}."
+        return f"{noise[0].upper()}{noise[1:]}. {misses}; {due}."
     return f"Labels, not the model, are the limit: {noise}. {misses}; {due}. Mend the labels first."
 
 
