@@ -95,10 +95,11 @@ def run() -> dict[str, float]:
         f = o.forecast
         told = f"{o.last:.3f} -> {o.actual:.3f} with {f.size} labels, forecast {f.median:.3f} [{f.low:.3f}, {f.high:.3f}]"
         print(f"  {o.method} {o.name}: {told}{'' if o.is_hit else ' MISSED'}", file=sys.stderr)
-    return {
-        **figures(outcomes),
-        **figures([o for o in outcomes if o.method == "probe"], "probe_"),
-        **figures([o for o in outcomes if o.method == "lora"], "lora_"),
-        **figures([o for o in outcomes if not o.developed_on], "unseen_"),
-        **figures(far, "far_"),
+    parts = {
+        "": outcomes,
+        "probe_": [o for o in outcomes if o.method == "probe"],
+        "lora_": [o for o in outcomes if o.method == "lora"],
+        "unseen_": [o for o in outcomes if not o.developed_on],
+        "far_": far,
     }
+    return {key: value for prefix, part in parts.items() if part for key, value in figures(part, prefix).items()}
