@@ -22,7 +22,7 @@ class Outcomes:
         tokens: mean tokens of an answer, prompt included, of each variant.
         variants: their names.
         rows: number of each row in its file, from 0.
-        groups: rows with the same one are about the same text, such as a paragraph; all different where there are none.
+        groups: rows with the same one are about the same text, such as a paragraph; empty where rows stand alone.
         how: model, settings and date.
     """
 
@@ -39,7 +39,7 @@ class Outcomes:
         record = {
             "how": self.how,
             "rows": list(self.rows),
-            "groups": list(self.groups),
+            "groups": list(self.groups) if any(self.groups) else [],
             "variants": [
                 {"name": name, "tokens": round(tokens, 1), "right": np.packbits(bits).tobytes().hex()}
                 for name, tokens, bits in zip(self.variants, self.tokens, self.right, strict=True)
@@ -61,4 +61,4 @@ def load_outcomes(name: str, folder: Path = FOLDER) -> Outcomes:
     packed = np.array([list(bytes.fromhex(variant["right"])) for variant in variants], dtype=np.uint8)
     right = np.unpackbits(packed, axis=1, count=len(rows)).astype(bool)
     tokens, names = (tuple(variant[key] for variant in variants) for key in ("tokens", "name"))
-    return Outcomes(name, right, tokens, names, tuple(rows), tuple(record["groups"]), record["how"])
+    return Outcomes(name, right, tokens, names, tuple(rows), tuple(record["groups"]) or ("",) * len(rows), record["how"])

@@ -100,7 +100,7 @@ def banking77(rows: int | None = None) -> Outcomes:
         tuple(run.tokens_in + run.tokens_out for _, run in runs),
         tuple(name for name, _ in runs),
         tuple(example.row - 1 for example in test),
-        tuple(str(example.row - 1) for example in test),
+        ("",) * len(test),
         how,
     )
 

@@ -159,14 +159,14 @@ def test_an_endpoint_that_is_gone_ends_the_run(tmp_path: Path) -> None:
 def test_the_weaker_half_of_a_rung_stops_and_the_last_two_see_all_of_dev(desk: tuple[Path, Study]) -> None:
     _, study = desk
     runs = {s.system: s.run for s in study.steps if s.rung == "prompt" and s.run is not None}
-    assert sorted(len(run.examples) for run in runs.values()) == [16, 16, 16, 32, 48, 48]
+    assert sorted(len(run.examples) for run in runs.values()) == [24, 24, 24, 36, 48, 48]
     for step in study.steps:
         if step.run is not None and step.system in runs:
             rows = len(step.run.examples)
             assert step.run.examples == study.splits.dev[:rows]
             assert step.status == ("measured" if rows == 48 else "stopped early")
             assert rows == 48 or step.note == f"stopped after {rows} of 48 dev rows: others of its rung did at least as well"
-    for rows in (16, 32):
+    for rows in (24, 36):
         first = {name: sum(run.values[:rows]) for name, run in runs.items() if len(run.examples) >= rows}
         gone = {name for name in first if len(runs[name].examples) == rows}
         assert max(first[name] for name in gone) <= min(first[name] for name in first.keys() - gone)
@@ -230,7 +230,7 @@ def test_a_race_that_runs_out_of_time_keeps_what_was_answered(tmp_path: Path) ->
 
     study = climb(write_desk(tmp_path, split=WIDE, persona="You are brief.", constraints=["one word"]), Late())
     prompts = {s.system: s for s in study.steps if s.rung == "prompt"}
-    assert {len(s.run.examples) for s in prompts.values() if s.run} == {16, 32}
+    assert {len(s.run.examples) for s in prompts.values() if s.run} == {24, 36}
     late = [s for s in prompts.values() if s.note.endswith("dev rows: the time limit was reached")]
     assert len(late) == 3 and all(s.status == "stopped early" for s in late)
     assert study.stopped == f"The time limit was reached on the rung 'prompt'; {late[2].system} was not measured."
@@ -238,15 +238,15 @@ def test_a_race_that_runs_out_of_time_keeps_what_was_answered(tmp_path: Path) ->
 
 
 def test_rows_of_a_group_are_answered_together(tmp_path: Path) -> None:
-    folder = write_desk(tmp_path, data={"file": "data.csv", "group_by": "customer"}, split={"train": 21, "dev": 48, "test": 21})
+    folder = write_desk(tmp_path, data={"file": "data.csv", "group_by": "customer"}, split={"train": 20, "dev": 50, "test": 20})
     lines = (folder / "data.csv").read_text(encoding="utf-8").splitlines()
-    customers = ["customer", *(f"c{i // 3}" for i in range(90))]
+    customers = ["customer", *(f"c{i // 5}" for i in range(90))]
     (folder / "data.csv").write_text("".join(f"{a},{b}\n" for a, b in zip(lines, customers, strict=True)), encoding="utf-8")
     study = climb(folder)
     groups = [example.group for example in study.splits.dev]
-    assert any(groups[i : i + 3] != 3 * groups[i : i + 1] for i in range(0, 48, 3)), "they are not neighbours by themselves"
+    assert any(groups[i : i + 5] != 5 * groups[i : i + 1] for i in range(0, 50, 5)), "they are not neighbours by themselves"
     early = [step.run for step in study.steps if step.status == "stopped early" and step.run is not None]
-    assert early and all(len(run.examples) in (30, 33) for run in early)
+    assert early and all(len(run.examples) == 40 for run in early), "38 rows would be three quarters"
     for run in early:
         answered = [example.group for example in run.examples]
         assert all(answered.count(group) == groups.count(group) for group in answered)

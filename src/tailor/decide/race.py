@@ -15,8 +15,8 @@ from itertools import accumulate, chain, pairwise
 
 SMALLEST_BLOCK = 16
 """Rows below which the weaker half is not told from the better one."""
-DUEL_SHARE = 1 / 3
-"""Share of the rows that only the last two (or few) answer; what stands before is halved towards the start (docs/log.md)."""
+CUTS = (3 / 4, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32)
+"""Shares of the rows after which a rung may be cut, the last one first (docs/log.md)."""
 ROUNDING = 1e-9
 
 Block = tuple[int, ...]
@@ -65,19 +65,16 @@ def looked_and_counted(groups: Sequence[str]) -> tuple[Block, Block]:
 def blocks_of(groups: Sequence[str]) -> tuple[Block, ...]:
     """The rows 0, 1, ... cut into blocks, in order of their answering.
 
-    The partition follows from the rows alone, not from who races: the last block holds a third of them, the one before it a third,
-    and what is left is halved towards the start while blocks hold `SMALLEST_BLOCK` rows. So a block that was answered once is never
+    The partition follows from the rows alone, not from who races: it is cut at `CUTS`, the first block holding at least
+    `SMALLEST_BLOCK` rows. So a block that was answered once is never
     cut anew. Rows of a group are moved up to its first one and stay in one block, which may then be larger or smaller.
 
     Args:
         groups: group of each row; rows with an empty one stand alone.
     """
     order, ends = _in_groups(groups)
-    wanted, left = [len(order)], round(len(order) * (1 - DUEL_SHARE))
-    while left >= SMALLEST_BLOCK:
-        wanted.append(left)
-        left //= 2
-    cuts = sorted({0, *(min(ends, key=lambda end: abs(end - cut)) for cut in wanted)})
+    wanted = [cut for share in CUTS if (cut := round(share * len(order))) >= SMALLEST_BLOCK]
+    cuts = sorted({0, len(order), *(min(ends, key=lambda end: abs(end - cut)) for cut in wanted)})
     return tuple(order[start:end] for start, end in pairwise(cuts))
 
 
