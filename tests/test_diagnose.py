@@ -20,6 +20,7 @@ from tailor.diagnose.marks import best_span, marked
 from tailor.diagnose.subject import Outlook, Subject, levers
 from tailor.diagnose.types import Diagnosis
 from tailor.engine import Engine
+from tailor.errors import DocumentsError
 from tailor.evaluate.measure import measure
 from tailor.evaluate.run import Run
 from tailor.models.fake import FakeModel
@@ -129,7 +130,7 @@ def test_labels_that_no_training_row_has_are_named(engine_for: Make, tmp_path: P
     known = colours()
     seen = tuple(example for example in known.train if example.label != "wet")
     found = diagnosed(Material(known.task, seen, known.dev), engine_for(FakeModel(), tmp_path))
-    assert any(note.startswith("1 labels of the dev rows have no training row") for note in found.notes)
+    assert any(note.startswith("1 label of the dev rows has no training row") for note in found.notes)
     tuned = found.lever("behaviour")
     assert tuned is not None and tuned.forecast.mean <= 1 - sum(e.label == "wet" for e in known.dev) / 20
 
@@ -195,6 +196,22 @@ def test_passages_are_forecast_from_calls_that_the_ladder_uses_again(engine_for:
     assert len(model.requests) == asked and read.values == tuple(run.values)
     again = diagnose(material, engine, first)
     assert len(model.requests) == asked and again.levers == found.levers
+
+
+def test_documents_that_cannot_be_searched_are_a_note(engine_for: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: object) -> None:
+        raise DocumentsError("the documents are gone")
+
+    monkeypatch.setattr(Retrieve, "fit", refuse)
+    found = diagnosed(answer_material(), engine_for(FakeModel(), tmp_path, DOCUMENTS))
+    assert found.lever("knowledge") is None and found.reach is None
+    assert "What passages would win could not be forecast: the documents are gone." in found.notes
+
+
+def test_rows_without_an_answer_are_learned_as_not_found(engine_for: Make, tmp_path: Path) -> None:
+    found = diagnosed(closed(("yes", "")), engine_for(FakeModel(), tmp_path))
+    tuned = found.lever("behaviour")
+    assert tuned is not None and tuned.forecast.mean == 1
 
 
 def test_rows_not_asked_are_expected_to_do_as_those_of_their_kind() -> None:

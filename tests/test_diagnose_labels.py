@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,13 @@ def test_suspects_are_named_with_their_row_and_the_likelier_label(engine: Engine
     assert labels is not None and labels.are_the_limit and labels.noise.n == 120
     # Two of thirty dev rows are wrong: the ceiling is what their lower limit leaves.
     assert 0.93 < labels.ceiling < 1
+
+
+def test_a_label_is_not_suspected_where_the_likelier_one_is_accepted_too(engine: Engine) -> None:
+    known = material(100)
+    both = tuple(replace(row, answers=(*row.answers, row.fields["text"].split()[0])) for row in known.train)
+    suspects, _, _ = look_at_labels(Material(known.task, both, known.dev), engine)
+    assert {suspect.split for suspect in suspects} == {"dev"}
 
 
 def test_sound_labels_leave_the_ceiling_at_all(engine: Engine) -> None:

@@ -22,7 +22,7 @@ REPEATED = 0.9
 
 def classes(subject: Subject) -> list[str] | None:
     """The class of each training row: its label, or its answer where answers repeat; else, or where there is only one, None."""
-    labels = [example.label for example in subject.train]
+    labels = subject.wanted
     counts = Counter(labels)
     if len(counts) < 2:
         return None
@@ -64,4 +64,4 @@ def neighbour_values(subject: Subject) -> Floats:
     """The metric on each dev row of the nearest training row's answer."""
     train, dev = subject.vectors
     nearest = (dev @ train.T).argmax(axis=1)
-    return subject.values([subject.train[i].label for i in nearest])
+    return subject.values([subject.wanted[i] for i in nearest])

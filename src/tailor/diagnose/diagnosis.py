@@ -16,6 +16,7 @@ from tailor.diagnose.outlooks import behaviour, examples
 from tailor.diagnose.subject import Outlook, Subject, failures, levers
 from tailor.diagnose.types import LEVEL, Diagnosis, Labels, Suspect
 from tailor.engine import Engine
+from tailor.errors import ConfigError, DocumentsError, DoesNotFit
 from tailor.evaluate.run import Run
 from tailor.models.local import LocalModel
 from tailor.stats.intervals import clopper_pearson
@@ -24,7 +25,7 @@ from tailor.task import fill
 FEWEST = 2
 """Training rows of a label from which probes learn anything at all."""
 MOST_ROWS = 12_000
-"""Rows whose labels are judged, at most: embedding more would cost more than a minute on two cores."""
+"""Training rows whose labels are judged, at most: embedding more would cost more than a minute on two cores."""
 
 NO_CLEANLAB = "Label errors were not looked for: install tailor[labels]."
 FEW_LABELS = "Label errors were not looked for: that takes ten rows per label, and at least three of each."
@@ -57,10 +58,13 @@ def diagnose(material: Material, engine: Engine, baseline: Run) -> Diagnosis:
         outlooks += [behaviour(subject, closed), examples(subject, closed)]
     if (held := form(subject, closed)) is not None:
         outlooks.append(held)
-    if engine.documents:
-        read, reach = knowledge(subject)
-        outlooks.append(read)
     suspects, labels, notes = found
+    if engine.documents:
+        try:
+            read, reach = knowledge(subject)
+            outlooks.append(read)
+        except (ConfigError, DocumentsError, DoesNotFit) as error:
+            notes = (*notes, f"What passages would win could not be forecast: {error}.")
     return Diagnosis(
         baseline.mean,
         len(baseline.scores),
@@ -76,8 +80,8 @@ def diagnose(material: Material, engine: Engine, baseline: Run) -> Diagnosis:
 
 def look_at_labels(material: Material, engine: Engine) -> tuple[tuple[Suspect, ...], Labels | None, tuple[str, ...]]:
     """Rows of train and dev whose labels look wrong, the surest first, what follows, and notes where labels could not be judged."""
-    parts: list[tuple[SplitName, tuple[Example, ...]]] = [("train", material.train), ("dev", material.dev)]
-    rows = [(split, example) for split, part in parts for example in part][:MOST_ROWS]
+    parts: list[tuple[SplitName, tuple[Example, ...]]] = [("train", material.train[:MOST_ROWS]), ("dev", material.dev)]
+    rows = [(split, example) for split, part in parts for example in part]
     labels = [example.label for _, example in rows]
     if not can_look():
         return (), None, (NO_CLEANLAB,)
@@ -101,11 +105,14 @@ def look_at_labels(material: Material, engine: Engine) -> tuple[tuple[Suspect, .
         )
         for place in found.suspects
         for split, example in [rows[place]]
+        if found.likely[place] not in example.answers
     )
+    left = len(material.train) - MOST_ROWS
+    notes = (f"Label errors were looked for in the first {MOST_ROWS:,} training rows only.",) if left > 0 else ()
     dev = sum(suspect.split == "dev" for suspect in suspects)
     # Whether any label is wrong is judged on all rows: dev has too few of them.
     share = clopper_pearson(dev, len(material.dev), LEVEL)[0] if found.noise.low else 0.0
-    return suspects, Labels(found.noise, found.missed, found.by_labels, 1 - share), ()
+    return suspects, Labels(found.noise, found.missed, found.by_labels, 1 - share), notes
 
 
 def _too_little(subject: Subject, closed: Sequence[str] | None) -> list[str]:
@@ -115,9 +122,10 @@ def _too_little(subject: Subject, closed: Sequence[str] | None) -> list[str]:
         return [ONE_LABEL, *notes] if subject.material.task.kind == "classify" else notes
     counts = Counter(closed)
     rare = sum(count < FEWEST for count in counts.values())
-    unseen = len({example.label for example in subject.dev} - counts.keys())
+    unseen = len({example.label for example in subject.dev if example.answers} - counts.keys())
     if rare:
-        notes.append(f"{rare} of {len(counts)} labels have a single training row: probes say little about them.")
+        notes.append(f"Of {len(counts)} labels {rare} have a single training row: probes say little about them.")
     if unseen:
-        notes.append(f"{unseen} labels of the dev rows have no training row: no example or tuning can teach them.")
+        which = "1 label of the dev rows has" if unseen == 1 else f"{unseen} labels of the dev rows have"
+        notes.append(f"{which} no training row: no example or tuning can teach it.")
     return notes

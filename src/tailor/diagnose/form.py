@@ -38,7 +38,8 @@ def form(subject: Subject, classes: Sequence[str] | None) -> Outlook | None:
     if not broken:
         return None
     gain = float((best - base).mean())
-    how = f"{broken} answers cannot be read, or hold the right text among other words; asking for the form may mend all or none."
+    which = "1 answer cannot be read, or holds" if broken == 1 else f"{broken} answers cannot be read, or hold"
+    how = f"{which} the right text among other words; asking for the form may mend all or none."
     return Outlook("form", base + ASKED * (best - base), ASKED_ERROR * gain, how)
 
 

@@ -54,6 +54,11 @@ class Subject:
         """The different answers of the training rows."""
         return tuple(dict.fromkeys(example.label for example in self.train if example.answers))
 
+    @cached_property
+    def wanted(self) -> list[str]:
+        """What should have been answered in each training row; "not found" where there is no answer."""
+        return [example.label or self.run.system.prompt.not_found for example in self.train]
+
     def inputs(self, examples: Sequence[Example]) -> list[str]:
         """What is asked in each example."""
         return [fill(self.run.system.prompt.input, example.fields) for example in examples]
