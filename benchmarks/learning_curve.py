@@ -1,7 +1,7 @@
 """Learning curves: the accuracy at twice the labels, forecast from fewer, against what is then measured.
 
 By probe, 37 tasks: the curve is cross-validated on the labels at hand, as a project's is; the forecast is for the probe trained
-on twice as many labels as the largest subset had, tested on rows that the curve never saw. By LoRA, seven tasks: three sizes
+on twice as many labels as the largest subset had, tested on rows that the curve never saw. By LoRA, eleven tasks: three sizes
 forecast the fourth on the same test rows; their accuracies are kept in `benchmarks/recorded` (`learning-curve-lora` measures anew).
 """
 
@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from benchmarks.common import engine_for
 from benchmarks.curve_cases import Case, cases
-from benchmarks.curve_lora import SIZES, TASKS, TEST_ROWS, Accuracies, recorded
+from benchmarks.curve_lora import SIZES, TEST_ROWS, Accuracies, recorded
 from tailor.approaches.approach import Material
-from tailor.diagnose.curve import measure_probe, probe_accuracy
+from tailor.diagnose.curve import Measured, commonest_share, learned, measure_probe, probe_accuracy
 from tailor.engine import Engine
 from tailor.stats.curve import Forecast, fit_curve
 
@@ -42,10 +44,10 @@ class Outcome:
 
 
 def probe_outcome(case: Case, engine: Engine, at_hand: int, times: int) -> Outcome | None:
-    """The forecast of the probe with so many times the labels; None where there are too few for a curve."""
+    """The forecast of the probe with so many times the labels; None where there are too few for a curve, as a user is told."""
     cut = round((1 - DEV_SHARE) * at_hand)
     measured = measure_probe(Material(case.task, case.rows[:cut], case.rows[cut:at_hand]), engine)
-    if measured is None:
+    if measured is None or (measured := learned(measured)) is None:
         return None
     size = times * measured.sizes[-1]
     curve = fit_curve(measured.sizes, measured.accuracies, measured.rows)
@@ -54,15 +56,18 @@ def probe_outcome(case: Case, engine: Engine, at_hand: int, times: int) -> Outco
     return Outcome(case.name, "probe", forecast, float(measured.accuracies[:, -1].mean()), actual, case.developed_on)
 
 
-def lora_outcomes(accuracies: Accuracies) -> list[Outcome]:
-    """The forecast of LoRA at the largest size, for every task that has all of them."""
+def lora_outcomes(accuracies: Accuracies, known: Sequence[Case]) -> list[Outcome]:
+    """The forecast of LoRA at the largest size, for every task that has all of them and learned something at two at least."""
     outcomes = []
-    for name in TASKS:
-        found = [accuracies.get(name, {}).get(str(size)) for size in SIZES]
-        if None not in found:
-            *known, actual = (float(a) for a in found if a is not None)
-            forecast = fit_curve(SIZES[:-1], known, TEST_ROWS).predict(SIZES[-1:], same_rows=True)[0]
-            outcomes.append(Outcome(name, "lora", forecast, known[-1], actual, name.startswith("clinc150")))
+    for case in known:
+        found = accuracies.get(case.name, {})
+        if all(str(size) in found for size in SIZES):
+            *before, actual = (found[str(size)] for size in SIZES)
+            measured = learned(Measured(SIZES[:-1], np.array([before]), TEST_ROWS, commonest_share(case.test[:TEST_ROWS])))
+            if measured is not None:
+                curve = fit_curve(measured.sizes, measured.accuracies, measured.rows)
+                forecast = curve.predict(SIZES[-1:], same_rows=True)[0]
+                outcomes.append(Outcome(case.name, "lora", forecast, before[-1], actual, case.developed_on))
     return outcomes
 
 
@@ -83,8 +88,8 @@ def run() -> dict[str, float]:
 
     `far_` are not among these: from half as many labels the accuracy at four times as many, the end of what is ever forecast.
     """
-    outcomes, far = lora_outcomes(recorded()), []
     known = cases()
+    outcomes, far = lora_outcomes(recorded(), known), []
     with engine_for(known[0].task) as engine:
         for case in known:
             if (outcome := probe_outcome(case, engine, case.size, 2)) is not None:

@@ -16,7 +16,17 @@ from tiny import answer_material, classify_material, make_engine, open_tiny, sta
 from tailor.approaches.approach import Material
 from tailor.approaches.tuning import FineTune
 from tailor.data.example import Example
-from tailor.diagnose.curve import LearningCurve, Measured, continued, learning_curve, measure_probe, sentence, spaced
+from tailor.diagnose.curve import (
+    LearningCurve,
+    Measured,
+    continued,
+    learned,
+    learning_curve,
+    measure_lora,
+    measure_probe,
+    sentence,
+    spaced,
+)
 from tailor.engine import Engine
 from tailor.errors import ConfigError
 from tailor.models.fake import FakeModel
@@ -106,10 +116,22 @@ def test_few_labels_and_free_answers_are_told_apart(engine: Engine) -> None:
     assert sentence(free).startswith("The quick probe applies to tasks with labels to choose from")
 
 
-def test_a_label_that_hardly_occurs_stops_nothing(engine: Engine) -> None:
+def test_labels_that_teach_nothing_yet_make_no_curve(engine: Engine) -> None:
     rows = [replace(row, answers=("rare" if number == 7 else "usual",)) for number, row in enumerate(noisy_rows(60))]
-    curve = learning_curve(Material(make_task(labels=("usual", "rare")), tuple(rows), ()), engine, 0.9)
-    assert [point.accuracy for point in curve.points] == pytest.approx([59 / 60] * 6)
+    material = Material(make_task(labels=("usual", "rare")), tuple(rows), ())
+    measured = measure_probe(material, engine)
+    assert measured is not None and measured.accuracies.mean(axis=0) == pytest.approx([59 / 60] * 6)
+    assert sentence(learning_curve(material, engine, 0.9)).startswith("The labels at hand teach hardly more than always to give")
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "sizes"),
+    [([0.5, 0.6, 0.7, 0.8], (10, 20, 40, 80)), ([0.45, 0.39, 0.5, 0.6], (40, 80)), ([0.4, 0.4, 0.4, 0.6], None)],
+)
+def test_sizes_before_anything_is_learned_are_left_out(accuracies: list[float], sizes: tuple[int, ...] | None) -> None:
+    kept = learned(Measured((10, 20, 40, 80), np.array([accuracies]), 100, commonest=0.4))
+    assert (kept and kept.sizes) == sizes
+    assert kept is None or kept.accuracies.shape == (1, len(kept.sizes))
 
 
 @pytest.mark.parametrize(("smallest", "largest", "sizes"), [(10, 80, (10, 20, 40, 80)), (10, 19, ()), (10, 20, (10, 13, 16, 20))])
@@ -124,10 +146,10 @@ def test_lora_is_trained_on_nested_subsets_and_measured_on_dev(engine_for: MakeE
     quick = {"epochs": 1, "rank": 4, "batch_rows": 4, "learning_rate": 1e-2}
     engine, material = engine_for(open_tiny(tiny_folder), tmp_path), classify_material(n_train=12, tuning=quick)
     FineTune().fit(start(material, engine), material, engine)  # as the ladder does: the whole of train is not trained on again
-    curve = learning_curve(material, engine, 0.9, "lora", sizes=(4, 12))
-    assert [point.size for point in curve.points] == [4, 12] and curve.rows == 6
+    measured = measure_lora(material, engine, (4, 12))
+    assert measured is not None and measured.sizes == (4, 12) and measured.rows == 6
     assert len(list((tmp_path / "tuned").iterdir())) == 2
-    assert curve.method == "lora" and curve.needed is not None and curve.needed.cap == 48
+    assert measured.commonest == pytest.approx(1 / 3)  # six dev rows of four labels
 
 
 def test_lora_without_weights_is_a_mistake_that_is_explained(engine: Engine) -> None:

@@ -6,8 +6,9 @@ the model tuned on nested subsets of train, measured on dev; as dear as so many 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -74,11 +75,19 @@ class LearningCurve:
 
 @dataclass(frozen=True)
 class Measured:
-    """Accuracies on the same rows, shape (nestings, sizes), with the sizes and the number of independent rows."""
+    """Accuracies on the same rows.
+
+    Attributes:
+        sizes: labels learned from.
+        accuracies: shape (nestings, sizes).
+        rows: independent rows tested on.
+        commonest: share of the commonest label among these rows; 0 for free answers.
+    """
 
     sizes: tuple[int, ...]
     accuracies: NDArray[np.float64]
     rows: int
+    commonest: float = 0.0
 
 
 def learning_curve(
@@ -101,7 +110,8 @@ def learning_curve(
         on_progress: called with (systems fitted, systems in all).
 
     Returns:
-        A curve without points where there are too few labels, or where the probe does not apply; `why_not` says which.
+        A curve without points where there are too few labels, where nothing is learned from them yet, or where the probe does not
+        apply; `why_not` says which.
 
     Raises:
         ConfigError: LoRA is asked for and the model's weights are not here.
@@ -114,9 +124,30 @@ def learning_curve(
     measured = (measure_probe if method == "probe" else measure_lora)(material, engine, sizes, on_progress)
     if measured is None:
         return LearningCurve(method, at_hand, why_not="there are too few labels to say what more of them would bring")
+    measured = learned(measured)
+    if measured is None:
+        why_not = "the labels at hand teach hardly more than always to give the commonest one, so there is no curve to continue"
+        return LearningCurve(method, at_hand, why_not=why_not)
     if at_hand > REACH * measured.sizes[-1]:
         return LearningCurve(method, at_hand, why_not="there are far more labels than the probe looks at")
     return continued(method, at_hand, measured, target)
+
+
+def learned(measured: Measured) -> Measured | None:
+    """Without the sizes up to the last at which nothing was learned yet; None where fewer than two are left.
+
+    There the system does no better than always giving the commonest label. Error falls as a power law only after that.
+    """
+    idle = np.flatnonzero(measured.accuracies.mean(axis=0) <= measured.commonest)
+    first = int(idle[-1]) + 1 if idle.size else 0
+    if len(measured.sizes) - first < 2:
+        return None
+    return replace(measured, sizes=measured.sizes[first:], accuracies=measured.accuracies[:, first:])
+
+
+def commonest_share(examples: Sequence[Example]) -> float:
+    """Share of the examples that have the commonest label among them."""
+    return max(Counter(example.label for example in examples).values()) / len(examples)
 
 
 def continued(method: Method, at_hand: int, measured: Measured, target: float) -> LearningCurve:
@@ -168,7 +199,7 @@ def measure_probe(
                 right[seed, place] += _right(known, [e for unit in tested for e in unit], vectors, strengths.get(size))
             if on_progress is not None:
                 on_progress((seed * FOLDS + number + 1) * len(sizes), nestings * FOLDS * len(sizes))
-    return Measured(sizes, right / len(rows), len(units))
+    return Measured(sizes, right / len(rows), len(units), commonest_share(rows))
 
 
 def probe_accuracy(task: Task, known: Sequence[Example], tested: Sequence[Example], engine: Engine) -> float:
@@ -220,7 +251,8 @@ def measure_lora(
         means.append(measure(task, system, "dev", material.dev, engine).mean)
         if on_progress is not None:
             on_progress(done, len(sizes))
-    return Measured(sizes, np.array([means]), len(kept_together(material.dev, task)))
+    commonest = commonest_share(material.dev) if task.kind == "classify" else 0.0
+    return Measured(sizes, np.array([means]), len(kept_together(material.dev, task)), commonest)
 
 
 def sentence(curve: LearningCurve) -> str:
