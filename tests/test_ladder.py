@@ -18,8 +18,9 @@ from tailor.decide.ladder import Climb, Clock, finalists
 from tailor.decide.rungs import Option, Rung, best, ladder, standing
 from tailor.diagnose.forecast import forecast_for
 from tailor.engine import Engine, OnProgress
-from tailor.errors import EndpointError, OutOfTime, TailorError
+from tailor.errors import DoesNotFit, EndpointError, OutOfTime, TailorError
 from tailor.evaluate.run import Run
+from tailor.experiment import run
 from tailor.ledger import Ledger
 from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
@@ -150,6 +151,21 @@ def test_an_endpoint_that_is_gone_ends_the_run(tmp_path: Path) -> None:
 
     with pytest.raises(EndpointError, match="key"):
         climb(write_rooms(tmp_path), Gone())
+
+
+@pytest.mark.parametrize("error", [EndpointError("the endpoint timed out", retryable=True), DoesNotFit(9, 8)])
+def test_a_diagnosis_that_fails_is_said_and_the_climb_goes_on(error: TailorError, tmp_path: Path) -> None:
+    class Blind(FakeModel):
+        def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
+            if any("<passages>" in message.text for request in requests for message in request.messages):
+                raise error
+            return super().reply(requests, tuned)
+
+    watcher = Watcher()
+    study = run(load_project(write_rooms(tmp_path)), watcher, model=Blind())
+    assert f"Why zero-shot fails could not be found out: {error}." in watcher.sentences
+    assert study.diagnosis is None and study.decision is not None
+    assert statuses(study)["rag-bm25"] == ("failed" if isinstance(error, EndpointError) else "does not fit")
 
 
 # --- the race

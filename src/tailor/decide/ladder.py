@@ -138,9 +138,16 @@ class Climb:
             return list(rungs)
         self.observer.began("diagnosis", f"why {START} fails")
         try:
+            self._keep_time_for_the_test()
             self.diagnosis = diagnose(self.material, self.engine, baseline)
         except OutOfTime:
             return list(rungs)  # the next rung finds no time either, and says so
+        except (ConfigError, DocumentsError, DoesNotFit, EndpointError) as error:
+            if isinstance(error, EndpointError) and error.fatal:
+                raise
+            # What stands in the way of a forecast stands in the way of a candidate at most: it is tried, and says so itself.
+            self.observer.said(f"Why {START} fails could not be found out: {error}.")
+            return list(rungs)
         for sentence in summary(self.diagnosis):
             self.observer.said(sentence)
         by_name = {rung.name: rung for rung in rungs}
