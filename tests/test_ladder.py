@@ -11,6 +11,7 @@ import pytest
 from decide_helpers import RATES, make_run, make_system
 from flow import Watcher, climb, statuses, timeless, write_desk, write_rooms
 
+from tailor import experiment
 from tailor.approaches.approach import Approach, Chain, Material, looks_at_dev, starting_system
 from tailor.data.example import Example, Splits
 from tailor.data.split import load_splits
@@ -20,7 +21,6 @@ from tailor.diagnose.forecast import forecast_for
 from tailor.engine import Engine, OnProgress
 from tailor.errors import DoesNotFit, EndpointError, OutOfTime, TailorError
 from tailor.evaluate.run import Run
-from tailor.experiment import run
 from tailor.ledger import Ledger
 from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
@@ -162,10 +162,15 @@ def test_a_diagnosis_that_fails_is_said_and_the_climb_goes_on(error: TailorError
             return super().reply(requests, tuned)
 
     watcher = Watcher()
-    study = run(load_project(write_rooms(tmp_path)), watcher, model=Blind())
+    study = experiment.run(load_project(write_rooms(tmp_path)), watcher, model=Blind())
     assert f"Why zero-shot fails could not be found out: {error}." in watcher.sentences
     assert study.diagnosis is None and study.decision is not None
     assert statuses(study)["rag-bm25"] == ("failed" if isinstance(error, EndpointError) else "does not fit")
+
+
+def test_answers_that_never_came_are_not_diagnosed(tmp_path: Path) -> None:
+    study = climb(write_desk(tmp_path), FakeModel(fail=lambda request: "busy"))
+    assert study.diagnosis is None and study.decision is not None
 
 
 # --- the race

@@ -49,7 +49,7 @@ def summary(diagnosis: Diagnosis) -> list[str]:
 
 
 def headline(diagnosis: Diagnosis) -> str:
-    """Why the model fails, and what would win most: "mostly" where that mends half of the failures, "would" where it wins for sure."""
+    """Why the model fails, and what would win most: "mostly" where that mends half of the failures."""
     best = diagnosis.levers[0] if diagnosis.levers else None
     start = f"The model, simply asked, fails {diagnosis.failures} of {diagnosis.rows} dev rows"
     if best is None:
