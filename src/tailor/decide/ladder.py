@@ -108,6 +108,7 @@ class Climb:
     runs: list[Run] = field(default_factory=list)
     stopped: str = ""
     diagnosis: Diagnosis | None = None
+    _looked: bool = False
 
     def climb(self) -> None:
         """Climb until a reason to stop is found; fills `steps`, `runs` (complete, on dev), `stopped` and `diagnosis`."""
@@ -127,15 +128,19 @@ class Climb:
                 self._leave_out(rung, candidates, "cannot pay", hopeless)
             elif not self._race(rung, candidates):
                 return
-            if self.diagnosis is None:
+            if not self._looked:
                 rungs = self._look_into(rungs)
         self.stopped = "Every rung that this task, its documents and its model allow was climbed."
 
     def _look_into(self, rungs: Sequence[Rung]) -> list[Rung]:
         """Ask why the baseline fails, once it is measured; the rungs that follow, in the order that its forecasts speak for."""
         baseline = next((run for run in self.runs if run.system.name == START), None)
+        self._looked = baseline is not None
         if baseline is None or baseline.count("failed") == len(baseline.scores):
             return list(rungs)  # answers that did not come say nothing of why it fails
+        if self.material.task.judge is not None:
+            self.observer.said(f"Why {START} fails is not forecast: a judge would have to be asked of answers that nobody gave.")
+            return list(rungs)
         self.observer.began("diagnosis", f"why {START} fails")
         try:
             self._keep_time_for_the_test()
