@@ -67,7 +67,9 @@ def test_a_rung_goes_first_only_where_its_forecast_lies_clearly_above() -> None:
 
 def test_a_rung_whose_forecast_does_not_reach_the_leader_cannot_pay() -> None:
     said = cannot_win(FOUND, "tune", "rag-hybrid", 0.5)
-    assert said == "The next rung (tune) cannot pay: its forecast is at most 40 % on dev, and rag-hybrid has 50 %."
+    assert said == (
+        "The next rung (tune) is not expected to pay: on dev its forecast goes up to 40 % (80 % interval), and rag-hybrid has 50 %."
+    )
     assert cannot_win(FOUND, "tune", "rag-hybrid", 0.39) is None and cannot_win(FOUND, "calibrate", "x", 1.0) is None
 
 

@@ -11,15 +11,13 @@ import pytest
 from decide_helpers import RATES, make_run, make_system
 from flow import Watcher, climb, statuses, timeless, write_desk, write_rooms
 
-from tailor import experiment
 from tailor.approaches.approach import Approach, Chain, Material, looks_at_dev, starting_system
 from tailor.data.example import Example, Splits
 from tailor.data.split import load_splits
 from tailor.decide.ladder import Climb, Clock, finalists
 from tailor.decide.rungs import Option, Rung, best, ladder, standing
-from tailor.diagnose.forecast import forecast_for
 from tailor.engine import Engine, OnProgress
-from tailor.errors import DoesNotFit, EndpointError, OutOfTime, TailorError
+from tailor.errors import EndpointError, OutOfTime, TailorError
 from tailor.evaluate.run import Run
 from tailor.ledger import Ledger
 from tailor.models.base import Reply, Request
@@ -88,21 +86,10 @@ def test_training_that_cannot_pay_is_climbed_when_everything_is_asked_for(tmp_pa
 def test_training_is_tried_when_errors_have_no_price_or_a_high_one(
     tmp_path: Path, prices: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailor.decide.ladder.cannot_win", lambda *given: None)  # here only money speaks
+    monkeypatch.setattr("tailor.decide.ladder.hopeless", lambda *given: None)  # here only money speaks
     step = step_of(climb(write_rooms(tmp_path, prices=prices), Tunable()), "retrieve and tune")
     assert step.status == "not possible"
     assert step.note == "the weights of fake are not on this machine, so they cannot be tuned."
-
-
-def test_a_rung_without_hope_is_left_out_and_the_forecast_says_why(tmp_path: Path) -> None:
-    study = climb(write_rooms(tmp_path), Tunable())
-    step = step_of(study, "retrieve and tune")
-    assert study.diagnosis is not None and step.status == "cannot pay" and step.run is None
-    forecast = forecast_for(study.diagnosis, "retrieve and tune")
-    leader = best([run for step in study.steps if (run := step.run) and step.status == "measured"])
-    assert forecast is not None and forecast.high is not None and leader is not None and forecast.high <= leader.mean
-    assert step.note.startswith("The next rung (retrieve and tune) cannot pay: its forecast is at most")
-    assert "retrieve and tune" not in study.stopped  # the rungs behind it are still looked at
 
 
 def test_everything_is_climbed_whatever_the_forecasts_say(tmp_path: Path) -> None:
@@ -151,26 +138,6 @@ def test_an_endpoint_that_is_gone_ends_the_run(tmp_path: Path) -> None:
 
     with pytest.raises(EndpointError, match="key"):
         climb(write_rooms(tmp_path), Gone())
-
-
-@pytest.mark.parametrize("error", [EndpointError("the endpoint timed out", retryable=True), DoesNotFit(9, 8)])
-def test_a_diagnosis_that_fails_is_said_and_the_climb_goes_on(error: TailorError, tmp_path: Path) -> None:
-    class Blind(FakeModel):
-        def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
-            if any("<passages>" in message.text for request in requests for message in request.messages):
-                raise error
-            return super().reply(requests, tuned)
-
-    watcher = Watcher()
-    study = experiment.run(load_project(write_rooms(tmp_path)), watcher, model=Blind())
-    assert watcher.sentences.count(f"Why zero-shot fails could not be found out: {error}.") == 1
-    assert study.diagnosis is None and study.decision is not None
-    assert statuses(study)["rag-bm25"] == ("failed" if isinstance(error, EndpointError) else "does not fit")
-
-
-def test_answers_that_never_came_are_not_diagnosed(tmp_path: Path) -> None:
-    study = climb(write_desk(tmp_path), FakeModel(fail=lambda request: "busy"))
-    assert study.diagnosis is None and study.decision is not None
 
 
 # --- the race

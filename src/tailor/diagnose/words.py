@@ -98,8 +98,11 @@ def cannot_win(diagnosis: Diagnosis, rung: str, leader: str, score: float) -> st
     forecast = forecast_for(diagnosis, rung)
     if rung in OPEN or forecast is None or forecast.high is None or forecast.high > score:
         return None
-    most = f"its forecast is at most {_percent(forecast.high)} on dev, and {leader} has {_percent(score)}"
-    return f"The next rung ({rung}) cannot pay: {most}."
+    level = f"{round(100 * forecast.level)} % interval"
+    return (
+        f"The next rung ({rung}) is not expected to pay: on dev its forecast goes up to {_percent(forecast.high)} ({level}), and "
+        f"{leader} has {_percent(score)}."
+    )
 
 
 def _gain(diagnosis: Diagnosis, forecast: Interval) -> str:
