@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from tailor.task import Task
 RUBRIC = "The answer names the code of the reference."
 JUDGE: dict[str, Any] = {"rubric": RUBRIC, "model": "fake:judge"}
 
+
+WORD = re.compile(r"\w+\?")
 
 # --- runs
 
@@ -111,9 +114,12 @@ def code(i: int) -> str:
 def answering() -> FakeModel:
     """A model that knows about 50 of 100 codes, with worked examples in the prompt about 85, and always speaks in a sentence."""
     codes = {f"What is the code of {sentence(i)}?": code(i) for i in range(320)}
+    asked = {question.split()[-1]: question for question in codes}
 
     def say(request: Request) -> str:
-        question = request.messages[-1].text.splitlines()[-1]
+        # Each question ends in a word of its own, by which it is known in any form.
+        text = request.messages[-1].text
+        question = asked[next(word for word in WORD.findall(text)[::-1] if word in asked)]
         known = 85 if len(request.messages) > 2 else 50
         return f"It is {codes[question]}." if chance(question) < known else "It is on the door, or so they say."
 

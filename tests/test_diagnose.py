@@ -225,6 +225,11 @@ def test_rows_not_asked_are_expected_to_do_as_those_of_their_kind() -> None:
 # --- levers
 
 
+def test_few_rows_that_are_all_alike_are_not_sure_to_stay_so() -> None:
+    few, many = (Outlook("behaviour", np.ones(n), 0.01, "").interval() for n in (4, 400))
+    assert few.low is not None and many.low is not None and few.low < 0.85 and many.low > 0.98
+
+
 def test_alone_counts_what_a_lever_mends_and_only_what_no_other_does(engine_for: Make, tmp_path: Path) -> None:
     material = colours(6, 6)
     run = baseline(material, engine_for(FakeModel(lambda request: "warm"), tmp_path))

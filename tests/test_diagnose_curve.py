@@ -108,9 +108,15 @@ def test_sizes_can_be_given(engine: Engine) -> None:
     assert measured is not None and measured.sizes == (20, 40, 60) and measured.accuracies.shape == (4, 3)
 
 
+def test_few_groups_are_too_few_however_many_rows_they_have(engine: Engine) -> None:
+    rows = [make_example(i, "ab"[i % 2], text=f"{'ab'[i % 2]} {i}", group=f"g{i % 4}") for i in range(120)]
+    material = Material(make_task(labels=("a", "b"), data={"file": "a.csv", "group_by": "g"}), tuple(rows[:90]), tuple(rows[90:]))
+    assert learning_curve(material, engine, 0.9).why_not.startswith("there are too few labels, or groups of them")
+
+
 def test_few_labels_and_free_answers_are_told_apart(engine: Engine) -> None:
     few = learning_curve(classify_material(), engine, 0.9)
-    assert sentence(few) == "There are too few labels to say what more of them would bring."
+    assert sentence(few) == "There are too few labels, or groups of them, to say what more would bring."
     free = learning_curve(answer_material(), engine, 0.9)
     assert not few.points and not free.points and free.needed is None
     assert sentence(free).startswith("The quick probe applies to tasks with labels to choose from")

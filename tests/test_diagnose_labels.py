@@ -11,13 +11,16 @@ import pytest
 from data_helpers import make_example, make_task
 from numpy.typing import NDArray
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import Material, starting_system
 from tailor.diagnose import diagnosis
-from tailor.diagnose.diagnosis import look_at_labels
-from tailor.diagnose.labels import crossed, enough, find_errors
+from tailor.diagnose.diagnosis import heard, look_at_labels
+from tailor.diagnose.labels import _noise, crossed, enough, find_errors
 from tailor.engine import Engine
+from tailor.evaluate.run import Run
 from tailor.models.base import Array
 from tailor.models.fake import FakeModel
+from tailor.score.scorer import score_run
+from tailor.score.types import Answer
 
 NAMES = ("red", "green", "blue", "grey")
 
@@ -56,6 +59,47 @@ def test_sound_labels_are_not_blamed_for_hard_rows() -> None:
     vectors, labels, _ = clusters(400, 0.3, 0.0)
     found = find_errors(vectors, labels)
     assert found.missed > 0.02 and found.noise.low == 0.0 and found.by_labels < 0.5 * found.missed
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_few_rows_do_not_show_that_labels_are_wrong(seed: int) -> None:
+    # Two labels that overlap, a dozen rows each: by chance, many of the rows that a classifier misses look mislabelled.
+    random = np.random.default_rng(seed)
+    vectors = np.eye(16)[np.arange(24) % 2] + 0.7 * random.standard_normal((24, 16))
+    found = find_errors(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), ["red", "blue"] * 12)
+    assert found.noise.low == 0.0
+
+
+def test_a_share_of_wrong_labels_counts_only_beyond_a_classifiers_own_errors() -> None:
+    assert _noise(3, 4, 0.1, 24).low == 0.0 and _noise(0, 0, 0.0, 24).low == 0.0
+    assert _noise(30, 100, 0.1, 400).low == 0.0
+    low = _noise(50, 80, 0.12, 400).low
+    assert low is not None and low > 0.05
+
+
+def test_few_groups_tell_nothing_and_stop_nothing() -> None:
+    vectors, labels, _ = clusters(90, 0.2, 0.0)
+    groups = [f"g{i % 3}" for i in range(90)]
+    assert enough(labels) and not enough(labels, groups)
+    find_errors(vectors, labels, groups)
+    # What one group alone has cannot be doubted by the others.
+    given = np.array([0, 1] * 20 + [2] * 20)
+    alone = crossed(vectors[:60], given, [f"g{i // 2}" for i in range(40)] + ["all"] * 20)
+    assert (alone[40:] == [0, 0, 1]).all()
+
+
+def test_a_model_that_agrees_with_the_labels_speaks_for_them(engine: Engine) -> None:
+    known = material(100)
+    found = look_at_labels(known, engine)
+    system = starting_system(known.task, known.train, engine.model)
+    by_label = tuple(Answer(example.id, example.label) for example in known.dev)
+    agreeing = Run(system, "dev", known.dev, by_label, score_run(known.task, system, known.dev, by_label))
+    suspects, labels, notes = heard(found, agreeing)
+    assert (suspects, labels) == ((), None)
+    assert "answers 30 of 30 dev rows as they are labelled, 2 of 2 suspected ones among them." in notes[0]
+    likely = {suspect.example: suspect.likely for suspect in found[0]}
+    other = tuple(Answer(example.id, likely.get(example.id, example.label)) for example in known.dev)
+    assert heard(found, Run(system, "dev", known.dev, other, score_run(known.task, system, known.dev, other))) == found
 
 
 def test_labels_that_nothing_can_be_learned_from_are_not_judged() -> None:

@@ -67,14 +67,25 @@ def test_a_rung_goes_first_only_where_its_forecast_lies_clearly_above() -> None:
 
 def test_a_rung_whose_forecast_does_not_reach_the_leader_cannot_pay() -> None:
     said = cannot_win(FOUND, "tune", "rag-hybrid", 0.5)
-    assert said == "The next rung (tune) cannot pay: its forecast is at most 40 % on dev, and rag-hybrid has 50 %."
+    assert said == (
+        "The next rung (tune) is not expected to pay: on dev its forecast goes up to 40 % (80 % interval), and rag-hybrid has 50 %."
+    )
     assert cannot_win(FOUND, "tune", "rag-hybrid", 0.39) is None and cannot_win(FOUND, "calibrate", "x", 1.0) is None
 
 
 def test_the_headline_says_what_is_lacking_and_what_would_win_most() -> None:
-    assert headline(FOUND) == (
+    most = replace(FOUND, levers=(replace(READ, alone=5), TUNED))
+    assert headline(most) == (
         "The model, simply asked, fails 9 of 10 dev rows, mostly for lack of facts: giving it the passages would win about 40 "
         "points (80 % interval 30 to 50)."
+    )
+
+
+def test_the_headline_is_no_surer_than_the_forecast() -> None:
+    assert "partly for lack of facts: giving it the passages would win" in headline(FOUND)  # it mends four of nine
+    unsure = replace(FOUND, levers=(lever("examples", (1, 1, 0, 0, 0, 0, 0, 0, 0, 0), half=0.15, alone=1),))
+    assert headline(unsure).endswith(
+        "partly for lack of examples: showing it the nearest examples may win about 10 points (80 % interval -5 to 25)."
     )
 
 
@@ -119,6 +130,13 @@ def test_labels_are_not_the_limit_where_most_misses_have_other_causes_or_none_is
     said = sentences(replace(FOUND, labels=found))
     assert said[0] == headline(FOUND) and not any("are the limit" in sentence for sentence in said)
     assert labels_sentence(replace(FOUND, labels=found)) in said
+
+
+def test_labels_are_called_sound_only_where_few_may_be_wrong() -> None:
+    said = [labels_sentence(replace(FOUND, labels=labels(mean, 0.0, high, 0.2, 0.1))) for mean, high in ((0.01, 0.04), (0.2, 0.3))]
+    assert said[0] == "The labels look sound: about 1 % of the labels look wrong (80 % interval 0 to 4 %)."
+    assert said[1].startswith("No label is shown to be wrong: about 20 % of the labels look wrong")
+    assert said[1].endswith("and hard rows look the same.")
 
 
 def test_labels_that_were_not_looked_at_are_not_spoken_of() -> None:

@@ -85,6 +85,17 @@ def test_the_study_is_saved_and_reported_whole(rated: tuple[Path, Study, Study],
         assert study.decision.chosen in text and ("judge has not been compared" in text) == (study is before)
 
 
+def test_finalists_are_asked_again_and_judged_and_what_nobody_gave_is_not(rated: tuple[Path, Study, Study]) -> None:
+    _, _, after = rated
+    assert after.diagnosis is None
+    assert [one.system for one in after.consistency] == [run.system.name for run in after.tests]
+    for one in after.consistency:
+        dev = after.dev_run(one.system)
+        assert dev is not None and 0 < one.right.mean <= 1
+        # The same words in every form are the same verdict: this fake says the same however it is asked.
+        assert one.all_right.mean == one.right.mean and one.of("format").turned is not None
+
+
 def test_answers_of_the_finalists_are_judged_once_and_everything_on_dev_too(tmp_path: Path) -> None:
     judge = judging(generous)
     study = climbed(write_codes(tmp_path), judge)
@@ -253,5 +264,5 @@ def test_a_judge_that_cannot_be_reached_stops_the_run_with_a_sentence_and_keeps_
         run(load_project(folder), Watcher(), model=model)
     asked = len(model.requests)
     climbed(write_codes(tmp_path), judging(generous), model)
-    texts = [request.messages for request in model.requests]
-    assert asked > 0 and not any(messages in texts[:asked] for messages in texts[asked:])
+    # The finalists are asked again with another seed, which is another request.
+    assert asked > 0 and not set(model.requests[:asked]) & set(model.requests[asked:])

@@ -17,7 +17,6 @@ from tailor.data.example import Example, Splits
 from tailor.data.split import load_splits
 from tailor.decide.ladder import Climb, Clock, finalists
 from tailor.decide.rungs import Option, Rung, best, ladder, standing
-from tailor.diagnose.forecast import forecast_for
 from tailor.engine import Engine, OnProgress
 from tailor.errors import EndpointError, OutOfTime, TailorError
 from tailor.evaluate.run import Run
@@ -88,21 +87,10 @@ def test_training_that_cannot_pay_is_climbed_when_everything_is_asked_for(tmp_pa
 def test_training_is_tried_when_errors_have_no_price_or_a_high_one(
     tmp_path: Path, prices: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailor.decide.ladder.cannot_win", lambda *given: None)  # here only money speaks
+    monkeypatch.setattr("tailor.decide.ladder.hopeless", lambda *given: None)  # here only money speaks
     step = step_of(climb(write_rooms(tmp_path, prices=prices), Tunable()), "retrieve and tune")
     assert step.status == "not possible"
     assert step.note == "the weights of fake are not on this machine, so they cannot be tuned."
-
-
-def test_a_rung_without_hope_is_left_out_and_the_forecast_says_why(tmp_path: Path) -> None:
-    study = climb(write_rooms(tmp_path), Tunable())
-    step = step_of(study, "retrieve and tune")
-    assert study.diagnosis is not None and step.status == "cannot pay" and step.run is None
-    forecast = forecast_for(study.diagnosis, "retrieve and tune")
-    leader = best([run for step in study.steps if (run := step.run) and step.status == "measured"])
-    assert forecast is not None and forecast.high is not None and leader is not None and forecast.high <= leader.mean
-    assert step.note.startswith("The next rung (retrieve and tune) cannot pay: its forecast is at most")
-    assert "retrieve and tune" not in study.stopped  # the rungs behind it are still looked at
 
 
 def test_everything_is_climbed_whatever_the_forecasts_say(tmp_path: Path) -> None:

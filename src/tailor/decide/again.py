@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tailor.decide.ladder import Climb, Observer
-from tailor.errors import EndpointError
+from tailor.errors import ModelError
 from tailor.evaluate.consistency import Consistency, consistency, planned_calls
 from tailor.evaluate.run import Run
 
 
 def asked_again(climb: Climb, tests: Sequence[Run], observer: Observer) -> tuple[Consistency, ...]:
-    """How steadily the finalists answer, on dev rows; empty where time or an endpoint does not allow it, which is said."""
+    """How steadily the finalists answer, on dev rows; empty where time or a model does not allow it, which is said."""
     task, engine, dev, systems = climb.material.task, climb.engine, climb.material.dev, [run.system for run in tests]
     calls = planned_calls(task, systems, dev, engine)
+    if task.judge is not None and climb.clock.limit is not None:
+        calls = tuple(2 * count for count in calls)  # what a judge takes is not timed; it is taken to be as slow
     if sum(count * run.seconds for count, run in zip(calls, tests, strict=True)) > climb.clock.left:
         observer.said("The finalists are not asked again: the time limit leaves no room for it.")
         return ()
     observer.began("consistency", f"{len(systems)} finalists asked otherwise")
     try:
         return consistency(task, systems, dev, engine, observer.progress)
-    except EndpointError as error:
+    except ModelError as error:
         observer.said(f"The finalists could not be asked again: {error}.")
         return ()

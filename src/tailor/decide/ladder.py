@@ -13,6 +13,7 @@ from tailor.data.example import Example
 from tailor.decide.arms import Arm, Course, course
 from tailor.decide.cost import NEVER_SAID, cost_of
 from tailor.decide.formats import format_target
+from tailor.decide.hope import all_climbed, hopeless
 from tailor.decide.prices import EMBEDDER_PARAMETERS, machine_rates
 from tailor.decide.race import heats
 from tailor.decide.rungs import Option, Rung, best, ladder, tie
@@ -21,7 +22,7 @@ from tailor.decide.types import Cost, Pace, Rates
 from tailor.diagnose.diagnosis import diagnose
 from tailor.diagnose.forecast import in_order
 from tailor.diagnose.types import Diagnosis
-from tailor.diagnose.words import cannot_win, summary
+from tailor.diagnose.words import summary
 from tailor.engine import Engine
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
 from tailor.evaluate.measure import measure
@@ -108,6 +109,7 @@ class Climb:
     runs: list[Run] = field(default_factory=list)
     stopped: str = ""
     diagnosis: Diagnosis | None = None
+    _looked: bool = False
 
     def climb(self) -> None:
         """Climb until a reason to stop is found; fills `steps`, `runs` (complete, on dev), `stopped` and `diagnosis`."""
@@ -122,25 +124,38 @@ class Climb:
             if (reason := self._reason_to_stop(rung, candidates)) is not None:
                 status, self.stopped = reason
                 self._leave_out(rung, candidates, status, self.stopped)
-                return
-            if (hopeless := self._cannot_win(rung, candidates)) is not None:
-                self._leave_out(rung, candidates, "cannot pay", hopeless)
+                if status == "not needed" or all(later.trains for later in rungs):
+                    return
+                continue  # a training that was brought forward does not keep cheaper rungs from being climbed
+            if (why := self._cannot_win(rung, candidates)) is not None:
+                self._leave_out(rung, candidates, "cannot pay", why)
             elif not self._race(rung, candidates):
                 return
-            if self.diagnosis is None:
+            if not self._looked:
                 rungs = self._look_into(rungs)
-        self.stopped = "Every rung that this task, its documents and its model allow was climbed."
+        self.stopped = self.stopped or all_climbed(self.steps)
 
     def _look_into(self, rungs: Sequence[Rung]) -> list[Rung]:
         """Ask why the baseline fails, once it is measured; the rungs that follow, in the order that its forecasts speak for."""
         baseline = next((run for run in self.runs if run.system.name == START), None)
-        if baseline is None:
+        self._looked = baseline is not None
+        if baseline is None or baseline.count("failed") == len(baseline.scores):
+            return list(rungs)  # answers that did not come say nothing of why it fails
+        if self.material.task.judge is not None:
+            self.observer.said(f"Why {START} fails is not forecast: a judge would have to be asked of answers that nobody gave.")
             return list(rungs)
         self.observer.began("diagnosis", f"why {START} fails")
         try:
+            self._keep_time_for_the_test()
             self.diagnosis = diagnose(self.material, self.engine, baseline)
         except OutOfTime:
             return list(rungs)  # the next rung finds no time either, and says so
+        except (ConfigError, DocumentsError, DoesNotFit, EndpointError) as error:
+            if isinstance(error, EndpointError) and error.fatal:
+                raise
+            # What stands in the way of a forecast stands in the way of a candidate at most: it is tried, and says so itself.
+            self.observer.said(f"Why {START} fails could not be found out: {error}.")
+            return list(rungs)
         for sentence in summary(self.diagnosis):
             self.observer.said(sentence)
         by_name = {rung.name: rung for rung in rungs}
@@ -148,10 +163,9 @@ class Climb:
 
     def _cannot_win(self, rung: Rung, candidates: Sequence[Option]) -> str | None:
         """Why the forecasts leave this rung no hope of beating the leader, or None; the rungs behind it may still do."""
-        leader = best(self.generative)
-        if self.everything or self.diagnosis is None or leader is None or not candidates:
+        if self.everything or self.diagnosis is None:
             return None
-        return cannot_win(self.diagnosis, rung.name, leader.system.name, leader.mean)
+        return hopeless(self.diagnosis, rung.name, candidates, self.generative)
 
     def _leave_out(self, rung: Rung, candidates: Sequence[Option], status: StepStatus, why: str) -> None:
         for candidate in candidates:

@@ -36,7 +36,8 @@ SIZES, LORA_SIZES = 6, 3
 SPAN, LORA_SPAN = 8, 4
 """The smallest subset is this part of the largest. The curve near its end says most about what comes."""
 LEAST = 10
-"""Rows of the smallest subset, which also has a row per label; the largest has at least twice as many."""
+"""Rows of the smallest subset, which also has a row per label; the largest has at least twice as many.
+And fewest groups, if rows have any."""
 LEVEL = 0.8
 SERIES = 48
 """Sizes at which the continued curve is drawn."""
@@ -123,7 +124,7 @@ def learning_curve(
         return LearningCurve(method, at_hand, why_not=why_not)
     measured = (measure_probe if method == "probe" else measure_lora)(material, engine, sizes, on_progress)
     if measured is None:
-        return LearningCurve(method, at_hand, why_not="there are too few labels to say what more of them would bring")
+        return LearningCurve(method, at_hand, why_not="there are too few labels, or groups of them, to say what more would bring")
     measured = learned(measured)
     if measured is None:
         why_not = "the labels at hand teach hardly more than always to give the commonest one, so there is no curve to continue"
@@ -184,7 +185,8 @@ def measure_probe(
     dealt = [folds(units, FOLDS, seed) for seed in range(nestings)]
     largest = len(rows) - max(sum(map(len, fold)) for nesting in dealt for fold in nesting)
     sizes = tuple(sizes) or spaced(max(LEAST, labels, -(-largest // SPAN)), largest, SIZES)
-    if len(sizes) < 2 or labels < 2 or sizes[-1] > largest:
+    # With few groups there is next to nothing to deal into folds, and no interval worth the name.
+    if len(sizes) < 2 or labels < 2 or sizes[-1] > largest or len(units) < LEAST:
         return None
     vectors = _vectors(material.task, rows, engine)
     right = np.zeros((nestings, len(sizes)))

@@ -28,8 +28,12 @@ MOST_ROWS = 12_000
 """Training rows whose labels are judged, at most: embedding more would cost more than a minute on two cores."""
 
 NO_CLEANLAB = "Label errors were not looked for: install tailor[labels]."
-FEW_LABELS = "Label errors were not looked for: that takes ten rows per label, and at least three of each."
+FEW_LABELS = "Label errors were not looked for: that takes ten rows per label, and at least three of each; a group counts as one."
 UNTOLD = "Label errors could not be told: a classifier that learned from the other rows misses {missed:.0f} % of the labels."
+AGREED = (
+    "Label errors could not be told: about {noise:.0f} % of the labels look wrong to a classifier, but the model, which learned "
+    "from none of them, answers {right} of {rows} dev rows as they are labelled, {agreed} of {suspected} suspected ones among them."
+)
 NOT_HERE = "The model's weights are not on this machine: what tuning would reach is forecast without looking into them."
 ONE_LABEL = "All training rows have the same label, so that nothing can be forecast from them."
 
@@ -51,7 +55,7 @@ def diagnose(material: Material, engine: Engine, baseline: Run) -> Diagnosis:
     started = time.perf_counter()
     subject = Subject(material, engine, baseline)
     closed = classes(subject)
-    found = look_at_labels(material, engine) if material.task.kind == "classify" else ((), None, ())
+    found = heard(look_at_labels(material, engine), baseline) if material.task.kind == "classify" else ((), None, ())
     outlooks: list[Outlook] = []
     reach = None
     if closed is not None or material.task.kind == "answer":
@@ -78,17 +82,41 @@ def diagnose(material: Material, engine: Engine, baseline: Run) -> Diagnosis:
     )
 
 
-def look_at_labels(material: Material, engine: Engine) -> tuple[tuple[Suspect, ...], Labels | None, tuple[str, ...]]:
+Look = tuple[tuple[Suspect, ...], Labels | None, tuple[str, ...]]
+"""Suspected rows, what follows from them, and notes."""
+
+
+def heard(found: Look, baseline: Run) -> Look:
+    """What was found about the labels, unless the model contradicts it, which saw none and so shares wrong ones by chance only.
+
+    It does where it gives most of the suspected dev rows their label, or more of all dev rows than so many wrong labels leave:
+    what looks wrong is then hard for the classifier.
+    """
+    suspects, labels, _ = found
+    if labels is None:
+        return found
+    right = {example.id for example, score in zip(baseline.examples, baseline.scores, strict=True) if score.outcome == "right"}
+    suspected = [suspect.example for suspect in suspects if suspect.split == "dev"]
+    agreed, rows = sum(example in right for example in suspected), len(baseline.scores)
+    _, most = clopper_pearson(rows - len(right), rows, LEVEL)
+    if 2 * agreed <= len(suspected) and labels.noise.mean <= most:
+        return found
+    said = AGREED.format(noise=100 * labels.noise.mean, right=len(right), rows=rows, agreed=agreed, suspected=len(suspected))
+    return (), None, (said,)
+
+
+def look_at_labels(material: Material, engine: Engine) -> Look:
     """Rows of train and dev whose labels look wrong, the surest first, what follows, and notes where labels could not be judged."""
     parts: list[tuple[SplitName, tuple[Example, ...]]] = [("train", material.train[:MOST_ROWS]), ("dev", material.dev)]
     rows = [(split, example) for split, part in parts for example in part]
     labels = [example.label for _, example in rows]
     if not can_look():
         return (), None, (NO_CLEANLAB,)
-    if not enough(labels):
+    groups = [example.group for _, example in rows]
+    if not enough(labels, groups):
         return (), None, (FEW_LABELS,)
     texts = [fill(material.task.input, example.fields) for _, example in rows]
-    found = find_errors(engine.embed(material.task.embedder, texts), labels, [example.group for _, example in rows])
+    found = find_errors(engine.embed(material.task.embedder, texts), labels, groups)
     if not found.can_tell:
         return (), None, (UNTOLD.format(missed=100 * found.missed),)
     suspects = tuple(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tailor.diagnose.types import LEVEL
 from tailor.models.base import Array
 from tailor.models.quiet import quiet_libraries
-from tailor.stats.intervals import Floats, Interval, clopper_pearson
+from tailor.stats.intervals import Floats, Interval, clopper_pearson, clopper_pearson_lower
 
 FOLDS = 5
 PENALTY = 10.0
@@ -29,6 +29,9 @@ MOST_MISSED = 0.5
 """Most that a classifier may miss of what chance misses. Labels drawn at random look wrong in nine of ten rows (docs/log.md)."""
 OWN_ERRORS = 0.2
 """Share of a classifier's own misses that look like label errors: 7 to 22 % on clean data (docs/log.md)."""
+OWN_ERRORS_MOST, DOUBT = 0.3, 0.01
+"""There are label errors for sure only where so large a share of own errors among the misses is refuted at this level: with few
+rows, half of a classifier's misses may look like label errors by chance."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +70,22 @@ def can_look() -> bool:
 
 
 def enough(labels: Sequence[str], groups: Sequence[str] = ()) -> bool:
-    """Whether there are rows enough to tell a wrong label from a hard row: ten per label, three of each, more than one label."""
-    counts = Counter(labels)
-    return len(counts) > 1 and len(labels) >= ROWS_PER_LABEL * len(counts) and min(counts.values()) >= 3
+    """Whether there are rows enough to tell a wrong label from a hard row: ten per label, three of each, more than one label.
+
+    Rows with the same label in the same group count once, for they say the same.
+    """
+    together = groups or [""] * len(labels)
+    units = {(label, group or place) for place, (label, group) in enumerate(zip(labels, together, strict=True))}
+    counts = Counter(label for label, _ in units)
+    return len(counts) > 1 and len(units) >= ROWS_PER_LABEL * len(counts) and min(counts.values()) >= 3
 
 
 def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = ()) -> Found:
     """Rows whose labels look wrong, and how many of all labels are.
 
     The noise lies between what is left of the suspects when a fifth of the classifier's other misses is taken off, and what the
-    calibrated joint distribution of given and true labels says; each end has the limit of its sampling error.
+    calibrated joint distribution of given and true labels says; each end has the limit of its sampling error. The lower end is 0
+    unless more of the misses are suspected than a classifier's own errors explain.
 
     Args:
         vectors: of the rows, shape (rows, dimensions), of length 1.
@@ -114,6 +123,8 @@ def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = (
 def crossed(vectors: Array, given: NDArray[np.int64], groups: Sequence[str] = ()) -> Floats:
     """Probabilities of all labels, shape (rows, labels), each row's from a classifier that did not learn from it or its group.
 
+    A label that no other group has cannot be doubted: it gets the probability 1 in its row.
+
     Args:
         vectors: of the rows.
         given: number of each row's label, every number from 0 up present.
@@ -125,15 +136,20 @@ def crossed(vectors: Array, given: NDArray[np.int64], groups: Sequence[str] = ()
         from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
         together = [group or f"\0{i}" for i, group in enumerate(groups)]
-        folds = min(FOLDS, int(np.bincount(given).min()))
+        folds = min(FOLDS, int(np.bincount(given).min()), len(set(together)) or FOLDS)
         kind = StratifiedGroupKFold if any(groups) else StratifiedKFold
         split = kind(max(2, folds), shuffle=True, random_state=0).split(vectors, given, together if any(groups) else None)
         found = np.zeros((len(given), int(given.max()) + 1))
         # The matrices are small: on a busy machine, waiting for more threads takes longer than the work.
         with threadpoolctl.threadpool_limits(1):
             for learned, judged in split:
-                model = LogisticRegression(C=PENALTY, max_iter=2000).fit(vectors[learned], given[learned])
-                found[np.ix_(judged, model.classes_)] = model.predict_proba(vectors[judged])
+                known = np.unique(given[learned])
+                if len(known) > 1:
+                    model = LogisticRegression(C=PENALTY, max_iter=2000).fit(vectors[learned], given[learned])
+                    found[np.ix_(judged, known)] = model.predict_proba(vectors[judged])
+                unknown = judged[~np.isin(given[judged], known) | (len(known) < 2)]
+                found[unknown] = 0
+                found[unknown, given[unknown]] = 1
     return found
 
 
@@ -142,6 +158,8 @@ def _noise(suspects: int, missed: int, joint: float, rows: int) -> Interval:
     most = min(rows, round(max(joint * rows, suspects)))
     _, high = clopper_pearson(most, rows, LEVEL)
     low, _ = clopper_pearson(max(0, round(suspects - OWN_ERRORS * (missed - suspects))), rows, LEVEL)
+    if not suspects or clopper_pearson_lower(suspects, missed, DOUBT) <= OWN_ERRORS_MOST:
+        low = 0.0
     return Interval((suspects + most) / 2 / rows, low, high, rows, LEVEL, "confident learning")
 
 
@@ -154,7 +172,7 @@ def _own_misses(
     """
     kept = np.setdiff1d(np.arange(len(given)), suspects)
     names, left = np.unique(given[kept], return_inverse=True)
-    if len(names) < 2 or np.bincount(left).min() < 2:
+    if len(names) < 2 or np.bincount(left).min() < 2 or (any(groups) and len({groups[i] or i for i in kept}) < 2):
         return None
     probabilities = crossed(vectors[kept], left, [groups[i] for i in kept] if groups else ())
     unseen = (noise - len(suspects) / len(given)) / (1 - len(suspects) / len(given))

@@ -86,12 +86,17 @@ class Outlook:
     how: str
 
     def interval(self, ceiling: float = 1.0) -> Interval:
-        """The forecast with its 80 % interval, by the normal approximation, below what labels allow."""
+        """The forecast with its 80 % interval, by the normal approximation, below what labels allow.
+
+        Beside the error of the forecast stands the chance of so many rows: that of the rows one by one, or, where more, that of
+        their rate, which is never nothing: few rows that are all alike are not sure to stay so.
+        """
         from scipy.special import ndtri
 
         n = len(self.values)
         mean = float(self.values.mean())
-        chance = float((self.values * (1 - self.values)).sum()) / n**2
+        rate = (float(self.values.sum()) + 1) / (n + 2)
+        chance = max(float((self.values * (1 - self.values)).sum()) / n**2, rate * (1 - rate) / n)
         half = float(ndtri((1 + LEVEL) / 2)) * (self.error**2 + chance) ** 0.5
         return Interval(mean, max(0.0, mean - half), max(mean, min(ceiling, mean + half)), n, LEVEL, "forecast")
 

@@ -22,6 +22,9 @@ CLEAR = 0.02
 """A gain below two points is not worth a sentence of its own."""
 
 
+SOUND = 0.05
+"""Labels look sound where not more of them than this may be wrong."""
+
 OPEN = ("prompt", "retrieve and prompt")
 
 
@@ -46,14 +49,16 @@ def summary(diagnosis: Diagnosis) -> list[str]:
 
 
 def headline(diagnosis: Diagnosis) -> str:
-    """Why the model fails most of the time, and what would win most."""
+    """Why the model fails, and what would win most: "mostly" where that mends half of the failures."""
     best = diagnosis.levers[0] if diagnosis.levers else None
     start = f"The model, simply asked, fails {diagnosis.failures} of {diagnosis.rows} dev rows"
     if best is None:
         return f"{start}; nothing could be forecast."
     if best.forecast.mean - diagnosis.baseline < CLEAR:
         return f"{start}; no lever is expected to win {_points(CLEAR)} or more."
-    return f"{start}, mostly {LACKS[best.name]}: {REMEDIES[best.name]} would win {_gain(diagnosis, best.forecast)}."
+    share = "mostly" if 2 * best.alone >= diagnosis.failures else "partly"
+    sure = "would" if (best.forecast.low or 0.0) > diagnosis.baseline else "may"
+    return f"{start}, {share} {LACKS[best.name]}: {REMEDIES[best.name]} {sure} win {_gain(diagnosis, best.forecast)}."
 
 
 def lever_sentence(diagnosis: Diagnosis, lever: Lever) -> str:
@@ -74,7 +79,10 @@ def labels_sentence(diagnosis: Diagnosis) -> str:
         return ""
     noise = f"about {_percent(labels.noise.mean)} of the labels look wrong ({_limits(labels.noise)})"
     if not labels.noise.low:
-        return f"The labels look sound: {noise}."
+        sound = labels.noise.high is not None and labels.noise.high <= SOUND
+        return (
+            f"The labels look sound: {noise}." if sound else f"No label is shown to be wrong: {noise}, and hard rows look the same."
+        )
     misses = f"A classifier that learned from the others misses {_percent(labels.missed)} of them"
     due = f"{_percent(labels.by_labels / labels.missed)} of its misses are due to wrong labels"
     if not labels.are_the_limit:
@@ -90,8 +98,11 @@ def cannot_win(diagnosis: Diagnosis, rung: str, leader: str, score: float) -> st
     forecast = forecast_for(diagnosis, rung)
     if rung in OPEN or forecast is None or forecast.high is None or forecast.high > score:
         return None
-    most = f"its forecast is at most {_percent(forecast.high)} on dev, and {leader} has {_percent(score)}"
-    return f"The next rung ({rung}) cannot pay: {most}."
+    level = f"{round(100 * forecast.level)} % interval"
+    return (
+        f"The next rung ({rung}) is not expected to pay: on dev its forecast goes up to {_percent(forecast.high)} ({level}), and "
+        f"{leader} has {_percent(score)}."
+    )
 
 
 def _gain(diagnosis: Diagnosis, forecast: Interval) -> str:

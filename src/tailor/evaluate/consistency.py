@@ -16,8 +16,8 @@ from typing import Literal, get_args
 
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
+from tailor.evaluate.measure import scored
 from tailor.evaluate.rewording import Asking, Kind, askings
-from tailor.score.scorer import score_run
 from tailor.score.text import normalise
 from tailor.score.types import Answer, Score
 from tailor.stats.intervals import Interval, mean_interval
@@ -126,11 +126,13 @@ def consistency(
     total, done = sum(_calls(plan) for plan in plans), 0
     found = []
     for system, plan in zip(systems, plans, strict=True):
-        first = score_run(task, system, sample, engine.answer(system, sample))
+        first = scored(task, system, sample, engine.answer(system, sample), engine)
         scores = []
         for asking in plan:
-            answers = _ask(asking, engine)
-            scores.append(dict(zip(asking.places, score_run(task, asking.system, asking.examples, answers), strict=True)))
+            # Scored as answers to the example as it was: what it asks is the same, and a judge need not be told of its form.
+            same = [sample[place] for place in asking.places]
+            found_scores = scored(task, asking.system, same, _ask(asking, engine), engine)
+            scores.append(dict(zip(asking.places, found_scores, strict=True)))
             done += len(asking.examples)
             if on_progress is not None:
                 on_progress(done, total)
