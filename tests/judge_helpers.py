@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tailor.models.fake import FakeModel
 from tailor.score.types import Answer, Score
 from tailor.task import Task
 
+NUMBER = re.compile(r"\d{10}")
 RUBRIC = "The answer names the code of the reference."
 JUDGE: dict[str, Any] = {"rubric": RUBRIC, "model": "fake:judge"}
 
@@ -110,12 +112,14 @@ def code(i: int) -> str:
 
 def answering() -> FakeModel:
     """A model that knows about 50 of 100 codes, with worked examples in the prompt about 85, and always speaks in a sentence."""
-    codes = {f"What is the code of {sentence(i)}?": code(i) for i in range(320)}
+    known = {sentence(i).split()[-1]: i for i in range(320)}
 
     def say(request: Request) -> str:
-        question = request.messages[-1].text.splitlines()[-1]
-        known = 85 if len(request.messages) > 2 else 50
-        return f"It is {codes[question]}." if chance(question) < known else "It is on the door, or so they say."
+        # The last number is the question's own, in whatever form it is asked; those before it are worked examples'.
+        i = known[NUMBER.findall(request.messages[-1].text)[-1]]
+        skill = 85 if len(request.messages) > 2 else 50
+        knows = chance(f"What is the code of {sentence(i)}?") < skill
+        return f"It is {code(i)}." if knows else "It is on the door, or so they say."
 
     return FakeModel(say)
 

@@ -100,7 +100,7 @@ def test_sizes_can_be_given(engine: Engine) -> None:
 
 def test_few_labels_and_free_answers_are_told_apart(engine: Engine) -> None:
     few = learning_curve(classify_material(), engine, 0.9)
-    assert sentence(few) == "There are too few labels to say what more of them would bring."
+    assert sentence(few) == "There are too few labels, or groups of them, to say what more would bring."
     free = learning_curve(answer_material(), engine, 0.9)
     assert not few.points and not free.points and free.needed is None
     assert sentence(free).startswith("The quick probe applies to tasks with labels to choose from")

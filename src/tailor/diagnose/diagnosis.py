@@ -11,7 +11,7 @@ from tailor.data.example import Example, SplitName
 from tailor.diagnose.classes import classes
 from tailor.diagnose.form import form
 from tailor.diagnose.knowledge import knowledge
-from tailor.diagnose.labels import can_look, enough, find_errors
+from tailor.diagnose.labels import FOLDS, can_look, enough, find_errors
 from tailor.diagnose.outlooks import behaviour, examples
 from tailor.diagnose.subject import Outlook, Subject, levers
 from tailor.diagnose.types import LEVEL, Diagnosis, Labels, Suspect
@@ -28,6 +28,7 @@ MOST_ROWS = 12_000
 
 NO_CLEANLAB = "Label errors were not looked for: install tailor[labels]."
 FEW_LABELS = "Label errors were not looked for: that takes ten rows per label, and at least three of each."
+FEW_GROUPS = f"Label errors were not looked for: that takes {FOLDS} groups, since each is judged by what the others teach."
 UNTOLD = "Label errors could not be told: a classifier that learned from the other rows misses {missed:.0f} % of the labels."
 NOT_HERE = "The model's weights are not on this machine: what tuning would reach is forecast without looking into them."
 ONE_LABEL = "All training rows have the same label, so that nothing can be forecast from them."
@@ -83,8 +84,11 @@ def look_at_labels(material: Material, engine: Engine) -> tuple[tuple[Suspect, .
         return (), None, (NO_CLEANLAB,)
     if not enough(labels):
         return (), None, (FEW_LABELS,)
+    groups = [example.group for _, example in rows]
+    if any(groups) and len(set(groups)) < FOLDS:
+        return (), None, (FEW_GROUPS,)
     texts = [fill(material.task.input, example.fields) for _, example in rows]
-    found = find_errors(engine.embed(material.task.embedder, texts), labels, [example.group for _, example in rows])
+    found = find_errors(engine.embed(material.task.embedder, texts), labels, groups)
     if not found.can_tell:
         return (), None, (UNTOLD.format(missed=100 * found.missed),)
     suspects = tuple(

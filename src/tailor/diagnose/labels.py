@@ -125,13 +125,16 @@ def crossed(vectors: Array, given: NDArray[np.int64], groups: Sequence[str] = ()
         from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
         together = [group or f"\0{i}" for i, group in enumerate(groups)]
-        folds = min(FOLDS, int(np.bincount(given).min()))
+        folds = min(FOLDS, int(np.bincount(given).min()), len(set(together)) or FOLDS)
         kind = StratifiedGroupKFold if any(groups) else StratifiedKFold
         split = kind(max(2, folds), shuffle=True, random_state=0).split(vectors, given, together if any(groups) else None)
         found = np.zeros((len(given), int(given.max()) + 1))
         # The matrices are small: on a busy machine, waiting for more threads takes longer than the work.
         with threadpoolctl.threadpool_limits(1):
             for learned, judged in split:
+                if len(only := set(given[learned])) == 1:  # all rows of the other labels are in the group that is judged
+                    found[np.ix_(judged, list(only))] = 1.0
+                    continue
                 model = LogisticRegression(C=PENALTY, max_iter=2000).fit(vectors[learned], given[learned])
                 found[np.ix_(judged, model.classes_)] = model.predict_proba(vectors[judged])
     return found
@@ -154,8 +157,9 @@ def _own_misses(
     """
     kept = np.setdiff1d(np.arange(len(given)), suspects)
     names, left = np.unique(given[kept], return_inverse=True)
-    if len(names) < 2 or np.bincount(left).min() < 2:
+    held = [groups[i] for i in kept] if groups else []
+    if len(names) < 2 or np.bincount(left).min() < 2 or (any(held) and len(set(held)) < 2):
         return None
-    probabilities = crossed(vectors[kept], left, [groups[i] for i in kept] if groups else ())
+    probabilities = crossed(vectors[kept], left, held)
     unseen = (noise - len(suspects) / len(given)) / (1 - len(suspects) / len(given))
     return max(0.0, float((probabilities.argmax(axis=1) != left).mean()) - unseen)

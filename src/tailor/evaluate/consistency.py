@@ -16,8 +16,8 @@ from typing import Literal, get_args
 
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
+from tailor.evaluate.measure import scored
 from tailor.evaluate.rewording import Asking, Kind, askings
-from tailor.score.scorer import score_run
 from tailor.score.text import normalise
 from tailor.score.types import Answer, Score
 from tailor.stats.intervals import Interval, mean_interval
@@ -126,11 +126,13 @@ def consistency(
     total, done = sum(_calls(plan) for plan in plans), 0
     found = []
     for system, plan in zip(systems, plans, strict=True):
-        first = score_run(task, system, sample, engine.answer(system, sample))
+        first = scored(task, system, sample, engine.answer(system, sample), engine)
         scores = []
         for asking in plan:
             answers = _ask(asking, engine)
-            scores.append(dict(zip(asking.places, score_run(task, asking.system, asking.examples, answers), strict=True)))
+            # Against the input as it was: a judge is not asked again about an answer that did not change.
+            plain = [sample[place] for place in asking.places]
+            scores.append(dict(zip(asking.places, scored(task, asking.system, plain, answers, engine), strict=True)))
             done += len(asking.examples)
             if on_progress is not None:
                 on_progress(done, total)

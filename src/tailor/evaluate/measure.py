@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tailor.data.example import Example, SplitName
 from tailor.engine import Engine, OnProgress
 from tailor.evaluate.judge import judge_scores
 from tailor.evaluate.run import Run
 from tailor.score.scorer import score_run
+from tailor.score.types import Answer, Score
 from tailor.system import System
 from tailor.task import Task
 
@@ -26,7 +29,24 @@ def measure(
         OutOfTime: the time limit was reached.
     """
     answers = tuple(engine.answer(system, examples, on_progress))
+    return Run(system, split, examples, answers, scored(task, system, examples, answers, engine, on_progress))
+
+
+def scored(
+    task: Task,
+    system: System,
+    examples: Sequence[Example],
+    answers: Sequence[Answer],
+    engine: Engine,
+    on_progress: OnProgress | None = None,
+) -> tuple[Score, ...]:
+    """One score per answer, in order, by the task's metric; under `judged` the judge is asked for what it has not judged before.
+
+    Raises:
+        ModelError: no request to the judge can succeed.
+        OutOfTime: the time limit was reached.
+    """
     if task.metric != "judged":
-        return Run(system, split, examples, answers, score_run(task, system, examples, answers))
+        return score_run(task, system, examples, answers)
     plain = score_run(task.model_copy(update={"metric": "correct"}), system, examples, answers)
-    return Run(system, split, examples, answers, judge_scores(task, engine, examples, plain, on_progress))
+    return judge_scores(task, engine, examples, plain, on_progress)
