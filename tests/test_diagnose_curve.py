@@ -106,6 +106,12 @@ def test_few_labels_and_free_answers_are_told_apart(engine: Engine) -> None:
     assert sentence(free).startswith("The quick probe applies to tasks with labels to choose from")
 
 
+def test_few_groups_are_too_few_labels(engine: Engine) -> None:
+    rows = [replace(row, group="ab"[number % 2]) for number, row in enumerate(noisy_rows(100))]
+    curve = learning_curve(Material(make_task(labels=COLOURS), tuple(rows), ()), engine, 0.9)
+    assert not curve.points and "groups of them" in sentence(curve)
+
+
 def test_a_label_that_hardly_occurs_stops_nothing(engine: Engine) -> None:
     rows = [replace(row, answers=("rare" if number == 7 else "usual",)) for number, row in enumerate(noisy_rows(60))]
     curve = learning_curve(Material(make_task(labels=("usual", "rare")), tuple(rows), ()), engine, 0.9)
