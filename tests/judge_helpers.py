@@ -25,6 +25,7 @@ from tailor.models.fake import FakeModel
 from tailor.score.types import Answer, Score
 from tailor.task import Task
 
+NUMBER = re.compile(r"\d{10}")
 RUBRIC = "The answer names the code of the reference."
 JUDGE: dict[str, Any] = {"rubric": RUBRIC, "model": "fake:judge"}
 

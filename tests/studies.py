@@ -298,7 +298,7 @@ HANDBOOK_SKILLS = {
 
 def classify_study() -> Study:
     """Decided, target met: fine-tuning wins on tickets."""
-    stopped = "lora reaches 95% on dev and the target is 85%: the next rung (tune fully) is not needed."
+    stopped = "lora reaches 95 % on dev and the target is 85 %: the next rung (tune fully) is not needed."
     left_out = [Step("tune fully", "full", "not needed", stopped)]
     return make_study(TICKETS, tickets(), TICKET_SKILLS, left_out, stopped)
 

@@ -13,6 +13,7 @@ from data_helpers import sentence, write_csv, write_yaml
 from flow import DESK, LABELS, contents, tailor, write_desk, write_rooms
 from typer.testing import Result
 
+from tailor.cli.terminal import plain_console
 from tailor.report.figures import to_json
 from tailor.saved import load_study
 
@@ -125,3 +126,16 @@ def test_help_names_every_command() -> None:
     for command in ("init", "advise", "check", "run", "report", "try", "show", "models"):
         assert f" {command} " in result.stdout
         assert tailor(command, "--help").exit_code == 0
+
+
+def test_sentences_end_between_words_on_a_terminal_and_stay_whole_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    told = " ".join(["sentence"] * 20)
+    plain_console().print(told)
+    assert capsys.readouterr().out == f"{told}\n"
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what makes a terminal of it
+    plain_console().print(told)
+    lines = capsys.readouterr().out.splitlines()
+    assert " ".join(line.strip() for line in lines) == told and max(map(len, lines)) <= 40

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from hostile import hostile_study
-from studies import answer_study, classify_study
+from studies import answer_study
+from whole_studies import whole_study
 
 from tailor.report.html import write_report
 
@@ -22,7 +23,7 @@ FLAGS = (
 )
 SECTIONS = {
     *("The ladder", "Quality against cost", "Weights and knowledge", "The finalists on unseen examples", "Where each system fails"),
-    *("Examples side by side", "How it was measured"),
+    *("Examples side by side", "How it was measured", "What it costs over 12 months"),
 }
 
 
@@ -46,7 +47,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reports")
-    for name, study in (("classify", classify_study()), ("answer", answer_study()), ("hostile", hostile_study())):
+    for name, study in (("classify", whole_study()), ("answer", answer_study()), ("hostile", hostile_study())):
         write_report(study, folder / f"{name}.html")
     return folder
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from studies import answer_study, classify_study, not_shown_study, stopped_study
+from whole_studies import whole_study
 
 from tailor.decide.types import Difference, Interval
 from tailor.report import words
@@ -265,7 +266,7 @@ def test_the_json_can_be_written_and_read_and_has_stable_keys(make: object) -> N
     record = json.loads(json.dumps(to_json(study), allow_nan=False))
     assert list(record) == [
         *("format", "task", "decision", "stopped", "ladder", "finalists", "differences", "break_even", "started", "finished"),
-        "provenance",
+        *("provenance", "advice", "diagnosis", "curve", "consistency"),
     ]
     assert [row["system"] for row in record["ladder"]] == [step.system for step in study.steps]
     assert (record["decision"] is None) == (study.decision is None)
@@ -276,6 +277,34 @@ def test_the_json_can_be_written_and_read_and_has_stable_keys(make: object) -> N
         ]
         assert record["decision"]["reasons"] == list(study.decision.reasons)
         assert [row["name"] for row in record["finalists"]] == [finalist.name for finalist in study.decision.finalists]
+
+
+def test_the_json_carries_advice_diagnosis_curve_and_consistency() -> None:
+    study = whole_study()
+    assert study.advice is not None and study.diagnosis is not None and study.curve is not None
+    record = json.loads(json.dumps(to_json(study), allow_nan=False))
+    assert record["advice"]["expected"] == study.advice.expected and record["advice"]["outcome"].startswith("Expected: ")
+    assert [lever["name"] for lever in record["diagnosis"]["levers"]] == ["behaviour", "examples", "form"]
+    assert list(record["diagnosis"]["levers"][0]) == ["name", "forecast", "alone", "only", "how"]
+    assert record["diagnosis"]["labels"]["noise"]["level"] == 0.8 and "text" not in record["diagnosis"]["suspects"][0]
+    assert [point["size"] for point in record["curve"]["points"]] == [28, 47, 79, 132, 222]
+    assert record["curve"]["needed"]["target"] == study.task.target and "more labels" in record["curve"]["sentence"]
+    assert [found["system"] for found in record["consistency"]] == [run.system.name for run in study.tests]
+    assert [kind["kind"] for kind in record["consistency"][0]["kinds"]] == ["again", "order", "format"]
+
+
+def test_the_summary_tells_what_stands_beside_the_decision_a_line_each() -> None:
+    lines = summary_text(whole_study()).split("Beside the decision\n")[1].split("\n\n")[0].splitlines()
+    starts = ("- Expected: fine-tuning. Measured: lora", "- The model, simply asked, fails", "- lora was right on", "- About ")
+    assert len(lines) == 4 and all(line.startswith(start) for line, start in zip(lines, starts, strict=True))
+    assert "Beside the decision" not in summary_text(classify_study())
+
+
+def test_sentences_of_the_summary_are_wrapped_and_its_tables_are_not() -> None:
+    plain, wrapped = summary_text(whole_study()), summary_text(whole_study(), 60)
+    assert wrapped.split() == plain.split()
+    said, tables = wrapped.split("\nLadder")
+    assert max(map(len, said.splitlines())) <= 60 and tables == plain.split("\nLadder")[1]
 
 
 def test_the_summary_tells_decision_ladder_and_finalists() -> None:

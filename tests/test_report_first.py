@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from studies import answer_study, classify_study, not_shown_study
+from whole_studies import judged_study, unrated_study
 
 from tailor.decide.types import Cost
 from tailor.report.first import SHOWN, First, first_screen
@@ -63,7 +64,7 @@ def test_a_price_that_is_not_known_or_not_given_is_said_to_be_so() -> None:
     free = study.task.model_copy(update={"prices": study.task.prices.model_copy(update={"error": 0.0})})
     costs = first_screen(free, replace(study.decision, finalists=finalists)).costs
     assert costs[0] == "Nothing to pay once: no labels, no training."
-    assert "set `prices.error`" in costs[1] and len(costs) == 2
+    assert "set `prices.error`" in costs[1] and "set `prices.input_per_million`" in costs[2] and len(costs) == 3
 
 
 @pytest.mark.parametrize("count", range(8))
@@ -74,3 +75,18 @@ def test_no_sentence_is_lost_and_few_are_read_at_once(count: int) -> None:
     why = first_screen(study.task, replace(study.decision, reasons=reasons)).why
     assert why.shown + why.more == reasons
     assert len(why.shown) <= SHOWN + 1 and len(why.more) != 1
+
+
+def test_a_score_that_a_judge_gave_is_never_told_as_a_count_of_right_answers() -> None:
+    corrected, whole, alone = (screen(study) for study in (judged_study(), judged_study(all_rows=True), unrated_study()))
+    assert corrected.sure[0].startswith("The judge's verdicts, corrected by people's ratings of 60 answers. Of the next 100")
+    assert corrected.sure[2].startswith("People and the judge agree on 93 %")
+    assert whole.sure[0].startswith("People rated the answers to all test examples. Of the next 100") and len(whole.sure) == 2
+    assert "is what the judge alone says of" in alone.sure[0] and "not been compared with people" in alone.sure[0]
+    assert alone.changes.shown[0] == "Rate the 60 answers in judge.csv (about 20 minutes) and run again."
+
+
+def test_how_steady_the_system_is_stands_there_where_it_must_be_right_every_time() -> None:
+    study = classify_study()
+    assert study.decision is not None
+    assert first_screen(study.task, study.decision, "lora wavers.").sure[2] == "lora wavers."

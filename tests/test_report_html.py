@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hostile import PAYLOADS, hostile_study
 from studies import answer_study, classify_study, not_shown_study, stopped_study
+from whole_studies import judged_study, unrated_study, whole_study
 
 from tailor.errors import UserError
 from tailor.report.html import cut, render_report, sentence, write_report
@@ -24,7 +25,10 @@ TAGS = DRAWING | set(
     "html head meta link title style body a div nav ol ul li main header section article footer h1 h2 h3 h4 p span strong em code"
     " pre sup br dl dt dd details summary table caption thead tbody tr th td figure figcaption blockquote".split()
 )
-STUDIES: list[Callable[[], Study]] = [classify_study, answer_study, not_shown_study, stopped_study]
+STUDIES: list[Callable[[], Study]] = [
+    *(classify_study, answer_study, not_shown_study, stopped_study),
+    *(whole_study, judged_study, unrated_study),
+]
 
 
 class Page(HTMLParser):
@@ -146,6 +150,31 @@ def test_prompts_and_method_stand_one_click_away(pages: dict[str, str]) -> None:
     study = classify_study()
     for told in (study.task.instruction, study.splits.fingerprint, "opening number 1", "2.5 %", "Clopper-Pearson", "McNemar"):
         assert told in text
+
+
+def test_a_whole_study_shows_every_section_and_the_contents_name_it(pages: dict[str, str]) -> None:
+    page = Page(pages["whole_study"])
+    wanted = "decision advice diagnosis ladder quality grid finalists costs consistency failures examples record"
+    assert page.values("href", "a")[1:13] == [f"#{name}" for name in wanted.split()]
+    assert set(wanted.split()) <= set(page.values("id"))
+    assert "#judge" not in page.values("href", "a") and "#judge" in Page(pages["judged_study"]).values("href", "a")
+
+
+def test_advice_diagnosis_and_steadiness_are_told_on_the_first_screen(pages: dict[str, str]) -> None:
+    text = " ".join(Page(pages["whole_study"]).text.replace("\u00a0", " ").split())
+    first = text[: text.index("What was expected before measuring")]
+    for told in ("Expected: fine-tuning. Measured: lora was chosen", "mostly because it has not learned the task", "every time"):
+        assert told in first
+    for told in ("Linear probes that learned from 222 training rows", "3 labels to look at again", "more labels would reach"):
+        assert told in text and told not in first
+
+
+def test_a_judge_s_state_is_shown_whether_it_may_decide_or_not(pages: dict[str, str]) -> None:
+    may, may_not = (" ".join(Page(pages[name]).text.replace("\u00a0", " ").split()) for name in ("judged_study", "unrated_study"))
+    assert "The judge may decide" in may and "60 of the 60" in may and "Kappa asked for0.6" in may and "Two people agree on" in may
+    assert "The judge may not decide: the judge has not been compared with people yet." in may_not
+    assert "Rate the 60 answers in judge.csv" in may_not and "Two people agree on" not in may_not
+    assert "examples were right" not in may.split("What was tried")[0] + may_not.split("What was tried")[0]
 
 
 @pytest.mark.parametrize("kind", ["answer", "classify"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from tailor.cli.advise import advise
@@ -16,6 +15,7 @@ from tailor.cli.models import app as models
 from tailor.cli.report import report
 from tailor.cli.run import run
 from tailor.cli.show import show
+from tailor.cli.terminal import plain_console
 from tailor.cli.tryout import tryout
 from tailor.errors import TailorError
 
@@ -25,7 +25,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console = plain_console(stderr=True)
         try:
             return super().invoke(ctx)
         except TailorError as error:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from tailor.cli.terminal import plain_console
 from tailor.data.scaffold import write_project
 from tailor.errors import quoted
 from tailor.project import load_project
@@ -28,7 +28,7 @@ def init(
     task = load_project(path).task
     asked = ", ".join(map(quoted, task.variables))
     labels = f", {len(task.labels)} labels" if task.labels else ""
-    say = Console(highlight=False, soft_wrap=True)
+    say = plain_console()
     say.print(Text(f"Wrote {path}: kind {task.kind}, {asked} is asked, {quoted(task.output)} holds the right answer{labels}."))
     say.print(Text(f"Read it, set the target and the prices, then look at the data with: tailor check {_short(path.parent)}"))
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
+
+from tailor.cli.terminal import plain_console
 
 
 def judge(project: Annotated[Path, typer.Argument(help="Folder with tailor.yaml.")] = Path(".")) -> None:
@@ -16,7 +17,7 @@ def judge(project: Annotated[Path, typer.Argument(help="Folder with tailor.yaml.
     from tailor.judging import judge_state
 
     state = judge_state(project)
-    check, console = state.check, Console(highlight=False, soft_wrap=True)
+    check, console = state.check, plain_console()
     console.print(f"Rubric: {escape(state.rubric)}", style="dim")
     if state.added:
         console.print(

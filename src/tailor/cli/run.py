@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from tailor.cli.terminal import plain_console
 from tailor.decide.formats import format_money, format_percent, format_target
 from tailor.study import Step
 
@@ -62,7 +63,7 @@ class Live:
                 line += f"  {format_money(step.cost.per_1000, self.currency)} per 1,000"
                 self.spent += step.cost.per_1000 * step.dev.n / 1000
             line += f"  {step.seconds:.0f} s"
-        self.console.print(line)
+        self.console.print(line, soft_wrap=True)  # a row of a table is never folded
         self.last_note = step.note
         if step.note:
             self.console.print(f"  {escape(step.note)}", style="dim")
@@ -86,7 +87,7 @@ def run(
     from tailor.project import load_project
     from tailor.report.html import write_report
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = plain_console()
     opened = load_project(project)
     fetch_missing(console, opened.task)
     task = opened.task

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Annotated
 
 import typer
@@ -18,4 +20,5 @@ def show(
     from tailor.saved import load_study
 
     study = load_study(project)
-    typer.echo(json.dumps(to_json(study), indent=2) if as_json else summary_text(study))
+    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    typer.echo(json.dumps(to_json(study), indent=2) if as_json else summary_text(study, width))

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
+
+from tailor.cli.terminal import plain_console
 
 
 def tryout(
@@ -33,7 +34,7 @@ def tryout(
             raise ConfigError(f"{quoted(value)} is not NAME=VALUE", "write for example --set plan=fibre")
         fields[name] = content
     system, answer = ask(opened, fields)
-    console = Console(highlight=False, soft_wrap=True)
+    console = plain_console()
     if answer.error:
         raise ModelError(f"{system.name} gave no answer: {answer.error}", "ask something shorter, or try again")
     parsed = parse_answer(system, answer.raw)

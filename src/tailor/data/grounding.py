@@ -25,7 +25,7 @@ def audit_documents(project: Project, examples: Sequence[Example]) -> Iterator[F
     share = len(unanswerable) / len(examples)
     if unanswerable:
         yield Finding(
-            "note", f"{len(unanswerable):,} of {len(examples):,} questions ({share:.0%}) have no answer in the documents."
+            "note", f"{len(unanswerable):,} of {len(examples):,} questions ({100 * share:.0f} %) have no answer in the documents."
         )
     else:
         yield Finding(

@@ -12,7 +12,7 @@ from tailor.approaches.approach import Material, looks_at_dev, starting_system
 from tailor.data.example import Example
 from tailor.decide.arms import Arm, Course, course
 from tailor.decide.cost import NEVER_SAID, cost_of
-from tailor.decide.formats import format_target
+from tailor.decide.formats import format_percent, format_target
 from tailor.decide.hope import all_climbed, hopeless
 from tailor.decide.prices import EMBEDDER_PARAMETERS, machine_rates
 from tailor.decide.race import heats
@@ -186,7 +186,8 @@ class Climb:
         if not self.everything and task.judge is None:
             shows = lower_bound(leader.values, 1 - STOP_CONFIDENCE, groups=leader.groups) >= task.target
             if shows and self._test_would_show(leader):
-                shown = f"{leader.system.name} reaches {leader.mean:.0%} on dev and the target is {format_target(task.target)}"
+                reached = f"{leader.system.name} reaches {format_percent(leader.mean)} on dev"
+                shown = f"{reached} and the target is {format_target(task.target)}"
                 return "not needed", f"{shown}: the next rung ({rung.name}) is not needed."
             if rung.trains and (reason := self._cannot_pay(leader, candidates[0])) is not None:
                 return "cannot pay", reason

@@ -28,6 +28,7 @@ from tailor.task import Task, fill
 
 Method = Literal["probe", "lora"]
 
+TOO_FEW = "there are too few labels, or groups of them, to say what more would bring"
 FOLDS = 5
 NESTINGS = 4
 LARGE, MOST = 40_000, 5_000
@@ -124,7 +125,7 @@ def learning_curve(
         return LearningCurve(method, at_hand, why_not=why_not)
     measured = (measure_probe if method == "probe" else measure_lora)(material, engine, sizes, on_progress)
     if measured is None:
-        return LearningCurve(method, at_hand, why_not="there are too few labels, or groups of them, to say what more would bring")
+        return LearningCurve(method, at_hand, why_not=TOO_FEW)
     measured = learned(measured)
     if measured is None:
         why_not = "the labels at hand teach hardly more than always to give the commonest one, so there is no curve to continue"
@@ -181,6 +182,8 @@ def measure_probe(
         rows = nested_order(kept_together(rows, material.task), seed=0)[:MOST]
     labels = len({example.label for example in rows})
     units = kept_together(rows, material.task)
+    if len(units) < FOLDS:
+        return None
     nestings = 1 if len(rows) * labels > LARGE else NESTINGS
     dealt = [folds(units, FOLDS, seed) for seed in range(nestings)]
     largest = len(rows) - max(sum(map(len, fold)) for nesting in dealt for fold in nesting)

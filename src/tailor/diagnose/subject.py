@@ -12,9 +12,9 @@ from tailor.approaches.approach import Material
 from tailor.data.example import Example
 from tailor.diagnose.types import LEVEL, Lever, LeverName
 from tailor.engine import Engine
+from tailor.evaluate.measure import scored
 from tailor.evaluate.run import Run
 from tailor.models.base import Array
-from tailor.score.scorer import score_run
 from tailor.score.types import Answer
 from tailor.stats.intervals import Floats, Interval
 from tailor.task import fill
@@ -66,7 +66,8 @@ class Subject:
     def values(self, texts: Sequence[str]) -> Floats:
         """The metric on each dev row if these texts were the answers."""
         answers = [Answer(example.id, text) for example, text in zip(self.dev, texts, strict=True)]
-        return np.array([score.value for score in score_run(self.material.task, self.run.system, self.dev, answers)])
+        scores = scored(self.material.task, self.run.system, self.dev, answers, self.engine)
+        return np.array([score.value for score in scores])
 
 
 @dataclass(frozen=True)

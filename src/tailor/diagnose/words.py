@@ -129,4 +129,4 @@ def _percent(share: float) -> str:
 
 
 def _number(share: float) -> str:
-    return f"{100 * share:.0f}".replace("-0", "0")
+    return f"{round(100 * share)}".replace("-", "\u2212")

@@ -40,10 +40,10 @@ def scored(
     engine: Engine,
     on_progress: OnProgress | None = None,
 ) -> tuple[Score, ...]:
-    """The scores of answers to these examples; under the metric `judged` the judge's verdicts, each case asked for once.
+    """One score per answer, in order, by the task's metric; under `judged` the judge is asked for what it has not judged before.
 
     Raises:
-        ModelError: the judge cannot be asked.
+        ModelError: no request to the judge can succeed.
         OutOfTime: the time limit was reached.
     """
     if task.metric != "judged":

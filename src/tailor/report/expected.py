@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tailor.advise.advice import Advice, compare
+from tailor.advise.advice import Advice, Reason, compare
 from tailor.study import Study
 
 SHOWN = 3
 """Ways to another approach that are told; `tailor advise` tells all."""
+REASONS = 5
+"""Reasons that are read at once; the others open on demand."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +20,15 @@ class Expected:
     Attributes:
         advice: what was said before measuring.
         outcome: advice and measurement in two sentences.
+        reasons: what the weightiest criteria say.
+        more: what the others say.
         changes: what would have to be true for another advice, a sentence for each approach.
     """
 
     advice: Advice
     outcome: str
+    reasons: tuple[Reason, ...]
+    more: tuple[Reason, ...]
     changes: tuple[str, ...]
 
 
@@ -36,7 +42,9 @@ def expected(study: Study) -> Expected | None:
         outcome = f"Expected: {study.advice.expected}. Measured: nothing yet, since the test set was not opened."
     else:
         outcome = compare(study.advice, run.system, shown=decision.verdict != "not shown")
-    return Expected(study.advice, outcome, _changes(study.advice))
+    reasons = tuple(reason for reason in study.advice.reasons if reason.because)
+    at = REASONS if len(reasons) > REASONS + 1 else len(reasons)
+    return Expected(study.advice, outcome, reasons[:at], reasons[at:], _changes(study.advice))
 
 
 def _changes(advice: Advice) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from textwrap import wrap
 from typing import Any
 
 from tailor.decide.formats import format_at_least, format_effect, format_target
@@ -15,6 +16,7 @@ from tailor.report.diagnosis import Diagnosed, diagnosed
 from tailor.report.expected import Expected, expected
 from tailor.report.failures import Confusion, GroupTable, MeasureRow, Outcomes, confusion, groups, measures, outcomes
 from tailor.report.first import First, first_screen
+from tailor.report.judge import Judged, judged
 from tailor.report.ladder import LadderRow, Rung, best_on_dev, focus, ladder_rows, models, rungs, shown_runs, untried
 from tailor.report.money import Money, money
 from tailor.report.quality import FinalistRow, Grid, QualityCost, chosen_pairs, finalist_rows, grid, other_pairs, quality_cost
@@ -45,6 +47,7 @@ class Figures:
         reference: the sentence about the reference classifier, or an empty text.
         models: the generative models that answered, with how their weights are held.
         chosen: the chosen finalist's row, or the best guess's; None without a decision.
+        judge: how the judge compares with people; None where no judge scores.
         first: the sentences of the first screen; None without a decision.
         best_dev: the best step on dev, or None when nothing was measured.
         focus: the System looked at most closely: the chosen one, else the best on dev.
@@ -76,6 +79,7 @@ class Figures:
     reference: str
     models: tuple[str, ...]
     chosen: FinalistRow | None
+    judge: Judged | None
     first: First | None
     best_dev: LadderRow | None
     focus: System | None
@@ -110,6 +114,8 @@ def make_figures(study: Study) -> Figures:
     finalists = finalist_rows(study, decision) if decision else ()
     words, tone = badge(decision)
     main, reference = headline(decision) if decision else ("", "")
+    asked_again = _steady(study)
+    wanted_steady = asked_again.lead if asked_again and asked_again.prominent else ""
     parts = {"train": study.splits.train, "dev": study.splits.dev, "test": study.splits.test, "reserve": study.splits.reserve}
     return Figures(
         badge=words,
@@ -118,7 +124,8 @@ def make_figures(study: Study) -> Figures:
         reference=reference,
         models=models(study),
         chosen=next((row for row in finalists if row.chosen), None),
-        first=first_screen(study.task, decision) if decision else None,
+        judge=judged(study),
+        first=first_screen(study.task, decision, wanted_steady) if decision else None,
         best_dev=best_on_dev(study),
         focus=looked_at.system if looked_at else None,
         untried=() if decision else untried(study),
@@ -130,8 +137,8 @@ def make_figures(study: Study) -> Figures:
         money=money(study),
         expected=expected(study),
         diagnosis=diagnosed(study),
-        curve=curve_sentence(study.curve) if study.curve and study.task.kind == "classify" else "",
-        consistency=_steady(study),
+        curve=_curve(study),
+        consistency=asked_again,
         pairs=chosen_pairs(decision) if decision else (),
         other_pairs=other_pairs(decision) if decision else (),
         split=split,
@@ -142,6 +149,10 @@ def make_figures(study: Study) -> Figures:
         cases=cases(study),
         splits=tuple(Split(key, len(rows), sum(not row.answers for row in rows)) for key, rows in parts.items()),
     )
+
+
+def _curve(study: Study) -> str:
+    return curve_sentence(study.curve) if study.curve and study.task.kind == "classify" else ""
 
 
 def _steady(study: Study) -> Steady | None:
@@ -171,6 +182,15 @@ def to_json(study: Study) -> dict[str, Any]:
         break_even: per pair of finalists cheap, dear, answers_per_month (None = never).
         started, finished: ISO times.
         provenance: name -> value.
+        advice: None, or expected, means, confidence, why_confidence, outcome (against what was measured), reasons (criterion, name,
+            answer, origin, counts, because, source, weight), unknown, observed, mind.
+        diagnosis: None, or baseline, rows, failures, headline, levers (best first: name, forecast (as dev, level 0.8), alone, only,
+            how), suspects (example, split, row, file, given, likely, given_probability, likely_probability), labels (None, or noise
+            (as dev), missed, by_labels, ceiling), reach, notes, seconds.
+        curve: None, or method, at_hand, rows, points (size, accuracy), series (size, median, low, high), needed (None, or target,
+            cap, median, low, high), why_not, sentence.
+        consistency: per finalist that was asked again system, fingerprint, right, all_right (as dev), ways, calls, kinds (kind,
+            basis, changed, turned, all_right, variations: how, changed, became_wrong, became_right, failed).
     """
     task, decision = study.task, study.decision
     plain = asdict(decision) if decision else {}
@@ -196,7 +216,33 @@ def to_json(study: Study) -> dict[str, Any]:
         "started": study.started,
         "finished": study.finished,
         "provenance": dict(study.provenance),
+        "advice": _advice_json(study),
+        "diagnosis": _diagnosis_json(study),
+        "curve": asdict(study.curve) | {"sentence": curve_sentence(study.curve)} if study.curve else None,
+        "consistency": [asdict(found) for found in study.consistency],
     }
+
+
+def _advice_json(study: Study) -> dict[str, Any] | None:
+    found = expected(study)
+    if found is None:
+        return None
+    plain = asdict(found.advice)
+    kept = ("expected", "means", "confidence", "why_confidence", "reasons", "unknown", "observed", "mind")
+    return {key: plain[key] for key in kept[:4]} | {"outcome": found.outcome} | {key: plain[key] for key in kept[4:]}
+
+
+def _diagnosis_json(study: Study) -> dict[str, Any] | None:
+    """The diagnosis without what is long: the values of all rows, and texts that stand in the data."""
+    found = diagnosed(study)
+    if found is None:
+        return None
+    plain = asdict(found.found) | {"headline": found.lead}
+    for lever in plain["levers"]:
+        del lever["values"]
+    for suspect in plain["suspects"]:
+        del suspect["text"]
+    return plain
 
 
 def _step_json(step: Step) -> dict[str, Any]:
@@ -212,13 +258,18 @@ def _step_json(step: Step) -> dict[str, Any]:
     }
 
 
-def summary_text(study: Study) -> str:
-    """The decision, the ladder and the finalists as plain lines, for a terminal."""
+def summary_text(study: Study, width: int | None = None) -> str:
+    """The decision, what stands beside it, the ladder and the finalists as plain lines, for a terminal.
+
+    Args:
+        study: what to tell.
+        width: characters at which sentences are wrapped; not at all unless given. Tables are left as they are.
+    """
     words, _ = badge(study.decision)
     return "\n".join(
         [
             f"{study.task.name}: {words}",
-            *_decision_lines(study),
+            *_wrapped([*_decision_lines(study), *_beside_lines(study)], width),
             "",
             f"Ladder (dev set; costs in {study.task.prices.currency})",
             *_ladder_lines(study),
@@ -237,6 +288,26 @@ def _decision_lines(study: Study) -> list[str]:
     if decision.changes:
         lines += ["", "What would change it", *(f"- {change}" for change in decision.changes)]
     return lines
+
+
+def _beside_lines(study: Study) -> list[str]:
+    """What was expected, why the model fails, how steady the answers are, and what more labels would bring: a sentence each."""
+    advice, diagnosis, asked_again = expected(study), diagnosed(study), _steady(study)
+    said = [
+        advice.outcome if advice else "",
+        diagnosis.lead if diagnosis else "",
+        asked_again.lead if asked_again else "",
+        _curve(study),
+    ]
+    lines = [f"- {sentence}" for sentence in said if sentence]
+    return ["", "Beside the decision" if study.decision else "What is known", *lines] if lines else []
+
+
+def _wrapped(lines: Sequence[str], width: int | None) -> list[str]:
+    if width is None:
+        return list(lines)
+    folded = [wrap(line, width, subsequent_indent="  " * line.startswith("- "), break_on_hyphens=False) for line in lines]
+    return [part for parts in folded for part in parts or [""]]
 
 
 def _ladder_lines(study: Study) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from tailor.decide.formats import format_at_least, format_effect, format_money, format_target
-from tailor.decide.types import Decision, Finalist
+from tailor.decide.formats import format_at_least, format_effect, format_money, format_percent, format_target
+from tailor.decide.judgewords import agreement_sentence, next_step, why_not
+from tailor.decide.types import Decision, Finalist, JudgeCheck
 from tailor.task import Task
 
 SHOWN = 3
@@ -37,14 +39,21 @@ class First:
     changes: Lines
 
 
-def first_screen(task: Task, decision: Decision) -> First:
-    """The sentences of the first screen."""
+def first_screen(task: Task, decision: Decision, steady: str = "") -> First:
+    """The sentences of the first screen.
+
+    Args:
+        task: the task.
+        decision: what follows from the test set.
+        steady: how steadily the chosen system answers, where the right answer is wanted every time; else empty.
+    """
     chosen = next(finalist for finalist in decision.finalists if finalist.name == decision.chosen)
+    sure = (_expected(task, decision, chosen), _claim(decision, chosen), _agrees(decision), steady, _opened(decision))
     return First(
         why=_cut(decision.reasons),
-        sure=tuple(filter(None, (_expected(task, chosen), _claim(decision, chosen), _opened(decision)))),
+        sure=tuple(filter(None, sure)),
         costs=tuple(filter(None, (_once(task, chosen), _errors(task, chosen), _total(task, chosen)))),
-        changes=_cut(decision.changes),
+        changes=_cut((*_ratings(task, decision), *decision.changes)),
     )
 
 
@@ -53,15 +62,17 @@ def _cut(sentences: tuple[str, ...]) -> Lines:
     return Lines(sentences[:at], sentences[at:])
 
 
-def _expected(task: Task, chosen: Finalist) -> str:
+def _expected(task: Task, decision: Decision, chosen: Finalist) -> str:
     """The interval as counts among a hundred, which everybody can picture."""
-    score = chosen.score
+    score, judge = chosen.score, decision.judge
+    if judge and not judge.passed:
+        return f"{format_percent(score.mean)} is what the judge alone says of {score.n:,} answers; {why_not(judge)}."
     if score.low is None or score.high is None:
         return f"Measured on {score.n:,} unseen examples: too few to say how far the truth may be from that."
     low, high = round(100 * score.low), round(100 * score.high)
     if task.scored_by == "f1":
         return f"Measured on {score.n:,} unseen examples; the true score lies between {low} % and {high} %, 19 times in 20."
-    right = f"{round(score.mean * score.n):,} of {score.n:,} unseen examples were right"
+    right = _by_people(judge) if judge else f"{round(score.mean * score.n):,} of {score.n:,} unseen examples were right"
     return f"{right}. Of the next 100 inputs like them, expect {low} to {high} right on average."
 
 
@@ -74,6 +85,25 @@ def _claim(decision: Decision, chosen: Finalist) -> str:
     else:
         what = f"That no dearer system beats it by {format_effect(decision.smallest_effect)} or more is shown"
     return f"{what}. Such a statement is wrong in at most 1 of {round(1 / decision.alpha):,} studies."
+
+
+def _by_people(judge: JudgeCheck) -> str:
+    """Whose opinion a score is that a judge gave and people corrected: no count of right answers."""
+    if judge.all_rows:
+        return "People rated the answers to all test examples"
+    return f"The judge's verdicts, corrected by people's ratings of {judge.rated:,} answers"
+
+
+def _agrees(decision: Decision) -> str:
+    """How far people and the judge agree, where that decides whether the judge may."""
+    return agreement_sentence(decision.judge) if decision.judge and not decision.judge.all_rows else ""
+
+
+def _ratings(task: Task, decision: Decision) -> tuple[str, ...]:
+    """What a judge that may not decide waits for."""
+    if task.judge is None or decision.judge is None or decision.judge.passed:
+        return ()
+    return (next_step(decision.judge, Path(task.judge.ratings).name),)
 
 
 def _opened(decision: Decision) -> str:
@@ -101,6 +131,6 @@ def _errors(task: Task, chosen: Finalist) -> str:
 
 def _total(task: Task, chosen: Finalist) -> str:
     if chosen.cost.total is None:
-        return ""
+        return "What all of it costs is unknown: set `prices.input_per_million` and `prices.output_per_million`."
     volume = f"{task.volume.answers_per_month:,.0f} answers a month for {task.volume.months:g} months"
     return f"{format_money(chosen.cost.total, task.prices.currency)} in all, with {volume}."

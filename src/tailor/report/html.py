@@ -120,10 +120,10 @@ def _environment() -> Environment:
 
 
 def sentence(text: str) -> Markup:
-    """A sentence, escaped: numbers tied to their percent signs, so that no line breaks between them, and `code` set as code."""
+    """A sentence, escaped: numbers tied to their percent signs and both limits to each other, and `code` set as code."""
     from markupsafe import Markup, escape
 
-    tied = re.sub(r"(?<=\d) (?=%)", "\u00a0", str(escape(text)))
+    tied = re.sub(r"(?<=\d) (?=%)|(?<=\d,) (?=[\d.]+\])", "\u00a0", str(escape(text)))
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", tied))
 
 
