@@ -164,21 +164,6 @@ def test_sound_labels_leave_the_ceiling_at_all(engine: Engine) -> None:
     assert labels.ceiling == 1.0 and labels.noise.mean == 0 and not labels.are_the_limit
 
 
-def test_few_groups_are_no_ground_to_judge_labels_on(engine: Engine) -> None:
-    rows = [make_example(i, NAMES[i % 4], text=f"{NAMES[i % 4]} {i}", group="ab"[i % 2]) for i in range(80)]
-    material = Material(make_task(labels=list(NAMES)), tuple(rows[:60]), tuple(rows[60:]))
-    suspects, labels, notes = look_at_labels(material, engine)
-    assert (suspects, labels) == ((), None) and "takes 5 groups" in notes[0]
-
-
-def test_a_label_that_stands_in_one_group_only_is_judged_by_the_others_without_a_crash() -> None:
-    vectors, labels, _ = clusters(60, 0.2, 0.0)
-    given = np.array([int(label == "red") for label in labels])
-    groups = ["red" if one else f"g{i % 5}" for i, one in enumerate(given)]
-    probabilities = crossed(vectors, given, groups)
-    assert np.allclose(probabilities.sum(axis=1), 1) and (probabilities[given == 1, 0] == 1).all()
-
-
 def test_without_cleanlab_or_rows_enough_it_says_what_to_do(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     known = material(0)
     assert look_at_labels(Material(known.task, known.train[:10], known.dev[:5]), engine)[2] == (diagnosis.FEW_LABELS,)

@@ -85,7 +85,7 @@ def test_the_headline_is_no_surer_than_the_forecast() -> None:
     assert "partly for lack of facts: giving it the passages would win" in headline(FOUND)  # it mends four of nine
     unsure = replace(FOUND, levers=(lever("examples", (1, 1, 0, 0, 0, 0, 0, 0, 0, 0), half=0.15, alone=1),))
     assert headline(unsure).endswith(
-        "partly for lack of examples: showing it the nearest examples may win about 10 points (80 % interval -5 to 25)."
+        "partly for lack of examples: showing it the nearest examples may win about 10 points (80 % interval −5 to 25)."
     )
 
 
