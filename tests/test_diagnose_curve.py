@@ -179,6 +179,7 @@ def told(median: int | None, low: int | None, high: int | None, end: float = 0.9
         ((603, 482, None), "About 300 more labels would reach 95 % (80 % interval 180 to more than 900)."),
         ((352, 300, 377), "About 50 more labels would reach 95 % (80 % interval 0 to 75)."),
         ((300, 300, 300), "The labels at hand are enough for 95 %."),
+        ((301, 300, 520), "The labels at hand are about enough for 95 % (more labels needed: 80 % interval 0 to 220)."),
         ((300, 300, 520), "The labels at hand are about enough for 95 % (more labels needed: 80 % interval 0 to 220)."),
     ],
 )
@@ -188,11 +189,11 @@ def test_the_labels_needed_are_said_with_their_interval(needed: tuple[int | None
 
 def test_a_target_out_of_reach_is_said_to_be_so() -> None:
     assert told(None, None, None, end=0.905) == (
-        "More labels of this kind, up to 1,200 in all, would not reach 95 %: "
+        "More labels of this kind, up to 1,200 in all, are not expected to reach 95 %: "
         "the curve flattens near 90 % (80 % interval 88 to 92 %)."
     )
     assert told(None, None, None, end=0.92) == (
-        "More labels of this kind, up to 1,200 in all, would not reach 95 %: "
+        "More labels of this kind, up to 1,200 in all, are not expected to reach 95 %: "
         "1,200 labels are expected to give 92 % (80 % interval 90 to 94 %)."
     )
     assert told(None, 300, None, end=0.97, target=0.975) == (
@@ -200,5 +201,5 @@ def test_a_target_out_of_reach_is_said_to_be_so() -> None:
     )
     assert told(None, 900, None, end=0.93) == (
         "95 % is doubtful with more labels of this kind: "
-        "1,200 labels are expected to give 93 % (80 % interval 91 to 95 %); it takes at least 600 more."
+        "1,200 labels are expected to give 93 % (80 % interval 91 to 95 %); it probably takes at least 600 more."
     )

@@ -267,18 +267,19 @@ def sentence(curve: LearningCurve) -> str:
         return f"{curve.why_not[:1].upper()}{curve.why_not[1:]}."
     target, end = f"{round(100 * needed.target, 2):g} %", _end(curve)
     if needed.low is None:
-        return f"More labels of this kind, up to {needed.cap:,} in all, would not reach {target}: {end}."
+        return f"More labels of this kind, up to {needed.cap:,} in all, are not expected to reach {target}: {end}."
     low, high = (None if n is None else _rounded(n - curve.at_hand) for n in (needed.low, needed.high))
     most = _rounded(needed.cap - curve.at_hand)
     if needed.median is None:
-        least = f"; it takes at least {low:,} more" if low else ""
+        least = f"; it probably takes at least {low:,} more" if low else ""
         return f"{target} is doubtful with more labels of this kind: {end}{least}."
     level = f"80 % interval {low:,} to {f'{high:,}' if high is not None else f'more than {most:,}'}"
     if high == 0:
         return f"The labels at hand are enough for {target}."
-    if needed.median <= curve.at_hand:
+    more = _rounded(needed.median - curve.at_hand)
+    if not more:
         return f"The labels at hand are about enough for {target} (more labels needed: {level})."
-    return f"About {_rounded(needed.median - curve.at_hand):,} more labels would reach {target} ({level})."
+    return f"About {more:,} more labels would reach {target} ({level})."
 
 
 def _end(curve: LearningCurve) -> str:
