@@ -79,13 +79,15 @@ def run(
 
         engine.check = lambda: None
         tests, decision = final_test(climb, splits, ledger, observer, ratings)
-        steady = asked_again(climb, tests, observer)
         record = provenance(splits, engine.model, engine.judge.model if engine.judge else None)
         study = Study(
             *(task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now()),
-            *(advice, climb.diagnosis, curve, steady),
+            *(advice, climb.diagnosis, curve),
         )
         ledger.save_study(STUDY.dump_python(study, mode="json"))
+        if steady := asked_again(climb, tests, observer):
+            study = replace(study, consistency=steady, finished=_now())
+            ledger.save_study(STUDY.dump_python(study, mode="json"))
     if task.judge and tests:
         write_sheet(project.path(task.judge.ratings), task, rating_sample(task, tests))
     return study
