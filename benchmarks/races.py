@@ -7,7 +7,8 @@ replayed in many orders of its rows, every synthetic world is drawn anew. Tailor
 
 A pick is wrong if its accuracy over all rows lies more than 2 points below the best one's, which a full grid would pick. `calls`
 are shares of the full grid's. The headline, `calls_ratio` and `within_smallest_effect`, is the worst one of the recorded worlds.
-The rivals are written here after their papers; successive rejects gets as many calls as Tailor, the others take what they need; none of them heeds the groups of rows.
+The rivals are written here after their papers; successive rejects gets as many calls as Tailor, the others take what they need, and
+none of them heeds the groups of rows.
 """
 
 from __future__ import annotations
