@@ -1,13 +1,14 @@
 """Races between prompt variants, replayed on recorded outcomes: calls saved, and how often a worse variant is picked.
 
 Recorded with the built-in model (`benchmarks.record_outcomes`): banking77, the same without the two variants that lead by far, so
-that the best ones are close to each other, and XQuAD. Synthetic: 24 variants on 400 rows with
-accuracies in [.55, .85] (A) or [.75, .91] (B) and outcomes that correlate by .26 or .40. Every recorded matrix is replayed in
-many orders of its rows, every synthetic world is drawn anew. Tailor's own race is the code that the ladder runs.
+that the best ones are close to each other, and XQuAD, whose questions on one paragraph stay together. Synthetic: 24 variants on
+400 rows with accuracies in [.55, .85] (A) or [.75, .91] (B) and outcomes that correlate by .26 or .40. Every recorded matrix is
+replayed in many orders of its rows, every synthetic world is drawn anew. Tailor's own race is the code that the ladder runs.
 
 A pick is wrong if its accuracy over all rows lies more than 2 points below the best one's, which a full grid would pick. `calls`
 are shares of the full grid's. The headline, `calls_ratio` and `within_smallest_effect`, is the worst one of the recorded worlds.
-The rivals are written here after their papers; successive rejects gets as many calls as Tailor, the others take what they need.
+The rivals are written here after their papers; successive rejects gets as many calls as Tailor, the others take what they need, and
+none of them heeds the groups of rows.
 """
 
 from __future__ import annotations

@@ -8,19 +8,20 @@ so all wordings of a question are one call, which reads paragraph and question o
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from benchmarks.common import engine_for
+from benchmarks.common import data_file, engine_for
 from benchmarks.intents import TASK, material
 from benchmarks.outcomes import Outcomes
 from benchmarks.rag_qa import TASK as QA
-from benchmarks.rag_qa import _lines as lines
 from tailor.approaches.approach import Approach, Material, starting_system
 from tailor.approaches.prompting import FewShot, Generated, RemovePrior
 from tailor.data.example import Example
@@ -148,8 +149,8 @@ def _systems(start: System, known: Material, engine: Engine) -> Iterator[tuple[s
 
 def xquad(rows: int = QUESTIONS) -> Outcomes:
     """Every wording on seeded questions, each answered from its paragraph."""
-    paragraphs = {row["doc_id"]: row for row in lines("squad_xquad/documents.en.jsonl")}
-    questions = lines("squad_xquad/questions.en.jsonl")
+    paragraphs = {row["doc_id"]: row for row in _lines("documents.en.jsonl")}
+    questions = _lines("questions.en.jsonl")
     numbers = sorted(random.Random(1).sample(range(len(questions)), QUESTIONS))[:rows]
     model = open_model(QA.model)
     task = QA.model_copy(update={"metric": "correct"})
@@ -184,6 +185,11 @@ def xquad(rows: int = QUESTIONS) -> Outcomes:
         tuple(questions[number]["doc_id"] for number in numbers),
         how,
     )
+
+
+def _lines(name: str) -> list[dict[str, Any]]:
+    text = data_file(f"squad_xquad/{name}").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def _how(model: str, precision: str, settings: str) -> dict[str, str]:

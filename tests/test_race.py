@@ -169,6 +169,8 @@ def test_of_those_near_the_best_the_cheapest_comes_first_and_ties_do_not_drift()
     assert ranked(standings, 0.01) == [1, 0, 3, 2]
     assert ranked(standings, 0.02)[0] == 2, "0.775 is near 0.785 and far from the best"
     assert ranked({0: Standing(0.5, 2), 1: Standing(0.5, 1), 2: Standing(0.5, 1)}) == [1, 2, 0]
+    assert ranked({0: Standing(0.5, 100), 1: Standing(0.495, 91)}, 0.01) == [0, 1], "too little is saved"
+    assert ranked({0: Standing(0.5, 100), 1: Standing(0.495, 90)}, 0.01) == [1, 0]
 
 
 @given(

@@ -375,7 +375,7 @@ def system_cost(material: Material, run: Run, rates: Rates, engine: Engine, pace
 
 
 def finalists(runs: Sequence[Run], near: float = 0.0) -> dict[str, Run]:
-    """Role -> dev Run: the baseline and the best of each kind, each system once; near the best, the cheapest is taken for it."""
+    """Role -> dev Run: the baseline and the best of each kind, each system once. `near` is that of `best`."""
     groups = {
         "baseline": [run for run in runs if run.system.steps == ("zero-shot",)],
         "best prompt": [r for r in runs if _plain(r) and not r.system.has_knowledge and not r.system.is_tuned],

@@ -17,6 +17,8 @@ SMALLEST_BLOCK = 16
 """Rows below which the weaker half is not told from the better one."""
 CUTS = (3 / 4, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32)
 """Shares of the rows after which a rung may be cut, the last one first (docs/log.md)."""
+SAVING = 0.1
+"""Share of the cost that has to be saved for a near-tie to go to the cheaper arm: a few tokens are not worth a point."""
 ROUNDING = 1e-9
 
 Block = tuple[int, ...]
@@ -106,15 +108,16 @@ def heats(arms: int, blocks: int, standing: Callable[[int], Standing | None]) ->
 
 
 def ranked(standings: Mapping[int, Standing], near: float = 0.0) -> list[int]:
-    """The arms from best to worst: always the cheapest of those whose mean is within `near` of the best one left.
+    """The arms from best to worst: by mean; but of those within `near` of the best one left, the cheapest if it is clearly cheaper.
 
-    Equal cost goes to the higher mean, then to the lower number.
+    Clearly is by the share `SAVING`. Equal means go to the lower cost, then to the lower number.
     """
-    left = sorted(standings, key=lambda arm: (-standings[arm].mean, arm))
+    left = sorted(standings, key=lambda arm: (-standings[arm].mean, standings[arm].cost, arm))
     order = []
     while left:
-        least = standings[left[0]].mean - near - ROUNDING
-        tied = [arm for arm in left if standings[arm].mean >= least]
-        order.append(min(tied, key=lambda arm: (standings[arm].cost, -standings[arm].mean, arm)))
+        top = standings[left[0]]
+        tied = [arm for arm in left if standings[arm].mean >= top.mean - near - ROUNDING]
+        cheapest = min(tied, key=lambda arm: standings[arm].cost)
+        order.append(cheapest if standings[cheapest].cost <= (1 - SAVING) * top.cost else left[0])
         left.remove(order[-1])
     return order

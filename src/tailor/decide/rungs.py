@@ -134,7 +134,7 @@ def _is_scored(run: Run) -> bool:
 
 
 def best(runs: Sequence[Run], wanted: Callable[[Run], bool] = lambda run: True, near: float = 0.0) -> Run | None:
-    """The best Run of those wanted: the cheapest of those that are `near` the highest mean; ties go to the one measured first.
+    """The best Run of those wanted: the highest mean, or what is `near` it and clearly cheaper (`tailor.decide.race.ranked`).
 
     Two Runs are compared on the rows that both have. Not all have the same: what chose something by some rows counts on others.
     """
@@ -153,7 +153,7 @@ def standing(run: Run) -> Standing:
 
 
 def tie(task: Task) -> float:
-    """Difference of means on dev up to which the cheaper system is taken for the better one: half of the smallest effect.
+    """Difference of means on dev up to which a clearly cheaper system is taken for the better one: half of the smallest effect.
 
     So what the tie gives away and what a race may have missed stay together below it.
     """
