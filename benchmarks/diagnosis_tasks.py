@@ -90,6 +90,7 @@ def _fresh() -> Iterator[Case]:
     yield _intents("intents-30", thirty, each=10, dev=100)
     yield _ratings()
     yield _times()
+    yield _clapnq()
 
 
 def _known() -> Iterator[Case]:
@@ -106,7 +107,6 @@ def _known() -> Iterator[Case]:
     yield _maths()
     yield _xquad()
     yield _intents("banking-77", banking, each=5, dev=120)
-    yield _clapnq()
 
 
 def _intents(name: str, pairs: Sequence[Pair], each: int, dev: int, flipped: float = 0.0) -> Case:

@@ -1,6 +1,6 @@
 """What tuning and worked examples are expected to reach, from probes and neighbours.
 
-The constants that turn one into the other were read off seven small runs of a small model and checked on others (docs/log.md,
+The constants that turn one into the other were read off small runs of a small model and checked on other tasks (docs/log.md,
 `python -m benchmarks diagnosis`); the standard errors say how far off they were.
 """
 
