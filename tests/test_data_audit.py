@@ -195,7 +195,7 @@ def test_quotes_are_found_across_line_breaks_and_markup(folder: Path) -> None:
     }
     findings = questions(folder, {**changed, 2: {"label": "", "page": "", "quote": ""}})
     assert {finding.level for finding in findings} == {"note"}
-    assert find(findings, "no answer in the documents").what.startswith("1 of 140 questions (1%)")
+    assert find(findings, "no answer in the documents").what.startswith("1 of 140 questions (1 %)")
 
 
 def test_quotes_and_sources_that_do_not_exist_are_named(folder: Path) -> None:
