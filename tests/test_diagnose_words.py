@@ -19,8 +19,8 @@ def lever(name: LeverName, values: tuple[float, ...], half: float = 0.1, alone: 
     )
 
 
-def labels(mean: float, low: float, high: float, missed: float, by_labels: float) -> Labels:
-    return Labels(Interval(mean, low, high, 400, 0.8), missed, by_labels, 1 - low)
+def labels(mean: float, low: float, high: float, missed: float, by_labels: float, each: float = 60) -> Labels:
+    return Labels(Interval(mean, low, high, 400, 0.8), missed, by_labels, 1 - low, each)
 
 
 TUNED = lever("behaviour", (1, 1, 1, 0, 0, 0, 0, 0, 0, 0))
@@ -86,6 +86,15 @@ def test_the_headline_is_no_surer_than_the_forecast() -> None:
     unsure = replace(FOUND, levers=(lever("examples", (1, 1, 0, 0, 0, 0, 0, 0, 0, 0), half=0.15, alone=1),))
     assert headline(unsure).endswith(
         "partly for lack of examples: showing it the nearest examples may win about 10 points (80 % interval −5 to 25)."
+    )
+
+
+def test_with_few_rows_per_label_wrong_ones_are_not_told_from_hard_ones() -> None:
+    found = replace(FOUND, labels=labels(0.18, 0.08, 0.25, 0.31, 0.2, each=25))
+    assert found.labels is not None and not found.labels.are_the_limit
+    assert labels_sentence(found) == (
+        "About 18 % of the labels look wrong or are hard to tell (80 % interval 8 to 25 %): with 25 rows per label the two look "
+        "alike. Have somebody look at these rows before training on them."
     )
 
 

@@ -59,7 +59,7 @@ def made_diagnosis(study: Study) -> Diagnosis:
         failures=round(0.76 * len(dev)),
         levers=levers,
         suspects=tuple(_suspect(example) for example in study.splits.train[:3]),
-        labels=Labels(Interval(0.014, 0.003, 0.04, 288, LEVEL, "confident learning"), 0.1, 0.01, 0.98),
+        labels=Labels(Interval(0.014, 0.003, 0.04, 288, LEVEL, "confident learning"), 0.1, 0.01, 0.98, 60),
         reach=None,
         notes=("2 labels of the dev rows have no training row: no example or tuning can teach them.",),
         seconds=11.4,

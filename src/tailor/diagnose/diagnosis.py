@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from statistics import median
 
 from tailor.approaches.approach import Material
 from tailor.data.example import Example, SplitName
@@ -14,7 +15,7 @@ from tailor.diagnose.knowledge import knowledge
 from tailor.diagnose.labels import can_look, enough, find_errors
 from tailor.diagnose.outlooks import behaviour, examples
 from tailor.diagnose.subject import Outlook, Subject, failures, levers
-from tailor.diagnose.types import LEVEL, Diagnosis, Labels, Suspect
+from tailor.diagnose.types import LEVEL, TELLING, Diagnosis, Labels, Suspect
 from tailor.engine import Engine
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit
 from tailor.evaluate.run import Run
@@ -139,8 +140,9 @@ def look_at_labels(material: Material, engine: Engine) -> Look:
     notes = (f"Label errors were looked for in the first {MOST_ROWS:,} training rows only.",) if left > 0 else ()
     dev = sum(suspect.split == "dev" for suspect in suspects)
     # Whether any label is wrong is judged on all rows: dev has too few of them.
-    share = clopper_pearson(dev, len(material.dev), LEVEL)[0] if found.noise.low else 0.0
-    return suspects, Labels(found.noise, found.missed, found.by_labels, 1 - share), notes
+    each = median(Counter(labels).values())
+    share = clopper_pearson(dev, len(material.dev), LEVEL)[0] if found.noise.low and each >= TELLING else 0.0
+    return suspects, Labels(found.noise, found.missed, found.by_labels, 1 - share, each), notes
 
 
 def _too_little(subject: Subject, closed: Sequence[str] | None) -> list[str]:

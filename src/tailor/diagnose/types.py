@@ -16,6 +16,9 @@ LEVEL = 0.80
 MOST = 0.5
 """Labels are the limit when at least this share of the misses is due to them."""
 
+TELLING = 40
+"""Rows per label from which wrong labels are told from hard rows (docs/log.md)."""
+
 
 @dataclass(frozen=True)
 class Lever:
@@ -75,17 +78,24 @@ class Labels:
         missed: share of the labels that a classifier misses, which learned from other rows.
         by_labels: the part of `missed` that is due to wrong labels: missed themselves, and misleading where they are learned from.
         ceiling: the highest score on dev that the labels of dev allow: 1 less the lower limit of the share suspected there.
+        rows_per_label: the median number of rows that a label has.
     """
 
     noise: Interval
     missed: float
     by_labels: float
     ceiling: float
+    rows_per_label: float
+
+    @property
+    def can_be_told(self) -> bool:
+        """Whether wrong labels can be told from hard rows: with few rows per label a classifier misses both alike."""
+        return self.rows_per_label >= TELLING
 
     @property
     def are_the_limit(self) -> bool:
         """Whether labels, not the model, are the limit: most misses are due to wrong ones, and there are some for sure."""
-        return bool(self.noise.low) and self.by_labels >= MOST * self.missed
+        return self.can_be_told and bool(self.noise.low) and self.by_labels >= MOST * self.missed
 
 
 @dataclass(frozen=True)

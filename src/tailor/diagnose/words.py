@@ -83,6 +83,12 @@ def labels_sentence(diagnosis: Diagnosis) -> str:
         return (
             f"The labels look sound: {noise}." if sound else f"No label is shown to be wrong: {noise}, and hard rows look the same."
         )
+    if not labels.can_be_told:
+        return (
+            f"About {_percent(labels.noise.mean)} of the labels look wrong or are hard to tell ({_limits(labels.noise)}): with "
+            f"{labels.rows_per_label:.0f} rows per label the two look alike. "
+            "Have somebody look at these rows before training on them."
+        )
     misses = f"A classifier that learned from the others misses {_percent(labels.missed)} of them"
     due = f"{_percent(labels.by_labels / labels.missed)} of its misses are due to wrong labels"
     if not labels.are_the_limit:

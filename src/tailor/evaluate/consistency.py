@@ -24,7 +24,7 @@ from tailor.stats.intervals import Interval, mean_interval
 from tailor.system import System
 from tailor.task import Task
 
-ROWS, REMOTE_ROWS = 40, 15
+ROWS, REMOTE_ROWS = 24, 15
 """Examples asked in every way; fewer where each answer is paid for."""
 
 Basis = Literal["measured", "by construction", "nothing to vary"]
@@ -113,7 +113,7 @@ def consistency(
         examples: dev rows; `rows` of them are used, the same ones whatever their order.
         engine: answers.
         on_progress: called with answers that came and answers in all, the first ones not counted.
-        rows: how many; 40 unless given, or 15 where each answer is paid for.
+        rows: how many; 24 unless given, or 15 where each answer is paid for.
 
     Raises:
         ModelError: no request can succeed.
