@@ -1,20 +1,25 @@
-"""What a study costs: time and memory against examples, labels, prompt length and documents, and how far from the machine's limits.
+"""What a study costs: time and memory against examples, labels, prompt length, documents and training rows, beside the limit.
 
-Synthetic prompts of common words; the built-in model. Limits are measured in the same run: the rate of a large matrix product, for
-work that reads many tokens at once, and the rate at which memory is read, for decoding, which reads all weights at every step. The
-share of a limit is the time that the unshared work would take at that rate, over the time taken.
-`python -m benchmarks.cost_curves PATH.png` draws the curves.
+Synthetic prompts of common words; the built-in model. The limit of a point is the time that its work would take at the machine's
+own rates, which are measured in the same run: operations that no prompt shares with another, at the rate of a large matrix
+product; in decoding, where every step reads all weights, at the rate at which memory is read if that takes longer. The operations
+of attention are left out; they are few in prompts of these lengths. Memory is the highest of the whole process at each point.
+
+`python -m benchmarks.cost_curves FIGURES.json PATH.png` draws the curves from what `python -m benchmarks cost-curves --json` said.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import resource
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,176 +29,208 @@ from tailor.models.base import Request, message
 from tailor.models.catalogue import open_model
 from tailor.models.fake import FakeEmbedder
 from tailor.models.local import LocalModel
+from tailor.models.scoring import build_trie, common_prefix
 from tailor.models.training import Row
 from tailor.models.tune import Recipe, tune
 from tailor.retrieval.documents import Document
 from tailor.retrieval.index import Index
 from tailor.task import ModelSettings
 
-EXAMPLES = (100, 300, 1_000, 3_000, 10_000)
-LABELS = (2, 10, 30, 77, 150)
-PROMPT_TOKENS = (50, 100, 200, 400, 800, 1_600)
-ROWS = (1, 8, 32, 64)
-DOCUMENTS = (100, 1_000, 10_000)
-NEW_TOKENS, OWN_WORDS = 24, 16
-TRAINED = 128
-
-Point = tuple[str, float, float, float]
-"""What was varied, its value, seconds, and peak memory of the process so far in GB."""
-
-_WORDS = (
+CURVES = {
+    "examples": ("examples scored (10 labels)", (100, 300, 1_000, 3_000, 10_000)),
+    "labels": ("labels (64 examples)", (2, 10, 30, 77, 150)),
+    "shared_prompt": ("tokens that prompts share (64 examples)", (50, 100, 200, 400, 800, 1_600)),
+    "own_prompt": ("tokens of each prompt, unshared (16 examples)", (50, 100, 200, 400, 800)),
+    "decode_rows": ("answers of 24 tokens written together", (1, 8, 32, 64)),
+    "documents": ("documents indexed, 40 searches", (100, 1_000, 10_000)),
+    "train_rows": ("rows trained on once, LoRA on all layers", (100, 300, 1_000)),
+}
+"""What is varied: its title, and its values."""
+NEW_TOKENS, OWN_WORDS, BATCH = 24, 16, 8
+WORDS = (
     "river stone lamp cart winter market bridge letter garden window copper sail barley thread hammer saddle orchard kettle".split()
 )
 
 
+@dataclass(frozen=True)
+class Machine:
+    """The rates of this machine and the sizes of the model.
+
+    Attributes:
+        flops: operations a second of a large matrix product.
+        read: bytes a second that are read from memory.
+        inner: weights below the vocabulary table.
+        table: weights of that table.
+        bytes_each: of a weight.
+    """
+
+    flops: float
+    read: float
+    inner: int
+    table: int
+    bytes_each: int
+
+    def reading(self, tokens: int, words: int) -> float:
+        """Least seconds for so many tokens, with the vocabulary product at `words` of them."""
+        return 2 * (self.inner * tokens + self.table * words) / self.flops
+
+    def writing(self, rows: int) -> float:
+        """Least seconds for one more token of each row."""
+        return max(self.reading(rows, rows), (self.inner + self.table) * self.bytes_each / self.read)
+
+
 def run() -> dict[str, float]:
-    """Seconds along each curve, and shares of the machine's limits."""
+    """`CURVE_VALUE_s`, `_gb` and `_limit_s` along each curve, `CURVE_share_of_limit` at its end, and the machine's rates."""
     model = open_model(ModelSettings(name="smollm2-135m"))
     if not isinstance(model, LocalModel):
         raise TailorError("the built-in model does not run on this machine")
-    points = measured(model)
-    figures = {f"{name}_{value:g}_s": seconds for name, value, seconds, _ in points}
-    return figures | {"peak_gb": points[-1][3]} | limits(model, figures)
+    config = model.module().config
+    table = config.vocab_size * config.hidden_size
+    bytes_each = 2 if model.dtype == "bfloat16" else 4
+    machine = Machine(matrix_rate(model.dtype), read_rate(), model.parameters - table, table, bytes_each)
+    figures = {"matrix_gflops": machine.flops / 1e9, "read_gb_per_s": machine.read / 1e9}
+    ask(model, machine, 8, 20, 2)
+    train(model, machine, BATCH)
+    for name, (_, values) in CURVES.items():
+        for value in values:
+            figures |= measured(f"{name}_{value}", work_of(name, value, model, machine))
+        last = f"{name}_{values[-1]}"
+        if f"{last}_limit_s" in figures:
+            figures[f"{name}_share_of_limit"] = figures[f"{last}_limit_s"] / figures[f"{last}_s"]
+    return figures
 
 
-def measured(model: LocalModel) -> list[Point]:
-    """All curves. The number of examples comes last, since it takes longest."""
-    points: list[Point] = []
+def measured(name: str, work: Callable[[], float | None]) -> dict[str, float]:
+    """Seconds, gigabytes, and the limit that the work says it has."""
+    whole = reset_peak()
+    seconds, limit = seconds_of(work)
+    memory = peak_gb(whole)
+    print(f"  {name}: {seconds:.2f} s (limit {limit or 0:.2f} s), {memory:.2f} GB", file=sys.stderr)
+    return {f"{name}_s": seconds, f"{name}_gb": memory} | ({f"{name}_limit_s": limit} if limit else {})
 
-    def add(name: str, value: float, work: Callable[[], object]) -> None:
-        seconds, _ = seconds_of(work)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        points.append((name, value, seconds, peak))
-        print(f"  {name} {value:g}: {seconds:.2f} s, {peak:.2f} GB", file=sys.stderr)
 
-    ask(model, 8, 20, 2)
-    for labels in LABELS:
-        add("labels", labels, lambda labels=labels: ask(model, 64, 100, labels))  # type: ignore[misc]
-    for tokens in PROMPT_TOKENS:
-        add("shared_prompt", tokens, lambda tokens=tokens: ask(model, 64, tokens, 10))  # type: ignore[misc]
-    for tokens in PROMPT_TOKENS[:-1]:
-        add("own_prompt", tokens, lambda tokens=tokens: ask(model, 16, 0, 10, own=tokens))  # type: ignore[misc]
-    for rows in ROWS:
-        add("decode_rows", rows, lambda rows=rows: ask(model, rows, 100, 0))  # type: ignore[misc]
-    for documents in DOCUMENTS:
-        add("documents", documents, lambda documents=documents: index(documents))  # type: ignore[misc]
-    for rows in (TRAINED, 2 * TRAINED):
-        add("train_rows", rows, lambda rows=rows: train(model, rows))  # type: ignore[misc]
-    for examples in EXAMPLES:
-        add("examples", examples, lambda examples=examples: ask(model, examples, 100, 10))  # type: ignore[misc]
-    return points
+def work_of(name: str, value: int, model: LocalModel, machine: Machine) -> Callable[[], float | None]:
+    """What is timed at a point of a curve; it returns its limit in seconds, or None."""
+    works: dict[str, Callable[[], float | None]] = {
+        "examples": partial(ask, model, machine, value, 100, 10),
+        "labels": partial(ask, model, machine, 64, 100, value),
+        "shared_prompt": partial(ask, model, machine, 64, value, 10),
+        "own_prompt": partial(ask, model, machine, 16, 0, 10, value),
+        "decode_rows": partial(ask, model, machine, value, 100, 0),
+        "documents": partial(index, value),
+        "train_rows": partial(train, model, machine, value),
+    }
+    return works[name]
 
 
 _drawn = random.Random(0)
 
 
-def words(count: int) -> str:
+def text(count: int) -> str:
     """So many words, never the same ones again."""
-    return " ".join(_drawn.choice(_WORDS) for _ in range(count))
+    return " ".join(_drawn.choice(WORDS) for _ in range(count))
 
 
-def ask(model: LocalModel, rows: int, shared: int, labels: int, own: int = OWN_WORDS) -> None:
+def ask(model: LocalModel, machine: Machine, rows: int, shared: int, labels: int, own: int = OWN_WORDS) -> float:
     """Score labels, or with none write `NEW_TOKENS` tokens, for prompts that share about as many tokens as given."""
-    head = words(shared)
-    choices = tuple(f"{_WORDS[i % len(_WORDS)]} {_WORDS[i // len(_WORDS)]}" for i in range(labels))
-    requests = [
-        Request((message("system", head), message("user", words(own))), choices, max_tokens=NEW_TOKENS) for _ in range(rows)
-    ]
+    head = text(shared)
+    choices = tuple(f"{WORDS[i % len(WORDS)]} {WORDS[i // len(WORDS)]}" for i in range(labels))
+    chats = [(message("system", head), message("user", text(own))) for _ in range(rows)]
+    requests = [Request(chat, choices, max_tokens=NEW_TOKENS) for chat in chats]
+    written = 0
     for start in range(0, rows, model.block):
-        model.reply(requests[start : start + model.block])
+        written += sum(reply.tokens_out for reply in model.reply(requests[start : start + model.block]))
+    prompts = [model.encode(chat) for chat in chats]
+    common = common_prefix(prompts) if rows > 1 else 0
+    alone = sum(len(prompt) - common for prompt in prompts)
+    if not labels:
+        return machine.reading(common + alone, rows) + written / rows * machine.writing(rows)
+    nodes = len(build_trie([model.encode_answer(choice) for choice in choices]).tokens)
+    return machine.reading(common + alone + rows * nodes, rows * (nodes + 1))
 
 
 def index(count: int) -> None:
     """Index documents of sixty words and search forty times; vectors cost nothing here, see `search-speed`."""
     with tempfile.TemporaryDirectory() as folder:
         opened = Index.open(Path(folder), FakeEmbedder())
-        opened.update([Document(f"{i}.md", f"Page {i}", words(60)) for i in range(count)])
-        opened.search([words(8) for _ in range(40)], "hybrid", 3)
+        opened.update([Document(f"{i}.md", f"Page {i}", text(60)) for i in range(count)])
+        opened.search([text(8) for _ in range(40)], "hybrid", 3)
 
 
-def train(model: LocalModel, rows: int) -> None:
-    """One epoch of LoRA on all layers over rows of `OWN_WORDS` words."""
+def train(model: LocalModel, machine: Machine, rows: int) -> float:
+    """One epoch of LoRA on all layers over rows of `OWN_WORDS` words, everything around it included."""
+    made = [
+        Row(tuple(model.encode((message("user", text(OWN_WORDS)),))), (*model.encode_answer(text(2)), model.end_token))
+        for _ in range(rows)
+    ]
     with tempfile.TemporaryDirectory() as folder:
-        made = [
-            Row(tuple(model.encode((message("user", words(OWN_WORDS)),))), (*model.encode_answer(words(2)), model.end_token))
-            for _ in range(rows)
-        ]
-        tune(model, made, made[:8], Recipe("lora", 1, 16, 1e-3, 8, 0), Path(folder) / "tuned")
-
-
-def limits(model: LocalModel, figures: dict[str, float]) -> dict[str, float]:
-    """The machine's two rates, and which share of them the engine reaches."""
-    flops, copied = matrix_rate(model.dtype), copy_rate()
-    config = model.module().config
-    table = config.vocab_size * config.hidden_size
-    inner = model.parameters - table
-    bytes_each = 2 if model.dtype == "bfloat16" else 4
-    own = 2 * inner * 16 * (800 - 50)
-    # Between two prompt lengths, so that what both pay once falls out.
-    scored = own / flops / (figures["own_prompt_800_s"] - figures["own_prompt_50_s"])
-    shares = {"score_share_of_flops_limit": scored}
-    for rows in ROWS:
-        least = NEW_TOKENS * max(model.parameters * bytes_each / copied, 2 * rows * (inner + table) / flops)
-        shares[f"decode_share_of_limit_{rows}"] = least / figures[f"decode_rows_{rows}_s"]
-    tokens = TRAINED * (OWN_WORDS + 8)
-    trained = figures[f"train_rows_{2 * TRAINED}_s"] - figures[f"train_rows_{TRAINED}_s"]
-    shares["train_share_of_flops_limit"] = 4 * inner * tokens / flops / trained
-    return shares | {"matrix_gflops": flops / 1e9, "copy_gb_per_s": copied / 1e9}
+        tune(model, made, made[:BATCH], Recipe("lora", 1, 16, 1e-3, BATCH, 0), Path(folder) / "tuned")
+    common = common_prefix([row.prompt for row in made])
+    tokens = common * -(-rows // BATCH) + sum(len(row.tokens) - common for row in made)
+    # Frozen weights are multiplied once forwards and once backwards.
+    return 2 * machine.reading(tokens, sum(len(row.answer) for row in made))
 
 
 def matrix_rate(dtype: str) -> float:
-    """Floating-point operations a second of the largest product in a layer, over a thousand tokens."""
+    """Operations a second of the largest product in a layer, over a thousand tokens."""
     import torch
 
     x = torch.randn(1000, 576, dtype=getattr(torch, dtype))
     w = torch.randn(1536, 576, dtype=getattr(torch, dtype))
-    return 2 * 1000 * 576 * 1536 / _fastest(lambda: torch.nn.functional.linear(x, w))
+    return 2 * 1000 * 576 * 1536 / _median(lambda: torch.nn.functional.linear(x, w))
 
 
-def copy_rate() -> float:
+def read_rate() -> float:
     """Bytes a second that are read from memory: a sum over half a gigabyte."""
     import torch
 
     data = torch.ones(2**27)
-    return data.numel() * 4 / _fastest(lambda: data.sum())
+    return data.numel() * 4 / _median(lambda: data.sum())
 
 
-def _fastest(work: Callable[[], object]) -> float:
-    times = []
-    for _ in range(20):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return float(np.median(times))
+def _median(work: Callable[[], Any]) -> float:
+    return float(np.median([seconds_of(work)[0] for _ in range(20)]))
 
 
-def draw(points: Sequence[Point], path: Path) -> None:
-    """One panel per curve, both axes logarithmic."""
+def reset_peak() -> bool:
+    """Let the kernel forget the highest memory use so far; False where it cannot."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def peak_gb(since_reset: bool) -> float:
+    """The highest memory use since the reset, or of the whole process, in gigabytes."""
+    if not since_reset:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e6
+
+
+def draw(figures: dict[str, float], path: Path) -> None:
+    """For each curve its seconds beside the limit, both logarithmic, and its memory."""
     import altair as alt
 
-    names = {
-        "examples": "examples scored (10 labels)",
-        "labels": "labels (64 examples)",
-        "shared_prompt": "tokens that prompts share (64 examples)",
-        "own_prompt": "tokens of each prompt, unshared (16 examples)",
-        "decode_rows": "answers written together",
-        "documents": "documents indexed and searched",
-    }
     panels = []
-    for name, title in names.items():
-        rows = [{"x": value, "seconds": seconds} for kind, value, seconds, _ in points if kind == name]
-        lines = alt.Chart(alt.Data(values=rows), width=260, height=170).mark_line(point=True, color="#2b5d8a")
-        panels.append(
-            lines.encode(
-                x=alt.X("x:Q", title=title, scale=alt.Scale(type="log")),
-                y=alt.Y("seconds:Q", title="seconds", scale=alt.Scale(type="log")),
-            )
-        )
-    alt.concat(*panels, columns=3).save(str(path), scale_factor=2)
+    for name, (title, values) in CURVES.items():
+        x = alt.X("x:Q", title=title, scale=alt.Scale(type="log", nice=False))
+        times, memory = [], []
+        for value in values:
+            at = f"{name}_{value}"
+            times.append({"x": value, "y": figures[f"{at}_s"], "kind": "measured"})
+            if f"{at}_limit_s" in figures:
+                times.append({"x": value, "y": figures[f"{at}_limit_s"], "kind": "limit"})
+            memory.append({"x": value, "y": figures[f"{at}_gb"]})
+        colour = alt.Color("kind:N", title=None, scale=alt.Scale(domain=["measured", "limit"], range=["#2b5d8a", "#b0683a"]))
+        y = alt.Y("y:Q", title="seconds", scale=alt.Scale(type="log"))
+        above = alt.Chart(alt.Data(values=times), width=230, height=150).mark_line(point=True).encode(x=x, y=y, color=colour)
+        y = alt.Y("y:Q", title="GB", scale=alt.Scale(zero=True))
+        below = alt.Chart(alt.Data(values=memory), width=230, height=70).mark_line(point=True, color="#5a5a5a").encode(x=x, y=y)
+        panels.append(alt.vconcat(above, below))
+    alt.concat(*panels, columns=4).save(str(path), scale_factor=1.5)
 
 
 if __name__ == "__main__":
-    opened = open_model(ModelSettings(name="smollm2-135m"))
-    if not isinstance(opened, LocalModel):
-        raise SystemExit("the built-in model does not run on this machine")
-    draw(measured(opened), Path(sys.argv[1]))
+    draw(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["figures"], Path(sys.argv[2]))

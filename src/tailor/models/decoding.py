@@ -159,8 +159,7 @@ def _read_rows(module: Any, prefix: Prefix, rows: list[list[int]], capacity: int
         layout = Layout([len(rows[i]) for i in group], module.device)
         store = Store(capacity)
         ids = [token for i in group for token in rows[i]]
-        hidden = forward(module, ids, prefix.length + layout.column, Rows(layout, prefix, store=store))
-        ends.append(hidden[layout.last])
+        ends.append(forward(module, ids, prefix.length + layout.column, Rows(layout, prefix, store=store), layout.last))
         stores.append(store)
         order += group
     back = torch.tensor(sorted(range(len(order)), key=order.__getitem__), device=module.device)

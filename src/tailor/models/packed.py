@@ -10,7 +10,8 @@ Models whose attention needs more than keys, values and a mask (sliding windows,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 NAME = "tailor_packed"
 WEIGHTS_AT_ONCE = 4_000_000
 """Attention weights of a layer up to which training keeps them; of 30 layers in bfloat16 they then take half a gigabyte."""
+
+DENSE_TOKENS = 320
+"""Tokens of a packed batch up to which training lets all pairs meet, in one product (docs/log.md)."""
+TOKEN_WISE = frozenset({"self_attn.q_proj", "self_attn.o_proj", "mlp"})
+"""Parts of a layer that see one token at a time, by transformers' names; where a model has others, they see every token."""
 
 
 class Pass(Protocol):
@@ -117,6 +123,7 @@ class Rows:
         import torch
 
         self.layout, self.prefix, self.store, self.inline = layout, prefix, store, inline
+        self.dense = _dense(layout, inline) if seen is None and store is None and not prefix.length else None
         width, shared = layout.width, inline or prefix.length
         if seen is None:
             seen = torch.ones((1, width, width), dtype=torch.bool, device=layout.row.device).tril()
@@ -126,6 +133,9 @@ class Rows:
         """See `Pass.attend`."""
         import torch
 
+        if self.dense is not None:
+            q, k, v = (part.transpose(0, 1)[None] for part in (q, k, v))
+            return attention(q, k, v, self.dense, scale)[0].transpose(0, 1)
         n, layout = self.inline, self.layout
         own_k, own_v = layout.spread(k[n:]), layout.spread(v[n:])
         if self.store is not None:
@@ -140,6 +150,21 @@ class Rows:
         out = attention(layout.spread(q[n:]), own_k, own_v, self.seen, scale)
         out = out.transpose(1, 2)[layout.row, layout.column]
         return torch.cat([causal(q[:n], k[:n], v[:n], scale), out]) if n else out
+
+
+def _dense(layout: Layout, inline: int) -> torch.Tensor | None:
+    """Which tokens of a packed sequence see which, boolean (1, 1, tokens, tokens); None where rows are better padded.
+
+    While training on a CPU, one product over all pairs of a few hundred tokens takes less time than moving them into rows and back.
+    """
+    import torch
+
+    tokens = inline + len(layout.row)
+    if layout.row.device.type != "cpu" or not torch.is_grad_enabled() or tokens > DENSE_TOKENS:
+        return None
+    row = torch.cat([layout.row.new_full((inline,), -1), layout.row])
+    same = (row[:, None] == row[None]) | (row[None] == -1)
+    return (same & torch.ones_like(same).tril())[None, None]
 
 
 class Step:
@@ -213,24 +238,52 @@ def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, seen: torch.Ten
     return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=scale, enable_gqa=on_cpu)
 
 
-def forward(module: Any, tokens: Sequence[int] | torch.Tensor, positions: torch.Tensor, way: Pass) -> torch.Tensor:
-    """Last hidden states (tokens, size) of a packed sequence, before the vocabulary product."""
+def forward(
+    module: Any, tokens: Sequence[int] | torch.Tensor, positions: torch.Tensor, way: Pass, read: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Last hidden states (tokens, size) of a packed sequence, before the vocabulary product; with `read`, of those places only."""
     import torch
 
     ids = torch.as_tensor(tokens, device=module.device)[None]
-    return run(module, {"input_ids": ids}, positions, way)
+    return run(module, {"input_ids": ids}, positions, way, read)
 
 
-def run(module: Any, inputs: dict[str, torch.Tensor], positions: torch.Tensor, way: Pass) -> torch.Tensor:
+def run(
+    module: Any, inputs: dict[str, torch.Tensor], positions: torch.Tensor, way: Pass, read: torch.Tensor | None = None
+) -> torch.Tensor:
     """The same for any input of the transformer: token ids or vectors, each of shape (1, tokens, ...)."""
     import torch
 
     use_packed(module)
     # A mask of four dimensions is taken as it is; without one, transformers would build its own, which nobody reads.
     mask = torch.zeros((1, 1, 1, 1), device=positions.device)
-    out = backbone(module)(**inputs, attention_mask=mask, position_ids=positions[None], use_cache=False, tailor_pass=way)
+    decoder = backbone(module)
+    with nullcontext() if read is None else _last_layer_at(decoder, read, len(positions)):
+        out = decoder(**inputs, attention_mask=mask, position_ids=positions[None], use_cache=False, tailor_pass=way)
     hidden: torch.Tensor = out.last_hidden_state[0]
-    return hidden
+    return hidden if read is None else hidden[read]
+
+
+@contextmanager
+def _last_layer_at(decoder: Any, read: torch.Tensor, tokens: int) -> Iterator[None]:
+    """In the last layer, only keys and values are computed for every token; what is computed token by token, where it is read."""
+
+    def narrow(module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (args[0][:, read], *args[1:])
+
+    def widen(module: Any, args: tuple[Any, ...], out: torch.Tensor) -> torch.Tensor:
+        return out.new_zeros((1, tokens, out.shape[2])).index_copy(1, read, out)
+
+    layers = getattr(decoder, "layers", None)
+    hooks = []
+    for name, part in layers[-1].named_modules() if layers else ():
+        if name in TOKEN_WISE:
+            hooks += [part.register_forward_pre_hook(narrow), part.register_forward_hook(widen)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def use_packed(module: Any) -> None:
@@ -265,7 +318,8 @@ def read_prefix(module: Any, tokens: Sequence[int]) -> Prefix:
 
     prefix = Prefix(tuple(tokens))
     if tokens:
-        forward(module, tokens, torch.arange(len(tokens), device=module.device), prefix)
+        places = torch.arange(len(tokens), device=module.device)
+        forward(module, tokens, places, prefix, places[:0])
     return prefix
 
 
@@ -297,8 +351,8 @@ def can_pack(module: Any) -> bool:
         with torch.inference_mode():
             own = [module(input_ids=torch.tensor([shared + row], device=module.device)).logits[0, -1] for row in rows]
             prefix, layout = read_prefix(module, shared), Layout([len(row) for row in rows], module.device)
-            hidden = forward(module, sum(rows, []), len(shared) + layout.column, Rows(layout, prefix))
-            packed = head(module)(hidden[layout.last])
+            hidden = forward(module, sum(rows, []), len(shared) + layout.column, Rows(layout, prefix), layout.last)
+            packed = head(module)(hidden)
     except Exception:  # a boundary: the code of an unknown architecture
         packed, own = None, []
     # bfloat16 rounds differently in batches of another shape, by a hundredth or two; a wrong way is off by far more.

@@ -139,9 +139,10 @@ def _score(module: Any, prefix: Prefix, rows: list[list[int]], trie: Trie, answe
     columns = [torch.cat([torch.arange(len(tokens)), len(tokens) + depths]) for tokens in rows]
     ids = [token for tokens in rows for token in (*tokens, *trie.tokens)]
     seen = _seen(layout, nodes, trie) if nodes else None
-    hidden = forward(module, ids, prefix.length + torch.cat(columns).to(device), Rows(layout, prefix, seen))
+    positions = prefix.length + torch.cat(columns).to(device)
     # Per input: its last own token, then the trie's nodes.
-    read = hidden[layout.last[:, None] - nodes + torch.arange(nodes + 1, device=device)]
+    places = layout.last[:, None] - nodes + torch.arange(nodes + 1, device=device)
+    read = forward(module, ids, positions, Rows(layout, prefix, seen), places.flatten()).view(*places.shape, -1)
     pairs = [list(zip(path, answer, strict=True)) for path, answer in zip(trie.paths, answers, strict=True)]
     steps = sorted({step for steps in pairs for step in steps})
     parts = []

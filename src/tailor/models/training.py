@@ -79,10 +79,10 @@ class Lesson:
         layout = Layout([len(self.own(row)) for row in rows], device)
         inputs = {name: part.to(device) for name, part in self.embed(self.shared, [self.own(row) for row in rows]).items()}
         positions = torch.cat([torch.arange(start, device=device), start + layout.column])
-        hidden = run(module, inputs, positions, Rows(layout, Prefix(), inline=start))
         ends = (start + layout.last).tolist()
         read = [at for end, row in zip(ends, rows, strict=True) for at in range(end + 1 - len(row.answer), end + 1)]
-        logits: torch.Tensor = head(module)(hidden[read])
+        places = torch.tensor(read, device=device)
+        logits: torch.Tensor = head(module)(run(module, inputs, positions, Rows(layout, Prefix(), inline=start), places))
         return logits
 
 
