@@ -1,9 +1,10 @@
 """What a study costs: time and memory against examples, labels, prompt length, documents and training rows, beside the limit.
 
-Synthetic prompts of common words; the built-in model. The limit of a point is the time that its work would take at the machine's
-own rates, which are measured in the same run: operations that no prompt shares with another, at the rate of a large matrix
-product; in decoding, where every step reads all weights, at the rate at which memory is read if that takes longer. The operations
-of attention are left out; they are few in prompts of these lengths. Memory is the highest of the whole process at each point.
+Synthetic prompts of common words; the built-in model. The limit of a point is the time that its products would take at the
+machine's own rates, which are measured in the same run: what prompts share counted once, attention included, at the rate of a large
+matrix product; in decoding, where every step reads all weights, at the rate at which memory is read if that takes longer. It counts
+the last layer for every token, although some tokens need only half of it: three hundredths of the work. Training is timed with
+everything around it. Memory is the highest of the whole process at each point.
 
 `python -m benchmarks.cost_curves FIGURES.json PATH.png` draws the curves from what `python -m benchmarks cost-curves --json` said.
 """
@@ -52,6 +53,10 @@ WORDS = (
 )
 
 
+Work = tuple[Callable[[], Any], Callable[[Any], float] | None]
+"""What is timed, and the least seconds for it, from what it returned; None where no limit is known."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """The rates of this machine and the sizes of the model.
@@ -61,6 +66,7 @@ class Machine:
         read: bytes a second that are read from memory.
         inner: weights below the vocabulary table.
         table: weights of that table.
+        wide: numbers of a token's queries, in all layers together.
         bytes_each: of a weight.
     """
 
@@ -68,15 +74,16 @@ class Machine:
     read: float
     inner: int
     table: int
+    wide: int
     bytes_each: int
 
-    def reading(self, tokens: int, words: int) -> float:
-        """Least seconds for so many tokens, with the vocabulary product at `words` of them."""
-        return 2 * (self.inner * tokens + self.table * words) / self.flops
+    def reading(self, tokens: int, words: int, pairs: int) -> float:
+        """Least seconds for so many tokens that see so many others in all, with the vocabulary product at `words` of them."""
+        return (2 * (self.inner * tokens + self.table * words) + 4 * self.wide * pairs) / self.flops
 
-    def writing(self, rows: int) -> float:
-        """Least seconds for one more token of each row."""
-        return max(self.reading(rows, rows), (self.inner + self.table) * self.bytes_each / self.read)
+    def writing(self, rows: int, seen: int) -> float:
+        """Least seconds for one more token of each row, which sees so many others."""
+        return max(self.reading(rows, rows, rows * seen), (self.inner + self.table) * self.bytes_each / self.read)
 
 
 def run() -> dict[str, float]:
@@ -84,15 +91,13 @@ def run() -> dict[str, float]:
     model = open_model(ModelSettings(name="smollm2-135m"))
     if not isinstance(model, LocalModel):
         raise TailorError("the built-in model does not run on this machine")
-    config = model.module().config
-    table = config.vocab_size * config.hidden_size
-    bytes_each = 2 if model.dtype == "bfloat16" else 4
-    machine = Machine(matrix_rate(model.dtype), read_rate(), model.parameters - table, table, bytes_each)
+    machine = machine_for(model)
     figures = {"matrix_gflops": machine.flops / 1e9, "read_gb_per_s": machine.read / 1e9}
-    ask(model, machine, 8, 20, 2)
-    train(model, machine, BATCH)
+    index(8)[0]()
     for name, (_, values) in CURVES.items():
         for value in values:
+            # Training lets go of the weights, so this loads them, and libraries, before the clock starts.
+            ask(model, machine, 8, 20, 2)[0]()
             figures |= measured(f"{name}_{value}", work_of(name, value, model, machine))
         last = f"{name}_{values[-1]}"
         if f"{last}_limit_s" in figures:
@@ -100,18 +105,29 @@ def run() -> dict[str, float]:
     return figures
 
 
-def measured(name: str, work: Callable[[], float | None]) -> dict[str, float]:
-    """Seconds, gigabytes, and the limit that the work says it has."""
+def machine_for(model: LocalModel) -> Machine:
+    """Rates are measured; sizes are the model's."""
+    config = model.module().config
+    table = config.vocab_size * config.hidden_size
+    bytes_each = 2 if model.dtype == "bfloat16" else 4
+    wide = config.num_hidden_layers * config.hidden_size
+    return Machine(matrix_rate(model.dtype), read_rate(), model.parameters - table, table, wide, bytes_each)
+
+
+def measured(name: str, work: Work) -> dict[str, float]:
+    """Seconds, gigabytes, and the limit where there is one."""
     whole = reset_peak()
-    seconds, limit = seconds_of(work)
-    memory = peak_gb(whole)
-    print(f"  {name}: {seconds:.2f} s (limit {limit or 0:.2f} s), {memory:.2f} GB", file=sys.stderr)
-    return {f"{name}_s": seconds, f"{name}_gb": memory} | ({f"{name}_limit_s": limit} if limit else {})
+    seconds, result = seconds_of(work[0])
+    figures = {f"{name}_s": seconds, f"{name}_gb": peak_gb(whole)}
+    if work[1] is not None:
+        figures[f"{name}_limit_s"] = work[1](result)
+    print("  " + ", ".join(f"{key} {value:.3f}" for key, value in figures.items()), file=sys.stderr)
+    return figures
 
 
-def work_of(name: str, value: int, model: LocalModel, machine: Machine) -> Callable[[], float | None]:
-    """What is timed at a point of a curve; it returns its limit in seconds, or None."""
-    works: dict[str, Callable[[], float | None]] = {
+def work_of(name: str, value: int, model: LocalModel, machine: Machine) -> Work:
+    """The work at a point of a curve."""
+    works: dict[str, Callable[[], Work]] = {
         "examples": partial(ask, model, machine, value, 100, 10),
         "labels": partial(ask, model, machine, 64, 100, value),
         "shared_prompt": partial(ask, model, machine, 64, value, 10),
@@ -120,7 +136,7 @@ def work_of(name: str, value: int, model: LocalModel, machine: Machine) -> Calla
         "documents": partial(index, value),
         "train_rows": partial(train, model, machine, value),
     }
-    return works[name]
+    return works[name]()
 
 
 _drawn = random.Random(0)
@@ -131,44 +147,69 @@ def text(count: int) -> str:
     return " ".join(_drawn.choice(WORDS) for _ in range(count))
 
 
-def ask(model: LocalModel, machine: Machine, rows: int, shared: int, labels: int, own: int = OWN_WORDS) -> float:
+def ask(model: LocalModel, machine: Machine, rows: int, shared: int, labels: int, own: int = OWN_WORDS) -> Work:
     """Score labels, or with none write `NEW_TOKENS` tokens, for prompts that share about as many tokens as given."""
     head = text(shared)
     choices = tuple(f"{WORDS[i % len(WORDS)]} {WORDS[i // len(WORDS)]}" for i in range(labels))
     chats = [(message("system", head), message("user", text(own))) for _ in range(rows)]
     requests = [Request(chat, choices, max_tokens=NEW_TOKENS) for chat in chats]
-    written = 0
-    for start in range(0, rows, model.block):
-        written += sum(reply.tokens_out for reply in model.reply(requests[start : start + model.block]))
     prompts = [model.encode(chat) for chat in chats]
     common = common_prefix(prompts) if rows > 1 else 0
-    alone = sum(len(prompt) - common for prompt in prompts)
-    if not labels:
-        return machine.reading(common + alone, rows) + written / rows * machine.writing(rows)
-    nodes = len(build_trie([model.encode_answer(choice) for choice in choices]).tokens)
-    return machine.reading(common + alone + rows * nodes, rows * (nodes + 1))
+    alone = [len(prompt) - common for prompt in prompts]
+    nodes = len(build_trie([model.encode_answer(choice) for choice in choices]).tokens) if labels else 0
+    tokens = common + sum(alone) + rows * nodes
+    pairs = triangle(common) + sum(triangle(n) + n * common + nodes * (common + n) for n in alone)
+
+    def reply() -> int:
+        blocks = (requests[start : start + model.block] for start in range(0, rows, model.block))
+        return max(answer.tokens_out for block in blocks for answer in model.reply(block))
+
+    def limit(written: int) -> float:
+        least = machine.reading(tokens, rows * (nodes + 1), pairs)
+        # The first token comes with the reading; every later one is a step.
+        return least if labels else least + (written - 1) * machine.writing(rows, common + max(alone))
+
+    return reply, limit
 
 
-def index(count: int) -> None:
+def triangle(tokens: int) -> int:
+    """Pairs of a token and those it sees, itself included, in a text of so many."""
+    return tokens * (tokens + 1) // 2
+
+
+def index(count: int) -> Work:
     """Index documents of sixty words and search forty times; vectors cost nothing here, see `search-speed`."""
-    with tempfile.TemporaryDirectory() as folder:
-        opened = Index.open(Path(folder), FakeEmbedder())
-        opened.update([Document(f"{i}.md", f"Page {i}", text(60)) for i in range(count)])
-        opened.search([text(8) for _ in range(40)], "hybrid", 3)
+    pages = [Document(f"{i}.md", f"Page {i}", text(60)) for i in range(count)]
+    queries = [text(8) for _ in range(40)]
+
+    def build() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            opened = Index.open(Path(folder), FakeEmbedder())
+            opened.update(pages)
+            opened.search(queries, "hybrid", 3)
+
+    return build, None
 
 
-def train(model: LocalModel, machine: Machine, rows: int) -> float:
-    """One epoch of LoRA on all layers over rows of `OWN_WORDS` words, everything around it included."""
+def train(model: LocalModel, machine: Machine, rows: int) -> Work:
+    """One epoch of LoRA on all layers over rows of `OWN_WORDS` words."""
     made = [
         Row(tuple(model.encode((message("user", text(OWN_WORDS)),))), (*model.encode_answer(text(2)), model.end_token))
         for _ in range(rows)
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        tune(model, made, made[:BATCH], Recipe("lora", 1, 16, 1e-3, BATCH, 0), Path(folder) / "tuned")
     common = common_prefix([row.prompt for row in made])
-    tokens = common * -(-rows // BATCH) + sum(len(row.tokens) - common for row in made)
-    # Frozen weights are multiplied once forwards and once backwards.
-    return 2 * machine.reading(tokens, sum(len(row.answer) for row in made))
+    # The last token of a row is only ever an aim.
+    alone = [len(row.tokens) - 1 - common for row in made]
+    steps = -(-rows // BATCH)
+    tokens, words = common * steps + sum(alone), sum(len(row.answer) for row in made)
+    pairs = triangle(common) * steps + sum(triangle(n) + n * common for n in alone)
+
+    def fit() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            tune(model, made, made[:BATCH], Recipe("lora", 1, 16, 1e-3, BATCH, 0), Path(folder) / "tuned")
+
+    # Frozen weights are multiplied once forwards and once backwards; the adapters are left out.
+    return fit, lambda _: 2 * machine.reading(tokens, words, pairs)
 
 
 def matrix_rate(dtype: str) -> float:
@@ -204,9 +245,9 @@ def reset_peak() -> bool:
 def peak_gb(since_reset: bool) -> float:
     """The highest memory use since the reset, or of the whole process, in gigabytes."""
     if not since_reset:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e6
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e9
 
 
 def draw(figures: dict[str, float], path: Path) -> None:
@@ -215,7 +256,7 @@ def draw(figures: dict[str, float], path: Path) -> None:
 
     panels = []
     for name, (title, values) in CURVES.items():
-        x = alt.X("x:Q", title=title, scale=alt.Scale(type="log", nice=False))
+        x = alt.X("x:Q", title=title, scale=alt.Scale(type="log", nice=False), axis=alt.Axis(values=list(values)))
         times, memory = [], []
         for value in values:
             at = f"{name}_{value}"
@@ -227,9 +268,13 @@ def draw(figures: dict[str, float], path: Path) -> None:
         y = alt.Y("y:Q", title="seconds", scale=alt.Scale(type="log"))
         above = alt.Chart(alt.Data(values=times), width=230, height=150).mark_line(point=True).encode(x=x, y=y, color=colour)
         y = alt.Y("y:Q", title="GB", scale=alt.Scale(zero=True))
-        below = alt.Chart(alt.Data(values=memory), width=230, height=70).mark_line(point=True, color="#5a5a5a").encode(x=x, y=y)
+        below = (
+            alt.Chart(alt.Data(values=memory), width=230, height=70)
+            .mark_line(point={"color": "#5a5a5a"}, color="#5a5a5a")
+            .encode(x=x, y=y)
+        )
         panels.append(alt.vconcat(above, below))
-    alt.concat(*panels, columns=4).save(str(path), scale_factor=1.5)
+    alt.concat(*panels, columns=4).save(str(path), scale_factor=1.0)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,45 @@ def qwen() -> Any:
     return Qwen2ForCausalLM(Qwen2Config(**HEADS))
 
 
-@pytest.mark.parametrize(("make", "packs"), [(sliding, False), (capped, False), (recurrent, False), (qwen, True)])
+def normed() -> Any:
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    return Qwen3ForCausalLM(Qwen3Config(**HEADS, head_dim=8))
+
+
+def fused() -> Any:
+    from transformers import Phi3Config, Phi3ForCausalLM
+
+    return Phi3ForCausalLM(Phi3Config(**HEADS, pad_token_id=0))
+
+
+def experts() -> Any:
+    from transformers import MixtralConfig, MixtralForCausalLM
+
+    return MixtralForCausalLM(MixtralConfig(**HEADS, num_local_experts=4, num_experts_per_tok=2, sliding_window=None))
+
+
+def latent() -> Any:
+    from transformers import DeepseekV3Config, DeepseekV3ForCausalLM
+
+    sizes = {"q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 8}
+    sizes |= {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1, "first_k_dense_replace": 2}
+    return DeepseekV3ForCausalLM(DeepseekV3Config(**HEADS | {"num_key_value_heads": 4}, **sizes))
+
+
+@pytest.mark.parametrize(
+    ("make", "packs"),
+    [
+        (sliding, False),
+        (capped, False),
+        (recurrent, False),
+        (latent, False),
+        (qwen, True),
+        (normed, True),
+        (fused, True),
+        (experts, True),
+    ],
+)
 def test_whatever_the_architecture_scores_and_texts_are_the_models_own(make: Callable[[], Any], packs: bool) -> None:
     import torch
 

@@ -120,8 +120,8 @@ class Tuning(Settings):
 
     epochs: int = Field(3, ge=1, le=50)
     rank: int = Field(16, ge=1, le=256)
-    learning_rate: float | None = Field(None, gt=0, description="1e-3 for LoRA, 3e-3 on top layers, 5e-5 for full, unless given")
-    layers: int = Field(0, ge=0, description="LoRA: adapters on this many layers from the top, quicker; 0 for all")
+    learning_rate: float | None = Field(None, gt=0, description="1e-3 for LoRA and 5e-5 for full, unless given")
+    layers: int = Field(0, ge=0, description="LoRA on the feed-forward parts of this many layers from the top; 0 for all")
     batch_rows: int = Field(8, ge=1)
     max_rows: int | None = Field(None, ge=1)
     seed: int = 0

@@ -12,7 +12,7 @@ from tailor.errors import ConfigError
 from tailor.models.head import fit_head
 from tailor.models.local import LocalModel
 from tailor.models.training import Row
-from tailor.models.tune import LEARNING_RATES, TOP_RATE, Recipe, recipe_key, tune
+from tailor.models.tune import LEARNING_RATES, Recipe, recipe_key, tune
 from tailor.system import Decoding, System, Weights
 from tailor.task import fill
 
@@ -25,7 +25,7 @@ class FineTune:
     """Supervised fine-tuning on the task's training rows, rendered by the renderer that also serves.
 
     Args:
-        method: `lora` (Hu et al. 2021, arXiv:2106.09685, on all linear layers) or `full`.
+        method: `lora` (Hu et al. 2021, arXiv:2106.09685; on all linear layers unless `tuning.layers` says otherwise) or `full`.
     """
 
     method: Literal["lora", "full"] = "lora"
@@ -55,7 +55,7 @@ class FineTune:
             self.method,
             settings.epochs,
             settings.rank,
-            settings.learning_rate or (TOP_RATE if settings.layers else LEARNING_RATES[self.method]),
+            settings.learning_rate or LEARNING_RATES[self.method],
             settings.batch_rows,
             settings.seed,
             settings.layers,

@@ -269,17 +269,17 @@ def _last_layer_at(decoder: Any, read: torch.Tensor, tokens: int) -> Iterator[No
     """In the last layer, only keys and values are computed for every token; what is computed token by token, where it is read."""
 
     def narrow(module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (args[0][:, read], *args[1:])
+        return (args[0].index_select(1, read), *args[1:])
 
     def widen(module: Any, args: tuple[Any, ...], out: torch.Tensor) -> torch.Tensor:
         return out.new_zeros((1, tokens, out.shape[2])).index_copy(1, read, out)
 
     layers = getattr(decoder, "layers", None)
     hooks = []
-    for name, part in layers[-1].named_modules() if layers else ():
-        if name in TOKEN_WISE:
-            hooks += [part.register_forward_pre_hook(narrow), part.register_forward_hook(widen)]
     try:
+        for name, part in layers[-1].named_modules() if layers else ():
+            if name in TOKEN_WISE:
+                hooks += [part.register_forward_pre_hook(narrow), part.register_forward_hook(widen)]
         yield
     finally:
         for hook in hooks:
@@ -318,8 +318,9 @@ def read_prefix(module: Any, tokens: Sequence[int]) -> Prefix:
 
     prefix = Prefix(tuple(tokens))
     if tokens:
+        # Only its keys and values are wanted; one token is read, since not every model can read none.
         places = torch.arange(len(tokens), device=module.device)
-        forward(module, tokens, places, prefix, places[:0])
+        forward(module, tokens, places, prefix, places[-1:])
     return prefix
 
 
@@ -369,4 +370,6 @@ def _plain_attention(config: Any) -> bool:
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     windowed = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
     capped = getattr(config, "attn_logit_softcapping", None) or getattr(config, "final_logit_softcapping", None)
-    return kinds == {"full_attention"} and not windowed and not capped
+    # Multi-head latent attention has values of another width than queries.
+    latent = getattr(config, "kv_lora_rank", None)
+    return kinds == {"full_attention"} and not (windowed or capped or latent)

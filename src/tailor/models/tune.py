@@ -29,8 +29,6 @@ from tailor.models.training import Lesson, Row, token_ids, train
 MANIFEST = "manifest.json"
 LEARNING_RATES = {"lora": 1e-3, "full": 5e-5}
 """LoRA: docs/log.md (on twelve intents 3e-4 and 5e-4 fell short of it). Full tuning wants a tenth or less (LoRA without regret)."""
-TOP_RATE = 3e-3
-"""LoRA on the top layers alone (docs/log.md)."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Recipe:
     """Everything that decides what training gives, apart from the rows.
 
     Attributes:
-        method: `lora` trains low-rank adapters on all linear layers; `full` trains every weight.
+        method: `lora` trains low-rank adapters; `full` trains every weight.
         epochs: passes over the rows; training may stop earlier.
         rank: of the adapters; their scale is twice the rank.
         layers: how many layers from the top get adapters, on their feed-forward networks; 0 for all layers, on all linear parts.
@@ -129,6 +127,8 @@ def tune(
 def recipe_key(base: str, rows: Sequence[Row], dev: Sequence[Row], recipe: Recipe) -> str:
     """SHA-256 over everything that decides the tuned weights."""
     record = [base, [[r.prompt, r.answer] for r in rows], [[r.prompt, r.answer] for r in dev], asdict(recipe)]
+    if recipe.layers:
+        record.append("feed-forward")  # where their adapters lie
     return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 
 
@@ -182,7 +182,7 @@ def _train(
         # Full tuning keeps float32 master weights: bfloat16 rounds small updates away. LoRA's own weights are float32 anyway.
         module = load_module(model.folder, None, model.dtype if lora else "float32")
         packs = can_pack(module)
-        total = len(module.get_decoder().layers) if packs and lora else 0
+        total = len(getattr(module.get_decoder(), "layers", ())) if packs and lora else 0
         below = total - recipe.layers if 0 < recipe.layers < total else 0
         if lora:
             from peft import get_peft_model
@@ -245,10 +245,8 @@ def _lora_config(module: Any, rank: int, below: int, total: int) -> Any:
 
     places: dict[str, Any] = {"target_modules": "all-linear"}
     if below:
-        places = {
-            "target_modules": _feed_forward(module.get_decoder().layers[below]),
-            "layers_to_transform": list(range(below, total)),
-        }
+        names = _feed_forward(module.get_decoder().layers[below:])
+        places = {"target_modules": names, "layers_to_transform": list(range(below, total))}
 
     return LoraConfig(
         r=rank,
@@ -259,13 +257,13 @@ def _lora_config(module: Any, rank: int, below: int, total: int) -> Any:
     )
 
 
-def _feed_forward(layer: Any) -> list[str]:
-    """Names of the linear parts of a layer's feed-forward network without its gate; of all parts where it has none of that name.
+def _feed_forward(layers: Sequence[Any]) -> list[str]:
+    """Names of the linear parts of the layers' feed-forward networks without gates; of all parts where none has that name.
 
-    Adapters there are as accurate as on all parts and take a third less time, which is better spent on more layers (docs/log.md).
+    Adapters there are as accurate as on all parts and take less time, which is better spent on more layers (docs/log.md).
     """
     from torch.nn import Linear
 
-    names = {name for name, part in layer.named_modules() if isinstance(part, Linear)}
-    inside = {name for name in names if name.startswith("mlp.") and not name.endswith(".gate_proj")}
+    names = {name for layer in layers for name, part in layer.named_modules() if isinstance(part, Linear)}
+    inside = {name for name in names if name.startswith("mlp.") and not name.endswith(("gate", "gate_proj"))}
     return sorted({name.rsplit(".", 1)[-1] for name in inside or names})
