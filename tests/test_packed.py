@@ -20,7 +20,7 @@ from tailor.models.local import LocalModel
 from tailor.models.packed import can_pack
 from tailor.models.quiet import quiet_libraries
 from tailor.models.training import Lesson, Row, mean_loss, padded_logits
-from tailor.models.tune import Recipe, tune
+from tailor.models.tune import Recipe, _lora_config, tune
 
 SMALL = {"vocab_size": 400, "hidden_size": 32, "num_hidden_layers": 2}
 HEADS = SMALL | {"intermediate_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.2}
@@ -84,6 +84,36 @@ def latent() -> Any:
     sizes = {"q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 8}
     sizes |= {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1, "first_k_dense_replace": 2}
     return DeepseekV3ForCausalLM(DeepseekV3Config(**HEADS | {"num_key_value_heads": 4}, **sizes))
+
+
+def shared_experts() -> Any:
+    from transformers import Glm4MoeConfig, Glm4MoeForCausalLM
+
+    sizes = {"n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16, "first_k_dense_replace": 1}
+    return Glm4MoeForCausalLM(Glm4MoeConfig(**HEADS, head_dim=8, **sizes))
+
+
+def viewing() -> Any:
+    from transformers import JetMoeConfig, JetMoeForCausalLM
+
+    sizes = {"num_key_value_heads": 2, "kv_channels": 8, "num_local_experts": 4, "num_experts_per_tok": 2}
+    return JetMoeForCausalLM(JetMoeConfig(**SMALL | {"intermediate_size": 64}, **sizes))
+
+
+@pytest.mark.parametrize("make", [shared_experts, viewing])
+def test_models_with_experts_learn_packed_and_on_their_top_layer(make: Callable[[], Any]) -> None:
+    import torch
+    from peft import get_peft_model
+
+    with quiet_libraries():
+        torch.manual_seed(0)
+        module, rows = make().eval(), make_rows(7)
+        assert can_pack(module)
+        losses = [float(lesson.loss(module, rows).detach()) for lesson in (Lesson((9, 8, 7)), Lesson((), packs=False))]
+        assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+        adapted = get_peft_model(module, _lora_config(module, 4, 1, 2))
+        trained = [name for name, part in adapted.named_parameters() if part.requires_grad]
+        assert trained and all("layers.1." in name for name in trained)
 
 
 @pytest.mark.parametrize(

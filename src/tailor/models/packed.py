@@ -303,7 +303,7 @@ def _register() -> None:
         if tailor_pass is None:
             return sdpa_attention_forward(module, query, key, value, mask, **rest)
         q, k, v = (part[0].transpose(0, 1) for part in (query, key, value))
-        return tailor_pass.attend(module.layer_idx, q, k, v, rest["scaling"])[None], None
+        return tailor_pass.attend(module.layer_idx, q, k, v, rest["scaling"])[None].contiguous(), None
 
     def masks(*args: Any, **kwargs: Any) -> Any:
         return sdpa_mask(*args, **kwargs)

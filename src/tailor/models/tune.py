@@ -245,7 +245,7 @@ def _lora_config(module: Any, rank: int, below: int, total: int) -> Any:
 
     places: dict[str, Any] = {"target_modules": "all-linear"}
     if below:
-        names = _feed_forward(module.get_decoder().layers[below:])
+        names = _feed_forward(module.get_decoder().layers, below)
         places = {"target_modules": names, "layers_to_transform": list(range(below, total))}
 
     return LoraConfig(
@@ -257,13 +257,16 @@ def _lora_config(module: Any, rank: int, below: int, total: int) -> Any:
     )
 
 
-def _feed_forward(layers: Sequence[Any]) -> list[str]:
-    """Names of the linear parts of the layers' feed-forward networks without gates; of all parts where none has that name.
+def _feed_forward(layers: Sequence[Any], below: int) -> list[str]:
+    """Names of the linear parts of feed-forward networks without gates, in the layers from `below` on.
 
-    Adapters there are as accurate as on all parts and take less time, which is better spent on more layers (docs/log.md).
+    Adapters there are as accurate as on all parts and take less time, which is better spent on more layers (docs/log.md). All parts
+    are named where none is called so, and in models with experts, whose projections PEFT cannot tell from their gates.
     """
     from torch.nn import Linear
 
-    names = {name for layer in layers for name, part in layer.named_modules() if isinstance(part, Linear)}
+    names = {name for layer in layers[below:] for name, part in layer.named_modules() if isinstance(part, Linear)}
+    if any("experts" in name for layer in layers for name, _ in layer.named_modules()):
+        return sorted({name.rsplit(".", 1)[-1] for name in names})
     inside = {name for name in names if name.startswith("mlp.") and not name.endswith(("gate", "gate_proj"))}
     return sorted({name.rsplit(".", 1)[-1] for name in inside or names})
