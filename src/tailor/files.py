@@ -1,0 +1,144 @@
+"""Files that Tailor writes: whole or not at all, for their owner only, and never through a link to somewhere else."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from tailor.errors import StoreError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o600) -> None:
+    """Write a file in one step: after a crash or a power cut it is there as a whole, or what was there before.
+
+    What stands under the name is replaced and never written through, so that a link there loses only itself.
+
+    Args:
+        path: the file.
+        data: what it will hold; text is written as UTF-8.
+        mode: its permissions.
+
+    Raises:
+        StoreError: it cannot be written; the file that was there is as it was.
+    """
+    content = data.encode("utf-8") if isinstance(data, str) else data
+    part = ""
+    try:
+        handle, part = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
+        with open(handle, "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        if part:
+            with suppress(OSError):
+                os.unlink(part)
+        raise write_failure(path, error) from error
+
+
+def open_private(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
+    """A descriptor of a file that belongs to this user alone; made with mode 0600 where `flags` has O_CREAT.
+
+    Raises:
+        StoreError: the name is a link, not a file, another user's, or another name of a file that lies elsewhere too; or it
+            cannot be opened.
+    """
+    truncate = flags & os.O_TRUNC
+    try:
+        # Truncated only once it is known to be ours; a FIFO must not be waited for.
+        handle = os.open(path, flags & ~os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
+            raise _not_ours(path, "is a link, or no file") from error
+        raise write_failure(path, error) from error
+    try:
+        refuse_foreign(path, os.fstat(handle))
+        if truncate:
+            os.ftruncate(handle, 0)
+        return handle
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def refuse_foreign(path: Path, status: os.stat_result | None = None) -> None:
+    """Refuse what is not a file of this user's alone; nothing there is well.
+
+    Args:
+        path: the file.
+        status: what `os.fstat` or `os.lstat` says of it; looked up if left out.
+
+    Raises:
+        StoreError: it is a link, not a file, another user's, or has further names elsewhere.
+    """
+    if status is None:
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise write_failure(path, error) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise _not_ours(path, "is a link, or no file")
+    if status.st_nlink > 1:
+        raise _not_ours(path, "is a second name of a file that lies elsewhere")
+    if status.st_uid != os.geteuid():
+        raise _not_ours(path, "belongs to another user")
+
+
+def private_folder(path: Path) -> Path:
+    """The folder, made with mode 0700 if absent.
+
+    Raises:
+        StoreError: the name is a link, not a folder or another user's, or the folder cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        status = os.lstat(path)
+    except OSError as error:
+        raise write_failure(path, error) from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise _not_ours(path, "is a link, or no folder")
+    if status.st_uid != os.geteuid():
+        raise _not_ours(path, "belongs to another user")
+    return path
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable; where a file system cannot, nothing is done."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_failure(path: Path, error: OSError) -> StoreError:
+    """What an error of the system means for the user: a full disk, no permission, and a failing disk ask for different things."""
+    why = error.strerror or str(error)
+    if error.errno in _FULL:
+        return StoreError(
+            f"the disk is full: {path} could not be written", "free some space and run the same command again; it goes on from here"
+        )
+    if error.errno in _REFUSED:
+        return StoreError(f"{path} cannot be written to: {why}", "make it writable for your user, then run the same command again")
+    if error.errno == errno.EIO:
+        return StoreError(
+            f"the disk reports an error at {path}", "copy the whole project folder to another disk and go on there; delete nothing"
+        )
+    return StoreError(f"{path} cannot be written to: {why}", "make it a place that you may write to")
+
+
+def _not_ours(path: Path, why: str) -> StoreError:
+    return StoreError(f"{path} {why}, so it is not used", "look at it; if you do not need it, remove it and run the command again")
