@@ -108,7 +108,7 @@ def test_it_keeps_to_a_pattern_with_what_it_finds_and_says_where_it_finds_nothin
     asked = [replace(ask(PASSAGES), pattern=pattern) for pattern in ("[0-9]+(?:st|th)", "March!", "[0-9]{5}")]
     said, read, nothing = FakeModel().reply(asked)
     assert (said.text, read.text, nothing.text) == ("25th", "March!", "")
-    assert nothing.finish == "error" and nothing.error == "fake finds nothing that matches the pattern"
+    assert nothing.finish == "refused" and nothing.error == "fake finds nothing that matches the pattern"
     (cut,) = FakeModel({"x": "one. two; three"}).reply([replace(ask("x"), stop=(";", ". "))])
     assert cut.text == "one"
 

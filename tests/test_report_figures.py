@@ -269,6 +269,7 @@ def test_the_json_can_be_written_and_read_and_has_stable_keys(make: object) -> N
         *("provenance", "advice", "diagnosis", "curve", "consistency"),
     ]
     assert [row["system"] for row in record["ladder"]] == [step.system for step in study.steps]
+    assert [row["outcomes"] for row in record["ladder"]] == [step.run and step.run.outcomes for step in study.steps]
     assert (record["decision"] is None) == (study.decision is None)
     if study.decision:
         assert list(record["decision"]) == [
@@ -277,6 +278,7 @@ def test_the_json_can_be_written_and_read_and_has_stable_keys(make: object) -> N
         ]
         assert record["decision"]["reasons"] == list(study.decision.reasons)
         assert [row["name"] for row in record["finalists"]] == [finalist.name for finalist in study.decision.finalists]
+        assert all(sum(row["outcomes"].values()) == row["score"]["n"] for row in record["finalists"])
 
 
 def test_the_json_carries_advice_diagnosis_curve_and_consistency() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tailor.data.example import Example
 from tailor.retrieval.passage import Passage
 from tailor.score.scorer import SCORERS, score, score_run
-from tailor.score.types import Answer, Score
+from tailor.score.types import Answer, Outcome, Score
 from tailor.system import Decoding, Knowledge, Prompt, System, Weights
 from tailor.task import Task
 
@@ -88,11 +88,27 @@ def test_the_form_of_a_generated_label_is_measured_and_only_there() -> None:
     assert score(task, classifier(reasoning=True), example, Answer("1", "So:\nAnswer: lost card")).details == {}
 
 
-@pytest.mark.parametrize("answer", [Answer("1", "", error="timed out"), Answer("1", "lost_card", finish="refused")])
-def test_a_failed_or_refused_call_is_failed_and_never_wrong(answer: Answer) -> None:
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (Answer("1", "", error="timed out"), "failed"),
+        (Answer("1", "lost_card", finish="error", error="overloaded"), "failed"),  # text in front of an error is no answer
+        (Answer("1", "lost_card", finish="refused"), "refused"),
+        (Answer("1", "", finish="refused", error="the prompt does not fit"), "refused"),
+    ],
+)
+def test_a_failed_or_refused_call_is_never_wrong(answer: Answer, outcome: Outcome) -> None:
     example = Example("1", {"x": ""}, ("lost_card",))
-    assert score(classify_task(), classifier(), example, answer) == Score("failed", 0.0, "")
-    assert score(answer_task(), answerer(), question("two"), answer) == Score("failed", 0.0, "")
+    assert score(classify_task(), classifier(), example, answer) == Score(outcome, 0.0, "")
+    assert score(answer_task(), answerer(), question("two"), answer) == Score(outcome, 0.0, "")
+
+
+def test_an_answer_that_reached_its_greatest_length_is_cut_unless_it_is_right() -> None:
+    example = Example("1", {"x": ""}, ("lost_card",))
+    assert score(classify_task(), classifier(), example, Answer("1", "los", finish="length")).outcome == "cut"
+    assert score(classify_task(), classifier(), example, Answer("1", "lost card", finish="length")).outcome == "right"
+    for text, outcome in (("They are renewed", "cut"), ("They last two years, and", "right")):
+        assert score(answer_task(), answerer(), question("two years"), Answer("1", text, finish="length")).outcome == outcome
 
 
 def test_a_failed_answer_still_says_whether_retrieval_found_the_passage() -> None:

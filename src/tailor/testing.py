@@ -111,7 +111,9 @@ def _check_long_prompt(model: Model) -> None:
         (reply,) = model.reply([request])
     except DoesNotFit:
         return
-    assert reply.error and reply.finish == "error", "a prompt longer than the context window gives an error"
+    assert reply.error and reply.finish == "refused", (
+        "a prompt longer than the context window is refused, with the reason as its error"
+    )
 
 
 def _check_replies(requests: Sequence[Request], replies: Sequence[Reply]) -> None:

@@ -123,7 +123,7 @@ def decide(
         choice=choice,
         finalists=finalists,
         systems=tuple(candidate.run.system for candidate in candidates),
-        unusable=tuple((candidate.run.count("failed"), candidate.run.count("unparsed")) for candidate in candidates),
+        unusable=tuple(candidate.run.outcomes for candidate in candidates),
         metric=task.scored_by,
         currency=task.prices.currency,
         opening=opening,

@@ -22,10 +22,18 @@ from tailor.decide.formats import (
 )
 from tailor.decide.rule import Choice, Evidence, Terms, cheapest_first, contradicted
 from tailor.decide.types import Finalist
+from tailor.score.types import Outcome
 from tailor.stats.intervals import FEW
 from tailor.system import System
 
 MOST_ROWS = 100_000
+UNUSABLE: Mapping[Outcome, str] = {
+    "unparsed": "had not the form asked for",
+    "cut": "were cut off at their greatest length",
+    "refused": "were refused",
+    "failed": "did not come",
+}
+"""Why an answer was no use, in words that follow its number."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Findings:
     choice: Choice
     finalists: tuple[Finalist, ...]
     systems: tuple[System, ...]
-    unusable: tuple[tuple[int, int], ...]
+    unusable: tuple[Mapping[Outcome, int], ...]
     metric: str
     currency: str
     opening: int
@@ -111,14 +119,9 @@ def reference_sentence(found: Findings) -> str:
 
 def reasons(found: Findings) -> tuple[str, ...]:
     """Why, one sentence each: the rule, cheaper systems, what is too little to say more, costs, unusable answers, the opening."""
-    failed, unparsed = found.unusable[found.choice.index]
-    usable = []
-    if failed or unparsed:
-        name = found.finalists[found.choice.index].name
-        usable.append(
-            f"Of {found.n_test:,} answers of {name}, {unparsed:,} had not the form asked for and {failed:,} did not come; "
-            "all of them count as wrong."
-        )
+    counts, name = found.unusable[found.choice.index], found.finalists[found.choice.index].name
+    unusable = [f"{counts[outcome]:,} {words}" for outcome, words in UNUSABLE.items() if counts[outcome]]
+    usable = [f"Of {found.n_test:,} answers of {name}, {listed(unusable)}; all of them count as wrong."] if unusable else []
     opening = (
         f"This was opening {found.opening} of the test set: what is called shown is wrong with a probability of at most "
         f"{100 * found.alpha:g} %, over {counted(len(found.finalists), 'finalist')} and all their differences together."

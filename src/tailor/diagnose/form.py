@@ -56,7 +56,7 @@ def _held(subject: Subject, answers: tuple[str, ...]) -> Outlook:
 def in_form(subject: Subject) -> Floats:
     """What each dev row of the baseline would be worth in the right form; at least what it is worth."""
     scores = subject.run.scores
-    parsed = [score.value for score in scores if score.outcome in ("right", "wrong")]
+    parsed = [score.value for score in scores if score.outcome in ("right", "wrong", "cut") and not _unread(subject, score)]
     rate = float(np.mean(parsed)) if parsed else 0.0
     return np.array([max(score.value, _if_mended(subject, i, score, rate)) for i, score in enumerate(scores)])
 
@@ -66,7 +66,7 @@ def _if_mended(subject: Subject, row: int, score: Score, rate: float) -> float:
 
     An answer that names several known ones is worth the share of the right one among them.
     """
-    if score.outcome == "unparsed":
+    if _unread(subject, score):
         return rate
     example = subject.dev[row]
     if subject.material.task.kind == "classify" or not any(contains(score.answer, wanted) for wanted in example.answers):
@@ -76,6 +76,11 @@ def _if_mended(subject: Subject, row: int, score: Score, rate: float) -> float:
         a for a in subject.known if normalise(a) not in accepted and contains(score.answer, a) and not _inside(a, example.answers)
     ]
     return 1 / (1 + len(named))
+
+
+def _unread(subject: Subject, score: Score) -> bool:
+    """Whether there is an answer, but none that can be read; free text that was cut off can be."""
+    return score.outcome == "unparsed" or (score.outcome == "cut" and subject.material.task.kind == "classify")
 
 
 def _inside(answer: str, wanted: Sequence[str]) -> bool:

@@ -218,7 +218,7 @@ def _said(task: Task, score: Score) -> str | None:
     """What counts of an answer when two are compared: the label, or the text in normal form; None for one without the form asked
     for, and one word for all that say "not found".
     """
-    if score.outcome == "unparsed":
+    if score.outcome in ("unparsed", "refused") or (task.kind == "classify" and score.outcome == "cut"):
         return None
     if task.kind == "classify":
         return score.answer

@@ -73,7 +73,7 @@ def judge_system(judge: JudgeSettings, model: Model) -> System:
 
 def judged_case(task: Task, example: Example, score: Score) -> Case | None:
     """The case that an answer makes; None where there is nothing to judge: no answer came, or it had not the form asked for."""
-    if score.outcome in ("failed", "unparsed") or task.judge is None:
+    if score.outcome in ("failed", "refused", "unparsed") or not score.answer or task.judge is None:
         return None
     nothing = task.not_found if task.documents else NO_REFERENCE
     parts = (fill(task.input, example.fields), " / ".join(example.answers) or nothing, score.answer)

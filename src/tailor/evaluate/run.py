@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tailor.data.example import Example, SplitName
-from tailor.score.types import Answer, Outcome, Score
+from tailor.score.types import OUTCOMES, Answer, Outcome, Score
 from tailor.system import System
 
 
@@ -59,6 +59,11 @@ class Run:
     def count(self, outcome: Outcome) -> int:
         """How many answers had this outcome."""
         return sum(score.outcome == outcome for score in self.scores)
+
+    @property
+    def outcomes(self) -> dict[Outcome, int]:
+        """How many answers had each outcome."""
+        return {outcome: self.count(outcome) for outcome in OUTCOMES}
 
     def detail(self, name: str) -> tuple[float, int] | None:
         """Mean and count of a further measure, or None where it never applied."""

@@ -75,8 +75,10 @@ class Reply:
         tokens_in: prompt tokens.
         tokens_out: answer tokens.
         seconds: time for this request; a batch's time is shared equally.
-        finish: why the answer ended.
+        finish: why the answer ended: by itself, at its greatest length, refused (this question is not answered, now or later), or
+            with an error (no answer came; the next try may have one).
         error: why there is no answer; empty when there is one.
+        thought: what the model thought before it answered; no part of `text`.
     """
 
     text: str
@@ -86,6 +88,7 @@ class Reply:
     seconds: float = 0.0
     finish: Literal["stop", "length", "refused", "error"] = "stop"
     error: str = ""
+    thought: str = ""
 
 
 class Model(Protocol):

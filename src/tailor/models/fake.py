@@ -87,18 +87,18 @@ class FakeModel:
     def _reply(self, request: Request) -> Reply:
         tokens_in = self.count_tokens(request.messages)
         longest = max((len(choice.split()) for choice in request.choices), default=request.max_tokens)
-        error = self._fail(request)
-        if not error and tokens_in + longest > self.context_tokens:
-            error = f"the prompt does not fit: {tokens_in:,} of {self.context_tokens:,} tokens"
-        if error:
+        if error := self._fail(request):
             return Reply("", tokens_in=tokens_in, finish="error", error=error)
+        if tokens_in + longest > self.context_tokens:
+            sizes = f"{tokens_in:,} of {self.context_tokens:,} tokens"
+            return Reply("", tokens_in=tokens_in, finish="refused", error=f"the prompt does not fit: {sizes}")
         if request.choices:
             scores = self._scores(request)
             best = request.choices[int(np.argmax(scores))]
             return Reply(best, scores, tokens_in=tokens_in, tokens_out=len(best.split()))
         said = _formed(self._say(request), request)
         if said is None:
-            return Reply("", tokens_in=tokens_in, finish="error", error=f"{self.name} finds nothing that matches the pattern")
+            return Reply("", tokens_in=tokens_in, finish="refused", error=f"{self.name} finds nothing that matches the pattern")
         words = said.split(" ")
         text, is_cut = " ".join(words[: request.max_tokens]), len(words) > request.max_tokens
         return Reply(text, tokens_in=tokens_in, tokens_out=len(text.split()), finish="length" if is_cut else "stop")

@@ -159,7 +159,7 @@ class LocalModel:
             longest = max(map(len, map(self.encode_answer, request.choices)), default=request.max_tokens)
             if len(prompt) + longest > self.context_tokens:
                 sizes = f"{len(prompt):,} of {self.context_tokens:,} tokens"
-                replies[i] = Reply("", tokens_in=len(prompt), finish="error", error=f"the prompt does not fit: {sizes}")
+                replies[i] = Reply("", tokens_in=len(prompt), finish="refused", error=f"the prompt does not fit: {sizes}")
             else:
                 groups.setdefault(request.choices, []).append(i)
         for choices, members in groups.items():

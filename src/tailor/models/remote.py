@@ -154,7 +154,7 @@ class RemoteModel:
                 attempt += 1
                 exhausted = not failure.retryable or attempt >= min(self._attempts, failure.retries + 1)
                 if exhausted and not failure.fatal:
-                    return Reply("", finish="error", error=str(failure))
+                    return Reply("", finish="error" if failure.retryable else "refused", error=str(failure))
                 if exhausted or stop.wait(self._pause(attempt) if failure.wait is None else failure.wait):
                     raise
 

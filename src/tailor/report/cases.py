@@ -34,7 +34,7 @@ class CaseAnswer:
         system: its name.
         text: the answer as parsed, or as it came when it could not be.
         raw: the model's whole text where it differs from `text`, else empty.
-        outcome: right, wrong, unparsed or failed.
+        outcome: right, wrong, unparsed, cut, refused or failed.
         error: why there is no answer.
         cited: passages whose numbers stand in the answer.
         read: titles of all the passages it was given.
@@ -129,7 +129,7 @@ def _asked(task: Task, example: Example) -> str:
 
 
 def _case_answer(run: Run, answer: Answer, score: Score, focus_name: str) -> CaseAnswer:
-    text = score.answer if score.answer and score.outcome != "unparsed" else answer.raw
+    text = score.answer if score.answer and score.outcome not in ("unparsed", "cut") else answer.raw
     numbers = dict.fromkeys(int(number) for number in CITATION.findall(answer.raw))
     cited = tuple(Cited(n, answer.passages[n - 1]) for n in numbers if 1 <= n <= len(answer.passages))
     return CaseAnswer(

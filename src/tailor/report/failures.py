@@ -22,18 +22,20 @@ DETAILS = ("retrieved", "cited", "form", "f1", "exact")
 
 @dataclass(frozen=True)
 class Outcomes:
-    """How many of a system's answers were right, wrong, not in the form asked for, or never came."""
+    """How many of a system's answers were right, wrong, not in the form asked for, cut off, refused, or never came."""
 
     system: str
     right: int
     wrong: int
     unparsed: int
+    cut: int
+    refused: int
     failed: int
 
     @property
     def total(self) -> int:
         """All answers."""
-        return self.right + self.wrong + self.unparsed + self.failed
+        return self.right + self.wrong + self.unparsed + self.cut + self.refused + self.failed
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class GroupTable:
 def outcomes(study: Study) -> tuple[Outcomes, ...]:
     """One row per shown system."""
     _, runs = shown_runs(study)
-    return tuple(Outcomes(r.system.name, r.count("right"), r.count("wrong"), r.count("unparsed"), r.count("failed")) for r in runs)
+    return tuple(Outcomes(run.system.name, **run.outcomes) for run in runs)
 
 
 def confusion(run: Run) -> Confusion | None:

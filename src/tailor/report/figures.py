@@ -10,6 +10,7 @@ from typing import Any
 from tailor.decide.formats import format_at_least, format_effect, format_target
 from tailor.decide.types import Difference, Interval
 from tailor.diagnose.curve import sentence as curve_sentence
+from tailor.evaluate.run import Run
 from tailor.report.cases import Cases, cases
 from tailor.report.consistency import Steady, steady
 from tailor.report.diagnosis import Diagnosed, diagnosed
@@ -21,6 +22,7 @@ from tailor.report.ladder import LadderRow, Rung, best_on_dev, focus, ladder_row
 from tailor.report.money import Money, money
 from tailor.report.quality import FinalistRow, Grid, QualityCost, chosen_pairs, finalist_rows, grid, other_pairs, quality_cost
 from tailor.report.words import amount, badge, count, duration, headline, limits, percent
+from tailor.score.types import Outcome
 from tailor.study import Step, Study
 from tailor.system import System
 
@@ -174,10 +176,10 @@ def to_json(study: Study) -> dict[str, Any]:
             wanted, rated, unused, rows, all_rows, agreement and people (observed and kappa, each as dev, or None), gate, passed).
         stopped: why the climb ended.
         ladder: per step rung, system, status, note, dev (mean, low, high, n, level, method, or None), per_1000 (or None), seconds,
-            setup_seconds.
+            setup_seconds, outcomes (None, or how many dev answers were right, wrong, unparsed, cut, refused, failed).
         finalists: per finalist, cheapest first, name, fingerprint, role, score (as dev), certified, meets_target, eligible,
             cost (per_1000, one_off, errors_per_1000, total, how, training, upkeep, changing: per kind of change kind, work, price,
-            seconds).
+            seconds), outcomes (of its test answers, as on the ladder).
         differences: per pair first, second, estimate (as dev), p_value.
         break_even: per pair of finalists cheap, dear, answers_per_month (None = never).
         started, finished: ISO times.
@@ -199,6 +201,7 @@ def to_json(study: Study) -> dict[str, Any]:
         plain.pop(key, None)
     for key in ("reasons", "changes"):
         plain[key] = list(plain.get(key, ()))
+    lists["finalists"] = [row | {"outcomes": _outcomes(study.test_run(row["name"]))} for row in lists["finalists"]]
     return {
         "format": FORMAT,
         "task": {
@@ -255,7 +258,12 @@ def _step_json(step: Step) -> dict[str, Any]:
         "per_1000": step.cost.per_1000 if step.cost else None,
         "seconds": step.seconds,
         "setup_seconds": step.setup_seconds,
+        "outcomes": _outcomes(step.run),
     }
+
+
+def _outcomes(run: Run | None) -> dict[Outcome, int] | None:
+    return run.outcomes if run else None
 
 
 def summary_text(study: Study, width: int | None = None) -> str:

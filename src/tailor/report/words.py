@@ -7,6 +7,7 @@ from datetime import datetime
 
 from tailor.decide.formats import format_effect, format_money, format_percent, format_points
 from tailor.decide.types import Decision, Difference, Interval
+from tailor.score.types import Outcome
 
 SHORT_METRICS = {
     "accuracy": "labels right",
@@ -26,7 +27,14 @@ MEASURES = {
     "exact": "Exact match",
 }
 
-OUTCOMES = {"right": "right", "wrong": "wrong", "unparsed": "not in the form asked for", "failed": "no answer came"}
+OUTCOMES: dict[Outcome, str] = {
+    "right": "right",
+    "wrong": "wrong",
+    "unparsed": "not in the form asked for",
+    "cut": "cut off at its greatest length",
+    "refused": "refused",
+    "failed": "no answer came",
+}
 
 
 def percent(value: float, digits: int = 1) -> str:

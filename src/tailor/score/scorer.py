@@ -8,7 +8,7 @@ from tailor.data.example import Example
 from tailor.score.form import form_checks, keeps_form
 from tailor.score.parse import parse_answer
 from tailor.score.text import citations, contains, count_words, exact_match, normalise, token_f1, without_citations
-from tailor.score.types import Answer, Score
+from tailor.score.types import Answer, Outcome, Score
 from tailor.system import System
 from tailor.task import Task
 
@@ -39,7 +39,8 @@ NOT_FOUND_WHOLE = ("unknown", "unanswerable", "n/a", "none")
 def score(task: Task, system: System, example: Example, answer: Answer) -> Score:
     """How good one answer is, by the scorer of the task's kind.
 
-    A call that failed or was refused has outcome "failed", an answer without the form asked for "unparsed"; both have value 0.
+    A call that failed has outcome "failed", one that was refused "refused", an answer without the form asked for "unparsed", or
+    "cut" if it reached its greatest length before it had it; their value is 0.
     """
     return SCORERS[task.kind](task, system, example, answer)
 
@@ -61,14 +62,14 @@ def score_label(task: Task, system: System, example: Example, answer: Answer) ->
     Details: `form` for generated answers, 1 when the text is a label and nothing else.
     """
     if is_failed(answer):
-        return Score("failed", 0.0, "")
+        return Score(_missing(answer), 0.0, "")
     label = parse_answer(system, answer.raw)
     generated = system.decoding.method == "generate" and not system.prompt.reasoning
     details = (
         {"form": float(label is not None and normalise(answer.raw) == normalise(label.replace("_", " ")))} if generated else {}
     )
     if label is None:
-        return Score("unparsed", 0.0, answer.raw.strip(), details)
+        return Score(_broken(answer), 0.0, answer.raw.strip(), details)
     right = label in example.answers
     return Score("right" if right else "wrong", float(right), label, details)
 
@@ -85,11 +86,11 @@ def score_answer(task: Task, system: System, example: Example, answer: Answer) -
     they were and the answer does not abstain.
     """
     if is_failed(answer):
-        return Score("failed", 0.0, "", _retrieved(system, example, answer))
+        return Score(_missing(answer), 0.0, "", _retrieved(system, example, answer))
     parsed = parse_answer(system, answer.raw)
     if parsed is None:
         details = {"f1": 0.0, "exact": 0.0, "form": 0.0, "abstained": 0.0} | _retrieved(system, example, answer)
-        return Score("unparsed", 0.0, answer.raw.strip(), details)
+        return Score(_broken(answer), 0.0, answer.raw.strip(), details)
     text = without_citations(parsed)
     abstained = abstains(task, example, text)
     if example.answers:
@@ -104,7 +105,7 @@ def score_answer(task: Task, system: System, example: Example, answer: Answer) -
         details |= _cited(system, example, answer, citations(parsed))
     right = bool(exact) if task.scored_by == "exact" else correct
     value = {"correct": float(correct), "f1": f1, "exact": exact}[task.scored_by]
-    return Score("right" if right else "wrong", value, text, details)
+    return Score("right" if right else "cut" if _is_cut(answer) else "wrong", value, text, details)
 
 
 SCORERS: dict[str, Scorer] = {"classify": score_label, "answer": score_answer}
@@ -114,6 +115,18 @@ SCORERS: dict[str, Scorer] = {"classify": score_label, "answer": score_answer}
 def is_failed(answer: Answer) -> bool:
     """Whether no answer came: the call failed, or the model refused."""
     return bool(answer.error) or answer.finish in ("refused", "error")
+
+
+def _missing(answer: Answer) -> Outcome:
+    return "refused" if answer.finish == "refused" else "failed"
+
+
+def _is_cut(answer: Answer) -> bool:
+    return answer.finish == "length"
+
+
+def _broken(answer: Answer) -> Outcome:
+    return "cut" if _is_cut(answer) else "unparsed"
 
 
 def abstains(task: Task, example: Example, text: str) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from tailor.retrieval.passage import Passage
 
-Outcome = Literal["right", "wrong", "unparsed", "failed"]
+Outcome = Literal["right", "wrong", "unparsed", "cut", "refused", "failed"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Answer:
         seconds: time for this answer.
         finish: why it ended.
         error: why there is no answer; empty when there is one.
+        thought: what the model thought before it answered, where it says so; no part of the answer.
     """
 
     example: str
@@ -35,6 +37,7 @@ class Answer:
     seconds: float = 0.0
     finish: str = "stop"
     error: str = ""
+    thought: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,9 @@ class Score:
     """How good one answer is.
 
     Attributes:
-        outcome: right, wrong, unparsed (the answer has not the form asked for) or failed (no answer came).
-        value: the metric in [0, 1]; 0 for unparsed and failed, which are counted apart and never left out.
+        outcome: right, wrong, unparsed (the answer has not the form asked for), cut (it reached its greatest length before
+            it was one), refused (the model or its endpoint would not answer this) or failed (no answer came: the endpoint's fault).
+        value: the metric in [0, 1]; 0 for unparsed, refused and failed, which are counted apart and never left out.
         answer: the answer as parsed.
         details: further measures in [0, 1] by name, absent where they do not apply: `f1`, `exact`, `form` (constraints kept),
             `cited` (a cited passage contains the answer), `abstained` (said "not found"), `retrieved` (a passage contains it).
