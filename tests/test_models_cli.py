@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from tailor.cli.models import app, progress_bar
+from tailor.cli.terminal import Screen
 from tailor.errors import ModelNotFound
 from tailor.models.cache import FORMAT, MANIFEST, MINILM, file_sha256
 
@@ -75,7 +75,7 @@ def test_an_unknown_name_names_the_nearest(command: str) -> None:
 
 def test_the_bar_follows_the_stages() -> None:
     shown = io.StringIO()
-    with progress_bar(Console(file=shown, force_terminal=True, width=120), "tiny") as on_progress:
+    with progress_bar(Screen(file=shown, force_terminal=True, width=120), "tiny") as on_progress:
         on_progress("check", 1, 2)
         on_progress("download", 5, 10)
         on_progress("convert", 0, 0)

@@ -19,7 +19,12 @@ Each message says what was given, what is accepted and what to do. Programming e
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
+
+HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode's categories of what acts or hides instead of being seen."""
+JOINERS = "\u200c\u200d"
 
 
 class TailorError(Exception):
@@ -108,13 +113,28 @@ class OutOfTime(TailorError):
     """The time limit given by the user was reached; what was measured is kept."""
 
 
-def quoted(value: object, limit: int = 60) -> str:
-    """The value between backticks, at most `limit` characters, safe to print: what cannot be shown (control characters, lone
-    surrogates, direction marks) appears as its escape.
+def printable(text: str) -> str:
+    """The text as it may be shown: what acts on a terminal or hides appears as its escape. Line ends and tabs stay.
+
+    That is control characters (escape sequences begin with one), direction marks, characters without width, and lone surrogates.
+    Joiners stay where scripts and emoji need them, behind characters other than ASCII.
     """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(before, c) for before, c in zip(" " + text, text, strict=False))
+
+
+def _shown(before: str, c: str) -> str:
+    if c in "\n\t" or unicodedata.category(c) not in HIDDEN or (c in JOINERS and not before.isascii() and before.isprintable()):
+        return c
+    return c.encode("unicode_escape").decode("ascii")
+
+
+def quoted(value: object, limit: int = 60) -> str:
+    """The value between backticks on one line, at most `limit` characters, safe to print (see `printable`)."""
     text = str(value)
     text = text if len(text) <= limit else text[: limit - 3] + "..."
-    return "`" + "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text) + "`"
+    return "`" + printable(text).replace("\n", "\\n").replace("\t", "\\t") + "`"
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

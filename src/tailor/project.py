@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -11,6 +11,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from tailor.errors import ConfigError, did_you_mean, quoted
+from tailor.limits import SETTINGS_BYTES
+from tailor.outside import load_yaml, read_file
 from tailor.task import Task
 
 SETTINGS_FILE = "tailor.yaml"
@@ -63,6 +65,10 @@ def load_project(folder_or_yaml: Path) -> Project:
 
 def _settings_file(given: Path) -> Path:
     path = given.resolve()
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{quoted(path, 200)} has a name that is not UTF-8 text", "Rename the folder.") from error
     if path.is_dir():
         path = path / SETTINGS_FILE
         if not path.is_file():
@@ -82,21 +88,9 @@ def _settings_file(given: Path) -> Path:
     return path
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """The safe loader, which also refuses a key given twice instead of keeping the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{quoted(key.value)} is given twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def _read_yaml(path: Path) -> Mapping[str, object]:
     try:
-        settings = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_UniqueKeys)
+        settings = load_yaml(read_file(path, SETTINGS_BYTES).decode("utf-8-sig"))
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{path.name}{line} is not YAML: {error.problem}", _yaml_hint(error.problem or "")) from error
@@ -120,6 +114,8 @@ def _yaml_hint(problem: str) -> str:
         return 'Put templates between quotes: input: "{{text}}".'
     if "twice" in problem:
         return "Keep one of the two."
+    if "aliases" in problem:
+        return "Write the values out."
     return "Indent with spaces, and put text that holds `:`, `#` or braces between quotes."
 
 

@@ -15,6 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+LIKE_A_KEY = re.compile(
+    r"^(?:sk|pk|gsk|hf|xai|r8|ghp|gho|nvapi|pplx|AIza|AKIA|ASIA)(?:_|(?=[A-Za-z]*\d))[A-Za-z0-9_]{10,}$"  # as providers begin them
+    r"|^(?=.*\d)(?=.*[a-z])[A-Za-z0-9]{16,}$|^(?=.*\d)[A-Z0-9]{20,}$"  # letters and digits mixed, without the _ of a name
+    r"|[0-9a-fA-F]{24,}"
+)
+"""Spellings of keys that could also be names of variables."""
+
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -71,6 +79,17 @@ class ModelSettings(Settings):
     context_tokens: int | None = Field(None, gt=0, description="context window, when the model does not say it")
     timeout_seconds: float = Field(60.0, gt=0)
     concurrency: int = Field(4, ge=1, le=64)
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _is_a_name(cls, name: str) -> str:
+        # The message must not repeat it: it is likely to be a key.
+        if not VARIABLE_NAME.fullmatch(name) or LIKE_A_KEY.search(name):
+            raise ValueError(
+                "it is the name of an environment variable, such as OPENAI_API_KEY, and never the key itself; "
+                "what is given is no such name. If it is a key, do not keep it here"
+            )
+        return name
 
 
 class Volume(Settings):

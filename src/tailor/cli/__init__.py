@@ -15,7 +15,7 @@ from tailor.cli.models import app as models
 from tailor.cli.report import report
 from tailor.cli.run import run
 from tailor.cli.show import show
-from tailor.cli.terminal import plain_console
+from tailor.cli.terminal import keep_printing, plain_console
 from tailor.cli.tryout import tryout
 from tailor.errors import TailorError
 
@@ -29,9 +29,9 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except TailorError as error:
-            console.print(f"Error: {error}", style="red", markup=False)
+            console.print(f"Error: {error}", style="red")
             if error.hint:
-                console.print(f"What to do: {error.hint}", markup=False)
+                console.print(f"What to do: {error.hint}")
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             console.print("Stopped. What was measured is kept; the same command goes on from here.")
@@ -59,4 +59,5 @@ app.add_typer(models, name="models")
 
 def main() -> None:
     """Run the command line."""
+    keep_printing()
     app()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,8 @@ from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
+
+from tailor.cli.terminal import Screen, echo_json
 
 if TYPE_CHECKING:
     from tailor.advise.advice import Advice
@@ -51,7 +52,7 @@ def advise(
     facts = _gather(opened).told(_given(fact or []))
     asked: dict[str, Any] = {}
     if ask or (ask is None and not as_json and sys.stdin.isatty()):
-        facts, asked = ask_open(Console(stderr=True, highlight=False), facts, judged_by)
+        facts, asked = ask_open(Screen(stderr=True), facts, judged_by)
     advice = advise_on(facts, judged_by)
     following = list(next_steps(advice, project, opened))
     if advice.unknown and not asked:
@@ -60,9 +61,9 @@ def advise(
         from pydantic import TypeAdapter
 
         record = TypeAdapter(type(advice)).dump_python(advice, mode="json")
-        typer.echo(json.dumps({"format": FORMAT, **record, "next": following}, indent=2))
+        echo_json({"format": FORMAT, **record, "next": following})
         return
-    console = Console(highlight=False)
+    console = Screen()
     console.print(render(advice))
     if asked:
         console.print(_heading("To keep your answers, write them into tailor.yaml"), Text(_as_settings(asked)), sep="\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tailor.cli.terminal import Screen, echo_json
 from tailor.data.audit import audit
 from tailor.data.example import Splits
 from tailor.data.finding import Finding
@@ -37,9 +37,9 @@ def check(
     splits = load_splits(loaded)
     findings = audit(loaded, splits, estimate_tokens, loaded.task.model.context_tokens or BUILT_IN_CONTEXT)
     if as_json:
-        typer.echo(json.dumps(_record(loaded, splits, findings), indent=2))
+        echo_json(_record(loaded, splits, findings))
     else:
-        _show(Console(highlight=False), loaded, splits, findings)
+        _show(Screen(), loaded, splits, findings)
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tailor.cli.terminal import Screen
 from tailor.errors import ModelNotFound, did_you_mean, quoted
 from tailor.models.cache import BUILT_INS, BuiltIn, cache_folder, damage
 from tailor.models.cache import Progress as OnProgress
@@ -37,48 +37,46 @@ def models(context: typer.Context) -> None:
     for entry in known():
         at_hand = "yes" if entry.at_hand else "no"
         table.add_row(entry.name, entry.kind, entry.licence, f"{entry.megabytes:,.0f} MB", at_hand, entry.what)
-    console = Console()
+    console = Screen()
     console.print(table)
     notes = (
         f"Kept in {cache_folder() / 'models'}; `tailor models pull` fetches what is not at hand.",
         "Also accepted as a model: a folder of safetensors, a Hub name such as org/name, fake, and with base_url the name of a "
         "model at an OpenAI-compatible endpoint.",
     )
-    console.print("", *notes, sep="\n", highlight=False, soft_wrap=True)
+    console.print("", *notes, sep="\n", soft_wrap=True)
 
 
 @app.command("pull")
 def pull_models(names: Names = None) -> None:
     """Fetch built-in models into the cache; what is there and undamaged stays."""
-    console = Console()
+    console = Screen()
     for built in _chosen(names):
         with progress_bar(console, built.name) as on_progress:
             folder = fetch(built, on_progress, repair=True)
-        console.print(f"{built.name} is ready in {folder}", highlight=False, soft_wrap=True)
+        console.print(f"{built.name} is ready in {folder}", soft_wrap=True)
 
 
 @app.command("check")
 def check_models(names: Names = None) -> None:
     """Read every file of the models at hand and compare its SHA-256; exit status 1 when one is damaged."""
-    console, is_damaged = Console(), False
+    console, is_damaged = Screen(), False
     for built in _chosen(names):
         if not built.folder.exists():
-            console.print(f"{built.name}: not here yet", highlight=False)
+            console.print(f"{built.name}: not here yet")
             continue
         problems = damage(built)
         is_damaged = is_damaged or bool(problems)
         verdict = f"damaged; run `tailor models pull {built.name}`" if problems else "complete and unchanged"
-        console.print(
-            "\n".join([f"{built.name}: {verdict}", *(f"  {problem}" for problem in problems)]), highlight=False, soft_wrap=True
-        )
+        console.print("\n".join([f"{built.name}: {verdict}", *(f"  {problem}" for problem in problems)]), soft_wrap=True)
     if is_damaged:
         raise typer.Exit(1)
 
 
 @contextmanager
-def progress_bar(console: Console, name: str) -> Iterator[OnProgress]:
+def progress_bar(console: Screen, name: str) -> Iterator[OnProgress]:
     """A bar that follows the stages of fetching a model; nothing is drawn until the first stage begins."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         shown: list[tuple[str, TaskID]] = []  # the stage under way, once there is one
 
@@ -93,7 +91,7 @@ def progress_bar(console: Console, name: str) -> Iterator[OnProgress]:
         yield on_progress
 
 
-def fetch_missing(console: Console, task: Task) -> None:
+def fetch_missing(console: Screen, task: Task) -> None:
     """Fetch the built-in models that a task needs and that are not here yet, with a progress bar."""
     asked = [task.model] if task.judge is None else [task.model, task.judge.model]
     for name in (*(model.name for model in asked if not model.base_url), task.embedder):

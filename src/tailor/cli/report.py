@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tailor.cli.terminal import echo
+
 FILE_NAME = "report.html"
 
 
@@ -24,4 +26,4 @@ def report(
 
     folder = load_project(project).folder
     path = output or folder / FILE_NAME
-    typer.echo(write_report(load_study(folder), path / FILE_NAME if path.is_dir() else path))
+    echo(write_report(load_study(folder), path / FILE_NAME if path.is_dir() else path))

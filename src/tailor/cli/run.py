@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
-from tailor.cli.terminal import plain_console
+from tailor.cli.terminal import Screen, plain_console
 from tailor.decide.formats import format_money, format_percent, format_target
 from tailor.study import Step
 
@@ -21,7 +20,7 @@ STYLES = {"measured": "bold", "stopped early": "dim", "no time": "yellow", "fail
 class Live:
     """Shows a climb in the terminal: one line per step, a moving line for what runs now, time left and money spent."""
 
-    def __init__(self, console: Console, currency: str, max_minutes: float | None = None) -> None:
+    def __init__(self, console: Screen, currency: str, max_minutes: float | None = None) -> None:
         self.console = console
         self.currency = currency
         self.ends = None if max_minutes is None else time.monotonic() + 60 * max_minutes
@@ -29,7 +28,7 @@ class Live:
         self.last_note = ""
         self.bar = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -43,7 +42,7 @@ class Live:
         """Show what runs now."""
         left = "" if self.ends is None else f", {max(0.0, self.ends - time.monotonic()) / 60:.1f} min left"
         spent = f", {format_money(self.spent, self.currency)} spent" if self.spent else ""
-        self.bar.reset(self.now, total=None, description=f"{rung}: {escape(system)}{left}{spent}")
+        self.bar.reset(self.now, total=None, description=f"{rung}: {system}{left}{spent}")
 
     def progress(self, done: int, total: int) -> None:
         """Move the bar."""
@@ -52,26 +51,26 @@ class Live:
     def ended(self, step: Step) -> None:
         """Print the step's line."""
         style = STYLES.get(step.status, "dim")
-        line = f"[{style}]{step.rung:<20} {escape(step.system):<34}[/]"
+        line = Text(f"{step.rung:<20} {step.system:<34}", style)
         if step.dev is None:
-            line += f" {step.status}"
+            line.append(f" {step.status}")
         else:
-            line += f" [bold]{format_percent(step.dev.mean):>7}[/]"
+            line.append(f" {format_percent(step.dev.mean):>7}", "bold")
             if step.dev.low is not None and step.dev.high is not None:
-                line += f" {f'[{100 * step.dev.low:.0f}, {100 * step.dev.high:.0f}]':>9}".replace("[", "\\[")
+                line.append(f" {f'[{100 * step.dev.low:.0f}, {100 * step.dev.high:.0f}]':>9}")
             if step.cost is not None and step.cost.per_1000 is not None:
-                line += f"  {format_money(step.cost.per_1000, self.currency)} per 1,000"
+                line.append(f"  {format_money(step.cost.per_1000, self.currency)} per 1,000")
                 self.spent += step.cost.per_1000 * step.dev.n / 1000
-            line += f"  {step.seconds:.0f} s"
+            line.append(f"  {step.seconds:.0f} s")
         self.console.print(line, soft_wrap=True)  # a row of a table is never folded
         self.last_note = step.note
         if step.note:
-            self.console.print(f"  {escape(step.note)}", style="dim")
+            self.console.print(f"  {step.note}", style="dim")
 
     def said(self, text: str) -> None:
         """Print a sentence, unless it stands right above."""
         if text != self.last_note:
-            self.console.print(escape(text))
+            self.console.print(text)
 
 
 def run(
@@ -92,15 +91,17 @@ def run(
     fetch_missing(console, opened.task)
     task = opened.task
     console.print(
-        f"[bold]{escape(task.name)}[/]: target {format_target(task.target)} {task.scored_by}, model {escape(task.model.name)}. "
-        "Scores below are on dev, with 95 % intervals; the sealed test set decides.\n"
+        Text(task.name, "bold"),
+        f": target {format_target(task.target)} {task.scored_by}, model {task.model.name}. "
+        "Scores below are on dev, with 95 % intervals; the sealed test set decides.\n",
+        sep="",
     )
     live = Live(console, task.prices.currency, max_minutes)
     with live.bar:
         study = run_experiment(opened, live, everything=everything, max_minutes=max_minutes)
     if study.decision is not None:
-        console.print(f"\n[bold]{escape(study.decision.headline)}[/]")
+        console.print(f"\n{study.decision.headline}", style="bold")
         for reason in study.decision.changes:
-            console.print(f"- {escape(reason)}")
+            console.print(f"- {reason}")
     path = write_report(study, opened.folder / "report.html")
-    console.print(f"\nReport: {escape(str(path))}")
+    console.print(f"\nReport: {path}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Annotated
 
 import typer
+
+from tailor.cli.terminal import echo, echo_json
 
 
 def show(
@@ -21,4 +22,7 @@ def show(
 
     study = load_study(project)
     width = get_terminal_size().columns if sys.stdout.isatty() else None
-    typer.echo(json.dumps(to_json(study), indent=2) if as_json else summary_text(study, width))
+    if as_json:
+        echo_json(to_json(study))
+    else:
+        echo(summary_text(study, width))

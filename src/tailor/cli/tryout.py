@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from tailor.cli.terminal import plain_console
 
@@ -38,9 +37,9 @@ def tryout(
     if answer.error:
         raise ModelError(f"{system.name} gave no answer: {answer.error}", "ask something shorter, or try again")
     parsed = parse_answer(system, answer.raw)
-    console.print(escape(answer.raw if parsed is None else parsed), style="bold")
+    console.print(answer.raw if parsed is None else parsed, style="bold")
     cited = {number for number in citations(answer.raw) if 1 <= number <= len(answer.passages)}
     for number, passage in enumerate(answer.passages, start=1):
         mark = "cited" if number in cited else "read"
-        console.print(f"  [{number}] {mark}: {passage.document}, {passage.title}", markup=False, style="dim")
-    console.print(f"  by {escape(system.name)} ({escape(system.weights.model)})", style="dim")
+        console.print(f"  [{number}] {mark}: {passage.document}, {passage.title}", style="dim")
+    console.print(f"  by {system.name} ({system.weights.model})", style="dim")

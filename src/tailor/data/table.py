@@ -17,6 +17,8 @@ from pathlib import Path
 
 from tailor.data.jsontext import Value, parse_object, parse_objects, to_value
 from tailor.errors import DataError, did_you_mean, quoted
+from tailor.limits import DATA_BYTES
+from tailor.outside import read_file
 
 MAX_FIELD = 1 << 30  # characters; the csv module's own limit of 131,072 is less than one long document
 BAD_ROWS_NAMED = 5
@@ -84,7 +86,7 @@ def read_table(path: Path) -> Table:
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path, DATA_BYTES)
     except IsADirectoryError:
         raise DataError(f"{quoted(path.name, 120)} is a folder; {_ACCEPTED}", "Name the file inside it.") from None
     except FileNotFoundError:

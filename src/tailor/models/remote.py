@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import os
 import queue
 import random
 import threading
@@ -17,6 +15,7 @@ from urllib.parse import urlsplit
 
 from tailor.errors import ConfigError, EndpointError, ModelError, quoted
 from tailor.models.base import Message, Reply, Request
+from tailor.models.secrets import is_here, read_key
 from tailor.models.wire import Dialect, Unreadable, adapt, estimate_tokens, payload, read_reply, refusal_reason, retry_after
 from tailor.task import ModelSettings
 
@@ -81,13 +80,12 @@ class RemoteModel:
         self._backoff = backoff_seconds
         self._random = random.Random(seed)
         self._dialect = Dialect()
-        self._key, self._key_name = _key(settings)
+        self._secret, self._key_name = read_key(settings), settings.api_key_env
         timeout = settings.timeout_seconds
         # A redirect would carry the data to an address that nobody named; a proxy set for the world cannot reach this machine.
-        is_here = _is_loopback(urlsplit(settings.base_url).hostname or "")
-        http = openai.DefaultHttpxClient(follow_redirects=False, timeout=timeout, trust_env=not is_here)
+        http = openai.DefaultHttpxClient(follow_redirects=False, timeout=timeout, trust_env=not is_here(settings.base_url))
         self._client = openai.OpenAI(
-            api_key=self._key or "none", base_url=settings.base_url, max_retries=0, timeout=timeout, http_client=http
+            api_key=self._secret.key or "none", base_url=settings.base_url, max_retries=0, timeout=timeout, http_client=http
         )
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
@@ -170,11 +168,11 @@ class RemoteModel:
             started = time.perf_counter()
             try:
                 body = self._call(payload(request, self.name, dialect))
-                reply, counted = read_reply(body, request, time.perf_counter() - started)
+                reply, counted = read_reply(body, request, time.perf_counter() - started, self._secret.scrub)
                 self.counts_tokens = self.counts_tokens and counted
                 return reply
             except Unreadable as error:
-                raise _Failure(f"{self.address}: {self._scrub(str(error))}", retryable=True, retries=1) from error
+                raise _Failure(f"{self.address}: {error}", retryable=True, retries=1) from error
             except openai.APIStatusError as error:
                 other = adapt(dialect, str(error.body)) if error.status_code in (400, 422) else None
                 if other is None:
@@ -213,7 +211,7 @@ class RemoteModel:
         return bytes(read)
 
     def _unreachable(self, cause: BaseException) -> _Failure:
-        reason = self._scrub(" ".join(str(cause).split())) or type(cause).__name__
+        reason = self._secret.scrub(" ".join(str(cause).split())) or type(cause).__name__
         return _Failure(
             f"{self.address} cannot be reached: {reason}", "Check `base_url` and that the server runs.", retryable=True, fatal=True
         )
@@ -221,16 +219,16 @@ class RemoteModel:
     def _status_failure(self, error: Any) -> _Failure:
         """What an answer with an error status means for this request and the others."""
         status, headers = int(error.status_code), error.response.headers
-        reason, code = refusal_reason(error.body)
-        told = f" ({status}{': ' + self._scrub(reason) if reason else ''})"
+        reason, code = refusal_reason(self._secret.scrub(error.body))
+        told = f" ({status}{': ' + reason if reason else ''})"
         model = quoted(self.name)
         if 300 <= status < 400:
-            to = self._scrub(headers.get("location", "elsewhere"))
+            to = self._secret.scrub(headers.get("location", "elsewhere"))
             return _Failure(
                 f"{self.address} redirects to {to}, which is not followed", "Give the final address as `base_url`.", fatal=True
             )
         if status in (401, 403):
-            key = f"the key in {self._key_name}" if self._key else f"a call without a key; {self._key_name} is not set"
+            key = f"the key in {self._key_name}" if self._secret.key else f"a call without a key; {self._key_name} is not set"
             return _Failure(
                 f"{self.address} refused {key}{told}", f"Check {self._key_name}, or name another as `api_key_env`.", fatal=True
             )
@@ -253,10 +251,6 @@ class RemoteModel:
             return _Failure(f"{self.address} failed{told}", retryable=True, wait=wait)
         return _Failure(f"{self.address} refused the request{told}")
 
-    def _scrub(self, text: str) -> str:
-        """The text without the key, should the endpoint repeat it."""
-        return text.replace(self._key, "[key]") if self._key else text
-
 
 def _checked_address(base_url: str) -> str:
     """The address to show: without what may be secret in it.
@@ -277,30 +271,3 @@ def _checked_address(base_url: str) -> str:
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}{port}{parts.path}"
-
-
-def _key(settings: ModelSettings) -> tuple[str, str]:
-    """The key, empty for none, and the variable that holds it.
-
-    A server on this machine gets a key only when its variable was named in the settings, so that a key for elsewhere is not
-    handed to whatever listens here.
-
-    Raises:
-        EndpointError: the key holds characters that no header can carry.
-    """
-    name = settings.api_key_env
-    key = os.environ.get(name, "").strip()
-    if "api_key_env" not in settings.model_fields_set and _is_loopback(urlsplit(settings.base_url).hostname or ""):
-        key = ""
-    if not key.isascii() or not key.isprintable():
-        raise EndpointError(
-            f"{name} does not hold a key: it has characters other than printable ASCII", "Set it again.", fatal=True
-        )
-    return key, name
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

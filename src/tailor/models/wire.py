@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from tailor.models.base import Message, Reply, Request
 
+Clean = Callable[[Any], Any]
+PLAIN = 4096  # bytes looked at where an answer is no JSON
 Finish = Literal["stop", "length", "refused"]
 FINISH: Mapping[str, Finish] = {"length": "length", "content_filter": "refused", "refusal": "refused"}
 UNSUPPORTED = re.compile(r"unsupported|not support|unrecognized|unknown|extra|not permitted|forbidden|not allowed", re.IGNORECASE)
@@ -62,13 +64,19 @@ def adapt(dialect: Dialect, refusal: str) -> Dialect | None:
     return None
 
 
-def read_reply(body: bytes, request: Request, seconds: float) -> tuple[Reply, bool]:
+def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lambda value: value) -> tuple[Reply, bool]:
     """The reply in the body of a completion, and whether the endpoint counted its tokens (else they are estimates).
+
+    Args:
+        body: what the endpoint sent.
+        request: what was asked.
+        seconds: how long it took.
+        clean: takes out of a value what must not be kept, such as a key; called before anything is read or cut.
 
     Raises:
         Unreadable: it is no JSON, has no choices, or neither content nor a reason for having none.
     """
-    data = _object(body)
+    data = _object(body, clean)
     choices = data.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         reason, _ = refusal_reason(data)
@@ -138,11 +146,11 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be sent
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _object(body: bytes, clean: Clean) -> dict[str, Any]:
     try:
-        data = json.loads(body)
+        data = clean(json.loads(body))
     except (ValueError, RecursionError) as error:
-        reason = refusal_reason(body[:300].decode("utf-8", "replace"))[0]
+        reason = refusal_reason(clean(body[:PLAIN].decode("utf-8", "replace"))[:300])[0]
         raise Unreadable(f"the answer is not JSON: {reason[:80] or 'it is empty'}") from error
     if not isinstance(data, dict):
         raise Unreadable("the answer is not a JSON object")

@@ -1,0 +1,30 @@
+"""Limits on what comes from outside, all in one place.
+
+They are far above what honest files need, and low enough that a hostile one ends in a sentence and not in a machine without memory.
+"""
+
+from __future__ import annotations
+
+SETTINGS_BYTES = 256 << 10
+"""Size of a YAML file; the reader takes a few seconds for so much."""
+
+YAML_ALIASES = 8
+"""Aliases (`*name`) in one YAML text. Each can repeat what stands before it: eight make it 19 times as long at most (3 x 3 x 2)."""
+
+FRONT_MATTER_CHARACTERS = 64 << 10
+"""Length of the YAML header of a Markdown document; a longer one is read as text."""
+
+DOCUMENT_BYTES = 64 << 20
+"""Size of one document."""
+
+DATA_BYTES = 1 << 30
+"""Size of one data file."""
+
+CONFINED_SECONDS = 20.0
+"""Time for one piece of work in a process of its own, such as reading one document or rendering one chat."""
+
+CONFINED_BYTES = 2 << 30
+"""Memory of such a process."""
+
+RENDERED_CHARACTERS = 16 << 20
+"""Length of the text that a chat template makes of one chat."""
