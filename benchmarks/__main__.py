@@ -14,6 +14,7 @@ from importlib.metadata import version
 from tailor.errors import TailorError
 
 BENCHMARKS = {
+    "beside": "benchmarks.beside",
     "cost-curves": "benchmarks.cost_curves",
     "coverage": "benchmarks.coverage",
     "diagnosis": "benchmarks.diagnosis",

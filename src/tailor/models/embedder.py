@@ -12,6 +12,7 @@ import numpy as np
 
 from tailor.errors import ModelNotFound
 from tailor.models.base import Array
+from tailor.models.cores import share_cores
 from tailor.models.local import device, fitting_dtype
 from tailor.models.quiet import quiet_libraries
 
@@ -70,6 +71,7 @@ class TransformersEmbedder:
 
         batch = self._tokenizer.pad({"input_ids": ids}, padding="max_length", max_length=width, return_tensors="pt")
         batch = batch.to(self._module.device)
+        share_cores()
         with torch.inference_mode():
             hidden = self._module(**batch).last_hidden_state.float()  # (rows, tokens, dimensions)
         if self._pooling == "cls":

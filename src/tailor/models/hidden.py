@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tailor.models.base import Array
+from tailor.models.cores import share_cores
 from tailor.models.frozen import only_layers
 from tailor.models.local import LocalModel
 from tailor.models.packed import Layout, Rows, backbone, can_pack, forward, read_prefix
@@ -105,5 +106,6 @@ def _plain(module: Any, prompts: Sequence[Tokens], layers: int) -> Iterator[tupl
 
     start = common_prefix(prompts)
     for i, prompt in enumerate(prompts):
+        share_cores()
         out = module(input_ids=torch.tensor([prompt], device=module.device), output_hidden_states=True, use_cache=False)
         yield i, out.hidden_states[layers][0, start:]

@@ -15,6 +15,8 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tailor.models.cores import share_cores
+
 if TYPE_CHECKING:
     import torch
 
@@ -254,6 +256,7 @@ def run(
     """The same for any input of the transformer: token ids or vectors, each of shape (1, tokens, ...)."""
     import torch
 
+    share_cores()
     use_packed(module)
     # A mask of four dimensions is taken as it is; without one, transformers would build its own, which nobody reads.
     mask = torch.zeros((1, 1, 1, 1), device=positions.device)

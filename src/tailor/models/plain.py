@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tailor.models.cores import share_cores
 from tailor.models.decoding import Generated, Sampling, Writer
 
 
@@ -22,6 +23,7 @@ def score_answers(module: Any, prompts: Sequence[Sequence[int]], answers: Sequen
             row = []
             for answer in answers:
                 ids = torch.tensor([[*prompt, *answer]], device=module.device)
+                share_cores()
                 logits = module(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1]
                 steps = torch.log_softmax(logits.float(), dim=-1)
                 row.append(float(steps[torch.arange(len(answer)), list(answer)].double().sum()))
@@ -59,6 +61,7 @@ def generate(
     out = []
     with torch.inference_mode():
         for prompt, how in zip(prompts, sampling, strict=True):
+            share_cores()
             choose = Choose(Writer(how, end_tokens))
             ids = torch.tensor([list(prompt)], device=module.device)
             module.generate(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tailor.models.cores import share_cores
 from tailor.models.packed import Layout, Prefix, Rows, head, run
 from tailor.models.scoring import batches, tokens_at_once
 
@@ -93,6 +94,7 @@ def padded_logits(module: Any, rows: Sequence[Row]) -> torch.Tensor:
     longest = max(len(row.tokens) for row in rows)
     ids = torch.tensor([[*row.tokens, *[row.tokens[-1]] * (longest - len(row.tokens))] for row in rows], device=module.device)
     mask = torch.tensor([[1] * len(row.tokens) + [0] * (longest - len(row.tokens)) for row in rows], device=module.device)
+    share_cores()
     logits = module(input_ids=ids, attention_mask=mask, use_cache=False).logits
     return torch.cat([logits[i, len(row.prompt) - 1 : len(row.tokens) - 1] for i, row in enumerate(rows)])
 
