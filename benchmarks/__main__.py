@@ -21,6 +21,7 @@ BENCHMARKS = {
     "generate": "benchmarks.generate",
     "intents": "benchmarks.intents",
     "label-errors": "benchmarks.label_errors",
+    "languages": "benchmarks.languages",
     "learning-curve": "benchmarks.learning_curve",
     "learning-curve-lora": "benchmarks.curve_lora",
     "races": "benchmarks.races",

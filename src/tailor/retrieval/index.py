@@ -20,7 +20,8 @@ from tailor.retrieval.chunk import TARGET_WORDS, chunk
 from tailor.retrieval.documents import Document
 from tailor.retrieval.fusion import minmax, rrf
 from tailor.retrieval.passage import Passage
-from tailor.retrieval.store import WORDS, Row, Store
+from tailor.retrieval.store import Row, Store
+from tailor.retrieval.words import ENGLISH, Words, words_for
 
 Search = Literal["bm25", "vector", "hybrid"]
 Fusion = Literal["rrf", "minmax"]
@@ -79,8 +80,9 @@ class Index:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the documents' paths and digests, the passage size and the embedder, whatever the order of updates was."""
-        return _sha256([_settings(self._embedder, self._target_words), sorted(self._store.manifest.documents.items())])
+        """SHA-256 over the documents' paths and digests, how they are searched, and the embedder, whatever the order of updates."""
+        manifest = self._store.manifest
+        return _sha256([_settings(self._embedder, self._target_words, manifest.words), sorted(manifest.documents.items())])
 
     @property
     def n_passages(self) -> int:
@@ -104,13 +106,13 @@ class Index:
         wanted = {document.path: document.digest for document in documents}
         if len(wanted) < len(documents):
             raise ValueError("two documents have the same path")
-        before = self._store.manifest.documents
+        before, words = self._store.manifest.documents, words_for(document.text for document in documents)
         kept = sum(before.get(path) == digest for path, digest in wanted.items())
-        if wanted != before:
+        if wanted != before or words != self._store.manifest.words:
             revisions = {_revision(document): document for document in documents}
             self._save(revisions, on_progress)
             self._store.drop(self._store.revisions - revisions.keys())
-            self._store.commit(wanted)
+            self._store.commit(wanted, words)
         return Update(len(wanted) - kept, len(before.keys() - wanted.keys()), kept, time.perf_counter() - started)
 
     def seconds_to_update(self, documents: Sequence[Document]) -> float:
@@ -216,9 +218,9 @@ def _batches(documents: Sequence[list[Row]]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _settings(embedder: Embedder | None, target_words: int) -> dict[str, object]:
-    """What decides, beside the documents, what a search finds."""
-    return {"format": _FORMAT, "target_words": target_words, "words": WORDS, "embedder": embedder.digest if embedder else ""}
+def _settings(embedder: Embedder | None, target_words: int, words: Words = ENGLISH) -> dict[str, object]:
+    """What decides, with the documents, what a search finds. The folder's name leaves the words out, so that vectors are kept."""
+    return {"format": _FORMAT, "target_words": target_words, "words": words, "embedder": embedder.digest if embedder else ""}
 
 
 def _revision(document: Document) -> str:

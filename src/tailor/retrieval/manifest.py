@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from tailor.retrieval.words import ENGLISH, Words
+
 _NAME = "manifest.json"
 _HINT = "latest_version_hint.json"  # LanceDB's only file that is ever written twice
 
@@ -21,6 +23,7 @@ class Manifest(BaseModel):
         passages: rows of the table at that version.
         documents: path -> digest of the documents.
         files: path -> SHA-256 of the table's files; empty while old ones are being cleared away.
+        words: how the word index tells words apart.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -29,6 +32,7 @@ class Manifest(BaseModel):
     passages: int = 0
     documents: dict[str, str] = {}
     files: dict[str, str] = {}
+    words: Words = ENGLISH
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:

@@ -19,9 +19,7 @@ from tailor.retrieval.fusion import ranked
 from tailor.retrieval.manifest import Manifest, checksums
 from tailor.retrieval.passage import Passage
 from tailor.retrieval.snapshot import PASSAGE, SCORE_DIGITS, Snapshot
-
-# How words are compared. On the English XQuAD questions nDCG@10 is 0.7 points lower without stemming and 0.3 lower with stop words.
-WORDS = {"language": "English", "stem": True, "remove_stop_words": True, "ascii_folding": True, "with_position": False}
+from tailor.retrieval.words import Words
 
 _TABLE = "passages"
 _BATCH_QUERIES = 256
@@ -117,16 +115,21 @@ class Store:
                 self._saved.delete(_among("revision", revisions))
             self.revisions.difference_update(revisions)
 
-    def commit(self, documents: Mapping[str, str]) -> None:
-        """Make the word index anew and let searches see the rows as they are now, as those of `documents` (path -> digest)."""
+    def commit(self, documents: Mapping[str, str], words: Words) -> None:
+        """Make the word index anew and let searches see the rows as they are now.
+
+        Args:
+            documents: path -> digest of the documents whose rows these are.
+            words: how words are told apart.
+        """
         from lancedb.index import FTS
 
         with self._guard():
-            self._saved.create_index("searched", config=FTS(**WORDS), replace=True)
+            self._saved.create_index("searched", config=FTS(**words), replace=True)
             if self._saved.version // _TIDY_EVERY > self.manifest.version // _TIDY_EVERY:
-                self._write_manifest(documents, files={})
+                self._write_manifest(documents, words, files={})
                 self._saved.optimize(cleanup_older_than=_KEEP)
-            self._write_manifest(documents, checksums(self.folder, self.manifest.files))
+            self._write_manifest(documents, words, checksums(self.folder, self.manifest.files))
 
     def by_words(self, queries: Sequence[str], limit: int) -> list[list[Passage]]:
         """For each query the passages with the highest BM25 scores, at most `limit`."""
@@ -211,9 +214,11 @@ class Store:
         _log.warning("the index in %s is damaged (%s); it was renamed to %s and is made anew", self.folder, error, aside.name)
         self.manifest = Manifest()
 
-    def _write_manifest(self, documents: Mapping[str, str], files: dict[str, str]) -> None:
+    def _write_manifest(self, documents: Mapping[str, str], words: Words, files: dict[str, str]) -> None:
         passages = self._saved.count_rows()
-        manifest = Manifest(version=self._saved.version, passages=passages, documents=dict(documents), files=files)
+        manifest = Manifest(
+            version=self._saved.version, passages=passages, documents=dict(documents), files=files, words=dict(words)
+        )
         manifest.write(self.folder)
         self._see(manifest)
 

@@ -1,0 +1,49 @@
+"""Answers and passages in other languages: verbatim answers found in their paragraphs, and keyword search, on XQuAD.
+
+Data: XQuAD (Artetxe et al. 2020, arXiv:1910.11856), in every language that lies next to this checkout.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import DATA, data_file
+from tailor.retrieval.documents import Document
+from tailor.retrieval.index import Index
+from tailor.retrieval.metrics import ndcg_at_k, ranked_documents
+from tailor.score.text import contains
+
+_WHOLE = 10_000  # words: every paragraph is one passage
+
+
+def run() -> dict[str, float]:
+    """By language: share of answers found in their own paragraph, and nDCG@10 of keyword search over the 240 paragraphs."""
+    data_file("squad_xquad/questions.en.jsonl")
+    codes = sorted(path.name.split(".")[1] for path in (DATA / "squad_xquad").glob("questions.*.jsonl"))
+    return {f"found_{code}": found_share(code) for code in codes} | {f"words_{code}": words_ndcg(code) for code in codes}
+
+
+def found_share(code: str) -> float:
+    """Share of a language's questions whose first answer, word for word a part of its paragraph, is found there."""
+    paragraphs = {row["doc_id"]: row["text"] for row in _rows("documents", code)}
+    rows = _rows("questions", code)
+    return sum(contains(paragraphs[row["doc_id"]], row["answers"][0]["text"]) for row in rows) / len(rows)
+
+
+def words_ndcg(code: str) -> float:
+    """nDCG@10 of keyword search, one paragraph being right for each question."""
+    documents = [Document(row["doc_id"], row["title"].replace("_", " "), row["text"]) for row in _rows("documents", code)]
+    rows = _rows("questions", code)
+    with tempfile.TemporaryDirectory() as scratch:
+        index = Index.open(Path(scratch), None, target_words=_WHOLE)
+        index.update(documents)
+        found = index.search([row["question"] for row in rows], "bm25", 10)
+    return ndcg_at_k([ranked_documents(passages) for passages in found], [{row["doc_id"]} for row in rows], 10)
+
+
+def _rows(kind: str, code: str) -> list[dict[str, Any]]:
+    text = data_file(f"squad_xquad/{kind}.{code}.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.split("\n") if line]
