@@ -32,7 +32,8 @@ from tailor.approaches.prompting import Constraints, FewShot, Persona, ZeroShot
 from tailor.approaches.retrieval import Retrieve
 from tailor.approaches.tuning import FineTune
 from tailor.data.example import Example, Splits
-from tailor.decide.ladder import Climb, Clock
+from tailor.decide.clock import Clock
+from tailor.decide.ladder import Climb
 from tailor.decide.prices import rates_for
 from tailor.decide.rungs import Option, Rung
 from tailor.decide.step import Step
@@ -108,7 +109,7 @@ class Grid(Climb):
         """Race the candidates of each rung."""
         start = starting_system(self.material.task, self.material.train, self.engine.model)
         for name, approaches in rungs:
-            self._race(Rung(name, lambda start, runs: []), [Option(approach, start) for approach in approaches])
+            self.track.race(Rung(name, lambda start, runs: []), [Option(approach, start) for approach in approaches])
 
 
 def run() -> dict[str, float]:

@@ -3,7 +3,7 @@
 A world has 5 to 10 systems: a baseline, prompt variants, two ways of retrieval, a tuned and a combined one, each dearer than the
 one before. Each has a true share of right answers. An item is as hard for one system as for another to a degree drawn per world: of
 the variance of a normal latent score, 40 to 80 % is common to all systems (a correlation of answers of about .3 to .6), and where
-items come in groups half of that is common to the group. Dev has 100 items. `tailor.decide.ladder.finalists` chooses from dev,
+items come in groups half of that is common to the group. Dev has 100 items. `tailor.decide.finalists.finalists` chooses from dev,
 `tailor.decide.decision.decide` decides on the test items.
 
 Kinds of worlds:
@@ -37,7 +37,7 @@ from benchmarks.groups import draw_groups
 from tailor.data.example import Example, SplitName
 from tailor.decide.cost import cost_of
 from tailor.decide.decision import Candidate, decide
-from tailor.decide.ladder import finalists
+from tailor.decide.finalists import finalists
 from tailor.decide.types import Decision, Rates
 from tailor.evaluate.run import Run
 from tailor.score.types import Answer, Score

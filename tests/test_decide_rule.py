@@ -113,10 +113,17 @@ def test_the_best_guess_is_the_best_mean_and_of_equal_ones_the_cheaper() -> None
 
 
 def test_where_errors_have_a_price_the_best_guess_is_the_lowest_total() -> None:
-    found = evidence(contender("a", 0.7), contender("b", 0.8), spread=0.3)
+    found = evidence(contender("a", 0.79), contender("b", 0.8), spread=0.3)
     priced = Terms(0.9, 0.02, 0.5, 1000, 10)
     assert decided(found, (1.0, 2.0), priced) == Choice("not shown", 0)
     assert decided(found, (None, 2.0), priced) == Choice("not shown", 1)
+
+
+def test_however_cheap_a_best_guess_is_not_worse_than_another_by_the_smallest_effect() -> None:
+    priced = Terms(0.9, 0.02, 0.5, 1000, 10)
+    for mean, chosen in ((0.7, 1), (0.78, 1), (0.781, 0)):
+        found = evidence(contender("a", mean), contender("b", 0.8), spread=0.3)
+        assert decided(found, (1.0, 2.0), priced) == Choice("not shown", chosen)
 
 
 def test_when_the_test_set_contradicts_dev_only_a_target_that_is_met_still_counts() -> None:

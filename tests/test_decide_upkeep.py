@@ -13,9 +13,8 @@ from tiny import DOCUMENTS, answer_material, classify_material, open_tiny, start
 from tailor.approaches.approach import Material
 from tailor.approaches.retrieval import Retrieve
 from tailor.approaches.tuning import FineTune, Reference
-from tailor.decide.cost import cost_of
+from tailor.decide.cost import cost_of, system_cost
 from tailor.decide.formats import format_often
-from tailor.decide.ladder import system_cost
 from tailor.decide.prices import machine_rates
 from tailor.decide.types import Changing, Pace, Rates, Work
 from tailor.decide.upkeep import PER_MONTH, timed_cost, upkeep, with_seconds, work_after

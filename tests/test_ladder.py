@@ -15,7 +15,9 @@ from tiny import open_tiny
 from tailor.approaches.approach import Approach, Chain, Material, looks_at_dev, starting_system
 from tailor.data.example import Example, Splits
 from tailor.data.split import load_splits
-from tailor.decide.ladder import Climb, Clock, finalists
+from tailor.decide.clock import Clock
+from tailor.decide.finalists import finalists
+from tailor.decide.ladder import Climb
 from tailor.decide.rungs import Option, Rung, best, ladder, standing
 from tailor.engine import Engine, OnProgress
 from tailor.errors import EndpointError, OutOfTime, TailorError
@@ -101,9 +103,8 @@ def test_everything_is_climbed_whatever_the_forecasts_say(tmp_path: Path) -> Non
 def test_training_that_does_not_fit_the_time_limit_says_what_it_would_need(tmp_path: Path) -> None:
     study = climb(write_rooms(tmp_path, tuning={"epochs": 50}), Tunable(), max_minutes=1)
     step = step_of(study, "retrieve and tune")
-    assert step.status == "no time" and step.note == study.stopped
-    assert study.stopped.startswith("The next rung (retrieve and tune) would need about ")
-    assert " of training; the time limit leaves " in study.stopped
+    assert step.status == "no time" and step.note.startswith("it would need about 28 minutes of training; ")
+    assert study.stopped == f"The time limit left no room for {step.system}."
     assert study.decision is not None
 
 
@@ -206,25 +207,6 @@ def test_a_race_that_was_interrupted_ends_as_one_that_was_not(stop: int, tmp_pat
     assert rest.calls == whole.calls - stop
 
 
-def test_a_race_that_runs_out_of_time_keeps_what_was_answered(tmp_path: Path) -> None:
-    class Late(Batch):
-        late = False
-
-        def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
-            if self.calls == 11 and not self.late:
-                self.late = True
-                raise OutOfTime("the time limit was reached")
-            return super().reply(requests, tuned)
-
-    study = climb(write_desk(tmp_path, split=WIDE, persona="You are brief.", constraints=["one word"]), Late())
-    prompts = {s.system: s for s in study.steps if s.rung == "prompt"}
-    assert {len(s.run.examples) for s in prompts.values() if s.run} == {24, 36}
-    late = [s for s in prompts.values() if s.note.endswith("dev rows: the time limit was reached")]
-    assert len(late) == 3 and all(s.status == "stopped early" for s in late)
-    assert study.stopped == f"The time limit was reached on the rung 'prompt'; {late[2].system} was not measured."
-    assert study.decision is not None, "what is complete meets the test set"
-
-
 def test_rows_of_a_group_are_answered_together(tmp_path: Path) -> None:
     folder = write_desk(tmp_path, data={"file": "data.csv", "group_by": "customer"}, split={"train": 20, "dev": 50, "test": 20})
     lines = (folder / "data.csv").read_text(encoding="utf-8").splitlines()
@@ -270,7 +252,7 @@ def race(folder: Path, dev: Callable[[Splits], tuple[Example, ...]]) -> Iterator
         def over(*rungs: Sequence[Approach]) -> Climb:
             made = Climb(material, engine, RATES, Clock(), Watcher(), True, len(splits.test))
             for approaches in rungs:
-                assert made._race(Rung("looks", lambda start, runs: []), [Option(approach, start) for approach in approaches])
+                made.track.race(Rung("looks", lambda start, runs: []), [Option(approach, start) for approach in approaches])
             return made
 
         yield over

@@ -166,6 +166,12 @@ class Engine:
                 on_progress(done, len(examples))
         return [_answer(saved[key], example.id) for key, example in zip(keys, examples, strict=True)]
 
+    def missing(self, system: System, examples: Sequence[Example]) -> int:
+        """How many of these examples the system has not answered yet."""
+        keys = [example.fingerprint for example in examples]
+        saved = self.ledger.answers(system.fingerprint, keys)
+        return sum(key not in saved for key in keys)
+
     def _keep(self, system: System, records: dict[str, dict[str, Any]]) -> None:
         """Save answers; a failed call is not kept, so that the next run asks again."""
         self.ledger.save_answers(system.fingerprint, {key: record for key, record in records.items() if not record["error"]})

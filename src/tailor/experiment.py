@@ -15,11 +15,14 @@ from tailor.approaches.approach import Material
 from tailor.data.example import Splits
 from tailor.data.split import load_splits
 from tailor.decide.again import asked_again
+from tailor.decide.clock import Clock
 from tailor.decide.decision import Candidate, decide
+from tailor.decide.finalists import finalists
 from tailor.decide.judged import decide_judged
-from tailor.decide.ladder import Climb, Clock, Observer, finalists
+from tailor.decide.ladder import Climb
 from tailor.decide.prices import rates_for
 from tailor.decide.rungs import tie
+from tailor.decide.step import Observer
 from tailor.decide.types import Decision
 from tailor.decide.upkeep import pace_of, timed_cost
 from tailor.diagnose.curve import learning_curve
@@ -52,7 +55,7 @@ def run(
         project: where the task, its data and its documents are.
         observer: told what happens as it happens.
         everything: climb every rung, whatever was found.
-        max_minutes: limit on the climb; the final test of what was found is kept in reserve.
+        max_minutes: limit on climb and final test: what promises most for its time is tried first. The final test is not cut short.
         model: the generative model, if not the one that the task names.
         judge: the model that judges, if not the one that the task names; only for the metric `judged`.
 
@@ -73,6 +76,7 @@ def run(
         material = Material(task, splits.train, splits.dev)
         rates = rates_for(task.model, task.prices, engine.model)
         climb = Climb(material, engine, rates, clock, observer, everything, len(splits.test), pace_of(task))
+        engine.check = climb.budget.check
         climb.climb()
         observer.said(climb.stopped)
         curve = learning_curve(material, engine, task.target)
@@ -112,7 +116,7 @@ def final_test(
     for role, dev in chosen.items():
         observer.began("final test", dev.system.name)
         test = measure(task, dev.system, "test", splits.test, engine, observer.progress)
-        cost = timed_cost(climb.material, test, climb.cost(test), engine)
+        cost = timed_cost(climb.material, test, climb.track.cost(test), engine)
         eligible = task.allow_classifier or dev.system.decoding.method != "head"
         candidates.append(Candidate(role, test, dev, cost, eligible))
     decision = (

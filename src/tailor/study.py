@@ -51,9 +51,9 @@ class Study:
     consistency: tuple[Consistency, ...] = ()
 
     def dev_run(self, system: str) -> Run | None:
-        """The complete dev Run of a system, by name."""
+        """The dev Run of a system that counts (complete, or as far as the time limit left room), by name."""
         for step in self.steps:
-            if step.system == system and step.run is not None and step.status == "measured":
+            if step.system == system and step.run is not None and step.counts:
                 return step.run
         return None
 

@@ -14,7 +14,7 @@ from tailor.cli.terminal import Screen, plain_console
 from tailor.decide.formats import format_money, format_percent, format_target
 from tailor.study import Step
 
-STYLES = {"measured": "bold", "stopped early": "dim", "no time": "yellow", "failed": "red"}
+STYLES = {"measured": "bold", "measured in part": "bold", "stopped early": "dim", "no time": "yellow", "failed": "red"}
 
 
 class Live:
@@ -77,7 +77,7 @@ def run(
     project: Annotated[Path, typer.Argument(help="Folder with tailor.yaml.")] = Path("."),
     everything: Annotated[bool, typer.Option("--all", help="Climb every rung, also those that are not needed.")] = False,
     max_minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="Stop climbing in time for the final test to begin by then.")
+        float | None, typer.Option(min=0.1, help="Try what promises most for its time, and leave time for the final test.")
     ] = None,
 ) -> None:
     """Measure the ways of answering on your data, and decide."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tailor.decide.formats import format_money
-from tailor.decide.ladder import Climb, Observer
+from tailor.decide.ladder import Climb
+from tailor.decide.step import Observer
 from tailor.errors import ModelError
 from tailor.evaluate.consistency import Consistency, consistency, planned_calls
 from tailor.evaluate.run import Run
@@ -32,7 +33,7 @@ def asked_again(climb: Climb, tests: Sequence[Run], observer: Observer) -> tuple
 
 def _told(climb: Climb, tests: Sequence[Run], calls: Sequence[int]) -> str:
     """How many answers an endpoint is asked for, and what they cost."""
-    prices = [climb.cost(run).per_1000 for run in tests]
+    prices = [climb.track.cost(run).per_1000 for run in tests]
     known = [count * price / 1000 for count, price in zip(calls, prices, strict=True) if price is not None]
     price = format_money(sum(known) if len(known) == len(prices) else None, climb.material.task.prices.currency)
     return f"{sum(calls):,} answers at {price}"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tailor.approaches.approach import Material
+from tailor.decide.prices import EMBEDDER_PARAMETERS, machine_rates
 from tailor.decide.types import Cost, Pace, Rates, Work
 from tailor.decide.upkeep import changing, upkeep
+from tailor.engine import Engine
 from tailor.evaluate.run import Run
+from tailor.models.tune import read_tuned
 from tailor.task import Task
 
 NEVER_SAID = Pace()
@@ -64,6 +68,24 @@ def cost_of(
         answers = task.volume.months * task.volume.answers_per_month
         total = one_off + task.volume.months * kept + answers * (per_1000 + errors_per_1000) / 1000
     return Cost(per_1000, one_off, errors_per_1000, total, "; ".join(notes), training, kept, changes)
+
+
+def system_cost(material: Material, run: Run, rates: Rates, engine: Engine, pace: Pace = NEVER_SAID) -> Cost:
+    """What a system costs: labels it learned from, training, tokens, and keeping up with changes."""
+    system, embedding = run.system, machine_rates(material.task.prices, EMBEDDER_PARAMETERS)
+    if system.decoding.method == "head":
+        rates = embedding
+    labels, trained = len(system.prompt.shots), 0
+    if system.decoding.method == "head":
+        labels = len(material.train)
+    elif system.is_tuned and (tuned := read_tuned(engine.store / system.weights.tuned)) is not None:
+        labels, trained = len(material.train[: material.task.tuning.max_rows]), tuned.trained_tokens
+    # The same stated estimate as elsewhere: a token is about four characters.
+    tokens = sum(len(document.text) for document in engine.documents) / 4 / max(1, len(engine.documents))
+    document_price = tokens * (embedding.input_per_million or 0.0) / 1e6 if system.knowledge.embedder else 0.0
+    return cost_of(
+        *(material.task, run, rates, labels, trained), dev_rows=len(material.dev), document_price=document_price, pace=pace
+    )
 
 
 def with_error_rate(task: Task, cost: Cost, rate: float) -> Cost:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from tailor.decide.rungs import Option, best
+from tailor.decide.formats import listed
+from tailor.decide.rungs import Option, Rung, best
 from tailor.decide.step import Step
 from tailor.diagnose.forecast import forecast_for
 from tailor.diagnose.types import Diagnosis
 from tailor.diagnose.words import cannot_win
 from tailor.evaluate.run import Run
 from tailor.system import START
+
+SHORTEST = 1e-3
+"""Seconds that anything is taken to last at least: what is answered already is not infinitely promising."""
 
 
 def hopeless(diagnosis: Diagnosis, rung: str, candidates: Sequence[Option], runs: Sequence[Run]) -> str | None:
@@ -37,8 +41,39 @@ def hopeless(diagnosis: Diagnosis, rung: str, candidates: Sequence[Option], runs
     return cannot_win(diagnosis, rung, leader.system.name, leader.mean)
 
 
+def most_promising(
+    diagnosis: Diagnosis, rungs: Sequence[Rung], leader: Run, seconds: Mapping[str, float], smallest_effect: float
+) -> Rung:
+    """The rung that promises the largest gain for its time; of equals the earlier one.
+
+    A rung promises what its forecast lies above the leader. Where that is little, or nothing was forecast, it is taken for the
+    smallest effect, so that the quick ones of them come first. A rung that builds on another waits for it.
+
+    Args:
+        diagnosis: of the baseline.
+        rungs: those not climbed yet, in order.
+        leader: the best Run on dev so far.
+        seconds: what each rung is expected to take, by name.
+        smallest_effect: the least gain that matters.
+    """
+    waiting = {rung.name for rung in rungs}
+
+    def per_second(rung: Rung) -> float:
+        forecast = forecast_for(diagnosis, rung.name)
+        gain = max(smallest_effect, forecast.mean - leader.mean if forecast else 0.0)
+        return gain / max(seconds[rung.name], SHORTEST)
+
+    return max((rung for rung in rungs if rung.builds_on not in waiting), key=per_second)
+
+
 def all_climbed(steps: Sequence[Step]) -> str:
-    """The sentence that ends a climb which nothing stopped."""
+    """The sentence that ends a climb which nothing stopped but perhaps a time limit."""
+    late = [step.system for step in steps if step.status == "no time"]
+    partly = [step.system for step in steps if step.status == "measured in part"]
+    if late or partly:
+        some = [f"to measure {listed(partly)} on more of dev"] if partly else []
+        none = [f"for {listed(late)}"] if late else []
+        return f"The time limit left no room {' and none '.join(some + none)}."
     hopeless_ones = dict.fromkeys(step.rung for step in steps if step.status == "cannot pay")
     but = f", but for what is not expected to pay ({', '.join(hopeless_ones)})" if hopeless_ones else ""
     return f"Every rung that this task, its documents and its model allow was climbed{but}."

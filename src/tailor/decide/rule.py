@@ -137,8 +137,8 @@ def choose(evidence: Evidence, terms: Terms, costs: Totals) -> Choice:
     1. "target met": the cheapest eligible contender whose certified limit reaches the target.
     2. "cheapest within the smallest effect": else the cheapest eligible one whose loss to every dearer eligible one is shown to be
        below `smallest_effect` (see `is_enough`), unless the test set contradicts dev.
-    3. "not shown": else, as best guess, the one with the lowest total where errors have a price, else the one with the best mean.
-       Ties go to the cheaper.
+    3. "not shown": else, as best guess, the one with the best mean, ties going to the cheaper; where errors have a price, the one
+       with the lowest total of those whose mean is less than `smallest_effect` below the best: nobody is offered less than that.
     """
     ranked = [i for i in cheapest_first(evidence, costs) if evidence.contenders[i].eligible]
     for i in ranked:
@@ -148,9 +148,11 @@ def choose(evidence: Evidence, terms: Terms, costs: Totals) -> Choice:
         for i in ranked:
             if is_enough(evidence, ranked, i, terms.smallest_effect):
                 return Choice("cheapest within the smallest effect", i)
+    top = max(ranked, key=lambda i: evidence.contenders[i].mean)
     if terms.error_price > 0 and all(costs[i] is not None for i in ranked):
-        return Choice("not shown", ranked[0])
-    return Choice("not shown", max(ranked, key=lambda i: evidence.contenders[i].mean))
+        least = evidence.contenders[top].mean - terms.smallest_effect
+        top = next((i for i in ranked if evidence.contenders[i].mean > least), top)
+    return Choice("not shown", top)
 
 
 def is_enough(evidence: Evidence, ranked: Sequence[int], i: int, smallest_effect: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tailor.approaches.approach import Approach, Chain
 from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona, RemovePrior, ZeroShot
@@ -37,22 +38,25 @@ class Rung:
         candidates: made from the complete dev Runs so far and the starting System.
         trains: whether weights are trained, which needs labels and time.
         optional: climbed only when everything is asked for.
+        builds_on: the rung whose best candidate it starts from; empty where it starts from the baseline.
     """
 
     name: str
     candidates: Callable[[System, Sequence[Run]], Sequence[Option]]
     trains: bool = False
     optional: bool = False
+    builds_on: str = ""
 
 
 def ladder(task: Task, has_documents: bool, can_score: bool, can_tune: bool) -> tuple[Rung, ...]:
     """The rungs for a task, cheapest first."""
     rungs = [_baseline(task), _prompt(task, can_score)]
     if task.kind == "classify" and can_score:
-        rungs.append(Rung("calibrate", lambda start, runs: _on(best(runs, _is_scored, tie(task)), RemovePrior())))
+        scored = partial(best, wanted=_is_scored, near=tie(task))
+        rungs.append(Rung("calibrate", lambda start, runs: _on(scored(runs), RemovePrior()), builds_on="prompt"))
     if has_documents:
         rungs.append(Rung("retrieve", lambda start, runs: [Option(approach, start) for approach in RETRIEVE]))
-        rungs.append(Rung("retrieve and prompt", lambda start, runs: _prompted_retrieval(task, runs)))
+        rungs.append(Rung("retrieve and prompt", lambda start, runs: _prompted_retrieval(task, runs), builds_on="retrieve"))
     if can_tune:
         rungs += _tuning(task, has_documents)
     return tuple(rungs)
@@ -114,7 +118,7 @@ def _tuning(task: Task, has_documents: bool) -> list[Rung]:
         return [Option(FineTune("full"), start)]
 
     tune = Rung("tune", alone, trains=True, optional=task.kind == "answer")
-    combine = Rung("retrieve and tune", with_retrieval, trains=True)
+    combine = Rung("retrieve and tune", with_retrieval, trains=True, builds_on="retrieve")
     rungs = [tune] if not has_documents else [tune, combine] if task.kind == "classify" else [combine, tune]
     if task.kind == "classify":
         rungs.append(Rung("prompt and tune", with_examples, trains=True, optional=True))

@@ -1,14 +1,24 @@
-"""A step of the ladder: one thing it tried, or decided not to try."""
+"""A step of the ladder: one thing it tried, or decided not to try; and who is told of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from tailor.decide.types import Cost, Interval
 from tailor.evaluate.run import Run
 
-StepStatus = Literal["measured", "stopped early", "does not fit", "not needed", "cannot pay", "no time", "failed", "not possible"]
+StepStatus = Literal[
+    "measured",
+    "measured in part",
+    "stopped early",
+    "does not fit",
+    "not needed",
+    "cannot pay",
+    "no time",
+    "failed",
+    "not possible",
+]
 
 
 @dataclass(frozen=True)
@@ -21,7 +31,7 @@ class Step:
         status: what became of it.
         note: one sentence: why it stopped, what it would need, what it learned.
         dev: the metric on dev with a 95 % interval, when measured.
-        run: the Run on dev (complete or stopped early), when measured.
+        run: the Run on dev (complete, or up to where it stopped), when measured.
         cost: what it would cost, when measured.
         seconds: time spent making and measuring it.
         setup_seconds: the part of `seconds` spent making it (training, indexing, choosing examples).
@@ -36,3 +46,28 @@ class Step:
     cost: Cost | None = None
     seconds: float = 0.0
     setup_seconds: float = 0.0
+
+    @property
+    def counts(self) -> bool:
+        """Whether what was measured counts: all of dev, or as much of it as the time limit left room for."""
+        return self.status in ("measured", "measured in part")
+
+
+class Observer(Protocol):
+    """Who wants to see the climb as it happens."""
+
+    def began(self, rung: str, system: str) -> None:
+        """A candidate is being made or measured."""
+        ...
+
+    def progress(self, done: int, total: int) -> None:
+        """How far the present work is."""
+        ...
+
+    def ended(self, step: Step) -> None:
+        """A step is done."""
+        ...
+
+    def said(self, text: str) -> None:
+        """A sentence worth showing."""
+        ...

@@ -71,7 +71,7 @@ def ladder_rows(study: Study) -> tuple[LadderRow, ...]:
                 begins=begins,
                 chosen=step.run is not None and step.system == chosen,
                 finalist=step.run is not None and step.system in finalists,
-                reaches=step.status == "measured" and step.dev is not None and step.dev.mean >= study.task.target,
+                reaches=step.counts and step.dev is not None and step.dev.mean >= study.task.target,
             )
         )
         begins += step.seconds
@@ -84,12 +84,8 @@ def rungs(rows: Sequence[LadderRow]) -> tuple[Rung, ...]:
 
 
 def best_on_dev(study: Study) -> LadderRow | None:
-    """The completely measured step with the highest dev score, the earlier one on a tie; the reference classifier aside."""
-    rows = [
-        row
-        for row in ladder_rows(study)
-        if row.step.status == "measured" and row.dev is not None and not is_reference(row.step.run)
-    ]
+    """The step that counts with the highest dev score, the earlier one on a tie; the reference classifier aside."""
+    rows = [row for row in ladder_rows(study) if row.step.counts and row.dev is not None and not is_reference(row.step.run)]
     return max(rows, key=lambda row: (row.dev.mean if row.dev else 0.0, -row.number), default=None)
 
 
@@ -106,7 +102,7 @@ def models(study: Study) -> tuple[str, ...]:
 
 def untried(study: Study) -> tuple[Step, ...]:
     """The first step of every rung that was left out, with what it would have needed in its note."""
-    measured = {step.rung for step in study.steps if step.status in ("measured", "stopped early")}
+    measured = {step.rung for step in study.steps if step.counts or step.status == "stopped early"}
     first: dict[str, Step] = {}
     for step in study.steps:
         if step.status in UNTRIED and step.rung not in measured:
@@ -121,7 +117,7 @@ def shown_runs(study: Study) -> tuple[SplitName, tuple[Run, ...]]:
         return "test", tuple(sorted(study.tests, key=lambda run: rank.get(run.system.name, len(rank))))
     best: dict[str, Run] = {}
     for step in study.steps:
-        if step.status == "measured" and step.run and (step.rung not in best or step.run.mean > best[step.rung].mean):
+        if step.counts and step.run and (step.rung not in best or step.run.mean > best[step.rung].mean):
             best[step.rung] = step.run
     return "dev", tuple(best.values())[-MAX_DEV_RUNS:]
 

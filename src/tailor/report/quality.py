@@ -169,7 +169,7 @@ def quality_cost(study: Study) -> QualityCost:
 def _priced(study: Study, names: Sequence[str]) -> list[tuple[str, float | None, Interval, bool]]:
     if study.decision:
         return [(f.name, f.cost.per_1000, f.score, f.eligible) for f in study.decision.finalists]
-    steps = {step.system: step for step in study.steps if step.status == "measured" and step.dev}
+    steps = {step.system: step for step in study.steps if step.counts and step.dev}
     return [
         (n, s.cost.per_1000 if s.cost else None, s.dev, not is_reference(s.run)) for n in names if (s := steps.get(n)) and s.dev
     ]
@@ -237,13 +237,13 @@ def _cell(study: Study, tuned: bool, knowledge: bool) -> Cell:
         name, score = max(tested, key=lambda pair: pair[1].mean)
         return Cell(tuned, knowledge, name, score, "test")
     inside = [step for step in study.steps if _place(step) == place and not is_reference(step.run)]
-    measured = [step for step in inside if step.status == "measured" and step.dev]
+    measured = [step for step in inside if step.counts and step.dev]
     if measured:
         best = max(measured, key=lambda step: step.dev.mean if step.dev else 0.0)
         return Cell(tuned, knowledge, best.system, best.dev, "dev")
     if knowledge and not study.task.documents:
         return Cell(tuned, knowledge, reason="The task names no documents.")
-    left_out = next((step for step in inside if step.status != "measured"), None)
+    left_out = next((step for step in inside if not step.counts), None)
     reason = f"{left_out.status}: {left_out.note}".rstrip(": ") if left_out else study.stopped
     return Cell(tuned, knowledge, reason=reason)
 

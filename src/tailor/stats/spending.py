@@ -6,7 +6,7 @@ ALPHA = 0.05
 """Error probability of all that is ever called shown on one test set."""
 
 MOST_FINALISTS = 6
-"""Roles of finalists (`tailor.decide.ladder.finalists`): how many may share the error probability of an opening."""
+"""Roles of finalists (`tailor.decide.finalists.finalists`): how many may share the error probability of an opening."""
 
 
 def of_opening(opening: int) -> float:
