@@ -235,7 +235,7 @@ def test_hidden_documents_are_not_looked_at(folder: Path) -> None:
 
 
 def test_a_document_that_cannot_be_read_is_said_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, limit: int) -> bytes:
         raise PermissionError(13, "Permission denied")
 
     project = Project(folder, make_task(kind="answer", documents="docs"))
@@ -243,7 +243,7 @@ def test_a_document_that_cannot_be_read_is_said_so(folder: Path, monkeypatch: py
     splits = load_splits(project)
     from tailor.data.grounding import audit_documents
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("tailor.data.grounding.read_file", refuse)
     with pytest.raises(DocumentsError, match="cannot be read: Permission denied"):
         list(audit_documents(project, splits.train))
 

@@ -64,7 +64,7 @@ def assert_harmless(page: Page) -> None:
     ]
     assert all(re.fullmatch(r"#[a-z]+", href) for href in page.values("href", "a"))
     assert page.values("href", "link") == ["data:,"]
-    assert page.tags.count("meta") == 5
+    assert page.tags.count("meta") == 6
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tailor.errors import DocumentsError
 from tailor.retrieval.documents import Document, documents_digest, read_documents
-from tailor.retrieval.webpage import read_html
+from tailor.webpage import read_html
 
 
 def _write(folder: Path, **files: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tailor.data.example import Example
 from tailor.errors import ConfigError, did_you_mean, quoted
+from tailor.files import private_files, tighten
 from tailor.ledger import Ledger
 from tailor.opening import open_engine
 from tailor.project import Project
@@ -32,7 +33,7 @@ def ask(project: Project, fields: dict[str, str]) -> tuple[System, Answer]:
         )
     if missing := [name for name in known if name not in fields]:
         raise ConfigError(f"{system.name} also needs {', '.join(map(quoted, missing))}", "give each as --set NAME=VALUE")
-    with Ledger(project.store) as ledger:
+    with private_files(), Ledger(tighten(project.store)) as ledger:
         engine = open_engine(project, ledger)
         system = engine.refreshed(system)
         (answer,) = engine.answer(system, [Example("asked", fields, ())])

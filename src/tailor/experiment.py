@@ -31,6 +31,7 @@ from tailor.evaluate.judge import judge_system
 from tailor.evaluate.measure import measure
 from tailor.evaluate.ratings import Ratings, rating_sample, read_ratings, write_sheet
 from tailor.evaluate.run import Run
+from tailor.files import private_files, tighten
 from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.opening import open_engine
@@ -65,7 +66,7 @@ def run(
     task, started, clock = project.task, _now(), Clock(None if max_minutes is None else max_minutes * 60)
     splits = load_splits(project)
     ratings = read_ratings(project.path(task.judge.ratings)) if task.judge else Ratings()
-    with Ledger(project.store) as ledger:
+    with private_files(), Ledger(tighten(project.store)) as ledger:
         splits = sealed(splits, ledger, observer)
         engine = open_engine(project, ledger, model, judge)
         engine.check = clock.check

@@ -6,7 +6,8 @@ import errno
 import os
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tailor.errors import StoreError
@@ -105,6 +106,8 @@ def private_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         status = os.lstat(path)
+    except FileExistsError as error:
+        raise StoreError(f"{path} cannot be written to: it is no folder", "make it a folder that you may write to") from error
     except OSError as error:
         raise write_failure(path, error) from error
     if not stat.S_ISDIR(status.st_mode):
@@ -112,6 +115,40 @@ def private_folder(path: Path) -> Path:
     if status.st_uid != os.geteuid():
         raise _not_ours(path, "belongs to another user")
     return path
+
+
+def tighten(folder: Path) -> Path:
+    """The folder, made if absent, after everybody else's permissions were taken from all that it holds.
+
+    Raises:
+        StoreError: something in it is a link, no file, or another user's. Nothing is written through it, now or later.
+    """
+    private_folder(folder)
+    os.chmod(folder, 0o700)
+    for parent, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(parent, name)
+            try:
+                status = os.lstat(path)
+                if not stat.S_ISDIR(status.st_mode):
+                    refuse_foreign(path, status)
+                if stat.S_IMODE(status.st_mode) & 0o077:
+                    os.chmod(path, stat.S_IMODE(status.st_mode) & 0o700)
+            except FileNotFoundError:  # a file that another process made for a moment
+                continue
+            except OSError as error:
+                raise write_failure(path, error) from error
+    return folder
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """What is made in this block, by libraries too, is for its owner only."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def sync_folder(folder: Path) -> None:

@@ -13,7 +13,7 @@ from tailor.retrieval.documents import read_documents
 def open_engine(project: Project, ledger: Ledger, model: Model | None = None, judge: Model | None = None) -> Engine:
     """The engine of a project, with its documents read; `model` and `judge` stand in for those that the task names."""
     task = project.task
-    documents = read_documents(project.documents) if project.documents is not None else []
+    documents = read_documents(project.documents, project.own_files) if project.documents is not None else []
     engine = Engine(model or open_model(task.model), open_embedder, ledger, project.store, documents)
     if task.judge is not None:
         judging = judge or open_model(task.judge.model)

@@ -1,11 +1,13 @@
-"""What comes from outside: files opened only if they are files, and YAML read within limits."""
+"""What comes from outside: files opened only if they are files, YAML read within limits, references of HTML."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Hashable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ import yaml
 from tailor.errors import quoted
 from tailor.limits import YAML_ALIASES
 
+HEAD = 4096  # characters of a page in which it says what made it
+_OWN_REPORT = re.compile(r"<meta name=.generator. content=.Tailor\b")
+_LONG_REFERENCE = re.compile(r"&#(?:[xX][0-9a-fA-F]{7,}+|[0-9]{8,}+);?")  # beyond Unicode, and slow to turn into a number
 KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -63,6 +68,16 @@ def whole_characters(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def resolve_references(source: str) -> str:
+    """HTML text with its character references resolved."""
+    return unescape(_LONG_REFERENCE.sub("\ufffd", source)) if "&" in source else source
+
+
+def is_own_report(source: str) -> bool:
+    """Whether an HTML page is a report of Tailor, which shows the right answers of test rows; its head says so."""
+    return bool(_OWN_REPORT.search(source, 0, HEAD))
 
 
 class _Loader(yaml.SafeLoader):

@@ -16,6 +16,7 @@ from tailor.outside import load_yaml, read_file
 from tailor.task import Task
 
 SETTINGS_FILE = "tailor.yaml"
+REPORT_FILE = "report.html"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,18 @@ class Project:
         """The folder of documents, or None when the task names none; it may not exist."""
         return self.path(self.task.documents) if self.task.documents else None
 
+    @property
+    def data_files(self) -> tuple[Path, ...]:
+        """The files of examples that the settings name."""
+        data = self.task.data
+        return tuple(self.path(name) for name in (data.file, data.train, data.dev, data.test) if name)
+
+    @property
+    def own_files(self) -> tuple[Path, ...]:
+        """Files that are no documents, wherever they lie: settings, data, the report, the sheet of ratings."""
+        sheets = [self.path(self.task.judge.ratings)] if self.task.judge else []
+        return (self.folder / SETTINGS_FILE, self.folder / REPORT_FILE, *self.data_files, *sheets)
+
     def path(self, name: str) -> Path:
         """The absolute path of a file or folder named in the settings."""
         return (self.folder / name).resolve()
@@ -60,7 +73,39 @@ def load_project(folder_or_yaml: Path) -> Project:
         hint = "" if len(sentences) == 1 else f"{len(sentences)} settings need a change."
         raise ConfigError("\n".join(f"{path.name}: {sentence}" for sentence in sentences), hint) from error
     _refuse_peeking(path, task)
-    return Project(path.parent, task)
+    project = Project(path.parent, task)
+    if project.documents is not None:
+        refuse_documents_around(project.folder, project.documents)
+    _refuse_sheet_elsewhere(project)
+    return project
+
+
+def refuse_documents_around(folder: Path, documents: Path) -> None:
+    """Refuse documents that hold the project, whose files show the right answers: data, reports, sheets and notes about them.
+
+    They are refused rather than picked apart, since no list of what to leave out would be complete.
+
+    Raises:
+        ConfigError: the folder of documents is the project's, or holds it.
+    """
+    if folder.resolve().is_relative_to(documents.resolve()):
+        raise ConfigError(
+            f"{quoted(documents, 200)} cannot be the documents, since it holds the project itself: its data and reports would be "
+            "read as documents, and show the right answers",
+            "Put the documents into a folder of their own, such as `docs` in the project, and name that.",
+        )
+
+
+def _refuse_sheet_elsewhere(project: Project) -> None:
+    """Tailor writes the sheet of ratings, so it must lie in the project, and be no other file of it."""
+    if project.task.judge is None:
+        return
+    sheet = project.path(project.task.judge.ratings)
+    if not sheet.is_relative_to(project.folder) or sheet in project.data_files:
+        raise ConfigError(
+            f"`judge.ratings` names {quoted(project.task.judge.ratings, 200)}, which is no file of its own in the project's folder",
+            "Name a CSV file there, such as judge.csv.",
+        )
 
 
 def _settings_file(given: Path) -> Path:

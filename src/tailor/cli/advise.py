@@ -94,7 +94,7 @@ def _gather(project: Project | None) -> Facts:
         return Facts()
     tables = read_tables(project)
     examples = [example for name, table in tables.items() for example in to_examples(project.task, table, f"{name}-")]
-    return gather(project.task, examples, read_documents(project.documents) if project.documents else ())
+    return gather(project.task, examples, read_documents(project.documents, project.own_files) if project.documents else ())
 
 
 def _given(values: list[str]) -> Answers:

@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 
 from tailor.cli.terminal import echo
-
-FILE_NAME = "report.html"
+from tailor.project import REPORT_FILE
 
 
 def report(
     project: Annotated[Path, typer.Argument(help="Project folder or its tailor.yaml.")] = Path("."),
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help=f"The HTML file to write, or a folder for it; {FILE_NAME} in the project if left out."),
+        typer.Option(
+            "--output", "-o", help=f"The HTML file to write, or a folder for it; {REPORT_FILE} in the project if left out."
+        ),
     ] = None,
 ) -> None:
     """Write the report of the last run as one HTML file."""
@@ -25,5 +26,5 @@ def report(
     from tailor.saved import load_study
 
     folder = load_project(project).folder
-    path = output or folder / FILE_NAME
-    echo(write_report(load_study(folder), path / FILE_NAME if path.is_dir() else path))
+    path = output or folder / REPORT_FILE
+    echo(write_report(load_study(folder), path / REPORT_FILE if path.is_dir() else path))

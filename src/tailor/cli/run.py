@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tailor.cli.terminal import Screen, plain_console
 from tailor.decide.formats import format_money, format_percent, format_target
+from tailor.project import REPORT_FILE
 from tailor.study import Step
 
 STYLES = {"measured": "bold", "measured in part": "bold", "stopped early": "dim", "no time": "yellow", "failed": "red"}
@@ -103,5 +104,5 @@ def run(
         console.print(f"\n{study.decision.headline}", style="bold")
         for reason in study.decision.changes:
             console.print(f"- {reason}")
-    path = write_report(study, opened.folder / "report.html")
+    path = write_report(study, opened.folder / REPORT_FILE)
     console.print(f"\nReport: {path}")

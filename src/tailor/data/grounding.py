@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from html import unescape
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tailor.data.example import Example
@@ -12,11 +10,12 @@ from tailor.data.finding import Finding
 from tailor.data.near import normalise
 from tailor.data.readers import place
 from tailor.errors import DocumentsError, did_you_mean, quoted
+from tailor.limits import DOCUMENT_BYTES
+from tailor.outside import is_own_report, read_file
 from tailor.project import Project
+from tailor.webpage import read_html
 
 SUFFIXES = (".md", ".markdown", ".txt", ".html", ".htm")
-
-_TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]+>", re.DOTALL | re.IGNORECASE)
 
 
 def audit_documents(project: Project, examples: Sequence[Example]) -> Iterator[Finding]:
@@ -41,7 +40,7 @@ def audit_documents(project: Project, examples: Sequence[Example]) -> Iterator[F
             advice="Name their folder as `documents`.",
         )
         return
-    pages = read_pages(folder)
+    pages = read_pages(folder, project.own_files)
     if not pages:
         problem = "holds no Markdown, text or HTML files" if folder.is_dir() else "is not a folder"
         yield Finding(
@@ -52,28 +51,34 @@ def audit_documents(project: Project, examples: Sequence[Example]) -> Iterator[F
     yield from _quotes(pages, examples)
 
 
-def read_pages(folder: Path) -> dict[str, str]:
+def read_pages(folder: Path, own: Iterable[Path] = ()) -> dict[str, str]:
     """Normalised text of every document, by its path relative to the folder; hidden files and links out of it are skipped.
+
+    Reports of Tailor and the files `own` are skipped too: they are no documents.
 
     Raises:
         DocumentsError: a document cannot be read.
     """
-    root = folder.resolve()
+    root, left_out = folder.resolve(), {path.resolve() for path in own}
     pages = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in name.parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file() and path.resolve().is_relative_to(root):
-            pages[name.as_posix()] = f" {normalise(_text(path))} "
+        if path.suffix.lower() not in SUFFIXES or hidden or not path.is_file() or path.resolve() in left_out:
+            continue
+        if path.resolve().is_relative_to(root) and not is_own_report(text := _text(path)):
+            pages[name.as_posix()] = f" {normalise(text)} "
     return pages
 
 
 def _text(path: Path) -> str:
     try:
-        text = path.read_bytes().decode("utf-8", errors="replace")
+        text = read_file(path, DOCUMENT_BYTES).decode("utf-8", errors="replace")
     except OSError as error:
         raise DocumentsError(f"{quoted(path, 200)} cannot be read: {error.strerror}") from error
-    return unescape(_TAGS.sub(" ", text)) if path.suffix.lower() in (".html", ".htm") else text
+    if path.suffix.lower() not in (".html", ".htm") or is_own_report(text):
+        return text
+    return "\n".join(read_html(text))
 
 
 def _sources(pages: Mapping[str, str], examples: Sequence[Example]) -> Iterator[Finding]:

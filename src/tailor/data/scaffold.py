@@ -9,8 +9,9 @@ from pathlib import Path
 import yaml
 
 from tailor.data.guess import GuessedTask, Kind, guess_task
-from tailor.errors import ConfigError, quoted
-from tailor.project import SETTINGS_FILE, load_project
+from tailor.errors import ConfigError, StoreError, quoted
+from tailor.files import write_atomically
+from tailor.project import SETTINGS_FILE, load_project, refuse_documents_around
 
 
 def write_project(
@@ -40,6 +41,8 @@ def write_project(
     """
     if documents is not None and not documents.is_dir():
         raise ConfigError(f"--documents names {quoted(documents, 200)}, which is not a folder")
+    if documents is not None:
+        refuse_documents_around(folder or data.parent, documents)
     guess = guess_task(data, documents=documents, input=input, output=output, kind=kind)
     braced = [name for name in (guess.input, *guess.before) if "{" in name or "}" in name]
     if braced:
@@ -51,9 +54,9 @@ def write_project(
     text = "\n".join([*_question(guess), *_data(guess, folder), *_model(), *_money(guess), *_known(), ""])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{quoted(path, 200)} cannot be written: {error.strerror}") from error
+        write_atomically(path, text, mode=0o644)
+    except (OSError, StoreError) as error:
+        raise ConfigError(f"{quoted(path, 200)} cannot be written: {error}") from error
     load_project(path)
     return path
 

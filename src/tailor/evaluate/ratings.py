@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tailor.data.table import Table, read_table
-from tailor.errors import ConfigError, DataError, did_you_mean, quoted
+from tailor.errors import ConfigError, DataError, StoreError, did_you_mean, quoted
 from tailor.evaluate.judge import NO, YES, Case, judged_case
 from tailor.evaluate.run import Run
+from tailor.files import write_atomically
 from tailor.task import Task
 
 COLUMNS = ("id", "question", "reference", "answer", "rubric", "rating")
@@ -163,14 +162,8 @@ def _names(table: Table) -> dict[str, str]:
 
 def _replace(path: Path, text: str) -> None:
     """Write the whole file or nothing. It starts with a byte order mark, so that spreadsheets read it as UTF-8."""
-    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8-sig", errors="backslashreplace", newline="")
-        os.replace(part, path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise ConfigError(
-            f"{quoted(path, 200)} cannot be written: {error.strerror}", "Close it elsewhere, or name another file."
-        ) from error
+        write_atomically(path, text.encode("utf-8-sig", "backslashreplace"))
+    except (OSError, StoreError) as error:
+        raise ConfigError(f"{quoted(path, 200)} cannot be written: {error}", "Close it elsewhere, or name another file.") from error

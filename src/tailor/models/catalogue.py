@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tailor.errors import ModelNotFound, did_you_mean, quoted
+from tailor.errors import ModelNotFound, StoreError, did_you_mean, quoted
+from tailor.files import write_atomically
 from tailor.models.base import Embedder, Model
 from tailor.models.cache import BUILT_INS, BuiltIn, Progress, cache_folder, damage, file_sha256, is_at_hand, is_offline
 from tailor.models.pull import pull
@@ -231,11 +232,6 @@ def _json(path: Path) -> dict[str, Any] | None:
 
 def _remember(path: Path, record: dict[str, list[Any]]) -> None:
     """Write the record in one step; a cache that cannot be written only costs time."""
-    unfinished = path.with_suffix(f".{os.getpid()}")
-    try:
+    with contextlib.suppress(OSError, StoreError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(record), encoding="utf-8")
-        os.replace(unfinished, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
+        write_atomically(path, json.dumps(record))

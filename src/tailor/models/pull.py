@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tailor.errors import DownloadError
+from tailor.files import open_private
 from tailor.models.cache import FORMAT, MANIFEST, BuiltIn, Member, Progress, damage, file_sha256, sizes
 
 CHUNK = 1 << 20
@@ -200,7 +201,7 @@ def _locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
     """Hold the lock file; wait while another process holds it. The system frees it when a process dies."""
     import fcntl  # absent on Windows, where the rest of this module still imports
 
-    with path.open("w") as file:
+    with os.fdopen(open_private(path), "r+") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,13 +7,13 @@ that enters unescaped are the charts, which are drawn from figures, and `sentenc
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailor.decide.formats import METRICS, format_at_least, format_effect, format_percent, format_target, listed
-from tailor.errors import UserError
+from tailor.errors import StoreError, UserError
+from tailor.files import write_atomically
 from tailor.report import charts, words
 from tailor.report.consistency import ASKED
 from tailor.report.curve import curve_svg
@@ -49,7 +49,7 @@ def write_report(study: Study, path: Path) -> Path:
 
     Args:
         study: what to report.
-        path: the HTML file; its folder is made when absent.
+        path: the HTML file; its folder is made when absent. It can be read by its owner only, since it shows rows of the data.
 
     Returns:
         The path written.
@@ -58,15 +58,11 @@ def write_report(study: Study, path: Path) -> Path:
         UserError: the file cannot be written; one that was there before is still whole.
     """
     text = render_report(study)
-    part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8", newline="\n")
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise UserError(f"the report cannot be written to {path}: {error.strerror}", "give a file in a writable folder") from error
+        write_atomically(path, text)
+    except (OSError, StoreError) as error:
+        raise UserError(f"the report cannot be written to {path}: {error}", "give a file in a writable folder") from error
     return path
 
 

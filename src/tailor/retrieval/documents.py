@@ -10,18 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
+from tailor.confined import Confined, ConfinedError
 from tailor.errors import DocumentsError
-from tailor.retrieval.webpage import read_html
+from tailor.limits import DOCUMENT_BYTES
+from tailor.outside import is_own_report, read_file
 
 MARKDOWN = (".md", ".markdown")
 HTML = (".html", ".htm")
 ACCEPTED = (*MARKDOWN, ".txt", *HTML)
-
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_FIRST_HEADING = re.compile(r"^# +(\S.*?)[ \t#]*$", re.MULTILINE)
-_TITLE_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -45,17 +41,25 @@ class Document:
             object.__setattr__(self, "digest", hashlib.sha256(f"{self.title}\0{self.text}".encode()).hexdigest())
 
 
-def read_documents(folder: Path) -> list[Document]:
+def read_documents(folder: Path, own: Iterable[Path] = ()) -> list[Document]:
     """Every document below a folder, sorted by path.
 
-    Hidden files and folders are skipped, and so are links that lead out of the folder and files of other kinds.
+    Hidden files and folders are skipped, and so are links that lead out of the folder, what is no file, and files of other kinds.
+    Reports of Tailor are skipped wherever they lie, since they show the right answers of test rows.
+
+    Args:
+        folder: where the documents are.
+        own: files that are no documents though they may lie there: data, settings, sheets.
 
     Raises:
         DocumentsError: there is no such folder, it holds no document, or a document cannot be read.
     """
     if not folder.is_dir():
         raise DocumentsError(f"{folder} is not a folder of documents", f"create it with documents ({_accepted()}) inside")
-    documents = [_read(folder, path) for path in _paths(folder)]
+    left_out = {path.resolve() for path in own}
+    with Confined("tailor.retrieval.markup:read_markup") as read_markup:
+        found = [_read(folder, path, read_markup) for path in _paths(folder) if path.resolve() not in left_out]
+    documents = [document for document in found if document is not None]
     if not documents:
         raise DocumentsError(
             f"{folder} holds no documents; accepted are {_accepted()}", "put the documents there, or name another folder"
@@ -86,14 +90,28 @@ def _paths(folder: Path) -> list[Path]:
     return paths
 
 
-def _read(folder: Path, path: Path) -> Document:
+def _read(folder: Path, path: Path, read_markup: Confined) -> Document | None:
+    """The document in a file; None where it is a report of Tailor."""
     name = path.relative_to(folder).as_posix()
     try:
         name.encode()
     except UnicodeEncodeError as error:
         raise DocumentsError(f"the file name {name!r} is not UTF-8 text", "rename the file") from error
+    source, suffix = _source(path), path.suffix.lower()
+    if suffix == ".txt":
+        return Document(name, _spoken(path.stem), source)
+    if is_own_report(source):
+        return None
     try:
-        source = path.read_bytes().decode("utf-8-sig")
+        title, text = read_markup(source, suffix in HTML)
+    except ConfinedError as error:
+        raise DocumentsError(f"{path} cannot be read: reading it {error}", "mend it, or move it out of the documents") from error
+    return Document(name, title or _spoken(path.stem), text)
+
+
+def _source(path: Path) -> str:
+    try:
+        source = read_file(path, DOCUMENT_BYTES).decode("utf-8-sig")
     except OSError as error:
         raise DocumentsError(
             f"{path} cannot be read: {error.strerror}", "make it readable, or move it out of the documents"
@@ -101,34 +119,7 @@ def _read(folder: Path, path: Path) -> Document:
     except UnicodeDecodeError as error:
         message = f"{path} is not UTF-8 text: byte {error.start} cannot be decoded"
         raise DocumentsError(message, "save it as UTF-8, or move it out of the documents") from error
-    source = source.replace("\r\n", "\n").replace("\r", "\n")
-    suffix = path.suffix.lower()
-    if suffix in HTML:
-        title, text = read_html(source)
-    elif suffix in MARKDOWN:
-        title, text = _front_matter(source)
-    else:
-        title, text = "", source
-    if not title and suffix != ".txt":
-        heading = _FIRST_HEADING.search(text)
-        title = heading.group(1) if heading else ""
-    title = " ".join(title.split())[:_TITLE_CHARACTERS] or _spoken(path.stem)
-    return Document(name, title, text)
-
-
-def _front_matter(source: str) -> tuple[str, str]:
-    """Title and text of a Markdown page; a leading block that is no YAML mapping is part of the text."""
-    match = _FRONT_MATTER.match(source)
-    if match is None:
-        return "", source
-    try:
-        header = yaml.safe_load(match.group(1))
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return "", source
-    if not isinstance(header, dict):
-        return "", source
-    title = header.get("title")
-    return ("" if title is None else str(title)), source[match.end() :]
+    return source.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _spoken(stem: str) -> str:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
+from tailor.outside import resolve_references
+
+# Each piece of markup is found in one pass that never goes back (possessive quantifiers), whatever it holds.
+_TAG = re.compile(r"""<(/?)([a-zA-Z][^\s/>]*+)((?:[^>"'=]++|=\s*+(?:"[^"]*+"|'[^']*+')?|["'])*+)>""")
+_NAME = re.compile("</?[a-zA-Z]")
+_OTHER = (("<!--", "-->"), ("<![CDATA[", "]]>"), ("<!", ">"), ("<?", ">"), ("</", ">"))
+_RAW = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in ("script", "style")}
 _LEFT_OUT = {"script", "style", "svg", "template"}
 _HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 _PARAGRAPHS = {
@@ -31,18 +37,63 @@ _PARAGRAPHS = {
 def read_html(source: str) -> tuple[str, str]:
     """Title and text of a web page. Scripts and styles are left out; headings become lines such as "## Hotels"."""
     page = _Page()
-    page.feed(source)
-    page.close()
+    _feed(page, source)
     page.break_line(end_row=True)
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(page.lines)).strip("\n")
     return " ".join("".join(page.title).split()), text + "\n" if text else ""
 
 
-class _Page(HTMLParser):
+def _feed(page: _Page, source: str) -> None:
+    """Hand tags and text to the page, in time proportional to the length.
+
+    Markup follows the HTML standard where it is whole. What is begun and never ended (a comment, a declaration) is left out to the
+    end, as browsers do; a "<" that begins no markup, and a tag without its ">", are text. The standard library's parser takes
+    time that grows with the square of the length on such pages, in many versions.
+    """
+    at = 0
+    while at < len(source):
+        start = source.find("<", at)
+        if start < 0:
+            page.handle_data(resolve_references(source[at:]))
+            return
+        if start > at:
+            page.handle_data(resolve_references(source[at:start]))
+        if tag := _TAG.match(source, start):
+            at = _hand_tag(page, source, tag)
+            continue
+        if _NAME.match(source, start):
+            page.handle_data(resolve_references(source[start:]))  # no ">" follows, so nothing that follows is a tag
+            return
+        opening, closing = next((pair for pair in _OTHER if source.startswith(pair[0], start)), ("<", ""))
+        if not closing:
+            page.handle_data("<")
+            at = start + 1
+            continue
+        end = source.find(closing, start + 2)
+        if end < 0:
+            return
+        at = end + len(closing)
+
+
+def _hand_tag(page: _Page, source: str, tag: re.Match[str]) -> int:
+    """Tell the page of a tag; returns where reading goes on, which is behind the content of a script or style."""
+    name = tag[2].lower()
+    if tag[1]:
+        page.handle_endtag(name)
+    elif not tag[3].endswith("/"):
+        page.handle_starttag(name)
+        if name in _RAW:
+            closing = _RAW[name].search(source, tag.end())
+            return closing.start() if closing else len(source)
+    elif name not in _LEFT_OUT:
+        page.handle_starttag(name)
+    return tag.end()
+
+
+class _Page:
     """Collects the lines of a page. Tags need not be closed: the next block ends the one before."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self.title: list[str] = []
         self.lines: list[str] = []
         self._line: list[str] = []
@@ -52,7 +103,8 @@ class _Page(HTMLParser):
         self._in_pre = False
         self._row: list[list[str]] | None = None
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str) -> None:
+        """A tag begins."""
         if tag in _LEFT_OUT:
             self._left_out += 1
         elif tag == "title" and not self.title:
@@ -68,6 +120,7 @@ class _Page(HTMLParser):
             self._start_block(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        """A tag ends."""
         if tag in _LEFT_OUT:
             self._left_out = max(0, self._left_out - 1)
         elif tag == "title":
@@ -77,11 +130,8 @@ class _Page(HTMLParser):
         elif tag == "li" or tag in _HEADINGS or tag in _PARAGRAPHS:
             self._end_block(tag)
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in _LEFT_OUT:
-            self.handle_starttag(tag, attrs)
-
     def handle_data(self, data: str) -> None:
+        """Text between tags."""
         if self._left_out:
             return
         if self._in_title:
@@ -96,13 +146,6 @@ class _Page(HTMLParser):
                 self._line.append(line)
         else:
             self._line.append(data)
-
-    def parse_marked_section(self, i: int, report: bool = True) -> int:
-        """Skip `<![...` sections the standard library stumbles over."""
-        try:
-            return super().parse_marked_section(i, report)
-        except AssertionError:
-            return self.parse_bogus_comment(i)
 
     def break_line(self, end_row: bool = False) -> None:
         """End the line, so that what was collected becomes one; inside a table's row only `end_row` ends it."""
