@@ -66,6 +66,28 @@ def own_cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, s
         monkeypatch.setenv("TAILOR_CACHE", str(session_cache))
 
 
+def _own_state(factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Openings of test sets are shared between the projects of one test, module fixture or session fixture, and nothing else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAILOR_STATE", str(factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def state_of_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield from _own_state(tmp_path_factory)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def state_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield from _own_state(tmp_path_factory)
+
+
+@pytest.fixture(autouse=True)
+def state_of_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield from _own_state(tmp_path_factory)
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny Llama's folder; not to be changed."""

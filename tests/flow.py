@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from data_helpers import sentence, write_csv, write_yaml
 from typer.testing import CliRunner, Result
 
@@ -97,6 +100,14 @@ class Watcher:
 
     def said(self, text: str) -> None:
         self.sentences.append(text)
+
+
+@contextmanager
+def as_another_user(folder: Path) -> Iterator[None]:
+    """Inside, openings of test sets are shared with the projects of a user whose state lies in this folder, and with no others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAILOR_STATE", str(folder))
+        yield
 
 
 def climb(folder: Path, model: Model | None = None, *, everything: bool = False, max_minutes: float | None = None) -> Study:

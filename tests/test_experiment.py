@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from flow import Watcher, climb, statuses, timeless, write_desk, write_rooms
+from flow import Watcher, as_another_user, climb, statuses, timeless, write_desk, write_rooms
 
 from tailor.asking import ask
 from tailor.diagnose.words import summary
@@ -64,7 +64,10 @@ def test_running_again_asks_nothing_new_and_opens_the_test_set_no_second_time(do
 
 @pytest.mark.parametrize("kind", sorted(WRITERS))
 def test_the_same_seed_gives_the_same_decision_in_a_fresh_copy(tmp_path: Path, kind: str) -> None:
-    studies = [climb(WRITERS[kind](tmp_path / name)) for name in ("one", "two")]
+    studies = []
+    for name in ("one", "two"):
+        with as_another_user(tmp_path / f"state of {name}"):
+            studies.append(climb(WRITERS[kind](tmp_path / name)))
     assert timeless(studies[0]) == timeless(studies[1])
 
 

@@ -11,8 +11,13 @@ from typing import Any
 import apsw
 import pytest
 
+from tailor.data.example import Example
+from tailor.data.identity import Identity, identity
 from tailor.errors import StoreError
 from tailor.ledger import Ledger
+from tailor.store import studies
+from tailor.store.openings import Opening
+from tailor.store.salvage import repair
 
 RECORD: dict[str, Any] = {"raw": "Grüße \ud800 \0 \u2028", "scores": [-0.1, -2.5], "passages": [], "error": ""}
 
@@ -81,16 +86,33 @@ def test_a_damaged_row_counts_as_absent(damage: str, tmp_path: Path) -> None:
         assert ledger.answers("s", ["a"]) == {"a": RECORD}
 
 
-def test_a_damaged_study_gives_way_to_the_one_before(tmp_path: Path) -> None:
-    with Ledger(tmp_path) as ledger:
+def test_a_damaged_study_is_told_and_an_older_one_does_not_take_its_place(tmp_path: Path) -> None:
+    store = tmp_path / ".tailor"
+    with Ledger(store) as ledger:
         assert ledger.last_study() is None
         assert [ledger.save_study({"n": 1}), ledger.save_study({"n": 2})] == [1, 2]
         assert ledger.last_study() == {"n": 2}
-    db = apsw.Connection(str(tmp_path / "ledger.db"))
-    db.execute("UPDATE studies SET record = CAST(x'7bff' AS TEXT) WHERE number=2")
+    db = apsw.Connection(str(store / "ledger.db"))
+    db.execute("UPDATE studies SET record = CAST(x'7bff' AS BLOB) WHERE number=2")
     db.close()
-    with Ledger(tmp_path) as ledger:
+    with (
+        Ledger(store, shared=True) as ledger,
+        pytest.raises(StoreError, match=r"newest study of .* \(number 2\) is damaged") as caught,
+    ):
+        ledger.last_study()
+    assert "tailor store repair" in caught.value.hint
+    assert repair(store).problems == []
+    with Ledger(store, shared=True) as ledger:
         assert ledger.last_study() == {"n": 1}
+
+
+def test_a_run_keeps_one_study_and_old_ones_make_room(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        for n in range(30):
+            number = ledger.save_study({"n": n, "steady": False})
+            assert ledger.save_study({"n": n, "steady": True}, number) == number == n + 1
+        assert ledger.last_study() == {"n": 29, "steady": True}
+        assert studies.numbers(ledger._db) == list(range(30, 20, -1))
 
 
 def test_a_second_process_is_refused_with_one_sentence_and_let_in_afterwards(tmp_path: Path) -> None:
@@ -124,7 +146,7 @@ from tailor.errors import StoreError
 from tailor.ledger import Ledger
 ledger = Ledger(Path(sys.argv[1]))
 ledger.save_answers("s", {"before": {"raw": "kept"}})
-limit = max(path.stat().st_size for path in Path(sys.argv[1]).iterdir()) + 50_000
+limit = max(path.stat().st_size for path in Path(sys.argv[1]).glob("ledger.db*")) + 50_000
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 try:
     ledger.save_answers("s", {f"{i}": {"raw": "x" * 1000} for i in range(200)})
@@ -144,24 +166,31 @@ def test_sqlites_own_full_disk_is_told_from_other_failures(tmp_path: Path) -> No
     with Ledger(tmp_path) as ledger:
         ledger.save_answers("s", {"before": RECORD})
         db = ledger._db
+        (tmp_path / "ballast").unlink()
         ((pages,),) = db.execute("PRAGMA page_count")
         db.execute(f"PRAGMA max_page_count={pages}").fetchall()
-        with pytest.raises(StoreError, match="^the disk is full$") as caught:
+        with pytest.raises(StoreError, match="^the disk is full: ") as caught:
             ledger.save_answers("s", {str(i): RECORD | {"raw": "x" * 1000} for i in range(50)})
         assert "run the same command again" in caught.value.hint
         assert ledger.answers("s", ["before", "0"]) == {"before": RECORD}
 
 
+def row(text: str, answer: str = "yes") -> Identity:
+    return identity(["text"], Example(text, {"text": text}, (answer,)))
+
+
 def test_openings_are_numbered_per_test_set_and_the_same_finalists_open_it_once(tmp_path: Path) -> None:
+    one, two = [row("the first test row")], [row("the second one of them")]
     with Ledger(tmp_path) as ledger:
-        assert ledger.open_test(["test-1"], ["a", "b"]) == 1
-        assert ledger.open_test(["test-2"], ["a", "b"]) == 1
-        assert ledger.open_test(["test-1"], ["c"]) == 2
-        assert ledger.open_test(["test-1"], ["b", "a"]) == 1
+        assert ledger.open_test(one, ["a", "b"]) == Opening(1)
+        assert ledger.open_test(two, ["a", "b"]) == Opening(1)
+        assert ledger.open_test(one, ["c"]) == Opening(2)
+        assert ledger.open_test(one, ["b", "a"]) == Opening(1)
     with Ledger(tmp_path) as ledger:
-        assert ledger.open_test(["test-1"], ["c"]) == 2
-        assert ledger.open_test(["test-1"], ["a"]) == 3
-        assert ledger.open_test(["test-2"], ["c"]) == 2
+        assert ledger.open_test(one, ["c"]) == Opening(2)
+        assert ledger.open_test(one, ["a"]) == Opening(3)
+        assert ledger.open_test(two, ["c"]) == Opening(2)
+        assert ledger.open_test([*one, row("a third")], ["a", "b"]) == Opening(4)
 
 
 def test_a_store_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -172,7 +201,7 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) ->
     with pytest.raises(StoreError, match=r"written by a newer Tailor \(store version 99\)") as caught:
         Ledger(tmp_path)
     assert caught.value.hint == "update Tailor"
-    db.execute("PRAGMA user_version=1")
+    db.execute("PRAGMA user_version=2")
     db.close()
     # The refusal is still at hand, and yet the store is not locked by it.
     with Ledger(tmp_path) as ledger:
@@ -181,21 +210,31 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) ->
 
 def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"notes of mine, no database " * 100)
-    with pytest.raises(StoreError, match="ledger.db cannot be used") as caught:
+    with pytest.raises(StoreError, match="ledger.db is damaged") as caught:
         Ledger(tmp_path)
-    assert "move it away" in caught.value.hint
+    assert "tailor store repair" in caught.value.hint
     assert (tmp_path / "ledger.db").read_bytes().startswith(b"notes of mine")
 
 
-def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+def test_a_damaged_file_is_refused_and_everything_whole_in_it_is_saved_by_a_repair(tmp_path: Path) -> None:
+    given = {str(i): RECORD | {"raw": f"answer {i} " * (i % 9), "tokens_in": i} for i in range(500)}
     with Ledger(tmp_path) as ledger:
-        ledger.save_answers("s", {str(i): RECORD for i in range(500)})
+        ledger.save_answers("s", given)
     path = tmp_path / "ledger.db"
     data = bytearray(path.read_bytes())
-    data[4096 : len(data) - 4096] = bytes(len(data) - 8192)
+    middle = len(data) // 8192 * 4096
+    data[middle : middle + 3 * 4096] = bytes(3 * 4096)
     path.write_bytes(bytes(data))
-    with pytest.raises(StoreError, match="ledger.db cannot be used"):
+    with pytest.raises(StoreError, match="ledger.db is damaged"):
         Ledger(tmp_path)
+    condition = repair(tmp_path)
+    assert condition.aside is not None and (condition.aside / "ledger.db").read_bytes() == bytes(data)
+    with Ledger(tmp_path) as ledger:
+        found = ledger.answers("s", list(given))
+        assert ledger.told == []
+    assert all(found[key] == given[key] for key in found)
+    assert 350 < len(found) == condition.answers < 500
+    assert f"{500 - len(found)} saved answers are gone" in condition.problems[0]
 
 
 def test_a_store_that_cannot_be_made_is_said(tmp_path: Path) -> None:

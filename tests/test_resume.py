@@ -11,7 +11,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
-from flow import Watcher, climb, timeless, write_desk, write_rooms
+from flow import Watcher, as_another_user, climb, timeless, write_desk, write_rooms
 
 from tailor.errors import TailorError
 from tailor.experiment import run
@@ -65,7 +65,8 @@ def saved_answers(folder: Path) -> int:
 def test_a_run_killed_ten_times_ends_as_one_that_was_left_alone(tmp_path: Path) -> None:
     whole, killed = write_project(tmp_path / "whole"), write_project(tmp_path / "killed")
     model = FakeModel()
-    expected = climb(whole, model)
+    with as_another_user(tmp_path / "state"):
+        expected = climb(whole, model)
     # All moments together are shorter than the model's sleep, so that every kill lands in the middle.
     longest = 2 * 0.8 * model.calls * BLOCK_SECONDS / KILLS
     moments = random.Random(20)
@@ -111,5 +112,7 @@ def test_a_run_that_ends_in_an_error_keeps_what_was_answered(tmp_path: Path) -> 
     with pytest.raises(TailorError, match="the disk is full"):
         climb(folder, Ending())
     rest, whole = FakeModel(), FakeModel()
-    assert timeless(climb(folder, rest)) == timeless(climb(write_rooms(tmp_path / "whole"), whole))
+    resumed = climb(folder, rest)
+    with as_another_user(tmp_path / "state"):
+        assert timeless(resumed) == timeless(climb(write_rooms(tmp_path / "whole"), whole))
     assert rest.calls == whole.calls - 5

@@ -33,7 +33,7 @@ def ask(project: Project, fields: dict[str, str]) -> tuple[System, Answer]:
         )
     if missing := [name for name in known if name not in fields]:
         raise ConfigError(f"{system.name} also needs {', '.join(map(quoted, missing))}", "give each as --set NAME=VALUE")
-    with private_files(), Ledger(tighten(project.store)) as ledger:
+    with private_files(), Ledger(tighten(project.store), shared=True) as ledger:
         engine = open_engine(project, ledger)
         system = engine.refreshed(system)
         (answer,) = engine.answer(system, [Example("asked", fields, ())])

@@ -78,7 +78,9 @@ class Engine:
             from tailor.retrieval.index import Index
 
             index = Index.open(self.store / "indexes", self._embedder(embedder).embedder if embedder else None)
-            index.update(self.documents, on_progress)
+            if not index.holds(self.documents):
+                with self.ledger.alone():
+                    index.update(self.documents, on_progress)
             self._indexes[embedder] = index
         return self._indexes[embedder]
 
@@ -148,8 +150,8 @@ class Engine:
             ModelError: no request can succeed.
             OutOfTime: the time limit was reached; whole blocks answered so far are saved.
         """
-        keys = [example.fingerprint for example in examples]
-        saved = self.ledger.answers(system.fingerprint, keys)
+        keys = [example.answer_key for example in examples]
+        saved = self._saved(system, examples)
         done = 0
         for start in range(0, len(examples), self.model.block):
             block = list(range(start, min(start + self.model.block, len(examples))))
@@ -168,9 +170,11 @@ class Engine:
 
     def missing(self, system: System, examples: Sequence[Example]) -> int:
         """How many of these examples the system has not answered yet."""
-        keys = [example.fingerprint for example in examples]
-        saved = self.ledger.answers(system.fingerprint, keys)
-        return sum(key not in saved for key in keys)
+        saved = self._saved(system, examples)
+        return sum(example.answer_key not in saved for example in examples)
+
+    def _saved(self, system: System, examples: Sequence[Example]) -> dict[str, dict[str, Any]]:
+        return self.ledger.answers(system.fingerprint, {example.answer_key: example.old_answer_key for example in examples})
 
     def _keep(self, system: System, records: dict[str, dict[str, Any]]) -> None:
         """Save answers; a failed call is not kept, so that the next run asks again."""
@@ -187,7 +191,7 @@ class Engine:
         except EndpointError as error:
             # What had come before the failure is paid for, so it is kept.
             kept = {
-                example.fingerprint: asdict(_to_answer(system, example.id, reply, passages))
+                example.answer_key: asdict(_to_answer(system, example.id, reply, passages))
                 for example, reply, (_, passages) in zip(examples, error.replies, rendered, strict=False)
                 if isinstance(reply, Reply)
             }

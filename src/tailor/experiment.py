@@ -38,7 +38,9 @@ from tailor.opening import open_engine
 from tailor.project import Project
 from tailor.provenance import provenance
 from tailor.saved import STUDY
+from tailor.seals import identities, opening_sentences, unseen
 from tailor.study import Study
+from tailor.task import Task
 
 
 def run(
@@ -67,7 +69,9 @@ def run(
     splits = load_splits(project)
     ratings = read_ratings(project.path(task.judge.ratings)) if task.judge else Ratings()
     with private_files(), Ledger(tighten(project.store)) as ledger:
-        splits = sealed(splits, ledger, observer)
+        for sentence in ledger.told:
+            observer.said(sentence)
+        splits = sealed(task, splits, ledger, observer)
         engine = open_engine(project, ledger, model, judge)
         engine.check = clock.check
         rows = (*splits.train, *splits.dev, *splits.test, *splits.reserve)  # only counted, whatever split they are in
@@ -89,10 +93,10 @@ def run(
             *(task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now()),
             *(advice, climb.diagnosis, curve),
         )
-        ledger.save_study(STUDY.dump_python(study, mode="json"))
+        number = ledger.save_study(STUDY.dump_python(study, mode="json"))
         if steady := asked_again(climb, tests, observer):
             study = replace(study, consistency=steady, finished=_now())
-            ledger.save_study(STUDY.dump_python(study, mode="json"))
+            ledger.save_study(STUDY.dump_python(study, mode="json"), number)
     if task.judge and tests:
         write_sheet(project.path(task.judge.ratings), task, rating_sample(task, tests))
     return study
@@ -111,8 +115,10 @@ def final_test(
         return (), None
     systems = [run.system.fingerprint for run in chosen.values()]
     judge = [judge_system(task.judge, engine.judge.model).fingerprint] if task.judge and engine.judge else []
-    opening = ledger.open_test([example.key for example in splits.test], [task.scored_by, *judge, *systems])
-    observer.said(f"The sealed test set is opened (number {opening}) for {len(chosen)} finalists.")
+    opened = ledger.open_test(identities(task, splits.test), [task.scored_by, *judge, *systems])
+    opening = opened.number
+    for sentence in opening_sentences(opened, len(chosen), ledger.trouble):
+        observer.said(sentence)
     candidates = []
     for role, dev in chosen.items():
         observer.began("final test", dev.system.name)
@@ -128,10 +134,9 @@ def final_test(
     return tuple(candidate.run for candidate in candidates), decision
 
 
-def sealed(splits: Splits, ledger: Ledger, observer: Observer) -> Splits:
+def sealed(task: Task, splits: Splits, ledger: Ledger, observer: Observer) -> Splits:
     """The splits without rows to learn or choose from that were shown in a test set: those of an earlier opening, and copies."""
-    shown = ledger.opened_rows() | {example.key for example in splits.test}
-    train, dev = (tuple(e for e in part if e.key not in shown) for part in (splits.train, splits.dev))
+    train, dev = unseen(task, (splits.train, splits.dev), splits.test, ledger.shown())
     left_out = len(splits.train) + len(splits.dev) - len(train) - len(dev)
     if not left_out:
         return splits

@@ -1,36 +1,30 @@
 """The durable record of a project: answers, openings of the test set, studies.
 
 One SQLite file (by APSW, which bundles a version without the WAL-reset bug) in write-ahead mode with ``synchronous=FULL``: what is
-committed survives a killed process and a power cut. One process writes at a time; a second one is told so at once.
+committed survives a killed process and a power cut. One process works in a project at a time, and a second one is told so at once;
+others may read meanwhile. What is damaged is never used, and what was lost is told.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import apsw
 
+from tailor.data.identity import Identity
 from tailor.errors import StoreError
-
-VERSION = 1
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS answers (
-    system TEXT NOT NULL, example TEXT NOT NULL, record TEXT NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL,
-    PRIMARY KEY (system, example)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS openings (
-    number INTEGER PRIMARY KEY, rows TEXT NOT NULL, opening TEXT NOT NULL UNIQUE, at TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS studies (
-    number INTEGER PRIMARY KEY, record TEXT NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL);
-"""
-BYTES = "CAST(record AS BLOB), CAST(sha256 AS BLOB)"
+from tailor.files import private_folder
+from tailor.store import answers, ballast, studies
+from tailor.store.database import LEDGER, VERSION, connect, failure, lock, transaction, version_of
+from tailor.store.facts import read_fact, write_fact
+from tailor.store.migrate import migrate
+from tailor.store.openings import Opening, Openings
+from tailor.store.registry import Registry
 
 
 class Ledger:
@@ -38,112 +32,183 @@ class Ledger:
 
     Args:
         folder: the project's store; made if absent, readable by its owner only.
+        shared: read while another process may be working here. Answers are then saved where that can be done at once, and
+            not kept otherwise.
+
+    Attributes:
+        told: what was found damaged or gone when it was opened, and what that costs, one sentence each.
 
     Raises:
-        StoreError: another process is writing here, or the file is damaged or made by a newer version.
+        StoreError: another process is working here, or the file is damaged or made by a newer version.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, shared: bool = False) -> None:
+        self._folder = private_folder(folder)
+        self._path = folder / LEDGER
+        self._lock = None if shared else lock(folder / "lock")
+        self.told: list[str] = []
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = _lock(folder / "lock")
-        except OSError as error:
-            raise StoreError(f"{folder} cannot be written to: {error}", "make it a folder that you may write to") from error
-        try:
-            self._db = _open(folder / "ledger.db")
+            self._db = self._open(write=not shared)
+            self._registry = Registry()
+            self._openings = Openings(self._db, self._path, str(read_fact(self._db, "project")), self._registry)
+            if not shared:
+                ballast.make(folder)
+                self._examine()
         except BaseException:
-            self._lock.close()
+            self._unlock()
             raise
 
-    def answers(self, system: str, examples: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Saved answers of a system (by fingerprints), those that are whole; a damaged row counts as absent.
+    def _open(self, *, write: bool) -> apsw.Connection:
+        db = connect(self._path, write=write)
+        try:
+            if version_of(db) != VERSION:
+                with self.alone():
+                    migrate(db, self._path)
+        except BaseException:
+            db.close(force=True)
+            raise
+        return db
+
+    def _examine(self) -> None:
+        """Find what is damaged before it is missed."""
+        try:
+            with transaction(self._db, self._path):
+                self.told += answers.sweep(self._db)
+                if read_fact(self._db, "project") is None:
+                    write_fact(self._db, "project", secrets.token_hex(16))
+        except BaseException:
+            self._db.close(force=True)
+            raise
+        if missing := self._openings.read()[1]:
+            were = "opening of a test set is" if missing == 1 else "openings of test sets are"
+            self.told.append(f"{missing} {were} damaged or gone; in doubt each counts as an opening of every test set.")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes out of the project for a while, where that was not done when the ledger was opened.
+
+        Raises:
+            StoreError: another process is working here.
+        """
+        held = getattr(self, "_lock", None) is not None
+        if not held:
+            self._lock = lock(self._folder / "lock")
+        try:
+            yield
+        finally:
+            if not held:
+                self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def answers(self, system: str, examples: Iterable[str] | Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        """Saved answers of a system, those that are whole; a damaged one counts as absent.
+
+        Args:
+            system: its fingerprint.
+            examples: keys of the examples; or each key -> the key that an older Tailor had for it, under which an answer is
+                found too, and kept under the new one.
 
         Raises:
             StoreError: the file cannot be read.
         """
-        found: dict[str, dict[str, Any]] = {}
-        for example in examples:
-            for record in self._read(f"SELECT {BYTES} FROM answers WHERE system=? AND example=?", (system, example)):
-                found[example] = record
+        try:
+            found = answers.read(self._db, system, examples)
+            if isinstance(examples, Mapping):
+                olds = {old: key for key, old in examples.items() if key not in found}
+                before = {olds[old]: record for old, record in answers.read(self._db, system, olds).items()}
+                if before:
+                    self.save_answers(system, before)
+                    found |= before
+        except apsw.Error as error:
+            raise failure(error, self._path) from error
         return found
 
     def save_answers(self, system: str, records: Mapping[str, Mapping[str, Any]]) -> None:
         """Save answers, all of them or none; durable when this returns.
 
+        When the disk is full, space that was kept back is freed for them; they are then saved, and the error is raised all the
+        same, so that nothing more is asked for.
+
         Raises:
-            StoreError: they could not be written, for example because the disk is full.
+            StoreError: they could not be written, or the disk is full.
         """
-        at = datetime.now(UTC).isoformat()
-        rows = [(system, example, text := _dump(record), _sha256(text), at) for example, record in records.items()]
-        self._write("INSERT OR REPLACE INTO answers VALUES (?,?,?,?,?)", rows)
+        if not records:
+            return
+        try:
+            self._write_answers(system, records)
+        except StoreError as error:
+            if self._lock is None:
+                return  # another process is writing, or nobody can; the answer itself is what was asked for
+            if not ballast.is_full(error) or not ballast.free(self._folder):
+                raise
+            self._write_answers(system, records)
+            raise
 
-    def open_test(self, rows: Iterable[str], systems: Iterable[str]) -> int:
-        """The number of this opening of a sealed test set, from 1; the same systems again are the same opening.
+    def _write_answers(self, system: str, records: Mapping[str, Mapping[str, Any]]) -> None:
+        with transaction(self._db, self._path):
+            answers.add(self._db, system, records)
 
-        Every earlier opening that showed any of these rows counts, also when the data were split anew since.
+    def open_test(self, rows: Sequence[Identity], systems: Iterable[str]) -> Opening:
+        """Note down that a sealed test set is opened; the same systems on the same rows again are the same opening.
+
+        Every earlier opening that showed any of these rows counts: also when the data were split or spelled anew since, when the
+        columns have other names, and when another project of the user's showed them.
 
         Args:
-            rows: keys of the test rows.
+            rows: the test rows.
             systems: fingerprints of the finalists.
+
+        Raises:
+            StoreError: it could not be written.
         """
-        wanted = sorted(set(rows))
-        key = _dump([wanted, sorted(systems)])
-        if self._db.execute("SELECT 1 FROM openings WHERE opening=?", (_sha256(key),)).fetchone() is None:
-            at = datetime.now(UTC).isoformat()
-            self._write("INSERT INTO openings (rows, opening, at) VALUES (?,?,?)", [(_dump(wanted), _sha256(key), at)])
-        count = 0
-        for shown, opening in self._db.execute("SELECT rows, opening FROM openings ORDER BY number"):
-            count += not set(wanted).isdisjoint(json.loads(str(shown)))
-            if opening == _sha256(key):
-                break
-        return count
+        return self._openings.open_test(rows, systems)
 
-    def opened_rows(self) -> set[str]:
-        """Keys of all rows that were ever shown in an opened test set."""
-        return {key for (rows,) in self._db.execute("SELECT rows FROM openings") for key in json.loads(str(rows))}
+    def shown(self) -> list[Identity]:
+        """Every row that was ever shown in an opened test set, in this project or another of the user's."""
+        return self._openings.shown()
 
-    def save_study(self, record: Mapping[str, Any]) -> int:
-        """Save a study's record; returns its number."""
-        text = _dump(record)
-        self._write(
-            "INSERT INTO studies (record, sha256, at) VALUES (?,?,?)", [(text, _sha256(text), datetime.now(UTC).isoformat())]
-        )
-        (number,) = self._db.execute("SELECT MAX(number) FROM studies").fetchone() or (0,)
-        return int(str(number))
+    @property
+    def trouble(self) -> str:
+        """Why openings are not shared with the user's other projects, in one sentence; empty where they are."""
+        return self._registry.trouble
+
+    def save_study(self, record: Mapping[str, Any], number: int | None = None) -> int:
+        """Save a study's record, or replace the one of this number; gives its number. The newest ten are kept.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        with transaction(self._db, self._path):
+            return studies.add(self._db, [(record, studies.now())], number)
 
     def last_study(self) -> dict[str, Any] | None:
-        """The newest whole study's record, or None."""
-        return next(self._read(f"SELECT {BYTES} FROM studies ORDER BY number DESC"), None)
+        """The newest study's record, or None.
 
-    def _read(self, statement: str, bindings: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
-        """The records that are whole, read as bytes: damage may have left what is no text."""
+        Raises:
+            StoreError: the newest one is damaged.
+        """
         try:
-            for row in self._db.execute(statement, bindings):
-                text, sha256 = (bytes(column).decode("ascii", "replace") for column in row)
-                if _sha256(text) == sha256:
-                    yield json.loads(text)
+            numbers = studies.numbers(self._db)
+            record = studies.read(self._db, numbers[0]) if numbers else None
         except apsw.Error as error:
-            raise StoreError(f"the ledger could not be read: {error}", "restore it from a backup, or move it away") from error
-
-    def _write(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.executemany(statement, rows)
-                self._db.execute("COMMIT")
-            finally:
-                # SQLite has undone the transaction already when the disk was full; then there is none to undo.
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-        except apsw.FullError as error:
-            raise StoreError("the disk is full", "free some space and run the same command again; it goes on from here") from error
-        except apsw.Error as error:
-            raise StoreError(f"the ledger could not be written: {error}") from error
+            raise failure(error, self._path) from error
+        if numbers and record is None:
+            project = self._folder.parent
+            raise StoreError(
+                f"the newest study of {project} (number {numbers[0]}) is damaged",
+                f"`tailor run {project}` makes it again from the saved answers, which are not paid for twice; "
+                f"`tailor store repair {project}` goes back to the study before it",
+            )
+        return record
 
     def close(self) -> None:
-        """Close the file and let other processes write."""
+        """Close the file and let other processes in."""
         self._db.close()
-        self._lock.close()
+        self._unlock()
 
     def __enter__(self) -> Ledger:
         """The ledger itself; it is closed when the block ends."""
@@ -152,52 +217,3 @@ class Ledger:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close."""
         self.close()
-
-
-def _open(path: Path) -> apsw.Connection:
-    """The database, checked and with its tables."""
-    try:
-        db = apsw.Connection(str(path))
-        db.set_busy_timeout(2000)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        (check,) = db.execute("PRAGMA quick_check").fetchone() or ("no answer",)
-        if check != "ok":
-            raise apsw.CorruptError(str(check).splitlines()[0])
-        (version,) = db.execute("PRAGMA user_version").fetchone() or (0,)
-        if not isinstance(version, int) or version > VERSION:
-            raise StoreError(f"{path.parent} was written by a newer Tailor (store version {version})", "update Tailor")
-        with db:
-            for statement in SCHEMA.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version={VERSION}")
-    except apsw.Error as error:
-        raise StoreError(f"{path} cannot be used: {error}", "move it away to start anew, or restore it from a backup") from error
-    return db
-
-
-def _lock(path: Path) -> Any:
-    """An open file that only one process can hold; the system frees it when the process ends, however it ends."""
-    file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = file.read().strip() or "unknown"
-        file.close()
-        raise StoreError(
-            f"another Tailor process (number {holder}) is working in {path.parent.parent}",
-            "wait until it is done, or stop it",
-        ) from error
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    return file
-
-
-def _dump(record: Any) -> str:
-    # ASCII keeps lone surrogates and NUL, which SQLite's text cannot hold, as escapes.
-    return json.dumps(record, sort_keys=True, ensure_ascii=True)
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

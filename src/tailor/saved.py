@@ -24,7 +24,7 @@ def load_study(folder: Path) -> Study:
     project = load_project(folder)
     if not (project.store / "ledger.db").exists():
         raise StoreError(f"{folder} has no results yet", f"run `tailor run {folder}` first")
-    with Ledger(project.store) as ledger:
+    with Ledger(project.store, shared=True) as ledger:
         record = ledger.last_study()
     if record is None:
         raise StoreError(f"{folder} has no finished run yet", f"run `tailor run {folder}`; it goes on where it stopped")

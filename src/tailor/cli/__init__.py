@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -15,27 +19,50 @@ from tailor.cli.models import app as models
 from tailor.cli.report import report
 from tailor.cli.run import run
 from tailor.cli.show import show
+from tailor.cli.store import app as store
 from tailor.cli.terminal import keep_printing, plain_console
 from tailor.cli.tryout import tryout
 from tailor.errors import TailorError
 
 
 class Commands(TyperGroup):
-    """The boundary to the user: a mistake ends in one sentence and exit code 2, Ctrl-C in 130; neither shows a traceback."""
+    """The boundary to the user: a mistake ends in one sentence and exit code 2, Ctrl-C in 130, SIGTERM in 143; no tracebacks."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         console = plain_console(stderr=True)
         try:
-            return super().invoke(ctx)
+            with stopped_by_sigterm():
+                return super().invoke(ctx)
         except TailorError as error:
             console.print(f"Error: {error}", style="red")
             if error.hint:
                 console.print(f"What to do: {error.hint}")
             raise typer.Exit(2) from None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             console.print("Stopped. What was measured is kept; the same command goes on from here.")
-            raise typer.Exit(130) from None
+            raise typer.Exit(143 if isinstance(stop, Terminated) else 130) from None
+
+
+class Terminated(KeyboardInterrupt):
+    """The system or a scheduler asked for an end; it is treated as Ctrl-C is."""
+
+
+@contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end what runs inside as Ctrl-C does, so that it is put in order and a sentence is said."""
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # elsewhere Python takes no signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 app = typer.Typer(
@@ -55,6 +82,7 @@ app.command()(report)
 app.command(name="try")(tryout)
 app.command()(show)
 app.add_typer(models, name="models")
+app.add_typer(store, name="store")
 
 
 def main() -> None:

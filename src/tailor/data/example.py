@@ -26,6 +26,8 @@ class Example:
         row: number of the row in its file, the first data row being 1.
         file: name of that file.
         content: SHA-256 of what the row asks, whatever its answer; empty where it was not read from a file.
+        values: hashes of all values of the row but its answer, to know it again by; empty where it was not read from a file.
+        occurrence: how many rows before it in the file have the same fields.
     """
 
     id: str
@@ -37,17 +39,28 @@ class Example:
     row: int = 0
     file: str = ""
     content: str = ""
+    values: tuple[str, ...] = ()
+    occurrence: int = 0
 
     @property
     def key(self) -> str:
-        """What the row is, whatever the task makes of it: by this it is dealt to a split, and openings are counted."""
+        """What the row is, whatever the task makes of it: by this it is dealt to a split."""
         return self.content or self.fingerprint
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over everything that can change the prompt or the score."""
-        record = [self.id, sorted(self.fields.items()), self.answers, self.source, self.quote]
-        return hashlib.sha256(json.dumps(record, ensure_ascii=True).encode()).hexdigest()
+        """SHA-256 over everything that can change the prompt or the score; its id and its place in the file cannot."""
+        return _sha256([sorted(self.fields.items()), self.answers, self.source, self.quote])
+
+    @cached_property
+    def answer_key(self) -> str:
+        """The key of saved answers: SHA-256 over what can change an answer, and a number where rows have the same fields."""
+        return _sha256(["asked", sorted(self.fields.items()), self.occurrence])
+
+    @cached_property
+    def old_answer_key(self) -> str:
+        """The key under which version 1 of the store saved answers: it held the row number and the accepted answers."""
+        return _sha256([self.id, sorted(self.fields.items()), self.answers, self.source, self.quote])
 
     @property
     def label(self) -> str:
@@ -69,5 +82,8 @@ class Splits:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the rows of every split, in order."""
-        rows = [[e.fingerprint for e in part] for part in (self.train, self.dev, self.test, self.reserve)]
-        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+        return _sha256([[e.fingerprint for e in part] for part in (self.train, self.dev, self.test, self.reserve)])
+
+
+def _sha256(record: object) -> str:
+    return hashlib.sha256(json.dumps(record, ensure_ascii=True).encode()).hexdigest()

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from tailor.data.example import Example
+from tailor.data.identity import value_hashes
 from tailor.data.jsontext import Value
 from tailor.data.table import Table
 from tailor.errors import DataError, did_you_mean, quoted
@@ -40,6 +41,7 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
         answers = [_without_not_found(task, given) for given in answers]
     ids = _ids(task, table, prefix)
     inputs = tuple(dict.fromkeys((*task.variables, *task.data.report_by)))
+    seen: Counter[tuple[str, ...]] = Counter()
     return tuple(
         Example(
             id=ids[index],
@@ -51,6 +53,8 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
             row=index + 1,
             file=table.file,
             content=_content(task, row),
+            values=value_hashes(as_text(value) for column, value in row.items() if column not in _answering(task)),
+            occurrence=_occurrence(seen, [as_text(row[column]) for column in inputs]),
         )
         for index, row in enumerate(table.rows)
         if answers[index] or task.kind == "answer"
@@ -64,6 +68,17 @@ def _content(task: Task, row: Mapping[str, str | list[str]]) -> str:
     """
     columns = dict.fromkeys((*VARIABLE.findall(task.input), *filter(None, [task.data.id])))
     return hashlib.sha256(json.dumps([[column, as_text(row[column])] for column in columns]).encode()).hexdigest()
+
+
+def _answering(task: Task) -> tuple[str, ...]:
+    """The columns that say what the right answer is, and where it stands."""
+    return task.output, task.data.quote, task.data.source
+
+
+def _occurrence(seen: Counter[tuple[str, ...]], values: Sequence[str]) -> int:
+    """How often these values stood in a row before; they are counted by this."""
+    seen[tuple(values)] += 1
+    return seen[tuple(values)] - 1
 
 
 def check_unique(examples: Iterable[Example]) -> None:

@@ -89,6 +89,12 @@ class Index:
         """How many passages a search can find."""
         return self._store.manifest.passages
 
+    def holds(self, documents: Sequence[Document]) -> bool:
+        """Whether it holds exactly these documents, so that an update would change nothing."""
+        manifest = self._store.manifest
+        wanted = {document.path: document.digest for document in documents}
+        return manifest.documents == wanted and manifest.words == words_for(document.text for document in documents)
+
     def update(self, documents: Sequence[Document], on_progress: OnProgress | None = None) -> Update:
         """Make the index hold exactly these documents, touching only those that are new, changed or gone.
 

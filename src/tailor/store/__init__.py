@@ -1,0 +1,1 @@
+"""The files of a project's store: opening, migrating, checking, salvaging them."""

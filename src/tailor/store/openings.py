@@ -1,0 +1,210 @@
+"""Openings of sealed test sets, as a chain: each holds the seal of the one before, so that a removed or altered one is noticed.
+
+An opening that cannot be read any more counts as one of every test set: in doubt a certificate is the stricter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from tailor.data.identity import Identity, Known
+from tailor.store.database import dump, failure, seal, transaction
+from tailor.store.facts import read_fact, write_fact
+from tailor.store.registry import Registry, Seen
+
+
+@dataclass(frozen=True)
+class Opening:
+    """An opening of a sealed test set.
+
+    Attributes:
+        number: how often any of its rows had been shown, this time included, from 1.
+        changed: how many of its rows had been shown with other answers.
+        elsewhere: how many of the earlier openings were those of other project folders.
+        lost: how many earlier openings cannot be read any more, and count for every row.
+    """
+
+    number: int
+    changed: int = 0
+    elsewhere: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An opening as it was kept; `old` is its key in the first version of the store, and `whole` that all its rows are known."""
+
+    number: int
+    key: str
+    at: str
+    rows: tuple[Identity, ...]
+    counted: int
+    old: str
+    whole: bool
+    sha256: str
+    previous: str
+
+
+class Openings:
+    """The openings that a ledger holds, and those that the user's other projects have noted down.
+
+    Args:
+        db: the ledger's database.
+        path: where it is.
+        project: the store's own random name.
+        registry: what all of the user's projects share.
+    """
+
+    def __init__(self, db: apsw.Connection, path: Path, project: str, registry: Registry) -> None:
+        self._db = db
+        self._path = path
+        self._project = project
+        self._registry = registry
+
+    def open_test(self, rows: Sequence[Identity], systems: Iterable[str]) -> Opening:
+        """Note down that these rows are shown to these systems; the same again is the same opening.
+
+        Args:
+            rows: the test rows.
+            systems: fingerprints of whatever answers or scores.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        systems = sorted(systems)
+        key = seal("test", self._project, dump(sorted(row.exact for row in rows)), dump(systems))
+        old = seal_of_old(rows, systems)
+        records, missing = self.read()
+        others = [seen for seen in self._registry.read() if seen.key not in {record.key for record in records}]
+        wanted = Known(rows)
+        changed = _changed(rows, records)
+        for record in records:
+            if record.key == key or (record.old and record.old == old and not changed):
+                return Opening(record.counted, changed)
+        earlier = [record for record in records if not record.whole or _meet(wanted, record.rows)]
+        strangers = [seen for seen in others if _meet(wanted, seen.rows)]
+        opening = Opening(1 + len(earlier) + len(strangers) + missing, changed, len(strangers), missing)
+        at = datetime.now(UTC).isoformat()
+        self.write([(key, at, rows, opening.number, "")])
+        self._registry.add(Seen(key, self._project, at, tuple(rows)))
+        return opening
+
+    def shown(self) -> list[Identity]:
+        """Every row that was ever shown in an opened test set, here or in another project of the user's, oldest first."""
+        here = [row for record in self.read()[0] for row in record.rows]
+        return [row for seen in self._registry.read() for row in seen.rows] + here
+
+    def read(self) -> tuple[list[Recorded], int]:
+        """The openings that can be read, oldest first, and how many cannot.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        try:
+            known = {sha256: row for sha256, row in self._rows()}
+            records = [record for record in self._records(known)]
+        except apsw.Error as error:
+            raise failure(error, self._path) from error
+        counted = read_fact(self._db, "openings")
+        count, head = counted if counted is not None else (len(records) + 1, "")
+        whole = {record.number: record for record in records}
+        altered = {
+            record.number - 1
+            for record in records
+            if record.number - 1 in whole and whole[record.number - 1].sha256 != record.previous
+        }
+        if count in whole and head != whole[count].sha256:
+            altered.add(count)
+        numbers = range(1, max([count, *whole]) + 1)
+        missing = [number for number in numbers if number not in whole or number in altered]
+        return [record for record in records if record.number not in altered], len(missing)
+
+    def write(self, openings: Sequence[tuple[str, str, Sequence[Identity], int, str]], *, inside: bool = False) -> None:
+        """Add openings, given as (key, time, rows, number counted, old key), to the end of the chain.
+
+        Args:
+            openings: what to add.
+            inside: whether a transaction is under way already.
+        """
+        if not inside:
+            with transaction(self._db, self._path):
+                return self.write(openings, inside=True)
+        number, head = read_fact(self._db, "openings") or self._last()
+        for key, at, rows, counted, old in openings:
+            shown = [(sha256, text, row.answers) for row in rows for text, sha256 in [_sealed(row)]]
+            self._db.executemany("INSERT OR REPLACE INTO shown VALUES (?,?)", [(sha256, text) for sha256, text, _ in shown])
+            number += 1
+            kept = [[sha256, answers] for sha256, _, answers in shown]
+            record = dump({"key": key, "at": at, "rows": kept, "counted": counted, "old": old, "previous": head})
+            head = seal("opening", number, record)
+            self._db.execute("INSERT OR REPLACE INTO openings VALUES (?,?,?)", (number, record, head))
+        write_fact(self._db, "openings", [number, head])
+
+    def _last(self) -> tuple[int, str]:
+        """Where the chain goes on when its end is not known: a number is left out, so that the gap counts."""
+        (number,) = self._db.execute("SELECT COALESCE(MAX(number), 0) FROM openings").fetchone() or (0,)
+        return int(str(number)) + 1, ""
+
+    def _rows(self) -> Iterator[tuple[str, Identity]]:
+        for row in self._db.execute("SELECT CAST(sha256 AS BLOB), CAST(record AS BLOB) FROM shown"):
+            sha256, text = (bytes(column).decode("ascii", "replace") for column in row)
+            if seal("shown", text) == sha256:
+                yield sha256, row_of(json.loads(text))
+
+    def _records(self, known: dict[str, Identity]) -> Iterator[Recorded]:
+        statement = "SELECT number, CAST(record AS BLOB), CAST(sha256 AS BLOB) FROM openings ORDER BY number"
+        for number, *columns in self._db.execute(statement):
+            text, sha256 = (bytes(column).decode("ascii", "replace") for column in columns)
+            if seal("opening", int(str(number)), text) != sha256:
+                continue
+            record = json.loads(text)
+            rows = tuple(_answered(known[row], answers) for row, answers in record["rows"] if row in known)
+            fields = (record["key"], record["at"], rows, record["counted"], record["old"])
+            yield Recorded(int(str(number)), *fields, len(rows) == len(record["rows"]), sha256, record["previous"])
+
+
+def seal_of_old(rows: Iterable[Identity], systems: Sequence[str]) -> str:
+    """The key that the first version of the store gave to an opening."""
+    keys = sorted({row.old for row in rows})
+    return hashlib.sha256(dump([keys, sorted(systems)]).encode()).hexdigest()
+
+
+def row_of(record: dict[str, Any]) -> Identity:
+    """A row as it was kept; what is asked may have been left out."""
+    return Identity(
+        tuple(record["asked"]), tuple(record["values"]), record["characters"], record.get("text", ""), "", record["old"], ""
+    )
+
+
+def record_of(row: Identity, *, text: bool) -> dict[str, Any]:
+    """A row as it is kept, with or without what is asked."""
+    record = {"asked": row.asked, "values": row.values, "characters": row.characters, "old": row.old}
+    return {**record, "text": row.text} if text else record
+
+
+def _sealed(row: Identity) -> tuple[str, str]:
+    text = dump(record_of(row, text=True))
+    return text, seal("shown", text)
+
+
+def _answered(row: Identity, answers: str) -> Identity:
+    return Identity(row.asked, row.values, row.characters, row.text, answers, row.old, row.exact)
+
+
+def _meet(wanted: Known, rows: Iterable[Identity]) -> bool:
+    return any(wanted.find(row) is not None for row in rows)
+
+
+def _changed(rows: Sequence[Identity], records: Sequence[Recorded]) -> int:
+    """How many rows were last shown with other answers."""
+    shown = Known([row for record in records for row in record.rows if row.answers])
+    found = [(row, place) for row in rows if (place := shown.find(row)) is not None]
+    return sum(shown.rows[place].answers != row.answers for row, place in found)

@@ -1,0 +1,138 @@
+"""Openings that all projects of a user share: the rows of one data file stay seen when another folder measures on them.
+
+It holds hashes and no text. Where it cannot be read or written, openings are counted in each project for itself, and that is told.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import apsw
+
+from tailor.data.identity import Identity
+from tailor.errors import StoreError
+from tailor.files import open_private, private_folder, refuse_foreign
+from tailor.store.database import dump, failure, is_damage, seal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+NAME = "openings.db"
+STATE = "TAILOR_STATE"
+_TABLE = """
+CREATE TABLE IF NOT EXISTS seen (
+    key TEXT NOT NULL PRIMARY KEY, project TEXT NOT NULL, record BLOB NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL)
+WITHOUT ROWID
+"""
+
+
+def state_folder() -> Path:
+    """Where what all of a user's projects share is kept: ``TAILOR_STATE``, else the platform's folder for such."""
+    if given := os.environ.get(STATE):
+        return Path(given).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "tailor"
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "tailor"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An opening of some project: its key, the random name of the project's store, when it was, and the rows without texts."""
+
+    key: str
+    project: str
+    at: str
+    rows: tuple[Identity, ...]
+
+
+class Registry:
+    """The openings of all projects of a user.
+
+    Args:
+        folder: where they are kept.
+
+    Attributes:
+        trouble: why openings are not shared, in one sentence; empty where they are.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._path = (folder or state_folder()) / NAME
+        self._read: list[Seen] | None = None
+        self.trouble = ""
+
+    def read(self) -> list[Seen]:
+        """The openings that are whole, oldest first; none where they cannot be read."""
+        if self._read is None:
+            nothing: list[Seen] = []
+            self._read = self._try(self._openings, nothing, make=False)
+        return self._read
+
+    def add(self, seen: Seen) -> None:
+        """Note an opening down; where that cannot be done, `trouble` says so."""
+        text = dump([[row.asked, row.values, row.characters] for row in seen.rows])
+        row = (seen.key, seen.project, zlib.compress(text.encode()), seal("seen", seen.key, seen.project, text, seen.at), seen.at)
+
+        def write(db: apsw.Connection) -> None:
+            with db:
+                db.execute("INSERT OR REPLACE INTO seen VALUES (?,?,?,?,?)", row)
+
+        self._try(write, None, make=True)
+        self._read = None
+
+    def _openings(self, db: apsw.Connection) -> list[Seen]:
+        columns = ", ".join(f"CAST({name} AS BLOB)" for name in ("key", "project", "at", "sha256", "record"))
+        rows = [[bytes(column) for column in row] for row in db.execute(f"SELECT {columns} FROM seen ORDER BY at")]
+        found = [seen for row in rows if (seen := _seen(*row)) is not None]
+        if damaged := len(rows) - len(found):
+            self.trouble = f"{damaged} of the openings noted down in {self._path} are damaged and do not count"
+        return found
+
+    def _try(self, action: Callable[[apsw.Connection], T], otherwise: T, *, make: bool) -> T:
+        try:
+            if not make and not self._path.exists():
+                return otherwise
+            private_folder(self._path.parent)
+            for suffix in ("", "-wal", "-shm"):
+                refuse_foreign(self._path.with_name(NAME + suffix))
+            os.close(open_private(self._path))
+            return _with_database(self._path, action)
+        except (StoreError, OSError) as error:
+            self.trouble = f"Openings of test sets are not shared with your other projects, because {error}"
+            if is_damage(error):
+                aside = self._path.with_name(f"{NAME}.damaged")
+                os.replace(self._path, aside)
+                self.trouble += f"; it was moved to {aside}, and a new one is begun"
+            return otherwise
+
+
+def _with_database(path: Path, action: Callable[[apsw.Connection], T]) -> T:
+    try:
+        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            db.set_busy_timeout(2000)
+            db.execute("PRAGMA synchronous=FULL")
+            db.execute(_TABLE)
+            return action(db)
+        finally:
+            db.close(force=True)
+    except apsw.Error as error:
+        raise failure(error, path) from error
+
+
+def _seen(key: bytes, project: bytes, at: bytes, sha256: bytes, record: bytes) -> Seen | None:
+    """The opening, if it is whole."""
+    try:
+        text = zlib.decompress(record).decode("ascii")
+        named = key.decode("ascii"), project.decode("ascii"), at.decode("ascii")
+    except (zlib.error, UnicodeDecodeError):
+        return None
+    if seal("seen", named[0], named[1], text, named[2]).encode() != sha256:
+        return None
+    return Seen(*named, tuple(Identity(tuple(a), tuple(v), n) for a, v, n in json.loads(text)))

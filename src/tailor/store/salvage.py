@@ -1,0 +1,228 @@
+"""Checking a store, and making a damaged one anew from every record in it that is whole; the damaged file is kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from tailor.errors import StoreError
+from tailor.files import private_folder, sync_folder, write_failure
+from tailor.store import answers, studies
+from tailor.store.database import LEDGER, VERSION, connect, is_damage, lock, make_tables, seal, transaction, version_of
+from tailor.store.facts import read_fact
+from tailor.store.openings import Openings
+from tailor.store.pages import Row, rows
+from tailor.store.registry import Registry
+
+_FILES = (LEDGER, f"{LEDGER}-wal")
+
+
+@dataclass
+class Condition:
+    """What was found in a store.
+
+    Attributes:
+        answers: saved answers that are whole.
+        openings: openings of test sets that are whole.
+        studies: studies that are whole.
+        problems: what is damaged or gone, and what that costs, one sentence each.
+        aside: where the damaged files were kept; None where nothing had to be made anew.
+    """
+
+    answers: int = 0
+    openings: int = 0
+    studies: int = 0
+    problems: list[str] = field(default_factory=list)
+    aside: Path | None = None
+
+
+@dataclass
+class _Found:
+    """Whole records by their keys; of several under one key, the newest."""
+
+    answers: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)
+    openings: dict[int, tuple[str, str]] = field(default_factory=dict)
+    studies: dict[int, tuple[bytes, str, str]] = field(default_factory=dict)
+    facts: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def check(folder: Path) -> Condition:
+    """What a store holds and what is wrong with it; nothing is changed, and nothing is locked.
+
+    Raises:
+        StoreError: it cannot be read, for another reason than damage.
+    """
+    try:
+        db = connect(folder / LEDGER, write=False)
+    except StoreError as error:
+        if not is_damage(error):
+            raise
+        return Condition(problems=[f"{error}."])
+    try:
+        return _condition(db, folder / LEDGER)
+    finally:
+        db.close()
+
+
+def repair(folder: Path) -> Condition:
+    """Make a store whole again. What is damaged is set aside first; a repair that is killed can be done again.
+
+    Raises:
+        StoreError: another process is working there, or the disk is in the way.
+    """
+    held = lock(private_folder(folder) / "lock")
+    try:
+        return _repair(folder)
+    finally:
+        held.close()
+
+
+def _repair(folder: Path) -> Condition:
+    before = check(folder)
+    if not before.problems and not any(folder.glob("damaged-*/unfinished")):
+        return before
+    aside = _set_aside(folder)
+    found = _Found()
+    for place in (aside, folder):  # a repair that was killed may have put the new file in place already
+        _gather(found, place)
+    new = folder / f".{LEDGER}.repaired"
+    for suffix in ("", "-wal", "-shm"):
+        new.with_name(new.name + suffix).unlink(missing_ok=True)
+    if not found.facts and (old := _of_old_version(aside)):
+        raise StoreError(f"{folder / LEDGER} is damaged and of an older version", old)
+    db = connect(new)
+    try:
+        with transaction(db, new):
+            make_tables(db)
+            _refill(db, found)
+            lost = answers.sweep(db)
+        after = _condition(db, folder / LEDGER)
+    finally:
+        db.close()
+    # The log of the damaged file must be gone before the new one stands beside it; both lie in the folder set aside.
+    try:
+        for name in (*_FILES[1:], f"{LEDGER}-shm"):
+            (folder / name).unlink(missing_ok=True)
+        os.replace(new, folder / LEDGER)
+        sync_folder(folder)
+        (aside / "unfinished").unlink()
+    except OSError as error:
+        raise write_failure(folder, error) from error
+    after.problems = list(dict.fromkeys([*lost, *after.problems, *before.problems[1:]]))
+    after.aside = aside
+    return after
+
+
+def _condition(db: apsw.Connection, path: Path) -> Condition:
+    found = Condition()
+    if version_of(db) != VERSION:
+        return found
+    surveyed = answers.survey(db)
+    found.answers, found.problems = surveyed.whole, surveyed.told()
+    records, missing = Openings(db, path, "", Registry()).read()
+    found.openings = len(records)
+    if missing:
+        found.problems.append(f"{missing} openings of test sets are damaged or gone; each counts as one of every test set.")
+    if incomplete := sum(not record.whole for record in records):
+        found.problems.append(f"Of {incomplete} openings rows are damaged; each counts as one of every test set.")
+    for number in studies.numbers(db):
+        if studies.read(db, number) is None:
+            found.problems.append(f"Study {number} is damaged; another run makes it again from the saved answers.")
+        else:
+            found.studies += 1
+    if read_fact(db, "project") is None:
+        found.problems.append("The store's own name is damaged; test sets opened again count anew.")
+    return found
+
+
+def _set_aside(folder: Path) -> Path:
+    """A copy of the files as they are, on the disk before anything is changed."""
+    for aside in folder.glob("damaged-*"):
+        if (aside / "unfinished").exists():
+            return aside
+    number = 1 + max((int(path.name[8:]) for path in folder.glob("damaged-*") if path.name[8:].isdigit()), default=0)
+    part, aside = folder / f".damaged-{number}", folder / f"damaged-{number}"
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        private_folder(part)
+        (part / "unfinished").touch(0o600)
+        for name in _FILES:
+            if (folder / name).exists():
+                shutil.copyfile(folder / name, part / name)
+                with (part / name).open("rb+") as file:
+                    os.fsync(file.fileno())
+        os.replace(part, aside)
+        sync_folder(folder)
+    except OSError as error:
+        raise write_failure(aside, error) from error
+    return aside
+
+
+def _of_old_version(aside: Path) -> str:
+    """What to do with a file of a version whose records do not vouch for themselves; empty for others."""
+    data = (aside / LEDGER).read_bytes() if (aside / LEDGER).exists() else b""
+    if data[:16] == b"SQLite format 3\0" and int.from_bytes(data[60:64], "big") == 1:
+        return f"its records cannot be told whole from damaged; a copy is in {aside}: restore a backup of the project"
+    return ""
+
+
+def _gather(found: _Found, folder: Path) -> None:
+    file, log = ((folder / name).read_bytes() if (folder / name).exists() else b"" for name in _FILES)
+    for row in rows(file, log):
+        try:
+            _take(found, row)
+        except (UnicodeDecodeError, AttributeError, TypeError):
+            continue
+
+
+def _take(found: _Found, row: Row) -> None:
+    """Keep a row that fits the seal of one of the kinds of record."""
+    number, values = row
+    if len(values) == 5 and number is None:
+        system, example, record, sha256, at = _texts(values)
+        newest = found.answers.get((system, example), ("",) * 5)[4]
+        if seal("answer", system, example, record, at) == sha256 and at > newest:
+            found.answers[system, example] = (system, example, record, sha256, at)
+    elif len(values) == 2:
+        sha256, record = _texts(values)
+        if seal("shown", record) == sha256:
+            found.shown[sha256] = record
+    elif len(values) == 4 and number is not None:
+        packed, (sha256, at) = values[1], _texts(values[2:])
+        if isinstance(packed, bytes) and studies.unpacked(number, packed, sha256.encode(), at.encode()) is not None:
+            if at > found.studies.get(number, (b"", "", ""))[2]:
+                found.studies[number] = (packed, sha256, at)
+    elif len(values) == 3 and number is not None:
+        record, sha256 = _texts(values[1:])
+        if seal("opening", number, record) == sha256:
+            found.openings[number] = (record, sha256)
+    elif len(values) == 3:
+        name, value, sha256 = _texts(values)
+        if seal("fact", name, value) == sha256 and (name not in found.facts or _size(value) >= _size(found.facts[name][0])):
+            found.facts[name] = (value, sha256)
+
+
+def _size(value: str) -> int:
+    """By this, the newer of two states of a count is told: counts grow."""
+    digits = value.strip("[").split(",")[0]
+    return int(digits) if digits.isdigit() else 0
+
+
+def _texts(values: Iterable[Any]) -> list[str]:
+    return [value.decode("utf-8") for value in values]
+
+
+def _refill(db: apsw.Connection, found: _Found) -> None:
+    db.executemany("INSERT INTO answers VALUES (?,?,?,?,?)", found.answers.values())
+    db.executemany("INSERT INTO shown VALUES (?,?)", found.shown.items())
+    db.executemany("INSERT INTO openings VALUES (?,?,?)", [(number, *rest) for number, rest in found.openings.items()])
+    newest = sorted(found.studies)[-studies.KEPT :]
+    db.executemany("INSERT INTO studies VALUES (?,?,?,?)", [(number, *found.studies[number]) for number in newest])
+    db.executemany("INSERT INTO facts VALUES (?,?,?)", [(name, *rest) for name, rest in found.facts.items()])
