@@ -19,6 +19,7 @@ from tailor.advise.criteria import read_criteria
 from tailor.advise.facts import Facts, read_answers
 from tailor.advise.gather import gather
 from tailor.cli import app
+from tailor.data.guess import guess_task
 from tailor.data.scaffold import write_project
 from tailor.errors import ConfigError
 from tailor.project import load_project
@@ -270,7 +271,7 @@ def uncommented(text: str) -> str:
 
 
 def test_the_facts_that_init_writes_as_comments_are_accepted_when_uncommented(tmp_path: Path) -> None:
-    path = write_project(write_csv(tmp_path / "data.csv", rows(60)))
+    path = write_project(guess_task(write_csv(tmp_path / "data.csv", rows(60))))
     assert load_project(path).task.facts == KnownFacts()
     group = uncommented(path.read_text(encoding="utf-8"))
     path.write_text(path.read_text(encoding="utf-8") + group, encoding="utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from data_helpers import SHARED, rows, sentence, write_csv
 
-from tailor.data.guess import GuessedTask, guess_task
+from tailor.data.guess import GuessedTask, Told, guess_task
 from tailor.data.scaffold import write_project
 from tailor.data.split import load_splits
 from tailor.errors import ConfigError, DataError
@@ -50,7 +50,7 @@ def test_questions_with_answers_are_answered_from_the_documents_beside_them(tmp_
 
 def test_what_is_given_is_taken_as_it_is(tmp_path: Path) -> None:
     path = write(tmp_path, "text,label,other", "{text},{five},{two}")
-    found = guess_task(path, output="other", input="text", kind="answer")
+    found = guess_task(path, Told(output="other", input="text", kind="answer"))
     assert (found.kind, found.output, found.labels) == ("answer", "other", ())
 
 
@@ -73,8 +73,8 @@ def test_earlier_turns_of_a_chat_are_shown_before_the_last(tmp_path: Path) -> No
     path = tmp_path / "chats.jsonl"
     path.write_text("\n".join(chats), encoding="utf-8")
     found = guess_task(path)
-    assert (found.kind, found.before, found.input, found.output) == ("classify", ("history",), "input", "output")
-    assert load_project(write_project(path)).task.input == "{{history}}\n{{input}}"
+    assert (found.kind, found.input, found.output) == ("classify", "input", "output")
+    assert load_project(write_project(guess_task(path))).task.input == "{{history}}\n{{input}}"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_several_labels_per_row_are_not_taken_for_one(tmp_path: Path) -> None:
 def test_an_option_that_names_no_column_gives_the_nearest(tmp_path: Path) -> None:
     path = write(tmp_path, "text,label", "{text},{two}")
     with pytest.raises(ConfigError, match="--output names `lable`; did you mean `label`"):
-        guess_task(path, output="lable")
+        guess_task(path, Told(output="lable"))
 
 
 @pytest.mark.parametrize(
@@ -115,27 +115,27 @@ def test_an_option_that_names_no_column_gives_the_nearest(tmp_path: Path) -> Non
     ],
 )
 def test_what_is_written_loads_and_splits(tmp_path: Path, header: str, line: str) -> None:
-    path = write_project(write(tmp_path, header, line))
+    path = write_project(guess_task(write(tmp_path, header, line)))
     splits = load_splits(load_project(path))
     assert len(splits.train) == 30
 
 
 def test_every_setting_written_has_a_comment_before_it(tmp_path: Path) -> None:
-    lines = write_project(write(tmp_path, "id,text,label", "{n},{text},{two}")).read_text(encoding="utf-8").splitlines()
+    lines = write_project(guess_task(write(tmp_path, "id,text,label", "{n},{text},{two}"))).read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("# What is measured.")
     assert sum(line.lstrip().startswith("#") for line in lines) > 20
 
 
 def test_more_labels_than_one_would_read_are_not_listed(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "data.csv", [(sentence(n), f"label {n % 90}") for n in range(900)])
-    project = write_project(path)
+    project = write_project(guess_task(path))
     assert "# The 90 labels are read from the data" in project.read_text(encoding="utf-8")
     assert load_project(project).task.labels == ()
 
 
 def test_the_data_are_named_relative_to_another_folder(tmp_path: Path) -> None:
     data = write(tmp_path / "data", "text,label", "{text},{two}", name="my tickets.csv")
-    path = write_project(data, tmp_path / "project")
+    path = write_project(guess_task(data), tmp_path / "project")
     assert load_project(path).task.data.file == "../data/my tickets.csv"
     assert load_project(path).task.name == "my-tickets"
     assert len(load_splits(load_project(path)).train) == 30
@@ -145,28 +145,28 @@ def test_an_existing_file_is_kept_unless_forced(tmp_path: Path) -> None:
     data = write(tmp_path, "text,label", "{text},{two}")
     (tmp_path / "tailor.yaml").write_text("mine", encoding="utf-8")
     with pytest.raises(ConfigError, match="exists already") as caught:
-        write_project(data)
+        write_project(guess_task(data))
     assert "--force" in caught.value.hint
     assert (tmp_path / "tailor.yaml").read_text(encoding="utf-8") == "mine"
-    assert load_project(write_project(data, force=True)).task.name
+    assert load_project(write_project(guess_task(data), force=True)).task.name
 
 
 def test_nothing_is_written_when_something_is_wrong(tmp_path: Path) -> None:
     data = write(tmp_path, "text,label", "{text},{two}")
     with pytest.raises(ConfigError, match="--documents names"):
-        write_project(data, documents=tmp_path / "nowhere")
+        guess_task(data, Told(documents=tmp_path / "nowhere"))
     with pytest.raises(DataError, match="There is no file"):
-        write_project(tmp_path / "nowhere.csv")
+        guess_task(tmp_path / "nowhere.csv")
     with pytest.raises(ConfigError, match="cannot be named in a template"):
-        write_project(write(tmp_path, "te{x}t,label", "{text},{two}", name="braces.csv"), input="te{x}t")
+        write_project(guess_task(write(tmp_path, "te{x}t,label", "{text},{two}", name="braces.csv"), Told(input="te{x}t")))
     with pytest.raises(ConfigError, match="cannot be written"):
-        write_project(data, data)
+        write_project(guess_task(data), data)
     assert not (tmp_path / "tailor.yaml").exists()
 
 
 def test_documents_given_make_it_a_question_about_them(tmp_path: Path) -> None:
     (tmp_path / "kb").mkdir()
-    path = write_project(write(tmp_path, "text,label", "{text},{two}"), documents=tmp_path / "kb")
+    path = write_project(guess_task(write(tmp_path, "text,label", "{text},{two}"), Told(documents=tmp_path / "kb")))
     assert load_project(path).task.kind == "answer"
     assert load_project(path).documents == (tmp_path / "kb").resolve()
 
@@ -179,4 +179,4 @@ def test_hostile_labels_come_back_as_they_were(tmp_path: Path) -> None:
     short = [text for text in strings if len(text.split()) <= 3][:60]
     table = [{"text": text, "label": short[n % len(short)]} for n, (text, _) in enumerate(rows(600))]
     (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, table)), encoding="utf-8")
-    assert set(load_project(write_project(tmp_path / "data.jsonl")).task.labels) == set(short)
+    assert set(load_project(write_project(guess_task(tmp_path / "data.jsonl"))).task.labels) == set(short)

@@ -35,13 +35,16 @@ class Settings(BaseModel):
 class DataFiles(Settings):
     """Where the examples are and how their columns are used.
 
-    Give `file` and let Tailor split it, or give `train` and `test` (and `dev`; else dev is cut from train).
+    Give `file` and let Tailor split it, or give `train` and `test` (and `dev`; else dev is cut from train). A wildcard names the
+    parts of one table, such as ``train-*.parquet``.
     """
 
     file: str = ""
     train: str = ""
     dev: str = ""
     test: str = ""
+    columns: tuple[str, ...] = Field((), description="names of the columns of files without a row of names")
+    encoding: str = Field("", description="how files of text are encoded, such as cp1252; UTF-8 unless given")
     id: str = Field("", description="column with a unique name per row; else rows are numbered")
     group_by: str = Field("", description="column whose equal values must stay in one split, such as a customer number")
     report_by: tuple[str, ...] = Field((), description="columns by whose values results are also shown")

@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from tailor.cli.terminal import plain_console
+from tailor.data.guess import Told, guess_task
 from tailor.data.scaffold import write_project
 from tailor.errors import quoted
 from tailor.project import load_project
@@ -21,15 +22,22 @@ def init(
     input: Annotated[str, typer.Option(help="Column with what is asked.")] = "",
     output: Annotated[str, typer.Option(help="Column with the right answer.")] = "",
     kind: Annotated[Literal["classify", "answer"] | None, typer.Option(help="What is asked for.")] = None,
+    columns: Annotated[str, typer.Option(help="Names of the columns of a file without a header, such as text,label.")] = "",
+    encoding: Annotated[str, typer.Option(help="How a file of text is encoded, such as cp1252; UTF-8 unless given.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing tailor.yaml.")] = False,
 ) -> None:
     """Look at a data file and write a commented tailor.yaml for it."""
-    path = write_project(data, folder, documents=documents, input=input, output=output, kind=kind, force=force)
+    names = tuple(name.strip() for name in columns.split(",")) if columns else ()
+    told = Told(documents=documents, input=input, output=output, kind=kind, columns=names, encoding=encoding)
+    guess = guess_task(data, told)
+    path = write_project(guess, folder, force=force)
     task = load_project(path).task
-    asked = ", ".join(map(quoted, task.variables))
+    asked = f"{', '.join(map(quoted, task.variables))} {'is' if len(task.variables) == 1 else 'are'} asked"
     labels = f", {len(task.labels)} labels" if task.labels else ""
     say = plain_console()
-    say.print(Text(f"Wrote {path}: kind {task.kind}, {asked} is asked, {quoted(task.output)} holds the right answer{labels}."))
+    say.print(Text(f"Wrote {path}: kind {task.kind}, {asked}, {quoted(task.output)} holds the right answer{labels}."))
+    for finding in sorted(guess.findings, key=lambda finding: finding.level == "note"):
+        say.print(Text(" ".join(filter(None, (f"{finding.level}: {finding.what}", finding.advice)))))
     say.print(Text(f"Read it, set the target and the prices, then look at the data with: tailor check {_short(path.parent)}"))
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import combinations
 
+from tailor.data.cells import PERHAPS_MISSING, answers_in, is_missing
 from tailor.data.example import Example, Splits
 from tailor.data.finding import Finding
 from tailor.data.grounding import audit_documents
 from tailor.data.near import near_groups, normalise
 from tailor.data.reach import percent_down, reach
-from tailor.data.readers import as_text, asked, place
+from tailor.data.readers import accepted, asked, place
 from tailor.data.split import MIN_DEV, read_tables
 from tailor.data.table import Table
 from tailor.errors import quoted
@@ -22,6 +25,8 @@ FEW_TRAINING_ROWS = 5
 IMBALANCE = 10  # the commonest label has this many times the rows of the rarest
 NAMED = 8  # labels or columns named in a sentence
 
+_JOINED = re.compile(r"(?<=\w)[-_]+(?=\w)")
+_NUMBER = re.compile(r"[-+]?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
 _ORDER = ("error", "warning", "note")
 
 
@@ -40,6 +45,7 @@ def audit(project: Project, splits: Splits, count_tokens: Callable[[str], int] |
     task, tables = project.task, read_tables(project)
     examples = _by_row([*splits.train, *splits.dev, *splits.test, *splits.reserve])
     findings = [
+        *(finding for table in tables.values() for finding in table.findings),
         *_columns(task, tables),
         *_empty(task, tables, examples),
         *_repeats(task, examples),
@@ -75,7 +81,7 @@ def _columns(task: Task, tables: Mapping[str, Table]) -> Iterator[Finding]:
 
 
 def _empty(task: Task, tables: Mapping[str, Table], examples: Sequence[Example]) -> Iterator[Finding]:
-    blank = tuple(place(example) for example in examples if not asked(task, example).strip())
+    blank = tuple(place(example) for example in examples if is_missing(asked(task, example)))
     if blank:
         yield Finding(
             "warning",
@@ -83,14 +89,32 @@ def _empty(task: Task, tables: Mapping[str, Table], examples: Sequence[Example])
             blank,
             "Fill them or delete them: nobody can answer nothing.",
         )
-    if task.kind != "classify":
-        return
     for table in tables.values():
-        bare = tuple(table.place(index) for index, row in enumerate(table.rows) if not as_text(row[task.output]).strip(" []"))
-        if bare:
-            yield Finding(
-                "warning", f"{_n(bare, 'row')} without a label; left out.", bare, f"Fill in {quoted(task.output)} or delete them."
-            )
+        yield from _missing(task, table)
+
+
+def _missing(task: Task, table: Table) -> Iterator[Finding]:
+    """Rows without a label, and right answers that are what programs write for a missing value."""
+    answers = [accepted(task, row[task.output]) for row in table.rows]
+    output = quoted(task.output)
+    written = Counter(text for row in table.rows for text in answers_in(row[task.output]) if is_missing(text))
+    unlisted = ", ".join(map(quoted, sorted(text for text in written if text not in task.labels)))
+    none = tuple(table.place(index) for index, given in enumerate(answers) if not given)
+    if none and task.kind == "classify":
+        but = f" ({unlisted} is what programs write for a missing value)" if unlisted else ""
+        advice = f"Fill in {output} or delete them{'; if it is a label after all, list it in `labels`' if unlisted else ''}."
+        yield Finding("warning", f"{_n(none, 'row')} without a label{but}; left out.", none, advice)
+    elif unlisted:
+        rows = tuple(
+            table.place(index) for index, row in enumerate(table.rows) if any(map(is_missing, answers_in(row[task.output])))
+        )
+        what = f"{_n(rows, 'row')} whose right answer is {unlisted}, as programs write a missing value: read as no answer."
+        yield Finding("warning", what, rows, f"Fill in {output}, or leave it empty where the documents do not say.")
+    perhaps = Counter(given[0] for given in answers if given and given[0] in PERHAPS_MISSING)
+    for text, count in sorted(perhaps.items()):
+        rows = tuple(table.place(index) for index, given in enumerate(answers) if given and given[0] == text)
+        what = f"{quoted(text)} is the right answer of {count:,} rows; some programs write it for a missing value."
+        yield Finding("warning", what, rows, f"If {output} is missing there, empty these cells; if it is meant, all is well.")
 
 
 # The same text twice
@@ -197,8 +221,9 @@ def _misspelt(counts: Counter[str], examples: Sequence[Example]) -> Iterator[Fin
     plain = {label: _plain(label) for label in counts}
     for a, b in combinations(sorted(counts), 2):
         rare, common = sorted((a, b), key=lambda label: (counts[label], label))
+        equal = _same_number(a, b)
         slip = counts[rare] * IMBALANCE <= counts[common] and _one_letter_apart(plain[a], plain[b])
-        if slip or plain[a] == plain[b]:
+        if slip or equal or plain[a] == plain[b]:
             sizes = f"{quoted(common)} ({counts[common]:,} rows) and {quoted(rare)} ({counts[rare]:,})"
             yield Finding(
                 "warning",
@@ -209,7 +234,15 @@ def _misspelt(counts: Counter[str], examples: Sequence[Example]) -> Iterator[Fin
 
 
 def _plain(label: str) -> str:
-    return normalise(label.replace("_", " ").replace("-", " "))
+    """A label without what people write differently: capitals, spaces, punctuation at its ends. Signs carry meaning and stay."""
+    return " ".join(_JOINED.sub(" ", label).casefold().split()).strip(" .,;:!?\"'") or label
+
+
+def _same_number(a: str, b: str) -> bool:
+    """Whether two labels are one number written in two ways, such as 1 and 1.0, or 01 and 1."""
+    if not (_NUMBER.fullmatch(a) and _NUMBER.fullmatch(b)):
+        return False
+    return Decimal(a) == Decimal(b)
 
 
 def _one_letter_apart(a: str, b: str) -> bool:

@@ -3,57 +3,65 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tailor.data.jsontext import Value
-from tailor.data.readers import as_text
+from tailor.data.asked import Asked, compose
+from tailor.data.cells import MISSING, answers_in
+from tailor.data.columns import (
+    CONTEXT_NAMES,
+    ID_NAMES,
+    INPUT_NAMES,
+    LABEL_NAMES,
+    NEVER_ASKED,
+    OUTPUT_NAMES,
+    QUOTE_NAMES,
+    SOURCE_NAMES,
+    Column,
+    Columns,
+    columns_of,
+    first,
+    is_facet,
+    is_group,
+    is_id,
+    listed,
+    named,
+)
+from tailor.data.files import files_of
+from tailor.data.finding import Finding
 from tailor.data.table import Table, read_table
-from tailor.errors import ConfigError, did_you_mean, quoted
+from tailor.errors import ConfigError, DataError, did_you_mean, quoted
 
 Kind = Literal["classify", "answer"]
 
 LABELS_LISTED = 80
-MOST_LABELS = 200
-LABEL_WORDS = 6  # on average; longer right answers are not labels
-
-INPUT_NAMES = (
-    "text",
-    "question",
-    "message",
-    "input",
-    "query",
-    "prompt",
-    "utterance",
-    "request",
-    "body",
-    "email",
-    "ticket",
-    "review",
-)
-OUTPUT_NAMES = (
-    "label",
-    "intent",
-    "answers",
-    "answer",
-    "output",
-    "category",
-    "class",
-    "target",
-    "response",
-    "completion",
-    "topic",
-    "gold",
-)
-ID_NAMES = ("id", "uuid", "guid", "key", "row_id", "example_id")
-QUOTE_NAMES = ("quote", "evidence", "citation", "supporting_text")
-SOURCE_NAMES = ("source", "page", "document", "doc", "doc_id", "file", "filename", "path", "url")
-CONTEXT_NAMES = ("context", "passage", "history", "system", "documents")
-GROUP_WORDS = ("customer", "client", "user", "account", "person", "patient", "author", "session", "thread", "conversation", "order")
+ROWS_NAMED = 5
+SHORT_ANSWER = 25  # words; the longest answer that counts as short unless the data's own are longer
 DOCUMENT_FOLDERS = ("docs", "documents", "handbook", "knowledge", "pages", "kb")
 DOCUMENT_SUFFIXES = (".md", ".markdown", ".txt", ".html", ".htm")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the user says about the data; what is empty is guessed.
+
+    Attributes:
+        documents: folder of documents.
+        input: column with what is asked.
+        output: column with the right answer.
+        kind: what is asked for.
+        columns: names of the columns, for files without a header.
+        encoding: how files of text are encoded.
+    """
+
+    documents: Path | None = None
+    input: str = ""
+    output: str = ""
+    kind: Kind | None = None
+    columns: tuple[str, ...] = ()
+    encoding: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,11 +72,11 @@ class GuessedTask:
         name: a name for the task.
         kind: what is asked for.
         input: column with what is asked.
-        before: columns shown before it, such as the history of a chat.
+        asked: the template of what is asked, and what all rows are told alike.
         output: column with the right answer.
         labels: the different labels (classify), sorted; empty when there are too many to list.
         n_labels: how many there are.
-        n_rows: rows looked at.
+        max_words: words of the longest answer that counts as short.
         columns: every column.
         files: data files by setting: `file`, or `train` and `test` and perhaps `dev`.
         id: column with a unique name per row, or empty.
@@ -77,198 +85,225 @@ class GuessedTask:
         quote: column with the sentence that answers, or empty.
         source: column with the document that answers, or empty.
         documents: folder of documents, or None.
+        findings: what was assumed or left out when the files were read.
+        told: what the user said about the data.
     """
 
     name: str
     kind: Kind
     input: str
-    before: tuple[str, ...]
+    asked: Asked
     output: str
     labels: tuple[str, ...]
     n_labels: int
-    n_rows: int
+    max_words: int
     columns: tuple[str, ...]
-    files: dict[str, Path]
+    files: Mapping[str, Path]
     id: str
     group_by: str
     report_by: tuple[str, ...]
     quote: str
     source: str
     documents: Path | None
+    findings: tuple[Finding, ...]
+    told: Told
 
 
-@dataclass(frozen=True)
-class _Column:
-    name: str
-    values: tuple[str, ...]
-    is_list: bool
-
-    @property
-    def distinct(self) -> int:
-        return len(set(filter(None, self.values)))
-
-    @property
-    def filled(self) -> int:
-        return sum(1 for value in self.values if value)
-
-    @property
-    def words(self) -> float:
-        """Mean words of the values there are."""
-        return sum(len(value.split()) for value in self.values) / max(1, self.filled)
-
-    @property
-    def is_number(self) -> bool:
-        return all(re.fullmatch(r"[-+]?[\d.,:/ T-]+%?", value) for value in self.values if value)
-
-
-def guess_task(
-    path: Path, *, documents: Path | None = None, input: str = "", output: str = "", kind: Kind | None = None
-) -> GuessedTask:
-    """What the task behind a data file seems to be; what is given is taken as it is.
+def guess_task(path: Path, told: Told = Told()) -> GuessedTask:
+    """What the task behind a data file seems to be; what is told is taken as it is.
 
     Raises:
-        DataError: the file cannot be read.
-        ConfigError: no column fits as input or as right answer, or a column given does not exist.
+        DataError: the file cannot be read, or seems to have no header.
+        ConfigError: no column fits as input or as right answer, a column told does not exist, or the documents are no folder.
     """
-    table = read_table(path)
-    columns = {name: _column(table, name) for name in table.columns}
-    for option, given in (("--input", input), ("--output", output)):
+    if told.documents is not None and not told.documents.is_dir():
+        raise ConfigError(f"--documents names {quoted(told.documents, 200)}, which is not a folder")
+    files, tables, notes = _tables(path, told)
+    table, columns = next(iter(tables.values())), columns_of(tuple(tables.values()))
+    for option, given in (("--input", told.input), ("--output", told.output)):
         if given and given not in columns:
             raise ConfigError(
-                f"{option} names {quoted(given)}{did_you_mean(given, columns)}", f"{path.name} has the columns {_listed(columns)}."
+                f"{option} names {quoted(given)}{did_you_mean(given, columns)}", f"{path.name} has the columns {listed(columns)}."
             )
-    output = output or _guess_output(path, columns, input)
-    rest = {name: column for name, column in columns.items() if name != output}
-    input = input or _guess_input(path, columns, output)
-    kind = kind or _guess_kind(columns[output], documents)
-    labels = sorted(set(filter(None, columns[output].values))) if kind == "classify" else []
-    others = [column for name, column in rest.items() if name != input]
-    quote = _named(QUOTE_NAMES, others) if kind == "answer" else ""
-    source = _named(SOURCE_NAMES, others) if kind == "answer" else ""
+    if table.headerless and not (told.input and told.output):
+        _refuse_headerless(table)
+    output = told.output or _guess_output(path, columns, told.input)
+    input = told.input or _guess_input(path, columns, output)
+    documents = told.documents
+    asked = compose(columns, input, output, from_documents=documents is not None)
+    kind = told.kind or _guess_kind(columns[output], documents, asked)
+    if kind == "answer" and documents is None and not asked.context:
+        documents = _documents_beside(path)
+    files, tables, unused = _with_answers(files, tables, output)
+    columns = columns_of(tuple(tables.values()))
+    n_rows = sum(len(part.rows) for part in tables.values())
+    labels = sorted({text for given in columns[output].answers for text in given}) if kind == "classify" else []
+    others = [column for name, column in columns.items() if name not in (output, *asked.columns)]
+    quote = named(QUOTE_NAMES, others) if kind == "answer" else ""
+    source = named(SOURCE_NAMES, others) if kind == "answer" else ""
     others = [column for column in others if column.name not in (quote, source)]
-    identity = _first(others, lambda column: _is_id(column, len(table.rows)))
+    identity = first(others, lambda column: is_id(column, n_rows))
     others = [column for column in others if column.name != identity]
     return GuessedTask(
         name=_name(path),
         kind=kind,
         input=input,
-        before=tuple(column.name for column in others if column.name == "history" and column.filled),
+        asked=asked,
         output=output,
         labels=tuple(labels) if len(labels) <= LABELS_LISTED else (),
         n_labels=len(labels),
-        n_rows=len(table.rows),
+        max_words=_max_words(columns[output]),
         columns=table.columns,
-        files=_files(path),
+        files=files,
         id=identity,
-        group_by=_first(others, lambda column: _is_group(column, len(table.rows))),
-        report_by=tuple(column.name for column in others if _is_facet(column, len(table.rows)))[:3],
+        group_by=first(others, lambda column: is_group(column, n_rows)),
+        report_by=tuple(column.name for column in others if is_facet(column, n_rows))[:3],
         quote=quote,
         source=source,
-        documents=documents or (_documents_beside(path) if kind == "answer" else None),
+        documents=documents,
+        findings=(*notes, *unused, *_noticed(tables, columns, output, kind, documents), *_instructed(asked)),
+        told=told,
     )
 
 
-def _column(table: Table, name: str) -> _Column:
-    cells: Sequence[Value] = [row[name] for row in table.rows]
-    texts = [(cell[0] if cell else "") if isinstance(cell, list) else as_text(cell) for cell in cells]
-    return _Column(name, tuple(text.strip() for text in texts), any(isinstance(cell, list) for cell in cells))
+# Files
 
 
-def _guess_output(path: Path, columns: dict[str, _Column], input: str) -> str:
-    candidates = [column for name, column in columns.items() if name != input and column.distinct > 1]
-    named = _named(OUTPUT_NAMES, candidates)
-    if named:
-        return named
-    asked = [column for column in candidates if _is_text(column)]
-    few = [column for column in candidates if _has_few_values(column) and not (column.is_number or column.is_list)]
+def _tables(path: Path, told: Told) -> tuple[dict[str, Path], dict[str, Table], tuple[Finding, ...]]:
+    """The data files and their tables by the setting that names them, and what was found when they were read."""
+    files = files_of(path)
+    tables = {name: read_table(file, columns=told.columns, encoding=told.encoding) for name, file in files.items()}
+    findings = [finding for table in tables.values() for finding in table.findings]
+    for name, file in files.items():
+        if "*" in file.name:
+            parts = {table_file for table_file, _ in tables[name].places}
+            findings.append(Finding("note", f"{quoted(file.name)} names {len(parts)} files, which are read as one table."))
+    return files, tables, tuple(findings)
+
+
+def _with_answers(
+    files: Mapping[str, Path], tables: Mapping[str, Table], output: str
+) -> tuple[dict[str, Path], dict[str, Table], tuple[Finding, ...]]:
+    """The files that have right answers; without a test file that has some, the training file is split."""
+    bare = [name for name, table in tables.items() if name in ("dev", "test") and not _has_answers(table, output)]
+    findings = tuple(
+        Finding("warning", f"{tables[name].file} has no right answers in {quoted(output)}, so it is not used.") for name in bare
+    )
+    kept = {name: file for name, file in files.items() if name not in bare}
+    if "train" in kept and "test" not in kept:
+        kept = {"file": kept["train"]}
+        return kept, {"file": tables["train"]}, findings
+    return kept, {name: tables[name] for name in kept}, findings
+
+
+def _has_answers(table: Table, output: str) -> bool:
+    return output in table.columns and any(answers_in(row[output]) for row in table.rows)
+
+
+def _refuse_headerless(table: Table) -> None:
+    first_line = ", ".join(quoted(name, 40) for name in table.columns[:3])
+    raise DataError(
+        f"{table.file} seems to have no header: its first line reads like data ({first_line})",
+        "Put a line of column names first, or name the columns, as in --columns text,label. "
+        "If these are names after all, say which columns are meant with --input and --output.",
+    )
+
+
+# Columns
+
+
+def _guess_output(path: Path, columns: Columns, input: str) -> str:
+    candidates = [column for name, column in columns.items() if name != input and column.is_answer]
+    if name := named(OUTPUT_NAMES, candidates):
+        return name
+    asked = [column for column in candidates if column.is_text]
+    few = [column for column in candidates if column.has_few_values and not (column.is_number or column.is_list)]
     if len(few) == 1 and (asked or input):
         return few[0].name
-    hint = f"Say which with --output{'' if input else ' (and --input)'}; the columns are {_listed(columns)}."
+    hint = f"Say which with --output{'' if input else ' (and --input)'}; the columns are {listed(columns)}."
     if few:
-        raise ConfigError(f"The right answer in {path.name} could be {_listed(column.name for column in few)}", hint)
-    raise ConfigError(f"No column of {path.name} looks like the right answer", hint)
+        raise ConfigError(f"The right answer in {path.name} could be {listed(column.name for column in few)}", hint)
+    spans = [name for name, column in columns.items() if column.marks_spans]
+    several = [name for name, column in columns.items() if name != input and column.is_list and column.several]
+    why = ""
+    if spans:
+        why = f"; {listed(spans)} marks spans of a text, which cannot be measured yet"
+    elif several:
+        why = f"; {listed(several)} holds several texts per row"
+    raise ConfigError(f"No column of {path.name} looks like the right answer{why}", hint)
 
 
-def _guess_input(path: Path, columns: dict[str, _Column], output: str) -> str:
-    skipped = {output.casefold(), *QUOTE_NAMES, *SOURCE_NAMES, *CONTEXT_NAMES, *ID_NAMES}
+def _guess_input(path: Path, columns: Columns, output: str) -> str:
+    skipped = {output.casefold(), *QUOTE_NAMES, *SOURCE_NAMES, *CONTEXT_NAMES, *ID_NAMES, *NEVER_ASKED}
     candidates = [column for name, column in columns.items() if column.filled and name.casefold() not in skipped]
-    named = _named(INPUT_NAMES, candidates)
-    if named:
-        return named
+    if name := named(INPUT_NAMES, candidates):
+        return name
     longest = max(candidates, key=lambda column: column.words, default=None)
-    if longest is None or not _is_text(longest):
+    if longest is None or not longest.is_text:
         raise ConfigError(
             f"No column of {path.name} looks like the text that is asked about",
-            f"Say which with --input; the columns are {_listed(columns)}.",
+            f"Say which with --input; the columns are {listed(columns)}.",
         )
     return longest.name
 
 
-def _guess_kind(output: _Column, documents: Path | None) -> Kind:
-    if documents is not None or output.is_list or output.name.casefold() in ("answer", "answers"):
+def _guess_kind(output: Column, documents: Path | None, asked: Asked) -> Kind:
+    if documents is not None:
         return "answer"
-    return "classify" if _has_few_values(output) else "answer"
+    if asked.choices and output.has_few_values:
+        return "classify"
+    name = output.name.casefold()
+    if output.is_list or output.several:
+        return "classify" if name in LABEL_NAMES and output.has_few_values else "answer"
+    if name in ("answer", "answers"):
+        return "answer"
+    return "classify" if output.has_few_values else "answer"
 
 
-def _is_text(column: _Column) -> bool:
-    """Whether the values read like sentences: several words, mostly different."""
-    return column.words >= 3 and column.distinct > 0.5 * column.filled and not column.is_list
+def _max_words(output: Column) -> int:
+    """Twenty-five, or what nineteen of twenty right answers keep to where that is more."""
+    lengths = sorted(max((len(text.split()) for text in given), default=0) for given in output.answers)
+    return max(SHORT_ANSWER, lengths[int(0.95 * (len(lengths) - 1))]) if lengths else SHORT_ANSWER
 
 
-def _has_few_values(column: _Column) -> bool:
-    return 2 <= column.distinct <= min(MOST_LABELS, column.filled // 3) and column.words <= LABEL_WORDS
+def _noticed(tables: Mapping[str, Table], columns: Columns, output: str, kind: Kind, documents: Path | None) -> Iterator[Finding]:
+    """What a reader of the new settings should know about the right answers."""
+    places = [table.place(index) for table in tables.values() for index in range(len(table.rows))]
+    column = columns[output]
+    if kind == "classify" and column.several:
+        rows = _rows([places[index] for index in column.several])
+        what = f"{quoted(output)} holds several labels in {rows}; kind `classify` takes one label per row."
+        yield Finding("warning", what, advice="Keep the one that matters most; until then the data are refused.")
+    missing = sorted({text for cell in column.cells for text in answers_in(cell) if text in MISSING})
+    if missing:
+        rows = _rows([places[index] for index, given in enumerate(column.answers) if not given])
+        what = f"{listed(missing)} in {quoted(output)} is what programs write for a missing value; {rows} count as having none."
+        yield Finding("warning", what, advice="If it is meant, list it in `labels`." if kind == "classify" else "")
+    hidden = named(CONTEXT_NAMES, columns.values())
+    if documents is not None and hidden:
+        what = f"{quoted(hidden)} is not shown to the model, because documents are searched instead."
+        yield Finding("note", what, advice="To give every question its own passage, leave the documents out.")
 
 
-def _is_id(column: _Column, rows: int) -> bool:
-    name = column.name.casefold()
-    return (
-        column.distinct == rows
-        and not column.is_list
-        and column.words <= 1
-        and (name in ID_NAMES or name.endswith(("_id", " id", "-id")))
-    )
+def _instructed(asked: Asked) -> Iterator[Finding]:
+    if asked.told:
+        yield Finding("note", f"Every row is told the same ({quoted(asked.told)}); this is now the `instruction`.")
 
 
-def _is_group(column: _Column, rows: int) -> bool:
-    """Whether the column seems to name somebody whose rows resemble each other."""
-    known = any(word in column.name.casefold() for word in GROUP_WORDS)
-    return known and column.words <= 3 and max(8, rows / 50) < column.distinct < 0.95 * column.filled
+def _rows(places: Sequence[str]) -> str:
+    more = f" and {len(places) - ROWS_NAMED:,} more" if len(places) > ROWS_NAMED else ""
+    return ", ".join(places[:ROWS_NAMED]) + more
 
 
-def _is_facet(column: _Column, rows: int) -> bool:
-    return 2 <= column.distinct <= 8 and column.filled >= 0.9 * rows and column.words <= 4 and not column.is_list
-
-
-def _named(names: Sequence[str], columns: Sequence[_Column]) -> str:
-    """The column whose name comes first in `names`, or an empty text."""
-    by_name = {column.name.casefold(): column.name for column in columns if column.filled}
-    return next((by_name[name] for name in names if name in by_name), "")
-
-
-def _first(columns: Sequence[_Column], fits: Callable[[_Column], bool]) -> str:
-    return next((column.name for column in columns if fits(column)), "")
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(map(quoted, names))
+# Names and documents
 
 
 def _name(path: Path) -> str:
     """A name from that of the file, or of its folder where the file's says nothing."""
     generic = {"train", "test", "data", "dataset", "examples", "questions", "rows", "all"}
-    stem = path.stem if path.stem.casefold() not in generic else path.resolve().parent.name
+    stem = re.sub(r"-\d+-of-\d+$", "", path.stem)
+    stem = stem if stem.casefold() not in generic else path.resolve().parent.name
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64] or "task"
-
-
-def _files(path: Path) -> dict[str, Path]:
-    """The file alone, or with the test (and dev) file beside it where its own name says "train"."""
-    if path.stem.casefold() != "train":
-        return {"file": path}
-    beside = {other.stem.casefold(): other for other in sorted(path.resolve().parent.glob(f"*{path.suffix}"))}
-    dev = next((beside[name] for name in ("dev", "val", "valid", "validation") if name in beside), None)
-    if "test" not in beside:
-        return {"file": path}
-    return {"train": path, **({"dev": dev} if dev else {}), "test": beside["test"]}
 
 
 def _documents_beside(path: Path) -> Path | None:

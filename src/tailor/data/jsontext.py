@@ -1,9 +1,10 @@
-"""Strict JSON that keeps the text of what it reads: numbers stay as they are spelled, no key is lost."""
+"""JSON that keeps the text of what it reads: numbers stay as they are spelled, no key is lost."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+import re
 
 Value = str | list[str]
 
@@ -14,8 +15,9 @@ class _Number(str):
     """A number as spelled in the file, so that 1.10 stays 1.10 and a long identifier keeps all its digits."""
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a JSON value")
+def _constant(constant: str) -> str | None:
+    """NaN, which programs write where a value is missing, as null; Infinity as spelled."""
+    return None if constant == "NaN" else _Number(constant)
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -25,15 +27,21 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return record
 
 
+_BETWEEN = re.compile(r"[\s,]*")
 _DECODER = json.JSONDecoder(
     parse_int=_Number,
     parse_float=_Number,
-    parse_constant=_refuse,
+    parse_constant=_constant,
     object_pairs_hook=_without_repeats,
 )
 
 
-def _parse(text: str) -> object:
+def parse(text: str) -> object:
+    """The JSON value that a text is; its numbers are texts of a class of their own, and NaN is null.
+
+    Raises:
+        ValueError: the text is not JSON, repeats a key, or is nested too deeply.
+    """
     try:
         value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -45,6 +53,30 @@ def _parse(text: str) -> object:
     return value
 
 
+def parse_several(text: str) -> list[tuple[int, object]]:
+    """JSON values one behind the other, with or without commas between them, and the line that each begins on.
+
+    Raises:
+        ValueError: something between them is not JSON.
+    """
+    values: list[tuple[int, object]] = []
+    place = _BETWEEN.match(text, 0).end()  # type: ignore[union-attr]  # it matches nothing, too
+    line, counted = 1, 0
+    while place < len(text):
+        line, counted = line + text.count("\n", counted, place), place
+        try:
+            value, end = _DECODER.raw_decode(text, place)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{error.msg} at line {error.lineno}") from error
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+        if _is_deep(value):
+            raise ValueError("nested too deeply")
+        values.append((line, value))
+        place = _BETWEEN.match(text, end).end()  # type: ignore[union-attr]
+    return values
+
+
 def _is_deep(value: object) -> bool:
     """Whether lists and objects stand in each other more than MAX_DEPTH deep."""
     level = [value]
@@ -52,33 +84,6 @@ def _is_deep(value: object) -> bool:
         inner = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
         level = [child for children in inner for child in children]
     return bool(level)
-
-
-def parse_object(text: str) -> Mapping[str, object]:
-    """The JSON object in a text.
-
-    Raises:
-        ValueError: the text is not JSON (NaN and Infinity are not), repeats a key, or is not an object.
-    """
-    value = _parse(text)
-    if not isinstance(value, dict):
-        raise ValueError("not an object")
-    return value
-
-
-def parse_objects(text: str) -> list[Mapping[str, object]]:
-    """The objects in a JSON list.
-
-    Raises:
-        ValueError: the text is not JSON, repeats a key, or is not a list of objects.
-    """
-    value = _parse(text)
-    if not isinstance(value, list):
-        raise ValueError("not a list")
-    for number, item in enumerate(value, start=1):
-        if not isinstance(item, dict):
-            raise ValueError(f"item {number} is not an object")
-    return value
 
 
 def to_value(value: object) -> Value:
@@ -89,8 +94,8 @@ def to_value(value: object) -> Value:
 
 
 def to_text(value: object) -> str:
-    """Text as it is, null as an empty text, everything else as compact JSON."""
-    if value is None:
+    """Text as it is, null and a float that is no number as an empty text, everything else as compact JSON."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return str(value) if isinstance(value, str) else _compact(value)
 

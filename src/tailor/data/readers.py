@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from tailor.data.cells import answers_in, are_spans, is_missing
 from tailor.data.example import Example
 from tailor.data.identity import value_hashes
 from tailor.data.jsontext import Value
@@ -15,14 +16,15 @@ from tailor.errors import DataError, did_you_mean, quoted
 from tailor.task import VARIABLE, Task
 
 ROWS_NAMED = 5
+COLUMNS_NAMED = 20
 
 
 def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ...]:
     """The rows of a table as examples.
 
     Rows of a *classify* task without a label are left out, and `tailor check` names them. In an *answer* task no answer, or
-    the task's `not_found` text, means that the documents do not say. Answers lose the white space around them; nothing else
-    changes.
+    the task's `not_found` text, means that the documents do not say. What programs write for a missing value, such as `nan`,
+    counts as none, unless it is one of the task's `labels`. Answers lose the white space around them; nothing else changes.
 
     Args:
         task: names the columns.
@@ -31,14 +33,13 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
 
     Raises:
         DataError: a column is missing, an id is missing or given twice, a label is not among the task's, or a row has
-            several labels.
+            several labels or marks of spans.
     """
     _check_columns(task, table)
-    answers = [_answers(row[task.output]) for row in table.rows]
+    _refuse_spans(task, table)
+    answers = [accepted(task, row[task.output]) for row in table.rows]
     if task.kind == "classify":
         _check_labels(task, table, answers)
-    else:
-        answers = [_without_not_found(task, given) for given in answers]
     ids = _ids(task, table, prefix)
     inputs = tuple(dict.fromkeys((*task.variables, *task.data.report_by)))
     seen: Counter[tuple[str, ...]] = Counter()
@@ -50,8 +51,8 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
             source=_optional(row, task.data.source),
             quote=_optional(row, task.data.quote),
             group=_optional(row, task.data.group_by),
-            row=index + 1,
-            file=table.file,
+            row=table.where(index)[1],
+            file=table.where(index)[0],
             content=_content(task, row),
             values=value_hashes(as_text(value) for column, value in row.items() if column not in _answering(task)),
             occurrence=_occurrence(seen, [as_text(row[column]) for column in inputs]),
@@ -125,32 +126,36 @@ def _check_columns(task: Task, table: Table) -> None:
     missing = [(setting, name) for setting, name in wanted if name and name not in table.columns]
     if missing:
         sentences = [f"{setting} names the column {quoted(name)}{did_you_mean(name, table.columns)}" for setting, name in missing]
-        columns = ", ".join(map(quoted, table.columns))
-        raise DataError(f"{table.file} lacks a column: {'; '.join(sentences)}", f"It has the columns {columns}.")
+        raise DataError(f"{table.file} lacks a column: {'; '.join(sentences)}", _columns_hint(table))
 
 
-def _answers(cell: Value) -> tuple[str, ...]:
-    """The accepted answers in a cell, without repeats; answers given as objects are taken from their `text`, as SQuAD has them."""
-    items = [cell] if isinstance(cell, str) else cell
-    texts = [text for item in items for text in _answer_texts(item)]
-    return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))
+def _columns_hint(table: Table) -> str:
+    named = ", ".join(map(quoted, table.columns[:COLUMNS_NAMED]))
+    more = f" and {len(table.columns) - COLUMNS_NAMED:,} more" if len(table.columns) > COLUMNS_NAMED else ""
+    if table.headerless:
+        return "The file seems to have no header; name its columns as `columns` under `data`, such as [text, label]."
+    return f"It has the columns {named}{more}."
 
 
-def _answer_texts(item: str) -> Sequence[str]:
-    if item.startswith('{"'):
-        try:
-            text = json.loads(item).get("text")
-        except (ValueError, RecursionError):
-            return [item]
-        if isinstance(text, str):
-            return [text]
-        if isinstance(text, list) and all(isinstance(part, str) for part in text):
-            return text
-    return [item]
+def accepted(task: Task, cell: Value) -> tuple[str, ...]:
+    """The accepted answers in a cell of the task's `output`; none where the value is missing or says that there is no answer."""
+    if task.json_schema:  # then an answer is an object itself
+        texts = tuple(filter(None, [as_text(cell).strip()]))
+    else:
+        texts = answers_in(cell)
+    given = tuple(text for text in texts if not is_missing(text) or text in task.labels)
+    if task.kind == "classify":
+        return given
+    return tuple(answer for answer in given if answer.casefold() != task.not_found.strip().casefold())
 
 
-def _without_not_found(task: Task, answers: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(answer for answer in answers if answer.casefold() != task.not_found.strip().casefold())
+def _refuse_spans(task: Task, table: Table) -> None:
+    marked = [table.place(index) for index, row in enumerate(table.rows) if are_spans(row[task.output])]
+    if marked:
+        raise DataError(
+            f"{quoted(task.output)} marks spans of a text in {_rows(marked)}, which cannot be measured yet",
+            "Name a column with one label or one answer for the whole text.",
+        )
 
 
 def _check_labels(task: Task, table: Table, answers: Sequence[tuple[str, ...]]) -> None:
@@ -180,7 +185,7 @@ def _ids(task: Task, table: Table, prefix: str) -> list[str]:
     if not task.data.id:
         return [f"{prefix}{number}" for number in range(1, len(table.rows) + 1)]
     ids = [as_text(row[task.data.id]).strip() for row in table.rows]
-    empty = [table.place(index) for index, name in enumerate(ids) if not name]
+    empty = [table.place(index) for index, name in enumerate(ids) if is_missing(name)]
     if empty:
         raise DataError(
             f"{_rows(empty)} {'have' if len(empty) > 1 else 'has'} no {quoted(task.data.id)}",
@@ -195,4 +200,5 @@ def _rows(places: Sequence[str]) -> str:
 
 
 def _optional(row: Mapping[str, Value], column: str) -> str:
-    return as_text(row[column]).strip() if column else ""
+    text = as_text(row[column]).strip() if column else ""
+    return "" if is_missing(text) else text

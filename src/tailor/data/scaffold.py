@@ -8,46 +8,30 @@ from pathlib import Path
 
 import yaml
 
-from tailor.data.guess import GuessedTask, Kind, guess_task
+from tailor.data.columns import listed
+from tailor.data.guess import GuessedTask
 from tailor.errors import ConfigError, StoreError, quoted
 from tailor.files import write_atomically
 from tailor.project import SETTINGS_FILE, load_project, refuse_documents_around
 
 
-def write_project(
-    data: Path,
-    folder: Path | None = None,
-    *,
-    documents: Path | None = None,
-    input: str = "",
-    output: str = "",
-    kind: Kind | None = None,
-    force: bool = False,
-) -> Path:
-    """Writes a commented `tailor.yaml` for a data file and returns its path.
+def write_project(guess: GuessedTask, folder: Path | None = None, *, force: bool = False) -> Path:
+    """Writes a commented `tailor.yaml` for what a task was taken for, and returns its path.
 
     Args:
-        data: CSV, TSV, JSONL, JSON or Parquet file with the examples; it stays where it is.
+        guess: what the task seems to be; its data stay where they are.
         folder: where to write; beside the data unless given, made if absent.
-        documents: folder of documents that answer the questions.
-        input: column with what is asked, if the guess would be wrong.
-        output: column with the right answer, if the guess would be wrong.
-        kind: what is asked for, if the guess would be wrong.
         force: replace an existing `tailor.yaml`.
 
     Raises:
-        ConfigError: there is a `tailor.yaml` already, the documents are not a folder, or the columns cannot be guessed.
-        DataError: the data cannot be read.
+        ConfigError: there is a `tailor.yaml` already, it cannot be written, or a column cannot be named in a template.
     """
-    if documents is not None and not documents.is_dir():
-        raise ConfigError(f"--documents names {quoted(documents, 200)}, which is not a folder")
-    if documents is not None:
-        refuse_documents_around(folder or data.parent, documents)
-    guess = guess_task(data, documents=documents, input=input, output=output, kind=kind)
-    braced = [name for name in (guess.input, *guess.before) if "{" in name or "}" in name]
+    folder = (folder or next(iter(guess.files.values())).parent).resolve()
+    if guess.documents is not None:
+        refuse_documents_around(folder, guess.documents)
+    braced = [name for name in guess.asked.columns if "{" in name or "}" in name]
     if braced:
         raise ConfigError(f"the column {quoted(braced[0])} cannot be named in a template", "Rename it so that it holds no braces.")
-    folder = (folder or data.parent).resolve()
     path = folder / SETTINGS_FILE
     if path.exists() and not force:
         raise ConfigError(f"{quoted(path, 200)} exists already", "Use --force to replace it, or --folder to write elsewhere.")
@@ -62,7 +46,7 @@ def write_project(
 
 
 def _question(guess: GuessedTask) -> Iterator[str]:
-    asked = guess.input.replace("_", " ")
+    asked = " and ".join(f"the {name.replace('_', ' ')}" for name in guess.asked.pair or [guess.input])
     right = guess.output.replace("_", " ")
     yield "# What is measured. Change what does not fit, then look at the data with `tailor check`."
     yield ""
@@ -72,12 +56,7 @@ def _question(guess: GuessedTask) -> Iterator[str]:
     yield f"kind: {guess.kind}"
     yield ""
     yield "# What the model is told to do. Say it as you would to a new colleague."
-    if guess.kind == "classify":
-        yield f"instruction: {_text(f'Read the {asked} and name its {right}. Answer with one of the labels and nothing else.')}"
-    elif guess.documents:
-        yield f"instruction: {_text(f'Answer the {asked} in as few words as possible, using only the documents.')}"
-    else:
-        yield f"instruction: {_text(f'Answer the {asked} in as few words as possible.')}"
+    yield f"instruction: {_text(_instruction(guess, asked, right))}"
     yield "# Background in a sentence or two: who you are, what your words mean. Remove the # to use a line like this."
     yield '# context: "Lumo sells home internet and mobile plans; the Lumo Box is its router."'
     yield "# Limits on form, length or tone; whether they are kept is measured."
@@ -85,11 +64,24 @@ def _question(guess: GuessedTask) -> Iterator[str]:
     yield "# A role, tried as one of the variants of the prompt."
     yield '# persona: "You are an experienced member of the support team."'
     yield ""
-    yield f"# What is asked. {{{{column}}}} stands for a column of the data; there are {', '.join(map(quoted, guess.columns))}."
-    yield f"input: {_text(chr(10).join(f'{{{{{name}}}}}' for name in (*guess.before, guess.input)))}"
+    yield f"# What is asked. {{{{column}}}} stands for a column of the data; there are {listed(guess.columns)}."
+    yield f"input: {_text(guess.asked.template)}"
     yield "# The column with the right answer."
     yield f"output: {_text(guess.output)}"
     yield from _answers(guess)
+
+
+def _instruction(guess: GuessedTask, asked: str, right: str) -> str:
+    """What the data tell the model in every row, or a sentence of our own; and the form of an answer."""
+    labels = "Answer with one of the labels and nothing else."
+    if guess.asked.told:
+        return f"{guess.asked.told} {labels}" if guess.kind == "classify" else guess.asked.told
+    if guess.asked.instructed:
+        return labels if guess.kind == "classify" else "Do what is asked, in as few words as possible."
+    if guess.kind == "classify":
+        return f"Read {asked} and name {'their' if guess.asked.pair else 'its'} {right}. {labels}"
+    source = "documents" if guess.documents else guess.asked.context.replace("_", " ")
+    return f"Answer {asked} in as few words as possible{f', using only the {source}' if source else ''}."
 
 
 def _answers(guess: GuessedTask) -> Iterator[str]:
@@ -97,7 +89,7 @@ def _answers(guess: GuessedTask) -> Iterator[str]:
         yield "# What to say when the documents do not answer; rows with an empty answer expect it."
         yield 'not_found: "not in the documents"'
         yield "# The longest answer that still counts as short."
-        yield "max_words: 25"
+        yield f"max_words: {guess.max_words}"
     elif guess.labels:
         yield "# The closed set of labels. A row with another label is refused, so that a slip does not become a class of its own."
         yield "labels:"
@@ -116,6 +108,11 @@ def _data(guess: GuessedTask, folder: Path) -> Iterator[str]:
     yield "# Where the examples are, relative to this file."
     yield "data:"
     yield from (f"  {name}: {_text(_relative(path, folder))}" for name, path in guess.files.items())
+    if guess.told.columns:
+        yield "  # The files have no row of names; their columns are called:"
+        yield f"  columns: [{', '.join(map(_text, guess.told.columns))}]"
+    if guess.told.encoding:
+        yield f"  encoding: {_text(guess.told.encoding)}"
     if guess.id:
         yield "  # A unique name for each row; without it rows are numbered."
         yield f"  id: {_text(guess.id)}"

@@ -45,7 +45,11 @@ def read_tables(project: Project) -> dict[str, Table]:
     """The project's data files by the setting that names them: `file`, or `train`, `dev` and `test`."""
     settings = project.task.data
     named = {name: getattr(settings, name) for name in ("file", "train", "dev", "test")}
-    return {name: read_table(project.path(path)) for name, path in named.items() if path}
+    return {
+        name: read_table(project.path(path), columns=settings.columns, encoding=settings.encoding)
+        for name, path in named.items()
+        if path
+    }
 
 
 def make_splits(task: Task, tables: Mapping[str, Table]) -> Splits:

@@ -1,0 +1,101 @@
+r"""What a cell with right answers holds: one text, several, or nothing, however the file writes that.
+
+Files write several answers as lists, as objects that keep the text beside its place, or as either of them put into text by
+Python, numpy or a JSON library. They write a missing value as `nan`, `\N` and the like.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+
+from tailor.data.jsontext import Value, parse, to_text
+
+MISSING = frozenset(r"nan NaN NAN -nan -NaN <NA> NaT #N/A #NA \N null NULL <null> <NULL> (null)".split())
+"""What programs write where a value is missing, and people hardly ever mean as a value."""
+
+PERHAPS_MISSING = frozenset(["None", "NA", "N/A", "n/a", "N.A.", "n.a."])
+"""What programs write where a value is missing, but people mean as a value too: no class, Namibia, not applicable."""
+
+_TEXT_KEYS = ("text", "answer", "value", "label", "choices")
+_OTHER_KEYS = frozenset(
+    "start end answer_start answer_end start_char end_char span_start span_end score confidence id answer_id type aliases "
+    "normalized_aliases normalized_value matched_wiki_entity_name normalized_matched_wiki_entity_name input_text".split()
+)
+_NUMPY = re.compile(r"""\[(?:\s*(?:'[^'\n]*'|"[^"\n]*"))+\s*\]""")
+_QUOTED = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
+
+
+def is_missing(text: str) -> bool:
+    """Whether a text is empty, or what programs write for a missing value."""
+    return not text.strip() or text.strip() in MISSING
+
+
+def answers_in(cell: Value) -> tuple[str, ...]:
+    """The texts in a cell, without white space around them and without repeats; none where it holds nothing."""
+    items = written_list(cell) if isinstance(cell, str) else cell
+    texts = [text for item in ([cell] if items is None else items) for text in _texts(item)]
+    return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))
+
+
+def written_list(text: str) -> list[object] | None:
+    """The list that a text writes out as JSON, Python or numpy do; None if it is none, or one of plain numbers."""
+    text = text.strip()
+    if not (text.startswith("[") and text.endswith("]")):
+        return None
+    items = _evaluated(text)
+    if isinstance(items, list) and all(item is None or _is_plain_text(item) or isinstance(item, Mapping) for item in items):
+        neighbours = re.search(r"""['"]\s+['"]""", text)  # numpy writes no commas, and Python would join the texts
+        if not (neighbours and _NUMPY.fullmatch(text)):
+            return [item for item in items if item is not None]
+    if _NUMPY.fullmatch(text):
+        return [single or double for single, double in _QUOTED.findall(text)]
+    return None
+
+
+def are_spans(cell: Value) -> bool:
+    """Whether the cell marks stretches of a text, each with a start, an end and a label."""
+    items = written_list(cell) if isinstance(cell, str) else cell
+    return bool(items) and all(_is_span(item) for item in items or ())
+
+
+def _is_span(item: object) -> bool:
+    value = _evaluated(item) if isinstance(item, str) and item.lstrip().startswith(("{", "[")) else item
+    if isinstance(value, list):
+        return len(value) == 3 and all(str(part).isdecimal() for part in value[:2])
+    return isinstance(value, Mapping) and {"start", "end"} <= set(value) and any(key in value for key in ("label", "labels"))
+
+
+def _evaluated(text: str) -> object:
+    """What JSON or Python reads in a text; the text itself if neither reads it."""
+    try:
+        return parse(text)
+    except ValueError:
+        pass
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # a backslash that escapes nothing
+            return ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return text
+
+
+def _is_plain_text(item: object) -> bool:
+    """Whether an item is a text in quotes, and no number: `[1]` may be a footnote, and is left as it is."""
+    return type(item) is str
+
+
+def _texts(item: object) -> Sequence[str]:
+    """The texts of one item; of an object, those under the usual keys, if it has no others than such objects have."""
+    value = _evaluated(item) if isinstance(item, str) and item.startswith("{") and item.endswith("}") else item
+    if isinstance(value, Mapping):
+        keys = [key for key in _TEXT_KEYS if key in value]
+        if len(keys) == 1 and set(value) <= {*_OTHER_KEYS, *keys}:
+            found, aliases = value[keys[0]], value.get("aliases")
+            texts = found if isinstance(found, list) else [found]
+            more = aliases if isinstance(aliases, list) else []
+            if all(not isinstance(text, Mapping | list) for text in (*texts, *more)):
+                return [to_text(text) for text in (*texts, *more)]
+    return [item if isinstance(item, str) else to_text(item)]

@@ -1,0 +1,160 @@
+"""Columns of somebody's table: what each is called, what stands in it, and which part it may play in a task."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tailor.data.cells import answers_in, are_spans, is_missing
+from tailor.data.jsontext import Value
+from tailor.data.readers import as_text
+from tailor.data.table import Table
+from tailor.errors import quoted
+
+MOST_LABELS = 200
+LABEL_WORDS = 6  # on average; longer right answers are not labels
+NAMES_LISTED = 20
+
+INPUT_NAMES = (
+    "text question message input query prompt utterance request body email ticket review premise sentence1 text_a question1 "
+    "sentence tweet comment content instruction"
+).split()
+OUTPUT_NAMES = (
+    "label_text label_name label_str class_name category_name intent_name label intent answers answer output category class target "
+    "response completion topic gold gold_label labels sentiment emotion ground_truth expected expected_output reference ideal "
+    "correct_answer answerkey answer_key chosen"
+).split()
+LABEL_NAMES = ("label", "labels", "category", "class", "intent", "topic", "sentiment", "emotion", "target")
+ID_NAMES = ("id", "uuid", "guid", "key", "row_id", "example_id")
+QUOTE_NAMES = ("quote", "evidence", "citation", "supporting_text")
+SOURCE_NAMES = ("source", "page", "document", "doc", "doc_id", "file", "filename", "path", "url")
+CONTEXT_NAMES = ("context", "contexts", "passage", "passages", "paragraph", "background")
+NEVER_ASKED = ("history", "steps", "system", "system_prompt", "documents", "rejected")
+TOOL_NAMES = ("annotator", "annotation_id", "annotators", "created_at", "updated_at", "lead_time", "comments", "completed_by")
+GROUP_WORDS = ("customer", "client", "user", "account", "person", "patient", "author", "session", "thread", "conversation", "order")
+
+_DECISIONS = {"accept", "reject", "ignore"}
+_NUMBERS = re.compile(r"[-+]?[\d.,:/ T-]+%?")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column and its cells."""
+
+    name: str
+    cells: tuple[Value, ...]
+
+    @cached_property
+    def answers(self) -> tuple[tuple[str, ...], ...]:
+        """The texts in each cell, should it hold right answers; what programs write for a missing value is none."""
+        return tuple(tuple(text for text in answers_in(cell) if not is_missing(text)) for cell in self.cells)
+
+    @cached_property
+    def values(self) -> tuple[str, ...]:
+        """The first text in each cell, or an empty one."""
+        return tuple(given[0] if given else "" for given in self.answers)
+
+    @cached_property
+    def distinct(self) -> int:
+        """How many different values there are."""
+        return len(set(filter(None, self.values)))
+
+    @cached_property
+    def filled(self) -> int:
+        """Rows with a value."""
+        return sum(1 for value in self.values if value)
+
+    @cached_property
+    def words(self) -> float:
+        """Mean words of the values there are."""
+        return sum(len(value.split()) for value in self.values) / max(1, self.filled)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the file holds lists here."""
+        return any(isinstance(cell, list) for cell in self.cells)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether all values are numbers, dates or times."""
+        return all(_NUMBERS.fullmatch(value) for value in self.values if value)
+
+    @cached_property
+    def several(self) -> tuple[int, ...]:
+        """The rows that hold more than one text."""
+        return tuple(index for index, given in enumerate(self.answers) if len(given) > 1)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the values read like sentences: several words, mostly different."""
+        return self.words >= 3 and self.distinct > 0.5 * self.filled and not self.is_list
+
+    @property
+    def has_few_values(self) -> bool:
+        """Whether the values could be labels: short, few, and each in several rows."""
+        return 2 <= self.distinct <= min(MOST_LABELS, self.filled // 3) and self.words <= LABEL_WORDS
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether right answers may stand here: values that differ, and no marks of an annotation tool."""
+        values = set(filter(None, self.values))
+        return self.distinct > 1 and self.name.casefold() not in TOOL_NAMES and not values <= _DECISIONS and not self.marks_spans
+
+    @cached_property
+    def marks_spans(self) -> bool:
+        """Whether stretches of a text are marked here."""
+        return any(are_spans(cell) for cell in self.cells)
+
+    @property
+    def constant(self) -> str:
+        """The text that stands in every row, or an empty one."""
+        texts = {as_text(cell).strip() for cell in self.cells}
+        return texts.pop() if len(texts) == 1 else ""
+
+
+def columns_of(tables: Sequence[Table]) -> dict[str, Column]:
+    """The columns of the first table, with the rows of all."""
+    return {
+        name: Column(name, tuple(row[name] for table in tables for row in table.rows if name in row)) for name in tables[0].columns
+    }
+
+
+def is_id(column: Column, rows: int) -> bool:
+    """Whether the column is called like a name of rows, and names each of them."""
+    name = column.name.casefold()
+    named = name in ID_NAMES or name.endswith(("_id", " id", "-id"))
+    return named and column.distinct == rows and not column.is_list and column.words <= 1
+
+
+def is_group(column: Column, rows: int) -> bool:
+    """Whether the column seems to name somebody whose rows resemble each other."""
+    known = any(word in column.name.casefold() for word in GROUP_WORDS)
+    return known and column.words <= 3 and max(8, rows / 50) < column.distinct < 0.95 * column.filled
+
+
+def is_facet(column: Column, rows: int) -> bool:
+    """Whether results are worth showing for each value: two to eight of them, in almost every row."""
+    return 2 <= column.distinct <= 8 and column.filled >= 0.9 * rows and column.words <= 4 and not column.is_list
+
+
+def named(names: Sequence[str], columns: Iterable[Column]) -> str:
+    """The column whose name comes first in `names`, or an empty text."""
+    by_name = {column.name.casefold(): column.name for column in columns if column.filled}
+    return next((by_name[name] for name in names if name in by_name), "")
+
+
+def first(columns: Iterable[Column], fits: Callable[[Column], bool]) -> str:
+    """The name of the first column that fits, or an empty text."""
+    return next((column.name for column in columns if fits(column)), "")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names between backticks; of very many, the first."""
+    names = list(names)
+    more = f" and {len(names) - NAMES_LISTED:,} more" if len(names) > NAMES_LISTED else ""
+    return ", ".join(map(quoted, names[:NAMES_LISTED])) + more
+
+
+Columns = Mapping[str, Column]

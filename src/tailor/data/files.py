@@ -1,0 +1,72 @@
+"""Which files belong to a data file: the parts of its table, and the test and dev files that go with a training file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tailor.data.table import SUFFIXES
+
+_ROLES = {
+    "train": ("train", "training"),
+    "dev": ("dev", "val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+_ROLE = {word: role for role, words in _ROLES.items() for word in words}
+_WORD = re.compile(rf"(?<![a-z])({'|'.join(sorted(_ROLE, key=len, reverse=True))})(?![a-z])", re.IGNORECASE)
+_PART = re.compile(r"(?<=[-_.])\d+(?=-of-\d+$)|(?<!-of-)(?<=[-_.])\d+$|^\d+$")
+
+
+def files_of(path: Path) -> dict[str, Path]:
+    """Files by the setting that names them: `file` alone, or `train` and `test`, and `dev` where there is one.
+
+    Parts of one table, such as `train-00000-of-00002.parquet`, are named together, with a wildcard.
+    """
+    role, rest = _role(path)
+    groups: dict[str, list[Path]] = {}
+    for other in _neighbours(path):
+        other_role, other_rest = _role(other)
+        if other_rest == rest and other_role:
+            groups.setdefault(other_role, []).append(other)
+    if role != "train":
+        return {"file": _together(path, groups.get(role, []) if role else [])}
+    found = {name: _together(_like(path, group), group) for name, group in groups.items()}
+    if "test" not in found:
+        return {"file": found.get("train", path)}
+    return {"train": found.get("train", path), **{name: found[name] for name in ("dev", "test") if name in found}}
+
+
+def _neighbours(path: Path) -> Iterator[Path]:
+    """Files in the same folder; in the folders beside it, where the folder's own name says which split it holds."""
+    folder = path.resolve().parent
+    folders = [folder]
+    if not _WORD.search(path.stem) and folder.name.casefold() in _ROLE:
+        folders = [other for other in sorted(folder.parent.iterdir()) if other.is_dir() and other.name.casefold() in _ROLE]
+    for each in folders:
+        yield from (other for other in sorted(each.iterdir()) if other.suffix.lower() in SUFFIXES and other.is_file())
+
+
+def _role(path: Path) -> tuple[str, str]:
+    """Which split a file is called after, and the rest of its name."""
+    stem = _PART.sub("*", path.stem)
+    stem = re.sub(r"-of-\d+$", "", stem)
+    match = _WORD.search(stem)
+    if match:
+        return _ROLE[match[1].casefold()], f"{stem[: match.start()]}|{stem[match.end() :]}".casefold()
+    return _ROLE.get(path.resolve().parent.name.casefold(), ""), stem.casefold()
+
+
+def _like(path: Path, group: Sequence[Path]) -> Path:
+    """The file of a group that is written like another: in the same format, if there is one."""
+    return next((other for other in group if other.suffix == path.suffix), group[0])
+
+
+def _together(path: Path, group: Sequence[Path]) -> Path:
+    """The file, or all parts that it is one of, with a wildcard in place of the number."""
+    if not _PART.search(path.stem):
+        return path
+    pattern = path.with_name(_PART.sub("*", path.stem) + path.suffix)
+    parts = sorted(other.resolve() for other in path.parent.glob(pattern.name))
+    known = sorted(other.resolve() for other in group if other.suffix == path.suffix)
+    return pattern if len(parts) > 1 and parts == known else path

@@ -1,0 +1,1 @@
+"""Readers of file formats: each turns a file into rows and says what it did to them."""

@@ -1,0 +1,166 @@
+"""Chats in all their forms: what is asked, what is right, what is shown; and chats that cannot be scored are named."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tailor.data.table import Table, read_table
+from tailor.errors import DataError
+
+PARTS = [{"type": "input_text", "text": "Where "}, {"type": "text", "text": "is it?"}]
+IMAGE = [{"inline_data": {"data": ""}}]
+USER = {"role": "user", "content": "Where is it?"}
+ANSWER = {"role": "assistant", "content": "delivery"}
+CALL = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "c", "type": "function", "function": {"name": "look", "arguments": '{"q":1}'}}],
+}
+RESULT = {"role": "tool", "tool_call_id": "c", "content": "queue 7"}
+MADE = {"input": "Where is it?", "output": "delivery", "system": "", "history": ""}
+
+
+def read(folder: Path, *rows: object) -> Table:
+    path = folder / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return read_table(path)
+
+
+def row(folder: Path, content: object) -> dict[str, Any]:
+    return dict(read(folder, content).rows[0])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"messages": [USER, ANSWER]},
+        {"conversations": [{"from": "human", "value": "Where is it?"}, {"from": "gpt", "value": "delivery"}]},
+        {"conversation": [{"role": "Human", "content": "Where is it?"}, {"role": "Assistant", "content": "delivery"}]},
+        {"prompt": [USER], "completion": [ANSWER]},
+        {"prompt": [USER], "completion": "delivery"},
+        {"prompt": [USER], "response": "delivery"},
+        {"prompt": "Where is it?", "completion": [ANSWER]},
+        {"contents": [{"role": "user", "parts": [{"text": "Where is it?"}]}, {"role": "model", "parts": [{"text": "delivery"}]}]},
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "input_text", "text": "Where "}, {"type": "text", "text": "is it?"}]},
+                ANSWER,
+            ]
+        },
+    ],
+)
+def test_chats_are_read_alike_however_they_are_written(tmp_path: Path, content: object) -> None:
+    assert row(tmp_path, content) == MADE
+
+
+def test_the_chosen_answer_is_the_right_one_and_the_rejected_is_kept_apart(tmp_path: Path) -> None:
+    rejected = [{"role": "assistant", "content": "billing"}]
+    for content in (
+        {"prompt": [USER], "chosen": [ANSWER], "rejected": rejected},
+        {"prompt": "Where is it?", "chosen": [ANSWER], "rejected": rejected},
+        {"chosen": [USER, ANSWER], "rejected": [USER, *rejected]},
+    ):
+        table = read(tmp_path, content)
+        assert {name: table.rows[0][name] for name in MADE} == MADE
+        assert "the chosen answer is the right one" in " ".join(finding.what for finding in table.findings)
+
+
+def test_developers_speak_as_the_system_and_a_column_of_that_name_is_heard(tmp_path: Path) -> None:
+    assert row(tmp_path, {"messages": [{"role": "developer", "content": "Be brief."}, USER, ANSWER]})["system"] == "Be brief."
+    turns = [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]
+    assert row(tmp_path, {"system": "Be brief.", "conversations": turns})["system"] == "Be brief."
+    with pytest.raises(DataError, match=r"row 1 \(its column `system` says something else"):
+        read(tmp_path, {"system": "Be brief.", "messages": [{"role": "system", "content": "Be kind."}, USER, ANSWER]})
+
+
+def test_earlier_turns_are_history_and_tools_are_steps(tmp_path: Path) -> None:
+    first = [{"role": "user", "content": "Hi"}, CALL, RESULT, {"role": "assistant", "content": "Yes?"}]
+    found = row(tmp_path, {"messages": [*first, USER, CALL, RESULT, ANSWER]})
+    assert found["history"] == 'user: Hi\nassistant: calls look({"q":1})\ntool: queue 7\nassistant: Yes?'
+    assert found["steps"] == 'assistant: calls look({"q":1})\ntool: queue 7'
+    assert (found["input"], found["output"]) == ("Where is it?", "delivery")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [{"from": "function_call", "value": 'look({"q":1})'}, {"from": "observation", "value": "queue 7"}],
+        [
+            {"role": "assistant", "content": [{"type": "tool_use", "name": "look", "input": {"q": 1}}]},
+            {"role": "tool", "content": [{"type": "tool_result", "content": [{"type": "text", "text": "queue 7"}]}]},
+        ],
+        [
+            {"role": "assistant", "content": "", "function_call": {"name": "look", "arguments": '{"q":1}'}},
+            {"role": "function", "name": "look", "content": "queue 7"},
+        ],
+    ],
+)
+def test_calls_of_tools_are_shown_in_every_form(tmp_path: Path, steps: Sequence[object]) -> None:
+    found = row(tmp_path, {"messages": [USER, *steps, ANSWER]})
+    assert found["steps"] == 'assistant: calls look({"q":1})\ntool: queue 7'
+
+
+def test_a_tools_result_given_as_the_user_is_no_question(tmp_path: Path) -> None:
+    result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": "queue 7"}]}
+    call = {"role": "assistant", "content": [{"type": "tool_use", "name": "look", "input": {}}]}
+    found = row(tmp_path, {"messages": [USER, call, result, ANSWER]})
+    assert (found["input"], found["steps"]) == ("Where is it?", "assistant: calls look({})\ntool: queue 7")
+
+
+def test_several_turns_of_the_assistant_are_said(tmp_path: Path) -> None:
+    table = read(tmp_path, {"messages": [USER, ANSWER]}, {"messages": [USER, ANSWER, USER, ANSWER]})
+    assert "1 of 2 chats have several turns of the assistant; only the last is scored." in table.findings[1].what
+
+
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        ({"messages": [USER]}, "it does not end with the assistant's answer"),
+        ({"messages": [USER, CALL]}, "its last turn calls a tool, which cannot be scored yet"),
+        ({"messages": [USER, {**CALL, "content": "Let me look."}]}, "its last turn calls a tool"),
+        ({"messages": [USER, {"role": "assistant", "content": None}]}, "the assistant's last turn is empty"),
+        ({"messages": [{"role": "user", "content": ""}, ANSWER]}, "the user says nothing"),
+        ({"messages": []}, "it holds no messages"),
+        ({"messages": None}, "it holds no messages"),
+        ({"text": "a"}, "it holds no messages"),
+        ({"messages": [{"role": "wizard", "content": "a"}, ANSWER]}, "the role `wizard` is none of user, assistant, system"),
+        ({"messages": [{"content": "a"}, ANSWER]}, "a message has no role"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}, ANSWER]},
+            "a message holds an `image` part, which cannot be used yet",
+        ),
+        (
+            {"messages": [{"role": "user", "content": IMAGE}, ANSWER]},
+            "a message holds an `inline` part, which cannot",
+        ),
+    ],
+)
+def test_the_odd_row_among_good_ones_is_named(tmp_path: Path, odd: object, why: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, {"messages": [USER, ANSWER]}, odd, {"messages": [USER, ANSWER]})
+    assert f"row 2 ({why}" in str(caught.value)
+    assert "row 1" not in str(caught.value)
+
+
+def test_a_column_that_is_called_like_a_part_of_a_chat_is_no_part_of_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="and also a column `output`"):
+        read(tmp_path, {"messages": [USER, ANSWER], "output": "x"})
+
+
+def test_plain_prompts_and_completions_stay_columns(tmp_path: Path) -> None:
+    assert row(tmp_path, {"prompt": "a", "completion": "b"}) == {"prompt": "a", "completion": "b"}
+
+
+def test_chats_written_into_the_cells_of_a_csv_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("id", "messages"), ("1", json.dumps([USER, ANSWER])), ("2", str([USER, ANSWER]))])
+    table = read_table(path)
+    assert [{name: found[name] for name in MADE} for found in table.rows] == [MADE, MADE]
+    assert table.place(1) == "a.csv row 2"
