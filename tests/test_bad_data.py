@@ -137,10 +137,10 @@ def test_a_missing_file_names_the_nearest_beside_it(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, most: int) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("tailor.data.table.read_file", refuse)
     with pytest.raises(DataError, match="cannot be read: Permission denied"):
         read_table(tmp_path / "a.csv")
 
