@@ -80,7 +80,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "broken JSON line": (
         lambda folder: give_json(folder, '{"text": "a"}\n{"text": \n'),
         "but does not on line 2",
-        "Mend or delete",
+        "Correct or delete",
     ),
     "wrong encoding": (lambda folder: append(folder, b"caf\xe9,billing\n"), "data.csv line 92 holds byte 0xE9", "as UTF-8"),
     "duplicate ids": (repeat_ids, "ids are not unique: `7` in data.csv row 1, data.csv row 2", "its own id"),

@@ -8,6 +8,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tailor.errors import StoreError
@@ -95,6 +96,13 @@ def refuse_foreign(path: Path, status: os.stat_result | None = None) -> None:
         raise _not_ours(path, "is a second name of a file that lies elsewhere")
     if status.st_uid != os.geteuid():
         raise _not_ours(path, "belongs to another user")
+
+
+def parts_of(path: Path) -> list[Path]:
+    """The files that a name with a wildcard (`*`, `?`, `[...]`) stands for, sorted; of a plain name, that file, there or not."""
+    if path.exists() or not path.parent.is_dir() or not any(sign in path.name for sign in "*?["):
+        return [path]
+    return sorted(part for part in path.parent.iterdir() if fnmatchcase(part.name, path.name) and part.is_file())
 
 
 def private_folder(path: Path) -> Path:

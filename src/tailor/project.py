@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from tailor.errors import ConfigError, did_you_mean, quoted
+from tailor.files import parts_of
 from tailor.limits import SETTINGS_BYTES
 from tailor.outside import load_yaml, read_file
 from tailor.task import Task
@@ -45,7 +46,8 @@ class Project:
     def data_files(self) -> tuple[Path, ...]:
         """The files of examples that the settings name."""
         data = self.task.data
-        return tuple(self.path(name) for name in (data.file, data.train, data.dev, data.test) if name)
+        named = (data.file, data.train, data.dev, data.test)
+        return tuple(part for name in named if name for part in parts_of(self.path(name)))
 
     @property
     def own_files(self) -> tuple[Path, ...]:

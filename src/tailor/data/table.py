@@ -21,6 +21,7 @@ from tailor.data.formats.header import column_names
 from tailor.data.formats.jsonrows import Object, Read, read_json
 from tailor.data.jsontext import Value, parse, to_value
 from tailor.errors import DataError, did_you_mean, quoted
+from tailor.files import parts_of
 from tailor.limits import DATA_BYTES
 from tailor.outside import read_file
 
@@ -29,7 +30,6 @@ _JSON = (".jsonl", ".ndjson", ".json")
 _PARQUET = (".parquet", ".pq")
 SUFFIXES = (*_CSV, *_JSON, *_PARQUET)
 _DELIMITER = {".tsv": "\t", ".tab": "\t"}
-_WILD = "*?["
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,9 @@ def read_table(path: Path, *, columns: Sequence[str] = (), encoding: str = "") -
     Raises:
         DataError: the file is absent, is not what its name says, or has a broken row; the first few are named.
     """
-    if any(sign in path.name for sign in _WILD) and not path.exists():
-        return _parts(path, columns, encoding)
+    parts = parts_of(path)
+    if parts != [path]:
+        return _together(path, parts, columns, encoding)
     data = _read_bytes(path)
     suffix = path.suffix.lower()
     if suffix in _PARQUET:
@@ -107,9 +108,8 @@ def _read_bytes(path: Path) -> bytes:
         raise DataError(f"{quoted(path.name, 120)} cannot be read: {error.strerror}") from error
 
 
-def _parts(path: Path, columns: Sequence[str], encoding: str) -> Table:
-    """Files whose names fit a pattern, one behind the other in the order of their names."""
-    paths = sorted(other for other in path.parent.glob(path.name) if other.is_file())
+def _together(path: Path, paths: Sequence[Path], columns: Sequence[str], encoding: str) -> Table:
+    """The parts of one table, one behind the other."""
     if not paths:
         raise DataError(f"No file is called like {quoted(path, 200)}", "Paths in tailor.yaml are relative to its folder.")
     tables = [read_table(part, columns=columns, encoding=encoding) for part in paths]
