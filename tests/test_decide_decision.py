@@ -137,12 +137,14 @@ def reference(values: list[float], *, eligible: bool = False, tokens: int = 10) 
     )
 
 
-def test_the_reference_is_named_when_nothing_beats_it_but_does_not_win() -> None:
-    decision = decide(make_task(), [*three(), reference(right(152, N))], 1)
+@pytest.mark.parametrize(("rights", "first"), [(152, True), (144, False)])
+def test_the_reference_is_named_when_nothing_beats_it_and_first_where_it_would_win(rights: int, first: bool) -> None:
+    decision = decide(make_task(), [*three(), reference(right(rights, N))], 1)
     assert decision.chosen == "few-shot-nearest-5"
     assert decision.reference.startswith("No generative system is shown to beat embedder (a classifier on the embedder,")
-    assert decision.headline.endswith(decision.reference)
-    assert any("`allow_classifier: true`" in change and "embedder" in change for change in decision.changes)
+    assert "The cheapest generative system that meets your target of 85 % is few-shot-nearest-5 " in decision.headline
+    assert (decision.headline.startswith if first else decision.headline.endswith)(decision.reference)
+    assert any("`allow_classifier: true`" in change and "embedder" in change for change in decision.changes) == first
     assert [f.name for f in decision.finalists if not f.eligible] == ["embedder"]
 
 

@@ -313,7 +313,7 @@ def test_the_summary_tells_decision_ladder_and_finalists() -> None:
     study = classify_study()
     assert study.decision is not None
     text = summary_text(study)
-    assert text.startswith("tickets: Target met\nThe cheapest system that meets your target of 85 % is lora")
+    assert text.startswith("tickets: Target met\nThe cheapest generative system that meets your target of 85 % is lora")
     assert all(step.system in text for step in study.steps)
     assert all(reason in text for reason in study.decision.reasons)
     assert text.count(study.decision.reference) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tailor.decide.formats import (
     METRICS,
@@ -20,7 +20,7 @@ from tailor.decide.formats import (
     format_target,
     listed,
 )
-from tailor.decide.rule import Choice, Evidence, Terms, cheapest_first, contradicted
+from tailor.decide.rule import Choice, Evidence, Terms, cheapest_first, choose, contradicted
 from tailor.decide.types import Finalist
 from tailor.score.types import Outcome
 from tailor.stats.intervals import FEW
@@ -92,14 +92,16 @@ def headline(found: Findings) -> str:
     named, measured = found.named(found.choice.index), f"{format_score(chosen)}, {price}."
     target = format_target(found.terms.target)
     if found.choice.verdict == "target met":
-        sentences = [f"The cheapest system that meets your target of {target} is {named}: {measured}", _what_more_buys(found)]
+        sentences = [f"The cheapest {_kind(found)}system that meets your target of {target} is {named}: {measured}", _what_more_buys(found)]
     elif found.choice.verdict == "cheapest within the smallest effect":
         beats = f"the cheapest that no dearer system beats by {format_effect(found.terms.smallest_effect)} or more"
         shown = beats if found.dearer else "shown to be better than every cheaper system"
         sentences = [f"{_nobody_meets(found)}.", f"{named} is {shown}: {measured}"]
     else:
         sentences = [f"Not shown: {_why_not(found)}.", f"The best guess is {named}: {measured}", _settle(found)]
-    return " ".join(filter(None, [*sentences, reference_sentence(found)]))
+    reference = reference_sentence(found)
+    order = [reference, *sentences] if _reference_would_win(found) else [*sentences, reference]
+    return " ".join(filter(None, order))
 
 
 def reference_sentence(found: Findings) -> str:
@@ -115,6 +117,13 @@ def reference_sentence(found: Findings) -> str:
     per_1000 = finalist.cost.per_1000
     price = "" if per_1000 is None else f", {format_money(per_1000, found.currency)} per 1,000 answers"
     return f"No generative system is shown to beat {found.named(reference)}: {format_score(finalist)}{price}."
+
+
+def _reference_would_win(found: Findings) -> bool:
+    """Whether the rule would name a reference that may not win, if it might: then that is the first thing to know."""
+    everyone = tuple(replace(contender, eligible=True) for contender in found.evidence.contenders)
+    choice = choose(replace(found.evidence, contenders=everyone), found.terms, found.costs)
+    return not found.finalists[choice.index].eligible
 
 
 def reasons(found: Findings) -> tuple[str, ...]:
