@@ -15,9 +15,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: setup
 	@rm -rf demo && cp -r examples demo
-	@$(BIN)/tailor run demo/tickets
+	@$(BIN)/tailor run demo/townhall
 	@$(BIN)/tailor run demo/handbook --max-minutes 3
-	@echo "Reports: demo/tickets/report.html and demo/handbook/report.html"
+	@echo "Reports: demo/townhall/report.html and demo/handbook/report.html"
 
 check: setup
 	$(BIN)/ruff check .

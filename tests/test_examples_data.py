@@ -1,4 +1,4 @@
-"""The two sample projects are what they say they are."""
+"""The sample projects are what they say they are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUN = 8  # words in a row that two texts may not share
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 
 
-@pytest.fixture(scope="module", params=["tickets", "handbook"])
+@pytest.fixture(scope="module", params=["townhall", "tickets", "handbook"])
 def project(request: pytest.FixtureRequest) -> Project:
     return load_project(EXAMPLES / str(request.param))
 
@@ -69,17 +69,18 @@ def test_settings_are_explained(project: Project) -> None:
     assert sum(line.lstrip().startswith("#") for line in lines) >= 15
 
 
-def test_tickets_are_many_and_balanced() -> None:
-    rows = examples("tickets")
+@pytest.mark.parametrize("name", ["townhall", "tickets"])
+def test_messages_are_many_and_balanced(name: str) -> None:
+    rows = examples(name)
     counts = Counter(example.label for example in rows)
     assert len(rows) >= 400
     assert len(counts) >= 10
     assert max(counts.values()) <= 1.1 * min(counts.values())
-    assert set(counts) == set(load_project(EXAMPLES / "tickets").task.labels)
+    assert set(counts) == set(load_project(EXAMPLES / name).task.labels)
 
 
-def test_no_two_tickets_questions_or_pages_share_eight_words_in_a_row() -> None:
-    assert shared_runs([example.fields["text"] for example in examples("tickets")]) == []
+def test_no_two_messages_questions_or_pages_share_eight_words_in_a_row() -> None:
+    assert shared_runs([example.fields["text"] for name in ("townhall", "tickets") for example in examples(name)]) == []
     assert shared_runs([example.fields["question"] for example in examples("handbook")]) == []
     assert shared_runs(list(pages().values())) == []
 

@@ -92,7 +92,8 @@ def headline(found: Findings) -> str:
     named, measured = found.named(found.choice.index), f"{format_score(chosen)}, {price}."
     target = format_target(found.terms.target)
     if found.choice.verdict == "target met":
-        sentences = [f"The cheapest {_kind(found)}system that meets your target of {target} is {named}: {measured}", _what_more_buys(found)]
+        meets = f"The cheapest {_kind(found)}system that meets your target of {target} is"
+        sentences = [f"{meets} {named}: {measured}", _what_more_buys(found)]
     elif found.choice.verdict == "cheapest within the smallest effect":
         beats = f"the cheapest that no dearer system beats by {format_effect(found.terms.smallest_effect)} or more"
         shown = beats if found.dearer else "shown to be better than every cheaper system"
