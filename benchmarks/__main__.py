@@ -24,6 +24,7 @@ BENCHMARKS = {
     "languages": "benchmarks.languages",
     "learning-curve": "benchmarks.learning_curve",
     "learning-curve-lora": "benchmarks.curve_lora",
+    "near-duplicates": "benchmarks.near_duplicates",
     "races": "benchmarks.races",
     "rag-qa": "benchmarks.rag_qa",
     "score-labels": "benchmarks.score_labels",

@@ -32,10 +32,14 @@ def make_task(**changes: object) -> Task:
 
 
 def sentence(number: int) -> str:
-    """A text that is no near-duplicate of another number's."""
-    first, rest = number % 30, number // 30
-    order = [WORDS[(first * (step + 1) + rest * 7 + step * step) % 30] for step in range(6)]
-    return f"{' '.join(order)} {number:05d}{number * 7919 % 100000:05d}"
+    """A text that is no near-duplicate of another number's: of seven words, five or more differ.
+
+    The words are the values of a polynomial with the number's digits to base 29, at square numbers and modulo 29 (a Reed-Solomon
+    code). There are 24,389 texts.
+    """
+    digits = number % 29, number // 29 % 29, number // 841
+    order = [WORDS[sum(digit * place ** (2 * power) for power, digit in enumerate(digits)) % 29] for place in range(7)]
+    return f"{' '.join(order)} {number:05d}"
 
 
 def make_example(number: int, label: str, *, text: str | None = None, group: str = "", source: str = "") -> Example:

@@ -60,13 +60,22 @@ def test_empty_inputs_and_labels_name_their_rows(tmp_path: Path) -> None:
     assert find(findings, "nothing in the input").rows == ("file.csv row 62",)
 
 
-def test_contradictions_are_errors_where_the_text_is_the_same_and_warnings_where_it_is_near(tmp_path: Path) -> None:
+def test_contradictions_are_errors_where_the_text_is_the_same_and_notes_where_it_is_near(tmp_path: Path) -> None:
     twins = [("Same words", "red"), ("same words!", "green"), (ROUTER, "red"), (ROUTER.replace("blinking", "blinkng"), "green")]
     findings = look(tmp_path, {"file": [*rows(60), *twins]})
     same = find(findings, "ask the same but have different answers")
     assert (same.level, same.rows) == ("error", ("file.csv row 61 (`red`), file.csv row 62 (`green`)",))
-    near = find(findings, "ask nearly the same but have different answers")
-    assert (near.level, near.rows) == ("warning", ("file.csv row 63 (`red`), file.csv row 64 (`green`)",))
+    near = find(findings, "differ by a small edit, and in their answers")
+    assert (near.level, near.rows) == ("note", ("file.csv row 63 (`red`), file.csv row 64 (`green`)",))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("the soup here 👍", "the soup here 👎"), ("मुझे दिन के बारे में बताओ", "मुझे दान के बारे में बताओ"), ("I write C++", "I write C")],
+)
+def test_an_emoji_a_vowel_sign_or_a_symbol_more_is_no_contradiction(tmp_path: Path, one: str, other: str) -> None:
+    findings = look(tmp_path, {"file": [*rows(60), (one, "red"), (other, "green")]})
+    assert not [finding for finding in findings if "different answers" in finding.what or finding.level == "error"]
 
 
 def test_repeats_are_noted(tmp_path: Path) -> None:

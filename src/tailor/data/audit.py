@@ -124,12 +124,20 @@ def _repeats(task: Task, examples: Sequence[Example]) -> Iterator[Finding]:
     texts = [asked(task, example) for example in examples]
     same = _groups(examples, [normalise(text) for text in texts])
     near = [group for group in _groups(examples, near_groups(texts)) if group not in same]
+    edited = tuple(_with_answers(group) for group in near if _contradict(group))
+    if edited:
+        yield Finding(
+            "note",
+            f"Rows that differ by a small edit, and in their answers: {_n(edited, 'group')}.",
+            edited,
+            "Look at some: where the edit does not change what is asked, one of the answers is wrong.",
+        )
     for groups, how in ((same, "the same"), (near, "nearly the same")):
-        clashing = tuple(_with_answers(group) for group in groups if _contradict(group))
+        clashing = tuple(_with_answers(group) for group in groups if groups is same and _contradict(group))
         if clashing:
             yield Finding(
-                "error" if groups is same and task.kind == "classify" else "warning",
-                f"Rows that ask {how} but have different answers: {_n(clashing, 'group')}.",
+                "error" if task.kind == "classify" else "warning",
+                f"Rows that ask the same but have different answers: {_n(clashing, 'group')}.",
                 clashing,
                 "Decide which answer is right; if both can be, the question needs more context.",
             )

@@ -1,0 +1,75 @@
+"""Near-duplicates among longer texts: those that share at least 0.8 of their runs of five characters.
+
+Candidates come from MinHash signatures in bands (Broder 1997; Leskovec, Rajaraman, Ullman, *Mining of Massive Datasets*, section
+3.4); every candidate is then compared in full. A pair at 0.8 is missed with probability (1 - 0.8^4)^16 = 0.0002.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tailor.data.hashes import Hashes, Runs
+
+SIMILARITY = 0.8
+RUN = 5  # characters
+SHORTEST = 40  # characters; a shorter text is not 0.8 like another unless it is a typo away from it
+BANDS, ROWS = 16, 4
+SKETCH = 1000  # runs kept of a long text, those with the smallest hashes: estimates the similarity to within 0.03
+BUCKET = 16  # groups that a text is compared with per band; bounds the work when many texts share most of their words
+BLOCK = 500_000  # runs hashed at once
+
+
+def jaccard_links(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Pairs of texts that are at least 0.8 alike by their runs of characters.
+
+    Args:
+        texts: distinct, in an order that depends on nothing but the texts.
+    """
+    chosen = [index for index, text in enumerate(texts) if len(text) >= SHORTEST]
+    runs = Runs.of([texts[index] for index in chosen], RUN)
+    sketches = [runs.hashes[start:end][:SKETCH] for start, end in zip(runs.starts[:-1], runs.starts[1:], strict=True)]
+    signatures = _signatures(sketches)
+    for band in range(BANDS):
+        buckets: dict[bytes, list[int]] = defaultdict(list)
+        for index, row in enumerate(np.ascontiguousarray(signatures[:, band * ROWS : (band + 1) * ROWS])):
+            bucket = buckets[row.tobytes()]
+            for other in bucket:
+                if _similarity(sketches[index], sketches[other]) >= SIMILARITY:
+                    yield chosen[index], chosen[other]
+                    break
+            else:
+                if len(bucket) < BUCKET:
+                    bucket.append(index)
+
+
+def _signatures(sketches: Sequence[Hashes]) -> NDArray[np.uint32]:
+    """MinHash signatures, shape (texts, BANDS * ROWS)."""
+    random = np.random.default_rng(0)
+    factors, offsets = random.integers(1, 2**63, size=(2, BANDS * ROWS), dtype=np.uint64)
+    factors |= np.uint64(1)
+    signatures = np.empty((len(sketches), BANDS * ROWS), dtype=np.uint32)
+    ends = np.cumsum([len(sketch) for sketch in sketches])
+    first = 0
+    while first < len(sketches):
+        before = int(ends[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, before + BLOCK, side="right")))
+        runs = np.concatenate(sketches[first:last])
+        starts = np.concatenate(([0], ends[first : last - 1] - before))
+        for number in range(BANDS * ROWS):
+            hashed = ((runs * factors[number] + offsets[number]) >> np.uint64(32)).astype(np.uint32)
+            signatures[first:last, number] = np.minimum.reduceat(hashed, starts)
+        first = last
+    return signatures
+
+
+def _similarity(a: Hashes, b: Hashes) -> float:
+    """Jaccard similarity of two sets; of two sketches of long texts, its estimate on their common range."""
+    if len(a) == SKETCH or len(b) == SKETCH:
+        limit = min(a[-1] if len(a) == SKETCH else b[-1], b[-1] if len(b) == SKETCH else a[-1])
+        a, b = a[a <= limit], b[b <= limit]
+    shared = len(np.intersect1d(a, b, assume_unique=True))
+    return shared / (len(a) + len(b) - shared)
