@@ -38,7 +38,7 @@ def find(findings: list[Finding], words: str) -> Finding:
 def test_clean_data_give_notes_only(tmp_path: Path) -> None:
     findings = look(tmp_path, {"file": rows(200)}, target=0.8)
     assert {finding.level for finding in findings} == {"note"}
-    assert find(findings, "200 rows").what == "file.csv has 200 rows; used: `text` (input), `label` (right answer)."
+    assert find(findings, "has 200 rows").what == "file.csv has 200 rows; used: `text` (input), `label` (right answer)."
     assert "would be right for 50 %" in find(findings, "2 labels").what
 
 

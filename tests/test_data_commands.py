@@ -31,7 +31,7 @@ def test_init_then_check_works_on_a_fresh_file(tmp_path: Path, monkeypatch: pyte
     assert "tailor check project" in made.output
     checked = invoke("check", "project")
     assert checked.exit_code == 0, checked.output
-    assert "0 errors, 1 warning, 3 notes" in checked.output
+    assert "0 errors, 1 warning, 4 notes" in checked.output
     assert "four characters a token" in checked.output
 
 

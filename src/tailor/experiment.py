@@ -74,7 +74,7 @@ def run(
         splits = sealed(task, splits, ledger, observer)
         engine = open_engine(project, ledger, model, judge)
         engine.check = clock.check
-        rows = (*splits.train, *splits.dev, *splits.test, *splits.reserve)  # only counted, whatever split they are in
+        rows = (*splits.train, *splits.dev, *splits.test, *splits.reserve)  # for advice alone; no approach sees them
         advice = advise(gather(task, rows, engine.documents, engine.model.context_tokens))
         observer.said(f"Expected before measuring: {advice.expected}. {advice.means}")
 

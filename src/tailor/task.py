@@ -162,6 +162,9 @@ class KnownFacts(Settings):
     sources_required: bool | None = Field(default=None, description="an answer must name the place it comes from")
     labels: int | None = Field(default=None, ge=0, description="labelled examples at hand, if the data hold only some of them")
     rarest_label: int | None = Field(default=None, ge=0, description="examples of the rarest label, likewise")
+    learnability: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="of what guessing gets wrong, the share that a simple classifier gets right; measured on the data"
+    )
     obtainable_labels: int | None = Field(default=None, ge=0, description="further examples that you could have labelled")
     domain_language: bool | None = Field(default=None, description="the texts speak a language of their own, such as a trade's")
     every_time: bool | None = Field(default=None, description="it must be as good every time, not only on the whole")

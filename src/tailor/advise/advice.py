@@ -109,7 +109,11 @@ def advise(facts: Facts, criteria: Criteria | None = None) -> Advice:
 
 def questions(facts: Facts, criteria: Criteria | None = None) -> tuple[Criterion, ...]:
     """What to ask somebody: the questions whose facts are not known for sure and that make sense so far, in order."""
-    asked = [criterion for criterion in (criteria or shipped_criteria()).criteria if criterion.id in Answers.model_fields]
+    asked = [
+        criterion
+        for criterion in (criteria or shipped_criteria()).criteria
+        if criterion.asked and criterion.id in Answers.model_fields
+    ]
     return tuple(
         criterion
         for criterion in asked

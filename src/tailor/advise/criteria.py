@@ -77,6 +77,7 @@ class Criterion(Settings):
     unit: str = ""
     question: str = Field(min_length=1)
     hint: str = ""
+    asked: bool = True
     skip_if_no: str = ""
     source: str = ""
     cases: tuple[Case, ...] = ()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tailor.advise.facts import TOKENS_PER_PAGE, Answers, Fact, Facts
 from tailor.data.example import Example
+from tailor.data.learnability import Learnability, task_learnability
 from tailor.data.lengths import estimate_tokens
 from tailor.data.near import normalise
 from tailor.data.readers import asked
@@ -41,13 +42,16 @@ def gather(
 
     Args:
         task: its settings.
-        examples: all labelled rows at hand, whatever split they are in; only counted and measured.
+        examples: all labelled rows at hand, whatever split they are in; counted, and a classifier on words is tried.
         documents: what can be read.
         window: tokens that the model reads at once, where it is known better than from the settings.
         count_tokens: tokens of a text; estimated at four characters each unless given.
     """
     count = count_tokens or estimate_tokens
+    learned = task_learnability(task, examples)
     known = {**_settings(task), **_window(task.model, window), **_rows(task, examples)}
+    if learned is not None:
+        known["learnability"] = Fact(round(learned.skill, 2), "the data")
     if documents:
         tokens = sum(count(document.text) for document in documents)
         known["documents_tokens"] = Fact(tokens, "the documents")
@@ -56,7 +60,11 @@ def gather(
         known["documents_pages"] = Fact(0, "tailor.yaml")
     how = "" if count_tokens else " (estimated at four characters a token)"
     facts = Facts(known).told(Answers.model_validate(task.facts.model_dump()), "tailor.yaml")
-    observed = [*_observe_rows(task, examples, count, how), *_observe_documents(task, examples, documents, facts, how)]
+    observed = [
+        *_observe_rows(task, examples, count, how),
+        *_observe_learning(learned),
+        *_observe_documents(task, examples, documents, facts, how),
+    ]
     return Facts(facts.known, tuple(observed))
 
 
@@ -141,6 +149,16 @@ def _observe_labels(counts: Mapping[str, int]) -> Iterator[str]:
         yield f"The labels are somewhat unbalanced: between {least:,} and {most:,} examples each."
     else:
         yield f"The labels are balanced: {'' if most == least else f'between {least:,} and '}{most:,} examples each."
+
+
+def _observe_learning(learned: Learnability | None) -> Iterator[str]:
+    if learned is None:
+        return
+    doubt = "" if learned.is_clear else ": the labels do not seem to follow from the texts"
+    yield (
+        f"A simple classifier gets {100 * learned.right:.0f} % of {learned.rows:,} rows right that it did not learn from, and "
+        f"{100 * learned.by_chance:.0f} % when the labels are shuffled{doubt}."
+    )
 
 
 def _observe_documents(

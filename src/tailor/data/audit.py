@@ -12,6 +12,7 @@ from tailor.data.cells import PERHAPS_MISSING, answers_in, is_missing
 from tailor.data.example import Example, Splits
 from tailor.data.finding import Finding
 from tailor.data.grounding import audit_documents
+from tailor.data.learnability import task_learnability
 from tailor.data.near import near_groups, normalise
 from tailor.data.reach import percent_down, reach
 from tailor.data.readers import accepted, asked, place
@@ -223,6 +224,26 @@ def _labels(task: Task, splits: Splits, examples: Sequence[Example]) -> Iterator
         what = f"{_n(few, 'label')} with fewer than {FEW_TRAINING_ROWS} training rows: {_some(few)}."
         yield Finding("warning", what, advice="Add examples of them, or merge them with a neighbour.")
     yield from _misspelt(counts, examples)
+    yield from _learnable(task, examples)
+
+
+def _learnable(task: Task, examples: Sequence[Example]) -> Iterator[Finding]:
+    found = task_learnability(task, examples)
+    if found is None:
+        return
+    figures = (
+        f"a simple classifier gets {percent_down(found.right)} of {found.rows:,} rows right that it did not learn from, and "
+        f"{percent_down(found.by_chance)} when the labels are shuffled"
+    )
+    if found.is_clear:
+        yield Finding("note", f"The labels follow from the words of the texts: {figures}.")
+        return
+    yield Finding(
+        "warning",
+        f"The labels do not seem to follow from the texts: {figures}.",
+        advice="Check that each label stands next to its own text. If it does, the texts may not hold what decides, or hold it in "
+        "what their words mean together; then these rows teach little, and training on them will not help.",
+    )
 
 
 def _misspelt(counts: Counter[str], examples: Sequence[Example]) -> Iterator[Finding]:
