@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tiny import make_engine, save_tiny
@@ -86,6 +87,12 @@ def state_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def state_of_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     yield from _own_state(tmp_path_factory)
+
+
+@pytest.fixture(autouse=True)
+def own_trust(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What the user allowed is not touched, and nothing is allowed."""
+    monkeypatch.setenv("TAILOR_TRUST", str(tmp_path_factory.getbasetemp() / "trust" / str(uuid4())))
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from tailor.limits import CONFINED_BYTES, CONFINED_SECONDS
 PASSED_ON = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TMPDIR")
 OUT_OF_MEMORY = 77
 LOOK_SECONDS = 0.05
+START_SECONDS = 120.0  # Python and its libraries start slowly on a busy machine; that is not what is limited
 
 
 class ConfinedError(Exception):
@@ -54,23 +55,11 @@ class Confined:
             ConfinedError: it raised an exception, or went beyond a limit.
         """
         with self._lock:
-            process = self._process = self._process or self._start()
-            late = threading.Event()
-
-            def stop() -> None:
-                late.set()
-                process.kill()
-
-            timer = threading.Timer(self._seconds, stop)
-            timer.start()
-            try:
-                line = self._ask(process, arguments)
-            finally:
-                timer.cancel()
-                if not process.stdout or process.poll() is not None or late.is_set():
-                    self.close()
-            if late.is_set():
-                raise ConfinedError(f"took more than {self._seconds:g} s")
+            if self._process is None:
+                self._process = self._start()
+                self._exchange(self._process, b"", START_SECONDS)
+            process = self._process
+            line = self._exchange(process, json.dumps(arguments).encode() + b"\n", self._seconds)
         if not line.endswith(b"\n"):
             if process.returncode == OUT_OF_MEMORY:
                 raise ConfinedError(f"took more than {self._memory >> 20:,} MB of memory")
@@ -80,14 +69,32 @@ class Confined:
             raise ConfinedError(f"failed: {answer['failed']}")
         return answer["value"]
 
-    def _ask(self, process: subprocess.Popen[bytes], arguments: tuple[Any, ...]) -> bytes:
+    def _exchange(self, process: subprocess.Popen[bytes], job: bytes, seconds: float) -> bytes:
+        """The line that the process answers a job with; less than a line where it ended instead."""
         assert process.stdin is not None and process.stdout is not None
-        with suppress(BrokenPipeError):
-            process.stdin.write(json.dumps(arguments).encode() + b"\n")
-            process.stdin.flush()
-        line = process.stdout.readline()
-        if not line.endswith(b"\n"):
-            process.wait()
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(seconds, stop)
+        timer.start()
+        line = b""
+        try:
+            with suppress(BrokenPipeError):
+                process.stdin.write(job)
+                process.stdin.flush()
+            line = process.stdout.readline()
+            if not line.endswith(b"\n"):
+                process.wait()  # it is ending by itself; how, is told by its status
+        finally:
+            timer.cancel()
+            if not line.endswith(b"\n"):
+                self.close()
+        if late.is_set():
+            self.close()
+            raise ConfinedError(f"took more than {seconds:g} s")
         return line
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -128,18 +135,28 @@ class Confined:
         self.close()
 
 
+STATUS = Path("/proc/self/statm")
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has, or, where the system does not say, the most it ever had."""
+    try:
+        return int(STATUS.read_text().split()[1]) * resource.getpagesize()
+    except OSError:  # macOS; the most ever had includes the parent's at the start
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def _limit(memory: int) -> None:
     """Keep this process below so many bytes: by the kernel where it can, and by looking, since not every system can."""
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    unit = 1 if sys.platform == "darwin" else 1024
-    parent = os.getppid()
+    parent, most = os.getppid(), memory + (0 if STATUS.exists() else _resident())
 
     def look() -> None:
         while True:
-            if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit > memory:
+            if _resident() > most:
                 os._exit(OUT_OF_MEMORY)
             if os.getppid() != parent:
                 os._exit(1)
@@ -155,6 +172,8 @@ def _serve(function: str, memory: int) -> None:
     os.dup2(2, 1)  # what a library prints is no answer
     module, _, name = function.partition(":")
     do = getattr(importlib.import_module(module), name)
+    answers.write(b"ready\n")
+    answers.flush()
     for line in sys.stdin.buffer:
         try:
             answer = {"value": do(*json.loads(line))}

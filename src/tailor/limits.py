@@ -17,11 +17,17 @@ FRONT_MATTER_CHARACTERS = 64 << 10
 DOCUMENT_BYTES = 64 << 20
 """Size of one document."""
 
+CONFIGURATION_BYTES = 16 << 20
+"""Size of a configuration file of a model."""
+
 DATA_BYTES = 1 << 30
 """Size of one data file."""
 
 CONFINED_SECONDS = 20.0
 """Time for one piece of work in a process of its own, such as reading one document or rendering one chat."""
+
+PATTERN_SECONDS = 5.0
+"""Time for trying a regular expression from outside on one text."""
 
 CONFINED_BYTES = 2 << 30
 """Memory of such a process."""

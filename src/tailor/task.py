@@ -79,9 +79,17 @@ class ModelSettings(Settings):
     name: str = "smollm2-135m"
     base_url: str = Field("", description="address of an OpenAI-compatible endpoint, such as http://localhost:8000/v1")
     api_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the key; never the key itself")
+    revision: str = Field("", description="branch, tag or commit of a Hub model")
     context_tokens: int | None = Field(None, gt=0, description="context window, when the model does not say it")
     timeout_seconds: float = Field(60.0, gt=0)
     concurrency: int = Field(4, ge=1, le=64)
+
+    @field_validator("revision")
+    @classmethod
+    def _is_a_revision(cls, revision: str) -> str:
+        if revision and (not re.fullmatch(r"[\w./-]{1,100}", revision) or ".." in revision):
+            raise ValueError("a revision is a branch, a tag or a commit, of letters, digits, `.`, `_`, `/` and `-`")
+        return revision
 
     @field_validator("api_key_env")
     @classmethod

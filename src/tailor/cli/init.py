@@ -13,6 +13,7 @@ from tailor.data.guess import Told, guess_task
 from tailor.data.scaffold import write_project
 from tailor.errors import quoted
 from tailor.project import load_project
+from tailor.trust import note_made_here
 
 
 def init(
@@ -33,6 +34,7 @@ def init(
     path = write_project(guess, folder, force=force)
     task = load_project(path).task
     asked = f"{', '.join(map(quoted, task.variables))} {'is' if len(task.variables) == 1 else 'are'} asked"
+    note_made_here(path.parent)
     labels = f", {len(task.labels)} labels" if task.labels else ""
     say = plain_console()
     say.print(Text(f"Wrote {path}: kind {task.kind}, {asked}, {quoted(task.output)} holds the right answer{labels}."))

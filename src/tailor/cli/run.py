@@ -10,6 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from tailor.cli.sending import AllowHttp, Yes, ask_to_send
 from tailor.cli.terminal import Screen, plain_console
 from tailor.decide.formats import format_money, format_percent, format_target
 from tailor.project import REPORT_FILE
@@ -80,6 +81,8 @@ def run(
     max_minutes: Annotated[
         float | None, typer.Option(min=0.1, help="Try what promises most for its time, and leave time for the final test.")
     ] = None,
+    yes: Yes = False,
+    allow_http: AllowHttp = False,
 ) -> None:
     """Measure the ways of answering on your data, and decide."""
     from tailor.cli.models import fetch_missing
@@ -89,6 +92,7 @@ def run(
 
     console = plain_console()
     opened = load_project(project)
+    ask_to_send(console, opened, yes=yes, allow_http=allow_http)
     fetch_missing(console, opened.task)
     task = opened.task
     console.print(

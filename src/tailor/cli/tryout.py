@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tailor.cli.sending import AllowHttp, Yes, ask_to_send
 from tailor.cli.terminal import plain_console
 
 
@@ -16,6 +17,8 @@ def tryout(
     values: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Value of a further column that the templates name.")
     ] = None,
+    yes: Yes = False,
+    allow_http: AllowHttp = False,
 ) -> None:
     """Answer with the system that the last run chose, with sources."""
     from tailor.asking import ask
@@ -32,8 +35,9 @@ def tryout(
         if not separator:
             raise ConfigError(f"{quoted(value)} is not NAME=VALUE", "write for example --set plan=fibre")
         fields[name] = content
-    system, answer = ask(opened, fields)
     console = plain_console()
+    ask_to_send(plain_console(stderr=True), opened, yes=yes, allow_http=allow_http)
+    system, answer = ask(opened, fields)
     if answer.error:
         raise ModelError(f"{system.name} gave no answer: {answer.error}", "ask something shorter, or try again")
     parsed = parse_answer(system, answer.raw)

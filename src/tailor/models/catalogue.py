@@ -14,9 +14,11 @@ from typing import Any, Literal
 
 from tailor.errors import ModelNotFound, StoreError, did_you_mean, quoted
 from tailor.files import write_atomically
+from tailor.limits import CONFIGURATION_BYTES
 from tailor.models.base import Embedder, Model
 from tailor.models.cache import BUILT_INS, BuiltIn, Progress, cache_folder, damage, file_sha256, is_at_hand, is_offline
 from tailor.models.pull import pull
+from tailor.outside import read_file
 from tailor.task import ModelSettings
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -52,13 +54,14 @@ def known() -> tuple[Entry, ...]:
     return tuple(map(_entry, BUILT_INS.values()))
 
 
-def open_model(settings: ModelSettings, on_progress: Progress = lambda stage, done, total: None) -> Model:
+def open_model(settings: ModelSettings, on_progress: Progress = lambda stage, done, total: None, base: Path | None = None) -> Model:
     """The model that the settings name, ready to answer.
 
     Args:
         settings: a built-in name, "fake" or "fake:" and any word, a folder, a Hub name "org/name", or with `base_url` the name of
             a model at that endpoint.
         on_progress: told how far a download is; called only when one is needed.
+        base: the folder that paths are relative to; the one of the process if left out.
 
     Raises:
         ModelNotFound: there is no such model, its files are damaged, or it may not be fetched.
@@ -79,12 +82,12 @@ def open_model(settings: ModelSettings, on_progress: Progress = lambda stage, do
     if name in BUILT_INS:
         built = _of_kind(name, "model")
         return LocalModel(fetch(built, on_progress), name, built.digest, built.precision)
-    folder = _folder(name, "model", on_progress)
+    folder = _folder(name, "model", on_progress, base, settings.revision)
     return LocalModel(folder, name, folder_digest(folder), check_folder(folder))
 
 
-def open_embedder(name: str, on_progress: Progress = lambda stage, done, total: None) -> Embedder:
-    """The embedder of this name: "minilm-l6", "fake", a folder or a Hub name.
+def open_embedder(name: str, on_progress: Progress = lambda stage, done, total: None, base: Path | None = None) -> Embedder:
+    """The embedder of this name: "minilm-l6", "fake", a folder (relative to `base` if given) or a Hub name.
 
     Raises:
         ModelNotFound: there is no such embedder, its files are damaged, or it may not be fetched.
@@ -99,7 +102,7 @@ def open_embedder(name: str, on_progress: Progress = lambda stage, done, total: 
     if name in BUILT_INS:
         built = _of_kind(name, "embedder")
         return TransformersEmbedder(fetch(built, on_progress), name, built.digest)
-    folder = _folder(name, "embedder", on_progress)
+    folder = _folder(name, "embedder", on_progress, base)
     check_folder(folder)
     return TransformersEmbedder(folder, name, folder_digest(folder))
 
@@ -136,20 +139,22 @@ def check_folder(folder: Path) -> str:
     config = _json(folder / "config.json")
     if config is None:
         raise ModelNotFound(f"{folder} has no config.json that can be read", "Give a folder written by save_pretrained.")
-    tokenizer = _json(folder / "tokenizer_config.json") or {}
-    if "auto_map" in config or "auto_map" in tokenizer:
-        raise ModelNotFound(f"{folder} needs Python code of its own (auto_map), which is never run", "Choose a model without it.")
+    if running := [path.name for path in sorted(folder.rglob("*config*.json")) if _names_code(_json(path))]:
+        raise ModelNotFound(
+            f"{folder} needs Python code of its own (auto_map in {running[0]}), which is never run", "Choose a model without it."
+        )
     if not any(folder.glob("*.safetensors")):
         raise ModelNotFound(
             f"{folder} has no *.safetensors weights; pickled ones (*.bin, *.pt) are not read, since a pickle can run code",
             "Save the model again with save_pretrained of transformers.",
         )
-    shards = (_json(folder / "model.safetensors.index.json") or {}).get("weight_map", {})
-    missing = sorted({str(shard) for shard in shards.values() if not (folder / str(shard)).is_file()})
+    shards = (_json(folder / "model.safetensors.index.json") or {}).get("weight_map")
+    named = {str(shard) for shard in shards.values()} if isinstance(shards, dict) else set()
+    missing = sorted(name for name in named if "/" in name or not (folder / name).is_file())
     if missing:
         raise ModelNotFound(f"{folder} lacks {len(missing)} of its weight files, such as {missing[0]}", "Fetch the model again.")
     _check_weights(sorted(folder.glob("*.safetensors")))
-    if quantised := config.get("quantization_config"):
+    if isinstance(quantised := config.get("quantization_config"), dict) and quantised:
         return f"{quantised.get('quant_method', 'quantized')} weights"
     return f"{config.get('dtype') or config.get('torch_dtype') or 'float32'} weights"
 
@@ -183,23 +188,36 @@ def _of_kind(name: str, kind: Literal["model", "embedder"]) -> BuiltIn:
     return built
 
 
-def _folder(name: str, kind: Literal["model", "embedder"], on_progress: Progress) -> Path:
-    """The folder that a path or a Hub name stands for."""
-    path = os.path.expanduser(name)
+def _folder(
+    name: str, kind: Literal["model", "embedder"], on_progress: Progress, base: Path | None = None, revision: str = ""
+) -> Path:
+    """The folder that a path or a Hub name stands for. What looks like a path is never fetched under that name."""
+    place = base or Path()
+    path = place / os.path.expanduser(name)
     if name and os.path.isdir(path):
         _require_local_packages(name)
-        return Path(path)
+        return path
+    if _looks_like_a_path(name, place):
+        raise ModelNotFound(
+            f"there is no folder {quoted(name, 200)} in {place.resolve()}", "Write the path relative to the folder of tailor.yaml."
+        )
     if HUB_NAME.fullmatch(name) and not os.path.exists(path):
         from tailor.models.hub import fetch_from_hub
 
         _require_local_packages(name)
-        return fetch_from_hub(name, on_progress)
+        return fetch_from_hub(name, on_progress, revision)
     names = [built.name for built in BUILT_INS.values() if built.kind == kind]
     forms = f"{', '.join(names)}, fake, a folder of safetensors, or a Hub name such as org/name"
     raise ModelNotFound(
         f"{quoted(name)} is not a known {kind}{did_you_mean(name, [*names, 'fake'])}",
         f"Accepted: {forms}." + (" For a model at an endpoint give its address as `base_url`." if kind == "model" else ""),
     )
+
+
+def _looks_like_a_path(name: str, place: Path) -> bool:
+    """Whether a name is meant as a path: it begins like one, or with a folder that is there."""
+    first, *rest = Path(name).parts or ("",)
+    return first in (".", "..", "~", "/") or name.startswith("./") or bool(rest and os.path.isdir(place / first))
 
 
 def _check_weights(paths: list[Path]) -> None:
@@ -222,10 +240,17 @@ def _require_local_packages(name: str) -> None:
         )
 
 
+def _names_code(config: object) -> bool:
+    """Whether a configuration, or a part of it, names Python code to run."""
+    if isinstance(config, dict):
+        return "auto_map" in config or any(map(_names_code, config.values()))
+    return isinstance(config, list) and any(map(_names_code, config))
+
+
 def _json(path: Path) -> dict[str, Any] | None:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        value = json.loads(read_file(path, CONFIGURATION_BYTES))
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

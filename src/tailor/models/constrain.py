@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tailor.confined import Confined, ConfinedError
 from tailor.errors import ConfigError, quoted
 from tailor.task import check_expression
 
@@ -38,11 +39,23 @@ def check_form(pattern: str = "", json_schema: str = "") -> None:
         ConfigError: it is not a regular expression or a JSON schema, or uses what is not supported.
     """
     if pattern or json_schema:
-        from llguidance import LLMatcher
+        grammar = _grammar(pattern, json_schema)
+        # In a process of its own, since a form from outside may be made to take for ever.
+        with Confined("tailor.models.constrain:refusal") as refused:
+            try:
+                reason = refused(grammar)
+            except ConfinedError as error:
+                reason = f"preparing it {error}"
+        if reason:
+            raise _unusable(pattern, json_schema, reason)
 
-        refused, reasons = LLMatcher.validate_grammar_with_warnings(_grammar(pattern, json_schema))
-        if refused:
-            raise _unusable(pattern, json_schema, _reason(reasons[0]))
+
+def refusal(grammar: str) -> str:
+    """Why answers cannot be held to a grammar; empty where they can."""
+    from llguidance import LLMatcher
+
+    refused, reasons = LLMatcher.validate_grammar_with_warnings(grammar)
+    return _reason(reasons[0]) if refused else ""
 
 
 class Constraints:

@@ -18,8 +18,10 @@ def convert(gguf: Path, folder: Path) -> None:
     options = {"gguf_file": name, "local_files_only": True}
     # newer versions can keep weights packed, and ask for this to unpack them; older ones always unpack
     unpack = {"quantization_config": transformers.GgufConfig(dequantize=True)} if hasattr(transformers, "GgufConfig") else {}
-    tokenizer = transformers.AutoTokenizer.from_pretrained(place, **options)
-    model = transformers.AutoModelForCausalLM.from_pretrained(place, dtype=torch.bfloat16, **options, **unpack)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        place, dtype=torch.bfloat16, trust_remote_code=False, **options, **unpack
+    )
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.save_pretrained(folder)

@@ -88,8 +88,8 @@ class TransformersEmbedder:
             from transformers import AutoTokenizer
 
             try:
-                return AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
-            except (OSError, ValueError, KeyError) as error:
+                return AutoTokenizer.from_pretrained(self._folder, local_files_only=True, trust_remote_code=False)
+            except Exception as error:  # an odd folder makes the libraries fail in many ways
                 raise ModelNotFound(f"{self._folder} has no tokenizer that can be read: {error}") from error
 
     @cached_property
@@ -103,8 +103,10 @@ class TransformersEmbedder:
             plain = device() == "cpu" and dtype == "bfloat16" and self._max_tokens <= SHORT
             options = {"dtype": getattr(torch, dtype)} | ({"attn_implementation": "eager"} if plain else {})
             try:
-                module = AutoModel.from_pretrained(self._folder, use_safetensors=True, local_files_only=True, **options)
-            except (OSError, ValueError, KeyError) as error:
+                module = AutoModel.from_pretrained(
+                    self._folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, **options
+                )
+            except Exception as error:  # an odd folder makes the libraries fail in many ways
                 raise ModelNotFound(f"{self._folder} cannot be loaded as an embedder: {error}") from error
             return module.to(device()).eval()
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from tailor.errors import ModelError
 from tailor.models.base import Array, Message, Reply, Request
+from tailor.models.matching import first_match
 
 WORD = re.compile(r"\w+")
 MATERIAL = re.compile(r"<passages>\n(.*?)\n</passages>", re.DOTALL)
@@ -153,11 +154,10 @@ def _formed(text: str, request: Request) -> str | None:
     """The text, or what of it or else of the prompt matches the request's pattern, up to a stop string; None when nothing does."""
     if request.pattern:
         prompt = "\n".join(message.text for message in request.messages)
-        pattern = re.compile(request.pattern)
-        match = pattern.fullmatch(text) or pattern.search(text) or pattern.search(prompt)
-        if match is None:
+        found = first_match(request.pattern, text, prompt)
+        if found is None:
             return None
-        text = match.group()
+        text = found
     return text[: min((at for stop in request.stop if (at := text.find(stop)) >= 0), default=len(text))]
 
 

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import io
+import json
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tailor.errors import DownloadError, ModelNotFound, quoted
-from tailor.models.cache import Progress, is_offline
+from tailor.errors import DownloadError, ModelNotFound, StoreError, quoted
+from tailor.files import write_atomically
+from tailor.limits import CONFIGURATION_BYTES
+from tailor.models.cache import Progress, cache_folder, is_offline
 from tailor.models.quiet import quiet_libraries
+from tailor.outside import read_file
 
+COMMITS = "commits.json"
+COMMIT = re.compile("[0-9a-f]{40}")
 WANTED = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
 UNWANTED = ["*/*.safetensors", "consolidated*.safetensors", "onnx/*", "openvino/*"]
 """Copies of the same weights in other formats."""
 
 
-def fetch_from_hub(name: str, on_progress: Progress) -> Path:
+def fetch_from_hub(name: str, on_progress: Progress, revision: str = "") -> Path:
     """The folder of a Hub model: the copy at hand if there is one, else fetched.
+
+    Which commit a name stood for at its first use is remembered, and is what it stands for from then on.
+
+    Args:
+        name: such as "org/name".
+        on_progress: told how far it is.
+        revision: branch, tag or commit; the remembered one, else the newest, if left out.
 
     Raises:
         ModelNotFound: the Hub has no such model, or asks for access that was not given.
@@ -32,9 +47,10 @@ def fetch_from_hub(name: str, on_progress: Progress) -> Path:
             RepositoryNotFoundError,
         )
 
-        options: dict[str, Any] = {"allow_patterns": WANTED, "ignore_patterns": UNWANTED}
+        pinned = revision or _commits().get(name)
+        options: dict[str, Any] = {"allow_patterns": WANTED, "ignore_patterns": UNWANTED, "revision": pinned}
         try:
-            return Path(snapshot_download(name, local_files_only=True, **options))
+            return _pin(name, revision, Path(snapshot_download(name, local_files_only=True, **options)))
         except LocalEntryNotFoundError:
             pass
         except HFValidationError as error:
@@ -42,7 +58,7 @@ def fetch_from_hub(name: str, on_progress: Progress) -> Path:
         if is_offline():
             raise ModelNotFound(f"{quoted(name)} is not at hand, and TAILOR_OFFLINE forbids fetching it", "Unset TAILOR_OFFLINE.")
         try:
-            return Path(snapshot_download(name, tqdm_class=_progress_class(on_progress), **options))
+            return _pin(name, revision, Path(snapshot_download(name, tqdm_class=_progress_class(on_progress), **options)))
         except GatedRepoError as error:
             raise ModelNotFound(
                 f"the Hub model {quoted(name)} needs an access that you do not have",
@@ -59,6 +75,25 @@ def fetch_from_hub(name: str, on_progress: Progress) -> Path:
                 f"the Hub model {quoted(name)} could not be fetched: {reason[0][:200]}",
                 "Check the network and the free disk space.",
             ) from error
+
+
+def _commits() -> dict[str, str]:
+    """Hub name -> the commit of its first use."""
+    try:
+        found = json.loads(read_file(cache_folder() / COMMITS, CONFIGURATION_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return {str(name): str(commit) for name, commit in found.items()} if isinstance(found, dict) else {}
+
+
+def _pin(name: str, revision: str, folder: Path) -> Path:
+    """The folder, after its commit was remembered where no revision was named. The Hub's cache names folders by their commit."""
+    known = _commits()
+    if not revision and name not in known and COMMIT.fullmatch(folder.name):
+        with suppress(OSError, StoreError):
+            cache_folder().mkdir(parents=True, exist_ok=True)
+            write_atomically(cache_folder() / COMMITS, json.dumps(known | {name: folder.name}, indent=1))
+    return folder
 
 
 def _progress_class(on_progress: Progress) -> type:

@@ -13,11 +13,13 @@ from typing import Any
 from tailor.errors import ModelNotFound
 from tailor.models import decoding, plain, scoring
 from tailor.models.base import Message, Reply, Request
+from tailor.models.cache import BUILT_INS
 from tailor.models.constrain import Constraints
 from tailor.models.decoding import Sampling
 from tailor.models.frozen import FrozenStates
 from tailor.models.packed import Prefix, can_pack, read_prefix
 from tailor.models.quiet import quiet_libraries
+from tailor.models.template import TemplateRefused, render_chat
 
 LARGE = 1_000_000_000
 """Parameters above which only one set of weights is kept in memory at a time."""
@@ -66,13 +68,14 @@ class LocalModel:
         self.folder = folder
         self.name = name
         self.digest = digest
+        self._own_template = name in BUILT_INS  # checked by its SHA-256; all others run in a process of their own
         with quiet_libraries():
             from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
             try:
-                self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-                config = AutoConfig.from_pretrained(folder)
-            except (OSError, ValueError, KeyError) as error:
+                self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+                config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            except Exception as error:  # an odd folder makes the libraries fail in many ways
                 raise ModelNotFound(
                     f"{folder} does not hold a causal language model: {error}",
                     "give a folder written by save_pretrained (config.json, *.safetensors, tokenizer files)",
@@ -110,7 +113,12 @@ class LocalModel:
         return self._templated(chat)
 
     def _templated(self, chat: list[dict[str, str]]) -> list[int]:
-        return list(self.tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False))
+        tokenizer = self.tokenizer
+        if self._own_template:
+            return list(tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False))
+        tokens = {name: token if isinstance(token, list) else str(token) for name, token in tokenizer.special_tokens_map.items()}
+        text = render_chat(tokenizer.get_chat_template(), chat, tokens)
+        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
     @cached_property
     def _takes_system(self) -> bool:
@@ -119,7 +127,7 @@ class LocalModel:
 
         try:
             self._templated([{"role": "system", "content": "a"}, {"role": "user", "content": "b"}])
-        except TemplateError:
+        except (TemplateError, TemplateRefused):
             return False
         return True
 
@@ -266,7 +274,9 @@ def load_module(folder: Path, tuned: Path | None, dtype: str) -> Any:
 
         is_adapter = tuned is not None and (tuned / "adapter_config.json").exists()
         source = folder if tuned is None or is_adapter else tuned
-        module = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), use_safetensors=True)
+        module = AutoModelForCausalLM.from_pretrained(
+            source, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
+        )
         if is_adapter:
             from peft import PeftModel
 

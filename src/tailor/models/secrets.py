@@ -71,19 +71,25 @@ class Secret:
         return "".join(kept)
 
 
-def read_key(settings: ModelSettings) -> Secret:
-    """The key that calls of a model carry; empty for none.
+def variable_sent(settings: ModelSettings) -> str:
+    """The environment variable whose value calls of a model carry; empty where none is set.
 
     A server on this machine gets a key only when its variable was named in the settings, so that a key for elsewhere is not
     handed to whatever listens here.
+    """
+    if "api_key_env" not in settings.model_fields_set and is_here(settings.base_url):
+        return ""
+    return settings.api_key_env if os.environ.get(settings.api_key_env, "").strip() else ""
+
+
+def read_key(settings: ModelSettings) -> Secret:
+    """The key that calls of a model carry (see `variable_sent`); empty for none.
 
     Raises:
         EndpointError: the key holds characters that no header can carry.
     """
     name = settings.api_key_env
-    key = os.environ.get(name, "").strip()
-    if "api_key_env" not in settings.model_fields_set and is_here(settings.base_url):
-        key = ""
+    key = os.environ.get(variable_sent(settings), "").strip()
     if not key.isascii() or not key.isprintable():
         raise EndpointError(
             f"{name} does not hold a key: it has characters other than printable ASCII", "Set it again.", fatal=True

@@ -1,0 +1,66 @@
+"""Asking before anything is sent: what, where to, and with which key."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from tailor.cli.terminal import Screen
+from tailor.errors import ConfigError
+from tailor.project import Project
+
+Yes = Annotated[bool, typer.Option("--yes", help="Allow for good that this project sends its data to the address it names.")]
+AllowHttp = Annotated[bool, typer.Option("--allow-http", help="Allow it over plain http too, which others on the way can read.")]
+
+
+def ask_to_send(console: Screen, project: Project, *, yes: bool, allow_http: bool) -> None:
+    """Ask the user before a project sends data to an address for the first time, and remember what was said.
+
+    Args:
+        console: where it is shown.
+        project: the project.
+        yes: take it as allowed.
+        allow_http: allow plain http to other machines.
+
+    Raises:
+        ConfigError: it was not allowed, or there is nobody to ask.
+    """
+    from tailor.trust import allow, not_allowed, refusal
+
+    wanted = not_allowed(project)
+    if not wanted:
+        return
+    plain = [sending for sending in wanted if sending.is_plain]
+    if plain and not allow_http:
+        raise ConfigError(
+            f"{plain[0].address} is plain http to another machine: others on the way can read the data"
+            f"{' and ' + plain[0].variable if plain[0].variable else ''}",
+            "Use https; or, if the network is yours, give --allow-http once.",
+        )
+    for line in _shown(project):
+        console.print(line)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise refusal(project, wanted[0])
+        if not typer.confirm("Send it?", default=False):
+            raise ConfigError("nothing was sent", "Change the model in tailor.yaml, or allow it.")
+    allow(project, wanted)
+
+
+def _shown(project: Project) -> Sequence[str]:
+    from tailor.data.split import read_tables
+    from tailor.trust import is_made_here, not_allowed
+
+    rows = sum(len(table.rows) for table in read_tables(project).values())
+    files = ", ".join(str(path) for path in project.data_files)
+    documents = f", and passages of the documents in {project.documents}" if project.documents else ""
+    lines = [f"This project sends data to another program: of {rows:,} rows in {files}{documents}."]
+    if not is_made_here(project):
+        lines.append("It was not made here by `tailor init`: its tailor.yaml came from elsewhere, or was written by hand.")
+    for sending in not_allowed(project):
+        key = f", with the value of {sending.variable}" if sending.variable else ", without a key"
+        lines.append(f"  {sending.role} {sending.model} at {sending.address}{key}")
+    return lines

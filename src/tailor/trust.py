@@ -1,0 +1,178 @@
+"""What a project may send where. It is asked once for each project, address and variable, and kept in a file of the user's own.
+
+A `tailor.yaml` that came from elsewhere names the address that data go to and the environment variable whose value goes with them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tailor.errors import ConfigError, StoreError, quoted
+from tailor.files import private_folder, refuse_foreign, write_atomically
+from tailor.models.secrets import is_here, variable_sent
+from tailor.outside import read_file
+from tailor.project import Project
+
+LARGEST = 4 << 20  # bytes of the file
+KEYS_OF_SERVERS_HERE = frozenset(
+    "LITELLM_API_KEY LITELLM_MASTER_KEY LLAMA_API_KEY LM_API_TOKEN LOCALAI_API_KEY OLLAMA_API_KEY SGLANG_API_KEY "
+    "VLLM_API_KEY".split()
+)
+"""Variables that servers on this machine are known to take their key from; their value may go to this machine unasked."""
+
+
+@dataclass(frozen=True)
+class Sending:
+    """Data that a project would send.
+
+    Attributes:
+        role: what answers there, "model" or "judge".
+        model: its name.
+        address: where to, without what may be secret in it.
+        variable: the environment variable whose value goes with them; empty for none.
+        stays_here: whether the address is on this machine.
+    """
+
+    role: str
+    model: str
+    address: str
+    variable: str
+    stays_here: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether others on the way can read it."""
+        return self.address.startswith("http:") and not self.stays_here
+
+    @property
+    def needs_leave(self) -> bool:
+        """Whether the user must have allowed it."""
+        return not self.stays_here or bool(self.variable and self.variable not in KEYS_OF_SERVERS_HERE)
+
+
+def sendings(project: Project) -> tuple[Sending, ...]:
+    """Everything that a project would send to an address."""
+    task = project.task
+    asked = [("model", task.model)] + ([("judge", task.judge.model)] if task.judge else [])
+    return tuple(
+        Sending(role, model.name, _shown(model.base_url), variable_sent(model), is_here(model.base_url))
+        for role, model in asked
+        if model.base_url
+    )
+
+
+def not_allowed(project: Project) -> tuple[Sending, ...]:
+    """What a project would send and the user has not allowed yet.
+
+    Raises:
+        ConfigError: the file of what was allowed is not the user's own.
+    """
+    wanted = [sending for sending in sendings(project) if sending.needs_leave]
+    known = _read()["allowed"] if wanted else []
+    return tuple(sending for sending in wanted if _entry(project, sending) not in known)
+
+
+def allow(project: Project, allowed: Iterable[Sending]) -> None:
+    """Remember that the user allows this.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    record = _read()
+    record["allowed"] += [entry for sending in allowed if (entry := _entry(project, sending)) not in record["allowed"]]
+    try:
+        _write(record)
+    except StoreError as error:
+        raise ConfigError(f"what you allowed cannot be kept: {error}", "Name a file of yours as TAILOR_TRUST.") from error
+
+
+def require_allowed(project: Project, roles: Iterable[str]) -> None:
+    """Refuse to send what nobody allowed.
+
+    Args:
+        project: the project.
+        roles: which of its models would be called.
+
+    Raises:
+        ConfigError: the user has not allowed it.
+    """
+    for sending in not_allowed(project):
+        if sending.role in set(roles):
+            raise refusal(project, sending)
+
+
+def refusal(project: Project, sending: Sending) -> ConfigError:
+    """Says what would be sent where, and how to allow it."""
+    key = f", with the value of {sending.variable}" if sending.variable else ""
+    option = "--yes --allow-http" if sending.is_plain else "--yes"
+    return ConfigError(
+        f"this project sends its data to {sending.address}{key}, and you have not allowed that yet",
+        f"If you want it, run `tailor run {project.folder} {option}` once.",
+    )
+
+
+def note_made_here(folder: Path) -> None:
+    """Remember that a project was made here. What cannot be remembered is asked later."""
+    with suppress(StoreError, ConfigError):
+        record = _read()
+        if str(folder.resolve()) not in record["made"]:
+            record["made"].append(str(folder.resolve()))
+            _write(record)
+
+
+def is_made_here(project: Project) -> bool:
+    """Whether `tailor init` made this project for this user, on this machine."""
+    return str(project.folder) in _read()["made"]
+
+
+def trust_file() -> Path:
+    """Where it is kept: ``TAILOR_TRUST``, else `tailor/trust` in the user's folder of settings (``XDG_CONFIG_HOME`` is heeded)."""
+    if given := os.environ.get("TAILOR_TRUST"):
+        return Path(given)
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "tailor" / "trust"
+
+
+def _entry(project: Project, sending: Sending) -> list[str]:
+    return [str(project.folder), sending.address, sending.variable]
+
+
+def _shown(address: str) -> str:
+    """The address without user, password, query and fragment."""
+    try:
+        parts = urlsplit(address)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError as error:
+        raise ConfigError(f"`base_url` is not an address: {error}", "Give one such as http://localhost:8000/v1.") from error
+    host = parts.hostname or ""
+    return f"{parts.scheme.lower()}://{f'[{host}]' if ':' in host else host}{port}{parts.path}"
+
+
+def _read() -> dict[str, Any]:
+    path = trust_file()
+    empty: dict[str, Any] = {"made": [], "allowed": []}
+    try:
+        refuse_foreign(path)
+        if path.stat().st_mode & 0o022:
+            raise ConfigError(f"{quoted(path, 200)} can be written by others, so it is not believed", f"Run `chmod 600 {path}`.")
+        record = json.loads(read_file(path, LARGEST))
+    except FileNotFoundError:
+        return empty
+    except StoreError as error:
+        raise ConfigError(str(error), error.hint) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{quoted(path, 200)} cannot be read: {error}", "Remove it; you will be asked again.") from error
+    if not isinstance(record, dict) or any(not isinstance(record.get(name), list) for name in empty):
+        raise ConfigError(f"{quoted(path, 200)} is not a list of what you allowed", "Remove it; you will be asked again.")
+    return record
+
+
+def _write(record: dict[str, Any]) -> None:
+    private_folder(trust_file().parent)
+    write_atomically(trust_file(), json.dumps(record, indent=1) + "\n")
