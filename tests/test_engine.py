@@ -104,14 +104,15 @@ def test_failed_calls_are_reported_and_asked_again_next_time(tmp_path: Path, eng
 
 
 class Dying(FakeModel):
-    """An endpoint whose key dies after three replies."""
+    """An endpoint whose key dies after three replies, the last of them a failed call."""
 
-    def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
-        replies = super().reply(requests[:3], tuned)
-        error = EndpointError("the key is dead", fatal=True)
-        failed = Reply("", finish="error", error="timed out")
-        error.replies = (replies[0], None, replies[1], failed, *[None] * (len(requests) - 4))
-        raise error
+    batch_matters = False
+
+    def stream(self, requests: Sequence[Request], deliver: Callable[[dict[int, Reply]], None]) -> None:
+        replies = self.reply(requests[:3])
+        deliver({0: replies[0], 2: replies[2]})
+        deliver({3: Reply("", finish="error", error="timed out")})
+        raise EndpointError("the key is dead", fatal=True)
 
 
 def test_replies_paid_for_before_a_fatal_failure_are_kept(tmp_path: Path, engine_for: MakeEngine) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from flow import Watcher, as_another_user, climb, statuses, timeless, write_desk, write_rooms
 
 from tailor.asking import ask
+from tailor.data.split import load_splits
 from tailor.diagnose.words import summary
 from tailor.errors import ConfigError
 from tailor.experiment import run
-from tailor.models.base import Request
+from tailor.ledger import Ledger
+from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
 from tailor.report.figures import make_figures, to_json
@@ -138,15 +141,52 @@ def test_questions_without_documents_are_answered_from_memory(tmp_path: Path) ->
     assert study.decision is not None
 
 
-def test_rows_too_long_for_the_model_count_as_failed_and_stop_nothing(tmp_path: Path) -> None:
-    model = FakeModel(fail=lambda request: "too long" if "amber" in request.messages[-1].text else "")
-    study = climb(write_desk(tmp_path), model)
+class Refusing(FakeModel):
+    """Will not answer questions that hold a word."""
+
+    def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
+        refusal = Reply("", finish="refused", error="flagged")
+        replies = super().reply(requests, tuned)
+        return [refusal if "amber" in q.messages[-1].text else reply for q, reply in zip(requests, replies, strict=True)]
+
+
+def test_rows_that_are_refused_stay_in_the_denominator_and_stop_nothing(tmp_path: Path) -> None:
+    study = climb(write_desk(tmp_path), Refusing())
     assert study.decision is not None
     baseline = study.dev_run("zero-shot")
     assert baseline is not None
-    failed = [example.fields["text"] for example, score in zip(baseline.examples, baseline.scores, strict=True) if score.value == 0]
-    assert baseline.count("failed") == sum("amber" in text for text in failed) > 0
-    assert len(baseline.scores) == len(study.splits.dev)
+    assert baseline.count("refused") == sum("amber" in example.fields["text"] for example in baseline.examples) > 0
+    assert len(baseline.scores) == len(study.splits.dev) and baseline.count("failed") == 0
+
+
+def test_while_a_call_fails_nothing_is_compared_opened_or_decided(tmp_path: Path) -> None:
+    folder = write_desk(tmp_path)
+    watcher = Watcher()
+    failing = FakeModel(fail=lambda request: "503 overloaded" if "amber" in request.messages[-1].text else "")
+    study = run(load_project(folder), watcher, model=failing)
+    baseline = next(step for step in study.steps if step.system == "zero-shot")
+    assert baseline.status == "failed" and baseline.dev is None and baseline.run is not None
+    failed = baseline.run.count("failed")
+    told = f"{failed} of {len(baseline.run.examples)} calls failed: 503 overloaded"
+    assert failed > 0 and told in baseline.note and told in study.stopped
+    assert study.decision is None and study.tests == () and study.diagnosis is None
+    with Ledger(load_project(folder).store) as ledger:
+        assert not ledger.shown()
+    healed = FakeModel()
+    assert climb(folder, healed).decision is not None
+    assert not {q for q in failing.requests if "amber" not in q.messages[-1].text} & set(healed.requests)
+
+
+def test_the_test_set_stays_sealed_when_a_call_for_it_fails(tmp_path: Path) -> None:
+    folder = write_desk(tmp_path)
+    hidden = {example.fields["text"] for example in load_splits(load_project(folder)).test}
+    failing = FakeModel(fail=lambda request: "timed out" if any(text in request.messages[-1].text for text in hidden) else "")
+    study = climb(folder, failing)
+    assert study.decision is None and study.stopped.startswith("The sealed test set is not opened: of ")
+    with Ledger(load_project(folder).store) as ledger:
+        assert not ledger.shown()
+    decision = climb(folder).decision
+    assert decision is not None and decision.opening == 1
 
 
 def test_a_failed_answer_is_asked_for_again_and_a_good_one_is_not(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -28,7 +29,9 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def remote(url: str, attempts: int = 4, **settings: Any) -> RemoteModel:
-    given = ModelSettings(**{"name": "m", "base_url": url, "context_tokens": None, "timeout_seconds": 5, **settings})
+    named: dict[str, Any] = {"name": "m", "base_url": url, "context_tokens": None, "timeout_seconds": 5}
+    named["patience_minutes"] = 0.02
+    given = ModelSettings(**named | settings)
     return RemoteModel(given, attempts=attempts, backoff_seconds=0.001)
 
 
@@ -86,7 +89,6 @@ def test_a_failure_that_stays_is_the_error_of_that_request_alone() -> None:
 
     with Endpoint(failing) as endpoint:
         replies = remote(endpoint.url, attempts=3).reply([ask("good"), ask("bad"), ask("fine")])
-        assert endpoint.calls == 5
     assert [reply.text for reply in replies] == ["good", "", "fine"]
     assert replies[1].finish == "error" and replies[1].error == f"{endpoint.url} failed (500: broken inside)"
 
@@ -100,7 +102,7 @@ def test_the_wait_that_the_endpoint_asks_for_is_kept() -> None:
 
 def test_an_endpoint_that_asks_for_too_long_a_wait_is_given_up() -> None:
     with Endpoint([refusal(429, "come back tomorrow", retry_after="3600")]) as endpoint:
-        with pytest.raises(EndpointError, match="asks to wait 3,600 s .*come back tomorrow") as caught:
+        with pytest.raises(EndpointError, match="come back tomorrow.*asks to wait 3,600 s") as caught:
             one(remote(endpoint.url))
     assert caught.value.fatal and endpoint.calls == 1
 
@@ -148,60 +150,129 @@ def test_a_key_that_no_header_can_carry_is_refused_unseen(monkeypatch: pytest.Mo
 
 
 def test_answers_that_came_before_a_fatal_failure_are_not_lost() -> None:
+    came: dict[int, Reply] = {}
     with Endpoint([Answer(completion("paid")), refusal(401, "expired"), refusal(401, "expired")]) as endpoint:
-        with pytest.raises(EndpointError, match="401") as caught:
-            remote(endpoint.url, concurrency=1).reply([ask("a"), ask("b"), ask("c")])
+        with pytest.raises(EndpointError, match="401"):
+            remote(endpoint.url, concurrency=1).stream([ask("a"), ask("b"), ask("c")], came.update)
         assert endpoint.calls == 2
-    first, *rest = caught.value.replies
-    assert isinstance(first, Reply) and first.text == "paid" and rest == [None, None]
+    assert {place: reply.text for place, reply in came.items()} == {0: "paid"}
 
 
-def test_a_prompt_that_is_too_long_is_the_error_of_that_request() -> None:
+def test_a_prompt_that_is_too_long_is_refused_and_the_others_are_answered() -> None:
     with Endpoint() as endpoint:
-        long, short = remote(endpoint.url).reply([ask("word " * 8192), ask("short")])
+        long, *short = remote(endpoint.url).reply([ask("word " * 8192), *(ask(f"short {i}") for i in range(6))])
+    assert long.finish == "refused" and "maximum context length" in long.error
+    assert [reply.text for reply in short] == [f"short {i}" for i in range(6)]
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer(b"<html>Login</html>", headers={"content-type": "text/html"}), Answer(b"{"), Answer({}), Answer(b"")]
+)
+def test_what_is_no_completion_is_asked_for_once_more(answer: Answer) -> None:
+    with Endpoint([answer, Answer(completion())]) as endpoint:
+        assert one(remote(endpoint.url)).text == "Paris"
+    with Endpoint([answer]) as endpoint:
+        with pytest.raises(EndpointError, match=f"^{endpoint.url}: the answer "):
+            one(remote(endpoint.url))
         assert endpoint.calls == 2
-    assert "maximum context length" in long.error and short.text == "short"
+
+
+@pytest.mark.parametrize("content", [None, "", " "])
+def test_an_empty_answer_is_asked_for_once_more_and_then_taken(content: str | None) -> None:
+    with Endpoint([Answer(completion(content)), Answer(completion())]) as endpoint:
+        assert one(remote(endpoint.url)).text == "Paris"
+    with Endpoint([Answer(completion(content))]) as endpoint:
+        reply = one(remote(endpoint.url))
+        assert endpoint.calls == 2
+    assert (reply.text, reply.finish, reply.error) == ("", "stop", "")
+
+
+def without(*names: str, words: str = "no such thing: {name} (request 8f31{call})") -> Callable[[Mapping[str, Any]], Answer]:
+    """An endpoint that refuses parameters, in words of its own."""
+    calls = itertools.count()
+
+    def answer(payload: Mapping[str, Any]) -> Answer:
+        sent = {*payload, *(f"role {message['role']}" for message in payload["messages"])}
+        refused = next((name for name in names if name in sent), None)
+        return Answer(completion()) if refused is None else refusal(400, words.format(name=refused, call=next(calls)))
+
+    return answer
+
+
+@pytest.mark.parametrize("words", ["no such thing: {name} (request 8f31{call})", "bad request {call}", "ungültig"])
+@pytest.mark.parametrize(
+    "names", [("max_tokens",), ("temperature",), ("role system",), ("stop",), ("response_format",), ("max_tokens", "temperature")]
+)
+def test_what_an_endpoint_does_not_take_is_found_out_by_trying(names: tuple[str, ...], words: str) -> None:
+    question = ask(stop=("END",), json_schema='{"type": "object"}')
+    with Endpoint(without(*names, words=words)) as endpoint:
+        model = remote(endpoint.url)
+        assert [reply.text for reply in model.reply([question] * 6)] == ["Paris"] * 6
+        known = endpoint.calls
+        model.reply([question] * 4)
+        assert endpoint.calls == known + 4, "what was found out is remembered"
+    sent = endpoint.payloads[-1]
+    kept = {"model", "messages", "temperature", "stop", "response_format", "max_tokens"} - {*names}
+    assert kept - {"max_tokens"} <= sent.keys() and ("max_tokens" in names) == ("max_completion_tokens" in sent)
+    assert any("Be brief." in str(message["content"]) for message in sent["messages"])
+
+
+def test_a_model_that_thinks_is_given_room_and_the_thought_is_kept_apart() -> None:
+    def thinking(payload: Mapping[str, Any]) -> Answer:
+        if payload["max_tokens"] < 300:
+            return Answer(completion("<think>Is it London? No,", "length"))
+        return Answer(completion("<think>Is it London? No, Paris.</think>\n\nParis"))
+
+    with Endpoint(thinking) as endpoint:
+        model = remote(endpoint.url)
+        replies = model.reply([ask(max_tokens=12)] * 6)
+        assert endpoint.payloads[-1]["max_tokens"] == 12 + 1024
+    assert {(reply.text, reply.thought) for reply in replies} == {("Paris", "Is it London? No, Paris.")}
+
+
+def test_an_answer_that_is_only_long_is_cut_and_gets_no_more_room() -> None:
+    with Endpoint(lambda payload: Answer(completion(" ".join(["word"] * payload["max_tokens"]), "length"))) as endpoint:
+        replies = remote(endpoint.url, concurrency=1).reply([ask(max_tokens=3)] * 3)
+        assert [payload["max_tokens"] for payload in endpoint.payloads] == [3, 1027, 3, 3]
+    assert {(reply.text, reply.finish) for reply in replies} == {("word word word", "length")}
+
+
+def test_what_the_user_wants_goes_with_every_call() -> None:
+    wanted: dict[str, Any] = {
+        "max_tokens": 900,
+        "temperature": "default",
+        "reasoning_effort": "low",
+        "extra_body": {"top_k": 1},
+        "extra_headers": {"x-team": "blue"},
+    }
+    with Endpoint([Answer(completion())]) as endpoint:
+        one(remote(endpoint.url, **wanted), max_tokens=5)
+    (sent,) = endpoint.payloads
+    assert (sent["max_tokens"], sent["reasoning_effort"], sent["top_k"]) == (900, "low", 1) and "temperature" not in sent
+    assert endpoint.headers[0]["x-team"] == "blue"
+
+
+def test_other_refusals_end_in_the_words_of_the_endpoint() -> None:
+    with Endpoint([refusal(400, "Budget has been exceeded! Max budget: 10.0", "budget")]) as endpoint:
+        with pytest.raises(EndpointError, match="refused the request .*Budget has been exceeded"):
+            remote(endpoint.url).reply([ask(str(i)) for i in range(40)])
+        assert endpoint.calls < 20
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(b"<html>Login</html>", headers={"content-type": "text/html"}),
-        Answer(b"{"),
-        Answer({}),
-        Answer(completion(None)),
-        Answer(b""),
+        refusal(400, "The response was filtered due to the prompt triggering our content management policy.", "content_filter"),
+        refusal(403, "Your input was flagged for self-harm"),
+        Answer(completion("", "content_filter")),
+        Answer(completion("I think", "SAFETY")),
+        Answer(completion(None, refusal="I cannot help with that.")),
     ],
 )
-def test_an_answer_that_cannot_be_read_is_asked_for_once_more(answer: Answer) -> None:
-    with Endpoint([answer, Answer(completion())]) as endpoint:
-        assert one(remote(endpoint.url)).text == "Paris"
+def test_what_is_moderated_is_refused_even_if_it_is_the_only_question(answer: Answer) -> None:
     with Endpoint([answer]) as endpoint:
-        reply = one(remote(endpoint.url))
-        assert endpoint.calls == 2
-    assert reply.finish == "error" and reply.error.startswith(f"{endpoint.url}: the answer ")
-
-
-def test_a_parameter_that_the_model_does_not_take_is_left_out_from_then_on() -> None:
-    def strict(payload: Mapping[str, Any]) -> Answer:
-        if "max_tokens" in payload:
-            return refusal(
-                400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.", "unsupported_parameter"
-            )
-        if "temperature" in payload:
-            return refusal(400, "Unsupported value: 'temperature' does not support 0.0.", "unsupported_value")
-        return Answer(completion())
-
-    with Endpoint(strict) as endpoint:
-        model = remote(endpoint.url)
-        assert [one(model).text, one(model).text] == ["Paris", "Paris"]
-    assert endpoint.calls == 4 and "max_completion_tokens" in endpoint.payloads[-1]
-
-
-def test_other_refusals_are_not_tried_again() -> None:
-    with Endpoint([refusal(400, "seed 7 is unlucky")]) as endpoint:
-        assert "400: seed 7 is unlucky" in one(remote(endpoint.url)).error
-    assert endpoint.calls == 1
+        assert one(remote(endpoint.url)).finish == "refused"
+        assert endpoint.calls == 1
 
 
 def test_tokens_the_endpoint_does_not_count_are_estimated_and_flagged() -> None:
@@ -224,9 +295,9 @@ def test_an_endpoint_that_is_not_there_is_named_in_one_sentence() -> None:
 @pytest.mark.parametrize("answer", [Answer(completion(), pause=0.4), Answer(completion("x" * 100), pieces=10)])
 def test_an_answer_that_takes_too_long_is_given_up(answer: Answer) -> None:
     with Endpoint([answer]) as endpoint:
-        reply = one(remote(endpoint.url, attempts=2, timeout_seconds=0.2))
+        with pytest.raises(EndpointError, match=f"^{endpoint.url} did not answer within 0.2 s$"):
+            one(remote(endpoint.url, timeout_seconds=0.2))
         assert endpoint.calls == 2
-    assert reply.error == f"{endpoint.url} did not answer within 0.2 s"
 
 
 def test_a_connection_that_breaks_off_is_tried_again() -> None:
@@ -235,9 +306,9 @@ def test_a_connection_that_breaks_off_is_tried_again() -> None:
 
 
 def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tailor.models.remote.LARGEST_BODY", 1000)
-    with Endpoint([Answer(completion("x" * 5000))]) as endpoint:
-        assert "more than 1,000 bytes" in one(remote(endpoint.url)).error
+    monkeypatch.setattr("tailor.models.endpoint.transport.LARGEST_BODY", 1000)
+    with Endpoint([Answer(completion("x" * 5000))]) as endpoint, pytest.raises(EndpointError, match="more than 1,000 bytes"):
+        one(remote(endpoint.url))
 
 
 def test_scoring_and_tuning_are_refused_before_any_call(tmp_path: Any) -> None:
@@ -252,6 +323,14 @@ def test_scoring_and_tuning_are_refused_before_any_call(tmp_path: Any) -> None:
     assert endpoint.calls == 0
 
 
+@pytest.mark.parametrize("spelling", ["http://h/v1", "https://h/v1/", "https://H/v1", "https://h:443/v1"])
+def test_an_endpoint_is_not_its_spelling(spelling: str) -> None:
+    assert remote(spelling).digest == remote("https://h/v1").digest
+    assert remote("http://127.0.0.1:8000/v1").digest == remote("http://localhost:8000/v1/").digest
+    assert remote("http://gateway:4000/v1", same_as=spelling).digest == remote("https://h/v1").digest
+    assert remote(spelling, extra_body={"top_k": 1}).digest != remote(spelling).digest
+
+
 def test_the_digest_names_address_and_model() -> None:
     models = [remote("http://h/v1"), remote("http://h/v2"), remote("http://h/v1", name="n"), remote("http://h/v1", concurrency=9)]
     assert len({model.digest for model in models}) == 3 and models[0].digest == models[3].digest
@@ -264,23 +343,30 @@ from tailor.models.base import Request, message
 from tailor.models.remote import RemoteModel
 from tailor.task import ModelSettings
 model = RemoteModel(ModelSettings(name="m", base_url=sys.argv[1], context_tokens=None))
+came = []
 print("ready", flush=True)
 try:
-    model.reply([Request((message("user", "x"),))] * 8)
-except KeyboardInterrupt:
-    print("stopped", flush=True)
+    model.stream([Request((message("user", "x"),))] * 8, came.extend)
+except KeyboardInterrupt as stopped:
+    print(len(came), stopped.number, flush=True)
 """
 
 
-def test_ctrl_c_does_not_wait_for_answers_under_way() -> None:
-    with Endpoint([Answer(completion(), pause=20)]) as endpoint:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("signals", "pause", "came"), [(1, 1.0, 4), (2, 20.0, 0)])
+def test_a_signal_lets_what_is_under_way_come_in_and_a_second_one_does_not(
+    number: signal.Signals, signals: int, pause: float, came: int
+) -> None:
+    with Endpoint([Answer(completion(), pause=pause)]) as endpoint:
         command = [sys.executable, "-c", INTERRUPTED, endpoint.url]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None and process.stdout.readline() == "ready\n"
             while endpoint.calls < 4:
                 time.sleep(0.02)
             started = time.monotonic()
-            process.send_signal(signal.SIGINT)
-            assert process.stdout.readline() == "stopped\n"
-            assert process.wait(10) == 0 and time.monotonic() - started < 3
+            for _ in range(signals):
+                process.send_signal(number)
+                time.sleep(0.2)
+            assert process.stdout.readline() == f"{came} {int(number)}\n"
+            assert process.wait(10) == 0 and time.monotonic() - started < pause + 2
     assert endpoint.calls == 4

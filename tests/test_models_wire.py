@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailor.models.base import Message, Request, TextPart, message
-from tailor.models.wire import Dialect, Unreadable, adapt, estimate_tokens, payload, read_reply, refusal_reason, retry_after
+from tailor.models.endpoint.dialect import Dialect, payload
+from tailor.models.endpoint.faults import read_error, retry_after, told_wait
+from tailor.models.wire import ErrorInside, Unreadable, estimate_tokens, read_reply
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 REQUEST = Request((message("system", "Be brief."), message("user", "Capital of France?")), max_tokens=7)
@@ -60,27 +62,9 @@ def test_a_schema_and_stop_strings_are_sent_where_they_are_asked_for() -> None:
     assert not {"stop", "response_format"} & payload(REQUEST, "m", Dialect()).keys()
 
 
-@pytest.mark.parametrize(
-    ("refusal", "expected"),
-    [
-        (
-            "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead.",
-            Dialect(limit="max_completion_tokens"),
-        ),
-        ("Unsupported value: 'temperature' does not support 0.0 with this model.", Dialect(temperature=False)),
-        ("[{'type': 'extra_forbidden', 'loc': ['body', 'seed']}]", Dialect(seed=False)),
-        ("'max_tokens' or 'max_completion_tokens' is too large: 9000", None),
-        ("maximum context length is 8192 tokens", None),
-    ],
-)
-def test_only_a_parameter_refused_by_name_is_left_out(refusal: str, expected: Dialect | None) -> None:
-    assert adapt(Dialect(), refusal) == expected
-    assert expected is None or adapt(expected, refusal) is None
-
-
 def test_a_completion_becomes_a_reply() -> None:
-    reply, counted = read(completion(" Paris \n"))
-    assert (reply.text, reply.tokens_in, reply.tokens_out, reply.finish, reply.seconds, counted) == (
+    reply, told = read(completion(" Paris \n"))
+    assert (reply.text, reply.tokens_in, reply.tokens_out, reply.finish, reply.seconds, told.counted) == (
         "Paris",
         11,
         1,
@@ -110,8 +94,104 @@ def test_why_an_answer_ended_is_kept(body: object, text: str, finish: str) -> No
 
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "11"}, {"prompt_tokens": -1, "completion_tokens": True}, [1]])
 def test_tokens_that_are_not_counted_are_estimated_and_said_to_be(usage: object) -> None:
-    reply, counted = read(completion("one two three four", usage=usage))
-    assert not counted and (reply.tokens_in, reply.tokens_out) == (estimate_tokens(REQUEST.messages), 5)
+    reply, told = read(completion("one two three four", usage=usage))
+    assert not told.counted and (reply.tokens_in, reply.tokens_out) == (estimate_tokens(REQUEST.messages), 5)
+
+
+@pytest.mark.parametrize(
+    ("usage", "read_", "written"),
+    [
+        ({"prompt_tokens": 50, "completion_tokens": 1, "total_tokens": 351}, 50, 301),  # billed, and hidden
+        ({"prompt_tokens": 50, "completion_tokens": 301, "total_tokens": 351}, 50, 301),
+        ({"prompt_tokens": 50, "completion_tokens": 3, "total_tokens": 2}, 50, 3),
+        ({"prompt_tokens": 50, "completion_tokens": 0}, 50, 5),  # there is text: 0 is no count
+    ],
+)
+def test_tokens_that_are_billed_are_counted(usage: dict[str, int], read_: int, written: int) -> None:
+    reply, _ = read(completion("one two three four", usage=usage))
+    assert (reply.tokens_in, reply.tokens_out) == (read_, written)
+
+
+def test_what_an_endpoint_tells_of_its_bill_and_of_itself_is_read() -> None:
+    details = {"completion_tokens_details": {"reasoning_tokens": 7}, "prompt_tokens_details": {"cached_tokens": 4}}
+    body = completion(usage={"prompt_tokens": 9, "completion_tokens": 8, "cost": 0.002, **details})
+    _, told = read(body | {"model": "m-2026", "system_fingerprint": "fp"})
+    assert (told.hidden, told.cached, told.cost, told.model, told.version) == (7, 4, 0.002, "m-2026", "fp")
+
+
+@pytest.mark.parametrize(
+    ("message", "thought", "text"),
+    [
+        ({"content": "Paris", "reasoning_content": "Not Rome."}, "Not Rome.", "Paris"),
+        ({"content": "Paris", "reasoning": "Not Rome.", "reasoning_content": None}, "Not Rome.", "Paris"),
+        ({"content": "<think>Not Rome.</think>Paris"}, "Not Rome.", "Paris"),
+        (
+            {
+                "content": [
+                    {"type": "thinking", "thinking": [{"type": "text", "text": "Not Rome."}]},
+                    {"type": "text", "text": "Paris"},
+                ]
+            },
+            "Not Rome.",
+            "Paris",
+        ),
+        ({"content": None, "reasoning_content": "Not Rome."}, "Not Rome.", ""),
+        ({"content": None, "tool_calls": [{"id": "1"}]}, "", ""),
+    ],
+)
+def test_a_thought_is_found_wherever_it_stands(message: dict[str, Any], thought: str, text: str) -> None:
+    body = {"choices": [{"message": {"role": "assistant", **message}, "finish_reason": "stop"}]}
+    reply, _ = read(body)
+    assert (reply.thought, reply.text) == (thought, text)
+
+
+@pytest.mark.parametrize("finish", ["error", "network_error", "insufficient_system_resource"])
+def test_text_in_front_of_an_error_is_no_answer(finish: str) -> None:
+    with pytest.raises(ErrorInside):
+        read(completion("Par", finish))
+    with pytest.raises(ErrorInside, match="overloaded"):
+        read(completion("Par") | {"error": {"code": 502, "message": "overloaded"}})
+
+
+@pytest.mark.parametrize(
+    ("finish", "read_as"),
+    [
+        ("MAX_TOKENS", "length"),
+        ("model_length", "length"),
+        ("SAFETY", "refused"),
+        ("content-filter", "refused"),
+        ("PROHIBITED_CONTENT", "refused"),
+        ("sensitive", "refused"),
+    ],
+)
+def test_providers_name_the_same_end_differently(finish: str, read_as: str) -> None:
+    assert read(completion("Par", finish))[0].finish == read_as
+
+
+def test_json_is_taken_out_of_its_fence() -> None:
+    fenced = json.dumps(completion('```json\n{"city": "Paris"}\n```')).encode()
+    request = Request(REQUEST.messages, json_schema="{}")
+    assert read_reply(fenced, request, 0.0)[0].text == '{"city": "Paris"}'
+    assert read_reply(fenced, REQUEST, 0.0)[0].text.startswith("```")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "reason", "seconds"),
+    [
+        ({}, {}, "Rate limit reached. Please try again in 12.3s.", 12.3),
+        ({}, {}, "Please retry after 20 seconds", 20.0),
+        ({}, {}, "try again in 1m30.5s", 90.5),
+        ({}, {}, "retry in 250ms", 0.25),
+        ({"retry-after": "2"}, {}, "try again in 12.3s", 2.0),
+        ({}, {"error": {"details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s"}]}}, "", 34.5),
+        ({}, {"error": {"retry_after": 3}}, "", 3.0),
+        ({}, {}, "limit of 20 a minute", None),
+    ],
+)
+def test_a_wait_is_read_from_headers_bodies_and_words(
+    headers: dict[str, str], body: object, reason: str, seconds: float | None
+) -> None:
+    assert told_wait(headers, body, reason) == seconds
 
 
 def test_an_estimate_is_a_token_for_four_letters() -> None:
@@ -131,10 +211,6 @@ def test_an_estimate_is_a_token_for_four_letters() -> None:
         (b"{}", "no choices"),
         (b'{"choices": []}', "no choices"),
         (b'{"choices": [3]}', "no choices"),
-        (b'{"error": {"message": "upstream is down"}}', "no choices: upstream is down"),
-        (json.dumps(completion(None)).encode(), "no content"),
-        (json.dumps(completion(7)).encode(), "no content"),
-        (b'{"choices": [{"message": null}]}', "no content"),
     ],
 )
 def test_what_is_no_completion_says_why(body: bytes, reason: str) -> None:
@@ -150,7 +226,7 @@ def test_what_is_no_completion_says_why(body: bytes, reason: str) -> None:
 def test_any_json_is_read_or_unreadable(body: object) -> None:
     try:
         reply, _ = read(body)
-    except Unreadable:
+    except (Unreadable, ErrorInside):
         return
     assert isinstance(reply.text, str) and reply.tokens_in >= 0 and reply.tokens_out >= 0
 
@@ -158,8 +234,8 @@ def test_any_json_is_read_or_unreadable(body: object) -> None:
 @settings(deadline=None, derandomize=True)
 @given(anything)
 def test_any_error_body_gives_one_short_line(body: object) -> None:
-    line, code = refusal_reason(body)
-    assert len(line) <= 200 and len(line.splitlines()) <= 1 and isinstance(code, str)
+    said = read_error(body)
+    assert len(said.reason) <= 200 and len(said.reason.splitlines()) <= 1 and all(isinstance(code, str) for code in said.codes)
 
 
 @pytest.mark.parametrize(

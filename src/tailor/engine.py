@@ -6,7 +6,7 @@ blocks that are saved before anything is done with them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tailor.data.example import Example
-from tailor.errors import ConfigError, EndpointError, StoreError
+from tailor.errors import ConfigError, StoreError
 from tailor.ledger import Ledger
-from tailor.models.base import Array, Embedder, Message, Model, Reply, Request
+from tailor.models.base import Array, Embedder, Message, Model, Reply, Request, Streaming
 from tailor.models.vectors import CachedEmbedder
 from tailor.render import question_in, render_messages
 from tailor.retrieval.documents import documents_digest
@@ -144,7 +144,7 @@ class Engine:
     def answer(self, system: System, examples: Sequence[Example], on_progress: OnProgress | None = None) -> list[Answer]:
         """One answer per example, in order; those in the ledger are not asked for again.
 
-        Blocks are cut from `examples` in their order, so that a resumed run asks in the same batches as an uninterrupted one.
+        An answer whose `finish` is "error" is a call that failed; it is not saved, and asked for again next time.
 
         Raises:
             ModelError: no request can succeed.
@@ -152,6 +152,51 @@ class Engine:
         """
         keys = [example.answer_key for example in examples]
         saved = self._saved(system, examples)
+        if isinstance(self.model, Streaming) and system.decoding.method != "head":
+            missing = {key: example for key, example in zip(keys, examples, strict=True) if key not in saved}
+            self._stream(self.model, system, missing, saved, on_progress)
+        else:
+            self._in_blocks(system, examples, saved, on_progress)
+        return [_answer(saved[key], example.id) for key, example in zip(keys, examples, strict=True)]
+
+    def _stream(
+        self,
+        model: Streaming,
+        system: System,
+        missing: Mapping[str, Example],
+        saved: dict[str, dict[str, Any]],
+        on_progress: OnProgress | None,
+    ) -> None:
+        """Ask for what is missing, several at once; each answer is saved, and put into `saved`, as it comes."""
+        if not missing:
+            return
+        self.check()
+        self._same_model(system)
+        keys, examples = list(missing), list(missing.values())
+        rendered = self.render(system, examples)
+        total = len(saved) + len(missing)
+
+        def deliver(replies: dict[int, Reply]) -> None:
+            records = {
+                keys[place]: asdict(_to_answer(system, examples[place].id, reply, rendered[place][1]))
+                for place, reply in replies.items()
+            }
+            self._keep(system, records)
+            saved.update(records)
+            if on_progress is not None:
+                on_progress(len(saved), total)
+            if len(saved) < total:
+                self.check()
+
+        if on_progress is not None:
+            on_progress(len(saved), total)
+        model.stream([request for request, _ in rendered], deliver)
+
+    def _in_blocks(
+        self, system: System, examples: Sequence[Example], saved: dict[str, dict[str, Any]], on_progress: OnProgress | None
+    ) -> None:
+        """Ask in blocks that are cut from the examples in their order, so that a resumed run asks in the same batches."""
+        keys = [example.answer_key for example in examples]
         done = 0
         for start in range(0, len(examples), self.model.block):
             block = list(range(start, min(start + self.model.block, len(examples))))
@@ -166,7 +211,6 @@ class Engine:
             done += len(block)
             if on_progress is not None:
                 on_progress(done, len(examples))
-        return [_answer(saved[key], example.id) for key, example in zip(keys, examples, strict=True)]
 
     def missing(self, system: System, examples: Sequence[Example]) -> int:
         """How many of these examples the system has not answered yet."""
@@ -178,7 +222,9 @@ class Engine:
 
     def _keep(self, system: System, records: dict[str, dict[str, Any]]) -> None:
         """Save answers; a failed call is not kept, so that the next run asks again."""
-        self.ledger.save_answers(system.fingerprint, {key: record for key, record in records.items() if not record["error"]})
+        self.ledger.save_answers(
+            system.fingerprint, {key: record for key, record in records.items() if record["finish"] != "error"}
+        )
 
     def _ask(self, system: System, examples: Sequence[Example]) -> list[Answer]:
         if system.decoding.method == "head":
@@ -186,17 +232,7 @@ class Engine:
         self._same_model(system)
         rendered = self.render(system, examples)
         tuned = self._tuned(system)
-        try:
-            replies = self.model.reply([request for request, _ in rendered], tuned)
-        except EndpointError as error:
-            # What had come before the failure is paid for, so it is kept.
-            kept = {
-                example.answer_key: asdict(_to_answer(system, example.id, reply, passages))
-                for example, reply, (_, passages) in zip(examples, error.replies, rendered, strict=False)
-                if isinstance(reply, Reply)
-            }
-            self._keep(system, kept)
-            raise
+        replies = self.model.reply([request for request, _ in rendered], tuned)
         return [
             _to_answer(system, example.id, reply, passages)
             for example, reply, (_, passages) in zip(examples, replies, rendered, strict=True)
@@ -246,7 +282,8 @@ def _to_answer(system: System, example: str, reply: Reply, passages: tuple[Passa
         prior = system.decoding.prior or (0.0,) * len(scores)
         scores = tuple(s - p for s, p in zip(scores, prior, strict=True))
         raw = system.decoding.labels[max(range(len(scores)), key=scores.__getitem__)]
-    return Answer(example, raw, scores, passages, reply.tokens_in, reply.tokens_out, reply.seconds, reply.finish, reply.error)
+    told = (reply.tokens_in, reply.tokens_out, reply.seconds, reply.finish, reply.error, reply.thought)
+    return Answer(example, raw, scores, passages, *told)
 
 
 def _answer(record: dict[str, Any], example: str) -> Answer:

@@ -9,6 +9,7 @@ TailorError
 │   ├── ModelNotFound    no such model, or its files are damaged
 │   ├── DownloadError    a model could not be fetched
 │   ├── EndpointError    a remote endpoint refused, failed or timed out
+│   ├── CallsFailed      some calls failed, so that nothing can be decided yet
 │   └── DoesNotFit       a prompt is longer than the model's context window
 ├── StoreError           the project's ledger cannot be read or written
 └── OutOfTime            the time limit given by the user was reached
@@ -78,16 +79,16 @@ class EndpointError(ModelError):
         hint: what to do next.
         retryable: whether the same call may succeed later.
         fatal: whether every other call would fail the same way (a dead key, a wrong address).
-
-    Attributes:
-        replies: what had come, and was paid for, before a fatal failure: one per request of the call, None where nothing came.
     """
 
     def __init__(self, message: str, hint: str = "", *, retryable: bool = False, fatal: bool = False) -> None:
         super().__init__(message, hint)
         self.retryable = retryable
         self.fatal = fatal
-        self.replies: tuple[object, ...] = ()
+
+
+class CallsFailed(ModelError):
+    """Some calls of a system failed while others were answered: its score is not known, and nothing is decided by it."""
 
 
 class DoesNotFit(ModelError):

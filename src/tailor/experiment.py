@@ -30,7 +30,7 @@ from tailor.errors import DataError
 from tailor.evaluate.judge import judge_system
 from tailor.evaluate.measure import measure
 from tailor.evaluate.ratings import Ratings, rating_sample, read_ratings, write_sheet
-from tailor.evaluate.run import Run
+from tailor.evaluate.run import Run, failures
 from tailor.files import private_files, tighten
 from tailor.ledger import Ledger
 from tailor.models.base import Model
@@ -105,14 +105,21 @@ def run(
 def final_test(
     climb: Climb, splits: Splits, ledger: Ledger, observer: Observer, ratings: Ratings | None = None
 ) -> tuple[tuple[Run, ...], Decision | None]:
-    """The finalists on the sealed test set, and what follows. Nothing is opened when nothing was measured on dev.
+    """The finalists on the sealed test set, and what follows. Nothing is opened when nothing was measured on dev, or when a call
+    failed: all answers are gathered, unread, before the set is opened.
 
     Where a judge scores, people's ratings correct it; another judge is another opening.
     """
     task, engine = climb.material.task, climb.engine
     chosen = finalists(climb.runs, tie(task))
-    if not climb.generative:
+    if climb.is_broken or not climb.generative:
         return (), None
+    for dev in chosen.values():
+        observer.began("final test", dev.system.name)
+        if failure := failures(engine.answer(dev.system, splits.test, observer.progress)):
+            climb.stopped = f"The sealed test set is not opened: of {dev.system.name}, {failure}. Run again to go on from here."
+            observer.said(climb.stopped)
+            return (), None
     systems = [run.system.fingerprint for run in chosen.values()]
     judge = [judge_system(task.judge, engine.judge.model).fingerprint] if task.judge and engine.judge else []
     opened = ledger.open_test(identities(task, splits.test), [task.scored_by, *judge, *systems])

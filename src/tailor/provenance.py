@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from tailor.data.example import Splits
 from tailor.models.base import Model
 
-PACKAGES = ("tailor", "torch", "transformers", "peft", "trl", "lancedb", "openai", "numpy", "scipy")
+PACKAGES = ("tailor", "torch", "transformers", "peft", "trl", "lancedb", "httpx2", "numpy", "scipy")
 
 
 def provenance(splits: Splits, model: Model, judge: Model | None = None) -> dict[str, str]:

@@ -9,7 +9,7 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -81,8 +81,19 @@ class ModelSettings(Settings):
     api_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the key; never the key itself")
     revision: str = Field("", description="branch, tag or commit of a Hub model")
     context_tokens: int | None = Field(None, gt=0, description="context window, when the model does not say it")
+    same_as: str = Field(
+        "", description="address that this one stands for, such as the provider behind a gateway: nothing is asked anew"
+    )
     timeout_seconds: float = Field(60.0, gt=0)
+    patience_minutes: float = Field(5.0, gt=0, le=1440, description="how long an endpoint that does not answer is asked again")
     concurrency: int = Field(4, ge=1, le=64)
+    max_tokens: int | None = Field(
+        default=None, gt=0, description="longest remote answer with its thought; left out, room is found by itself"
+    )
+    temperature: Literal["", "default"] = Field("", description="`default` leaves the temperature to the endpoint")
+    reasoning_effort: str = Field("", description="how long the model may think, in the endpoint's words, such as low")
+    extra_body: dict[str, Any] = Field(default={}, description="further parameters of every call, as the endpoint names them")
+    extra_headers: dict[str, str] = Field(default={}, description="further headers of every call; never a key")
 
     @field_validator("revision")
     @classmethod

@@ -41,11 +41,13 @@ class Commands(TyperGroup):
             raise typer.Exit(2) from None
         except KeyboardInterrupt as stop:
             console.print("Stopped. What was measured is kept; the same command goes on from here.")
-            raise typer.Exit(143 if isinstance(stop, Terminated) else 130) from None
+            raise typer.Exit(128 + getattr(stop, "number", signal.SIGINT)) from None
 
 
 class Terminated(KeyboardInterrupt):
     """The system or a scheduler asked for an end; it is treated as Ctrl-C is."""
+
+    number = signal.SIGTERM
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from tailor.diagnose.forecast import in_order
 from tailor.diagnose.types import Diagnosis
 from tailor.diagnose.words import summary
 from tailor.engine import Engine
-from tailor.errors import ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
+from tailor.errors import CallsFailed, ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
 from tailor.evaluate.run import Run
 from tailor.stats.intervals import clopper_pearson_lower, lower_bound, mean_interval
 from tailor.stats.spending import MOST_FINALISTS, of_target
@@ -54,6 +54,7 @@ class Climb:
     test_rows: int
     pace: Pace = NEVER_SAID
     stopped: str = ""
+    is_broken: bool = False
     diagnosis: Diagnosis | None = None
     track: Track = field(init=False)
     budget: Budget = field(init=False)
@@ -80,7 +81,13 @@ class Climb:
         return [run for run in self.runs if run.system.decoding.method != "head"]
 
     def climb(self) -> None:
-        """Climb until a reason to stop is found; fills `runs`, `steps`, `stopped` and `diagnosis`."""
+        """Climb until a reason to stop is found; fills `runs`, `steps`, `stopped`, `is_broken` and `diagnosis`."""
+        try:
+            self._climb()
+        except CallsFailed as error:
+            self.is_broken, self.stopped = True, f"{error}; run again to go on from here."
+
+    def _climb(self) -> None:
         task, model = self.material.task, self.engine.model
         start = starting_system(task, self.material.train, model)
         rungs = list(ladder(task, bool(self.engine.documents), model.can_score, model.can_tune))

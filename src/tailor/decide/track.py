@@ -17,7 +17,7 @@ from tailor.decide.rungs import Option, Rung
 from tailor.decide.step import Observer, Step, StepStatus
 from tailor.decide.types import Cost, Pace, Rates
 from tailor.engine import Engine
-from tailor.errors import ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
+from tailor.errors import CallsFailed, ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
 from tailor.evaluate.measure import measure
 from tailor.evaluate.run import Run
 from tailor.stats.intervals import mean_interval
@@ -53,6 +53,9 @@ class Track:
         """Make the rung's candidates and race them on dev (`tailor.decide.race`).
 
         Under a time limit what does not fit is left out, and what was measured up to there counts.
+
+        Raises:
+            CallsFailed: an endpoint did not answer every row, so that nobody's score can be compared.
         """
         where, arms = course(self.material.dev, candidates), list[Arm]()
         for candidate in candidates:
@@ -118,8 +121,11 @@ class Track:
             return
         if run is None:
             arm.out = True
-        else:
-            arm.run = run if arm.run is None else arm.run.extended(run)
+            return
+        arm.run = run if arm.run is None else arm.run.extended(run)
+        if arm.run.failure:
+            self._record(Step(rung.name, arm.option.name, "failed", f"{arm.run.failure}.", run=arm.run))
+            raise CallsFailed(f"{arm.run.failure}. Nothing is decided while calls fail")
 
     def _finish(self, rung: Rung, arm: Arm, where: Course, status: StepStatus, why: str = "") -> None:
         """Put an arm out of the race and record what it has answered: all rows, or those up to where it stopped, and why."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -65,6 +66,11 @@ class Run:
         """How many answers had each outcome."""
         return {outcome: self.count(outcome) for outcome in OUTCOMES}
 
+    @property
+    def failure(self) -> str:
+        """How many calls failed and why, such as "17 of 24 calls failed: ..."; empty when none did."""
+        return failures(self.answers)
+
     def detail(self, name: str) -> tuple[float, int] | None:
         """Mean and count of a further measure, or None where it never applied."""
         values = [score.details[name] for score in self.scores if name in score.details]
@@ -90,6 +96,16 @@ class Run:
         """Seconds within which 95 of 100 answers came, of those that came; a batch's time is shared equally by its answers."""
         times = sorted(a.seconds for a in self.answers if not a.error)
         return times[math.ceil(0.95 * len(times)) - 1] if times else 0.0
+
+
+def failures(answers: Sequence[Answer]) -> str:
+    """How many of the calls behind these answers failed, and why; empty when none did."""
+    causes = Counter(answer.error for answer in answers if answer.finish == "error")
+    if not causes:
+        return ""
+    (cause, number), others = causes.most_common(1)[0], len(causes) - 1
+    told = cause if not others else f"{number} times {cause}, and {others} other {'reason' if others == 1 else 'reasons'}"
+    return f"{causes.total()} of {len(answers)} calls failed: {told}"
 
 
 def _mean(values: list[int] | list[float]) -> float:

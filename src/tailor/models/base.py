@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +125,19 @@ class Model(Protocol):
 
         Raises:
             ModelError: no request of this kind can succeed.
+        """
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A model that hands over each reply as it comes, so that it is saved before the next question is asked in its place."""
+
+    def stream(self, requests: Sequence[Request], deliver: Callable[[dict[int, Reply]], None]) -> None:
+        """Call `deliver` with replies by their places in `requests`, until every request has one.
+
+        Raises:
+            ModelError: no request can succeed; what came before was handed over.
         """
         ...
 

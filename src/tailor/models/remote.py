@@ -3,58 +3,45 @@
 from __future__ import annotations
 
 import hashlib
-import queue
-import random
+import json
 import threading
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tailor.errors import ConfigError, EndpointError, ModelError, quoted
+from tailor.errors import ConfigError, ModelError, quoted
 from tailor.models.base import Message, Reply, Request
+from tailor.models.endpoint.crew import Crew, Deliver, Rules
+from tailor.models.endpoint.dialect import Dialect, Wishes, alike, otherwise, payload, shape
+from tailor.models.endpoint.faults import Door, Fault, Moderated, read_error, told_wait, used_up
+from tailor.models.endpoint.transport import Transport
 from tailor.models.secrets import is_here, read_key
-from tailor.models.wire import Dialect, Unreadable, adapt, estimate_tokens, payload, read_reply, refusal_reason, retry_after
+from tailor.models.wire import ErrorInside, Told, Unreadable, estimate_tokens, read_reply
 from tailor.task import ModelSettings
 
-LONGEST_WAIT = 120.0  # seconds; an endpoint that asks for more is as good as gone for a run that someone watches
-LONGEST_BACKOFF = 30.0  # seconds
-LARGEST_BODY = 16 << 20  # bytes; a hundred times the longest answer
-NO_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
-GONE = {"model_not_found", "model_not_available", "deployment_not_found"}
-
-
-class _Failure(EndpointError):
-    """A failed attempt: `wait` seconds are asked for before the next one, of which `retries` at most make sense."""
-
-    def __init__(
-        self,
-        message: str,
-        hint: str = "",
-        *,
-        retryable: bool = False,
-        fatal: bool = False,
-        wait: float | None = None,
-        retries: int = 99,
-    ) -> None:
-        super().__init__(message, hint, retryable=retryable, fatal=fatal)
-        self.wait = wait
-        self.retries = retries
+UNDERSTOOD = (400, 422)
+"""Statuses with which an endpoint may mean that it does not take a parameter."""
+MOST_WAYS = 20
+"""How often an endpoint that refuses is asked otherwise, before the first answer; what is refused costs nothing."""
+SELF_MADE = "json_validate_failed"
+"""The code of an error that holds what the model wrote instead of the JSON asked for."""
 
 
 class RemoteModel:
     """A model behind an OpenAI-compatible endpoint, answering several requests at once.
 
-    A request whose answer does not come gets a `Reply` with `error`. What would meet every request (no such address, a dead key,
-    no money, an unknown model) is raised as a fatal `EndpointError`, whose `replies` keeps the answers that came before.
+    A request that fails while others succeed gets a `Reply` with `error`; its `finish` says whether the endpoint refuses it
+    ("refused") or failed ("error"). What would meet every request (no such address, a dead key, no money, an unknown model, a long
+    silence) is raised as an `EndpointError`.
 
     Args:
-        settings: address, name, the variable that holds the key, timeout and concurrency.
-        attempts: how often a request is tried.
+        settings: address, name, the variable that holds the key, timeout, concurrency, patience and parameters.
+        attempts: how often a request is tried that fails while others succeed.
         backoff_seconds: the first wait between attempts; each further one is twice as long, times a factor in [0.5, 1.5].
-        seed: for that factor.
 
     Raises:
         ConfigError: the address is no http(s) address, or holds a password.
@@ -66,27 +53,39 @@ class RemoteModel:
     can_score = False
     can_tune = False
 
-    def __init__(self, settings: ModelSettings, *, attempts: int = 4, backoff_seconds: float = 0.5, seed: int = 0) -> None:
-        import openai
-
+    def __init__(self, settings: ModelSettings, *, attempts: int = 6, backoff_seconds: float = 0.5) -> None:
         self.name = settings.name
         self.address = _checked_address(settings.base_url)
-        self.digest = hashlib.sha256(f"{settings.base_url}\n{settings.name}".encode()).hexdigest()
+        self.digest = _digest(settings)
         self.context_tokens = settings.context_tokens or 8192
         self.block = settings.concurrency
         self.counts_tokens = True  # until a reply comes without a count, whose tokens are then estimates
-        self._settings = settings
-        self._attempts = attempts
-        self._backoff = backoff_seconds
-        self._random = random.Random(seed)
         self._dialect = Dialect()
-        self._secret, self._key_name = read_key(settings), settings.api_key_env
-        timeout = settings.timeout_seconds
-        # A redirect would carry the data to an address that nobody named; a proxy set for the world cannot reach this machine.
-        http = openai.DefaultHttpxClient(follow_redirects=False, timeout=timeout, trust_env=not is_here(settings.base_url))
-        self._client = openai.OpenAI(
-            api_key=self._secret.key or "none", base_url=settings.base_url, max_retries=0, timeout=timeout, http_client=http
+        self._taken: set[frozenset[str]] = set()
+        self._in_vain: set[tuple[frozenset[str], str]] = set()  # refusals that no other way of asking has avoided
+        self._plain = False  # whether answers that are cut off hold no thought that more room would end
+        self._finding_out = threading.Lock()
+        self._secret = read_key(settings)
+        self._wishes = Wishes(
+            default_temperature=settings.temperature == "default",
+            max_tokens=settings.max_tokens,
+            effort=settings.reasoning_effort,
+            extra=settings.extra_body,
         )
+        used = (
+            f"the key in {settings.api_key_env}" if self._secret.key else f"a call without a key; {settings.api_key_env} is not set"
+        )
+        self._door = Door(self.address, quoted(self.name), used, settings.api_key_env)
+        self._transport = Transport(
+            settings.base_url,
+            self.address,
+            headers={"authorization": f"Bearer {self._secret.key or 'none'}", **settings.extra_headers},
+            timeout=settings.timeout_seconds,
+            is_here=is_here(settings.base_url),
+            scrub=self._secret.scrub,
+        )
+        rules = Rules(settings.concurrency, attempts, backoff_seconds, 60 * settings.patience_minutes, settings.timeout_seconds)
+        self._crew = Crew(self._ask, rules)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Prompt tokens the messages take, estimated from their length."""
@@ -97,159 +96,176 @@ class RemoteModel:
 
         Raises:
             ModelError: choices are to be scored, a pattern kept to, or tuned weights used, which an endpoint cannot do.
-            EndpointError: every further request would fail the same way; its `replies` holds what came, and None elsewhere.
+            EndpointError: no request can succeed.
         """
-        self._refuse(requests, tuned)
-        replies: list[Reply | None] = [None] * len(requests)
-        failures: list[Exception] = []
-        waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for i in range(len(requests)):
-            waiting.put(i)
-        stop = threading.Event()
-
-        def work() -> None:
-            while not stop.is_set():
-                try:
-                    i = waiting.get_nowait()
-                    replies[i] = self._answer(requests[i], stop)
-                except queue.Empty:
-                    return
-                except Exception as error:  # the boundary of a thread: raised again below
-                    failures.append(error)
-                    stop.set()
-
-        # daemons, so that Ctrl-C need not wait for answers under way
-        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(self._settings.concurrency, len(requests)))]
-        try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        finally:
-            stop.set()
-        if failures:
-            if isinstance(failures[0], EndpointError):
-                failures[0].replies = tuple(replies)
-            raise failures[0]
-        return [reply for reply in replies if reply is not None]
-
-    def _refuse(self, requests: Sequence[Request], tuned: Path | None) -> None:
-        """Raise ModelError for what an endpoint cannot do."""
         if tuned is not None:
             raise ModelError(f"{quoted(self.name)} is remote and cannot answer with tuned weights")
+        replies: dict[int, Reply] = {}
+        self.stream(requests, replies.update)
+        return [replies[place] for place in range(len(requests))]
+
+    def stream(self, requests: Sequence[Request], deliver: Deliver) -> None:
+        """Hand over every reply as soon as it comes: place in `requests` -> reply.
+
+        Raises:
+            ModelError: choices are to be scored, or a pattern kept to.
+            EndpointError: no request can succeed; what came before was handed over.
+        """
         if any(request.choices for request in requests):
             raise ModelError(f"{quoted(self.name)} is remote and cannot score choices", "Generate the answer instead.")
         if any(request.pattern for request in requests):
             raise ModelError(f"{quoted(self.name)} is remote and cannot be held to a pattern", "Use a JSON schema instead.")
+        self._crew.run(requests, deliver)
 
-    def _answer(self, request: Request, stop: threading.Event) -> Reply:
-        """Try until there is a reply, a failure for good, or no attempt left."""
-        attempt = 0
-        while True:
-            try:
-                return self._try(request)
-            except _Failure as failure:
-                attempt += 1
-                exhausted = not failure.retryable or attempt >= min(self._attempts, failure.retries + 1)
-                if exhausted and not failure.fatal:
-                    return Reply("", finish="error" if failure.retryable else "refused", error=str(failure))
-                if exhausted or stop.wait(self._pause(attempt) if failure.wait is None else failure.wait):
-                    raise
+    # --- one request, in one of several threads
 
-    def _pause(self, attempt: int) -> float:
-        return min(LONGEST_BACKOFF, self._backoff * 2.0 ** (attempt - 1)) * self._random.uniform(0.5, 1.5)
+    def _ask(self, request: Request) -> Reply:
+        """One answer, with more room where a thought ate it, and once more where it is empty.
 
-    def _try(self, request: Request) -> Reply:
-        """One call, and further ones only to leave out parameters that the endpoint does not take."""
-        import openai
-
-        while True:
-            dialect = self._dialect
-            started = time.perf_counter()
-            try:
-                body = self._call(payload(request, self.name, dialect))
-                reply, counted = read_reply(body, request, time.perf_counter() - started, self._secret.scrub)
-                self.counts_tokens = self.counts_tokens and counted
-                return reply
-            except Unreadable as error:
-                raise _Failure(f"{self.address}: {error}", retryable=True, retries=1) from error
-            except openai.APIStatusError as error:
-                other = adapt(dialect, str(error.body)) if error.status_code in (400, 422) else None
-                if other is None:
-                    raise self._status_failure(error) from None
-                self._dialect = other
-
-    def _call(self, body: dict[str, Any]) -> bytes:
-        """The body of the answer, read within the timeout and up to a size."""
-        import httpx2
-        import openai
-
-        limit = self._settings.timeout_seconds
-        late = _Failure(f"{self.address} did not answer within {limit:g} s", "Raise `timeout_seconds`.", retryable=True)
-        deadline = time.monotonic() + limit
-        read = bytearray()
+        Raises:
+            Fault: there is none.
+        """
         try:
-            with self._client.chat.completions.with_streaming_response.create(**body) as response:
-                for chunk in response.iter_bytes():
-                    read += chunk
-                    if time.monotonic() > deadline:
-                        raise late
-                    if len(read) > LARGEST_BODY:
-                        raise _Failure(f"{self.address} sent more than {LARGEST_BODY:,} bytes for one answer")
-        except openai.APITimeoutError as error:
-            if isinstance(error.__cause__, httpx2.ConnectTimeout):
-                raise self._unreachable(error.__cause__) from error
-            raise late from error
-        except openai.APIConnectionError as error:
-            if isinstance(error.__cause__, (httpx2.ConnectError, httpx2.UnsupportedProtocol, httpx2.ProxyError)):
-                raise self._unreachable(error.__cause__) from error
-            raise _Failure(f"{self.address} broke the connection off", retryable=True) from error
-        except httpx2.TimeoutException as error:
-            raise late from error
-        except httpx2.HTTPError as error:
-            raise _Failure(f"{self.address} broke the connection off", retryable=True) from error
-        return bytes(read)
+            dialect, reply = self._understood(request)
+            if not reply.text and reply.finish == "stop":
+                dialect, reply = self._understood(request)  # an empty answer is often the endpoint's slip; twice is an answer
+            while self._wants_room(reply, dialect) and (wider := dialect.roomier()) is not None:
+                dialect, more = self._understood(request, wider)
+                if not more.thought and reply.text:  # it does not think; it only talks for long
+                    self._plain = True
+                    break
+                reply = more
+                if reply.finish != "length":
+                    self._widen(dialect)
+        except Moderated as reason:
+            return Reply("", tokens_in=estimate_tokens(request.messages), finish="refused", error=str(reason))
+        return reply
 
-    def _unreachable(self, cause: BaseException) -> _Failure:
-        reason = self._secret.scrub(" ".join(str(cause).split())) or type(cause).__name__
-        return _Failure(
-            f"{self.address} cannot be reached: {reason}", "Check `base_url` and that the server runs.", retryable=True, fatal=True
-        )
+    def _wants_room(self, reply: Reply, dialect: Dialect) -> bool:
+        """Whether an answer was cut off before it began: by a thought, or by what may be one."""
+        if reply.finish != "length" or self._wishes.max_tokens is not None:
+            return False
+        return not reply.text or (dialect.room == 0 and not self._plain)
 
-    def _status_failure(self, error: Any) -> _Failure:
-        """What an answer with an error status means for this request and the others."""
-        status, headers = int(error.status_code), error.response.headers
-        reason, code = refusal_reason(self._secret.scrub(error.body))
-        told = f" ({status}{': ' + reason if reason else ''})"
-        model = quoted(self.name)
-        if 300 <= status < 400:
-            to = self._secret.scrub(headers.get("location", "elsewhere"))
-            return _Failure(
-                f"{self.address} redirects to {to}, which is not followed", "Give the final address as `base_url`.", fatal=True
-            )
-        if status in (401, 403):
-            key = f"the key in {self._key_name}" if self._secret.key else f"a call without a key; {self._key_name} is not set"
-            return _Failure(
-                f"{self.address} refused {key}{told}", f"Check {self._key_name}, or name another as `api_key_env`.", fatal=True
-            )
-        if status == 402 or code in NO_MONEY:
-            return _Failure(
-                f"{self.address} has no money left for this key{told}", "Check the account's plan and limits.", fatal=True
-            )
-        if status in (404, 405) or code in GONE:
-            return _Failure(
-                f"{self.address} does not serve a model named {model}{told}",
-                "Check `name`, and that `base_url` is the address before /chat/completions.",
-                fatal=True,
-            )
-        if status in (408, 409, 425, 429) or status >= 500:
-            wait = retry_after(headers, datetime.now(UTC))
-            if wait is not None and wait > LONGEST_WAIT:
-                return _Failure(
-                    f"{self.address} asks to wait {wait:,.0f} s{told}", "Run again later; answers are kept.", fatal=True
-                )
-            return _Failure(f"{self.address} failed{told}", retryable=True, wait=wait)
-        return _Failure(f"{self.address} refused the request{told}")
+    def _widen(self, dialect: Dialect) -> None:
+        with self._finding_out:
+            if dialect.room > self._dialect.room:
+                self._dialect = replace(self._dialect, room=dialect.room)
+
+    def _understood(self, request: Request, dialect: Dialect | None = None) -> tuple[Dialect, Reply]:
+        """The answer to one call, in a dialect that the endpoint takes; it is found out by trying where it is not known."""
+        while True:
+            spoken = dialect or self._dialect
+            body = payload(request, self.name, spoken, self._wishes)
+            try:
+                reply = self._once(request, body)
+                self._taken.add(shape(body))
+                return spoken, reply
+            except Fault as fault:
+                if fault.kind != "request" or fault.status not in UNDERSTOOD or shape(body) in self._taken:
+                    raise
+                with self._finding_out:
+                    if dialect is None and self._dialect is not spoken:
+                        continue  # another thread has found out meanwhile
+                    if (vain := (shape(body), alike(fault.cause))) in self._in_vain:
+                        raise
+                    self._in_vain.add(vain)
+                    return self._find_out(request, spoken, fault)
+
+    def _find_out(self, request: Request, dialect: Dialect, fault: Fault) -> tuple[Dialect, Reply]:
+        """Ask otherwise until it is taken. A way that changes the refusal was a step; one that does not was none.
+
+        Raises:
+            Fault: no other way is taken either.
+        """
+        tried = 0
+        ways = otherwise(dialect, payload(request, self.name, dialect, self._wishes), fault.cause)
+        while tried < MOST_WAYS and (other := next(ways, None)) is not None:
+            tried += 1
+            body = payload(request, self.name, other, self._wishes)
+            try:
+                reply = self._once(request, body)
+            except Fault as refusal:
+                if refusal.kind != "request":
+                    raise
+                if alike(refusal.cause) != alike(fault.cause):
+                    fault, dialect = refusal, other
+                    ways = otherwise(dialect, body, fault.cause)
+                continue
+            self._dialect = other
+            self._taken.add(shape(body))
+            return other, reply
+        raise fault
+
+    def _once(self, request: Request, body: Mapping[str, Any]) -> Reply:
+        """One call.
+
+        Raises:
+            Fault: it gave no answer.
+            Moderated: the endpoint will not answer this text.
+        """
+        started = time.perf_counter()
+        answered = self._transport.post(body)
+        if (wait := used_up(answered.headers)) is not None:
+            self._crew.pace.hold(time.monotonic() + wait)
+        if answered.status != 200:
+            return self._refused(request, answered.status, answered.headers, answered.body, time.perf_counter() - started)
+        try:
+            reply, told = read_reply(answered.body, request, time.perf_counter() - started, self._secret.scrub)
+        except ErrorInside as error:
+            fault = self._door.inside(error.said)
+            fault.lives = True
+            raise fault from None
+        except Unreadable as error:
+            raise Fault("odd", f"{self.address}: {error}", cause=str(error)) from error
+        self._note(told)
+        if request.stop and "stop" not in body:
+            return replace(reply, text=_until(reply.text, request.stop))
+        return reply
+
+    def _refused(self, request: Request, status: int, headers: Mapping[str, str], body: bytes, seconds: float) -> Reply:
+        """What an answer with another status means; it is an answer only where it holds what the model wrote."""
+        data: Any = body.decode("utf-8", "replace")
+        with suppress(ValueError, RecursionError):
+            data = json.loads(body)
+        data = self._secret.scrub(data)
+        said = read_error(data)
+        if SELF_MADE in said.codes and isinstance(text := data["error"].get("failed_generation"), str):
+            return Reply(text, tokens_in=estimate_tokens(request.messages), tokens_out=len(text) // 4, seconds=seconds)
+        location = self._secret.scrub(headers.get("location", ""))
+        raise self._door.fault(status, said, told_wait(headers, data, said.reason), location)
+
+    def _note(self, told: Told) -> None:
+        self.counts_tokens = self.counts_tokens and told.counted
+
+
+def _until(text: str, stops: Sequence[str]) -> str:
+    """The text up to the first of the strings that end it."""
+    return text[: min((place for stop in stops if (place := text.find(stop)) >= 0), default=len(text))].strip()
+
+
+def _digest(settings: ModelSettings) -> str:
+    """What tells this model from others: the model and its parameters, not how its address is spelled."""
+    parts = [_canonical(settings.same_as or settings.base_url), settings.name]
+    asked = {
+        "extra_body": settings.extra_body,
+        "max_tokens": settings.max_tokens,
+        "reasoning_effort": settings.reasoning_effort,
+        "temperature": settings.temperature,
+    }
+    if set_ := {name: value for name, value in asked.items() if value}:
+        parts.append(json.dumps(set_, sort_keys=True))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _canonical(base_url: str) -> str:
+    """The address in one spelling: no slash at its end, https for the world and http for this machine, which is localhost."""
+    parts = urlsplit(base_url)
+    host = (parts.hostname or "").lower()
+    scheme, host = ("http", "localhost") if is_here(base_url) else ("https", host)
+    port = parts.port if parts.port not in (None, 80, 443) else None
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}{query}"
 
 
 def _checked_address(base_url: str) -> str:

@@ -1,4 +1,4 @@
-"""The OpenAI chat format, translated without touching a network: requests to payloads, bodies to replies, refusals to reasons."""
+"""Reading the body of a chat completion, whatever an endpoint makes of it; nothing here touches a network."""
 
 from __future__ import annotations
 
@@ -6,66 +6,73 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from tailor.models.base import Message, Reply, Request
+from tailor.models.endpoint.faults import Said, read_error
+from tailor.models.thought import split_thought
 
 Clean = Callable[[Any], Any]
 PLAIN = 4096  # bytes looked at where an answer is no JSON
 Finish = Literal["stop", "length", "refused"]
-FINISH: Mapping[str, Finish] = {"length": "length", "content_filter": "refused", "refusal": "refused"}
-UNSUPPORTED = re.compile(r"unsupported|not support|unrecognized|unknown|extra|not permitted|forbidden|not allowed", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """Which parameters an endpoint takes; endpoints and models differ, and say so only by refusing."""
-
-    limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    temperature: bool = True
-    seed: bool = True
+CUT = {"length", "max_tokens", "model_length", "max_output_tokens", "max_length", "token_limit"}
+REFUSED = {
+    *(
+        "content_filter",
+        "content_filtered",
+        "refusal",
+        "safety",
+        "prohibited_content",
+        "sensitive",
+        "blocklist",
+        "spii",
+        "recitation",
+    ),
+    *("guardrail_intervened", "moderation", "image_safety", "content_policy_violation", "language"),
+}
+BROKEN = {"error", "network_error", "insufficient_system_resource", "malformed_function_call", "aborted"}
+"""Names that providers give to why an answer ended, in lower case with underscores."""
+FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
 class Unreadable(ValueError):
     """A body that is no chat completion; the message says why."""
 
 
-def payload(request: Request, model: str, dialect: Dialect) -> dict[str, Any]:
-    """The body of a call to chat/completions.
+class ErrorInside(Exception):
+    """An error inside a body with a good status: what it says."""
 
-    A JSON schema is asked for strictly: an endpoint that cannot keep to it should say so rather than answer freely.
+    def __init__(self, said: Said) -> None:
+        super().__init__(said.reason)
+        self.said = said
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an endpoint tells of a completion beside its text.
+
+    Attributes:
+        counted: whether it counted the tokens; else they are estimates.
+        hidden: tokens of a thought that it bills, where it says so.
+        cached: prompt tokens that it had read before, at another price.
+        cost: what it says that the call cost, in its own currency; None where it does not.
+        model: the model that answered, as it calls it.
+        version: its fingerprint, where it gives one.
     """
-    body: dict[str, Any] = {"model": model, "messages": [_message(m) for m in request.messages], dialect.limit: request.max_tokens}
-    if dialect.temperature:
-        body["temperature"] = request.temperature
-    if dialect.seed and request.temperature > 0:  # greedy answers need none, and some endpoints refuse it
-        body["seed"] = request.seed
-    if request.stop:
-        body["stop"] = list(request.stop)
-    if request.json_schema:
-        schema = {"name": "answer", "schema": json.loads(request.json_schema), "strict": True}
-        body["response_format"] = {"type": "json_schema", "json_schema": schema}
-    return body
+
+    counted: bool
+    hidden: int = 0
+    cached: int = 0
+    cost: float | None = None
+    model: str = ""
+    version: str = ""
 
 
-def adapt(dialect: Dialect, refusal: str) -> Dialect | None:
-    """The dialect without the parameter that a refusal names as unsupported, or None when it names none."""
-    if not UNSUPPORTED.search(refusal):
-        return None
-    if "max_completion_tokens" in refusal and dialect.limit == "max_tokens":
-        return replace(dialect, limit="max_completion_tokens")
-    if "temperature" in refusal and dialect.temperature:
-        return replace(dialect, temperature=False)
-    if re.search(r"\bseed\b", refusal) and dialect.seed:
-        return replace(dialect, seed=False)
-    return None
+def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lambda value: value) -> tuple[Reply, Told]:
+    """The reply in the body of a completion, and what is told beside it.
 
-
-def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lambda value: value) -> tuple[Reply, bool]:
-    """The reply in the body of a completion, and whether the endpoint counted its tokens (else they are estimates).
+    A thought is taken off the answer, wherever it stands. Text in front of an error is no answer.
 
     Args:
         body: what the endpoint sent.
@@ -74,30 +81,38 @@ def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lam
         clean: takes out of a value what must not be kept, such as a key; called before anything is read or cut.
 
     Raises:
-        Unreadable: it is no JSON, has no choices, or neither content nor a reason for having none.
+        ErrorInside: it holds an error.
+        Unreadable: it is no JSON, or has no choices.
     """
     data = _object(body, clean)
     choices = data.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        reason, _ = refusal_reason(data)
+    choice: Any = choices[0] if isinstance(choices, list) and choices else None
+    ended = str(choice.get("finish_reason") or "").lower().replace("-", "_") if isinstance(choice, dict) else ""
+    for error in (choice.get("error") if isinstance(choice, dict) else None, data.get("error")):
+        if error:
+            raise ErrorInside(read_error({"error": error}))
+    if not isinstance(choice, dict):
+        reason = read_error(data).reason
         raise Unreadable(f"the answer has no choices{': ' + reason if reason else ''}")
-    told = choices[0].get("message")
-    said: Mapping[str, Any] = told if isinstance(told, dict) else {}
-    finish: Finish = FINISH.get(str(choices[0].get("finish_reason")), "stop")
-    text = _text(said.get("content"))
+    if ended in BROKEN:
+        raise ErrorInside(Said(f"the answer ended with {ended!r}", frozenset(), 502))
+    said: Mapping[str, Any] = message if isinstance(message := choice.get("message"), dict) else {}
+    finish: Finish = "length" if ended in CUT else "refused" if ended in REFUSED else "stop"
+    thought, text = _thought_and_text(said)
     if isinstance(said.get("refusal"), str) and said["refusal"]:
         finish, text = "refused", text or said["refusal"]
-    if text is None and finish == "stop":
-        raise Unreadable("the answer has no content")
-    tokens_in, tokens_out = _usage(data.get("usage"))
-    counted = tokens_in is not None and tokens_out is not None
+    counts = data.get("usage")
+    usage: Mapping[str, Any] = counts if isinstance(counts, dict) else {}
+    tokens_in, tokens_out, counted = _usage(usage, text + thought)
+    told = Told(counted, *_details(usage), _cost(usage), str(data.get("model") or ""), str(data.get("system_fingerprint") or ""))
     return Reply(
-        text=(text or "").strip(),
+        text=_unfenced(text) if request.json_schema else text,
         tokens_in=estimate_tokens(request.messages) if tokens_in is None else tokens_in,
-        tokens_out=_tokens(text or "") if tokens_out is None else tokens_out,
+        tokens_out=_tokens(text + thought) if tokens_out is None else tokens_out,
         seconds=seconds,
         finish=finish,
-    ), counted
+        thought=thought,
+    ), told
 
 
 def estimate_tokens(messages: Sequence[Message]) -> int:
@@ -105,69 +120,74 @@ def estimate_tokens(messages: Sequence[Message]) -> int:
     return sum(_tokens(message.text) + 4 for message in messages)
 
 
-def refusal_reason(body: object) -> tuple[str, str]:
-    """Message and code of an error body, whatever its form; the message on one line of at most 200 characters."""
-    error = body.get("error", body) if isinstance(body, dict) else body
-    if isinstance(error, dict):
-        text = error.get("message") or error.get("detail") or ""
-        code = error.get("code") or error.get("type") or ""
-    else:
-        text, code = error or "", ""
-    text = text if isinstance(text, str) else json.dumps(text)
-    if text.lstrip().lower().startswith(("<!doctype", "<html")):
-        text = "a web page instead of an answer"
-    line = " ".join(text.split())
-    return line if len(line) <= 200 else line[:197] + "...", str(code)
-
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait that the headers ask for: retry-after-ms, or Retry-After in seconds or as a date (RFC 9110, 10.2.3)."""
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) * unit
-        except ValueError:
-            continue
-        if math.isfinite(seconds):
-            return max(0.0, seconds)
-    try:
-        date = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return max(0.0, ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds())
-
-
-def _message(message: Message) -> dict[str, Any]:
-    parts = [_encodable(part.text) for part in message.content]
-    content: Any = parts[0] if len(parts) == 1 else [{"type": "text", "text": text} for text in parts]
-    return {"role": message.role, "content": content}
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be sent
-
-
 def _object(body: bytes, clean: Clean) -> dict[str, Any]:
     try:
         data = clean(json.loads(body))
     except (ValueError, RecursionError) as error:
-        reason = refusal_reason(clean(body[:PLAIN].decode("utf-8", "replace"))[:300])[0]
+        reason = read_error(clean(body[:PLAIN].decode("utf-8", "replace"))[:300]).reason
         raise Unreadable(f"the answer is not JSON: {reason[:80] or 'it is empty'}") from error
     if not isinstance(data, dict):
         raise Unreadable("the answer is not a JSON object")
     return data
 
 
-def _text(content: object) -> str | None:
-    """Content as text: a string, or the text parts of a list."""
-    if isinstance(content, list):
-        texts = [part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)]
-        return "".join(texts) if texts else None
-    return content if isinstance(content, str) else None
+def _thought_and_text(said: Mapping[str, Any]) -> tuple[str, str]:
+    """Thought and answer of a message: a thought stands in a field of its own, in parts of the content, or marked in its text."""
+    content = said.get("content")
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content}] if isinstance(content, str) else []
+    thoughts = [said[name] for name in ("reasoning_content", "reasoning") if isinstance(said.get(name), str)][:1]
+    texts = []
+    for part in parts:
+        if not isinstance(part, dict):
+            continue
+        if part.get("type") in ("thinking", "reasoning", "thought"):
+            thoughts.append(_all_text(part))
+        elif isinstance(part.get("text"), str):
+            texts.append(part["text"])
+    inline, text = split_thought("".join(texts))
+    return "\n\n".join(piece.strip() for piece in (*thoughts, inline) if piece.strip()), text
 
 
-def _usage(usage: object) -> tuple[int | None, int | None]:
-    counts = usage if isinstance(usage, dict) else {}
-    return _count(counts.get("prompt_tokens")), _count(counts.get("completion_tokens"))
+def _all_text(part: object) -> str:
+    """Every text inside a part of a thought, however it is nested."""
+    if isinstance(part, str):
+        return part
+    if isinstance(part, list):
+        return "".join(map(_all_text, part))
+    if isinstance(part, dict):
+        return "".join(_all_text(part[name]) for name in ("thinking", "reasoning", "text", "summary") if name in part)
+    return ""
+
+
+def _unfenced(text: str) -> str:
+    fenced = FENCE.match(text)
+    return fenced[1].strip() if fenced else text
+
+
+def _usage(usage: Mapping[str, Any], text: str) -> tuple[int | None, int | None, bool]:
+    """Tokens read and written, None where they are not counted, and whether both are.
+
+    What is billed but hidden is what the total holds beside the two; a 0 where there is text is no count.
+    """
+    read, written, total = (_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    if read is not None and written is not None and total is not None:
+        written += max(0, total - read - written)
+    read = read or None
+    written = None if written == 0 and text else written
+    return read, written, read is not None and written is not None
+
+
+def _details(usage: Mapping[str, Any]) -> tuple[int, int]:
+    def inside(group: str, name: str) -> int:
+        details = usage.get(group)
+        return (_count(details.get(name)) or 0) if isinstance(details, dict) else 0
+
+    return inside("completion_tokens_details", "reasoning_tokens"), inside("prompt_tokens_details", "cached_tokens")
+
+
+def _cost(usage: Mapping[str, Any]) -> float | None:
+    cost = usage.get("cost")
+    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < math.inf else None
 
 
 def _count(value: object) -> int | None:

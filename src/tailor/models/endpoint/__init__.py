@@ -1,0 +1,1 @@
+"""What an OpenAI-compatible endpoint needs: transport, dialect, faults, pace and the crew that asks."""

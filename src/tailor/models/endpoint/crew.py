@@ -1,0 +1,346 @@
+"""Asking an endpoint many things at once: a queue, patience, and a rule for every fault.
+
+One thread, the caller's, decides everything; the others only wait for answers. So there is nothing to lock, and an answer is handed
+over (and saved) before the next call starts in its place.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import queue
+import random
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tailor.errors import EndpointError
+from tailor.models.base import Reply, Request
+from tailor.models.endpoint.faults import Fault
+from tailor.models.endpoint.pace import LONGEST_BACKOFF, Pace
+from tailor.models.endpoint.signals import Stopping
+
+ODD_TRIES = 2
+"""How often what is no chat completion is asked for: a page or a wrong path stays what it is."""
+SUSPECTS = 5
+"""So many requests refused in a row, none answered between them, are no longer single rows that are refused."""
+FEWEST_FIRST = 4
+SAMPLE, SLOW = 10, 4.0
+"""A call is taken for hung after `SLOW` times the time in which 95 of 100 answers came, once there are `SAMPLE` of them."""
+SHORTEST_HANG = 1.0  # seconds
+MOST_BESIDE = 2
+"""How often a hung call is asked again next to it."""
+LAST_SHARE = 0.2
+"""Share of the patience after which the last rows are given up; they fail while all others have succeeded."""
+STOP = object()
+
+Deliver = Callable[[dict[int, Reply]], None]
+
+
+@dataclass
+class Row:
+    """One request on its way to an answer."""
+
+    place: int
+    request: Request
+    tries: int = 0
+    beside: int = 0
+    failed_at: float | None = None
+    fault: Fault | None = None
+    done: bool = False
+
+
+@dataclass(eq=False)
+class Call:
+    """One call under way."""
+
+    row: Row
+    started: float
+    hung: bool = False
+
+
+@dataclass
+class Rules:
+    """How a crew behaves.
+
+    Attributes:
+        places: calls under way at once.
+        attempts: how often a request that fails while others succeed is tried.
+        backoff: first wait between attempts, in seconds; each further one is twice as long.
+        patience: seconds without any answer after which the endpoint is given up.
+        timeout: longest wait for one answer.
+    """
+
+    places: int
+    attempts: int = 6
+    backoff: float = 0.5
+    patience: float = 300.0
+    timeout: float = 60.0
+
+
+@dataclass
+class Crew:
+    """Asks; one object for one endpoint, whose pace and health it remembers.
+
+    Args:
+        ask: makes one call; returns a Reply or raises Fault.
+        rules: how patient it is.
+        said: told what somebody who watches should know.
+    """
+
+    ask: Callable[[Request], Reply]
+    rules: Rules
+    said: Callable[[str], None] = lambda text: None
+    pace: Pace = field(default_factory=Pace)
+    proven: bool = False
+    random: random.Random = field(default_factory=lambda: random.Random(0))
+    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=200))
+
+    def run(self, requests: Sequence[Request], deliver: Deliver) -> None:
+        """Hand over a reply for every request, in the order in which they come.
+
+        A request that alone fails gets a Reply with `error`. What is under way is waited for and handed over before this ends,
+        also when it ends early.
+
+        Raises:
+            EndpointError: no request can succeed, or none did for longer than the patience lasts.
+            KeyboardInterrupt: a signal asked to stop.
+        """
+        if requests:
+            Shift(self, requests, deliver).work()
+
+
+class Shift:
+    """One run of a crew."""
+
+    def __init__(self, crew: Crew, requests: Sequence[Request], deliver: Deliver) -> None:
+        self.crew, self.rules, self.pace = crew, crew.rules, crew.pace
+        self.deliver = deliver
+        self.rows = [Row(place, request) for place, request in enumerate(requests)]
+        self.fresh = deque(self.rows)
+        self.later: list[tuple[float, int, Row]] = []
+        self.order = itertools.count()  # equal times go in the order in which they were put off
+        self.calls: set[Call] = set()
+        self.suspects: list[Row] = []
+        self.tasks: queue.SimpleQueue[Call | object] = queue.SimpleQueue()
+        self.done: queue.SimpleQueue[tuple[Call, Reply | BaseException] | None] = queue.SimpleQueue()
+        self.left = len(self.rows)
+        self.threads = 0
+        self.ending: BaseException | None = None
+        self.began = time.monotonic()
+        self.wake = 0.0
+
+    def work(self) -> None:
+        """Until every row is done, or the run ends early with nothing left under way."""
+        with Stopping(self._stop):
+            try:
+                while not self._is_over():
+                    self._start()
+                    self._collect()
+            finally:
+                for _ in range(self.threads):
+                    self.tasks.put(STOP)
+        if self.ending is not None:
+            raise self.ending
+
+    def _is_over(self) -> bool:
+        if self.ending is not None:
+            return all(call.hung or call.row.done for call in self.calls)
+        return not self.left
+
+    def _stop(self, ending: BaseException) -> None:
+        """End early: nothing new starts. Called by a signal's handler too."""
+        self.ending = self.ending or ending
+        self.done.put(None)
+
+    # --- starting calls
+
+    def _start(self) -> None:
+        now = time.monotonic()
+        self.wake = now + self.rules.timeout
+        self._ask_beside(now)
+        free = self.rules.places - sum(not call.hung for call in self.calls)
+        while self.ending is None and free > 0:
+            if not (self.later and self.later[0][0] <= now) and not self.fresh:
+                break
+            if (wait := self.pace.turn(now)) > 0:
+                self.wake = min(self.wake, now + wait)
+                break
+            row = heapq.heappop(self.later)[2] if self.later and self.later[0][0] <= now else self.fresh.popleft()
+            if not row.done:
+                self._call(row)
+                free -= 1
+        if self.later:
+            self.wake = min(self.wake, max(self.later[0][0], self.pace.resume))
+
+    def _call(self, row: Row) -> None:
+        call = Call(row, time.monotonic())
+        self.calls.add(call)
+        if self.threads < len(self.calls):
+            self.threads += 1
+            threading.Thread(target=self._serve, daemon=True).start()
+        self.tasks.put(call)
+
+    def _serve(self) -> None:
+        """A thread: ask what is put in front of it."""
+        while isinstance(call := self.tasks.get(), Call):
+            try:
+                self.done.put((call, self.crew.ask(call.row.request)))
+            except BaseException as error:  # the boundary of a thread: looked at by the one that decides
+                self.done.put((call, error))
+
+    def _ask_beside(self, now: float) -> None:
+        """Take calls that are far slower than others for hung: they take up no place, and are asked again next to the first."""
+        if len(self.crew.seconds) < SAMPLE:
+            return
+        longest = sorted(self.crew.seconds)[int(0.95 * (len(self.crew.seconds) - 1))] * SLOW
+        longest = max(SHORTEST_HANG, longest)
+        for call in self.calls:
+            if call.hung or call.row.done:
+                continue
+            if now - call.started < longest:
+                self.wake = min(self.wake, call.started + longest)
+                continue
+            call.hung = True
+            if call.row.beside < MOST_BESIDE and self.ending is None:
+                call.row.beside += 1
+                self._put_off(call.row, now)
+
+    # --- what comes back
+
+    def _collect(self) -> None:
+        """Wait for what comes next, and take all that has come."""
+        now = time.monotonic()
+        came = []
+        try:
+            came.append(self.done.get(timeout=max(0.001, min(self.wake - now, 1.0))))
+            while True:
+                came.append(self.done.get_nowait())
+        except queue.Empty:
+            pass
+        replies: dict[int, Reply] = {}
+        for found in came:
+            if found is None:
+                continue
+            call, outcome = found
+            self.calls.discard(call)
+            if call.row.done:
+                continue
+            if isinstance(outcome, Reply):
+                self._answered(call, outcome, replies)
+            elif isinstance(outcome, Fault):
+                self._failed(call.row, outcome, replies)
+            else:
+                self._stop(outcome)
+        self._settle(replies)
+        self._hand_over(replies)
+
+    def _hand_over(self, replies: dict[int, Reply]) -> None:
+        if not replies:
+            return
+        try:
+            self.deliver(replies)
+        except Exception as error:  # the first failure ends the run; what comes after it is still tried
+            self._stop(error)
+
+    def _answered(self, call: Call, reply: Reply, replies: dict[int, Reply]) -> None:
+        now = time.monotonic()
+        self.pace.answered(now)
+        if not reply.error:
+            self.crew.proven = True
+            self.crew.seconds.append(now - call.started)
+            # What was refused while others are answered was refused for what it is.
+            alone = [row for row in self.suspects if row.failed_at is not None and row.failed_at < call.started]
+            self.suspects = [row for row in self.suspects if row not in alone]
+            for row in alone:
+                self._give_up(row, replies, "refused")
+        self._done(call.row, reply, replies)
+
+    def _failed(self, row: Row, fault: Fault, replies: dict[int, Reply]) -> None:
+        now = time.monotonic()
+        row.fault, row.failed_at = fault, row.failed_at if row.failed_at is not None else now
+        row.tries += 1
+        if fault.kind == "fatal":
+            self._stop(_ended(fault))
+        elif fault.kind == "busy":
+            until = self.pace.refused(now, fault.wait, self.rules.backoff)
+            if until - now > self.rules.patience:
+                text = f"{fault}; it asks to wait {until - now:,.0f} s"
+                self._stop(EndpointError(text, "Run again later; answers are kept.", retryable=True, fatal=True))
+            self._put_off(row, until)
+        elif fault.kind == "request":
+            self.suspects.append(row)
+        elif self._is_hopeless(row, fault):
+            if self.crew.proven:
+                self._give_up(row, replies, "error")
+            else:
+                self._stop(_ended(fault))
+        else:
+            pause = min(LONGEST_BACKOFF, self.rules.backoff * 2.0 ** (row.tries - 1)) * self.crew.random.uniform(0.5, 1.5)
+            self._put_off(row, now + max(pause, fault.wait or 0.0))
+
+    def _is_hopeless(self, row: Row, fault: Fault) -> bool:
+        """Whether a row is not tried again: it fails while others succeed, or it never worked in a way that will not pass."""
+        if fault.kind == "odd" and row.tries >= ODD_TRIES:
+            return True
+        if fault.kind == "unreachable" and not self.crew.proven:
+            return row.tries >= min(4, self.rules.attempts)
+        if fault.kind == "late":
+            return row.tries >= min(2, self.rules.attempts)
+        failed_at = row.failed_at or 0.0
+        lives = fault.lives or (self.pace.succeeded is not None and self.pace.succeeded > failed_at)
+        # The last ones have nobody left to succeed next to them.
+        alone = self.crew.proven and not self.fresh and time.monotonic() - failed_at > self.rules.patience * LAST_SHARE
+        return row.tries >= self.rules.attempts and (lives or alone)
+
+    def _give_up(self, row: Row, replies: dict[int, Reply], how: Literal["refused", "error"]) -> None:
+        self._done(row, Reply("", finish=how, error=str(row.fault)), replies)
+
+    def _done(self, row: Row, reply: Reply, replies: dict[int, Reply]) -> None:
+        row.done = True
+        self.left -= 1
+        replies[row.place] = reply
+
+    def _put_off(self, row: Row, until: float) -> None:
+        heapq.heappush(self.later, (until, next(self.order), row))
+
+    def _settle(self, replies: dict[int, Reply]) -> None:
+        """What is to be thought of requests that were refused, and of a long silence."""
+        if self.ending is not None:
+            return
+        waiting = [row for row in self.suspects if row.fault is not None]
+        first = SUSPECTS if self.crew.proven else min(max(self.rules.places, FEWEST_FIRST), len(self.rows))
+        only_suspects = not self.calls and not self.fresh and not self.later
+        if len(waiting) >= first or (waiting and only_suspects and not self.crew.proven):
+            self._stop(self._failed_alike(waiting))
+        elif waiting and only_suspects:
+            again = [row for row in waiting if row.tries < 2]
+            self.suspects = [row for row in waiting if row.tries >= 2]
+            for row in again:
+                self._put_off(row, time.monotonic() + self.rules.backoff)
+            if not again:  # the last ones, refused twice while the endpoint answers others
+                for row in self.suspects:
+                    self._give_up(row, replies, "refused")
+                self.suspects.clear()
+        silent = time.monotonic() - max(self.began, self.pace.succeeded or 0.0)
+        failing = [row for row in self.rows if row.fault is not None and not row.done]
+        if failing and silent > self.rules.patience:
+            self._stop(self._failed_alike(failing))
+
+    def _failed_alike(self, rows: Sequence[Row]) -> EndpointError:
+        """The end of a run in the endpoint's words: how many calls failed, and why."""
+        faults = [row.fault for row in rows if row.fault is not None]
+        causes = Counter(fault.cause for fault in faults).most_common(3)
+        if len(self.rows) == 1 or not self.crew.proven and len(causes) == 1:
+            return _ended(faults[0])
+        told = causes[0][0] if len(causes) == 1 else "; ".join(f"{number} times {cause}" for cause, number in causes)
+        text = f"{len(rows)} of {len(self.rows)} calls failed: {told}"
+        return EndpointError(text, faults[0].hint or "Run again later; what was answered is kept.", retryable=True, fatal=True)
+
+
+def _ended(fault: Fault) -> EndpointError:
+    passing = fault.kind not in ("fatal", "request")
+    return EndpointError(str(fault), fault.hint or "Run again; what was answered is kept.", retryable=passing, fatal=True)

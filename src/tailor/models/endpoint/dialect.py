@@ -1,0 +1,159 @@
+"""What an endpoint takes: endpoints and models differ, and say so only by refusing. So what is refused is tried otherwise."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from tailor.models.base import Message, Request
+
+ROOMS = (0, 1024, 4096, 16384)
+"""Tokens for a thought beside those of the answer, tried one after the other when answers come back cut off or empty."""
+QUESTION = "\n\nQuestion: "
+"""Stands between instruction and question where there is no system role to tell them apart."""
+FIT = "Answer with JSON that fits this schema, and with nothing else:\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Which parameters an endpoint takes, and how.
+
+    Attributes:
+        limit: name of the parameter with the longest answer.
+        temperature: whether it takes one; else its default holds.
+        seed: whether it takes one.
+        stop: whether it takes strings that end an answer; else they are looked for here.
+        system: whether there is a system role; else its text goes into the first turn.
+        schema: how a JSON schema is asked for.
+        extras: whether it takes `reasoning_effort`.
+        room: tokens for a thought, beside those of the answer.
+    """
+
+    limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    temperature: bool = True
+    seed: bool = True
+    stop: bool = True
+    system: bool = True
+    schema: Literal["json_schema", "json_object", "prompt"] = "json_schema"
+    extras: bool = True
+    room: int = 0
+
+    def roomier(self) -> Dialect | None:
+        """The same with more room for a thought; None when there is no more."""
+        return next((replace(self, room=room) for room in ROOMS if room > self.room), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user wants of every call (`model` in tailor.yaml).
+
+    Attributes:
+        default_temperature: leave the temperature to the endpoint.
+        max_tokens: longest answer with its thought; None to find it out.
+        effort: `reasoning_effort`, or empty.
+        extra: further parameters of the body.
+    """
+
+    default_temperature: bool = False
+    max_tokens: int | None = None
+    effort: str = ""
+    extra: Mapping[str, Any] | None = None
+
+
+def payload(request: Request, model: str, dialect: Dialect, wishes: Wishes | None = None) -> dict[str, Any]:
+    """The body of a call to chat/completions."""
+    wishes = wishes or Wishes()
+    body: dict[str, Any] = {"model": model, "messages": [_message(m) for m in _turns(request, dialect)]}
+    body[dialect.limit] = wishes.max_tokens or request.max_tokens + dialect.room
+    if dialect.temperature and not wishes.default_temperature:
+        body["temperature"] = request.temperature
+    if dialect.seed and request.temperature > 0:  # greedy answers need none, and some endpoints refuse it
+        body["seed"] = request.seed
+    if request.stop and dialect.stop:
+        body["stop"] = list(request.stop)
+    if wishes.effort and dialect.extras:
+        body["reasoning_effort"] = wishes.effort
+    if request.json_schema and dialect.schema == "json_schema":
+        schema = {"name": "answer", "schema": json.loads(request.json_schema), "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    elif request.json_schema and dialect.schema == "json_object":
+        body["response_format"] = {"type": "json_object"}
+    return body | dict(wishes.extra or {})
+
+
+def shape(body: Mapping[str, Any]) -> frozenset[str]:
+    """What of a body an endpoint may not take: its parameters and roles. What was taken once is taken again."""
+    return frozenset(body) | {f"role {message['role']}" for message in body["messages"]}
+
+
+def otherwise(dialect: Dialect, body: Mapping[str, Any], refusal: str) -> Iterator[Dialect]:
+    """Other ways to ask, the likeliest first: what the refusal names goes before the rest.
+
+    Args:
+        dialect: how it was asked.
+        body: what was sent.
+        refusal: what came back.
+    """
+    ways = list(_changes(dialect, body))
+    named = [change for words, change in ways if re.search(words, refusal, re.IGNORECASE)]
+    rest = [change for words, change in ways if change not in named]
+    for change in (*named, *rest):
+        yield replace(dialect, **change)
+    # What is refused in the same words cannot be told apart one by one: what reasoning models take, and at last everything at once.
+    for together in (("limit", "temperature"), ("limit", "temperature", "room"), tuple(Dialect.__dataclass_fields__)):
+        joined = {name: value for _, change in ways for name, value in change.items() if name in together}
+        if len(joined) > 1:
+            yield replace(dialect, **joined)
+
+
+def _changes(dialect: Dialect, body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each thing that may be asked otherwise, with the words that a refusal of it may hold."""
+    if dialect.limit == "max_tokens":
+        yield r"max_tokens|max_completion_tokens", {"limit": "max_completion_tokens"}
+    if "temperature" in body:
+        yield r"temperature", {"temperature": False}
+    if (wider := dialect.roomier()) is not None:
+        yield r"(?:output|token).{0,30}(?:limit|higher|reached|minimum|at least)", {"room": wider.room}
+    if any(message["role"] == "system" for message in body["messages"]):
+        yield r"system|role|developer", {"system": False}
+    if "response_format" in body:
+        if dialect.schema == "json_schema":
+            yield r"response_format|json|schema", {"schema": "json_object"}
+        yield r"response_format|json|schema", {"schema": "prompt"}
+    if "seed" in body:
+        yield r"\bseed\b", {"seed": False}
+    if "stop" in body:
+        yield r"\bstop\b", {"stop": False}
+    if "reasoning_effort" in body:
+        yield r"reasoning|effort", {"extras": False}
+
+
+def alike(reason: str) -> str:
+    """A refusal without what differs from call to call: numbers and names of requests."""
+    return re.sub(r"\b[\w-]*\d[\w-]*\b", "#", reason)
+
+
+def _turns(request: Request, dialect: Dialect) -> Sequence[Message]:
+    """The chat as this endpoint takes it: a schema in its words where it takes none, and no system role where it has none."""
+    turns = list(request.messages)
+    if request.json_schema and dialect.schema != "json_schema":
+        last = turns[-1]
+        turns[-1] = replace(last, content=(*last.content, replace(last.content[-1], text=f"\n\n{FIT}{request.json_schema}")))
+    if dialect.system or turns[0].role != "system" or len(turns) < 2:
+        return turns
+    first, second, *rest = turns
+    joined = replace(second.content[0], text=f"{first.text}{QUESTION}{second.content[0].text}")
+    return [replace(second, content=(joined, *second.content[1:])), *rest]
+
+
+def _message(message: Message) -> dict[str, Any]:
+    parts = [_encodable(part.text) for part in message.content]
+    content: Any = parts[0] if len(parts) == 1 else [{"type": "text", "text": text} for text in parts]
+    return {"role": message.role, "content": content}
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be sent

@@ -1,0 +1,233 @@
+"""Why a call gave no answer, and what that means for the next one: pure functions from what came back."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+Kind = Literal["busy", "passing", "odd", "late", "unreachable", "request", "fatal"]
+"""busy: slow down; passing: a failure that may pass; odd: no chat completion; late: nothing came in time; unreachable: no
+connection; request: this request is not taken, or none is; fatal: no request will be."""
+
+NO_MONEY = {
+    *("insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "budget_exceeded", "insufficient_balance"),
+    *("insufficient_credits", "payment_required", "quota_exceeded_error"),
+}
+GONE = {"model_not_found", "model_not_available", "deployment_not_found", "model_decommissioned"}
+MODERATED_CODES = {
+    *("content_filter", "content_filtered", "responsibleaipolicyviolation", "content_policy_violation", "moderation_blocked"),
+    *("data_inspection_failed", "safety", "prohibited_content", "sensitive", "invalid_prompt", "moderation", "blocklist"),
+}
+MODERATED = re.compile(
+    r"content.management.policy|content.(?:filter|policy)|moderation|flagged|safety.(?:system|filter|polic)|usage.polic|"
+    r"inappropriate.content|sensitive.content|prohibited.content|data.may.contain",
+    re.IGNORECASE,
+)
+"""How providers say that they will not answer a text. What is worded otherwise is told by its being alone (see `crew`)."""
+UNIT = r"(?:ms|milliseconds?|h(?:ours?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)"
+WAIT = re.compile(rf"(?:again|retry|wait|reset)\w*[^\d]{{0,40}}?((?:\d+(?:\.\d+)?\s*{UNIT}(?![a-z])\s*)+)", re.IGNORECASE)
+SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milli|h|m|s)", re.IGNORECASE)
+SECONDS = {"ms": 0.001, "milli": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Fault(Exception):
+    """A call without an answer.
+
+    Args:
+        kind: what it means for further calls.
+        told: what happened, as a sentence for the user.
+        hint: what to do.
+        wait: seconds that the endpoint asks to wait.
+        cause: the same in few words, without the address.
+        lives: whether it shows that the endpoint works, though not for this request.
+        status: of the answer; 0 where there was none.
+    """
+
+    def __init__(
+        self, kind: Kind, told: str, hint: str = "", *, wait: float | None = None, cause: str = "", lives: bool = False
+    ) -> None:
+        super().__init__(told)
+        self.lives, self.status = lives, 0
+        self.kind, self.hint, self.wait, self.cause = kind, hint, wait, cause or told
+
+
+class Moderated(Exception):
+    """The endpoint will not answer this text; the message is its reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an error body says.
+
+    Attributes:
+        reason: its message on one line of at most 200 characters.
+        codes: its codes and types, in lower case.
+        status: the status that it names, where it stands inside another one; else 0.
+    """
+
+    reason: str
+    codes: frozenset[str]
+    status: int = 0
+
+
+def read_error(body: object) -> Said:
+    """What an error body says, whatever its form."""
+    error = body.get("error", body) if isinstance(body, Mapping) else body
+    status, codes = 0, set[str]()
+    if isinstance(error, Mapping):
+        text = error.get("message") or error.get("detail") or error.get("msg") or ""
+        inner = error.get("innererror")
+        found = [
+            error.get("code"),
+            error.get("type"),
+            error.get("status"),
+            inner.get("code") if isinstance(inner, Mapping) else None,
+        ]
+        codes = {str(code).lower() for code in found if isinstance(code, str | int) and not isinstance(code, bool)}
+        status = next((int(code) for code in codes if code.isdecimal() and len(code) == 3), 0)
+        meta = error.get("metadata")
+        if isinstance(meta, Mapping) and ("flagged_input" in meta or "reasons" in meta):
+            codes.add("moderation")
+    else:
+        text = error or ""
+    text = text if isinstance(text, str) else json.dumps(text)
+    if text.lstrip().lower().startswith(("<!doctype", "<html")):
+        text = "a web page instead of an answer"
+    line = " ".join(text.split())
+    return Said(line if len(line) <= 200 else line[:197] + "...", frozenset(codes), status)
+
+
+def is_moderated(said: Said) -> bool:
+    """Whether an error says that the text is one that the endpoint will not answer."""
+    return bool(said.codes & MODERATED_CODES) or bool(MODERATED.search(said.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How an endpoint is spoken of: its address, its model's name, and the key it was given, in words."""
+
+    address: str
+    model: str
+    key: str
+    key_name: str
+
+    def fault(self, status: int, said: Said, wait: float | None, location: str = "") -> Fault:
+        """What an error status means. `wait` is what was asked for, in seconds.
+
+        Raises:
+            Moderated: the endpoint will not answer this text.
+        """
+        fault = self._fault(status, said, wait, location)
+        fault.status = status
+        return fault
+
+    def _fault(self, status: int, said: Said, wait: float | None, location: str) -> Fault:
+        cause = f"{status}{' ' + said.reason if said.reason else ''}"
+        told = f" ({status}{': ' + said.reason if said.reason else ''})"
+        if 300 <= status < 400:
+            text = f"{self.address} redirects to {location or 'elsewhere'}, which is not followed"
+            return Fault("fatal", text, "Give the final address as `base_url`.", cause=cause)
+        if status in (400, 403, 422, 451) and is_moderated(said):
+            raise Moderated(f"{self.address} will not answer this{told}")
+        if status == 402 or said.codes & NO_MONEY:
+            text = f"{self.address} has no money left for this key{told}"
+            return Fault("fatal", text, "Check the account's plan and limits.", cause=cause)
+        if status in (401, 403):
+            text, hint = f"{self.address} refused {self.key}{told}", f"Check {self.key_name}, or name another as `api_key_env`."
+            return Fault("fatal" if status == 401 else "request", text, hint, cause=cause)
+        if status in (404, 405) or said.codes & GONE:
+            text = f"{self.address} does not serve a model named {self.model}{told}"
+            hint = "Check `name`, and that `base_url` is the address before /chat/completions."
+            return Fault("fatal" if said.codes & GONE else "request", text, hint, cause=cause)
+        if status in (429, 529) or (status == 503 and wait is not None):
+            return Fault("busy", f"{self.address} failed{told}", wait=wait, cause=cause)
+        if status in (408, 409, 424, 425) or status >= 500:
+            return Fault("passing", f"{self.address} failed{told}", wait=wait, cause=cause)
+        return Fault("request", f"{self.address} refused the request{told}", cause=cause)
+
+    def inside(self, said: Said) -> Fault:
+        """What an error inside an answer with a good status means.
+
+        Raises:
+            Moderated: the endpoint will not answer this text.
+        """
+        if is_moderated(said):
+            raise Moderated(f"{self.address} will not answer this ({said.reason})")
+        if said.status >= 400 or said.codes & (NO_MONEY | GONE):
+            return self.fault(said.status or 400, said, told_wait({}, None, said.reason))
+        return Fault("odd", f"{self.address} sent an error instead of an answer: {said.reason}", cause=said.reason)
+
+
+def told_wait(headers: Mapping[str, str], body: object, reason: str) -> float | None:
+    """Seconds to wait that an endpoint asks for, by whatever means: a header, a field of the body, or its words."""
+    found = retry_after(headers, datetime.now(UTC))
+    if found is None:
+        found = _in_body(body)
+    return _in_words(reason) if found is None else found
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait that the headers ask for: retry-after-ms, or Retry-After in seconds or as a date (RFC 9110, 10.2.3)."""
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) * unit
+        except ValueError:
+            continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
+    try:
+        date = parsedate_to_datetime(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return max(0.0, ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds())
+
+
+def used_up(headers: Mapping[str, str]) -> float | None:
+    """Seconds until an allowance that the headers call used up is filled again; None when none is."""
+    waits = []
+    for what in ("requests", "tokens"):
+        if headers.get(f"x-ratelimit-remaining-{what}", "").strip() == "0":
+            waits.append(_span(headers.get(f"x-ratelimit-reset-{what}", "")))
+    known = [wait for wait in waits if wait is not None]
+    return max(known, default=None)
+
+
+def _in_body(body: object) -> float | None:
+    """A field such as `retry_after`, or Google's RetryInfo."""
+    error: Any = body.get("error", body) if isinstance(body, Mapping) else None
+    if isinstance(error, list) and error:
+        error = error[0]
+    if not isinstance(error, Mapping):
+        return None
+    for name in ("retry_after", "retry_after_seconds", "retryAfter"):
+        value = error.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return max(0.0, float(value))
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, Mapping) and isinstance(delay := detail.get("retryDelay"), str):
+            return _span(delay)
+    return None
+
+
+def _in_words(reason: str) -> float | None:
+    found = WAIT.search(reason)
+    return _span(found[1]) if found else None
+
+
+def _span(text: str) -> float | None:
+    """Seconds in a text such as "1m30.5s"; a bare number is seconds."""
+    pieces = SPAN.findall(text)
+    if pieces:
+        return float(sum(float(number) * SECONDS[unit.lower()] for number, unit in pieces))
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

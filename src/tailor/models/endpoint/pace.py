@@ -1,0 +1,80 @@
+"""How fast an endpoint may be asked: found out from its refusals, and shared by all calls to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+STEADY = 8
+"""Answers in a row, before a refusal, that show a limit on the rate; fewer show an endpoint that refuses at random."""
+BELOW = 0.97
+"""Share of the measured rate at which calls go on: a window that is filled to the brim overflows."""
+GROWTH = 0.01
+GROW_AFTER = 25
+"""The rate grows by this share after so many answers without a refusal (additive increase; a refusal sets it anew)."""
+LONGEST_BACKOFF = 30.0  # seconds
+
+
+@dataclass
+class Pace:
+    """The pace of one endpoint. Times are those of a monotonic clock, in seconds.
+
+    Attributes:
+        rate: calls a second that the endpoint takes; None until a refusal shows a limit.
+        succeeded: when the last answer came; None before the first.
+        resume: no call starts before.
+    """
+
+    rate: float | None = None
+    succeeded: float | None = None
+    resume: float = 0.0
+    _free: float = 0.0
+    _run: int = 0
+    _since: float | None = None
+    _refused: bool = False
+    _streak: int = field(default=0)
+    _grown: int = 0
+
+    def turn(self, now: float) -> float:
+        """Seconds until the next call may start; 0 takes the turn."""
+        self._since = now if self._since is None else self._since
+        ready = max(self.resume, self._free if self.rate is not None else 0.0)
+        if ready > now:
+            return ready - now
+        if self.rate is not None:
+            # A call that comes late does not let others catch up: two at once are what a limit refuses.
+            self._free = max(now, self._free) + 1 / self.rate
+        return 0.0
+
+    def answered(self, now: float) -> None:
+        """An answer came."""
+        if self._refused and self._since is not None:
+            if self._run >= STEADY:
+                self.rate = BELOW * self._run / max(now - self._since, 0.001)
+            self._run, self._since, self._refused, self._grown = 0, now, False, 0
+        self.succeeded, self._streak = now, 0
+        self._run += 1
+        self._grown += 1
+        if self.rate is not None and self._grown >= GROW_AFTER:
+            self.rate, self._grown = self.rate * (1 + GROWTH), 0
+
+    def refused(self, now: float, wait: float | None, backoff: float) -> float:
+        """The endpoint asks to slow down; nothing starts until then. Returns when.
+
+        Args:
+            now: the time.
+            wait: seconds that it asks for, if it says so.
+            backoff: the first wait where it does not; each further one is twice as long until an answer comes.
+        """
+        if wait is None:
+            wait = min(LONGEST_BACKOFF, backoff * 2.0**self._streak)
+        elif self._streak:  # one that asks for no wait again and again is not asked without any
+            wait = max(wait, min(2.0, backoff * 2.0**self._streak / 2))
+        if now >= self.resume:  # refusals of calls that were under way together are one
+            self._streak += 1
+        self._refused = True
+        self.resume = max(self.resume, now + wait)
+        return self.resume
+
+    def hold(self, until: float) -> None:
+        """No call starts before then: the endpoint's headers say that its allowance is used up."""
+        self.resume = max(self.resume, until)

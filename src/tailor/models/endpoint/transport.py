@@ -1,0 +1,94 @@
+"""One call over HTTP: within a time and up to a size, to the named address and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from tailor.models.endpoint.faults import Fault
+
+LARGEST_BODY = 16 << 20  # bytes; a hundred times the longest answer
+CONNECT_SECONDS = 15.0
+AGENT = "tailor"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """A connection to an endpoint's chat/completions, shared by threads.
+
+    Args:
+        base_url: the address before /chat/completions; a query stays behind it.
+        shown: the address as it may be shown.
+        headers: sent with every call.
+        timeout: longest wait for a whole answer, in seconds.
+        is_here: whether it is on this machine, which no proxy reaches.
+        scrub: takes secrets out of what is shown.
+    """
+
+    def __init__(self, base_url: str, shown: str, *, headers: Mapping[str, str], timeout: float, is_here: bool, scrub: Any) -> None:
+        import httpx2
+
+        parts = urlsplit(base_url)
+        self._url = urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/chat/completions", parts.query, ""))
+        self._shown, self._timeout, self._scrub = shown, timeout, scrub
+        # A redirect would carry the data to an address that nobody named; a proxy set for the world cannot reach this machine.
+        self._client = httpx2.Client(
+            follow_redirects=False,
+            timeout=httpx2.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS), pool=None),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=128),
+            trust_env=not is_here,
+            headers={"content-type": "application/json", "user-agent": AGENT, **headers},
+        )
+
+    def post(self, body: Mapping[str, Any]) -> Answered:
+        """The answer to a body.
+
+        Raises:
+            Fault: there was none: it cannot be reached, nothing came in time, or the connection broke off.
+        """
+        import httpx2
+
+        late = Fault("late", f"{self._shown} did not answer within {self._timeout:g} s", "Raise `timeout_seconds`.")
+        late.cause = f"no answer within {self._timeout:g} s"
+        deadline = time.monotonic() + self._timeout
+        read = bytearray()
+        try:
+            with self._client.stream("POST", self._url, content=json.dumps(body).encode()) as response:
+                for chunk in response.iter_bytes():
+                    read += chunk
+                    if time.monotonic() > deadline:
+                        raise late
+                    if len(read) > LARGEST_BODY:
+                        raise Fault("odd", f"{self._shown} sent more than {LARGEST_BODY:,} bytes for one answer")
+                return Answered(response.status_code, response.headers, bytes(read))
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol, httpx2.ProxyError) as error:
+            raise self._unreachable(error) from error
+        except httpx2.TimeoutException as error:
+            raise late from error
+        except httpx2.DecodingError as error:
+            raise Fault("odd", f"{self._shown}: the answer cannot be unpacked") from error
+        except httpx2.HTTPError as error:
+            raise Fault("passing", f"{self._shown} broke the connection off", cause="connection broken off") from error
+
+    def _unreachable(self, cause: BaseException) -> Fault:
+        reason = self._scrub(" ".join(str(cause).split())) or type(cause).__name__
+        if "CERTIFICATE" in reason.upper() or "SSL" in reason.upper():
+            hint = "Its TLS certificate is not trusted here: name the authority's file in SSL_CERT_FILE, or check `base_url`."
+            return Fault("fatal", f"{self._shown} cannot be reached safely: {reason}", hint, cause=f"TLS: {reason}")
+        if "Proxy" in type(cause).__name__:
+            reason, hint = f"the proxy refuses: {reason}", "Check HTTPS_PROXY and NO_PROXY."
+        else:
+            hint = "Check `base_url` and that the server runs."
+        return Fault("unreachable", f"{self._shown} cannot be reached: {reason}", hint, cause=f"cannot be reached: {reason}")
