@@ -41,6 +41,39 @@ def test_no_label_or_several_labels_are_unparsed(raw: str) -> None:
     assert parse_answer(system(LABELS), raw) is None
 
 
+@pytest.mark.parametrize(
+    ("raw", "label"),
+    [
+        ("This is not a lost card but a card payment.", "card_payment"),
+        ("It is not a card payment fee. It is a lost card.", "lost_card"),
+        ("No, it is not a lost card.", None),
+        ("lost card: the customer cannot find it", "lost_card"),
+    ],
+)
+def test_a_label_that_is_denied_is_not_the_answer(raw: str, label: str | None) -> None:
+    assert find_label(raw, LABELS) == label
+
+
+@pytest.mark.parametrize("letter", ["A", "B", "C", "D"])
+@pytest.mark.parametrize("form", ["{}", "{}.", "({})", "{}) a heron", "{}: heron", "The answer is {}.", "I choose {}, a heron."])
+def test_the_letter_of_a_choice_is_read_for_a_as_for_the_others(letter: str, form: str) -> None:
+    assert find_label(form.format(letter), ("A", "B", "C", "D")) == letter
+
+
+@pytest.mark.parametrize(
+    ("raw", "labels", "label"),
+    [
+        ("这条消息属于物流类。", ("物流", "账务", "账户"), "物流"),
+        ("这不是物流，而是账务。", ("物流", "账务", "账户"), "账务"),
+        ("この件はbillingです。", ("billing", "delivery"), "billing"),
+        ("환불입니다", ("환불", "배송"), "환불"),
+        ("เรื่องนี้คือการจัดส่งครับ", ("การจัดส่ง", "การคืนเงิน"), "การจัดส่ง"),
+    ],
+)
+def test_a_label_is_read_inside_a_sentence_of_any_script(raw: str, labels: tuple[str, ...], label: str) -> None:
+    assert find_label(raw, labels) == label
+
+
 def test_two_labels_on_lines_of_their_own_below_the_first_are_unparsed() -> None:
     assert find_label("Possible:\nlost card\ncard payment", LABELS) is None
 

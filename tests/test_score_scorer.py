@@ -130,8 +130,8 @@ def test_a_wrong_answer_is_wrong() -> None:
 
 def test_listing_everything_does_not_count() -> None:
     listing = " ".join(f"{n} years" for n in ["one", "two", "three", "four", "five", "six", "seven", "eight"])
-    assert scored(question("two years"), listing, max_words=15).outcome == "wrong"
-    assert scored(question("two years"), listing, max_words=16).outcome == "right"
+    assert scored(question("two years"), listing, max_words=50).outcome == "wrong"
+    assert scored(question("two years"), "two years, " + "as everybody here knows " * 4, max_words=15).outcome == "wrong"
 
 
 def test_a_long_accepted_answer_allows_three_times_its_words() -> None:
@@ -183,7 +183,7 @@ def test_an_empty_answer_or_a_missing_answer_line_is_unparsed() -> None:
     reasoner = answerer(reasoning=True)
     found = score(answer_task(), reasoner, question("two years"), Answer("1", "It is two years"))
     assert (found.outcome, found.value, found.answer) == ("unparsed", 0.0, "It is two years")
-    assert found.details == {"f1": 0.0, "exact": 0.0, "form": 0.0, "abstained": 0.0}
+    assert found.details == {"f1": 0.0, "exact": 0.0, "correct": 0.0, "form": 0.0, "abstained": 0.0}
     assert score(answer_task(), reasoner, question("two years"), Answer("1", "Steps\nAnswer: two years")).outcome == "right"
 
 
@@ -193,6 +193,33 @@ def test_the_value_follows_the_metric_and_exact_asks_for_nothing_more() -> None:
     assert {metric: round(one.value, 6) for metric, one in found.items()} == {"correct": 1.0, "f1": 0.8, "exact": 0.0}
     assert scored(question("two years"), "two years", metric="exact").value == 1.0
     assert scored(question(), "unknown", metric="exact").value == 1.0
+
+
+def test_squads_metrics_compare_in_squads_normal_form() -> None:
+    assert scored(question("-5"), "5", metric="squad_exact").value == 1.0
+    assert scored(question("-5"), "5", metric="exact").value == scored(question("-5"), "5").value == 0.0
+    assert scored(question("two years"), "every two years", metric="squad_f1").value == pytest.approx(0.8)
+    assert scored(question(), "unknown", metric="squad_f1").value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted", "raw", "outcome"),
+    [
+        ("Are speakers allowed, yes or no?", "yes", "Yes or no.", "wrong"),
+        ("How many days may it stay?", "48 days", "No, it is not 48 days.", "wrong"),
+        ("项目位于哪座城市？", "杭州", "答案是杭州。", "right"),
+        ("Which word of these is it?", "A", "A) heron", "right"),
+    ],
+)
+def test_an_answer_is_right_if_it_commits_to_the_accepted_one(asked: str, wanted: str, raw: str, outcome: str) -> None:
+    example = Example("1", {"q": asked}, (wanted,))
+    task = answer_task(input="{{q}}")
+    assert score(task, answerer(), example, Answer("1", raw)).outcome == outcome
+
+
+def test_a_question_about_a_long_text_is_judged_by_the_question_alone() -> None:
+    text = "It is open on Monday, Tuesday or Thursday. " * 20 + "On which day is it closed?"
+    assert score(answer_task(), answerer(), Example("1", {"q": text}, ("Friday",)), Answer("1", "On Friday.")).outcome == "right"
 
 
 def test_form_is_measured_by_the_tasks_constraints_and_length() -> None:

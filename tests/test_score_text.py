@@ -10,38 +10,47 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tailor.score.text import citations, contains, count_words, exact_match, normalise, token_f1, without_citations
+from tailor.score.text import (
+    citations,
+    contains,
+    count_words,
+    exact_match,
+    normalise,
+    squad_exact,
+    squad_f1,
+    squad_normal,
+    token_f1,
+    without_citations,
+)
 
 examples = settings(deadline=None, derandomize=True, max_examples=200)
 
 
-def squad_normal_form(text: str) -> str:
-    """SQuAD's published steps, in their published order."""
+def published_squad_form(text: str) -> str:
+    """SQuAD's published steps, in their published order: lower case, punctuation, articles, white space."""
     lowered = "".join(c for c in text.lower() if c not in string.punctuation)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", lowered).split())
 
 
+@examples
+@given(st.text(alphabet="abt he.,;!?'\"THE-5$%", max_size=30))
+def test_the_normal_form_of_squad_is_the_published_one(text: str) -> None:
+    assert squad_normal(text) == published_squad_form(text)
+
+
 @pytest.mark.parametrize(
-    ("text", "same"),
+    ("answer", "accepted", "f1", "exact"),
     [
-        ("9 %", "9%"),
-        ("1,050", "1050"),
-        ("The Amber Desk.", "amber  desk"),
-        ("“Curly” – quotes", "curly quotes"),
-        ("€500", "500"),
-        ("24/7", "24 7"),
-        ("part-time", "part time"),
-        ("it's", "its"),
-        ("\uff11\uff12", "12"),
+        ("the Denver Broncos", "Denver Broncos", 1.0, True),
+        ("Denver", "Denver Broncos", 2 / 3, False),
+        ("in Santa Clara, California.", "Santa Clara California", 6 / 7, False),
+        ("-5", "5", 1.0, True),
+        ("$5", "5 %", 1.0, True),
     ],
 )
-def test_what_differs_only_in_form_is_the_same(text: str, same: str) -> None:
-    assert normalise(text) == normalise(same)
-
-
-@pytest.mark.parametrize(("text", "other"), [("1.5 days", "15 days"), ("10:30", "1030"), ("café", "cafe"), ("12", "1 2")])
-def test_what_differs_in_meaning_stays_different(text: str, other: str) -> None:
-    assert normalise(text) != normalise(other)
+def test_squads_metrics_are_there_by_name(answer: str, accepted: str, f1: float, exact: bool) -> None:
+    assert squad_f1(answer, [accepted]) == pytest.approx(f1)
+    assert squad_exact(answer, [accepted]) is exact
 
 
 def test_an_answer_of_articles_alone_is_not_emptied() -> None:
@@ -51,15 +60,8 @@ def test_an_answer_of_articles_alone_is_not_emptied() -> None:
 
 
 @examples
-@given(st.text(alphabet="abt he.,;!?'\"THE", max_size=30))
-def test_normal_form_is_squads_where_no_digits_dashes_or_lone_articles_are_involved(text: str) -> None:
-    if squad_normal_form(text):
-        assert normalise(text) == squad_normal_form(text)
-
-
-@examples
 @given(st.text(max_size=40))
-def test_normal_form_is_stable_and_has_single_spaces(text: str) -> None:
+def test_normal_form_has_single_spaces(text: str) -> None:
     once = normalise(text)
     assert once == " ".join(once.split())
 
@@ -86,7 +88,7 @@ def test_token_f1_takes_the_best_accepted_answer() -> None:
 
 
 def test_an_answer_is_contained_as_whole_words_only() -> None:
-    assert contains("It takes 12 working days, usually.", "twelve") is False
+    assert contains("It takes 12 working days, usually.", "twelve")
     assert contains("It takes 12 working days, usually.", "12 Working Days")
     assert not contains("It takes 112 working days", "12 working days")
     assert not contains("It takes 12 long working days", "12 working days")
@@ -103,3 +105,4 @@ def test_citations_are_read_and_removed() -> None:
 
 def test_signs_alone_are_no_words() -> None:
     assert count_words("9 % - of it") == 3
+    assert count_words("答案是杭州。") == 3

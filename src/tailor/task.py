@@ -213,7 +213,7 @@ class Task(Settings):
     max_words: int = Field(25, ge=1, description="answer: longest answer that still counts as following the form")
     pattern: str = Field("", description="answer: regular expression that a generated answer must match")
     json_schema: str = Field("", description="answer: JSON schema that a generated answer must fit, as settings or as text")
-    metric: Literal["accuracy", "correct", "f1", "exact", "judged"] | None = None
+    metric: Literal["accuracy", "correct", "f1", "exact", "squad_f1", "squad_exact", "judged"] | None = None
     target: Fraction = 0.9
     smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02
     data: DataFiles
@@ -270,7 +270,7 @@ class Task(Settings):
 
     @model_validator(mode="after")
     def _metric_fits(self) -> Task:
-        allowed = ("accuracy",) if self.kind == "classify" else ("correct", "f1", "exact", "judged")
+        allowed = ("accuracy",) if self.kind == "classify" else ("correct", "f1", "exact", "squad_f1", "squad_exact", "judged")
         if self.metric is not None and self.metric not in allowed:
             raise ValueError(f"metric {self.metric!r} does not fit kind {self.kind!r}; use one of {', '.join(allowed)}")
         if self.metric == "judged" and self.judge is None:

@@ -13,9 +13,10 @@ from tailor.advise.facts import TOKENS_PER_PAGE, Answers, Fact, Facts
 from tailor.data.example import Example
 from tailor.data.learnability import Learnability, task_learnability
 from tailor.data.lengths import estimate_tokens
-from tailor.data.near import normalise
 from tailor.data.readers import asked
 from tailor.errors import quoted
+from tailor.language.detect import language_of
+from tailor.language.tokens import contains
 from tailor.models.cache import BUILT_INS
 from tailor.task import ModelSettings, Task
 
@@ -174,9 +175,14 @@ def _observe_documents(
     answered = [example for example in examples if example.answers]
     if task.kind == "answer" and answered and sum(len(document.text) for document in documents) <= MOST_CHARACTERS:
         some = answered[:: -(-len(answered) // LOOKED_AT)]
-        text = " ".join(f" {normalise(document.text)} " for document in documents)
-        found = sum(any(f" {normalise(answer)} " in text for answer in example.answers) for example in some)
+        texts = [document.text for document in documents]
+        found = sum(any(_stands(answer, texts) for answer in example.answers) for example in some)
         yield f"Of {len(some):,} questions with an answer looked at, the answer of {found:,} stands word for word in the documents."
+
+
+def _stands(answer: str, texts: Sequence[str]) -> bool:
+    language = language_of(texts[0])
+    return any(contains(text, answer, language) for text in texts)
 
 
 def _n(count: int, noun: str) -> str:

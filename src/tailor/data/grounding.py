@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tailor.data.example import Example
 from tailor.data.finding import Finding
-from tailor.data.near import normalise
 from tailor.data.readers import place
 from tailor.errors import DocumentsError, did_you_mean, quoted
+from tailor.language.detect import language_of, languages_of
+from tailor.language.tokens import contains
 from tailor.limits import DOCUMENT_BYTES
 from tailor.outside import is_own_report, read_file
 from tailor.project import Project
@@ -47,12 +48,13 @@ def audit_documents(project: Project, examples: Sequence[Example]) -> Iterator[F
             "error", f"`documents` names {quoted(project.task.documents)}, which {problem}.", advice="Mend the path in tailor.yaml."
         )
         return
+    yield _spoken(pages)
     yield from _sources(pages, examples)
     yield from _quotes(pages, examples)
 
 
 def read_pages(folder: Path, own: Iterable[Path] = ()) -> dict[str, str]:
-    """Normalised text of every document, by its path relative to the folder; hidden files and links out of it are skipped.
+    """Text of every document, by its path relative to the folder; hidden files and links out of it are skipped.
 
     Reports of Tailor and the files `own` are skipped too: they are no documents.
 
@@ -67,7 +69,7 @@ def read_pages(folder: Path, own: Iterable[Path] = ()) -> dict[str, str]:
         if path.suffix.lower() not in SUFFIXES or hidden or not path.is_file() or path.resolve() in left_out:
             continue
         if path.resolve().is_relative_to(root) and not is_own_report(text := _text(path)):
-            pages[name.as_posix()] = f" {normalise(text)} "
+            pages[name.as_posix()] = text
     return pages
 
 
@@ -79,6 +81,15 @@ def _text(path: Path) -> str:
     if path.suffix.lower() not in (".html", ".htm") or is_own_report(text):
         return text
     return "\n".join(read_html(text))
+
+
+def _spoken(pages: Mapping[str, str]) -> Finding:
+    """The language that keyword search takes the documents to be in."""
+    found = languages_of(pages.values())
+    words = "whose words have no spaces between them; keyword search finds them by a dictionary" if found.unspaced > 0.5 else ""
+    return Finding(
+        "note", f"The documents are in {found.said}{', ' if words else '; keyword search compares words accordingly'}{words}."
+    )
 
 
 def _sources(pages: Mapping[str, str], examples: Sequence[Example]) -> Iterator[Finding]:
@@ -118,12 +129,13 @@ def _quotes(pages: Mapping[str, str], examples: Sequence[Example]) -> Iterator[F
 
 
 def _is_quoted(example: Example, pages: Mapping[str, str]) -> bool:
-    needle = f" {normalise(example.quote)} "
-    return needle in pages[example.source] if example.source else any(needle in page for page in pages.values())
+    language = language_of(example.quote)
+    searched = [pages[example.source]] if example.source else pages.values()
+    return any(contains(page, example.quote, language) for page in searched)
 
 
 def _within(answer: str, quote: str) -> bool:
-    return f" {normalise(answer)} " in f" {normalise(quote)} "
+    return contains(quote, answer, language_of(quote))
 
 
 def _questions(examples: Sequence[Example]) -> str:

@@ -21,6 +21,8 @@ METRICS = {
     "correct": "the share of answers that are right, or rightly say that the documents do not answer",
     "f1": "the mean overlap in words with the accepted answer (F1)",
     "exact": "the share of answers that are the accepted answer and nothing more",
+    "squad_f1": "the mean overlap in words with the accepted answer, in SQuAD's normal form (F1)",
+    "squad_exact": "the share of answers that are the accepted answer and nothing more, in SQuAD's normal form",
     "judged": "the share of answers that meet the rubric: the judge's verdicts, corrected by people's ratings",
 }
 

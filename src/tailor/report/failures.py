@@ -17,7 +17,7 @@ MAX_LABELS = 16
 MAX_VALUES = 12
 OTHER = "(other labels)"
 NO_LABEL = "(no label)"
-DETAILS = ("retrieved", "cited", "form", "f1", "exact")
+DETAILS = ("retrieved", "cited", "form", "correct", "exact", "f1")
 
 
 @dataclass(frozen=True)

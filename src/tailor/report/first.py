@@ -70,7 +70,7 @@ def _expected(task: Task, decision: Decision, chosen: Finalist) -> str:
     if score.low is None or score.high is None:
         return f"Measured on {score.n:,} unseen examples: too few to say how far the truth may be from that."
     low, high = round(100 * score.low), round(100 * score.high)
-    if task.scored_by == "f1":
+    if task.scored_by.endswith("f1"):
         return f"Measured on {score.n:,} unseen examples; the true score lies between {low} % and {high} %, 19 times in 20."
     right = _by_people(judge) if judge else f"{round(score.mean * score.n):,} of {score.n:,} unseen examples were right"
     return f"{right}. Of the next 100 inputs like them, expect {low} to {high} right on average."

@@ -14,6 +14,8 @@ SHORT_METRICS = {
     "correct": "answers right",
     "f1": "overlap with the right answer (F1)",
     "exact": "exact matches",
+    "squad_f1": "overlap with the right answer (SQuAD's F1)",
+    "squad_exact": "exact matches (SQuAD's)",
     "judged": "answers that meet the rubric",
 }
 
@@ -25,6 +27,7 @@ MEASURES = {
     "form": "Form asked for was kept",
     "f1": "Overlap with the right answer (F1)",
     "exact": "Exact match",
+    "correct": "Right answer",
 }
 
 OUTCOMES: dict[Outcome, str] = {

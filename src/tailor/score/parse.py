@@ -6,9 +6,17 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
+from tailor.language.detect import UNSPACED_SCRIPTS
+from tailor.language.tokens import contains
+from tailor.score.phrases import AFTER, BEFORE, CLAUSES
 from tailor.system import System, display_labels
 
 ANSWER_LINE = re.compile(r"^[\s>*#_-]*(?:the\s+|my\s+)?(?:final\s+)?answer\**\s*:", re.IGNORECASE | re.MULTILINE)
+
+_BEGUN = re.compile(r"[\s>*_#\"'(\[]*(\S.*?)(?:[)\]:]|\.(?=\s)|\s[-–—]\s)")
+"""A line that begins with something and a mark: "B) piston", "(B)", "billing: the card was charged"."""
+_NOT_BEHIND_A_WORD, _NOT_BEFORE_A_WORD = rf"(?<![^\W{UNSPACED_SCRIPTS}])", rf"(?![^\W{UNSPACED_SCRIPTS}])"
+_AN_ARTICLE = re.compile(r"a \w")
 
 
 def parse_answer(system: System, raw: str) -> str | None:
@@ -32,28 +40,43 @@ def find_label(text: str, labels: Sequence[str]) -> str | None:
     """The one label that the text names, or None when it names none or several.
 
     Labels are compared as they are and as models read them, whatever their case, underscores and punctuation. The first line that
-    is a label and nothing else decides, then a line further down, then a mention as whole words; a mention inside that of a longer
-    label does not count ("card payment" in "card payment fee").
+    is a label and nothing else decides, or begins with one and a mark, as in "B) piston"; then a line further down; then a mention
+    as whole words that is not denied. A mention inside that of a longer label ("lost card" in "lost card fee") does not count.
     """
     if text in labels:
         return text
     form = _comparable(labels)
     by_name = {form(shown): label for shown, label in zip(display_labels(labels), labels, strict=True)}
     by_name |= {form(label): label for label in labels}
-    lines = [line for line in map(form, text.splitlines()) if line]
-    if lines and lines[0] in by_name:
-        return by_name[lines[0]]
-    found = {by_name[line] for line in lines if line in by_name} or _mentioned(" ".join(lines), by_name)
+    lines = {line: form(line) for line in text.splitlines() if form(line)}
+    for line, name in list(lines.items())[:1]:
+        begun = _BEGUN.match(line)
+        if (name := name if name in by_name else form(begun[1]) if begun else "") in by_name:
+            return by_name[name]
+    found = {by_name[line] for line in lines.values() if line in by_name} or _mentioned(text, by_name, form)
     return found.pop() if len(found) == 1 else None
 
 
-def _mentioned(text: str, by_name: dict[str, str]) -> set[str]:
+def _mentioned(text: str, by_name: dict[str, str], form: Callable[[str], str]) -> set[str]:
+    """The labels that are named and not denied, clause by clause; in the whole text where a label has marks of its own."""
+    clauses = [form(clause) for clause in CLAUSES.split(text) if clause]
+    spans = [span for clause in clauses for span in _longest(clause, by_name)]
+    if spans:
+        return {label for label, denied in spans if not denied}
+    named = {label for label, denied in _longest(form(text), by_name) if not denied}
+    return named or {label for name, label in by_name.items() if len(name) > 1 and contains(text, name)}
+
+
+def _longest(text: str, by_name: dict[str, str]) -> list[tuple[str, bool]]:
+    """Each mention of a label in the text that is not part of a longer one's, and whether it is denied."""
     spans = [
         (match.start(), match.end(), label)
         for name, label in by_name.items()
-        for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text)
+        for match in re.finditer(rf"{_NOT_BEHIND_A_WORD}{re.escape(name)}{_NOT_BEFORE_A_WORD}", text)
+        if name != "a" or not _AN_ARTICLE.match(text, match.start())
     ]
-    return {label for start, end, label in spans if not any(s <= start and end <= e and e - s > end - start for s, e, _ in spans)}
+    whole = [span for span in spans if not any(s <= span[0] and span[1] <= e and e - s > span[1] - span[0] for s, e, _ in spans)]
+    return [(label, bool(BEFORE.search(text[:start].rstrip()) or AFTER.search(text[end:]))) for start, end, label in whole]
 
 
 def _comparable(labels: Sequence[str]) -> Callable[[str], str]:

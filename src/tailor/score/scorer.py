@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from tailor.data.example import Example
+from tailor.language.detect import language_of
+from tailor.score.correct import is_correct
 from tailor.score.form import form_checks, keeps_form
 from tailor.score.parse import parse_answer
-from tailor.score.text import citations, contains, count_words, exact_match, normalise, token_f1, without_citations
+from tailor.score.text import (
+    citations,
+    contains,
+    count_words,
+    exact_match,
+    normalise,
+    squad_exact,
+    squad_f1,
+    token_f1,
+    without_citations,
+)
 from tailor.score.types import Answer, Outcome, Score
 from tailor.system import System
-from tailor.task import Task
+from tailor.task import Task, fill
 
 Scorer = Callable[[Task, System, Example, Answer], Score]
 
@@ -34,6 +47,9 @@ NOT_FOUND_STARTS = (
 
 NOT_FOUND_WHOLE = ("unknown", "unanswerable", "n/a", "none")
 """And so does an answer that is nothing but one of these words."""
+
+_LONGEST_QUESTION = 400  # characters
+_ASKING = re.compile(r"[^.!?。？؟\n]*[?？؟]")
 
 
 def score(task: Task, system: System, example: Example, answer: Answer) -> Score:
@@ -77,34 +93,40 @@ def score_label(task: Task, system: System, example: Example, answer: Answer) ->
 def score_answer(task: Task, system: System, example: Example, answer: Answer) -> Score:
     """Questions over documents.
 
-    Right is an answer that holds an accepted one as whole words, does not say "not found", and is no longer than the larger of
-    `max_words` and three times that accepted answer: listing everything that might be meant does not count. Where the documents do
-    not answer the question, right is saying so. This is the outcome under every metric but `exact`, which asks for the accepted
-    answer and nothing more; the value is `correct` (0 or 1), `f1` or `exact` (for unanswerable ones 1 for saying so).
+    Right is an answer that commits to an accepted one (`tailor.score.correct`), does not say "not found", and is no longer than the
+    larger of `max_words` and three times that accepted answer. Where the documents do not answer the question, right is saying so.
+    This is the outcome under every metric but `exact` and `squad_exact`, which ask for the accepted answer and nothing more; the
+    value is what the task's metric says (for unanswerable ones 1 for saying so).
 
-    Details: `f1`, `exact`, `form`, `abstained`; for answerable ones `retrieved` where passages were looked for, and `cited` where
-    they were and the answer does not abstain.
+    Details: `f1`, `exact`, `correct`, `form`, `abstained`; for answerable ones `retrieved` where passages were looked for, and
+    `cited` where they were and the answer does not abstain.
     """
     if is_failed(answer):
         return Score(_missing(answer), 0.0, "", _retrieved(system, example, answer))
     parsed = parse_answer(system, answer.raw)
     if parsed is None:
-        details = {"f1": 0.0, "exact": 0.0, "form": 0.0, "abstained": 0.0} | _retrieved(system, example, answer)
+        details = {"f1": 0.0, "exact": 0.0, "correct": 0.0, "form": 0.0, "abstained": 0.0} | _retrieved(system, example, answer)
         return Score(_broken(answer), 0.0, answer.raw.strip(), details)
     text = without_citations(parsed)
     abstained = abstains(task, example, text)
     if example.answers:
-        f1, exact = token_f1(text, example.answers), float(exact_match(text, example.answers))
+        language = _language(example)
+        f1, exact = token_f1(text, example.answers, language), float(exact_match(text, example.answers, language))
         correct = not abstained and _is_correct(task, example, text)
     else:
         f1 = exact = float(abstained)
         correct = abstained
-    details = {"f1": f1, "exact": exact, "form": float(keeps_form(text, form_checks(task.constraints, task.max_words)))}
+    details = {
+        "f1": f1,
+        "exact": exact,
+        "correct": float(correct),
+        "form": float(keeps_form(text, form_checks(task.constraints, task.max_words))),
+    }
     details |= {"abstained": float(abstained)} | _retrieved(system, example, answer)
     if not abstained:
         details |= _cited(system, example, answer, citations(parsed))
-    right = bool(exact) if task.scored_by == "exact" else correct
-    value = {"correct": float(correct), "f1": f1, "exact": exact}[task.scored_by]
+    value = _squad(task.scored_by, text, example, abstained) if task.scored_by.startswith("squad") else details[task.scored_by]
+    right = value == 1 if task.scored_by.endswith("exact") else correct
     return Score("right" if right else "cut" if _is_cut(answer) else "wrong", value, text, details)
 
 
@@ -134,7 +156,7 @@ def abstains(task: Task, example: Example, text: str) -> bool:
 
     An accepted answer is never taken for it, even if it reads like one ("none").
     """
-    if exact_match(text, example.answers):
+    if exact_match(text, example.answers, _language(example)):
         return False
     plain = f"{normalise(text)} "
     whole = exact_match(text, NOT_FOUND_WHOLE)
@@ -143,7 +165,27 @@ def abstains(task: Task, example: Example, text: str) -> bool:
 
 def _is_correct(task: Task, example: Example, text: str) -> bool:
     words = count_words(text)
-    return any(contains(text, wanted) and words <= max(task.max_words, 3 * count_words(wanted)) for wanted in example.answers)
+    accepted = [wanted for wanted in example.answers if words <= max(task.max_words, 3 * count_words(wanted))]
+    return bool(accepted) and is_correct(_question(task, example), accepted, text, example.fields)
+
+
+def _question(task: Task, example: Example) -> str:
+    """What is asked, without a long text that it is asked about."""
+    text = fill(task.input, example.fields)
+    if len(text) <= _LONGEST_QUESTION:
+        return text
+    return " ".join(_ASKING.findall(text)[-2:]) or text[-_LONGEST_QUESTION:]
+
+
+def _language(example: Example) -> str:
+    return language_of(" ".join((*example.fields.values(), *example.answers[:1])))
+
+
+def _squad(metric: str, text: str, example: Example, abstained: bool) -> float:
+    """The value of a metric in SQuAD's normal form."""
+    if not example.answers:
+        return float(abstained)
+    return squad_f1(text, example.answers) if metric == "squad_f1" else float(squad_exact(text, example.answers))
 
 
 def _retrieved(system: System, example: Example, answer: Answer) -> dict[str, float]:
@@ -165,4 +207,5 @@ def _searches(system: System, answer: Answer) -> bool:
 
 def holds_answer(passage: str, example: Example) -> bool:
     """Whether a passage holds the sentence that answers the question, or an accepted answer."""
-    return any(contains(passage, wanted) for wanted in (example.quote, *example.answers))
+    language = _language(example)
+    return any(contains(passage, wanted, language) for wanted in (example.quote, *example.answers))

@@ -49,8 +49,8 @@ class Score:
             it was one), refused (the model or its endpoint would not answer this) or failed (no answer came: the endpoint's fault).
         value: the metric in [0, 1]; 0 for unparsed, refused and failed, which are counted apart and never left out.
         answer: the answer as parsed.
-        details: further measures in [0, 1] by name, absent where they do not apply: `f1`, `exact`, `form` (constraints kept),
-            `cited` (a cited passage contains the answer), `abstained` (said "not found"), `retrieved` (a passage contains it).
+        details: further measures in [0, 1] by name, absent where they do not apply: `f1`, `exact`, `correct`, `form` (constraints
+            kept), `cited` (a cited passage contains the answer), `abstained` (said "not found"), `retrieved` (a passage does).
     """
 
     outcome: Outcome

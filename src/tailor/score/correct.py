@@ -1,0 +1,313 @@
+"""Whether an answer is right: it holds an accepted answer, affirms it, and offers no other one.
+
+An answer that holds the accepted value may still hedge ("Yes or no."), deny it ("No, it is not 30 days."), list everything that
+might be meant, or echo a question that names the alternatives. So each clause is asked whether it affirms or denies the values in
+it, and any other value of the same kind that is affirmed makes the answer wrong: a number with the same unit, a day or month, yes
+or no, another letter of a choice, another alternative of the question, another item of a list.
+
+The rules are words and patterns (`tailor.score.phrases`), held against answers that people rated (tests/answer_pairs).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tailor.language.detect import UNSPACED, UNSPACED_SCRIPTS, language_of
+from tailor.language.numbers import UNIT_OF
+from tailor.language.tokens import contains, places, same, tokens
+from tailor.score import phrases
+
+_NUMBER = re.compile(r"[<>≤≥±]?-?\d+(?:[.:/]\d+)*\+?")
+_YEAR = re.compile(r"1\d{3}|20\d{2}")
+_BETWEEN_CHARACTERS = re.compile(rf"(?<=[{UNSPACED_SCRIPTS}]) (?=[{UNSPACED_SCRIPTS}])")
+_ALTERNATIVES = re.compile(
+    r"\s*(?:[,;:?？，、]|\b(?:or|oder|ou|или|veya|eller|vagy)\b|(?<=\s)(?:o|u|of)(?=\s)|还是|或者|或|または|それとも)\s*",
+    re.IGNORECASE,
+)
+_ITEMS = re.compile(
+    r"\s*(?:[,;/|、，；·•]|\n[-*\d. ]*)\s*(?:(?:and|or|und|oder|y|o|et|ou)\s+)?|\s+(?:and|or|und|oder|y|o|et|ou)\s+", re.IGNORECASE
+)
+_IN_A_LIST = re.compile(r"、|\n|\s(?:and|or|und|oder|y|o|et|ou)\s", re.IGNORECASE)
+_LONGEST_ITEM = 4  # words
+_POLAR_NO, _POLAR_YES = re.compile("不|否|没|非|いいえ"), re.compile("是|对|可以|能|会|有|はい")
+_CHOICES = frozenset("abcdefgh")
+_OPEN_ENDS = frozenset("more less fewer longer so later earlier older younger mehr weniger länger más menos plus moins".split())
+
+Span = tuple[int, int]
+
+
+def is_correct(question: str, accepted: Sequence[str], answer: str, fields: Mapping[str, str] | None = None) -> bool:
+    """Whether the answer is right as people judge it, by its text alone.
+
+    Args:
+        question: what was asked.
+        accepted: the accepted answers.
+        answer: what was said, without citations.
+        fields: the example's columns; where an accepted answer names one (the letter of a choice), what stands there is right too.
+    """
+    asked = Asked(question, tuple(accepted), language_of(f"{question} {' '.join(accepted)}"))
+    choices = [fields[wanted] for wanted in accepted if fields and len(wanted) == 1 and fields.get(wanted)]
+    if any(same(answer, wanted, asked.language) for wanted in (*accepted, *choices)):
+        return True
+    said = Said(asked, asked.without_echo(answer))
+    return any(said.commits_to(wanted) for wanted in (*accepted, *asked.without_units))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question with its accepted answers."""
+
+    question: str
+    accepted: tuple[str, ...]
+    language: str
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The question's tokens, units in the form that they have behind a number."""
+        words = tokens(self.question, self.language)
+        return frozenset(words) | {UNIT_OF[word] for word in words if word in UNIT_OF}
+
+    @cached_property
+    def without_units(self) -> tuple[str, ...]:
+        """Accepted numbers without the unit that the question names: "30" for "30 days" where it asks how many days."""
+        split = [tokens(wanted, self.language) for wanted in self.accepted]
+        return tuple(w[0] for w in split if len(w) > 1 and _NUMBER.fullmatch(w[0]) and {*w[1:]} <= self.words)
+
+    @cached_property
+    def alternatives(self) -> tuple[str, ...]:
+        """What the question offers to choose from, where an accepted answer is one of it."""
+        parts = [part for part in _ALTERNATIVES.split(self.question) if part.strip()]
+        if len(parts) < 2:
+            return ()
+        ends = [tokens(part, self.language) for part in parts]
+        found = []
+        for wanted in (tokens(answer, self.language) for answer in self.accepted):
+            width = len(wanted)
+            at = [i for i, words in enumerate(ends) if wanted and wanted in (words[-width:], words[:width])]
+            for i in at:
+                if i + 1 < len(ends) and ends[i][-width:] == wanted:
+                    found.append(ends[i + 1] if len(ends[i + 1]) <= width + 1 else ends[i + 1][:width])
+                if i and ends[i][:width] == wanted:
+                    found.append(ends[i - 1] if len(ends[i - 1]) <= width + 1 else ends[i - 1][-width:])
+        return tuple(" ".join(words) for words in found if words)
+
+    def without_echo(self, answer: str) -> str:
+        """The answer without the question, where it repeats it."""
+        if same(answer, self.question, self.language):
+            return ""
+        start = answer.casefold().find(self.question.strip().casefold()) if self.question.strip() else -1
+        return answer if start < 0 else f"{answer[:start]} {answer[start + len(self.question.strip()) :]}"
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer, clause by clause."""
+
+    asked: Asked
+    text: str
+
+    @cached_property
+    def clauses(self) -> tuple[str, ...]:
+        """Its clauses, each of which affirms or denies."""
+        parts = [
+            f"{part} "
+            for part in phrases.CLAUSES.split(phrases.ALL_BUT.sub(r"\1 except", self.text))
+            if part and tokens(part, self.asked.language)
+        ]
+        return tuple(part.strip() for part in parts)
+
+    def words(self, clause: str) -> tuple[str, ...]:
+        """The tokens of a clause."""
+        return tokens(clause, self.asked.language)
+
+    def commits_to(self, wanted: str) -> bool:
+        """Whether the answer affirms the value and no other one of its kind."""
+        language = self.asked.language
+        if phrases.HEDGES.search(_spoken(self.words(self.text))) and not phrases.HEDGES.search(_spoken(self.words(wanted))):
+            return False
+        if polarity := polarity_of(wanted, language):
+            return self.polarities == {polarity}
+        if not contains(self.text, wanted, language):
+            return False
+        found = [(clause, span) for clause in self.clauses for span in places(clause, wanted, language)]
+        clauses = self.clauses if found else (self.text,)  # the value itself has a comma or the like
+        found = found or [(self.text, span) for span in places(self.text, wanted, language)]
+        if not all(self._affirms(clause, span) and self._has_unit(clause, span, wanted) for clause, span in found):
+            return False
+        taken = {
+            (clause, place)
+            for value in self.asked.accepted
+            for clause in clauses
+            for span in places(clause, value, language)
+            for place in range(*span)
+        } | {(clause, place) for clause, span in found for place in range(*span)}
+        return not (
+            any(self._offers_other(clause, span) for clause, span in found)
+            or self._lists(wanted)
+            or any(self._is_rival(clause, span, wanted, found, taken) for clause in clauses for span in self._values(clause))
+        )
+
+    @cached_property
+    def polarities(self) -> set[str]:
+        """Which of yes and no the answer says."""
+        said: set[str] = set()
+        for clause in self.clauses:
+            words = set(self.words(clause)) - phrases.POLAR_FILLERS
+            if self.asked.language in UNSPACED:
+                said |= _characters_say(clause)
+            elif words and words <= phrases.YES | phrases.NO:
+                said |= _polar(words)
+        first = tokens(self.text, self.asked.language)[:1]
+        return said or _polar(set(first)) or _polar({word for clause in self.clauses for word in self.words(clause)})
+
+    def _affirms(self, clause: str, span: Span) -> bool:
+        words = self.words(clause)
+        stop = span[1] + (_NUMBER.fullmatch(words[span[1] - 1]) is not None and _unit(words, span[1] - 1) in UNIT_OF.values())
+        before, after = _spoken(words[: span[0]]), _spoken(words[stop:])
+        if phrases.BEFORE.search(before) or phrases.AFTER.search(f" {after}") or phrases.AFTER.search(after):
+            return False
+        limit = phrases.MORE_OR_LESS.search(before)
+        return not (
+            limit and _NUMBER.fullmatch(words[span[0]]) and not {*limit.group().split()} & {"more", "less"} & self.asked.words
+        )
+
+    def _has_unit(self, clause: str, span: Span, wanted: str) -> bool:
+        """Whether a number without a unit is not given another one than was asked for."""
+        words, value = self.words(clause), tokens(wanted, self.asked.language)
+        if len(value) != 1 or not _NUMBER.fullmatch(value[0]):
+            return True
+        unit = _unit(words, span[0])
+        if unit not in UNIT_OF.values():
+            return True
+        own = {word for answer in self.asked.accepted for word in tokens(answer, self.asked.language)[1:]}
+        return unit in self.asked.words or unit in own or not (own or unit in ("%", "‰"))
+
+    def _offers_other(self, clause: str, span: Span) -> bool:
+        """Whether "or" and something else stands next to the value."""
+        words = self.words(clause)
+        behind = span[1] < len(words) - 1 and words[span[1]] in phrases.OR and words[span[1] + 1] not in _OPEN_ENDS
+        front = span[0] > 0 and words[span[0] - 1] in phrases.OR
+        if not behind and not front:
+            return False
+        rest = _spoken(words[span[1] + 1 :] if behind else words[: span[0] - 1])
+        return not any(contains(rest, other, self.asked.language) for other in self.asked.accepted)
+
+    def _lists(self, wanted: str) -> bool:
+        """Whether the value is one item of a list of three and more, which was not asked for."""
+        items = [item for item in _ITEMS.split(self.text.strip(" .!")) if item and item.strip()]
+        shown = [self.words(item) for item in items]
+        if len(items) < 3 or not (_IN_A_LIST.search(self.text) or len(items) > 3):
+            return False
+        if any(len(words) > _LONGEST_ITEM or any(_NUMBER.fullmatch(word) for word in words) for words in shown):
+            return False
+        return any(same(item, wanted, self.asked.language) for item in items)
+
+    def _values(self, clause: str) -> Iterator[Span]:
+        """Places of all that could be a value: numbers, days and months, letters of choices, alternatives of the question."""
+        words = self.words(clause)
+        yield from ((i, i + 1) for i, word in enumerate(words) if _NUMBER.fullmatch(word) or word in _CHOICES)
+        for other in self.asked.alternatives:
+            yield from places(clause, other, self.asked.language)
+        for members in phrases.SETS:
+            for name in (name for names in members for name in names):
+                yield from places(clause, name.replace(" ", ""), self.asked.language) if " " in name else _at(words, name)
+
+    def _is_rival(
+        self, clause: str, span: Span, wanted: str, found: Sequence[tuple[str, Span]], taken: set[tuple[str, int]]
+    ) -> bool:
+        words, value = self.words(clause), tokens(wanted, self.asked.language)
+        if any((clause, place) in taken for place in range(*span)) or not self._affirms(clause, span):
+            return False
+        if span[0] and words[span[0] - 1] in phrases.CONTEXT:
+            return False
+        other = " ".join(words[span[0] : span[1]])
+        if other in self.asked.alternatives:
+            return True
+        if other in self.asked.words and not set(value) & self.asked.words:
+            return False
+        if _NUMBER.fullmatch(other):
+            return self._is_other_number(clause, span, found)
+        if other in _CHOICES:
+            return len(value) == 1 and value[0] in _CHOICES
+        return any(
+            _member(members, other) != _member(members, _spoken_value(value, members))
+            for members in phrases.SETS
+            if _member(members, other) and _spoken_value(value, members)
+        ) and not (other == "may" and not _is_month(words, span))
+
+    def _is_other_number(self, clause: str, span: Span, found: Sequence[tuple[str, Span]]) -> bool:
+        """Whether a number has the unit of the accepted one, or is joined to it."""
+        words = self.words(clause)
+        unit = _unit(words, span[0])
+        for where, place in found:
+            own = self.words(where)
+            numbers = [i for i in range(*place) if _NUMBER.fullmatch(own[i])]
+            if len(numbers) != 1:
+                continue
+            wanted, own_unit = own[numbers[0]], _unit(own, numbers[0])
+            if wanted == words[span[0]]:
+                continue
+            if unit == own_unit and bool(_YEAR.fullmatch(wanted)) == bool(_YEAR.fullmatch(words[span[0]])):
+                return True
+            between = words[min(span[1], place[1]) : max(span[0], place[0])]
+            if where == clause and unit in ("", own_unit) and set(between) <= phrases.JOINING:
+                return True
+        return False
+
+
+def polarity_of(wanted: str, language: str) -> str:
+    """Yes or no in English, where that is all of an accepted answer; else an empty text."""
+    words = tokens(wanted, language)
+    if language in UNSPACED and len(wanted.strip()) <= 3:
+        said = _characters_say(wanted)
+        return said.pop() if len(said) == 1 else ""
+    said = _polar(set(words)) if len(words) == 1 else set()
+    return said.pop() if len(said) == 1 else ""
+
+
+def _polar(words: set[str]) -> set[str]:
+    return {kind for kind, known in (("yes", phrases.YES), ("no", phrases.NO)) if words & known}
+
+
+def _characters_say(clause: str) -> set[str]:
+    """Which of yes and no a clause begins with, or both where it names both."""
+    parts = [part for part in _ALTERNATIVES.split(clause) if part]
+    said = set()
+    for part in parts:
+        said |= {"no"} if _POLAR_NO.match(part) else {"yes"} if _POLAR_YES.match(part) else set()
+    return said
+
+
+def _spoken(words: Sequence[str]) -> str:
+    """Tokens as text, characters of scripts without spaces together."""
+    return _BETWEEN_CHARACTERS.sub("", " ".join(words))
+
+
+def _unit(words: Sequence[str], place: int) -> str:
+    """What a number counts: the word behind it, if that can be one."""
+    word = words[place + 1] if place + 1 < len(words) else ""
+    return "" if word in phrases.FUNCTION_WORDS or _NUMBER.fullmatch(word) else word
+
+
+def _at(words: Sequence[str], name: str) -> Iterator[Span]:
+    return ((i, i + 1) for i, word in enumerate(words) if word == name)
+
+
+def _member(members: Sequence[frozenset[str]], name: str) -> int:
+    """The number of a name's value in a set, from 1; 0 where it is none of it."""
+    return next((place for place, names in enumerate(members, start=1) if name in names), 0)
+
+
+def _spoken_value(value: Sequence[str], members: Sequence[frozenset[str]]) -> str:
+    """The one member of a set that an accepted answer holds, or an empty text."""
+    text = f" {' '.join(value)} "
+    held = [name for names in members for name in names if f" {name} " in text]
+    return held[0] if len(held) == 1 else ""
+
+
+def _is_month(words: Sequence[str], span: Span) -> bool:
+    near = {*words[max(0, span[0] - 1) : span[0]], *words[span[1] : span[1] + 1]}
+    return not near or any(_NUMBER.fullmatch(word) or word in {"in", "of", *phrases.JOINING} for word in near)
