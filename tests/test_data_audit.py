@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,6 +93,16 @@ def test_test_rows_in_given_training_data_are_leaks(tmp_path: Path) -> None:
     assert (same.level, same.rows) == ("error", ("test.csv row 1 = train.csv row 60",))
     near = find(findings, "nearly the same as one in train")
     assert (near.level, near.rows) == ("warning", ("test.csv row 22 ~ train.csv row 61",))
+
+
+def test_labels_that_do_not_follow_from_the_texts_are_warned_about(tmp_path: Path) -> None:
+    colours = [f"{sentence(number)[:-6]} {('rose', 'leaf')[number % 2]}" for number in range(150)]
+    true = ["red" if text.endswith("rose") else "green" for text in colours]
+    followed = find(look(tmp_path, {"file": list(zip(colours, true, strict=True))}), "The labels follow from")
+    assert followed.level == "note" and "of 150 rows right" in followed.what
+    wrong = random.Random(0).sample(true, len(true))
+    doubted = find(look(tmp_path, {"file": list(zip(colours, wrong, strict=True))}), "do not seem to follow from the texts")
+    assert doubted.level == "warning" and "labels are shuffled" in doubted.what and "next to its own text" in doubted.advice
 
 
 def test_unbalanced_rare_and_absent_labels_are_warned_about(tmp_path: Path) -> None:

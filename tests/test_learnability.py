@@ -6,6 +6,7 @@ import csv
 import json
 import random
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -122,7 +123,7 @@ def kinds_of_food() -> list[tuple[str, str]]:
     return [(text, found[1]) for text, facts in rows if (found := re.search(r"food\[(.*?)\]", facts))]
 
 
-SETS = {
+SETS: dict[str, Callable[[], list[tuple[str, str]]]] = {
     "banking77": lambda: table("banking77/train.csv", "text", "label"),
     "clinc150": lambda: table("clinc150/train.csv", "text", "label"),
     "nlupp": intents_of_hotels_and_banks,

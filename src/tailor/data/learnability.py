@@ -12,6 +12,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ PENALTY = 1.0
 SHUFFLES = 40
 CLEAR = 2.5  # standard deviations above shuffled labels; chance brings 6 in 1,000 shuffled files there
 
-_Floats = NDArray[np.float64]
+_Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,14 @@ def _features(texts: Sequence[str]) -> NDArray[np.float32]:
     counts = np.bincount(cells, minlength=len(texts) * WIDTH).reshape(len(texts), WIDTH).astype(np.float32)
     weights = np.log1p(counts) * np.log((1 + len(texts)) / (1 + np.count_nonzero(counts, axis=0))).astype(np.float32)
     lengths: NDArray[np.float32] = np.linalg.norm(weights, axis=1, keepdims=True)
-    return weights / np.maximum(lengths, np.float32(1e-9))
+    unit: NDArray[np.float32] = weights / np.maximum(lengths, np.float32(1e-9))
+    return unit
 
 
 def _learners(features: NDArray[np.float32], folds: NDArray[np.int64]) -> list[tuple[NDArray[np.bool_], _Floats]]:
     """For each fold the rows that are asked, and the matrix that makes their scores from the labels of the others."""
     kernel = (features @ features.T).astype(np.float64)
-    learners = []
+    learners: list[tuple[NDArray[np.bool_], _Floats]] = []
     for fold in range(FOLDS):
         out = folds == fold
         inside = kernel[np.ix_(~out, ~out)]
