@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tailor.data.example import Example, SplitName
+from tailor.documents.reading import Document
 from tailor.engine import Engine
 from tailor.evaluate.measure import measure
 from tailor.evaluate.run import Run
 from tailor.ledger import Ledger
 from tailor.models.catalogue import open_embedder, open_model
-from tailor.retrieval.documents import Document
 from tailor.stats.intervals import mean_interval
 from tailor.system import System
 from tailor.task import Task

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import seconds_of
+from tailor.documents.reading import Document
 from tailor.errors import TailorError
 from tailor.models.base import Request, message
 from tailor.models.catalogue import open_model
@@ -33,7 +34,6 @@ from tailor.models.local import LocalModel
 from tailor.models.scoring import build_trie, common_prefix
 from tailor.models.training import Row
 from tailor.models.tune import Recipe, tune
-from tailor.retrieval.documents import Document
 from tailor.retrieval.index import Index
 from tailor.task import ModelSettings
 

@@ -22,8 +22,8 @@ from benchmarks.retrieval import clapnq, xquad
 from tailor.approaches.approach import Approach, Material
 from tailor.approaches.prompting import Constraints
 from tailor.data.example import Example
+from tailor.documents.reading import Document
 from tailor.engine import Engine, OnProgress
-from tailor.retrieval.documents import Document
 from tailor.system import System
 from tailor.task import Task
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import DATA, data_file
-from tailor.retrieval.documents import Document
+from tailor.documents.reading import Document
 from tailor.retrieval.index import Index
 from tailor.retrieval.metrics import ndcg_at_k, ranked_documents
 from tailor.score.text import contains

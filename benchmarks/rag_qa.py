@@ -17,8 +17,8 @@ from tailor.approaches.approach import Approach, Chain, Material, starting_syste
 from tailor.approaches.prompting import Grounded, ZeroShot
 from tailor.approaches.retrieval import Retrieve
 from tailor.data.example import Example
+from tailor.documents.reading import Document
 from tailor.evaluate.run import Run
-from tailor.retrieval.documents import Document
 from tailor.stats.paired import paired_max_t
 from tailor.task import Task
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tailor.documents.reading import Document, read_documents
 from tailor.models.base import Embedder
 from tailor.models.catalogue import open_embedder
-from tailor.retrieval.documents import Document, read_documents
 from tailor.retrieval.index import Index, Search
 from tailor.retrieval.metrics import ndcg_at_k, ranked_documents
 

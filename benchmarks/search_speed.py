@@ -24,12 +24,12 @@ import numpy as np
 from benchmarks.common import data_file
 from benchmarks.retrieval import xquad
 from benchmarks.timing import seconds_of
+from tailor.documents.reading import Document, read_documents
 from tailor.models.base import Array, Embedder
 from tailor.models.cache import MINILM
 from tailor.models.catalogue import open_embedder
 from tailor.models.embedder import TransformersEmbedder
 from tailor.retrieval.chunk import chunk
-from tailor.retrieval.documents import Document, read_documents
 from tailor.retrieval.index import Index
 from tailor.retrieval.metrics import ndcg_at_k
 from tailor.retrieval.snapshot import PASSAGE

@@ -37,12 +37,12 @@ from tailor.decide.ladder import Climb
 from tailor.decide.prices import rates_for
 from tailor.decide.rungs import Option, Rung
 from tailor.decide.step import Step
+from tailor.documents.reading import Document
 from tailor.engine import Engine, OnProgress
 from tailor.errors import TailorError
 from tailor.experiment import final_test
 from tailor.models.catalogue import open_embedder
 from tailor.models.local import LocalModel
-from tailor.retrieval.documents import Document
 from tailor.system import System, display_labels
 
 TRAIN, DEV, TEST, PAGE = 240, 128, 200, 15

@@ -21,9 +21,9 @@ from tailor.advise.gather import gather
 from tailor.cli import app
 from tailor.data.guess import guess_task
 from tailor.data.scaffold import write_project
+from tailor.documents.reading import Document
 from tailor.errors import ConfigError
 from tailor.project import load_project
-from tailor.retrieval.documents import Document
 from tailor.task import KnownFacts
 
 SHIPPED = (files("tailor.advise") / "criteria.yaml").read_text(encoding="utf-8")

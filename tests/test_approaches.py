@@ -29,12 +29,12 @@ from tailor.approaches.prompting import (
 )
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference
+from tailor.documents.reading import Document
 from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit, StoreError
 from tailor.evaluate.measure import measure
 from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
-from tailor.retrieval.documents import Document
 from tailor.retrieval.passage import Passage
 from tailor.system import System, display_labels
 from tailor.testing import check_approach

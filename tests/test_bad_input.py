@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from data_helpers import write_csv, write_yaml
 from flow import DESK, ROOMS, contents, tailor, write_desk, write_rooms
+from interrupt import hear_ctrl_c
 from typer.testing import Result
 
 from tailor.ledger import Ledger
@@ -216,7 +217,7 @@ def test_questions_without_documents_run(tmp_path: Path) -> None:
 def test_ctrl_c_keeps_what_was_measured_and_the_same_command_goes_on(tmp_path: Path) -> None:
     write_rooms(tmp_path)
     command = [sys.executable, "-c", SLOW, "run", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c) as process:
         assert process.stderr is not None and process.stdout is not None
         asked = [process.stderr.readline() for _ in range(2)]  # the second question is under way: the first was answered and saved
         process.send_signal(signal.SIGINT)

@@ -13,6 +13,7 @@ from tailor.data.audit import audit
 from tailor.data.finding import Finding
 from tailor.data.reach import most_finalists
 from tailor.data.split import load_splits
+from tailor.documents.reading import read_documents
 from tailor.errors import DocumentsError
 from tailor.project import Project
 from tailor.stats.intervals import lower_bound
@@ -235,7 +236,7 @@ def test_quotes_and_sources_that_do_not_exist_are_named(folder: Path) -> None:
 def test_absent_documents_are_an_error_and_unnamed_ones_a_note(folder: Path) -> None:
     assert find(questions(folder, {}, documents="nowhere"), "is not a folder").level == "error"
     (folder / "empty").mkdir()
-    assert find(questions(folder, {}, documents="empty"), "holds no Markdown").level == "error"
+    assert find(questions(folder, {}, documents="empty"), "holds no documents").level == "error"
     assert find(questions(folder, {}, documents=""), "knows by heart").level == "note"
 
 
@@ -245,18 +246,27 @@ def test_hidden_documents_are_not_looked_at(folder: Path) -> None:
     assert find(questions(folder, {0: {"page": ".old/x.md"}}), "does not exist").level == "error"
 
 
-def test_a_document_that_cannot_be_read_is_said_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("content", "sentence", "advice"),
+    [
+        (b"caf\xe9", "is not UTF-8 text: byte 3 cannot be decoded", "Save it as UTF-8"),
+        (None, "cannot be read: Permission denied", "Make it readable"),
+    ],
+)
+def test_documents_that_a_run_would_refuse_are_an_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, sentence: str, advice: str
+) -> None:
     def refuse(path: Path, limit: int) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    project = Project(folder, make_task(kind="answer", documents="docs"))
-    write_csv(folder / "data.csv", rows(60))
-    splits = load_splits(project)
-    from tailor.data.grounding import audit_documents
-
-    monkeypatch.setattr("tailor.data.grounding.read_file", refuse)
-    with pytest.raises(DocumentsError, match="cannot be read: Permission denied"):
-        list(audit_documents(project, splits.train))
+    if content is None:
+        monkeypatch.setattr("tailor.documents.reading.read_file", refuse)
+    else:
+        (folder / "docs" / "old.md").write_bytes(content)
+    error = find(questions(folder, {}), sentence)
+    assert (error.level, advice in error.advice) == ("error", True)
+    with pytest.raises(DocumentsError, match=sentence):
+        read_documents(folder / "docs")
 
 
 def test_a_template_that_shows_the_quote_is_warned_about(folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from endpoint import Answer, Endpoint, completion, echo, refusal
+from interrupt import hear_ctrl_c
 
 from tailor.errors import EndpointError, ModelError
 from tailor.models.base import Reply, Request, message
@@ -359,7 +360,7 @@ def test_a_signal_lets_what_is_under_way_come_in_and_a_second_one_does_not(
 ) -> None:
     with Endpoint([Answer(completion(), pause=pause)]) as endpoint:
         command = [sys.executable, "-c", INTERRUPTED, endpoint.url]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c) as process:
             assert process.stdout is not None and process.stdout.readline() == "ready\n"
             while endpoint.calls < 4:
                 time.sleep(0.02)

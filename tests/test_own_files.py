@@ -12,10 +12,10 @@ from data_helpers import write_csv, write_yaml
 from flow import ROOMS, tailor, write_desk, write_rooms
 from judge_helpers import JUDGE, write_codes
 
+from tailor.documents.reading import read_documents
 from tailor.errors import ConfigError
 from tailor.files import private_files, tighten
 from tailor.project import load_project
-from tailor.retrieval.documents import read_documents
 from tailor.task import DataFiles
 
 SECRET = "a file of mine\n"

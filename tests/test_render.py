@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tiny import DOCUMENTS
 
+from tailor.documents.reading import Document
 from tailor.render import FENCE, question_in, render_messages, user_text
-from tailor.retrieval.documents import Document
 from tailor.retrieval.passage import Passage
 from tailor.system import Decoding, Knowledge, Prompt, Shot, System, Weights
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tailor.documents.reading import Document, read_documents
 from tailor.retrieval.chunk import chunk, count_words
-from tailor.retrieval.documents import Document, read_documents
 from tailor.retrieval.passage import Passage
 
 HANDBOOK = Path(__file__).resolve().parents[2] / "shared" / "data" / "handbook_tts" / "pages"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tailor.documents.reading import Document, documents_digest, read_documents
+from tailor.documents.webpage import read_html
 from tailor.errors import DocumentsError
-from tailor.retrieval.documents import Document, documents_digest, read_documents
-from tailor.webpage import read_html
 
 
 def _write(folder: Path, **files: str) -> None:

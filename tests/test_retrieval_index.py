@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tailor.documents.reading import Document
 from tailor.errors import ConfigError
 from tailor.models.base import Array
-from tailor.retrieval.documents import Document
 from tailor.retrieval.index import Fusion, Index, Search
 from tailor.retrieval.passage import Passage
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tailor.retrieval.documents import Document
+from tailor.documents.reading import Document
 from tailor.retrieval.index import Index
 from tailor.retrieval.words import ENGLISH, words_for
 

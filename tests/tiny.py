@@ -10,13 +10,13 @@ from typing import Any
 from data_helpers import WORDS, make_example, make_task
 
 from tailor.approaches.approach import Material, starting_system
+from tailor.documents.reading import Document
 from tailor.engine import Engine
 from tailor.ledger import Ledger
 from tailor.models.base import Message, Model, message
 from tailor.models.fake import FakeEmbedder
 from tailor.models.local import LocalModel
 from tailor.models.quiet import quiet_libraries
-from tailor.retrieval.documents import Document
 from tailor.system import System
 
 CONTROLS = ("<|end|>", "<|start|>", "<|stop|>", "<|header|>")

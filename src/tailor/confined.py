@@ -36,7 +36,7 @@ class Confined:
     """A function that runs in a process of its own, which is started at the first call; use it as a context manager.
 
     Args:
-        function: its place, such as "tailor.retrieval.markup:read"; arguments and result are what JSON can hold.
+        function: its place, such as "tailor.documents.markup:read"; arguments and result are what JSON can hold.
         seconds: limit for each call.
         memory: limit for the process, in bytes.
     """

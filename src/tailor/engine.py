@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tailor.data.example import Example
+from tailor.documents.reading import documents_digest
 from tailor.errors import ConfigError, StoreError
 from tailor.ledger import Ledger
 from tailor.models.base import Array, Embedder, Message, Model, Reply, Request, Streaming
 from tailor.models.vectors import CachedEmbedder
 from tailor.render import question_in, render_messages
-from tailor.retrieval.documents import documents_digest
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer
 from tailor.system import Shot, System, display_labels
 from tailor.task import fill
 
 if TYPE_CHECKING:
-    from tailor.retrieval.documents import Document
+    from tailor.documents.reading import Document
     from tailor.retrieval.index import Index
 
 OnProgress = Callable[[int, int], None]

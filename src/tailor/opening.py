@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from tailor.documents.reading import read_documents
 from tailor.engine import Engine
 from tailor.ledger import Ledger
 from tailor.models.base import Embedder, Model
 from tailor.models.catalogue import open_embedder, open_model
 from tailor.project import Project
-from tailor.retrieval.documents import read_documents
 from tailor.trust import require_allowed
 
 

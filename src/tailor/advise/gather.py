@@ -21,7 +21,7 @@ from tailor.models.cache import BUILT_INS
 from tailor.task import ModelSettings, Task
 
 if TYPE_CHECKING:
-    from tailor.retrieval.documents import Document
+    from tailor.documents.reading import Document
 
 DEFAULT_WINDOW = 8192
 """Tokens that the built-in and the fake model read at once, and that a remote one is taken to read unless it is said."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tailor.approaches.approach import Material
+from tailor.documents.reading import documents_digest
 from tailor.engine import Engine, OnProgress
 from tailor.errors import DocumentsError, DoesNotFit
-from tailor.retrieval.documents import documents_digest
 from tailor.system import Knowledge, System
 
 PASSAGES = 1

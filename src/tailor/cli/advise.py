@@ -88,7 +88,7 @@ def _gather(project: Project | None) -> Facts:
     from tailor.advise.gather import gather
     from tailor.data.readers import to_examples
     from tailor.data.split import read_tables
-    from tailor.retrieval.documents import read_documents
+    from tailor.documents.reading import read_documents
 
     if project is None:
         return Facts()

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
 from tailor.data.example import Example
 from tailor.data.finding import Finding
 from tailor.data.readers import place
+from tailor.documents.reading import read_documents
 from tailor.errors import DocumentsError, did_you_mean, quoted
 from tailor.language.detect import language_of, languages_of
 from tailor.language.tokens import contains
-from tailor.limits import DOCUMENT_BYTES
-from tailor.outside import is_own_report, read_file
 from tailor.project import Project
-from tailor.webpage import read_html
-
-SUFFIXES = (".md", ".markdown", ".txt", ".html", ".htm")
 
 
 def audit_documents(project: Project, examples: Sequence[Example]) -> Iterator[Finding]:
@@ -41,46 +36,15 @@ def audit_documents(project: Project, examples: Sequence[Example]) -> Iterator[F
             advice="Name their folder as `documents`.",
         )
         return
-    pages = read_pages(folder, project.own_files)
-    if not pages:
-        problem = "holds no Markdown, text or HTML files" if folder.is_dir() else "is not a folder"
-        yield Finding(
-            "error", f"`documents` names {quoted(project.task.documents)}, which {problem}.", advice="Mend the path in tailor.yaml."
-        )
+    try:
+        documents = read_documents(folder, project.own_files)
+    except DocumentsError as error:
+        yield Finding("error", f"The documents cannot be used: {error}.", advice=f"{error.hint[:1].upper()}{error.hint[1:]}.")
         return
+    pages = {document.path: document.text for document in documents}
     yield _spoken(pages)
     yield from _sources(pages, examples)
     yield from _quotes(pages, examples)
-
-
-def read_pages(folder: Path, own: Iterable[Path] = ()) -> dict[str, str]:
-    """Text of every document, by its path relative to the folder; hidden files and links out of it are skipped.
-
-    Reports of Tailor and the files `own` are skipped too: they are no documents.
-
-    Raises:
-        DocumentsError: a document cannot be read.
-    """
-    root, left_out = folder.resolve(), {path.resolve() for path in own}
-    pages = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in name.parts)
-        if path.suffix.lower() not in SUFFIXES or hidden or not path.is_file() or path.resolve() in left_out:
-            continue
-        if path.resolve().is_relative_to(root) and not is_own_report(text := _text(path)):
-            pages[name.as_posix()] = text
-    return pages
-
-
-def _text(path: Path) -> str:
-    try:
-        text = read_file(path, DOCUMENT_BYTES).decode("utf-8", errors="replace")
-    except OSError as error:
-        raise DocumentsError(f"{quoted(path, 200)} cannot be read: {error.strerror}") from error
-    if path.suffix.lower() not in (".html", ".htm") or is_own_report(text):
-        return text
-    return "\n".join(read_html(text))
 
 
 def _spoken(pages: Mapping[str, str]) -> Finding:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tailor.retrieval.documents import Document
+from tailor.documents.reading import Document
 from tailor.retrieval.passage import Passage
 
 TARGET_WORDS = 120

@@ -14,10 +14,10 @@ from typing import Literal
 
 import numpy as np
 
+from tailor.documents.reading import Document
 from tailor.errors import ConfigError
 from tailor.models.base import Array, Embedder
 from tailor.retrieval.chunk import TARGET_WORDS, chunk
-from tailor.retrieval.documents import Document
 from tailor.retrieval.fusion import minmax, rrf
 from tailor.retrieval.passage import Passage
 from tailor.retrieval.store import Row, Store

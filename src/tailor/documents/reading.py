@@ -57,7 +57,7 @@ def read_documents(folder: Path, own: Iterable[Path] = ()) -> list[Document]:
     if not folder.is_dir():
         raise DocumentsError(f"{folder} is not a folder of documents", f"create it with documents ({_accepted()}) inside")
     left_out = {path.resolve() for path in own}
-    with Confined("tailor.retrieval.markup:read_markup") as read_markup:
+    with Confined("tailor.documents.markup:read_markup") as read_markup:
         found = [_read(folder, path, read_markup) for path in _paths(folder) if path.resolve() not in left_out]
     documents = [document for document in found if document is not None]
     if not documents:

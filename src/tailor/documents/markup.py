@@ -6,9 +6,9 @@ import re
 
 import yaml
 
+from tailor.documents.webpage import read_html
 from tailor.limits import FRONT_MATTER_CHARACTERS
 from tailor.outside import load_yaml
-from tailor.webpage import read_html
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FIRST_HEADING = re.compile(r"^# +(\S)(.*)$", re.MULTILINE)
