@@ -16,6 +16,7 @@ from tailor.decide.clock import Clock
 from tailor.decide.hope import most_promising
 from tailor.decide.rungs import Rung
 from tailor.diagnose.types import Diagnosis, Lever, LeverName
+from tailor.errors import ConfigError
 from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
@@ -133,6 +134,29 @@ def test_passages_are_tried_before_prompts_where_they_promise_more(tmp_path: Pat
     hurried = run(write_rooms(tmp_path / "short", remarks=20), Timed(), 3600, monkeypatch)
     assert order(unhurried)[:3] == ["baseline", "prompt", "retrieve"]
     assert order(hurried)[:2] == ["baseline", "retrieve"] and set(order(hurried)) == set(order(unhurried))
+
+
+def test_passages_that_the_diagnosis_asked_for_count_where_there_is_no_time_for_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(write_rooms(tmp_path / "whole", remarks=20), Timed(), None, monkeypatch)
+    runs = {step.system: step.run for step in whole.steps if step.run is not None}
+    baseline, hybrid = runs["zero-shot"], runs["rag-hybrid"]
+    # Enough for the baseline, its test and the diagnosis; the test of what reads passages goes over the limit.
+    limit = baseline.seconds * (len(baseline.examples) + len(whole.splits.test)) + 0.5 * hybrid.seconds * len(hybrid.examples)
+    study = run(write_rooms(tmp_path / "short", remarks=20), Timed(), limit, monkeypatch)
+    assert statuses(study)["rag-hybrid"] == "measured" and statuses(study)["rag-bm25"] == "no time"
+    assert [test.system.name for test in study.tests] == ["zero-shot", "rag-hybrid"]
+
+
+def test_what_was_advised_comes_first_where_nothing_could_be_forecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*given: object) -> Diagnosis:
+        raise ConfigError("nothing can be forecast")
+
+    monkeypatch.setattr("tailor.decide.ladder.diagnose", unknown)
+    study = run(write_rooms(tmp_path, remarks=20), Timed(), 3600, monkeypatch)
+    assert study.advice is not None and study.advice.expected == "documents in the prompt"
+    assert list(dict.fromkeys(step.rung for step in study.steps))[:3] == ["baseline", "retrieve", "prompt"]
 
 
 def test_the_most_promising_rung_wins_most_for_its_time_and_waits_for_what_it_builds_on() -> None:

@@ -80,8 +80,7 @@ def run(
 
         material = Material(task, splits.train, splits.dev)
         rates = rates_for(task.model, task.prices, engine.model)
-        climb = Climb(material, engine, rates, clock, observer, everything, len(splits.test), pace_of(task))
-        engine.check = climb.budget.check
+        climb = Climb(material, engine, rates, clock, observer, everything, len(splits.test), pace_of(task), advice.expected)
         climb.climb()
         observer.said(climb.stopped)
         curve = learning_curve(material, engine, task.target)

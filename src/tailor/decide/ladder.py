@@ -28,6 +28,14 @@ from tailor.system import START, System
 
 STOP_CONFIDENCE = 0.80
 """The climb stops when dev shows the target with this one-sided confidence: dev chooses, the sealed test alone certifies."""
+ADVISED: dict[str, tuple[str, ...]] = {
+    "documents in the prompt": ("retrieve",),
+    "retrieval": ("retrieve",),
+    "fine-tuning": ("tune",),
+    "documents in the prompt and fine-tuning": ("retrieve", "tune"),
+    "retrieval and fine-tuning": ("retrieve", "retrieve and tune"),
+}
+"""Approach that was advised -> rungs that take it, those that others build on first."""
 
 
 @dataclass
@@ -43,6 +51,7 @@ class Climb:
         everything: climb every rung, whatever was found.
         test_rows: rows of the sealed test, whose time is kept in reserve.
         pace: how often documents and rules change.
+        advised: the approach that was advised; under a time limit it comes first where nothing could be forecast.
     """
 
     material: Material
@@ -53,6 +62,7 @@ class Climb:
     everything: bool
     test_rows: int
     pace: Pace = NEVER_SAID
+    advised: str = ""
     stopped: str = ""
     is_broken: bool = False
     diagnosis: Diagnosis | None = None
@@ -115,8 +125,10 @@ class Climb:
     def _next(self, rungs: Sequence[Rung], start: System) -> Rung:
         """The rung to climb next: in order, or under a time limit the one that promises most for its time."""
         leader = best(self.generative)
-        if not self.budget.is_limited or self.everything or self.diagnosis is None or leader is None:
+        if not self.budget.is_limited or self.everything or leader is None:
             return rungs[0]
+        if self.diagnosis is None:
+            return next((rung for rung in rungs if rung.name in ADVISED.get(self.advised, ())), rungs[0])
         seconds = {rung.name: self.budget.rung_seconds(rung, rung.candidates(start, self.runs)) for rung in rungs}
         return most_promising(self.diagnosis, rungs, leader, seconds, self.material.task.smallest_effect)
 
@@ -133,7 +145,8 @@ class Climb:
             return list(rungs)
         self.observer.began("diagnosis", f"why {START} fails")
         try:
-            self.budget.check()
+            # It may take what the final test needs: without it the best would perhaps not be in the test.
+            self.clock.check()
             self.diagnosis = diagnose(self.material, self.engine, baseline)
         except OutOfTime:
             return list(rungs)  # the next rung finds no time either, and says so

@@ -38,6 +38,7 @@ class Rung:
         candidates: made from the complete dev Runs so far and the starting System.
         trains: whether weights are trained, which needs labels and time.
         optional: climbed only when everything is asked for.
+        asks: whether the model is asked for something to make its candidates, before they are measured.
         builds_on: the rung whose best candidate it starts from; empty where it starts from the baseline.
     """
 
@@ -45,6 +46,7 @@ class Rung:
     candidates: Callable[[System, Sequence[Run]], Sequence[Option]]
     trains: bool = False
     optional: bool = False
+    asks: bool = False
     builds_on: str = ""
 
 
@@ -53,7 +55,7 @@ def ladder(task: Task, has_documents: bool, can_score: bool, can_tune: bool) -> 
     rungs = [_baseline(task), _prompt(task, can_score)]
     if task.kind == "classify" and can_score:
         scored = partial(best, wanted=_is_scored, near=tie(task))
-        rungs.append(Rung("calibrate", lambda start, runs: _on(scored(runs), RemovePrior()), builds_on="prompt"))
+        rungs.append(Rung("calibrate", lambda start, runs: _on(scored(runs), RemovePrior()), asks=True, builds_on="prompt"))
     if has_documents:
         rungs.append(Rung("retrieve", lambda start, runs: [Option(approach, start) for approach in RETRIEVE]))
         rungs.append(Rung("retrieve and prompt", lambda start, runs: _prompted_retrieval(task, runs), builds_on="retrieve"))

@@ -87,6 +87,8 @@ class Track:
         def attempt() -> Arm:
             if not where.rows:
                 raise ConfigError("all dev rows are of one group: none is left to measure what the others choose", "add groups")
+            if rung.asks:
+                self.budget.check()
             if rung.trains:
                 self.budget.check_training(candidate)
             self.observer.began(rung.name, candidate.name)
