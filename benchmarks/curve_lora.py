@@ -12,8 +12,8 @@ from benchmarks.common import engine_for
 from benchmarks.curve_cases import Case, cases
 from tailor.approaches.approach import Material, starting_system
 from tailor.approaches.tuning import FineTune
-from tailor.data.split import kept_together
 from tailor.data.subsets import nested_order
+from tailor.data.units import find_units, kept_together
 from tailor.evaluate.measure import measure
 
 RECORDED = Path(__file__).parent / "recorded" / "learning_curve_lora.json"
@@ -58,7 +58,7 @@ def measure_anew(path: Path = RECORDED) -> Accuracies:
 def _measured(case: Case, sizes: list[int]) -> Iterator[tuple[int, float]]:
     """Accuracy on the first 120 test rows; the best epoch is chosen on 16 other rows."""
     test, dev, task = case.test[:TEST_ROWS], case.test[TEST_ROWS : TEST_ROWS + DEV_ROWS], case.task
-    pool = nested_order(kept_together(case.rows, task), seed=0)
+    pool = nested_order(kept_together(find_units(case.rows, task).examples), seed=0)
     with engine_for(task) as engine:
         start = starting_system(task, pool, engine.model)
         for size in sizes:

@@ -149,7 +149,7 @@ def try_world(kind: str, n: int, grouped: bool, random: np.random.Generator) -> 
     splits: tuple[tuple[SplitName, int], ...] = (("dev", DEV_ROWS), ("test", n))
     for split, rows in splits:
         groups = draw_groups(rows, 4.0, random) if grouped else [""] * rows
-        examples = tuple(Example(str(row), {}, ("y",), group=group) for row, group in enumerate(groups))
+        examples = tuple(Example(str(row), {}, ("y",), unit=group) for row, group in enumerate(groups))
         right = answers(world, groups, shared, random)
         runs[split] = [make_run(s, split, right[:, place], examples) for place, s in enumerate(steps)]
     task = _TASK.model_copy(update={"target": world.target})

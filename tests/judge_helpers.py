@@ -61,7 +61,7 @@ def judged_candidate(
     groups: Sequence[str] = (),
 ) -> Candidate:
     """A candidate whose answers are good or not, and are judged so; None is a judgement that failed."""
-    rows = tuple(Example(str(i), {"x": f"q{i}"}, ("y",), group=groups[i] if groups else "") for i in range(len(good)))
+    rows = tuple(Example(str(i), {"x": f"q{i}"}, ("y",), unit=groups[i] if groups else "") for i in range(len(good)))
     answers = tuple(Answer(row.id, "", tokens_in=tokens) for row in rows)
     scores = tuple(
         Score("right" if yes else "wrong", float(bool(yes)), f"{'good' if fine else 'bad'} {name}", {UNJUDGED: float(yes is None)})

@@ -176,10 +176,10 @@ def test_groups_lower_what_the_test_rows_can_show(tmp_path: Path) -> None:
     splits = load_splits(project)
     findings = audit(project, splits, len, 2000)
     groups = len({example.group for example in splits.test})
-    shown = lower_bound([1.0] * len(splits.test), of_target(1, 5), groups=[example.group for example in splits.test])
+    shown = lower_bound([1.0] * len(splits.test), of_target(1, 5), groups=[example.unit for example in splits.test])
     best = find(findings, "all answered right")
     assert best.what.startswith(
-        f"With {len(splits.test)} test rows in {groups} groups, all answered right, a system is shown to be "
+        f"With {len(splits.test)} test rows in {groups} groups (near-duplicates count once), all answered right, a system is "
     )
     assert f"{math.floor(1000 * shown) / 10:g} % or more" in best.what
     assert "Up to 8.0 times as many" in find(findings, "Chance that").advice

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,14 @@ from data_helpers import make_example, make_examples, make_task, rows, sentence,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tailor.data.example import Example, Splits
+from tailor.data.deal import deal
+from tailor.data.example import Example, SplitName, Splits
 from tailor.data.near import near_groups
 from tailor.data.split import load_splits, split_examples
+from tailor.data.units import kept_together
 from tailor.errors import ConfigError, DataError
 from tailor.project import Project
+from tailor.stats.intervals import lower_bound
 
 
 def parts(splits: Splits) -> list[tuple[Example, ...]]:
@@ -86,34 +90,98 @@ def test_shares_are_shares_and_what_is_left_open_is_filled_in() -> None:
     assert sizes(split_examples(make_examples(1000), make_task(split={"test": 250}))) == [500, 150, 250, 100]
 
 
-def test_labels_keep_their_shares_in_every_split() -> None:
-    splits = split_examples(make_examples(400, ["a", "a", "a", "b"]), make_task())
-    for part in parts(splits):
-        counts = Counter(example.label for example in part)
-        assert abs(counts["a"] - 0.75 * len(part)) <= 1
+def share_sd(part: Sequence[Example], whole: Sequence[Example], share: float) -> float:
+    """Standard deviation of a label's share in a part that was drawn by chance from the whole."""
+    return float((share * (1 - share) / len(part) * (1 - len(part) / len(whole))) ** 0.5)
+
+
+def test_labels_keep_their_shares_in_train_and_dev_and_test_is_a_random_draw() -> None:
+    examples = make_examples(400, ["a", "a", "a", "b"])
+    for seed in range(5):
+        splits = split_examples(examples, make_task(split={"seed": seed}))
+        left = [*splits.train, *splits.dev]
+        share = sum(example.label == "a" for example in left) / len(left)
+        for part in (splits.train, splits.dev):
+            assert abs(sum(example.label == "a" for example in part) - share * len(part)) <= 1
+        for part in (splits.test, splits.reserve):
+            assert abs(sum(example.label == "a" for example in part) / len(part) - 0.75) <= 3.5 * share_sd(part, examples, 0.75)
 
 
 def test_labels_keep_their_shares_where_rows_come_in_groups() -> None:
     examples = [make_example(number, "aaab"[number % 4], group=f"g{number // 3}") for number in range(600)]
     splits = split_examples(examples, make_task())
-    for part in parts(splits):
+    for part in (splits.train, splits.dev):
         counts = Counter(example.label for example in part)
         assert abs(counts["a"] / len(part) - 0.75) < 0.06
     assert [round(size / 600, 2) for size in sizes(splits)] == [0.5, 0.15, 0.25, 0.1]
 
 
-def test_a_rare_label_is_seen_in_training() -> None:
-    for seed in range(20):
-        examples = [*make_examples(60), make_example(100, "blue"), make_example(101, "pink"), make_example(102, "pink")]
-        splits = split_examples(examples, make_task(split={"seed": seed}))
-        assert {"blue", "pink"} <= {example.label for example in splits.train}
+def test_a_label_with_one_row_comes_into_a_split_as_often_as_any_row() -> None:
+    examples = [*make_examples(99), make_example(1000, "pink")]
+    wanted: dict[SplitName, int] = {"train": 50, "dev": 15, "test": 25, "reserve": 10}
+    found = Counter[SplitName]()
+    for seed in range(400):
+        dealt = deal(kept_together(examples), {example.id: example.label for example in examples}, wanted, seed)
+        found.update(name for name, part in dealt.parts.items() if any(example.label == "pink" for example in part))
+    for name, rows_of_it in wanted.items():
+        share = rows_of_it / 100
+        assert abs(found[name] / 400 - share) <= 3.5 * (share * (1 - share) / 400) ** 0.5
+
+
+def test_rare_labels_are_as_often_unknown_in_the_test_as_they_will_be_asked_for() -> None:
+    """600 rows with 400 labels, frequent ones and rare ones as words are in a text (Zipf): the test has them as the world does."""
+    weights = [1 / rank for rank in range(1, 401)]
+    total, gaps, bound = sum(weights), [], 0
+    for world in range(20):
+        labels = random.Random(world).choices(range(400), weights, k=600)
+        examples = [make_example(number, f"label {label}") for number, label in enumerate(labels)]
+        splits = split_examples(examples, make_task())
+        known = {example.label for example in splits.train}
+        truth = sum(weight for label, weight in enumerate(weights) if f"label {label}" in known) / total
+        right = [float(example.label in known) for example in splits.test]  # a system that is right on every label of train
+        gaps.append(sum(right) / len(right) - truth)
+        bound += lower_bound(right, 0.025) > truth
+        assert f"{right.count(0.0)} of the 150 test rows have a label that train lacks" in splits.how
+    assert abs(sum(gaps) / 20) < 3 * 0.031 / 20**0.5  # 0.031: standard error of a share of 0.82 in 150 rows
+    assert bound <= 3  # allowed one time in forty: more than three of twenty, one time in a thousand
+
+
+def test_one_changed_label_moves_hardly_any_row() -> None:
+    examples = make_examples(480, [f"label {number}" for number in range(12)])
+    before, moved = homes(split_examples(examples, make_task())), []
+    for number in range(0, 480, 16):
+        changed = [make_example(n, "label 3") if n == number else example for n, example in enumerate(examples)]
+        after = homes(split_examples(changed, make_task()))
+        assert (before[str(number)] >= 2) == (after[str(number)] >= 2), "a row does not leave test or reserve, nor come there"
+        moved.append(sum(before[name] != after[name] for name in before))
+    assert max(moved) <= 0.01 * 480
+    assert sum(moved) / len(moved) <= 0.003 * 480
+
+
+def test_one_row_more_moves_hardly_any_row() -> None:
+    before, moved = homes(split_examples(make_examples(480), make_task())), []
+    for number in range(480, 510):
+        after = homes(split_examples([*make_examples(480), make_example(number, "red")], make_task()))
+        moved.append(sum(before[name] != after[name] for name in before))
+    assert sum(moved) / len(moved) <= 0.01 * 480
+    assert max(moved) <= 0.02 * 480
+
+
+def test_a_unit_too_large_for_the_test_is_told() -> None:
+    examples = [make_example(n, "ab"[n % 2], group="one customer" if n < 60 else "") for n in range(400)]
+    splits = split_examples(examples, make_task())
+    assert sizes(splits) == [200, 60, 100, 40]
+    assert {example.group for example in (*splits.dev, *splits.test, *splits.reserve)} == {""}
+    assert "60 rows of 1 group too large for the test set are in train, so that nothing is shown of them" in splits.how
 
 
 def test_questions_are_stratified_by_answerability_and_source() -> None:
     examples = [make_example(n, "x" if n % 5 else "", source=f"page{n % 4}" if n % 5 else "") for n in range(400)]
     splits = split_examples(examples, make_task(kind="answer"))
-    for part in parts(splits):
-        assert abs(sum(not example.answers for example in part) - 0.2 * len(part)) <= 1
+    left = [*splits.train, *splits.dev]
+    share = sum(not example.answers for example in left) / len(left)
+    for part in (splits.train, splits.dev):
+        assert abs(sum(not example.answers for example in part) - share * len(part)) <= 1
         assert len({example.source for example in part}) == 5
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailor.data.example import Example
-from tailor.data.split import kept_together
 from tailor.data.subsets import folds, nested_order
+from tailor.data.units import find_units, kept_together
 
 labelled = st.lists(st.sampled_from("aaabbc"), min_size=1, max_size=80)
 
@@ -60,7 +60,7 @@ def test_groups_and_near_duplicates_are_kept_together() -> None:
         make_example(3, "b", text="How do I change my address?", group="x"),
         make_example(4, "a", text="What does a transfer abroad cost?"),
     ]
-    assert sorted(len(unit) for unit in kept_together(rows, make_task())) == [1, 3]
+    assert sorted(len(unit) for unit in kept_together(find_units(rows, make_task()).examples)) == [1, 3]
 
 
 @pytest.mark.parametrize("count", [2, 5])

@@ -16,6 +16,7 @@ from tiny import answer_material, classify_material, make_engine, open_tiny, sta
 from tailor.approaches.approach import Material
 from tailor.approaches.tuning import FineTune
 from tailor.data.example import Example
+from tailor.data.units import find_units
 from tailor.diagnose.curve import (
     LearningCurve,
     Measured,
@@ -91,7 +92,8 @@ def test_rows_of_a_group_are_never_learned_from_and_tested(engine: Engine) -> No
     draw = random.Random(0)
     texts = [" ".join(draw.choices(WORDS, k=8)) for _ in range(40)]
     rows = [make_example(n, "ab"[texts.index(t) % 2], text=t, group=t) for n, t in enumerate(texts * 5)]
-    measured = measure_probe(Material(make_task(labels=("a", "b")), tuple(rows), ()), engine)
+    task = make_task(labels=("a", "b"))
+    measured = measure_probe(Material(task, find_units(rows, task).examples, ()), engine)
     assert measured is not None and measured.rows == 40
     assert measured.accuracies[:, -1].mean() < 0.75
 
@@ -110,7 +112,9 @@ def test_sizes_can_be_given(engine: Engine) -> None:
 
 def test_few_groups_are_too_few_however_many_rows_they_have(engine: Engine) -> None:
     rows = [make_example(i, "ab"[i % 2], text=f"{'ab'[i % 2]} {i}", group=f"g{i % 4}") for i in range(120)]
-    material = Material(make_task(labels=("a", "b"), data={"file": "a.csv", "group_by": "g"}), tuple(rows[:90]), tuple(rows[90:]))
+    task = make_task(labels=("a", "b"), data={"file": "a.csv", "group_by": "g"})
+    rows = list(find_units(rows, task).examples)
+    material = Material(task, tuple(rows[:90]), tuple(rows[90:]))
     assert learning_curve(material, engine, 0.9).why_not.startswith("there are too few labels, or groups of them")
 
 

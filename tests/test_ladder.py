@@ -103,7 +103,7 @@ def test_everything_is_climbed_whatever_the_forecasts_say(tmp_path: Path) -> Non
 def test_training_that_does_not_fit_the_time_limit_says_what_it_would_need(tmp_path: Path) -> None:
     study = climb(write_rooms(tmp_path, tuning={"epochs": 50}), Tunable(), max_minutes=1)
     step = step_of(study, "retrieve and tune")
-    assert step.status == "no time" and step.note.startswith("it would need about 28 minutes of training; ")
+    assert step.status == "no time" and step.note.startswith("it would need about 10 minutes of training; ")
     assert study.stopped == f"The time limit left no room for {step.system}."
     assert study.decision is not None
 
@@ -287,7 +287,7 @@ def test_the_rows_that_choose_the_epoch_of_tuned_weights_do_not_count(tmp_path: 
 
 def test_where_all_dev_rows_are_of_one_group_none_can_be_chosen_by(tmp_path: Path) -> None:
     looking, blind = (Looking(name, looks, []) for name, looks in (("looking", True), ("blind", False)))
-    with race(tmp_path, lambda splits: tuple(replace(example, group="one") for example in splits.dev)) as over:
+    with race(tmp_path, lambda splits: tuple(replace(example, unit="one") for example in splits.dev)) as over:
         done = over([looking], [blind])
     assert [(step.system, step.status) for step in done.steps] == [("looking", "not possible"), ("blind", "measured")]
     assert not looking.given

@@ -39,6 +39,7 @@ from tailor.project import Project
 from tailor.provenance import provenance
 from tailor.saved import STUDY
 from tailor.seals import identities, opening_sentences, unseen
+from tailor.stats.clusters import usual_size
 from tailor.study import Study
 from tailor.task import Task
 
@@ -80,7 +81,10 @@ def run(
 
         material = Material(task, splits.train, splits.dev)
         rates = rates_for(task.model, task.prices, engine.model)
-        climb = Climb(material, engine, rates, clock, observer, everything, len(splits.test), pace_of(task), advice.expected)
+        alike, pace = usual_size([example.unit for example in splits.test]), pace_of(task)
+        climb = Climb(
+            *(material, engine, rates, clock, observer, everything, len(splits.test), pace, advice.expected), test_alike=alike
+        )
         climb.climb()
         observer.said(climb.stopped)
         curve = learning_curve(material, engine, task.target)

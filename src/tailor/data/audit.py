@@ -18,6 +18,7 @@ from tailor.data.reach import percent_down, reach
 from tailor.data.readers import accepted, asked, place
 from tailor.data.split import MIN_DEV, read_tables
 from tailor.data.table import Table
+from tailor.data.unseen import foretold
 from tailor.errors import quoted
 from tailor.project import Project
 from tailor.task import Task
@@ -219,6 +220,7 @@ def _labels(task: Task, splits: Splits, examples: Sequence[Example]) -> Iterator
         rows = tuple(place(example) for example in examples if example.label in absent)
         what = f"{_n(absent, 'label')} without a training row: {_some(absent)}."
         yield Finding("warning", what, rows, "Add examples of them; a tuned system cannot learn what it never saw.")
+    yield from foretold(task, splits)
     few = sorted(label for label, count in train.items() if count < FEW_TRAINING_ROWS)
     if few:
         what = f"{_n(few, 'label')} with fewer than {FEW_TRAINING_ROWS} training rows: {_some(few)}."
@@ -312,7 +314,7 @@ def _sizes(task: Task, splits: Splits) -> Iterator[Finding]:
             f"Only {len(splits.dev)} dev rows: too few to tell variants apart reliably.",
             advice="Add examples, or raise `split.dev` in tailor.yaml.",
         )
-    yield from reach(task, splits.test)
+    yield from reach(task, splits)
 
 
 def _n(items: Sequence[object], noun: str) -> str:

@@ -23,6 +23,7 @@ class Example:
         source: name of the document that answers it, if the data say so.
         quote: the sentence that answers it, if the data say so.
         group: rows with the same non-empty group stay in one split.
+        unit: rows with the same non-empty unit count as one observation: near-duplicates and rows of one group. The split sets it.
         row: number of the row in its file, the first data row being 1.
         file: name of that file.
         content: SHA-256 of what the row asks, whatever its answer; empty where it was not read from a file.
@@ -41,6 +42,7 @@ class Example:
     content: str = ""
     values: tuple[str, ...] = ()
     occurrence: int = 0
+    unit: str = ""
 
     @property
     def key(self) -> str:

@@ -21,7 +21,6 @@ from tailor.data.example import Example
 from tailor.data.hashes import Runs
 from tailor.data.near import normalise
 from tailor.data.readers import asked
-from tailor.data.split import kept_together
 from tailor.task import Task
 
 FOLDS = 5
@@ -68,9 +67,8 @@ def task_learnability(task: Task, examples: Sequence[Example]) -> Learnability |
     """How well the labels of a task follow from what is asked; None where that cannot be told, or answers are no labels."""
     if task.kind != "classify" or len(examples) < LEAST:
         return None
-    units = {example.id: number for number, unit in enumerate(kept_together(examples, task)) for example in unit}
     texts, labels = [asked(task, example) for example in examples], [example.label for example in examples]
-    return learnability(texts, labels, [units[example.id] for example in examples])
+    return learnability(texts, labels, [example.unit or example.id for example in examples])
 
 
 def learnability(texts: Sequence[str], labels: Sequence[str], units: Sequence[Hashable]) -> Learnability | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from tailor.data.example import Example
+from tailor.data.example import Example, Splits
 from tailor.data.finding import Finding
+from tailor.data.unseen import unseen
 from tailor.stats.clusters import by_cluster, design_effect
 from tailor.stats.intervals import lower_bound
 from tailor.stats.power import Prospect, prospects
@@ -16,19 +17,22 @@ from tailor.task import Task
 POWER = 0.8
 
 
-def reach(task: Task, test: Sequence[Example]) -> Iterator[Finding]:
+def reach(task: Task, splits: Splits) -> Iterator[Finding]:
     """What the test set can certify at best, how likely it is to show the target, and how many rows would do so.
 
-    At the first opening, with as many finalists as the task can have: fewer finalists show a little more with the same rows.
+    At the first opening, with as many finalists as the task can have: fewer finalists show a little more with the same rows. Rows
+    whose label no system knows count as wrong, and rows of a unit as one observation.
     """
-    n, groups = len(test), [example.group for example in test]
+    test, out_of_reach = splits.test, {example.id for example in unseen(task, splits, splits.test)}
+    n, groups = len(test), [example.unit for example in test]
     alpha = of_target(1, most_finalists(task))
-    shown = lower_bound([1.0] * n, alpha, groups=groups)
+    shown = lower_bound([float(example.id not in out_of_reach) for example in test], alpha, groups=groups)
     needed = f"at least {math.ceil(math.log(alpha) / math.log(task.target)):,}" if task.target < 1 else "no number of"
     clusters = by_cluster([1.0] * n, groups).count
-    rows = f"{n:,} test rows" if clusters is None else f"{n:,} test rows in {clusters:,} groups"
+    rows = f"{n:,} test rows" if clusters is None else f"{n:,} test rows in {clusters:,} groups (near-duplicates count once)"
     reachable = shown >= task.target
-    best = f"With {rows}, all answered right, a system is shown to be right for {percent_down(shown)} or more"
+    known = f" but the {len(out_of_reach):,} with a label that train lacks" if out_of_reach else ""
+    best = f"With {rows}, all{known} answered right, a system is shown to be right for {percent_down(shown)} or more"
     unit = "test rows" if clusters is None else "groups of test rows"
     yield Finding(
         "note" if reachable else "warning",
@@ -61,9 +65,10 @@ def _chances(task: Task, expected: Sequence[Prospect], rows: str) -> str:
 def _rows_needed(test: Sequence[Example], expected: Sequence[Prospect]) -> str:
     needed = ", ".join(f"{p.rows:,} ({_rate(p.rate)})" for p in expected if p.rows is not None)
     sentence = f"Test rows that show it with a chance of {_rate(POWER)}: {needed}."
-    most = design_effect([1.0] * len(test), [example.group for example in test])
+    most = design_effect([1.0] * len(test), [example.unit for example in test])
     if most > 1:
-        return f"{sentence} Up to {most:.1f} times as many, and smaller chances, where rows of a group are right or wrong together."
+        more = f"Up to {most:.1f} times as many, and smaller chances"
+        return f"{sentence} {more}, where near-duplicates and rows of a group are right or wrong together."
     return sentence
 
 

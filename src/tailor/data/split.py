@@ -5,18 +5,16 @@ Where a row goes follows from its content and the seed, not from its place in th
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import get_args
 
+from tailor.data.deal import Dealt, deal, place_key
 from tailor.data.example import Example, SplitName, Splits
-from tailor.data.near import near_groups, normalise
-from tailor.data.readers import asked, check_unique, to_examples
+from tailor.data.readers import check_unique, to_examples
 from tailor.data.table import Table, read_table
-from tailor.data.union import UnionFind
+from tailor.data.units import Found, find_units, kept_together
+from tailor.data.unseen import unseen_clause
 from tailor.errors import ConfigError, DataError, quoted
 from tailor.project import Project
 from tailor.task import Task
@@ -26,7 +24,6 @@ MIN_DEV = 20  # with fewer rows, two variants can hardly be told apart
 DEV_SHARE, DEV_MOST = 0.2, 200  # of the training rows, where dev is cut from them
 SHARES: Mapping[SplitName, float] = {"train": 0.5, "dev": 0.15, "test": 0.25, "reserve": 0.1}
 LEAST: Mapping[SplitName, tuple[int, float]] = {"dev": (20, 0.2), "test": (30, 0.3)}  # rows, but at most this share
-TEMPLATE_SHARE = 0.2  # a larger group of near-duplicates is a template that most rows fill in
 
 _SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
@@ -63,8 +60,9 @@ def make_splits(task: Task, tables: Mapping[str, Table]) -> Splits:
 def split_examples(examples: Sequence[Example], task: Task) -> Splits:
     """The examples in four splits, stratified by label (classify) or by answerability and source (answer).
 
-    Rows of one group and near-duplicates stay together. The same content and seed give the same splits, whatever the order of
-    the rows; row numbers used as ids do follow the order.
+    Rows of one group and near-duplicates stay together, as units (`tailor.data.units`). The same content and seed give the same
+    splits, whatever the order of the rows; row numbers used as ids do follow the order. Nothing is exchanged afterwards: the test
+    set stays a random draw of what will be asked, labels that train lacks included.
 
     Raises:
         ConfigError: `task.split` asks for more rows than there are, or for a fraction of a row.
@@ -73,11 +71,14 @@ def split_examples(examples: Sequence[Example], task: Task) -> Splits:
     """
     _refuse_unusable(examples, task)
     sizes = _sizes(task, len(examples))
-    units, together = _units(examples, task)
-    parts = _deal(units, sizes, len(examples))
-    if task.kind == "classify":
-        _show_every_label(parts)
-    return _splits(parts, sizes, task, together)
+    found = find_units(examples, task)
+    dealt = deal(kept_together(found.examples), _strata(found.examples, task), sizes, task.split.seed)
+    _refuse_empty(dealt, sizes)
+    parts = {name: _in_order(rows, task) for name, rows in dealt.parts.items()}
+    by = "label" if task.kind == "classify" else "answerability and source"
+    splits = Splits(parts["train"], parts["dev"], parts["test"], parts["reserve"], seed=task.split.seed)
+    said = f"stratified by {by}, seed {task.split.seed}{_together(found)}{_too_large(dealt)}{_small_dev(splits.dev)}"
+    return replace(splits, how=f"{_counts(parts.items())}; {said}{unseen_clause(task, splits)}.")
 
 
 def _given_splits(parts: Mapping[str, Sequence[Example]], task: Task) -> Splits:
@@ -92,6 +93,9 @@ def _given_splits(parts: Mapping[str, Sequence[Example]], task: Task) -> Splits:
     for name, part in parts.items():
         if not part:
             raise DataError(f"`data.{name}` has no usable rows: the right answer is empty in all of them")
+    found = find_units([example for part in parts.values() for example in part], task)
+    known = {example.id: example for example in found.examples}
+    parts = {name: tuple(known[example.id] for example in part) for name, part in parts.items()}
     if "dev" in parts:
         train, dev, how = parts["train"], parts["dev"], "splits as given"
     else:
@@ -102,17 +106,13 @@ def _given_splits(parts: Mapping[str, Sequence[Example]], task: Task) -> Splits:
         sizes: dict[SplitName, int] = {"train": len(parts["train"]) - rows, "dev": rows, "test": 0, "reserve": 0}
         if sizes["train"] < 1:
             raise ConfigError(f"`split.dev` asks for {rows:,} rows, but train has only {len(parts['train']):,}")
-        dealt = _deal(_units(parts["train"], task)[0], sizes, len(parts["train"]))
+        dealt = deal(kept_together(parts["train"]), _strata(parts["train"], task), sizes, task.split.seed)
         _refuse_empty(dealt, sizes)
-        train, dev = _examples(dealt["train"]), _examples(dealt["dev"])
+        train, dev = dealt.parts["train"], dealt.parts["dev"]
         how = f"train and test as given, dev cut from train with seed {task.split.seed}"
-    return Splits(
-        train=_in_order(train, task),
-        dev=_in_order(dev, task),
-        test=_in_order(parts["test"], task),
-        seed=task.split.seed,
-        how=f"{_counts([('train', train), ('dev', dev), ('test', parts['test'])])}; {how}{_small_dev(dev)}.",
-    )
+    splits = Splits(_in_order(train, task), _in_order(dev, task), _in_order(parts["test"], task), seed=task.split.seed)
+    counts = _counts([("train", train), ("dev", dev), ("test", splits.test)])
+    return replace(splits, how=f"{counts}; {how}{_together(found)}{_small_dev(dev)}{unseen_clause(task, splits)}.")
 
 
 def _refuse_unusable(examples: Sequence[Example], task: Task) -> None:
@@ -170,56 +170,11 @@ def _rows(name: str, value: float, n: int) -> int:
     return int(value)
 
 
-# Units
+# Strata
 
 
-@dataclass(frozen=True)
-class _Unit:
-    """Examples that stay together; `key` orders units as the seed has it."""
-
-    examples: tuple[Example, ...]
-    strata: tuple[str, ...]
-    key: str
-
-
-def _units(examples: Sequence[Example], task: Task) -> tuple[list[_Unit], str]:
-    """The examples in units, and a clause on what was kept together."""
-    texts = [asked(task, example) for example in examples]
-    near = near_groups(texts)
-    template = {group for group, count in Counter(near).items() if count > max(MIN_ROWS, TEMPLATE_SHARE * len(texts))}
-    links: dict[str, list[int]] = defaultdict(list)
-    for index, example in enumerate(examples):
-        links[f"text {normalise(texts[index])}" if near[index] in template else f"near {near[index]}"].append(index)
-        if example.group:
-            links[f"group {example.group}"].append(index)
-    members = _components(len(examples), links.values())
-    units = [_unit([examples[index] for index in indices], task) for indices in members]
-    rows = sum(len(unit.examples) for unit in units if len(unit.examples) > 1)
-    together = f"; {rows:,} rows stay with their near-duplicates or group" if rows else ""
-    if template:
-        together += "; most rows fill in one template, so of those only exact repeats were kept together"
-    return units, together
-
-
-def kept_together(examples: Sequence[Example], task: Task) -> list[tuple[Example, ...]]:
-    """The examples in units that no split cuts: rows of one group, and near-duplicates."""
-    return [unit.examples for unit in _units(examples, task)[0]]
-
-
-def _components(n: int, links: Iterable[Sequence[int]]) -> list[list[int]]:
-    groups = UnionFind(n)
-    for first, *others in links:
-        for other in others:
-            groups.join(first, other)
-    members: dict[int, list[int]] = defaultdict(list)
-    for index in range(n):
-        members[groups.find(index)].append(index)
-    return list(members.values())
-
-
-def _unit(examples: Sequence[Example], task: Task) -> _Unit:
-    ordered = _in_order(examples, task)
-    return _Unit(ordered, tuple(_stratum(example, task) for example in ordered), _key(ordered[0], task))
+def _strata(examples: Iterable[Example], task: Task) -> dict[str, str]:
+    return {example.id: _stratum(example, task) for example in examples}
 
 
 def _stratum(example: Example, task: Task) -> str:
@@ -228,91 +183,36 @@ def _stratum(example: Example, task: Task) -> str:
     return f"answered by {example.source}" if example.answers else "not answered"
 
 
-def _key(example: Example, task: Task) -> str:
-    """A hash of the seed and of what the row asks: no other column, and no mended answer, deals it anew.
-
-    The id counts only where it is a column; elsewhere it is a row number.
-    """
-    record = [task.split.seed, example.key if example.content else [sorted(example.fields.items()), example.answers, example.group]]
-    return hashlib.sha256(json.dumps(record).encode()).hexdigest()
-
-
 def _in_order(examples: Iterable[Example], task: Task) -> tuple[Example, ...]:
     """The examples shuffled by the seed, so that any first part of a split is a fair sample of it."""
-    return tuple(sorted(examples, key=lambda example: (_key(example, task), example.id)))
+    return tuple(sorted(examples, key=lambda example: (place_key(example, task.split.seed), example.id)))
 
 
-# Dealing
-
-_Parts = dict[SplitName, list[_Unit]]
+# What is said
 
 
-def _deal(units: Sequence[_Unit], sizes: Mapping[SplitName, int], n: int) -> _Parts:
-    """Every unit in one split: large units first, as evenly over the strata as they allow, then single examples."""
-    open_splits = [name for name in _SPLITS if sizes[name]]
-    parts: _Parts = {name: [] for name in _SPLITS}
-    left = dict(sizes)
-    total = Counter(stratum for unit in units for stratum in unit.strata)
-    have: Counter[tuple[SplitName, str]] = Counter()
-
-    def fill(name: SplitName, unit: _Unit) -> float:
-        """How full the split would be with the unit: the mean over its rows of their stratum's share, plus that of all rows."""
-        strata = sum((have[name, stratum] + 0.5) * n / (sizes[name] * total[stratum]) for stratum in unit.strata)
-        return strata / len(unit.strata) + 1 - (left[name] - len(unit.strata) / 2) / sizes[name]
-
-    large = [unit for unit in units if len(unit.examples) > 1]
-    for unit in sorted(large, key=lambda unit: (-len(unit.examples) if len(unit.examples) > n / 50 else 0, unit.key)):
-        fits = [name for name in open_splits if left[name] >= len(unit.examples)]
-        name = min(fits, key=lambda name: fill(name, unit)) if fits else max(open_splits, key=lambda name: left[name])
-        parts[name].append(unit)
-        left[name] -= len(unit.examples)
-        have.update((name, stratum) for stratum in unit.strata)
-
-    single = [unit for unit in units if len(unit.examples) == 1]
-    dealt: Counter[SplitName] = Counter()
-    for unit in sorted(single, key=lambda unit: (unit.strata, unit.key)):
-        # in proportion to the room left (Sainte-Lague), so that neighbours in this order, a stratum, spread over the splits
-        room = [name for name in open_splits if dealt[name] < left[name]]
-        name = min(room, key=lambda name: (dealt[name] + 0.5) / left[name])
-        parts[name].append(unit)
-        dealt[name] += 1
-    return parts
+def _together(found: Found) -> str:
+    """What was kept together."""
+    rows = sum(len(unit) for unit in kept_together(found.examples) if len(unit) > 1)
+    together = f"; {rows:,} rows stay with their near-duplicates or group" if rows else ""
+    if found.in_template:
+        together += f"; {found.in_template:,} rows fill in a template, so of those only exact repeats were kept together"
+    return together
 
 
-def _show_every_label(parts: _Parts) -> None:
-    """Brings a row of each label into train where it can be exchanged for one whose label train has several times."""
-    seen = Counter(label for unit in parts["train"] for label in unit.strata)
-    for name in ("reserve", "dev", "test"):
-        for place, unit in enumerate(parts[name]):
-            if len(unit.strata) > 1 or seen[unit.strata[0]]:
-                continue
-            spare = max(
-                (index for index, other in enumerate(parts["train"]) if len(other.strata) == 1),
-                key=lambda index: (seen[parts["train"][index].strata[0]], parts["train"][index].key),
-                default=None,
-            )
-            if spare is not None and seen[parts["train"][spare].strata[0]] > 1:
-                seen.subtract(parts["train"][spare].strata)
-                seen.update(unit.strata)
-                parts[name][place], parts["train"][spare] = parts["train"][spare], unit
+def _too_large(dealt: Dealt) -> str:
+    """What the test set cannot speak for."""
+    if not dealt.too_large:
+        return ""
+    rows, units = sum(map(len, dealt.too_large)), len(dealt.too_large)
+    which = "1 group" if units == 1 else f"{units} groups"
+    return f"; {rows:,} rows of {which} too large for the test set are in train, so that nothing is shown of them"
 
 
-def _examples(units: Iterable[_Unit]) -> list[Example]:
-    return [example for unit in units for example in unit.examples]
-
-
-def _splits(parts: _Parts, sizes: Mapping[SplitName, int], task: Task, together: str) -> Splits:
-    _refuse_empty(parts, sizes)
-    rows = {name: _in_order(_examples(units), task) for name, units in parts.items()}
-    by = "label" if task.kind == "classify" else "answerability and source"
-    how = f"{_counts(rows.items())}; stratified by {by}, seed {task.split.seed}{together}{_small_dev(rows['dev'])}."
-    return Splits(rows["train"], rows["dev"], rows["test"], rows["reserve"], seed=task.split.seed, how=how)
-
-
-def _refuse_empty(parts: _Parts, sizes: Mapping[SplitName, int]) -> None:
-    empty = [name for name in _SPLITS if sizes[name] and not parts[name] and name != "reserve"]
+def _refuse_empty(dealt: Dealt, sizes: Mapping[SplitName, int]) -> None:
+    empty = [name for name in _SPLITS if sizes[name] and not dealt.parts[name] and name != "reserve"]
     if empty:
-        largest = max(len(unit.examples) for units in parts.values() for unit in units)
+        largest = max(len(unit) for rows in dealt.parts.values() for unit in kept_together(rows))
         raise DataError(
             f"{' and '.join(empty)} would be empty, because {largest:,} rows must stay together",
             "Take `data.group_by` out of tailor.yaml or name a finer column, and remove near-duplicate rows.",

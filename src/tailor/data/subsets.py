@@ -1,4 +1,4 @@
-"""Subsets of labelled rows: nested and stratified for learning curves, folds for cross-validation. A group stays together."""
+"""Subsets of labelled rows: nested and stratified for learning curves, folds for cross-validation. A unit stays together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def nested_order(units: Units, seed: int) -> tuple[Example, ...]:
     A beginning of n rows has each label's share of n, to within one unit. Units stand whole, so a beginning cuts at most one.
 
     Args:
-        units: examples that stay together, as `data.split.kept_together` gives them.
+        units: examples that stay together, as `tailor.data.units.kept_together` gives them.
         seed: of the order.
     """
     return tuple(example for unit in _dealt(units, seed) for example in unit)

@@ -55,7 +55,7 @@ class Course:
 def course(dev: Sequence[Example], candidates: Sequence[Option]) -> Course:
     """Where these candidates race: on all of dev, or behind the rows that one of them may choose by."""
     looks = any(looks_at_dev(candidate.approach) for candidate in candidates)
-    seen, counted = looked_and_counted([example.group for example in dev]) if looks else ((), range(len(dev)))
+    seen, counted = looked_and_counted([example.unit for example in dev]) if looks else ((), range(len(dev)))
     rows = tuple(dev[i] for i in sorted(counted))
-    blocks = tuple(tuple(rows[i] for i in block) for block in blocks_of([example.group for example in rows]))
+    blocks = tuple(tuple(rows[i] for i in block) for block in blocks_of([example.unit for example in rows]))
     return Course(tuple(dev[i] for i in seen), rows, blocks)

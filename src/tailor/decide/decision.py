@@ -71,9 +71,9 @@ Estimate = Callable[[Sequence[Candidate], int], Estimates]
 
 
 def measured(candidates: Sequence[Candidate], opening: int) -> Estimates:
-    """Estimates from the candidates' scores as they are; where examples have a group, over groups instead of rows."""
+    """Estimates from the candidates' scores as they are, over units instead of rows: near-duplicates and rows of one group."""
     share, runs = of_target(opening, len(candidates)), [candidate.run for candidate in candidates]
-    groups = runs[0].groups
+    groups = runs[0].units
     return Estimates(
         scores=tuple(mean_interval(run.values, 0.95, groups=groups) for run in runs),
         certified=tuple(lower_bound(run.values, share, groups=groups) for run in runs),
@@ -95,7 +95,7 @@ def decide(
     - differences: simultaneous two-sided limits over all pairs of finalists (`paired_max_t`) at level 1 - alpha_k / 2. A loss is
       shown to be below the smallest effect when the upper limit of the difference is.
 
-    Where examples have a group, every limit and every p-value is over groups instead of rows.
+    Every limit and every p-value is over units instead of rows: near-duplicates and rows of one group count as one observation.
 
     The order of the candidates does not matter, and the same Runs give the same Decision. `pace` says how often documents and rules
     change; the candidates' costs must have been made with it. `estimate` finds the limits where scores are
@@ -107,7 +107,7 @@ def decide(
     """
     candidates = sorted(candidates, key=lambda candidate: candidate.run.system.name)
     _check(candidates)
-    test, groups = estimate(candidates, opening), candidates[0].run.groups
+    test, groups = estimate(candidates, opening), candidates[0].run.units
     finalists = tuple(map(_finalist, repeat(task), candidates, test.scores, test.certified))
     evidence = _evidence(candidates, finalists, test)
     volume = task.volume
@@ -124,6 +124,7 @@ def decide(
         finalists=finalists,
         systems=tuple(candidate.run.system for candidate in candidates),
         unusable=tuple(candidate.run.outcomes for candidate in candidates),
+        unknown=tuple(_unknown(candidate.run) for candidate in candidates),
         metric=task.scored_by,
         currency=task.prices.currency,
         opening=opening,
@@ -169,6 +170,12 @@ def _check(candidates: Sequence[Candidate]) -> None:
         raise ValueError("the candidates' Runs are not on the same examples")
     if not candidates[0].run.examples:
         raise ValueError("the candidates' Runs are empty")
+
+
+def _unknown(run: Run) -> int:
+    """Rows whose right answer is none of the labels that the system chooses from, if it chooses from any."""
+    labels = run.system.decoding.labels
+    return sum(set(labels).isdisjoint(example.answers) for example in run.examples) if labels else 0
 
 
 def _finalist(task: Task, candidate: Candidate, score: Interval, certified: float) -> Finalist:

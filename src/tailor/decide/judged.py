@@ -24,6 +24,7 @@ from tailor.evaluate.judge import UNJUDGED, judged_case, verdict_of
 from tailor.evaluate.ratings import Ratings, Sample, rating_sample
 from tailor.evaluate.run import Run
 from tailor.stats.agreement import Agreement, agreement
+from tailor.stats.clusters import usual_size
 from tailor.stats.intervals import lower_bound
 from tailor.stats.paired import PairedDifference
 from tailor.stats.power import rows_to_separate
@@ -123,13 +124,13 @@ def _rectified(task: Task, sample: Sample, runs: Sequence[Run], ratings: Ratings
         for column, run in enumerate(runs):
             case = judged_case(task, examples[row], run.scores[row])
             labels[place, column] = 0.0 if case is None else ratings.share(case.id)
-    groups = [example.group for example in examples]
+    units = runs[0].units
     return rectify(
         labels,
         verdicts[rated],
         verdicts[others],
-        rated_groups=[groups[row] for row in rated] if any(groups) else (),
-        other_groups=[groups[row] for row in others] if any(groups) else (),
+        rated_groups=[units[row] for row in rated],
+        other_groups=[units[row] for row in others],
     )
 
 
@@ -140,7 +141,7 @@ def _corrected(rectified: Rectified, rates: tuple[float, ...], candidates: Seque
         certified=tuple(rectified.lower_bound(system, share) for system in systems),
         error_rates=rates,
         pairs=tuple(rectified.differences(1 - of_differences(opening))),
-        all_right_shows=lower_bound([1.0] * rectified.rows, share),
+        all_right_shows=lower_bound([1.0] * rectified.rows, share, groups=candidates[0].run.units),
         rows_settle=False,
     )
 
@@ -157,7 +158,7 @@ def _unproven(candidates: Sequence[Candidate], opening: int) -> Estimates:
             PairedDifference(i, j, runs[i].mean - runs[j].mean, None, None, 1.0, n, None)
             for i, j in combinations(range(len(runs)), 2)
         ),
-        all_right_shows=lower_bound([1.0] * n, of_target(opening, len(runs))),
+        all_right_shows=lower_bound([1.0] * n, of_target(opening, len(runs)), groups=runs[0].units),
         rows_settle=False,
     )
 
@@ -192,5 +193,6 @@ def _ratings_to_settle(task: Task, check: JudgeCheck, rectified: Rectified, shar
         rows_to_separate(float(mean) - task.target, float(variance), share, POWER)
         for mean, variance in zip(rectified.means, rectified.variances, strict=True)
     ]
-    known = [row for row in rows if row is not None and row <= rectified.rows]
+    alike = usual_size(rectified.rated_groups)
+    known = [alike * row for row in rows if row is not None and alike * row <= rectified.rows]
     return max(round(min(known) * check.wanted / check.rows), check.wanted + 1) if known else None

@@ -49,7 +49,7 @@ class Climb:
         clock: the time limit.
         observer: told what happens.
         everything: climb every rung, whatever was found.
-        test_rows: rows of the sealed test, whose time is kept in reserve.
+        test_rows: rows of the sealed test, whose time is kept in reserve; `test_alike` of them count as one observation.
         pace: how often documents and rules change.
         advised: the approach that was advised; under a time limit it comes first where nothing could be forecast.
     """
@@ -63,6 +63,7 @@ class Climb:
     test_rows: int
     pace: Pace = NEVER_SAID
     advised: str = ""
+    test_alike: float = 1.0
     stopped: str = ""
     is_broken: bool = False
     diagnosis: Diagnosis | None = None
@@ -175,26 +176,25 @@ class Climb:
         task = self.material.task
         # A judge's verdicts on dev say which system is better, but not how good it is: they are not corrected.
         if not self.everything and task.judge is None:
-            shows = lower_bound(leader.values, 1 - STOP_CONFIDENCE, groups=leader.groups) >= task.target
+            shows = lower_bound(leader.values, 1 - STOP_CONFIDENCE, groups=leader.units) >= task.target
             if shows and self._test_would_show(leader):
-                reached = f"{leader.system.name} reaches {format_percent(leader.mean)} on dev"
-                shown = f"{reached} and the target is {format_target(task.target)}"
-                return "not needed", f"{shown}: the next rung ({rung.name}) is not needed."
+                reached = f"{leader.system.name} reaches {format_percent(leader.mean)} on dev and the target is"
+                return "not needed", f"{reached} {format_target(task.target)}: the next rung ({rung.name}) is not needed."
             if rung.trains and (reason := self._cannot_pay(leader, candidates[0])) is not None:
                 return "cannot pay", reason
         return None
 
     def _test_would_show(self, leader: Run) -> bool:
         """Whether the sealed test has rows enough to certify the target if the leader is as good as on dev."""
-        right = round(leader.mean * self.test_rows)
-        return clopper_pearson_lower(right, self.test_rows, of_target(1, MOST_FINALISTS)) >= self.material.task.target
+        n = round(self.test_rows / self.test_alike)
+        return clopper_pearson_lower(round(leader.mean * n), n, of_target(1, MOST_FINALISTS)) >= self.material.task.target
 
     def _cannot_pay(self, leader: Run, candidate: Option) -> str | None:
         """Why even a perfect result of this rung would cost more than it saves, or None (also when errors have no price)."""
         task = self.material.task
         volume = task.volume.answers_per_month * task.volume.months
         wrong = [1 - value for value in leader.values]
-        error_rate = mean_interval(wrong, 2 * STOP_CONFIDENCE - 1, groups=leader.groups).high
+        error_rate = mean_interval(wrong, 2 * STOP_CONFIDENCE - 1, groups=leader.units).high
         if not task.prices.error or error_rate is None or self.rates.training_per_million is None:
             return None
         saved = volume * error_rate * task.prices.error

@@ -148,7 +148,7 @@ class Track:
             run.system.name,
             status,
             note,
-            dev=mean_interval(run.values, 0.95, groups=run.groups),
+            dev=mean_interval(run.values, 0.95, groups=run.units),
             run=run,
             cost=self.cost(run),
             seconds=arm.setup + run.seconds * len(run.examples),

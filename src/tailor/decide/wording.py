@@ -51,6 +51,7 @@ class Findings:
     finalists: tuple[Finalist, ...]
     systems: tuple[System, ...]
     unusable: tuple[Mapping[Outcome, int], ...]
+    unknown: tuple[int, ...]
     metric: str
     currency: str
     opening: int
@@ -140,6 +141,7 @@ def reasons(found: Findings) -> tuple[str, ...]:
         *_by_verdict(found),
         *_contradictions(found),
         *_too_few(found),
+        *_out_of_reach(found),
         _cheapest_means(found),
         *usable,
         f"A score is {METRICS[found.metric]}.",
@@ -240,8 +242,8 @@ def _too_few(found: Findings) -> list[str]:
     units = score.n if score.clusters is None else score.clusters
     if score.clusters is not None:
         lines.append(
-            f"The {counted(score.n, 'test example')} come in {counted(units, 'group')}, and those of a group may be right or wrong "
-            "together: every limit counts groups, not examples."
+            f"The {counted(score.n, 'test example')} come in {counted(units, 'group')}: near-duplicates and examples of one "
+            "`group_by` value may be right or wrong together, so that every limit counts groups, not examples."
         )
     if units < FEW:
         return [*lines, f"{counted(units, unit).capitalize()} can show hardly anything: collect more before you trust this answer."]
@@ -261,6 +263,15 @@ def _too_few(found: Findings) -> list[str]:
         counts = listed([f"from {found.finalists[i].name} on only {found.differing[found.choice.index, i]}" for i in alike])
         lines.append(f"{chosen.name} differs {counts} of {units:,} {unit}s: too few to say which is better.")
     return lines
+
+
+def _out_of_reach(found: Findings) -> list[str]:
+    """What no answer of the chosen system can be, because no example that it learned from has the label."""
+    rows, chosen = found.unknown[found.choice.index], found.finalists[found.choice.index]
+    if not rows:
+        return []
+    which = f"{rows:,} of the {found.n_test:,} test examples {'has' if rows == 1 else 'have'} a label that no training example has"
+    return [f"{which}: {chosen.name} cannot answer right there, and can reach {format_percent(1 - rows / found.n_test)} at most."]
 
 
 def _settle(found: Findings) -> str:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from tailor.approaches.approach import Material, starting_system
 from tailor.approaches.tuning import FineTune
 from tailor.data.example import Example
-from tailor.data.split import kept_together
 from tailor.data.subsets import folds, nested_order
+from tailor.data.units import kept_together
 from tailor.engine import Engine, OnProgress
 from tailor.evaluate.measure import measure
 from tailor.models.base import Array
@@ -38,7 +38,7 @@ SPAN, LORA_SPAN = 8, 4
 """The smallest subset is this part of the largest. The curve near its end says most about what comes."""
 LEAST = 10
 """Rows of the smallest subset, which also has a row per label; the largest has at least twice as many.
-And fewest groups, if rows have any."""
+And fewest units, if rows come in units."""
 LEVEL = 0.8
 SERIES = 48
 """Sizes at which the continued curve is drawn."""
@@ -60,7 +60,7 @@ class LearningCurve:
         method: what learned from the labels.
         at_hand: training rows of the task.
         points: measured, by increasing size; empty where nothing could be, and then `why_not` says why.
-        rows: independent rows that each point was measured on; rows that come in groups count once a group.
+        rows: independent rows that each point was measured on; near-duplicates and rows of a group count once.
         series: accuracy to expect on other rows of the kind, from the smallest size to the furthest, with its 80 % interval.
         needed: labels that reach the task's target; None without points.
         why_not: empty, or why there are no points.
@@ -175,20 +175,20 @@ def measure_probe(
     """Cross-validated accuracies of the probe over train and dev; None with too few labels.
 
     Every nesting deals the rows into folds of its own. In each fold the probe learns from nested subsets of the others; so every
-    row is tested once a nesting, at every size, by a probe that has seen neither it nor a row of its group.
+    row is tested once a nesting, at every size, by a probe that has seen neither it nor a row of its unit.
     """
     rows = (*material.train, *material.dev)
     if len(rows) > MOST:
-        rows = nested_order(kept_together(rows, material.task), seed=0)[:MOST]
+        rows = nested_order(kept_together(rows), seed=0)[:MOST]
     labels = len({example.label for example in rows})
-    units = kept_together(rows, material.task)
+    units = kept_together(rows)
     if len(units) < FOLDS:
         return None
     nestings = 1 if len(rows) * labels > LARGE else NESTINGS
     dealt = [folds(units, FOLDS, seed) for seed in range(nestings)]
     largest = len(rows) - max(sum(map(len, fold)) for nesting in dealt for fold in nesting)
     sizes = tuple(sizes) or spaced(max(LEAST, labels, -(-largest // SPAN)), largest, SIZES)
-    # With few groups there is next to nothing to deal into folds, and no interval worth the name.
+    # With few units there is next to nothing to deal into folds, and no interval worth the name.
     if len(sizes) < 2 or labels < 2 or sizes[-1] > largest or len(units) < LEAST:
         return None
     vectors = _vectors(material.task, rows, engine)
@@ -246,7 +246,7 @@ def measure_lora(
     if len(sizes) < 2 or sizes[-1] > most:
         return None
     whole = material.train[:most]
-    pool = nested_order(kept_together(whole, task), seed=0)
+    pool = nested_order(kept_together(whole), seed=0)
     start = starting_system(task, material.train, engine.model)
     means = []
     for done, size in enumerate(sizes, start=1):
@@ -257,7 +257,7 @@ def measure_lora(
         if on_progress is not None:
             on_progress(done, len(sizes))
     commonest = commonest_share(material.dev) if task.kind == "classify" else 0.0
-    return Measured(sizes, np.array([means]), len(kept_together(material.dev, task)), commonest)
+    return Measured(sizes, np.array([means]), len(kept_together(material.dev)), commonest)
 
 
 def sentence(curve: LearningCurve) -> str:

@@ -20,7 +20,8 @@ from tailor.engine import Engine
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit
 from tailor.evaluate.run import Run
 from tailor.models.local import LocalModel
-from tailor.stats.intervals import clopper_pearson
+from tailor.stats.clusters import usual_size
+from tailor.stats.intervals import counted_limits
 from tailor.task import fill
 
 FEWEST = 2
@@ -29,7 +30,9 @@ MOST_ROWS = 12_000
 """Training rows whose labels are judged, at most: embedding more would cost more than a minute on two cores."""
 
 NO_CLEANLAB = "Label errors were not looked for: install tailor[labels]."
-FEW_LABELS = "Label errors were not looked for: that takes ten rows per label, and at least three of each; a group counts as one."
+FEW_LABELS = (
+    "Label errors were not looked for: that takes ten rows per label, and at least three of each; near-duplicates count once."
+)
 UNTOLD = "Label errors could not be told: a classifier that learned from the other rows misses {missed:.0f} % of the labels."
 AGREED = (
     "Label errors could not be told: about {noise:.0f} % of the labels look wrong to a classifier, but the model, which learned "
@@ -99,7 +102,7 @@ def heard(found: Look, baseline: Run) -> Look:
     right = {example.id for example, score in zip(baseline.examples, baseline.scores, strict=True) if score.outcome == "right"}
     suspected = [suspect.example for suspect in suspects if suspect.split == "dev"]
     agreed, rows = sum(example in right for example in suspected), len(baseline.scores)
-    _, most = clopper_pearson(rows - len(right), rows, LEVEL)
+    _, most = counted_limits(rows - len(right), rows, LEVEL, usual_size(baseline.units))
     if 2 * agreed <= len(suspected) and labels.noise.mean <= most:
         return found
     said = AGREED.format(noise=100 * labels.noise.mean, right=len(right), rows=rows, agreed=agreed, suspected=len(suspected))
@@ -113,11 +116,11 @@ def look_at_labels(material: Material, engine: Engine) -> Look:
     labels = [example.label for _, example in rows]
     if not can_look():
         return (), None, (NO_CLEANLAB,)
-    groups = [example.group for _, example in rows]
-    if not enough(labels, groups):
+    units = [example.unit for _, example in rows]
+    if not enough(labels, units):
         return (), None, (FEW_LABELS,)
     texts = [fill(material.task.input, example.fields) for _, example in rows]
-    found = find_errors(engine.embed(material.task.embedder, texts), labels, groups)
+    found = find_errors(engine.embed(material.task.embedder, texts), labels, units)
     if not found.can_tell:
         return (), None, (UNTOLD.format(missed=100 * found.missed),)
     suspects = tuple(
@@ -141,7 +144,8 @@ def look_at_labels(material: Material, engine: Engine) -> Look:
     dev = sum(suspect.split == "dev" for suspect in suspects)
     # Whether any label is wrong is judged on all rows: dev has too few of them.
     each = median(Counter(labels).values())
-    share = clopper_pearson(dev, len(material.dev), LEVEL)[0] if found.noise.low and each >= TELLING else 0.0
+    alike = usual_size([example.unit for example in material.dev])
+    share = counted_limits(dev, len(material.dev), LEVEL, alike)[0] if found.noise.low and each >= TELLING else 0.0
     return suspects, Labels(found.noise, found.missed, found.by_labels, 1 - share, each), notes
 
 

@@ -10,6 +10,7 @@ from tailor.approaches.retrieval import Retrieve
 from tailor.diagnose.subject import Outlook, Subject, percent
 from tailor.evaluate.measure import measure
 from tailor.score.scorer import holds_answer
+from tailor.stats.clusters import usual_size
 from tailor.stats.intervals import Floats
 
 ASKED = 48
@@ -39,13 +40,16 @@ def knowledge(subject: Subject) -> tuple[Outlook, float]:
     kinds = ["found" if held else "missed" if example.answers else "none" for example, held in zip(subject.dev, holds, strict=True)]
     block = engine.model.block
     run = measure(material.task, system, "dev", subject.dev[: -(-ASKED // block) * block], engine)
-    values, error = _spread(np.array(run.values), kinds)
+    values, error = _spread(np.array(run.values), kinds, usual_size(run.units))
     outlook = Outlook("knowledge", values, (error**2 + OTHER_SEARCHES**2) ** 0.5, _how(kinds, run.values))
     return outlook, kinds.count("found") / len(kinds)
 
 
-def _spread(asked: Floats, kinds: list[str]) -> tuple[Floats, float]:
-    """The rows' values, those not asked with the mean of the asked ones of their kind; and the standard error of all their mean."""
+def _spread(asked: Floats, kinds: list[str], alike: float = 1.0) -> tuple[Floats, float]:
+    """The rows' values, those not asked with the mean of the asked ones of their kind; and the standard error of all their mean.
+
+    `alike` rows count as one observation.
+    """
     seen = defaultdict(list)
     for kind, value in zip(kinds, asked, strict=False):
         seen[kind].append(float(value))
@@ -56,7 +60,7 @@ def _spread(asked: Floats, kinds: list[str]) -> tuple[Floats, float]:
         share = kinds[len(asked) :].count(kind) / len(kinds)
         # One row added on either side keeps the error above nothing where all asked rows are alike.
         rate = (sum(some) + 1) / (len(some) + 2)
-        variance += share**2 * rate * (1 - rate) / len(some)
+        variance += alike * share**2 * rate * (1 - rate) / len(some)
     return values, variance**0.5
 
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from tailor.diagnose.types import LEVEL
 from tailor.models.base import Array
 from tailor.models.quiet import quiet_libraries
-from tailor.stats.intervals import Floats, Interval, clopper_pearson, clopper_pearson_lower
+from tailor.stats.clusters import usual_size
+from tailor.stats.intervals import Floats, Interval, counted_limits
 
 FOLDS = 5
 PENALTY = 10.0
@@ -105,7 +106,7 @@ def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = (
         joint = 1 - float(np.trace(estimate_joint(given, probabilities)))
     wrong = probabilities.argmax(axis=1) != given
     places = np.arange(len(given))
-    noise = _noise(len(ranked), int(wrong.sum()), joint, len(given))
+    noise = _noise(len(ranked), int(wrong.sum()), joint, len(given), usual_size(groups) if groups else 1.0)
     own = _own_misses(vectors, given, ranked, groups, noise.mean)
     due = 0.0 if own is None else max(0.0, float(wrong.mean()) - (1 - noise.mean) * own)
     return Found(
@@ -153,12 +154,15 @@ def crossed(vectors: Array, given: NDArray[np.int64], groups: Sequence[str] = ()
     return found
 
 
-def _noise(suspects: int, missed: int, joint: float, rows: int) -> Interval:
-    """The share of wrong labels, midway between the suspects' and the joint distribution's (docs/log.md), with limits."""
+def _noise(suspects: int, missed: int, joint: float, rows: int, alike: float = 1.0) -> Interval:
+    """The share of wrong labels, midway between the suspects' and the joint distribution's (docs/log.md), with limits.
+
+    `alike` rows count as one observation.
+    """
     most = min(rows, round(max(joint * rows, suspects)))
-    _, high = clopper_pearson(most, rows, LEVEL)
-    low, _ = clopper_pearson(max(0, round(suspects - OWN_ERRORS * (missed - suspects))), rows, LEVEL)
-    if not suspects or clopper_pearson_lower(suspects, missed, DOUBT) <= OWN_ERRORS_MOST:
+    _, high = counted_limits(most, rows, LEVEL, alike)
+    low, _ = counted_limits(max(0, round(suspects - OWN_ERRORS * (missed - suspects))), rows, LEVEL, alike)
+    if not suspects or counted_limits(suspects, missed, 1 - 2 * DOUBT, alike)[0] <= OWN_ERRORS_MOST:
         low = 0.0
     return Interval((suspects + most) / 2 / rows, low, high, rows, LEVEL, "confident learning")
 

@@ -16,6 +16,7 @@ from tailor.evaluate.measure import scored
 from tailor.evaluate.run import Run
 from tailor.models.base import Array
 from tailor.score.types import Answer
+from tailor.stats.clusters import usual_size
 from tailor.stats.intervals import Floats, Interval
 from tailor.task import fill
 
@@ -86,8 +87,10 @@ class Outlook:
     error: float
     how: str
 
-    def interval(self, ceiling: float = 1.0) -> Interval:
+    def interval(self, ceiling: float = 1.0, alike: float = 1.0) -> Interval:
         """The forecast with its 80 % interval, by the normal approximation, below what labels allow.
+
+        `alike` rows count as one observation (`tailor.stats.clusters.usual_size`).
 
         Beside the error of the forecast stands the chance of so many rows: that of the rows one by one, or, where more, that of
         their rate, which is never nothing: few rows that are all alike are not sure to stay so.
@@ -96,8 +99,8 @@ class Outlook:
 
         n = len(self.values)
         mean = float(self.values.mean())
-        rate = (float(self.values.sum()) + 1) / (n + 2)
-        chance = max(float((self.values * (1 - self.values)).sum()) / n**2, rate * (1 - rate) / n)
+        rate = (float(self.values.sum()) / alike + 1) / (n / alike + 2)
+        chance = alike * max(float((self.values * (1 - self.values)).sum()) / n**2, rate * (1 - rate) / n)
         half = float(ndtri((1 + LEVEL) / 2)) * (self.error**2 + chance) ** 0.5
         return Interval(mean, max(0.0, mean - half), max(mean, min(ceiling, mean + half)), n, LEVEL, "forecast")
 
@@ -114,7 +117,7 @@ def percent(values: Sequence[float] | Floats) -> str:
 
 def levers(outlooks: Sequence[Outlook], run: Run, ceiling: float = 1.0) -> tuple[Lever, ...]:
     """The levers, best forecast first, each with what it mends by itself and what no other one mends."""
-    base = np.array(run.values)
+    base, alike = np.array(run.values), usual_size(run.units)
     failed = base < HALF
     mended = [_mended(outlook.values, base) * failed for outlook in outlooks]
     found = []
@@ -123,7 +126,12 @@ def levers(outlooks: Sequence[Outlook], run: Run, ceiling: float = 1.0) -> tuple
         alone, only = float(mended[place].sum()), float((mended[place] * others).sum())
         found.append(
             Lever(
-                outlook.name, outlook.interval(ceiling), tuple(map(float, outlook.values)), round(alone), round(only), outlook.how
+                outlook.name,
+                outlook.interval(ceiling, alike),
+                tuple(map(float, outlook.values)),
+                round(alone),
+                round(only),
+                outlook.how,
             )
         )
     return tuple(sorted(found, key=lambda lever: -lever.forecast.mean))

@@ -5,7 +5,7 @@ input written in another form (see `rewording`). A system asked otherwise is a S
 so the engine and the ledger do the work, and nothing is paid for twice.
 
 Dev rows are used, which helped to choose the systems: shares of right answers are a little optimistic, shares of changed ones are
-not what was chosen by. Intervals are Clopper and Pearson's and take the rows as independent.
+not what was chosen by. Intervals are Clopper and Pearson's; the rows are independent, because no two are of one unit.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tailor.data.example import Example
+from tailor.data.units import kept_together
 from tailor.engine import Engine, OnProgress
 from tailor.evaluate.measure import scored
 from tailor.evaluate.rewording import Asking, Kind, askings
@@ -110,7 +111,7 @@ def consistency(
     Args:
         task: how answers are scored.
         systems: whom to ask, such as the finalists.
-        examples: dev rows; `rows` of them are used, the same ones whatever their order.
+        examples: dev rows; `rows` of them are used, one of each unit, the same ones whatever their order.
         engine: answers.
         on_progress: called with answers that came and answers in all, the first ones not counted.
         rows: how many; 24 unless given, or 15 where each answer is paid for.
@@ -141,10 +142,11 @@ def consistency(
 
 
 def sampled(task: Task, examples: Sequence[Example], rows: int | None = None) -> tuple[Example, ...]:
-    """The examples that are asked in every way: the same ones in the same order, whatever the order they are given in."""
+    """The examples that are asked in every way, one of each unit: the same ones in the same order, whatever order they come in."""
     if rows is None:
         rows = REMOTE_ROWS if task.model.base_url else ROWS
-    return tuple(sorted(examples, key=lambda example: example.key)[:rows])
+    ordered = sorted(examples, key=lambda example: (example.key, example.id))
+    return tuple(unit[0] for unit in kept_together(ordered)[:rows])
 
 
 def planned_calls(

@@ -27,7 +27,7 @@ class Sample:
     """The answers that people are asked to rate: all those of the finalists to some test rows, drawn by chance.
 
     Attributes:
-        rows: numbers of the test rows; whole groups where rows come in groups.
+        rows: numbers of the test rows; whole units (near-duplicates and rows of one group).
         cases: id -> case, answers alike once, in an order that says nothing of who gave them.
     """
 
@@ -61,7 +61,7 @@ def rating_sample(task: Task, runs: Sequence[Run]) -> Sample:
         per_row.append({case.id: case for case in cases if case is not None})
     units: dict[str, list[int]] = {}
     for row, example in enumerate(examples):
-        units.setdefault(example.group or example.key, []).append(row)
+        units.setdefault(example.unit or example.key, []).append(row)
     total, wanted = len({name for cases in per_row for name in cases}), task.judge.sample if task.judge else 0
     count = min(len(units), max(2, round(wanted * len(units) / total))) if total else len(units)
     drawn = sorted(units, key=lambda unit: hashlib.sha256(f"{task.split.seed} {unit}".encode()).digest())[:count]

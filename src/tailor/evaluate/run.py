@@ -28,9 +28,9 @@ class Run:
         return [score.value for score in self.scores]
 
     @property
-    def groups(self) -> list[str]:
-        """The group of each example, "" = by itself: what limits must not take for independent rows."""
-        return [example.group for example in self.examples]
+    def units(self) -> list[str]:
+        """The unit of each example, "" = by itself: what limits must not take for independent rows."""
+        return [example.unit for example in self.examples]
 
     @property
     def mean(self) -> float:

@@ -175,8 +175,8 @@ def _group_table(column: str, runs: Sequence[Run]) -> GroupTable | None:
 
 
 def _group_row(name: str, column: str, values: set[str], runs: Sequence[Run]) -> GroupRow:
-    inside = [[s.value for e, s in zip(run.examples, run.scores, strict=True) if _value(e, column) in values] for run in runs]
-    return GroupRow(name, max(map(len, inside)), tuple(mean_interval(scores) for scores in inside))
+    inside = [run.on([example for example in run.examples if _value(example, column) in values]) for run in runs]
+    return GroupRow(name, max(len(run.examples) for run in inside), tuple(mean_interval(r.values, groups=r.units) for r in inside))
 
 
 def _value(example: Example, column: str) -> str:

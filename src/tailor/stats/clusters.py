@@ -74,6 +74,14 @@ def by_cluster(values: ArrayLike, groups: Sequence[str] | None = None) -> Cluste
     return Clusters(sums.round(12), np.bincount(index, minlength=len(places)).astype(np.float64))
 
 
+def usual_size(groups: Sequence[str]) -> float:
+    """How many rows count as one observation: `Clusters.usual_size` of these rows, 1 where every row is by itself.
+
+    Rows over it are Kish's (1965) effective number, by which limits are widened that are not drawn over groups.
+    """
+    return by_cluster(np.ones(len(groups)), groups).usual_size
+
+
 def design_effect(values: Sequence[float] | Floats, groups: Sequence[str] | None = None) -> float:
     """By how much groups enlarge the variance of the mean: so many times more rows are needed than if rows were independent.
 

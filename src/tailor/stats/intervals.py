@@ -106,6 +106,19 @@ def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def counted_limits(successes: int, n: int, level: float = 0.95, alike: float = 1.0) -> tuple[float, float]:
+    """`clopper_pearson` where only counts are known and `alike` rows count as one observation (Kish's effective number of rows).
+
+    Counts are rounded so that the limits are no narrower: the lower one by a whole success less, the upper one by one more.
+    """
+    if alike <= 1 or not n:
+        return clopper_pearson(successes, n, level)
+    units = max(1, math.floor(n / alike))
+    share = successes / n * units
+    low, high = math.floor(share + 1e-9), min(units, math.ceil(share - 1e-9))
+    return clopper_pearson(low, units, level)[0], clopper_pearson(high, units, level)[1]
+
+
 def mean_interval(
     values: Sequence[float], level: float = 0.95, seed: int = 0, groups: Sequence[str] | None = None, draws: int = DRAWS
 ) -> Interval:

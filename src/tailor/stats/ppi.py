@@ -23,6 +23,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tailor.stats.clusters import by_cluster
 from tailor.stats.intervals import DRAWS, MOST_DRAWS, Floats, Interval, gamma_draws
 from tailor.stats.paired import PairedDifference, joint_limits, p_value_of
 
@@ -53,6 +54,15 @@ class Rectified:
         return len(self.rectifiers) + len(self.imputed)
 
     @property
+    def clusters(self) -> int | None:
+        """How many groups the rows are, rated or not; None where every row is by itself."""
+        return by_cluster(np.ones(self.rows), (*self.rated_groups, *self.other_groups) or None).count
+
+    @property
+    def _too_few(self) -> bool:
+        return len(_by_group(self.rectifiers, self.rated_groups)) < 2
+
+    @property
     def means(self) -> Floats:
         """The corrected scores, shape (K,), not clipped to [0, 1]."""
         means: Floats = self.rectifiers.mean(axis=0) + (self.imputed.mean(axis=0) if len(self.imputed) else 0.0)
@@ -72,10 +82,11 @@ class Rectified:
             ValueError: the level is not between 0 and 1.
         """
         mean, n = float(np.clip(self.means[system], 0.0, 1.0)), self.rows
-        if len(self.rectifiers) < 2:
+        if self._too_few:
             return Interval(mean, None, None, n, level, "fewer than two ratings")
         alpha = (1 - level) / 2
-        return Interval(mean, self.lower_bound(system, alpha, seed), self._upper_bound(system, alpha, seed), n, level, METHOD)
+        low, high = self.lower_bound(system, alpha, seed), self._upper_bound(system, alpha, seed)
+        return Interval(mean, low, high, n, level, METHOD, self.clusters)
 
     def lower_bound(self, system: int, alpha: float, seed: int = 0) -> float:
         """One-sided lower limit of one system's score, above the truth with probability at most `alpha`; 0 without ratings.
@@ -112,18 +123,19 @@ class Rectified:
             raise ValueError(f"level {level} is not between 0 and 1")
         pairs = list(combinations(range(len(self.means)), 2))
         means = self.means
-        if len(self.rectifiers) < 2 or not pairs:
-            return [PairedDifference(i, j, float(means[i] - means[j]), None, None, 1.0, 0, None) for i, j in pairs]
+        if self._too_few or not pairs:
+            return [PairedDifference(i, j, float(means[i] - means[j]), None, None, 1.0, 0, self.clusters) for i, j in pairs]
         first, second = (list(column) for column in zip(*pairs, strict=True))
         rated, imputed = (values[:, first] - values[:, second] for values in (self.rectifiers, self.imputed))
         draws = _draws(rated, self.rated_groups, (-1.0 - self.lam, 1.0 + self.lam), resamples, seed)
         draws = draws + _draws(imputed, self.other_groups, (-self.lam, self.lam), resamples, seed + 1)
         limits = joint_limits(draws, 1 - level)
-        differing = np.count_nonzero(rated, axis=0) + np.count_nonzero(imputed, axis=0)
+        groups = (*self.rated_groups, *self.other_groups)
+        differing = np.count_nonzero(_by_group(np.abs(np.concatenate([rated, imputed])), groups), axis=0)
         return [
             PairedDifference(
                 *(i, j, float(means[i] - means[j]), float(low), float(high), p_value_of(draws[:, place])),
-                *(int(differing[place]), None),
+                *(int(differing[place]), self.clusters),
             )
             for place, ((i, j), (low, high)) in enumerate(zip(pairs, limits, strict=True))
         ]

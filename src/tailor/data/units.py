@@ -1,0 +1,102 @@
+"""What counts once: rows that stay together in one split, and that every limit takes for one observation.
+
+Rows of one `data.group_by` value and near-duplicates are one unit. A text that stands in the data five times says no more than one
+that stands there once; otherwise 25 texts would be certified as 125 observations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from tailor.data.example import Example
+from tailor.data.near import near_groups, normalise
+from tailor.data.readers import asked
+from tailor.data.union import UnionFind
+from tailor.task import Task
+
+Unit = tuple[Example, ...]
+TEMPLATE_SHARE, TEMPLATE_ROWS = 0.2, 20  # a group of near-duplicates larger than both is a template that rows fill in
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Examples that know their units.
+
+    Attributes:
+        examples: in the order given, each with its `unit`.
+        in_template: rows that fill in a template, of which only exact repeats are one unit.
+    """
+
+    examples: tuple[Example, ...]
+    in_template: int
+
+
+def find_units(examples: Sequence[Example], task: Task) -> Found:
+    """The examples with the unit that each belongs to; the same units whatever the order of the rows.
+
+    Near-duplicates are one unit, and so are rows of one group; links chain. Where a large part of the data are near-duplicates of
+    one another, they fill in a template: what differs is then what is asked, so that only exact repeats are one unit.
+    """
+    texts = [asked(task, example) for example in examples]
+    near = near_groups(texts)
+    most = max(TEMPLATE_ROWS, TEMPLATE_SHARE * len(texts))
+    template = {group: count for group, count in Counter(near).items() if count > most}
+    links: dict[str, list[int]] = defaultdict(list)
+    for index, example in enumerate(examples):
+        links[f"text {normalise(texts[index])}" if near[index] in template else f"near {near[index]}"].append(index)
+        if example.group:
+            links[f"group {example.group}"].append(index)
+    found = list(examples)
+    for members in _components(len(examples), links.values()):
+        name = _name([examples[index] for index in members]) if len(members) > 1 else ""
+        for index in members:
+            found[index] = replace(examples[index], unit=name)
+    return Found(tuple(found), sum(template.values()))
+
+
+def kept_together(examples: Iterable[Example]) -> list[Unit]:
+    """The examples by unit, in the order of their first rows."""
+    units: dict[str | int, list[Example]] = {}
+    for place, example in enumerate(examples):
+        units.setdefault(example.unit or place, []).append(example)
+    return [tuple(members) for members in units.values()]
+
+
+def content_of(example: Example) -> str:
+    """A hash of the longest text that the row asks with, in hexadecimal: by it the row is dealt to a split.
+
+    No mended answer, no place in the file, no name or order of columns, no full stop and no further short column has a say in it.
+    """
+    longest = max((_words(value) for value in example.fields.values()), key=lambda text: (len(text), text), default="")
+    return hashlib.sha256(json.dumps(longest).encode()).hexdigest()
+
+
+def _words(text: str) -> str:
+    """Words and digits alone. Unlike the form that near-duplicates are looked for in, it must never change: rows would move."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(_WORD.findall(folded)) or folded
+
+
+def _name(examples: Iterable[Example]) -> str:
+    """A name for a unit, which other units do not have."""
+    records = sorted(json.dumps([sorted(example.fields.items()), example.group]) for example in examples)
+    return hashlib.sha256(records[0].encode()).hexdigest()[:16]
+
+
+def _components(n: int, links: Iterable[Sequence[int]]) -> list[list[int]]:
+    groups = UnionFind(n)
+    for first, *others in links:
+        for other in others:
+            groups.join(first, other)
+    members: dict[int, list[int]] = defaultdict(list)
+    for index in range(n):
+        members[groups.find(index)].append(index)
+    return list(members.values())
