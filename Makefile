@@ -15,8 +15,8 @@ $(READY): pyproject.toml constraints.txt
 
 demo: setup
 	@rm -rf demo && cp -r examples demo
-	@$(BIN)/tailor run demo/townhall
-	@$(BIN)/tailor run demo/handbook --max-minutes 3
+	@TAILOR_STATE=demo/.state $(BIN)/tailor run demo/townhall # each demo opens its test sets for the first time
+	@TAILOR_STATE=demo/.state $(BIN)/tailor run demo/handbook --max-minutes 3
 	@echo "Reports: demo/townhall/report.html and demo/handbook/report.html"
 
 check: setup
