@@ -94,6 +94,8 @@ def test_advice_goes_by_it_and_by_the_number_of_rows() -> None:
         advice = advise(gather(task, examples))
         return advice.expected, " ".join((*advice.observed, *advice.mind))
 
+    everything = [make_example(n, label, text=text) for n, (text, label) in enumerate(zip(texts, labels, strict=True))]
+    assert gather(task, everything, learned_from=everything[: LEAST - 1]).get("learnability") is None
     assert expected(300, labels)[0] == "fine-tuning"
     assert expected(90, labels)[0] == "prompting"
     approach, said = expected(300, shuffled(labels))

@@ -75,8 +75,9 @@ def run(
         splits = sealed(task, splits, ledger, observer)
         engine = open_engine(project, ledger, model, judge)
         engine.check = clock.check
-        rows = (*splits.train, *splits.dev, *splits.test, *splits.reserve)  # for advice alone; no approach sees them
-        advice = advise(gather(task, rows, engine.documents, engine.model.context_tokens))
+        rows = (*splits.train, *splits.dev, *splits.test, *splits.reserve)  # only counted, whatever split they are in
+        known = gather(task, rows, engine.documents, engine.model.context_tokens, learned_from=(*splits.train, *splits.dev))
+        advice = advise(known)
         observer.said(f"Expected before measuring: {advice.expected}. {advice.means}")
 
         material = Material(task, splits.train, splits.dev)

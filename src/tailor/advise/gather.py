@@ -38,18 +38,20 @@ def gather(
     documents: Sequence[Document] = (),
     window: int | None = None,
     count_tokens: Callable[[str], int] | None = None,
+    learned_from: Sequence[Example] | None = None,
 ) -> Facts:
     """The facts of a task.
 
     Args:
         task: its settings.
-        examples: all labelled rows at hand, whatever split they are in; counted, and a classifier on words is tried.
+        examples: all labelled rows at hand, whatever split they are in.
         documents: what can be read.
         window: tokens that the model reads at once, where it is known better than from the settings.
         count_tokens: tokens of a text; estimated at four characters each unless given.
+        learned_from: the rows that a classifier on words is tried on; all examples unless given. The others are only counted.
     """
     count = count_tokens or estimate_tokens
-    learned = task_learnability(task, examples)
+    learned = task_learnability(task, examples if learned_from is None else learned_from)
     known = {**_settings(task), **_window(task.model, window), **_rows(task, examples)}
     if learned is not None:
         known["learnability"] = Fact(round(learned.skill, 2), "the data")
