@@ -129,7 +129,20 @@ def test_rows_that_repeat_the_names_or_hold_nothing_are_left_out_and_named(tmp_p
     assert pairs(table) == [("a", "x"), ("b", "y"), ("c", "x")]
     assert [table.place(index) for index in range(3)] == ["a.csv row 1", "a.csv row 3", "a.csv row 5"]
     assert "repeats its column names in line 3" in said(table)
-    assert "nothing but delimiters in line 5" in said(table)
+    assert "nothing but delimiters or dashes in line 5" in said(table)
+
+
+def test_a_markdown_table_is_a_table(tmp_path: Path) -> None:
+    table = read(tmp_path, "a.csv", "| text | label |\n|:---|---|\n| a b | x |\n| - | y |\n")
+    assert [(str(row["text"]).strip(), str(row["label"]).strip()) for row in table.rows] == [("a b", "x"), ("-", "y")]
+    assert "dashes in line 2" in said(table)
+
+
+def test_lines_that_are_quoted_as_a_whole_are_rows(tmp_path: Path) -> None:
+    table = read(tmp_path, "a.csv", '"text,label"\n"a b,x"\n"c d,y"\n')
+    assert (table.columns, pairs(table)) == (("text", "label"), [("a b", "x"), ("c d", "y")])
+    assert "quoted as a whole" in said(table)
+    assert pairs(read(tmp_path, "a.csv", '"one, or two"\n"a, b, c"\nd\n')) == [("a, b, c",), ("d",)]
 
 
 @pytest.mark.parametrize(

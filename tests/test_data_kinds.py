@@ -135,6 +135,24 @@ def test_the_letters_of_choices_in_columns_are_labels(tmp_path: Path) -> None:
     assert (found.kind, found.labels) == ("classify", ("A", "B", "C"))
 
 
+def test_the_numbers_of_listed_choices_are_labels_and_their_texts_are_not(tmp_path: Path) -> None:
+    found = guess(tmp_path / "a", lambda n: {"question": sentence(n), "choices": ["x", "y", "z"], "answer": n % 3})
+    assert (found.kind, found.labels) == ("classify", ("0", "1", "2"))
+    texts = guess(tmp_path / "b", lambda n: {"question": sentence(n), "choices": ["xyz", "abc"], "answer": ["xyz", "abc"][n % 2]})
+    assert texts.kind == "answer"
+
+
+def test_the_questions_of_a_form_are_not_put_into_the_instruction(tmp_path: Path) -> None:
+    found = guess(tmp_path, lambda n: {"What is the matter today?": sentence(n), "Which team should see to it?": two(n)})
+    assert (found.input, found.output) == ("What is the matter today?", "Which team should see to it?")
+    assert load_project(tmp_path).task.instruction.startswith("Read the text and name its label.")
+
+
+def test_who_wrote_and_about_what_are_no_labels(tmp_path: Path) -> None:
+    found = guess(tmp_path, lambda n: {"from": f"p{n % 9}", "subject": "abc"[n % 3], "body": sentence(n), "queue": two(n)})
+    assert (found.output, found.asked.columns) == ("queue", ("subject", "body"))
+
+
 @pytest.mark.parametrize("cell", [lambda n: [two(n)], lambda n: {"choices": [two(n)]}, lambda n: f"['{two(n)}']"])
 def test_one_label_in_a_list_is_a_label(tmp_path: Path, cell: Callable[[int], object]) -> None:
     found = guess(tmp_path, lambda n: {"text": sentence(n), "label": cell(n)})

@@ -41,7 +41,7 @@ class Asked:
         pair: two columns that are asked about together, or none.
         instructed: whether each row says what to do in it.
         context: the column with the passage that each question is about, or empty.
-        choices: whether the answer is one of a few choices that the row names.
+        choices: whether the answer is the letter or number of one of the choices that the row names.
     """
 
     template: str
@@ -70,6 +70,7 @@ def compose(columns: Columns, input: str, output: str, *, from_documents: bool) 
     choices = _choices(others, columns[output])
     main = [first, second] if second else [input]
     labelled = bool(second or context)
+    by_sign = bool(choices) and all(len(value) <= 2 for value in columns[output].values)
     lines = [_shown(name, "") for name in before]
     lines += [_shown(context, context)] if context else []
     lines += [_shown(name, name if labelled else "") for name in main]
@@ -77,7 +78,7 @@ def compose(columns: Columns, input: str, output: str, *, from_documents: bool) 
     after = named(("steps",), others)
     lines += [_shown(after, "")] if after else []
     used = (*before, *filter(None, [context]), *main, *(name for name, _ in choices), *filter(None, [after]))
-    return Asked("\n".join(lines), used, told, tuple(main) if second else (), instructed, context, len(choices) >= _LEAST_CHOICES)
+    return Asked("\n".join(lines), used, told, tuple(main) if second else (), instructed, context, by_sign)
 
 
 def _shown(name: str, label: str) -> str:

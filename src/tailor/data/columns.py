@@ -24,7 +24,7 @@ INPUT_NAMES = (
 OUTPUT_NAMES = (
     "label_text label_name label_str class_name category_name intent_name label intent answers answer output category class target "
     "response completion topic gold gold_label labels sentiment emotion ground_truth expected expected_output reference ideal "
-    "correct_answer answerkey answer_key chosen"
+    "correct_answer answerkey answer_key chosen rating stars"
 ).split()
 LABEL_NAMES = ("label", "labels", "category", "class", "intent", "topic", "sentiment", "emotion", "target")
 ID_NAMES = ("id", "uuid", "guid", "key", "row_id", "example_id")
@@ -33,6 +33,7 @@ SOURCE_NAMES = ("source", "page", "document", "doc", "doc_id", "file", "filename
 CONTEXT_NAMES = ("context", "contexts", "passage", "passages", "paragraph", "background")
 NEVER_ASKED = ("history", "steps", "system", "system_prompt", "documents", "rejected")
 TOOL_NAMES = ("annotator", "annotation_id", "annotators", "created_at", "updated_at", "lead_time", "comments", "completed_by")
+ABOUT_NAMES = ("from", "to", "cc", "sender", "recipient", "subject", "title", "name", "date", "language", "lang", "split")
 GROUP_WORDS = ("customer", "client", "user", "account", "person", "patient", "author", "session", "thread", "conversation", "order")
 
 _DECISIONS = {"accept", "reject", "ignore"}

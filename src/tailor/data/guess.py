@@ -11,6 +11,7 @@ from typing import Literal
 from tailor.data.asked import Asked, compose
 from tailor.data.cells import MISSING, answers_in
 from tailor.data.columns import (
+    ABOUT_NAMES,
     CONTEXT_NAMES,
     ID_NAMES,
     INPUT_NAMES,
@@ -218,6 +219,7 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
         return name
     asked = [column for column in candidates if column.is_text]
     few = [column for column in candidates if column.has_few_values and not (column.is_number or column.is_list)]
+    few = [column for column in few if column.name.casefold() not in ABOUT_NAMES] or few
     if len(few) == 1 and (asked or input):
         return few[0].name
     hint = f"Say which with --output{'' if input else ' (and --input)'}; the columns are {listed(columns)}."

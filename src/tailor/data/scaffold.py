@@ -14,6 +14,8 @@ from tailor.errors import ConfigError, StoreError, quoted
 from tailor.files import write_atomically
 from tailor.project import SETTINGS_FILE, load_project, refuse_documents_around
 
+NAME_WORDS = 3  # a longer name of a column is a question of a form, and no name
+
 
 def write_project(guess: GuessedTask, folder: Path | None = None, *, force: bool = False) -> Path:
     """Writes a commented `tailor.yaml` for what a task was taken for, and returns its path.
@@ -46,8 +48,8 @@ def write_project(guess: GuessedTask, folder: Path | None = None, *, force: bool
 
 
 def _question(guess: GuessedTask) -> Iterator[str]:
-    asked = " and ".join(f"the {name.replace('_', ' ')}" for name in guess.asked.pair or [guess.input])
-    right = guess.output.replace("_", " ")
+    asked = " and ".join(f"the {_spoken(name, 'text')}" for name in guess.asked.pair or [guess.input])
+    right = _spoken(guess.output, "label" if guess.kind == "classify" else "answer")
     yield "# What is measured. Change what does not fit, then look at the data with `tailor check`."
     yield ""
     yield f"name: {_text(guess.name)}"
@@ -69,6 +71,12 @@ def _question(guess: GuessedTask) -> Iterator[str]:
     yield "# The column with the right answer."
     yield f"output: {_text(guess.output)}"
     yield from _answers(guess)
+
+
+def _spoken(name: str, otherwise: str) -> str:
+    """The name of a column as it can stand in a sentence; another word where it is a sentence itself."""
+    words = name.replace("_", " ").split()
+    return " ".join(words) if len(words) <= NAME_WORDS else otherwise
 
 
 def _instruction(guess: GuessedTask, asked: str, right: str) -> str:

@@ -88,6 +88,8 @@ def read_delimited(name: str, text: str, *, delimiter: str = "", columns: Sequen
     source = _Source(name, text, 1 if told else 0, tuple(columns))
     with _long_fields():
         sheet = _first_fit(source, delimiter)
+        if len(sheet.columns) == 1 and not columns and not delimiter:
+            sheet = _unwrapped(source, sheet)
     return Sheet(sheet.columns, sheet.rows, sheet.numbers, (*findings, *sheet.findings), sheet.headerless)
 
 
@@ -111,6 +113,22 @@ def _first_fit(source: _Source, delimiter: str) -> Sheet:
             except _Unfit as unfit:
                 problems.append(unfit.error)
     raise problems[0]
+
+
+def _unwrapped(source: _Source, sheet: Sheet) -> Sheet:
+    """The table inside a table of one column, where every line is quoted as a whole; else the table as it is."""
+    text = "\n".join((sheet.columns[0], *(row[0] for row in sheet.rows)))
+    if not any(sign in sheet.columns[0] for sign in _DELIMITERS):
+        return sheet
+    try:
+        inner = _first_fit(_Source(source.name, text, source.skipped, ()), "")
+    except DataError:
+        return sheet
+    if len(inner.columns) < 2:
+        return sheet
+    found = Finding("note", f"{source.name}: every line is quoted as a whole; what stands inside is read as the row.")
+    numbers = tuple(sheet.numbers[number - 1] for number in inner.numbers)
+    return Sheet(inner.columns, inner.rows, numbers, (found, *inner.findings), inner.headerless)
 
 
 def _ways(text: str) -> list[_Quotes]:
@@ -213,7 +231,7 @@ def _table(source: _Source, records: Sequence[_Record]) -> Sheet:
             lines = _listed([line for line, _ in records[:lead]])
             findings.append(Finding("note", f"{source.name} has lines before its column names: {lines}; not read as rows."))
     numbered = list(enumerate(body, start=1))
-    kept = [(number, record) for number, record in numbered if record[1] != names and any(cell.strip() for cell in record[1])]
+    kept = [(number, record) for number, record in numbered if record[1] != names and _says_something(record[1])]
     findings += _left_out(source, names, body)
     names, kept, trimmed = _trimmed(names, kept)
     if trimmed:
@@ -232,6 +250,11 @@ def _table(source: _Source, records: Sequence[_Record]) -> Sheet:
         advice = "Put a line of column names first, or name them as `columns` under `data` in tailor.yaml."
         findings.append(Finding("warning", what, advice=advice))
     return Sheet(columns, rows, tuple(number for number, _ in kept), tuple(findings), headerless)
+
+
+def _says_something(record: Sequence[str]) -> bool:
+    """Whether a row is more than empty cells, or than the line under the names that Markdown has: dashes and colons."""
+    return any(cell.strip(" \t-:") for cell in record) or any(len(cell.strip()) in (1, 2) for cell in record)
 
 
 def _filled(record: Sequence[str]) -> int:
@@ -266,9 +289,9 @@ def _left_out(source: _Source, names: Sequence[str], body: Sequence[_Record]) ->
         yield Finding(
             "warning", f"{source.name} repeats its column names in {_listed(again)}; left out.", advice="Delete these lines."
         )
-    bare = [line for line, record in body if not any(cell.strip() for cell in record)]
+    bare = [line for line, record in body if not _says_something(record)]
     if bare:
-        yield Finding("note", f"{source.name} has nothing but delimiters in {_listed(bare)}; left out.")
+        yield Finding("note", f"{source.name} has nothing but delimiters or dashes in {_listed(bare)}; left out.")
 
 
 def _trimmed(names: Sequence[str], body: Sequence[tuple[int, _Record]]) -> tuple[list[str], list[tuple[int, _Record]], str]:
