@@ -107,6 +107,18 @@ def test_a_question_is_asked_with_its_own_context(tmp_path: Path, name: str) -> 
     assert f"using only the {name}." in load_project(tmp_path).task.instruction
 
 
+def test_the_number_of_a_paragraph_is_no_context(tmp_path: Path) -> None:
+    found = guess(tmp_path, lambda n: {"paragraph": n, "question": sentence(n), "answer": f"w{n}"})
+    assert found.asked.template == "{{question}}"
+
+
+def test_a_file_that_cannot_be_read_is_not_replaced_by_another_of_its_name(tmp_path: Path) -> None:
+    files(tmp_path, ["train.jsonl", "test.jsonl"])
+    (tmp_path / "train.conll").write_text("a\tO\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"`train\.conll` ends in `\.conll`"):
+        guess_task(tmp_path / "train.conll")
+
+
 def test_a_context_is_not_shown_where_documents_are_searched_and_that_is_said(tmp_path: Path) -> None:
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "a.md").write_text("# A\n", encoding="utf-8")

@@ -25,6 +25,8 @@ PAIRS = (
 )
 LISTS_OF_CHOICES = ("choices", "options", "endings", "candidates")
 
+LEAST_WORDS = 3  # on average; a shorter context is a number or a name
+
 _NUMBERED = re.compile(r"(.*?)[ _-]?([12ab])", re.IGNORECASE)
 _CHOICE = re.compile(r"(?:choice|option|opt|op|ending|answer|)[ _-]?([a-h]|\d)", re.IGNORECASE)
 _LEAST_CHOICES = 3
@@ -66,7 +68,13 @@ def compose(columns: Columns, input: str, output: str, *, from_documents: bool) 
     before, told = _instructions(others)
     instructed = any(name.casefold() != "history" for name in before)
     first, second = _pair(columns, input, output)
-    context = "" if from_documents else named(CONTEXT_NAMES, [column for column in others if column.name not in (first, second)])
+    context = (
+        ""
+        if from_documents
+        else named(
+            CONTEXT_NAMES, [column for column in others if column.name not in (first, second) and column.words >= LEAST_WORDS]
+        )
+    )
     choices = _choices(others, columns[output])
     main = [first, second] if second else [input]
     labelled = bool(second or context)

@@ -31,10 +31,11 @@ def files_of(path: Path) -> dict[str, Path]:
             groups.setdefault(other_role, []).append(other)
     if role != "train":
         return {"file": _together(path, groups.get(role, []) if role else [])}
+    train = _together(path, groups.pop("train", []))
     found = {name: _together(_like(path, group), group) for name, group in groups.items()}
     if "test" not in found:
-        return {"file": found.get("train", path)}
-    return {"train": found.get("train", path), **{name: found[name] for name in ("dev", "test") if name in found}}
+        return {"file": train}
+    return {"train": train, **{name: found[name] for name in ("dev", "test") if name in found}}
 
 
 def _neighbours(path: Path) -> Iterator[Path]:
