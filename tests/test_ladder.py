@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from decide_helpers import RATES, make_run, make_system
-from flow import Watcher, climb, statuses, timeless, write_desk, write_rooms
+from flow import Watcher, as_another_user, climb, statuses, timeless, write_desk, write_rooms
 from tiny import open_tiny
 
 from tailor.approaches.approach import Approach, Chain, Material, looks_at_dev, starting_system
@@ -203,7 +203,9 @@ def test_a_race_that_was_interrupted_ends_as_one_that_was_not(stop: int, tmp_pat
     with pytest.raises(TailorError, match="disk"):
         climb(write_desk(tmp_path / "stopped", **given), Ending())
     rest, whole = Batch(), Batch()
-    assert timeless(climb(tmp_path / "stopped", rest)) == timeless(climb(write_desk(tmp_path / "whole", **given), whole))
+    resumed = climb(tmp_path / "stopped", rest)
+    with as_another_user(tmp_path / "state"):
+        assert timeless(resumed) == timeless(climb(write_desk(tmp_path / "whole", **given), whole))
     assert rest.calls == whole.calls - stop
 
 

@@ -67,7 +67,7 @@ def test_a_vector_that_is_not_whole_is_computed_again(tmp_path: Path) -> None:
     path = tmp_path / "vectors.db"
     CachedEmbedder(Counting(), path).embed(TEXTS[:2])
     with apsw.Connection(str(path)) as db:
-        db.execute("UPDATE vectors SET vector=zeroblob(length(vector))")
+        db.execute("UPDATE sealed SET vector=zeroblob(length(vector))")
     again = Counting()
     np.testing.assert_array_equal(CachedEmbedder(again, path).embed(TEXTS[:2]), FakeEmbedder().embed(TEXTS[:2]))
     assert sorted(again.seen) == sorted(TEXTS[:2])

@@ -207,8 +207,12 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file and let other processes in."""
-        self._db.close()
-        self._unlock()
+        try:
+            self._db.close()
+        except apsw.Error:  # on a full disk it cannot be tidied up; what was committed is safe in the log beside the file
+            self._db.close(force=True)
+        finally:
+            self._unlock()
 
     def __enter__(self) -> Ledger:
         """The ledger itself; it is closed when the block ends."""

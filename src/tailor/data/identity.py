@@ -10,15 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tailor.data.example import Example
-from tailor.data.near import near_groups
+from tailor.data.near import near_matches
 
 TELLING = 12
 """Characters from which a text is taken to name one row among others; shorter ones must be all that both rows ask."""
+MEANT = "%‰#&@*§"
+"""Signs that Unicode takes for punctuation, but that mean something."""
 TEMPLATE_SHARE, TEMPLATE_ROWS = 0.2, 20
 """A group of near-duplicates with more than this share, and more rows than this, is a template that most rows fill in."""
 
@@ -112,26 +114,31 @@ class Known:
         return max(found, default=None)
 
     def near(self, texts: Sequence[str]) -> list[bool]:
-        """Whether each text says nearly the same as a seen row whose text was kept."""
+        """Whether each text says nearly the same as a seen row whose text was kept.
+
+        A group of more than a fifth of all texts is a template that most rows fill in: such rows are known by their values alone.
+        """
         known = [row.text for row in self.rows if row.text]
         if not known or not texts:
             return [False] * len(texts)
-        groups = near_groups([*known, *texts])
-        rows: dict[int, int] = defaultdict(int)
-        for group in groups:
-            rows[group] += 1
-        seen = {group for group in groups[: len(known)] if rows[group] <= max(TEMPLATE_ROWS, TEMPLATE_SHARE * len(groups))}
-        return [group in seen for group in groups[len(known) :]]
+        matches = near_matches(texts, known)
+        alike = Counter(match for match in matches if match is not None)
+        most = max(TEMPLATE_ROWS, TEMPLATE_SHARE * (len(known) + len(texts)))
+        return [match is not None and alike[match] <= most for match in matches]
 
 
 def _bare(word: str) -> str:
     """The word without the punctuation around it; signs that mean something, such as currencies, stay."""
     start, end = 0, len(word)
-    while start < end and unicodedata.category(word[start]).startswith("P"):
+    while start < end and _is_mark(word[start]):
         start += 1
-    while end > start and unicodedata.category(word[end - 1]).startswith("P"):
+    while end > start and _is_mark(word[end - 1]):
         end -= 1
     return word[start:end]
+
+
+def _is_mark(sign: str) -> bool:
+    return unicodedata.category(sign).startswith("P") and sign not in MEANT
 
 
 def _sha256(text: str) -> str:

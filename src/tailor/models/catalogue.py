@@ -81,7 +81,7 @@ def open_model(settings: ModelSettings, on_progress: Progress = lambda stage, do
 
     if name in BUILT_INS:
         built = _of_kind(name, "model")
-        return LocalModel(fetch(built, on_progress), name, built.digest, built.precision)
+        return LocalModel(fetch(built, on_progress, repair=True), name, built.digest, built.precision)
     folder = _folder(name, "model", on_progress, base, settings.revision)
     return LocalModel(folder, name, folder_digest(folder), check_folder(folder))
 
@@ -101,7 +101,7 @@ def open_embedder(name: str, on_progress: Progress = lambda stage, done, total: 
 
     if name in BUILT_INS:
         built = _of_kind(name, "embedder")
-        return TransformersEmbedder(fetch(built, on_progress), name, built.digest)
+        return TransformersEmbedder(fetch(built, on_progress, repair=True), name, built.digest)
     folder = _folder(name, "embedder", on_progress, base)
     check_folder(folder)
     return TransformersEmbedder(folder, name, folder_digest(folder))
@@ -113,7 +113,8 @@ def fetch(built: BuiltIn, on_progress: Progress = lambda stage, done, total: Non
     Args:
         built: which model.
         on_progress: told how far it is.
-        repair: read every file, and fetch the model again when one has changed; else sizes are compared.
+        repair: read every file, in 0.2 s for the larger one, and fetch the model again when one has changed; else sizes are
+            compared.
 
     Raises:
         ModelNotFound: it is absent and may not be fetched, or the packages that run it are.

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import apsw
 import numpy as np
 
+from tailor.files import refuse_foreign
 from tailor.models.base import Array, Embedder
 
+_TABLE = "CREATE TABLE IF NOT EXISTS sealed (key BLOB NOT NULL PRIMARY KEY, vector BLOB NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID"
 _log = logging.getLogger(__name__)
 
 
@@ -53,19 +54,21 @@ class CachedEmbedder:
         try:
             if db := self._opened():
                 for text in texts:
-                    for vector, crc in db.execute("SELECT vector, crc FROM vectors WHERE key=?", (self._key(text),)):
-                        if isinstance(vector, bytes) and len(vector) == 4 * self.dimensions and zlib.crc32(vector) == crc:
+                    key = self._key(text)
+                    for vector, seal in db.execute("SELECT vector, seal FROM sealed WHERE key=?", (key,)):
+                        if isinstance(vector, bytes) and len(vector) == 4 * self.dimensions and _seal(key, vector) == seal:
                             found[text] = np.frombuffer(vector, dtype="<f4").astype(np.float32)
         except apsw.Error as error:
             self._give_up(error)
         return found
 
     def _write(self, vectors: dict[str, Array]) -> None:
-        rows = [(self._key(text), data := vector.astype("<f4").tobytes(), zlib.crc32(data)) for text, vector in vectors.items()]
+        keyed = [(self._key(text), vector.astype("<f4").tobytes()) for text, vector in vectors.items()]
+        rows = [(key, vector, _seal(key, vector)) for key, vector in keyed]
         try:
             if db := self._opened():
                 with db:
-                    db.executemany("INSERT OR REPLACE INTO vectors VALUES (?,?,?)", rows)
+                    db.executemany("INSERT OR REPLACE INTO sealed VALUES (?,?,?)", rows)
         except apsw.Error as error:
             self._give_up(error)
 
@@ -75,13 +78,25 @@ class CachedEmbedder:
     def _opened(self) -> apsw.Connection | None:
         """The file, or None where it could not be used before."""
         if self._db is None and self._usable:
+            for suffix in ("", "-wal", "-shm"):
+                refuse_foreign(self._path.with_name(self._path.name + suffix))
             db = apsw.Connection(str(self._path))
+            self._db = db
             db.set_busy_timeout(2000)
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=NORMAL")  # what a power cut takes is computed again
-            db.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, crc INTEGER NOT NULL)")
-            self._db = db
+            db.execute("DROP TABLE IF EXISTS vectors")  # of an older version, where a vector did not vouch for its text
+            db.execute(_TABLE)
+            self._drop_damaged(db)
         return self._db
+
+    def _drop_damaged(self, db: apsw.Connection) -> None:
+        """Take out vectors that do not fit their seal, so that their loss is told before they are missed."""
+        rows = db.execute("SELECT CAST(key AS BLOB), CAST(vector AS BLOB), seal FROM sealed")
+        damaged = [key for key, vector, seal in rows if _seal(_bytes(key), _bytes(vector)) != seal]
+        if damaged:
+            _log.warning("%d vectors in %s are damaged and are computed again where they are needed", len(damaged), self._path)
+            db.executemany("DELETE FROM sealed WHERE key=?", [(key,) for key in damaged])
 
     def _give_up(self, error: apsw.Error) -> None:
         """Go on without the file. A damaged one is deleted, so that the next process makes another."""
@@ -93,3 +108,12 @@ class CachedEmbedder:
         if isinstance(error, apsw.CorruptError | apsw.NotADBError):
             for suffix in ("", "-wal", "-shm"):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+
+def _seal(key: bytes, vector: bytes) -> bytes:
+    """The first half of a SHA-256 over both, so that a vector is not taken for another text's."""
+    return hashlib.sha256(key + vector).digest()[:16]
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else b""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from tailor.files import write_atomically
 from tailor.retrieval.words import ENGLISH, Words
 
 _NAME = "manifest.json"
@@ -24,6 +24,7 @@ class Manifest(BaseModel):
         documents: path -> digest of the documents.
         files: path -> SHA-256 of the table's files; empty while old ones are being cleared away.
         words: how the word index tells words apart.
+        sha256: seal over all of this; empty in manifests of older versions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -33,23 +34,25 @@ class Manifest(BaseModel):
     documents: dict[str, str] = {}
     files: dict[str, str] = {}
     words: Words = ENGLISH
+    sha256: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
         """The manifest of an index; an empty one where there is none, or none that can be read."""
         try:
-            return cls.model_validate_json((folder / _NAME).read_bytes())
+            found = cls.model_validate_json((folder / _NAME).read_bytes())
         except (OSError, ValueError):
             return cls()
+        return found if found.sha256 in ("", found.seal) else cls()
+
+    @property
+    def seal(self) -> str:
+        """SHA-256 over everything else in it."""
+        return hashlib.sha256(self.model_dump_json(exclude={"sha256"}).encode()).hexdigest()
 
     def write(self, folder: Path) -> None:
         """Write the manifest in one step: it is there as a whole or not at all."""
-        new = folder / f"{_NAME}.new"
-        with new.open("w", encoding="utf-8") as file:
-            file.write(self.model_dump_json())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, folder / _NAME)
+        write_atomically(folder / _NAME, self.model_copy(update={"sha256": self.seal}).model_dump_json())
 
     def is_intact(self, folder: Path) -> bool:
         """Whether every file it names is there, unchanged."""

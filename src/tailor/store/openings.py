@@ -99,8 +99,10 @@ class Openings:
 
     def shown(self) -> list[Identity]:
         """Every row that was ever shown in an opened test set, here or in another project of the user's, oldest first."""
-        here = [row for record in self.read()[0] for row in record.rows]
-        return [row for seen in self._registry.read() for row in seen.rows] + here
+        records = self.read()[0]
+        keys = {record.key for record in records}
+        elsewhere = [row for seen in self._registry.read() if seen.key not in keys for row in seen.rows]
+        return elsewhere + [row for record in records for row in record.rows]
 
     def read(self) -> tuple[list[Recorded], int]:
         """The openings that can be read, oldest first, and how many cannot.
@@ -199,8 +201,9 @@ def _answered(row: Identity, answers: str) -> Identity:
     return Identity(row.asked, row.values, row.characters, row.text, answers, row.old, row.exact)
 
 
-def _meet(wanted: Known, rows: Iterable[Identity]) -> bool:
-    return any(wanted.find(row) is not None for row in rows)
+def _meet(wanted: Known, rows: Sequence[Identity]) -> bool:
+    """Whether any of the rows is one of those wanted, or says nearly the same."""
+    return any(wanted.find(row) is not None for row in rows) or any(wanted.near([row.text for row in rows if row.text]))
 
 
 def _changed(rows: Sequence[Identity], records: Sequence[Recorded]) -> int:

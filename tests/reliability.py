@@ -1,0 +1,365 @@
+"""What was promised for the store, tried: each trial gives figures, and `python -m reliability` in `tests` writes the page."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+import numpy as np
+import pytest
+from disk import Journal, NotedDisk, after_power_cut
+from test_retrieval_index import PAGES, HashingEmbedder, new_index, search_all
+
+from tailor.data.example import Example
+from tailor.data.identity import Identity, identity
+from tailor.errors import StoreError
+from tailor.ledger import Ledger
+from tailor.models.fake import FakeEmbedder
+from tailor.models.vectors import CachedEmbedder
+from tailor.retrieval.index import Index
+from tailor.store.salvage import repair
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
+TRIALS = 300
+Figures = dict[str, int]
+SAVED = re.compile(r"[\d,]+ saved answers? ")
+_NAMES = itertools.count()
+
+
+def answer(number: int) -> dict[str, Any]:
+    """A record like those of answers, no two alike."""
+    passage = {"document": f"page-{number}.md", "text": f"sentence {number} " * (number % 40)}
+    return {"raw": f"answer {number}", "tokens_in": 100 + number, "tokens_out": 3, "passages": [passage], "error": ""}
+
+
+def opened_rows(number: int) -> list[Identity]:
+    return [identity(["text"], Example(f"{n}", {"text": f"test row {number} {n}"}, ("yes",))) for n in range(3)]
+
+
+def fill(store: Path, answers: int = 120) -> dict[str, dict[str, Any]]:
+    """A ledger with answers, two openings and two studies; gives the answers."""
+    given = {f"example {n:03}": answer(n) for n in range(answers)}
+    with Ledger(store) as ledger:
+        ledger.save_answers("system", given)
+        ledger.open_test(opened_rows(1), ["a"])
+        ledger.open_test(opened_rows(2), ["a"])
+        for number in (1, 2):
+            ledger.save_study({"number": number, "text": [f"step {n}" for n in range(200)]})
+    return given
+
+
+def flip(path: Path, chance: random.Random) -> None:
+    """Flip one bit of a file, or in one trial of three a run of bytes."""
+    data = bytearray(path.read_bytes())
+    place = chance.randrange(len(data))
+    if chance.random() < 1 / 3:
+        data[place : place + 16] = chance.randbytes(len(data[place : place + 16]))
+    else:
+        data[place] ^= 1 << chance.randrange(8)
+    path.write_bytes(bytes(data))
+
+
+@contextmanager
+def alone() -> Iterator[Path]:
+    """A folder of one's own, and a user's state in it."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAILOR_STATE", str(Path(folder) / "state"))
+        yield Path(folder)
+
+
+def flipped_ledgers(trials: int = TRIALS) -> Figures:
+    """R6 for the ledger: flip bits, open it (repairing it where it asks for that), and compare everything with what was saved."""
+    figures = {"trials": trials, "wrong": 0, "lost": 0, "unnamed": 0, "repaired": 0, "opening_missed": 0, "old_study": 0}
+    with alone() as folder:
+        given = fill(folder / "first")
+        whole = (folder / "first" / "ledger.db").read_bytes()
+        for trial in range(trials):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("TAILOR_STATE", str(folder / f"state {trial}"))
+                store = folder / str(trial) / ".tailor"
+                store.mkdir(parents=True, mode=0o700)
+                (store / "ledger.db").write_bytes(whole)
+                flip(store / "ledger.db", random.Random(trial))
+                _judge(store, given, figures)
+    return figures
+
+
+def _judge(store: Path, given: dict[str, dict[str, Any]], figures: Figures) -> None:
+    told: list[str] = []
+    try:
+        ledger = Ledger(store)
+    except StoreError as error:
+        assert "is damaged" in str(error) and "tailor store repair" in error.hint, error
+        figures["repaired"] += 1
+        told += repair(store).problems
+        ledger = Ledger(store)
+    with ledger:
+        told += ledger.told
+        found = ledger.answers("system", list(given))
+        figures["wrong"] += sum(record != given[key] for key, record in found.items())
+        lost = len(given) - len(found)
+        figures["lost"] += lost
+        counts = [int(sentence.split()[0].replace(",", "")) for sentence in told if SAVED.match(sentence)]
+        figures["unnamed"] += sum(counts) != lost and not any("count of saved answers is damaged" in s for s in told)
+        for number in (1, 2):
+            figures["opening_missed"] += ledger.open_test(opened_rows(number), ["b"]).number < 2
+        try:
+            study = ledger.last_study()
+            silent = study is None or study["number"] != 2
+            figures["old_study"] += silent and not any("Study 2" in s or "studies" in s or "damaged" in s for s in told)
+        except StoreError as error:
+            assert "is damaged" in str(error)
+
+
+def flipped_vectors(trials: int = TRIALS) -> Figures:
+    """R6 for vectors: those that a damaged file gives must be those that the embedder makes."""
+    texts = [f"text number {n}" for n in range(60)]
+    expected = FakeEmbedder().embed(texts)
+    figures = {"trials": trials, "wrong": 0}
+    with alone() as folder:
+        CachedEmbedder(FakeEmbedder(), folder / "vectors.db").embed(texts)
+        whole = (folder / "vectors.db").read_bytes()
+        for trial in range(trials):
+            path = folder / f"{trial}.db"
+            path.write_bytes(whole)
+            flip(path, random.Random(trial))
+            figures["wrong"] += not np.array_equal(CachedEmbedder(FakeEmbedder(), path).embed(texts), expected)
+    return figures
+
+
+@contextmanager
+def noted(journal: Journal) -> Iterator[None]:
+    """Inside, ledgers write to a disk that notes down what it is told."""
+    name = f"noted-{next(_NAMES)}"
+    disk = NotedDisk(name, journal)
+    real = apsw.Connection
+
+    def connection(path: str, **options: Any) -> apsw.Connection:
+        return real(path, vfs=name, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(apsw, "Connection", connection)
+        yield
+    disk.unregister()
+
+
+def work(ledger: Ledger, done: list[str], marks: list[int], journal: Journal) -> None:
+    """Save answers one after the other; what was acknowledged, and when, is noted down."""
+    for number in range(40):
+        ledger.save_answers("system", {f"example {number:03}": answer(number)})
+        done.append(f"example {number:03}")
+        marks.append(len(journal.events))
+
+
+def flipped_indexes(trials: int = 30) -> Figures:
+    """R6 and R24 for indexes: whatever is damaged, searches find what they found before."""
+    figures = {"trials": trials, "wrong": 0}
+    with alone() as folder:
+        expected = search_all(new_index(folder / "index", PAGES))
+        for trial in range(trials):
+            chance, place = random.Random(trial), folder / str(trial)
+            shutil.copytree(folder / "index", place)
+            files = sorted(path for path in place.rglob("*") if path.is_file() and path.stat().st_size)
+            flip(chance.choice(files), chance)
+            index = Index.open(place, HashingEmbedder())
+            index.update(PAGES)
+            figures["wrong"] += search_all(index) != expected
+    return figures
+
+
+def power_cuts(cuts: int = 200) -> Figures:
+    """R2: the power goes at any moment; what was acknowledged by then must be there, and the database whole."""
+    journal, done, marks = Journal(), list[str](), list[int]()
+    figures = {"cuts": cuts, "lost": 0, "wrong": 0, "not_whole": 0}
+    with alone() as folder:
+        store = folder / "first"
+        with Ledger(store) as ledger:
+            ledger.save_answers("system", {"before": answer(0)})
+        before = {"ledger.db": (store / "ledger.db").read_bytes()}
+        with noted(journal), Ledger(store) as ledger:
+            start = len(journal.events)
+            work(ledger, done, marks, journal)
+        chance = random.Random(2)
+        moments = sorted(chance.sample(range(start, len(journal.events)), min(cuts, len(journal.events) - start)))
+        figures["cuts"] = len(moments)
+        for moment in moments:
+            place = folder / f"cut {moment}"
+            place.mkdir(mode=0o700)
+            for name, data in after_power_cut(before, journal.events[:moment], chance).items():
+                if not name.endswith("-shm"):
+                    (place / name).write_bytes(data)
+            _after_cut(place, [key for key, mark in zip(done, marks, strict=True) if mark <= moment], figures)
+    return figures
+
+
+def _after_cut(store: Path, acknowledged: list[str], figures: Figures) -> None:
+    with Ledger(store) as ledger:
+        (check,) = ledger._db.execute("PRAGMA integrity_check").fetchone() or ("",)
+        figures["not_whole"] += check != "ok" or bool(ledger.told)
+        found = ledger.answers("system", [f"example {n:03}" for n in range(40)])
+    figures["lost"] += sum(key not in found for key in acknowledged)
+    figures["wrong"] += sum(record != answer(int(key[-3:])) for key, record in found.items())
+
+
+def full_disks() -> Figures:
+    """R5: the disk is full from any write on; one sentence, nothing lost that was acknowledged, and the same command goes on."""
+    figures = {"writes": 0, "lost": 0, "other_sentences": 0, "not_resumed": 0}
+    for full_from in itertools.count(1):
+        journal, done, marks = Journal(), list[str](), list[int]()
+        with alone() as folder:
+            with Ledger(folder / "store") as ledger:
+                ledger.save_answers("system", {"before": answer(0)})
+            (folder / "store" / "ballast").unlink(missing_ok=True)
+            journal.full_from = full_from
+            try:
+                with noted(journal), Ledger(folder / "store") as ledger:
+                    work(ledger, done, marks, journal)
+            except StoreError as error:
+                figures["other_sentences"] += not str(error).startswith("the disk is full")
+            else:
+                return figures  # it was full only after all work was done
+            figures["writes"] += 1
+            with Ledger(folder / "store") as ledger:
+                figures["lost"] += sum(key not in ledger.answers("system", [key]) for key in ["before", *done])
+                ledger.save_answers("system", {"after": answer(1)})
+                figures["not_resumed"] += "after" not in ledger.answers("system", ["after"])
+    return figures
+
+
+def two_processes(trials: int = 20) -> Figures:
+    """R7: a second process that wants to write is refused within two seconds, and one that reads is let in."""
+    code = """
+import sys
+from pathlib import Path
+from tailor.errors import StoreError
+from tailor.ledger import Ledger
+for shared in (False, True):
+    try:
+        with Ledger(Path(sys.argv[1]), shared=shared) as ledger:
+            print(len(ledger.answers("system", ["example 000"])))
+    except StoreError as error:
+        print("refused" if "another Tailor process" in str(error) else error)
+"""
+    figures = {"trials": trials, "not_refused": 0, "not_let_in": 0, "late": 0}
+    with alone() as folder:
+        fill(folder / "project" / ".tailor", 5)
+        with Ledger(folder / "project" / ".tailor") as ledger:
+            for number in range(trials):
+                ledger.save_answers("system", {f"more {number}": answer(number)})
+                if number % 10 == 0:
+                    command = [sys.executable, "-c", code, str(folder / "project" / ".tailor")]
+                    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split("\n")
+                    figures["not_refused"] += said[0] != "refused"
+                    figures["not_let_in"] += said[1] != "1"
+                started = time.perf_counter()
+                with pytest.raises(StoreError, match="another Tailor process"):
+                    Ledger(folder / "project" / ".tailor")
+                figures["late"] += time.perf_counter() - started > 2
+    return figures
+
+
+def odd_strings(strings: list[str]) -> Figures:
+    """R22: any text is stored as it is, as an answer, in an opening and in a study."""
+    figures = {"strings": len(strings), "changed": 0}
+    with alone() as folder, Ledger(folder / "store") as ledger:
+        records = {f"{n}": {"raw": text, "error": ""} for n, text in enumerate(strings)}
+        ledger.save_answers("system", records)
+        found = ledger.answers("system", list(records))
+        ledger.open_test([identity(["text"], Example("x", {"text": text}, (text,))) for text in strings], strings)
+        ledger.save_study({"texts": strings})
+        shown, study = ledger.shown(), ledger.last_study()
+        figures["changed"] += sum(found.get(key) != record for key, record in records.items())
+        figures["changed"] += sum(text != row.text for text, row in zip(strings, shown, strict=True))
+        figures["changed"] += study != {"texts": strings}
+    return figures
+
+
+NAUGHTY = Path(__file__).resolve().parents[2] / "shared" / "data" / "naughty_strings"
+OWN = ["", "\0", "a\0b", "\ud800", "\udfff\ud800", "\u202eabc\u202c", "\ufeff", "\u2028\u2029", "e\u0301", "x" * 1_000_000]
+
+
+def naughty_strings() -> list[str]:
+    """Texts that have broken programs: a public list where it is there, and some of our own."""
+    found = [line for path in sorted(NAUGHTY.glob("*.txt")) for line in path.read_text(encoding="utf-8").split("\n")]
+    return [*OWN, *found]
+
+
+def page() -> str:
+    """The page, with figures measured now."""
+    power, full, two, odd = power_cuts(), full_disks(), two_processes(), odd_strings(naughty_strings())
+    ledgers, vectors, indexes = flipped_ledgers(), flipped_vectors(), flipped_indexes()
+    rows = [
+        ("R2", "The power goes at any moment: sectors that were not synced are there or not, in any order.", power, "cuts"),
+        ("R5", "The disk is full from any one write on.", full, "writes"),
+        ("R6", "A bit, or 16 bytes, of `ledger.db` are damaged; `tailor store repair` where it is asked for.", ledgers, "trials"),
+        ("R6", "The same in `vectors.db`.", vectors, "trials"),
+        ("R6", "The same in the files of an index.", indexes, "trials"),
+        ("R7", "A second process in the same project, to write and to read.", two, "tries"),
+        ("R22", "Odd strings as answers, as rows of an opening and in a study.", odd, "strings"),
+    ]
+    table = "\n".join(f"| {name} | {what} | {_told(figures, unit)} |" for name, what, figures, unit in rows)
+    return TEXT.format(table=table)
+
+
+def _told(figures: Figures, unit: str) -> str:
+    (tried, *_), rest = figures.values(), list(figures.items())[1:]
+    return f"{tried} {unit}: {', '.join(f'{number} {WORDS[name]}' for name, number in rest)}."
+
+
+WORDS = {
+    "wrong": "wrong ones used",
+    "lost": "lost",
+    "not_whole": "databases not whole",
+    "other_sentences": "sentences that say something else",
+    "not_resumed": "ledgers that did not go on",
+    "unnamed": "in which the number lost was not told",
+    "repaired": "repairs",
+    "opening_missed": "openings not counted",
+    "old_study": "older studies shown in silence",
+    "not_refused": "writers let in",
+    "not_let_in": "readers kept out",
+    "late": "refusals after more than two seconds",
+    "changed": "came back changed",
+}
+TEXT = """# Reliability
+
+What the store of a project promises, and how often each promise held when it was tried. `python reliability.py` in `tests` tries it
+all again, in less than a minute, and writes this page; the tests try less of the same.
+
+| Promise | What was done | What came of it |
+| --- | --- | --- |
+{table}
+| R23 | A store of version 1 is opened, also after the process was killed in the middle. | `tests/test_seals.py` |
+
+Lost by power cuts and full disks means acknowledged answers; lost by damage means answers that were damaged themselves.
+
+## What stands behind it
+
+- Every record is sealed by a SHA-256 over its kind, its key and its content. A record that does not fit its seal is not used. It is
+  told, with the tokens that it cost where they can still be read, and asked for again where it is needed.
+- Openings of test sets form a chain. One that was removed or altered counts as an opening of every test set. The openings of all of
+  a user's projects are noted down once more, as hashes, in the user's state folder (`TAILOR_STATE`).
+- Whoever can write to the files can also make new seals: this guards against accidents and edits, not against forgery.
+- 4 MB are kept back on the disk (`.tailor/ballast`) and are freed when it is full, so that answers under way can still be saved.
+- A store of an older version is copied to `.tailor/backups` before it is changed, and changed in one transaction.
+- When the process was killed and the write-ahead log next to the ledger is damaged before the next start, the last answers are gone
+  without being named: SQLite takes a damaged log for one that ends earlier.
+- Where two projects of a user share rows, these are known again by hashes of whole values. Texts that say nearly the same are
+  compared within one project only, since that needs the texts.
+"""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    sys.stdout.write(f"{PAGE} is written\n")

@@ -1,0 +1,76 @@
+"""The promises of docs/reliability.md, tried less often than for the page."""
+
+from __future__ import annotations
+
+import re
+
+import apsw
+import pytest
+from reliability import (
+    OWN,
+    PAGE,
+    flipped_indexes,
+    flipped_ledgers,
+    flipped_vectors,
+    full_disks,
+    naughty_strings,
+    odd_strings,
+    power_cuts,
+    two_processes,
+)
+
+from tailor.store import database
+
+
+def test_flipped_bits_give_no_wrong_answer_and_every_loss_is_told() -> None:
+    found = flipped_ledgers(100)
+    assert found["lost"] > 0 and found["repaired"] > 0
+    assert not any(found[name] for name in ("wrong", "unnamed", "opening_missed", "old_study")), found
+
+
+def test_flipped_bits_give_no_wrong_vector_and_no_other_search_results() -> None:
+    assert flipped_vectors(100)["wrong"] == 0
+    assert flipped_indexes(6)["wrong"] == 0
+
+
+def test_a_power_cut_loses_nothing_that_was_acknowledged() -> None:
+    found = power_cuts(80)
+    assert found == {"cuts": 80, "lost": 0, "wrong": 0, "not_whole": 0}
+
+
+def test_the_power_cut_would_show_a_database_that_does_not_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare = database._prepare
+
+    def hasty(db: apsw.Connection) -> None:
+        prepare(db)
+        db.execute("PRAGMA synchronous=NORMAL")
+
+    monkeypatch.setattr(database, "_prepare", hasty)
+    assert power_cuts(40)["lost"] > 0
+
+
+def test_a_full_disk_at_any_write_is_one_sentence_and_loses_nothing() -> None:
+    found = full_disks()
+    assert found.pop("writes") > 50
+    assert not any(found.values()), found
+
+
+def test_a_second_writer_is_refused_at_once_and_a_reader_let_in() -> None:
+    found = two_processes(10)
+    assert (found["not_refused"], found["not_let_in"], found["late"]) == (0, 0, 0)
+
+
+def test_any_text_comes_back_as_it_was() -> None:
+    strings = naughty_strings()
+    assert len(strings) >= len(OWN)
+    assert odd_strings(strings)["changed"] == 0
+
+
+def test_the_page_names_every_promise_with_figures_and_none_was_broken() -> None:
+    rows = re.findall(r"^\| (R\d+) \| .*? \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [name for name, _ in rows] == ["R2", "R5", "R6", "R6", "R6", "R7", "R22", "R23"]
+    for _, figures in rows[:-1]:
+        tried, *numbers = re.findall(r"(\d+) ([a-z ]+)", figures)
+        assert int(tried[0]) >= 20
+        assert all(number == "0" for number, what in numbers if what not in ("repairs", "lost")), figures
+    assert all(", 0 lost" in figures or ": 0 lost" in figures for _, figures in rows[:2])
