@@ -16,6 +16,7 @@ from tailor.errors import TailorError
 BENCHMARKS = {
     "beside": "benchmarks.beside",
     "cost-curves": "benchmarks.cost_curves",
+    "certificate": "benchmarks.certificate",
     "coverage": "benchmarks.coverage",
     "diagnosis": "benchmarks.diagnosis",
     "generate": "benchmarks.generate",
