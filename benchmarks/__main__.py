@@ -19,6 +19,8 @@ BENCHMARKS = {
     "certificate": "benchmarks.certificate",
     "coverage": "benchmarks.coverage",
     "diagnosis": "benchmarks.diagnosis",
+    "endpoint-kills": "benchmarks.endpoint_kills",
+    "endpoint-speed": "benchmarks.endpoint_speed",
     "generate": "benchmarks.generate",
     "intents": "benchmarks.intents",
     "label-errors": "benchmarks.label_errors",

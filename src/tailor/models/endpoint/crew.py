@@ -28,9 +28,10 @@ ODD_TRIES = 2
 SUSPECTS = 5
 """So many requests refused in a row, none answered between them, are no longer single rows that are refused."""
 FEWEST_FIRST = 4
-SAMPLE, SLOW = 10, 4.0
-"""A call is taken for hung after `SLOW` times the time in which 95 of 100 answers came, once there are `SAMPLE` of them."""
-SHORTEST_HANG = 1.0  # seconds
+SAMPLE, SLOW, HUNG = 10, 1.5, 3.0
+"""Once there are `SAMPLE` answers, a call gives its place up after `SLOW` times the time in which 95 of 100 came, and its row is
+asked again next to it after `HUNG` times the longest of the last 200."""
+SHORTEST_HANG = 2.0  # seconds
 MOST_BESIDE = 2
 """How often a hung call is asked again next to it."""
 LAST_SHARE = 0.2
@@ -59,6 +60,7 @@ class Call:
 
     row: Row
     started: float
+    slow: bool = False
     hung: bool = False
 
 
@@ -161,8 +163,8 @@ class Shift:
     def _start(self) -> None:
         now = time.monotonic()
         self.wake = now + self.rules.timeout
-        self._ask_beside(now)
-        free = self.rules.places - sum(not call.hung for call in self.calls)
+        self._look_after(now)
+        free = self.rules.places - sum(not call.slow for call in self.calls)
         while self.ending is None and free > 0:
             if not (self.later and self.later[0][0] <= now) and not self.fresh:
                 break
@@ -192,22 +194,24 @@ class Shift:
             except BaseException as error:  # the boundary of a thread: looked at by the one that decides
                 self.done.put((call, error))
 
-    def _ask_beside(self, now: float) -> None:
-        """Take calls that are far slower than others for hung: they take up no place, and are asked again next to the first."""
+    def _look_after(self, now: float) -> None:
+        """Calls that are far slower than others give up their place, and are asked again next to the first."""
         if len(self.crew.seconds) < SAMPLE:
             return
-        longest = sorted(self.crew.seconds)[int(0.95 * (len(self.crew.seconds) - 1))] * SLOW
-        longest = max(SHORTEST_HANG, longest)
+        usual = sorted(self.crew.seconds)[int(0.95 * (len(self.crew.seconds) - 1))]
+        hung_after = max(SHORTEST_HANG, HUNG * max(self.crew.seconds))
+        slow = sum(call.slow for call in self.calls)
         for call in self.calls:
-            if call.hung or call.row.done:
-                continue
-            if now - call.started < longest:
-                self.wake = min(self.wake, call.started + longest)
-                continue
-            call.hung = True
-            if call.row.beside < MOST_BESIDE and self.ending is None:
-                call.row.beside += 1
-                self._put_off(call.row, now)
+            age = now - call.started
+            if not call.slow and age >= SLOW * usual and slow < self.rules.places:
+                call.slow, slow = True, slow + 1
+            if not call.hung and age >= hung_after and not call.row.done:
+                call.hung = True
+                if call.row.beside < MOST_BESIDE and self.ending is None:
+                    call.row.beside += 1
+                    self._put_off(call.row, now)
+            if not call.hung:
+                self.wake = min(self.wake, call.started + (hung_after if call.slow else SLOW * usual))
 
     # --- what comes back
 

@@ -6,11 +6,18 @@ from dataclasses import dataclass, field
 
 STEADY = 8
 """Answers in a row, before a refusal, that show a limit on the rate; fewer show an endpoint that refuses at random."""
-BELOW = 0.97
+BELOW = 0.96
 """Share of the measured rate at which calls go on: a window that is filled to the brim overflows."""
-GROWTH = 0.01
-GROW_AFTER = 25
-"""The rate grows by this share after so many answers without a refusal (additive increase; a refusal sets it anew)."""
+GROWTH, MOST_GROWTH = 0.005, 0.1
+GROW_AFTER, LONG = 50, 200
+"""The rate grows by a share after so many answers without a refusal; after many, each time by twice as much, up to the largest."""
+LESS, MUCH_LESS = 0.97, 0.8
+"""What a refusal leaves of a rate: of one that was kept to for a while, and of one that was refused again soon: the limit has
+changed."""
+HEADROOM = 3.0
+"""Calls by which a refusal is waited out for longer than told, where calls are paced."""
+CATCH_UP = 1.0
+"""Calls that may be made up for when they come late."""
 LONGEST_BACKOFF = 30.0  # seconds
 
 
@@ -33,6 +40,7 @@ class Pace:
     _refused: bool = False
     _streak: int = field(default=0)
     _grown: int = 0
+    _growth: float = GROWTH
 
     def turn(self, now: float) -> float:
         """Seconds until the next call may start; 0 takes the turn."""
@@ -41,21 +49,25 @@ class Pace:
         if ready > now:
             return ready - now
         if self.rate is not None:
-            # A call that comes late does not let others catch up: two at once are what a limit refuses.
-            self._free = max(now, self._free) + 1 / self.rate
+            # What a call is late may be made up for, but little of it: many at once are what a limit refuses.
+            self._free = max(now - CATCH_UP / self.rate, self._free) + 1 / self.rate
         return 0.0
 
     def answered(self, now: float) -> None:
         """An answer came."""
-        if self._refused and self._since is not None:
-            if self._run >= STEADY:
+        # Answers that come while nothing may start are of calls from before the refusal.
+        if self._refused and now >= self.resume and self._since is not None:
+            if self.rate is not None:
+                self.rate *= LESS if self._run >= 2 * STEADY else MUCH_LESS
+            elif self._run >= STEADY:
                 self.rate = BELOW * self._run / max(now - self._since, 0.001)
-            self._run, self._since, self._refused, self._grown = 0, now, False, 0
+            self._run, self._since, self._refused, self._grown, self._growth = 0, now, False, 0, GROWTH
         self.succeeded, self._streak = now, 0
         self._run += 1
         self._grown += 1
         if self.rate is not None and self._grown >= GROW_AFTER:
-            self.rate, self._grown = self.rate * (1 + GROWTH), 0
+            self.rate, self._grown = self.rate * (1 + self._growth), 0
+            self._growth = min(MOST_GROWTH, 2 * self._growth) if self._run >= LONG else GROWTH
 
     def refused(self, now: float, wait: float | None, backoff: float) -> float:
         """The endpoint asks to slow down; nothing starts until then. Returns when.
@@ -72,6 +84,8 @@ class Pace:
         if now >= self.resume:  # refusals of calls that were under way together are one
             self._streak += 1
         self._refused = True
+        if self.rate is not None:  # a window that is full to the brim would refuse the next ones too
+            wait += HEADROOM / self.rate
         self.resume = max(self.resume, now + wait)
         return self.resume
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,7 @@ class Transport:
             trust_env=not is_here,
             headers={"content-type": "application/json", "user-agent": AGENT, **headers},
         )
+        weakref.finalize(self, self._client.close)  # connections are closed when nobody can use them any more
 
     def post(self, body: Mapping[str, Any]) -> Answered:
         """The answer to a body.

@@ -1,0 +1,241 @@
+"""A crew that asks an endpoint: what it does about every kind of fault, against endpoints made of functions."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+
+import pytest
+
+from tailor.errors import EndpointError
+from tailor.models.base import Reply, Request, message
+from tailor.models.endpoint.crew import SHORTEST_HANG, Crew, Rules
+from tailor.models.endpoint.faults import Fault
+from tailor.models.endpoint.pace import Pace
+
+Ask = Callable[[int], Reply]
+
+
+def requests(count: int) -> list[Request]:
+    return [Request((message("user", str(number)),)) for number in range(count)]
+
+
+def crew(ask: Ask, **rules: float) -> Crew:
+    given = {"places": 4, "attempts": 3, "backoff": 0.01, "patience": 5.0, "timeout": 30.0, **rules}
+    return Crew(lambda request: ask(int(request.messages[0].text)), Rules(**given))  # type: ignore[arg-type]
+
+
+def run(asked: Crew, count: int) -> dict[int, Reply]:
+    replies: dict[int, Reply] = {}
+    asked.run(requests(count), replies.update)
+    return replies
+
+
+def busy(wait: float | None = None) -> Fault:
+    return Fault("busy", "h failed (429: slow down)", wait=wait, cause="429 slow down")
+
+
+def down() -> Fault:
+    return Fault("passing", "h failed (503)", cause="503")
+
+
+def refusal(text: str = "no") -> Fault:
+    return Fault("request", f"h refused the request (403: {text})", cause=f"403 {text}")
+
+
+def test_every_place_is_kept_busy_and_a_slow_call_holds_nobody_up() -> None:
+    def ask(number: int) -> Reply:
+        time.sleep(0.6 if number % 16 == 0 else 0.02)
+        return Reply(str(number))
+
+    started = time.monotonic()
+    replies = run(crew(ask), 48)
+    assert [replies[number].text for number in range(48)] == [str(number) for number in range(48)]
+    assert time.monotonic() - started < 1.5, "in blocks of four the three slow calls alone would take 1.8 seconds"
+
+
+def test_a_row_that_alone_is_refused_is_refused_and_the_others_are_answered() -> None:
+    def ask(number: int) -> Reply:
+        if number in (0, 13, 29):
+            raise refusal("moderated")
+        return Reply("yes")
+
+    replies = run(crew(ask), 30)
+    assert Counter(reply.finish for reply in replies.values()) == {"stop": 27, "refused": 3}
+    assert replies[29].error == "h refused the request (403: moderated)"
+
+
+@pytest.mark.parametrize("first", [0, 20])
+def test_refusals_of_everything_stop_the_run_in_the_endpoints_words(first: int) -> None:
+    calls = Counter[int]()
+
+    def ask(number: int) -> Reply:
+        calls[number] += 1
+        if sum(calls.values()) > first:
+            raise refusal("the key is revoked")
+        return Reply("yes")
+
+    with pytest.raises(EndpointError, match="the key is revoked") as caught:
+        run(crew(ask), 500)
+    assert caught.value.fatal and sum(calls.values()) < first + 20
+
+
+def test_a_dead_key_stops_the_run_and_what_was_under_way_is_kept() -> None:
+    def ask(number: int) -> Reply:
+        if number == 5:
+            raise Fault("fatal", "h refused the key")
+        time.sleep(0.05)
+        return Reply("yes")
+
+    replies: dict[int, Reply] = {}
+    with pytest.raises(EndpointError, match="refused the key"):
+        crew(ask).run(requests(100), replies.update)
+    assert set(range(5)) <= set(replies) and len(replies) < 12
+
+
+def test_an_outage_is_waited_out() -> None:
+    began = time.monotonic()
+
+    def ask(number: int) -> Reply:
+        time.sleep(0.005)
+        if 0.1 < time.monotonic() - began < 0.8:
+            raise down()
+        return Reply("yes")
+
+    assert all(reply.text == "yes" for reply in run(crew(ask), 200).values())
+
+
+def test_an_outage_longer_than_the_patience_ends_with_how_many_failed_and_why() -> None:
+    def ask(number: int) -> Reply:
+        if number >= 10:
+            raise busy()
+        return Reply("yes")
+
+    replies: dict[int, Reply] = {}
+    with pytest.raises(EndpointError, match=r"^\d+ of 24 calls failed: 429 slow down$") as caught:
+        crew(ask, patience=0.5).run(requests(24), replies.update)
+    assert caught.value.retryable and len(replies) == 10
+
+
+def test_a_row_that_fails_while_others_succeed_is_given_up_as_failed() -> None:
+    def ask(number: int) -> Reply:
+        time.sleep(0.01)
+        if number == 3:
+            raise down()
+        return Reply("yes")
+
+    replies = run(crew(ask), 60)
+    assert Counter(reply.finish for reply in replies.values()) == {"stop": 59, "error": 1} and replies[3].error == "h failed (503)"
+
+
+@pytest.mark.parametrize("wait", [None, 0.0, 0.02])
+def test_refusals_at_random_are_waited_out(wait: float | None) -> None:
+    chance = random.Random(4)
+
+    def ask(number: int) -> Reply:
+        if chance.random() < 0.5:
+            raise busy(wait)
+        return Reply("yes")
+
+    assert len(run(crew(ask), 60)) == 60
+
+
+def test_nobody_asks_earlier_than_told() -> None:
+    told = [0.0]
+
+    def ask(number: int) -> Reply:
+        now = time.monotonic()
+        early.append(now < told[0])
+        if number % 10 == 7 and number not in refused:
+            refused.add(number)
+            time.sleep(0.2)  # what was under way with it has started by now
+            told[0] = time.monotonic() + 0.25
+            raise busy(0.3)
+        time.sleep(0.005)
+        return Reply("yes")
+
+    early: list[bool] = []
+    refused: set[int] = set()
+    assert len(run(crew(ask, places=2), 20)) == 20
+    assert not any(early) and len(refused) == 2
+
+
+class Window:
+    """An endpoint that takes so many calls in any such span, and says how long to wait."""
+
+    def __init__(self, most: int, span: float) -> None:
+        self.most, self.span = most, span
+        self.taken: deque[float] = deque()
+        self.refused: list[float] = []
+        self.answered: list[float] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, number: int) -> Reply:
+        with self._lock:
+            now = time.monotonic()
+            while self.taken and now - self.taken[0] >= self.span:
+                self.taken.popleft()
+            if len(self.taken) >= self.most:
+                self.refused.append(now)
+                raise busy(self.span - (now - self.taken[0]))
+            self.taken.append(now)
+            self.answered.append(now)
+        time.sleep(0.002)
+        return Reply("yes")
+
+
+def test_a_hidden_limit_is_found_and_kept_to() -> None:
+    window = Window(most=50, span=1.0)
+    run(crew(window, places=8), 400)
+    warm = window.answered[0] + 2.2  # two windows
+    after = [at for at in window.answered if at > warm]
+    rate = (len(after) - 1) / (after[-1] - after[0])
+    refused = sum(at > warm for at in window.refused)
+    assert rate >= 0.9 * 50, rate
+    assert refused <= 0.02 * len(after), (refused, len(after))
+
+
+def test_calls_that_hang_cost_no_more_than_a_quarter_of_the_time() -> None:
+    hanging = threading.Event()
+
+    def seconds_of(share: float) -> float:
+        chance = random.Random(11)
+        hang = {number for number in range(400) if chance.random() < share}
+
+        def ask(number: int) -> Reply:
+            if number in hang:
+                hang.discard(number)
+                hanging.wait(20)
+            time.sleep(0.1)
+            return Reply("yes")
+
+        started = time.monotonic()
+        assert len(run(crew(ask, places=16), 400)) == 400
+        return time.monotonic() - started
+
+    without, with_ = seconds_of(0.0), seconds_of(0.05)
+    hanging.set()
+    # A last call that hangs is only noticed after the shortest time that counts as hanging.
+    assert with_ <= 1.25 * without + SHORTEST_HANG, (with_, without)
+
+
+def test_the_pace_grows_slowly_where_nothing_is_refused() -> None:
+    pace, now = Pace(), 0.0
+    for _ in range(20):
+        now += 0.1
+        assert pace.turn(now) == 0.0
+        pace.answered(now)
+    assert pace.rate is None
+    pace.refused(now, 2.0, 1.0)
+    assert pace.turn(now) == pytest.approx(2.0)
+    now += 2.0
+    pace.answered(now)
+    found = pace.rate
+    assert found == pytest.approx(0.96 * 20 / 3.9, rel=0.05)
+    for _ in range(50):
+        now += 1
+        pace.answered(now)
+    assert pace.rate is not None and found is not None and found < pace.rate < 1.04 * found
