@@ -91,7 +91,7 @@ class Registry:
         rows = [[bytes(column) for column in row] for row in db.execute(f"SELECT {columns} FROM seen ORDER BY at")]
         found = [seen for row in rows if (seen := _seen(*row)) is not None]
         if damaged := len(rows) - len(found):
-            self.trouble = f"{damaged} of the openings noted down in {self._path} are damaged and do not count"
+            self.trouble = f"{damaged} of the openings noted down in {self._path} are damaged and do not count."
         return found
 
     def _try(self, action: Callable[[apsw.Connection], T], otherwise: T, *, make: bool) -> T:
@@ -109,6 +109,7 @@ class Registry:
                 aside = self._path.with_name(f"{NAME}.damaged")
                 os.replace(self._path, aside)
                 self.trouble += f"; it was moved to {aside}, and a new one is begun"
+            self.trouble += "."
             return otherwise
 
 
