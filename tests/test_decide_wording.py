@@ -177,3 +177,15 @@ def test_unusable_answers_of_the_chosen_system_are_told() -> None:
     scores = (*candidate.run.scores[:155], *[Score("unparsed", 0.0, "")] * 3, *[Score("failed", 0.0, "")] * 2)
     decision = decide(task, [replace(candidate, run=replace(candidate.run, scores=scores))], 1)
     assert "Of 160 answers of a, 3 had not the form asked for and 2 did not come; all of them count as wrong." in decision.reasons
+
+
+def test_dev_and_test_that_differ_beyond_chance_are_said() -> None:
+    task = make_task(target=0.9)
+    leaked = make_candidate(task, "retrieval", [1.0] * 120, dev=[1.0] * 16 + [0.0] * 20)
+    plain = make_candidate(task, "plain", [1.0] * 60 + [0.0] * 60, dev=[1.0] * 20 + [0.0] * 16)
+    (said,) = [reason for reason in decide(task, [plain, leaked], 1).reasons if "differ beyond chance" in reason]
+    assert "retrieval scores 44 % on dev and 100 % on the test set. Find out why" in said
+    assert "documents, examples or prompts may show answers of test rows" in said and "plain" not in said
+    worse = make_candidate(task, "tuned", [1.0] * 30 + [0.0] * 90, dev=[1.0] * 30 + [0.0] * 6)
+    assert any("so much was tried on dev" in reason for reason in decide(task, [worse], 1).reasons)
+    assert not any("beyond chance" in reason for reason in decide(task, [plain], 1).reasons)

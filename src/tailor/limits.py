@@ -20,6 +20,10 @@ DOCUMENT_BYTES = 64 << 20
 CONFIGURATION_BYTES = 16 << 20
 """Size of a configuration file of a model."""
 
+MOST_LAYERS = 2_000
+LARGEST_SIZE = 50_000_000
+"""Numbers in the configuration of a model: its layers, and all others, such as its vocabulary. Libraries build what it says."""
+
 DATA_BYTES = 1 << 30
 """Size of one data file."""
 

@@ -21,9 +21,12 @@ from tailor.stats.paired import PairedDifference, holm, paired_max_t
 from tailor.stats.power import rows_to_certify, rows_to_separate
 from tailor.stats.spending import ALPHA as ALPHA
 from tailor.stats.spending import of_differences, of_opening, of_target
+from tailor.stats.unlike import unlike_p
 from tailor.task import Task
 
 POWER = 0.8
+UNLIKE = 0.01
+"""Probability with which dev and test of one population are called unlike; it decides nothing, and is a warning only."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +137,23 @@ def decide(
         rows_to_settle=_rows_to_settle(evidence, terms, costs, [np.array(c.run.values) for c in candidates], groups, opening)
         if choice.verdict == "not shown" and test.rows_settle
         else None,
+        unlike_dev=_unlike_dev(candidates),
     )
     return _decision(found, test.pairs)
+
+
+def _unlike_dev(candidates: Sequence[Candidate]) -> dict[int, tuple[float, float]]:
+    """Number of each candidate whose scores on dev and test differ beyond chance -> its mean on dev, and the p-value.
+
+    Their number is corrected for (Bonferroni), as dev and test are looked at for each.
+    """
+    found = {}
+    for i, candidate in enumerate(candidates):
+        if candidate.dev is not None:
+            p = unlike_p(candidate.dev.values, candidate.run.values, candidate.dev.groups, candidate.run.groups)
+            if p * len(candidates) < UNLIKE:
+                found[i] = (candidate.dev.mean, p)
+    return found
 
 
 def _decision(found: Findings, pairs: Sequence[PairedDifference]) -> Decision:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tailor.decide.formats import (
     METRICS,
@@ -59,6 +59,7 @@ class Findings:
     all_right_shows: float
     differing: Mapping[tuple[int, int], int]
     rows_to_settle: int | None
+    unlike_dev: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def n_test(self) -> int:
@@ -140,6 +141,7 @@ def reasons(found: Findings) -> tuple[str, ...]:
     return (
         *_by_verdict(found),
         *_contradictions(found),
+        *_unlike_dev(found),
         *_too_few(found),
         *_out_of_reach(found),
         _cheapest_means(found),
@@ -232,6 +234,25 @@ def _contradictions(found: Findings) -> list[str]:
         "trying more systems needs fresh test examples."
         for i in contradicted(found.evidence, found.terms.target)
     ]
+
+
+def _unlike_dev(found: Findings) -> list[str]:
+    """A warning where test rows are answered much better or worse than those of dev, which were drawn from the same."""
+    if not found.unlike_dev:
+        return []
+    told = listed(
+        [
+            f"{finalist.name} scores {format_percent(dev)} on dev and {format_percent(finalist.score.mean)} on the test set"
+            for finalist, (dev, _) in ((found.finalists[i], unlike) for i, unlike in found.unlike_dev.items())
+        ]
+    )
+    better = any(found.finalists[i].score.mean > dev for i, (dev, _) in found.unlike_dev.items())
+    why = (
+        "documents, examples or prompts may show answers of test rows, or the two sets are of different kinds"
+        if better
+        else "the two sets may be of different kinds, or so much was tried on dev that its scores flatter"
+    )
+    return [f"Dev and test differ beyond chance: {told}. Find out why before you trust this: {why}."]
 
 
 def _too_few(found: Findings) -> list[str]:

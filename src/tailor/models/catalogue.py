@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from tailor.errors import ModelNotFound, StoreError, did_you_mean, quoted
 from tailor.files import write_atomically
-from tailor.limits import CONFIGURATION_BYTES
+from tailor.limits import CONFIGURATION_BYTES, LARGEST_SIZE, MOST_LAYERS
 from tailor.models.base import Embedder, Model
 from tailor.models.cache import BUILT_INS, BuiltIn, Progress, cache_folder, damage, file_sha256, is_at_hand, is_offline
 from tailor.models.pull import pull
@@ -144,6 +144,8 @@ def check_folder(folder: Path) -> str:
         raise ModelNotFound(
             f"{folder} needs Python code of its own (auto_map in {running[0]}), which is never run", "Choose a model without it."
         )
+    if found := _too_large(config):
+        raise ModelNotFound(f"{folder} is of no size that a model has: see {quoted(found)} in config.json", "Choose another model.")
     if not any(folder.glob("*.safetensors")):
         raise ModelNotFound(
             f"{folder} has no *.safetensors weights; pickled ones (*.bin, *.pt) are not read, since a pickle can run code",
@@ -239,6 +241,18 @@ def _require_local_packages(name: str) -> None:
         raise ModelNotFound(
             f"{quoted(name)} runs on this machine and needs {', '.join(missing)}", "Run `pip install 'tailor[local]'`."
         )
+
+
+def _too_large(config: object, key: str = "") -> str:
+    """The name of a number in a configuration that no model has, such as a million layers; empty where there is none."""
+    if isinstance(config, dict):
+        return next((found for name, value in config.items() if (found := _too_large(value, str(name)))), "")
+    if isinstance(config, list):
+        return next((found for value in config if (found := _too_large(value, key))), "")
+    limit = MOST_LAYERS if "layer" in key or "block" in key else LARGEST_SIZE
+    if isinstance(config, int) and "theta" not in key and abs(config) > limit:
+        return key
+    return ""
 
 
 def _names_code(config: object) -> bool:

@@ -75,20 +75,16 @@ class LocalModel:
             try:
                 self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
                 config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+                self.tokenizer("a")
+                self.context_tokens = _context(getattr(config, "max_position_embeddings", 2048))
+                # A model's own settings may name more ends than its tokenizer, as Gemma's do for the end of a turn.
+                named = (folder / "generation_config.json").exists() and GenerationConfig.from_pretrained(folder).eos_token_id
+                ends = named if isinstance(named, list) else [named]
+                self.end_tokens = frozenset({self.end_token, *(end for end in ends if type(end) is int)})
             except Exception as error:  # an odd folder makes the libraries fail in many ways
-                raise ModelNotFound(
-                    f"{folder} does not hold a causal language model: {error}",
-                    "give a folder written by save_pretrained (config.json, *.safetensors, tokenizer files)",
-                ) from error
-            # A model's own settings may name more ends than its tokenizer, as Gemma's do for the end of a turn.
-            try:
-                ends = GenerationConfig.from_pretrained(folder).eos_token_id
-            except OSError:
-                ends = None
-        self.end_tokens = frozenset({self.end_token, *(ends if isinstance(ends, list) else [ends])} - {None})
+                raise _not_usable(folder, error) from error
         self.dtype = fitting_dtype() if dtype == "auto" else dtype
         self.precision = f"{precision}, computed in {self.dtype}"
-        self.context_tokens = int(getattr(config, "max_position_embeddings", 2048))
         self.parameters = weight_count(folder)
         self._loaded: dict[Path | None, Loaded] = {}
         self._packs: bool | None = None
@@ -235,7 +231,12 @@ class LocalModel:
             keep = 0 if self.parameters > LARGE else 1
             while len(self._loaded) > keep:
                 self._loaded.pop(next(iter(self._loaded)))
-            module = load_module(self.folder, tuned, self.dtype)
+            try:
+                module = load_module(self.folder, tuned, self.dtype)
+                if not self._own_template:
+                    plain.try_out(module)
+            except Exception as error:  # as above; what goes wrong later is a fault of ours
+                raise _not_usable(tuned or self.folder, error) from error
             if self._packs is None:
                 self._packs = can_pack(module)
             self._loaded[tuned] = Loaded(module, self._packs)
@@ -255,6 +256,20 @@ class LocalModel:
         for control in self._controls:
             text = text.replace(control, f"{control[0]} {control[1:]}")
         return text
+
+
+def _context(positions: object) -> int:
+    if type(positions) is not int or positions < 1:
+        raise ValueError(f"max_position_embeddings is {positions!r}")
+    return positions
+
+
+def _not_usable(folder: Path, error: Exception) -> ModelNotFound:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    return ModelNotFound(
+        f"{folder} does not hold a causal language model: {reason}",
+        "give a folder written by save_pretrained (config.json, *.safetensors, tokenizer files)",
+    )
 
 
 def cut(text: str, stops: Sequence[str]) -> str:

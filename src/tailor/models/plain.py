@@ -74,3 +74,11 @@ def generate(
             )
             out.append(Generated(choose.writer.tokens, choose.writer.ended))
     return out
+
+
+def try_out(module: Any) -> None:
+    """Read one token; raises whatever a network raises that cannot be computed."""
+    import torch
+
+    with torch.inference_mode():
+        module(torch.zeros((1, 1), dtype=torch.long, device=module.device))

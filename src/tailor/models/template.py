@@ -6,12 +6,12 @@ import atexit
 from typing import Any
 
 from tailor.confined import Confined, ConfinedError
-from tailor.errors import ModelNotFound
+from tailor.errors import ModelError, ModelNotFound
 from tailor.limits import RENDERED_CHARACTERS
 
 
-class TemplateRefused(Exception):
-    """The template does not take such a chat, for example one with a system turn."""
+class TemplateRefused(ModelError):
+    """The template does not take such a chat, for example one with a system turn, or is none."""
 
 
 def render_chat(template: str, chat: list[dict[str, str]], tokens: dict[str, Any]) -> str:
@@ -31,7 +31,7 @@ def render_chat(template: str, chat: list[dict[str, str]], tokens: dict[str, Any
     except ConfinedError as error:
         raise ModelNotFound(f"the model's chat template {error}", "Choose another model.") from error
     if refused:
-        raise TemplateRefused(text)
+        raise TemplateRefused(f"the model's chat template refuses the chat: {text}", "Choose another model.")
     return str(text)
 
 
