@@ -172,7 +172,7 @@ def test_a_prompt_that_does_not_fit_is_an_error_and_the_others_are_answered(mode
     long, short = chat("amber " * 600), chat("amber")
     for choices in ((), LABELS):
         error, reply = model.reply([Request(long, choices, 8), Request(short, choices, 8)])
-        assert error.finish == "error" and error.error.startswith("the prompt does not fit: ") and "of 512 tokens" in error.error
+        assert error.finish == "refused" and error.error.startswith("the prompt does not fit: ") and "of 512 tokens" in error.error
         assert not reply.error and reply.tokens_out > 0
 
 
