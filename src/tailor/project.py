@@ -18,6 +18,7 @@ from tailor.task import Task
 
 SETTINGS_FILE = "tailor.yaml"
 REPORT_FILE = "report.html"
+LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes and characters; file systems take 255 and 1,024 or more
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,17 @@ class Project:
         return (self.folder / SETTINGS_FILE, self.folder / REPORT_FILE, *self.data_files, *sheets)
 
     def path(self, name: str) -> Path:
-        """The absolute path of a file or folder named in the settings."""
+        """The absolute path of a file or folder named in the settings.
+
+        Raises:
+            ConfigError: no file can have such a name.
+        """
+        if (
+            "\0" in name
+            or any(len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in name.split("/"))
+            or len(name) > LONGEST_PATH
+        ):
+            raise ConfigError(f"{quoted(name)} is no name that a file can have", "Write a shorter path, without odd characters.")
         return (self.folder / name).resolve()
 
 

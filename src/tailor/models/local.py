@@ -92,7 +92,7 @@ class LocalModel:
         self._replies: dict[tuple[Path | None, tuple[Request, ...]], list[Reply]] = {}
         # Every added token, not only those with a name: Llama 3's turn headers have none.
         added = {token.content for token in self.tokenizer.added_tokens_decoder.values()}
-        self._controls = sorted(added | set(self.tokenizer.all_special_tokens), key=len, reverse=True)
+        self._controls = sorted((added | set(self.tokenizer.all_special_tokens)) - {""}, key=len, reverse=True)
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """Token ids of a chat, ready for the answer. The one way from messages to tokens, for training, scoring and serving."""
@@ -106,7 +106,9 @@ class LocalModel:
         if not self._takes_system:
             told = chat.pop(0)["content"]
             chat[0] = {"role": "user", "content": f"{told}\n\n{chat[0]['content']}".strip()}
-        return self._templated(chat)
+        if tokens := self._templated(chat):
+            return tokens
+        raise ModelNotFound(f"the chat template of {self.name} makes no tokens of a chat", "Choose another model.")
 
     def _templated(self, chat: list[dict[str, str]]) -> list[int]:
         tokenizer = self.tokenizer
