@@ -150,7 +150,7 @@ def _unlike_dev(candidates: Sequence[Candidate]) -> dict[int, tuple[float, float
     found = {}
     for i, candidate in enumerate(candidates):
         if candidate.dev is not None:
-            p = unlike_p(candidate.dev.values, candidate.run.values, candidate.dev.groups, candidate.run.groups)
+            p = unlike_p(candidate.dev.values, candidate.run.values, candidate.dev.units, candidate.run.units)
             if p * len(candidates) < UNLIKE:
                 found[i] = (candidate.dev.mean, p)
     return found
