@@ -16,6 +16,7 @@ from tailor.data.example import Splits
 from tailor.data.split import load_splits
 from tailor.decide.again import asked_again
 from tailor.decide.clock import Clock
+from tailor.decide.controls import with_controls
 from tailor.decide.decision import Candidate, decide
 from tailor.decide.finalists import finalists
 from tailor.decide.judged import decide_judged
@@ -92,10 +93,11 @@ def run(
 
         engine.check = lambda: None
         tests, decision = final_test(climb, splits, ledger, observer, ratings)
+        found, decision = with_controls(task, splits, tests, decision)
         record = provenance(splits, engine.model, engine.judge.model if engine.judge else None)
         study = Study(
             *(task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now()),
-            *(advice, climb.diagnosis, curve),
+            *(advice, climb.diagnosis, curve, (), found),
         )
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
         if steady := asked_again(climb, tests, observer):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tailor.advise.advice import Advice
 from tailor.data.example import Splits
+from tailor.decide.controls import Control
 from tailor.decide.step import Step as Step
 from tailor.decide.step import StepStatus as StepStatus
 from tailor.decide.types import Decision
@@ -34,6 +35,7 @@ class Study:
         diagnosis: why the baseline fails, and what each lever was forecast to win; None when nothing was diagnosed.
         curve: what more labels would bring.
         consistency: how steadily the finalists answer, in the order of `tests`; empty when it was not measured.
+        controls: what answers without sense score on the test set; empty when it was not opened.
     """
 
     task: Task
@@ -49,6 +51,7 @@ class Study:
     diagnosis: Diagnosis | None = None
     curve: LearningCurve | None = None
     consistency: tuple[Consistency, ...] = ()
+    controls: tuple[Control, ...] = ()
 
     def dev_run(self, system: str) -> Run | None:
         """The dev Run of a system that counts (complete, or as far as the time limit left room), by name."""

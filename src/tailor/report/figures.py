@@ -193,14 +193,13 @@ def to_json(study: Study) -> dict[str, Any]:
             cap, median, low, high), why_not, sentence.
         consistency: per finalist that was asked again system, fingerprint, right, all_right (as dev), ways, calls, kinds (kind,
             basis, changed, turned, all_right, variations: how, changed, became_wrong, became_right, failed).
+        controls: name, does, score (as dev, on the test set), dev (a mean).
     """
     task, decision = study.task, study.decision
     plain = asdict(decision) if decision else {}
     lists = {key: list(plain.pop(key, ())) for key in ("finalists", "differences", "break_even")}
-    for key in ("target", "smallest_effect"):
-        plain.pop(key, None)
-    for key in ("reasons", "changes"):
-        plain[key] = list(plain.get(key, ()))
+    plain = {key: value for key, value in plain.items() if key not in ("target", "smallest_effect")}
+    plain |= {key: list(plain.get(key, ())) for key in ("reasons", "changes")}
     lists["finalists"] = [row | {"outcomes": _outcomes(study.test_run(row["name"]))} for row in lists["finalists"]]
     return {
         "format": FORMAT,
@@ -223,6 +222,7 @@ def to_json(study: Study) -> dict[str, Any]:
         "diagnosis": _diagnosis_json(study),
         "curve": asdict(study.curve) | {"sentence": curve_sentence(study.curve)} if study.curve else None,
         "consistency": [asdict(found) for found in study.consistency],
+        "controls": [asdict(control) for control in study.controls],
     }
 
 
@@ -352,7 +352,15 @@ def _finalist_lines(study: Study) -> list[str]:
     head = ("system", "role", "score", "at least", "per 1,000", "one-off", "")
     terms = f"target {format_target(decision.target)}, smallest effect {format_effect(decision.smallest_effect)}"
     title = f"Finalists ({count(decision.n_test)} sealed test rows, opening {decision.opening}; {terms})"
-    return ["", title, *_aligned(head, rows)]
+    return ["", title, *_aligned(head, rows), *_control_lines(study)]
+
+
+def _control_lines(study: Study) -> list[str]:
+    """What answers without sense score on the same rows."""
+    if not study.controls:
+        return []
+    rows = [(control.name, control.does, _score(control.score)) for control in study.controls]
+    return ["", "Controls (the same rows; none can be chosen)", *_aligned(("control", "what it does", "score"), rows)]
 
 
 def _score(score: Interval | None) -> str:

@@ -1,0 +1,120 @@
+"""Controls: answers that cost no model, and no sense. A target or a finalist that they come near to says little.
+
+An echo says the question back, a constant always says the same, and the commonest answer is that of the training rows. They are
+scored like any system, on the same test rows, and can never be chosen.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from tailor.data.example import Example, Splits
+from tailor.decide.formats import format_percent
+from tailor.decide.types import Decision, Finalist
+from tailor.evaluate.run import Run
+from tailor.score.scorer import score_run
+from tailor.score.types import Answer
+from tailor.stats.intervals import Interval, mean_interval
+from tailor.system import Decoding, Prompt, System, Weights
+from tailor.task import Task, fill
+
+GAP = 0.2
+"""From this difference between right answers and exact ones on, it is told."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control on the sealed test set.
+
+    Attributes:
+        name: "echo", "constant" or "commonest answer".
+        does: what it does, as in "a control, which ...".
+        score: the metric with a two-sided 95 % interval; under `judged` it is `correct`, since no judge is asked.
+        dev: the metric's mean on dev.
+    """
+
+    name: str
+    does: str
+    score: Interval
+    dev: float
+
+
+def with_controls(
+    task: Task, splits: Splits, tests: Sequence[Run], decision: Decision | None
+) -> tuple[tuple[Control, ...], Decision | None]:
+    """The controls, and the decision with what they say; none where the test set was not opened."""
+    if decision is None:
+        return (), None
+    found = controls(task, splits, tests[0].system.decoding.labels)
+    return found, told(decision, found, tests)
+
+
+def controls(task: Task, splits: Splits, labels: Sequence[str]) -> tuple[Control, ...]:
+    """Every control, on dev and test; `labels` are those that answers are read as, none for free answers."""
+    counts = Counter(example.label for example in splits.train)
+    (commonest, _), constant = counts.most_common(1)[0], labels[0] if labels else task.not_found
+    says: list[tuple[str, str, Callable[[Example], str]]] = [
+        ("echo", "repeats the question", lambda example: fill(task.input, example.fields)),
+        ("constant", f"always says {constant!r}", lambda _: constant),
+        ("commonest answer", f"always says {commonest or task.not_found!r}", lambda _: commonest or task.not_found),
+    ]
+    plain = task.model_copy(update={"metric": "correct", "judge": None}) if task.metric == "judged" else task
+    system = System(
+        steps=("control",),
+        weights=Weights(model="none"),
+        prompt=Prompt(instruction=task.instruction, input=task.input),
+        decoding=Decoding(labels=tuple(labels)),
+    )
+
+    def values(rows: Sequence[Example], say: Callable[[Example], str]) -> list[float]:
+        answers = [Answer(example.id, say(example)) for example in rows]
+        return [score.value for score in score_run(plain, system, rows, answers)]
+
+    groups = [example.group for example in splits.test]
+    return tuple(
+        Control(name, does, mean_interval(values(splits.test, say), 0.95, groups=groups), _mean(values(splits.dev, say)))
+        for name, does, say in says
+    )
+
+
+def told(decision: Decision, found: Sequence[Control], runs: Sequence[Run]) -> Decision:
+    """The decision with what its controls say, and for answers how far right, exact and overlapping ones are apart."""
+    chosen = next(finalist for finalist in decision.finalists if finalist.name == decision.chosen)
+    warning, gap = _warning(decision, chosen, found), _apart(next(run for run in runs if run.system.name == decision.chosen))
+    main = decision.headline.removesuffix(decision.reference).rstrip() if decision.reference else decision.headline
+    headline = " ".join(part for part in (main, warning, decision.reference) if part) if warning else decision.headline
+    return replace(decision, headline=headline, reasons=(*decision.reasons, *([gap] if gap else [])))
+
+
+def _warning(decision: Decision, chosen: Finalist, found: Sequence[Control]) -> str:
+    """A sentence where a control reaches the target, or the lower limit of what was chosen; empty where none does."""
+    best = max(found, key=lambda control: control.score.mean)
+    low = chosen.score.mean if chosen.score.low is None else chosen.score.low
+    if not best.score.mean or best.score.mean < min(decision.target, low):
+        return ""
+    against = "the target" if best.score.mean >= decision.target else f"{decision.chosen}"
+    reached = "reaches" if best.score.mean >= decision.target else "comes near"
+    return (
+        f"Beware: a control, which {best.does}, {reached} {against} with {format_percent(best.score.mean)} on the same examples; "
+        "these data do not show that anything was understood."
+    )
+
+
+def _apart(run: Run) -> str:
+    """How right, exact and overlapping answers compare; empty where the measures do not apply."""
+    measures = {name: found[0] for name in ("correct", "exact", "f1") if (found := run.detail(name)) is not None}
+    if len(measures) < 3:
+        return ""
+    right, exact, overlap = (format_percent(measures[name]) for name in ("correct", "exact", "f1"))
+    said = (
+        f"Of the answers of {run.system.name}, {right} are right and {exact} are the accepted answer and nothing more; they "
+        f"overlap with it by {overlap} (F1)."
+    )
+    wide = measures["correct"] - measures["exact"] >= GAP
+    return f"{said} The gap says that many right answers say more than was asked: look at some of them." if wide else said
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
