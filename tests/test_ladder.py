@@ -103,7 +103,7 @@ def test_everything_is_climbed_whatever_the_forecasts_say(tmp_path: Path) -> Non
 def test_training_that_does_not_fit_the_time_limit_says_what_it_would_need(tmp_path: Path) -> None:
     study = climb(write_rooms(tmp_path, tuning={"epochs": 50}), Tunable(), max_minutes=1)
     step = step_of(study, "retrieve and tune")
-    assert step.status == "no time" and step.note.startswith("it would need about 10 minutes of training; ")
+    assert step.status == "no time" and " minutes of training; beside the final test the time limit leaves " in step.note
     assert study.stopped == f"The time limit left no room for {step.system}."
     assert study.decision is not None
 
@@ -111,8 +111,11 @@ def test_training_that_does_not_fit_the_time_limit_says_what_it_would_need(tmp_p
 def test_the_climb_stops_while_there_is_time_left_for_the_final_test(tmp_path: Path) -> None:
     # 18 test rows at a second each and nothing tried so far takes longer than the limit of ten seconds.
     study = climb(write_rooms(tmp_path), Slow(), max_minutes=10 / 60)
-    assert study.steps[0].status == "measured" and study.steps[1].status == "no time"
-    assert study.decision is not None and len(study.tests) == 1
+    found = statuses(study)
+    assert found["zero-shot"] == "measured" and found["few-shot-3"] == found["rag-bm25"] == "no time"
+    assert study.decision is not None
+    # The diagnosis had asked with passages: what is answered already counts.
+    assert {test.system.name for test in study.tests} <= {"zero-shot", "rag-hybrid"}
 
 
 def test_all_ignores_a_met_target(tmp_path: Path) -> None:
