@@ -76,9 +76,9 @@ def run(
         splits = sealed(task, splits, ledger, observer)
         engine = open_engine(project, ledger, model, judge)
         engine.check = clock.check
-        rows = (*splits.train, *splits.dev, *splits.test, *splits.reserve)  # only counted, whatever split they are in
-        known = gather(task, rows, engine.documents, engine.model.context_tokens, learned_from=(*splits.train, *splits.dev))
-        advice = advise(known)
+        seen = (*splits.train, *splits.dev)
+        rows = (*seen, *splits.test, *splits.reserve)  # only counted, whatever split they are in
+        advice = advise(gather(task, rows, engine.documents, engine.model.context_tokens, learned_from=seen))
         observer.said(f"Expected before measuring: {advice.expected}. {advice.means}")
 
         material = Material(task, splits.train, splits.dev)
@@ -95,10 +95,8 @@ def run(
         tests, decision = final_test(climb, splits, ledger, observer, ratings)
         found, decision = with_controls(task, splits, tests, decision)
         record = provenance(splits, engine.model, engine.judge.model if engine.judge else None)
-        study = Study(
-            *(task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now()),
-            *(advice, climb.diagnosis, curve, (), found),
-        )
+        measured = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now())
+        study = Study(*measured, advice, climb.diagnosis, curve, controls=found)
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
         if steady := asked_again(climb, tests, observer):
             study = replace(study, consistency=steady, finished=_now())
