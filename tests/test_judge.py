@@ -63,7 +63,7 @@ def test_the_generous_judge_is_corrected_to_what_people_would_say(rated: tuple[P
         true = sum(e.label in s.answer for e, s in zip(test.examples, test.scores, strict=True)) / len(test.scores)
         assert finalist.score.low <= true <= finalist.score.high
         if finalist.role == "baseline":
-            assert test.mean - true > 0.12 and finalist.score.high < test.mean + 0.02
+            assert test.mean - true > 0.1 and finalist.score.high < test.mean + 0.02
 
 
 def test_running_again_asks_neither_model_and_decides_the_same(rated: tuple[Path, Study, Study]) -> None:
