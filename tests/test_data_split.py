@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import csv
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -262,3 +263,74 @@ def test_sizes_have_no_say_in_given_splits(tmp_path: Path) -> None:
         load(tmp_path, {"test": 10}, train=200, test=50)
     with pytest.raises(ConfigError, match="`split.dev` asks for 300 rows, but train has only 200"):
         load(tmp_path, {"dev": 300}, train=200, test=50)
+
+
+# --- rows keep their split
+
+
+Table = list[dict[str, str]]
+
+
+def table(n: int = 400) -> Table:
+    """Rows whose labels follow their order, with a short column and a long one that all rows share."""
+    rows = [{"text": sentence(number), "plan": ("fibre", "cable")[number % 2]} for number in range(n)]
+    return [
+        row | {"terms": f"The terms hold for all customers. {'More of them. ' * 9}", "label": "abcd"[4 * number // n]}
+        for number, row in enumerate(rows)
+    ]
+
+
+def homes_of(folder: Path, data: Table, settings: Mapping[str, object] | None = None) -> dict[str, str]:
+    """The split of each row, by its text; what edits put around it is taken off."""
+    with (folder / "data.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(data[0]))
+        writer.writeheader()
+        writer.writerows(data)
+    splits = load_splits(Project(folder, make_task(**(settings or {}))))
+    named = zip(("train", "dev", "test", "reserve"), parts(splits), strict=True)
+    column = "message" if "message" in data[0] else "text"
+    return {example.fields[column].rstrip("."): name for name, part in named for example in part}
+
+
+def renamed(data: Table) -> Table:
+    return [{"message" if column == "text" else column: value for column, value in row.items()} for row in data]
+
+
+def mended(data: Table) -> Table:
+    """One label in a hundred is another one."""
+    return [row | ({"label": "abcd"["abcd".index(row["label"]) - 1]} if n % 100 == 7 else {}) for n, row in enumerate(data)]
+
+
+EDITS: list[tuple[Callable[[Table], Table], dict[str, object]]] = [
+    (renamed, {"input": "{{message}}"}),
+    (lambda data: [dict(reversed(row.items())) for row in data], {}),
+    (lambda data: [{"number": f"row {n}", **row} for n, row in enumerate(data)], {"data": {"file": "data.csv", "id": "number"}}),
+    (lambda data: sorted(data, key=lambda row: row["text"]), {}),
+    (lambda data: [*data[100:], *data[:100]], {}),
+    (lambda data: [row | {"text": f"{row['text']}."} for row in data], {}),
+    (lambda data: data, {"input": "{{plan}}: {{text}}"}),
+    (lambda data: data, {"data": {"file": "data.csv", "report_by": ["terms"]}}),
+    (mended, {}),
+]
+
+
+@pytest.mark.parametrize(("edit", "settings"), EDITS)
+def test_an_edit_moves_no_row(edit: Callable[[Table], Table], settings: dict[str, object], tmp_path: Path) -> None:
+    before, after = homes_of(tmp_path, table()), homes_of(tmp_path, edit(table()), settings)
+    assert before.keys() == after.keys()
+    moved = {(before[text], after[text]) for text in before if before[text] != after[text]}
+    count = sum(before[text] != after[text] for text in before)
+    if edit is mended:  # dev is stratified within what neither test nor reserve took
+        assert moved <= {("train", "dev"), ("dev", "train")} and count <= 8
+    else:
+        assert count == 0
+
+
+def test_rows_that_share_their_longest_text_are_dealt_by_chance(tmp_path: Path) -> None:
+    """Dealt by it alone, they would go by their order in the file: here, only rows of the first label would be tested."""
+    shared = {"input": "{{terms}} {{text}}"}
+    before = homes_of(tmp_path, table(), shared)
+    label = {row["text"]: row["label"] for row in table()}
+    tested = Counter(label[text] for text, name in before.items() if name == "test")
+    assert all(15 <= tested[name] <= 35 for name in "abcd")
+    assert homes_of(tmp_path, table()[::-1], shared) == before

@@ -159,7 +159,7 @@ def test_two_raters_are_told_apart_and_share_an_answer(tmp_path: Path) -> None:
         ("id,rating\nr1,yes\nr1,no\n", "judge.csv row 2 rates `r1` otherwise than a row before"),
         ("id,rater,rating\nr1,a,yes\nr1,b,no\nr2,c,no\n", r"judge.csv has 3 raters \(`a`, `b`, `c`\); two are understood"),
         ("", "judge.csv is empty"),
-        ("id,rating\nr1,yes,no\n", "judge.csv has 2 columns, but line 2 has 3"),
+        ("id,rating\nr1,yes,no\n", "judge.csv names 2 columns, but all its rows have 3 values"),
     ],
 )
 def test_what_cannot_be_read_is_said_and_left_as_it_is(tmp_path: Path, text: str, said: str) -> None:

@@ -87,7 +87,7 @@ def add_a_word(folder: Path) -> None:
     write_rows(folder, [row | {"text": f"{row['text']} please"} for row in read_rows(folder)])
 
 
-EDITS = [(edit, False) for edit in (add_column, add_ids, rename_column, add_full_stops, add_a_word)]
+EDITS = [(edit, False) for edit in (add_column, rename_column, add_full_stops, add_a_word)]
 EDITS += [(edit, True) for edit in (add_column, add_full_stops)]
 
 
@@ -133,6 +133,15 @@ def test_mended_answers_of_seen_rows_are_told_and_count(tmp_path: Path) -> None:
     in_test = wrong & {example.row for example in second.splits.test}
     answers = "answer was changed after it" if len(in_test) == 1 else "answers were changed after they"
     assert in_test and any(sentence.startswith(f"{len(in_test)} test {answers} had been seen") for sentence in said)
+
+
+def test_a_column_of_ids_opens_nothing_and_asks_nothing_again(opened: tuple[Path, Study], tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(opened[0], folder)
+    add_ids(folder)
+    model = FakeModel()
+    second, _ = again(folder, model)
+    assert (model.calls, opening(second)) == (0, 1)
 
 
 def test_rows_in_another_order_are_not_asked_again_and_open_nothing(tmp_path: Path) -> None:

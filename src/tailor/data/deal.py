@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tailor.data.example import Example, SplitName
-from tailor.data.units import Unit, content_of
+from tailor.data.units import Unit
 
 LARGEST = 0.5
 """Share of a split's rows that a unit may make up; a larger one would be most of what the split can say."""
@@ -70,7 +70,7 @@ def deal(units: Sequence[Unit], strata: Mapping[str, str], sizes: Mapping[SplitN
 
 def place_key(example: Example, seed: int) -> str:
     """A hash of the seed and of what the row asks."""
-    return hashlib.sha256(f"{seed} {content_of(example)}".encode()).hexdigest()
+    return hashlib.sha256(f"{seed} {example.key}".encode()).hexdigest()
 
 
 def _by_key(keyed: tuple[str, Unit]) -> str:

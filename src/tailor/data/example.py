@@ -26,7 +26,8 @@ class Example:
         unit: rows with the same non-empty unit count as one observation: near-duplicates and rows of one group. The split sets it.
         row: number of the row in its file, the first data row being 1.
         file: name of that file.
-        content: SHA-256 of what the row asks, whatever its answer; empty where it was not read from a file.
+        dealt_by: hash of the text that tells the row from others; the split sets it.
+        content: the key of the row in version 1 of the store; empty where it was not read from a file.
         values: hashes of all values of the row but its answer, to know it again by; empty where it was not read from a file.
         occurrence: how many rows before it in the file have the same fields.
     """
@@ -43,11 +44,12 @@ class Example:
     values: tuple[str, ...] = ()
     occurrence: int = 0
     unit: str = ""
+    dealt_by: str = ""
 
     @property
     def key(self) -> str:
-        """What the row is, whatever the task makes of it: by this it is dealt to a split."""
-        return self.content or self.fingerprint
+        """What the row is, whatever the task makes of it: by this it is dealt to a split, and drawn for samples."""
+        return self.dealt_by or self.content or self.fingerprint
 
     @cached_property
     def fingerprint(self) -> str:

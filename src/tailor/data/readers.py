@@ -63,10 +63,7 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
 
 
 def _content(task: Task, row: Mapping[str, str | list[str]]) -> str:
-    """SHA-256 of what is asked, and of the id where there is a column of ids.
-
-    Mending an answer, adding a column or asking in other words leaves a row what it is.
-    """
+    """SHA-256 of what is asked, and of the id where there is a column of ids: by this, openings of version 1 know rows."""
     columns = dict.fromkeys((*VARIABLE.findall(task.input), *filter(None, [task.data.id])))
     return hashlib.sha256(json.dumps([[column, as_text(row[column])] for column in columns]).encode()).hexdigest()
 

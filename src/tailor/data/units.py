@@ -18,7 +18,7 @@ from tailor.data.example import Example
 from tailor.data.near import near_groups, normalise
 from tailor.data.readers import asked
 from tailor.data.union import UnionFind
-from tailor.task import Task
+from tailor.task import VARIABLE, Task
 
 Unit = tuple[Example, ...]
 TEMPLATE_SHARE, TEMPLATE_ROWS = 0.2, 20  # a group of near-duplicates larger than both is a template that rows fill in
@@ -54,11 +54,14 @@ def find_units(examples: Sequence[Example], task: Task) -> Found:
         links[f"text {normalise(texts[index])}" if near[index] in template else f"near {near[index]}"].append(index)
         if example.group:
             links[f"group {example.group}"].append(index)
-    found = list(examples)
+    names = [""] * len(examples)
     for members in _components(len(examples), links.values()):
-        name = _name([examples[index] for index in members]) if len(members) > 1 else ""
-        for index in members:
-            found[index] = replace(examples[index], unit=name)
+        if len(members) > 1:
+            name = _name([examples[index] for index in members])
+            for index in members:
+                names[index] = name
+    keys = _keys(examples, names, dict.fromkeys(VARIABLE.findall(task.input)))
+    found = [replace(example, unit=name, dealt_by=key) for example, name, key in zip(examples, names, keys, strict=True)]
     return Found(tuple(found), sum(template.values()))
 
 
@@ -70,13 +73,20 @@ def kept_together(examples: Iterable[Example]) -> list[Unit]:
     return [tuple(members) for members in units.values()]
 
 
-def content_of(example: Example) -> str:
-    """A hash of the longest text that the row asks with, in hexadecimal: by it the row is dealt to a split.
+def _keys(examples: Sequence[Example], units: Sequence[str], columns: Iterable[str]) -> list[str]:
+    """For each row a hash, by which it is dealt to a split: of the longest text that it asks with, in words and digits alone.
 
     No mended answer, no place in the file, no name or order of columns, no full stop and no further short column has a say in it.
+    A text that several units share, such as a passage that many questions are about, tells no row from others; there all texts
+    count, so that such rows are dealt one by one.
     """
-    longest = max((_words(value) for value in example.fields.values()), key=lambda text: (len(text), text), default="")
-    return hashlib.sha256(json.dumps(longest).encode()).hexdigest()
+    texts = [sorted({_words(example.fields[column]) for column in columns}) for example in examples]
+    longest = [max(of_row, key=lambda text: (len(text), text), default="") for of_row in texts]
+    holders: dict[str, set[str | int]] = defaultdict(set)
+    for place, text in enumerate(longest):
+        holders[text].add(units[place] or place)
+    told = [text if len(holders[text]) == 1 else of_row for text, of_row in zip(longest, texts, strict=True)]
+    return [hashlib.sha256(json.dumps(record).encode()).hexdigest() for record in told]
 
 
 def _words(text: str) -> str:
