@@ -25,6 +25,8 @@ from tailor.experiment import run
 from tailor.ledger import Ledger
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
+from tailor.report.figures import summary_text
+from tailor.report.first import first_screen
 from tailor.saved import load_study
 from tailor.seals import identities
 from tailor.store.database import VERSION, version_of
@@ -133,6 +135,12 @@ def test_mended_answers_of_seen_rows_are_told_and_count(tmp_path: Path) -> None:
     in_test = wrong & {example.row for example in second.splits.test}
     answers = "answer was changed after it" if len(in_test) == 1 else "answers were changed after they"
     assert in_test and any(sentence.startswith(f"{len(in_test)} test {answers} had been seen") for sentence in said)
+    third, _ = again(folder)
+    told = f"{len(in_test)} of {len(third.splits.test)} right {answers.split()[0]} {answers.split()[1]} changed after the test set"
+    for study in (second, third):  # another run does not make the change good
+        assert study.decision is not None and study.decision.answers_changed == len(in_test)
+        assert told in summary_text(study) and told in " ".join(first_screen(study.task, study.decision).sure)
+    assert "changed after the test set" not in summary_text(first)
 
 
 def test_a_column_of_ids_opens_nothing_and_asks_nothing_again(opened: tuple[Path, Study], tmp_path: Path) -> None:

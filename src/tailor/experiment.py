@@ -142,7 +142,7 @@ def final_test(
         if task.judge
         else decide(task, candidates, opening, climb.pace)
     )
-    return tuple(candidate.run for candidate in candidates), decision
+    return tuple(candidate.run for candidate in candidates), replace(decision, answers_changed=opened.changed)
 
 
 def sealed(task: Task, splits: Splits, ledger: Ledger, observer: Observer) -> Splits:

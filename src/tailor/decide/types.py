@@ -188,6 +188,7 @@ class Decision:
         dev_contradicted: whether the test set contradicts the dev set: a system met the target on dev and clearly missed it here.
         pace: how often documents and rules were said to change.
         judge: how the judge compares with people; None where no judge scores.
+        answers_changed: test rows whose right answers were changed after an opening had shown them.
     """
 
     verdict: Verdict
@@ -208,3 +209,4 @@ class Decision:
     dev_contradicted: bool = False
     pace: Pace = Pace()
     judge: JudgeCheck | None = None
+    answers_changed: int = 0

@@ -16,7 +16,7 @@ from tailor.report.consistency import Steady, steady
 from tailor.report.diagnosis import Diagnosed, diagnosed
 from tailor.report.expected import Expected, expected
 from tailor.report.failures import Confusion, GroupTable, MeasureRow, Outcomes, confusion, groups, measures, outcomes
-from tailor.report.first import First, first_screen
+from tailor.report.first import First, changed_answers, first_screen
 from tailor.report.judge import Judged, judged
 from tailor.report.ladder import LadderRow, Rung, best_on_dev, focus, ladder_rows, models, rungs, shown_runs, untried
 from tailor.report.money import Money, money
@@ -172,8 +172,9 @@ def to_json(study: Study) -> dict[str, Any]:
         format: 1; grows when a key changes its meaning or goes.
         task: name, kind, metric, target, smallest_effect, currency.
         decision: None, or verdict, chosen, headline, reasons, changes, opening, alpha, n_test, rows_to_settle, reference,
-            dev_contradicted, pace (documents, rules: changes a month or None), judge (None, or judge, judgements, failed,
-            wanted, rated, unused, rows, all_rows, agreement and people (observed and kappa, each as dev, or None), gate, passed).
+            dev_contradicted, pace (documents, rules: changes a month or None), judge (None, or judge, judgements, failed, wanted,
+            rated, unused, rows, all_rows, agreement and people (observed and kappa, each as dev, or None), gate, passed),
+            answers_changed.
         stopped: why the climb ended.
         ladder: per step rung, system, status, note, dev (mean, low, high, n, level, method, or None), per_1000 (or None), seconds,
             setup_seconds, outcomes (None, or how many dev answers were right, wrong, unparsed, cut, refused, failed).
@@ -292,7 +293,8 @@ def _decision_lines(study: Study) -> list[str]:
         needs = [f"- {step.rung}: {step.status}. {step.note}" for step in untried(study)]
         return ["No decision: the sealed test set was not opened.", *needs]
     main, reference = headline(decision)
-    lines = [main, *([reference] if reference else []), "", "Why", *(f"- {reason}" for reason in decision.reasons)]
+    reasons = filter(None, (changed_answers(decision), *decision.reasons))
+    lines = [main, *([reference] if reference else []), "", "Why", *(f"- {reason}" for reason in reasons)]
     if decision.changes:
         lines += ["", "What would change it", *(f"- {change}" for change in decision.changes)]
     return lines

@@ -48,10 +48,11 @@ def first_screen(task: Task, decision: Decision, steady: str = "") -> First:
         steady: how steadily the chosen system answers, where the right answer is wanted every time; else empty.
     """
     chosen = next(finalist for finalist in decision.finalists if finalist.name == decision.chosen)
-    sure = (_expected(task, decision, chosen), _claim(decision, chosen), _agrees(decision), steady, _opened(decision))
+    sure = (_expected(task, decision, chosen), _claim(decision, chosen), _agrees(decision), steady)
+    opened = (_opened(decision), changed_answers(decision))
     return First(
         why=_cut(decision.reasons),
-        sure=tuple(filter(None, sure)),
+        sure=tuple(filter(None, sure + opened)),
         costs=tuple(filter(None, (_once(task, chosen), _errors(task, chosen), _total(task, chosen)))),
         changes=_cut((*_ratings(task, decision), *decision.changes)),
     )
@@ -111,6 +112,15 @@ def _opened(decision: Decision) -> str:
     if decision.opening == 1:
         return ""
     return f"This test set was opened {decision.opening} times, and each time less may be claimed from it."
+
+
+def changed_answers(decision: Decision) -> str:
+    """That the right answers of test rows are not those that an earlier opening showed; empty where they are."""
+    changed = decision.answers_changed
+    if not changed:
+        return ""
+    were = "answer was" if changed == 1 else "answers were"
+    return f"{changed:,} of {decision.n_test:,} right {were} changed after the test set had been opened."
 
 
 def _once(task: Task, chosen: Finalist) -> str:

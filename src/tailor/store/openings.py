@@ -27,7 +27,7 @@ class Opening:
 
     Attributes:
         number: how often any of its rows had been shown, this time included, from 1.
-        changed: how many of its rows had been shown with other answers.
+        changed: how many of its rows were ever shown with other answers.
         elsewhere: how many of the earlier openings were those of other project folders.
         lost: how many earlier openings cannot be read any more, and count for every row.
     """
@@ -207,7 +207,10 @@ def _meet(wanted: Known, rows: Sequence[Identity]) -> bool:
 
 
 def _changed(rows: Sequence[Identity], records: Sequence[Recorded]) -> int:
-    """How many rows were last shown with other answers."""
-    shown = Known([row for record in records for row in record.rows if row.answers])
-    found = [(row, place) for row in rows if (place := shown.find(row)) is not None]
-    return sum(shown.rows[place].answers != row.answers for row, place in found)
+    """How many rows were ever shown with other answers."""
+    changed = set[int]()
+    for record in records:
+        shown = Known([row for row in record.rows if row.answers])
+        found = [(n, place) for n, row in enumerate(rows) if (place := shown.find(row)) is not None]
+        changed.update(n for n, place in found if shown.rows[place].answers != rows[n].answers)
+    return len(changed)
