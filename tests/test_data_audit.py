@@ -125,6 +125,9 @@ def test_unbalanced_rare_and_absent_labels_are_warned_about(tmp_path: Path) -> N
         ("router_fault", "router_fault2", 2, False),
         ("refund", "refunds", 30, False),
         ("level 1", "level 2", 2, False),
+        ("caf\u00e9", "cafe\u0301", 30, True),
+        ("refund", "\u200brefund", 30, True),
+        ("\u0915\u093f", "\u0915\u0940", 30, False),
     ],
 )
 def test_labels_that_may_be_one_are_named(tmp_path: Path, first: str, second: str, few: int, expected: bool) -> None:
@@ -274,3 +277,29 @@ def test_a_template_that_shows_the_quote_is_warned_about(folder: Path) -> None:
     task = make_task(kind="answer", input="{{text}} {{quote}}", data={"file": "data.csv", "quote": "quote"})
     project = Project(folder, task)
     assert find(audit(project, load_splits(project), None, None), "A template shows `quote`").level == "warning"
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["a;b", "a", "b;c"], ["a;b", "b;c"]),
+        (["billing|refund", "refund|delivery", "other"], ["billing|refund", "refund|delivery"]),
+        (["billing, refund", "billing", "refund"], ["billing, refund"]),
+        (["Arts, music", "Arts, film", "Sports"], []),
+        (["1,5", "1", "5"], []),
+        ([";)", ":(", "ok"], []),
+    ],
+)
+def test_several_labels_in_one_cell_are_named(tmp_path: Path, labels: list[str], expected: list[str]) -> None:
+    content = [(text, f'"{label}"') for text, label in rows(60, labels)]
+    (tmp_path / "file.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in content), encoding="utf-8")
+    project = Project(tmp_path, make_task(data={"file": "file.csv"}))
+    found = [finding.what for finding in audit(project, load_splits(project), len, 2000) if "several labels" in finding.what]
+    assert bool(found) is bool(expected)
+    assert all(f"`{label}`" in found[0] for label in expected)
+
+
+@pytest.mark.parametrize(("marks", "expected"), [(["-", "x"], 1), (["?", "x"], 1), (["--", "x"], 1), (["-", "+"], 0)])
+def test_a_dash_or_question_mark_may_stand_for_a_missing_label(tmp_path: Path, marks: list[str], expected: int) -> None:
+    findings = look(tmp_path, {"file": rows(60, marks)})
+    assert sum("some programs write it for a missing value" in finding.what for finding in findings) == expected

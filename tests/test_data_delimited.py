@@ -263,3 +263,51 @@ def test_no_row_is_lost_whatever_the_delimiter(
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, delimiter=delimiter).writerows([("text", "label"), *rows])
     assert [tuple(row.values()) for row in read_table(path).rows] == rows
+
+
+@pytest.mark.parametrize("comments", ["# made by a tool, v1\n", "# one\n# two, three\n", "# a, b, c\n"])
+def test_comments_before_the_names_may_hold_delimiters(tmp_path: Path, comments: str) -> None:
+    table = read(tmp_path, "a.csv", comments + lines(","))
+    assert (table.columns, pairs(table)) == (("text", "label"), [*PLAIN])
+    assert "lines before its column names" in said(table)
+
+
+def test_a_first_name_may_begin_with_a_hash(tmp_path: Path) -> None:
+    table = read(tmp_path, "a.csv", lines(",", header="#text{}label"))
+    assert (table.columns, len(table.rows)) == (("#text", "label"), len(PLAIN))
+
+
+def test_quoted_values_may_stand_after_spaces(tmp_path: Path) -> None:
+    content = "text, label\n" + "".join(f'"{text}", "{label}"\n' for text, label in ROWS)
+    table = read(tmp_path, "a.csv", content)
+    assert (table.columns, pairs(table)) == (("text", "label"), [*ROWS])
+    assert "Spaces stand between" in said(table)
+
+
+def test_a_quotation_after_a_comma_inside_a_value_is_no_space_before_a_value(tmp_path: Path) -> None:
+    content = "text,label\n" + "".join(f'"{text}, ""so"", ""oh""",{label}\n' for text, label in ROWS)
+    table = read(tmp_path, "a.csv", content)
+    assert pairs(table) == [(f'{text}, "so", "oh"', label) for text, label in ROWS]
+    assert not table.findings
+
+
+def test_a_tsv_file_without_tabs_is_read_by_the_delimiter_it_has(tmp_path: Path) -> None:
+    assert pairs(read(tmp_path, "a.tsv", lines(","))) == [*PLAIN]
+    assert pairs(read(tmp_path, "a.tsv", lines(";"))) == [*PLAIN]
+
+
+def test_two_byte_order_marks_are_no_part_of_a_name(tmp_path: Path) -> None:
+    assert read(tmp_path, "a.csv", "\ufeff\ufeff" + lines(",")).columns == ("text", "label")
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", "git lfs pull"),
+        ("<!DOCTYPE html>\n<html><body>Log in, please</body></html>\n", "a web page"),
+    ],
+)
+def test_what_stands_in_place_of_a_file_is_named(tmp_path: Path, content: str, hint: str) -> None:
+    with pytest.raises(DataError) as refused:
+        read(tmp_path, "a.csv", content)
+    assert hint in str(refused.value.hint)

@@ -243,3 +243,8 @@ def test_prodigy_decisions_that_are_no_accept_leave_no_label_and_are_named(tmp_p
     assert "1 of 2 decisions are not `accept`, so these rows have no label (rows 2)" in said(table)
     chosen = [{"text": "a", "options": [{"id": "x"}, {"id": "y"}], "accept": ["y"], "answer": "accept"}]
     assert read(tmp_path, chosen).rows[0]["label"] == ["y"]
+
+
+@pytest.mark.parametrize("answer", [["a", "b"], [1, 2], {"value": "a", "aliases": ["b"]}, None, 3])
+def test_an_answer_that_is_no_word_is_no_decision_of_an_annotator(tmp_path: Path, answer: object) -> None:
+    assert len(read(tmp_path, [{"question": f"q {number}", "answer": answer} for number in range(3)]).rows) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -12,6 +13,7 @@ from tailor.data.cells import PERHAPS_MISSING, answers_in, is_missing
 from tailor.data.example import Example, Splits
 from tailor.data.finding import Finding
 from tailor.data.grounding import audit_documents
+from tailor.data.joined import joined_labels
 from tailor.data.learnability import task_learnability
 from tailor.data.near import near_groups, normalise
 from tailor.data.reach import percent_down, reach
@@ -113,6 +115,8 @@ def _missing(task: Task, table: Table) -> Iterator[Finding]:
         what = f"{_n(rows, 'row')} whose right answer is {unlisted}, as programs write a missing value: read as no answer."
         yield Finding("warning", what, rows, f"Fill in {output}, or leave it empty where the documents do not say.")
     perhaps = Counter(given[0] for given in answers if given and given[0] in PERHAPS_MISSING)
+    if any("+" in given for given in answers):
+        perhaps.pop("-", None)  # for and against
     for text, count in sorted(perhaps.items()):
         rows = tuple(table.place(index) for index, given in enumerate(answers) if given and given[0] == text)
         what = f"{quoted(text)} is the right answer of {count:,} rows; some programs write it for a missing value."
@@ -225,6 +229,7 @@ def _labels(task: Task, splits: Splits, examples: Sequence[Example]) -> Iterator
     if few:
         what = f"{_n(few, 'label')} with fewer than {FEW_TRAINING_ROWS} training rows: {_some(few)}."
         yield Finding("warning", what, advice="Add examples of them, or merge them with a neighbour.")
+    yield from _joined(counts, examples)
     yield from _misspelt(counts, examples)
     yield from _learnable(task, examples)
 
@@ -248,6 +253,17 @@ def _learnable(task: Task, examples: Sequence[Example]) -> Iterator[Finding]:
     )
 
 
+def _joined(counts: Counter[str], examples: Sequence[Example]) -> Iterator[Finding]:
+    joined = joined_labels(counts)
+    if joined:
+        yield Finding(
+            "warning",
+            f"{_n(joined, 'label')} may be several labels in one cell: {_some(joined)}. Each counts as a label of its own.",
+            tuple(place(example) for example in examples if example.label in joined),
+            "Kind `classify` takes one label per row: if these are several, keep the one that matters most.",
+        )
+
+
 def _misspelt(counts: Counter[str], examples: Sequence[Example]) -> Iterator[Finding]:
     plain = {label: _plain(label) for label in counts}
     for a, b in combinations(sorted(counts), 2):
@@ -265,8 +281,12 @@ def _misspelt(counts: Counter[str], examples: Sequence[Example]) -> Iterator[Fin
 
 
 def _plain(label: str) -> str:
-    """A label without what people write differently: capitals, spaces, punctuation at its ends. Signs carry meaning and stay."""
-    return " ".join(_JOINED.sub(" ", label).casefold().split()).strip(" .,;:!?\"'") or label
+    """A label without what people write differently: capitals, spaces, punctuation at its ends. Signs carry meaning and stay.
+
+    Characters that nobody sees, and accents written as characters of their own, make no other label either.
+    """
+    seen = "".join(sign for sign in unicodedata.normalize("NFC", label) if unicodedata.category(sign) != "Cf")
+    return " ".join(_JOINED.sub(" ", seen).casefold().split()).strip(" .,;:!?\"'") or label
 
 
 def _same_number(a: str, b: str) -> bool:

@@ -16,7 +16,7 @@ from tailor.data.jsontext import Value, parse, to_text
 MISSING = frozenset(r"nan NaN NAN -nan -NaN <NA> NaT #N/A #NA \N null NULL <null> <NULL> (null)".split())
 """What programs write where a value is missing, and people hardly ever mean as a value."""
 
-PERHAPS_MISSING = frozenset(["None", "NA", "N/A", "n/a", "N.A.", "n.a."])
+PERHAPS_MISSING = frozenset(["None", "NA", "na", "N/A", "n/a", "N.A.", "n.a.", "-", "--", "?"])
 """What programs write where a value is missing, but people mean as a value too: no class, Namibia, not applicable."""
 
 _TEXT_KEYS = ("text", "answer", "value", "label", "choices")

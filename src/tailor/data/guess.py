@@ -32,6 +32,7 @@ from tailor.data.columns import (
 )
 from tailor.data.files import files_of
 from tailor.data.finding import Finding
+from tailor.data.joined import joined_labels
 from tailor.data.table import Table, read_table
 from tailor.errors import ConfigError, DataError, did_you_mean, quoted
 
@@ -276,6 +277,10 @@ def _noticed(tables: Mapping[str, Table], columns: Columns, output: str, kind: K
         rows = _rows([places[index] for index in column.several])
         what = f"{quoted(output)} holds several labels in {rows}; kind `classify` takes one label per row."
         yield Finding("warning", what, advice="Keep the one that matters most; until then the data are refused.")
+    joined = joined_labels(column.values) if kind == "classify" else ()
+    if joined:
+        what = f"{quoted(output)} may hold several labels in one cell: {listed(joined)}; each counts as a label of its own."
+        yield Finding("warning", what, advice="If these are several, keep the one that matters most.")
     missing = sorted({text for cell in column.cells for text in answers_in(cell) if text in MISSING})
     if missing:
         rows = _rows([places[index] for index, given in enumerate(column.answers) if not given])

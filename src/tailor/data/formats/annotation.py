@@ -28,9 +28,14 @@ def flatten_annotations(name: str, rows: Sequence[Object]) -> Read:
     """
     if rows and all(isinstance(row.get("data"), Mapping) and _annotations(row) is not None for row in rows):
         return _label_studio(name, rows)
-    if rows and all(row.get("answer") in _DECISIONS and ("label" in row or "accept" in row) for row in rows):
+    if rows and all(_decided(row) and ("label" in row or "accept" in row) for row in rows):
         return _prodigy(name, rows)
     return rows, ()
+
+
+def _decided(row: Object) -> bool:
+    decision = row.get("answer")
+    return isinstance(decision, str) and decision in _DECISIONS
 
 
 # Label Studio

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tailor.data.finding import Finding
-from tailor.data.formats.header import column_names, looks_like_data
+from tailor.data.formats.header import column_names, has_common_name, looks_like_data
 from tailor.errors import DataError, quoted
 
 MAX_FIELD = 1 << 30  # characters; the csv module's own limit of 131,072 is less than one long document
@@ -28,7 +28,12 @@ _DELIMITERS = ",;\t|"
 _SEP = re.compile(r'"?sep=(.)"?[ \t;,]*(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
-_Quotes = Literal["doubled", "escaped", "literal"]
+_Quotes = Literal["doubled", "spaced", "escaped", "literal"]
+_HOW = {
+    "spaced": "Spaces stand between delimiters and quoted values here; they are skipped.",
+    "escaped": 'Quotation marks inside values are written \\" here, and read so.',
+    "literal": "Values are not quoted here: quotation marks are read as part of the text.",
+}
 _Record = tuple[int, list[str]]  # the line it starts on, counted from 1, and its values
 
 
@@ -73,7 +78,7 @@ def read_delimited(name: str, text: str, *, delimiter: str = "", columns: Sequen
     Args:
         name: the file's name, for messages.
         text: what it holds.
-        delimiter: what divides the values; found out unless given.
+        delimiter: what divides the values, by the file's name; found out unless given, or if the file does not hold it.
         columns: names of the columns of a file without a row of names.
 
     Raises:
@@ -86,6 +91,8 @@ def read_delimited(name: str, text: str, *, delimiter: str = "", columns: Sequen
         line = told[0].strip().strip('"')
         findings.append(Finding("note", f"{name} begins with the line {quoted(line)}, which names its delimiter; not a row."))
     source = _Source(name, text, 1 if told else 0, tuple(columns))
+    if not told and delimiter not in text and any(sign in text.partition("\n")[0] for sign in _DELIMITERS):
+        delimiter = ""
     with _long_fields():
         sheet = _first_fit(source, delimiter)
         if len(sheet.columns) == 1 and not columns and not delimiter:
@@ -107,7 +114,7 @@ def _first_fit(source: _Source, delimiter: str) -> Sheet:
     """The first way of reading that gives a table; the likeliest delimiter and ordinary quotes come first."""
     problems: list[DataError] = []
     for candidate in [delimiter] if delimiter else _likely(source.text):
-        for quotes in _ways(source.text):
+        for quotes in _ways(source.text, candidate):
             try:
                 return _read(source, candidate, quotes)
             except _Unfit as unfit:
@@ -131,10 +138,12 @@ def _unwrapped(source: _Source, sheet: Sheet) -> Sheet:
     return Sheet(inner.columns, inner.rows, numbers, (found, *inner.findings), inner.headerless)
 
 
-def _ways(text: str) -> list[_Quotes]:
+def _ways(text: str, delimiter: str) -> list[_Quotes]:
     if '"' not in text:
         return ["doubled"]
-    return ["doubled", "escaped", "literal"] if '\\"' in text else ["doubled", "literal"]
+    spaced = f'{delimiter} "' in text and any(cell.startswith(' "') for record in _lenient(text, delimiter) for cell in record)
+    ways: list[_Quotes] = ["spaced", "doubled"] if spaced else ["doubled"]
+    return [*ways, "escaped", "literal"] if '\\"' in text else [*ways, "literal"]
 
 
 def _likely(text: str) -> list[str]:
@@ -165,14 +174,8 @@ def _read(source: _Source, delimiter: str, quotes: _Quotes) -> Sheet:
     sheet = _table(source, records)
     if quotes == "doubled":
         return sheet
-    how = (
-        'Quotation marks inside values are written \\" here, and read so.'
-        if quotes == "escaped"
-        else "Values are not quoted here: quotation marks are read as part of the text."
-    )
-    return Sheet(
-        sheet.columns, sheet.rows, sheet.numbers, (Finding("note", f"{source.name}: {how}"), *sheet.findings), sheet.headerless
-    )
+    found = Finding("note", f"{source.name}: {_HOW[quotes]}")
+    return Sheet(sheet.columns, sheet.rows, sheet.numbers, (found, *sheet.findings), sheet.headerless)
 
 
 def _records(source: _Source, delimiter: str, quotes: _Quotes) -> tuple[list[_Record], list[int]]:
@@ -184,6 +187,7 @@ def _records(source: _Source, delimiter: str, quotes: _Quotes) -> tuple[list[_Re
         io.StringIO(text, newline=""),
         delimiter=delimiter,
         strict=True,
+        skipinitialspace=quotes == "spaced",
         quoting=csv.QUOTE_NONE if quotes == "literal" else csv.QUOTE_MINIMAL,
     )
     records, cut = [], []
@@ -271,9 +275,9 @@ def _width(records: Sequence[Sequence[str]]) -> int:
 def _lead(records: Sequence[_Record], width: int) -> int:
     """How many records stand before the row of column names: titles, comments, and lines with almost nothing filled in."""
     lead = 0
-    for _, record in records[: min(LINES_BEFORE, len(records) - 2)]:
+    for place, (_, record) in enumerate(records[: min(LINES_BEFORE, len(records) - 2)]):
         filled = sum(1 for cell in record if cell.strip())
-        comment = record[0].startswith("#") and filled != width
+        comment = record[0].startswith("#") and (filled != width or has_common_name(records[place + 1][1]))
         title = filled <= 1 and (len(record) == 1 or width > 2)
         if width < 2 or not (comment or title):
             break

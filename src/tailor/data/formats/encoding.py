@@ -35,6 +35,10 @@ _FOREIGN = {
     b"\xff\xff\xff\xff": ("an Arrow stream", "save its table as Parquet"),
     b"\x80\x04\x95": ("a Python pickle", _TABLE),
     b"\x80\x05\x95": ("a Python pickle", _TABLE),
+    b"version https://git-lfs": ("a pointer of Git LFS, and not the file itself", "fetch the file with `git lfs pull`"),
+    b"<!DOCTYPE": ("a web page", "download the file itself"),
+    b"<!doctype": ("a web page", "download the file itself"),
+    b"<html": ("a web page", "download the file itself"),
     b"{\\rtf": ("a text document with formatting", _TABLE),
 }
 _WIDE = 0.25  # share of NUL bytes from which bytes that are also UTF-8 are taken for UTF-16
@@ -69,7 +73,7 @@ def decode(name: str, data: bytes, encoding: str = "") -> tuple[str, tuple[Findi
     failed: UnicodeDecodeError | None = None
     for codec in candidates:
         try:
-            return data.decode(codec), _assumed(name, codec, wide)
+            return data.decode(codec).lstrip("\ufeff"), _assumed(name, codec, wide)
         except UnicodeDecodeError as error:
             failed = failed or error
     assert failed is not None
@@ -88,7 +92,7 @@ def _assumed(name: str, codec: str, wide: str) -> tuple[Finding, ...]:
 
 def _as_told(name: str, data: bytes, encoding: str) -> str:
     try:
-        return data.decode(encoding).removeprefix("\ufeff")
+        return data.decode(encoding).lstrip("\ufeff")
     except LookupError:
         raise DataError(
             f"there is no encoding {quoted(encoding)}", "Names that Python knows are accepted, such as cp1252 or utf-16."

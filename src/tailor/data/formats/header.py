@@ -32,6 +32,11 @@ def column_names(file: str, header: Sequence[str]) -> tuple[str, ...]:
     return columns
 
 
+def has_common_name(header: Sequence[str]) -> bool:
+    """Whether one of the names is one that files commonly give a column."""
+    return any(name.strip().casefold() in COMMON_NAMES for name in header)
+
+
 def looks_like_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether a header seems to be the first row of data.
 
@@ -39,7 +44,7 @@ def looks_like_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> boo
     numbers; a name that files commonly give a column says otherwise.
     """
     names = [name.strip() for name in header]
-    if not rows or any(name.casefold() in COMMON_NAMES for name in names):
+    if not rows or has_common_name(names):
         return False
     columns = list(zip(*(row for row in rows[:ROWS_LOOKED_AT] if len(row) == len(names)), strict=True))
     if not columns:
