@@ -67,14 +67,13 @@ def test_a_rung_without_hope_is_left_out_and_the_forecast_says_why(tmp_path: Pat
     assert study.stopped.endswith("was climbed, but for what is not expected to pay (tune).")
 
 
-def test_a_forecast_that_its_own_start_beats_speaks_against_nothing(tmp_path: Path) -> None:
-    study = climb(write_rooms(tmp_path), Tunable())
-    step = step_of(study, "retrieve and tune")
-    found = best([run for s in study.steps if (run := s.run) and s.rung == "retrieve" and s.status == "measured"])
-    forecast = forecast_for(study.diagnosis, "retrieve and tune") if study.diagnosis else None
-    # The search with three passages does better than all that one passage let expect: so tuning on top of it may, too.
-    assert forecast is not None and forecast.high is not None and found is not None and found.mean >= forecast.high
-    assert step.status == "not possible"  # it was tried; this fake has no weights
+def test_a_forecast_that_its_own_start_beats_speaks_against_nothing() -> None:
+    zero, shown = make_system("zero-shot"), make_system("shown", shots=1)
+    runs = [make_run(zero, [0.0] * 6 + [1.0] * 4), make_run(shown, [1.0] * 10)]
+    tune = Lever("behaviour", Interval(0.6, 0.5, 0.7, 10, 0.8), (1.0,) * 6 + (0.0,) * 4, 4, 4, "So.")
+    found = Diagnosis(0.4, 10, 6, (tune,), (), None, None, (), 1.0)
+    assert hopeless(found, "tune", [Option(FineTune(), zero)], runs) is not None
+    assert hopeless(found, "tune", [Option(FineTune(), shown)], runs) is None
 
 
 def test_a_leader_on_easier_rows_takes_no_hope_from_others() -> None:

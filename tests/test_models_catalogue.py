@@ -13,7 +13,7 @@ import pytest
 
 from tailor.errors import ConfigError, DownloadError, ModelNotFound
 from tailor.models import catalogue, hub
-from tailor.models.cache import BUILT_INS
+from tailor.models.cache import BUILT_INS, sampled_sha256
 from tailor.models.catalogue import check_folder, folder_digest, known, open_embedder, open_model
 from tailor.models.fake import FakeEmbedder, FakeModel
 from tailor.models.remote import RemoteModel
@@ -176,6 +176,39 @@ def test_a_digest_is_remembered_while_size_and_time_stay_the_same(
     for memory in (cache / "digests").iterdir():
         memory.write_text("{broken")
     assert folder_digest(folder) == before
+
+
+def test_a_file_that_changed_but_not_its_size_and_time_is_refused(folder: Path) -> None:
+    before, path = folder_digest(folder), folder / "model.safetensors"
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(ModelNotFound, match=r"model\.safetensors has changed since it was first read") as caught:
+        folder_digest(folder)
+    assert f"touch {path}" in caught.value.hint
+    path.touch()
+    assert folder_digest(folder) != before
+
+
+def test_of_a_large_file_blocks_are_compared(tmp_path: Path) -> None:
+    """Damage to a tenth of it is found wherever it lies; to a single byte where a block is looked at."""
+    path, size = tmp_path / "weights", 20 << 20
+    path.write_bytes(bytes(size))
+    whole, missed = sampled_sha256(path), 0
+    for place in range(0, size, size // 10):
+        with path.open("r+b") as file:
+            file.seek(place)
+            file.write(b"x" * (size // 10))
+            file.flush()
+            missed += sampled_sha256(path) == whole
+            file.seek(place)
+            file.write(bytes(size // 10))
+    assert (missed, sampled_sha256(path)) == (0, whole)
+    with path.open("r+b") as file:
+        file.seek(size - 1)
+        file.write(b"x")
+    assert sampled_sha256(path) != whole
 
 
 def test_a_digest_needs_no_cache_that_can_be_written(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ Progress = Callable[[str, int, int], None]
 MANIFEST = "manifest.json"
 FORMAT = 1  # raise it when the conversion changes, so that folders made the old way are made again
 
+BLOCK, SAMPLED = 1 << 16, 64
+
 
 @dataclass(frozen=True)
 class Member:
@@ -156,6 +158,23 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sampled_sha256(path: Path) -> str:
+    """SHA-256 of the size of a file, its first and last 64 KiB and 64 blocks between; of all of a file with no more blocks.
+
+    The blocks follow from the size alone. Damage to a hundredth of a large file is missed with probability 0.99**64 = 0.53, to a
+    tenth with 0.001; a whole hash misses none, but reads the whole file.
+    """
+    size = path.stat().st_size
+    blocks = max(1, -(-size // BLOCK))
+    chosen = {0, blocks - 1} | {int(hashlib.sha256(f"{size} {n}".encode()).hexdigest(), 16) % blocks for n in range(SAMPLED)}
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for number in sorted(chosen) if blocks > SAMPLED + 2 else range(blocks):
+            file.seek(number * BLOCK)
+            digest.update(file.read(BLOCK))
+    return digest.hexdigest()
 
 
 def _manifest_files(built: BuiltIn) -> dict[str, tuple[int, str]] | None:

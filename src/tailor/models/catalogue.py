@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +17,17 @@ from tailor.errors import ModelNotFound, StoreError, did_you_mean, quoted
 from tailor.files import write_atomically
 from tailor.limits import CONFIGURATION_BYTES, LARGEST_SIZE, MOST_LAYERS
 from tailor.models.base import Embedder, Model
-from tailor.models.cache import BUILT_INS, BuiltIn, Progress, cache_folder, damage, file_sha256, is_at_hand, is_offline
+from tailor.models.cache import (
+    BUILT_INS,
+    BuiltIn,
+    Progress,
+    cache_folder,
+    damage,
+    file_sha256,
+    is_at_hand,
+    is_offline,
+    sampled_sha256,
+)
 from tailor.models.pull import pull
 from tailor.outside import read_file
 from tailor.task import ModelSettings
@@ -163,15 +174,26 @@ def check_folder(folder: Path) -> str:
 
 
 def folder_digest(folder: Path) -> str:
-    """SHA-256 over weights, configuration and tokenizer; a file's hash is remembered while its size and time stay the same."""
+    """SHA-256 over weights, configuration and tokenizer.
+
+    A file's hash is remembered while its size and time stay the same; then blocks of it are compared, which finds most damage.
+
+    Raises:
+        ModelNotFound: a file has changed, but not its size and time, as no program that writes it does.
+    """
     memory = cache_folder() / "digests" / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:24]}.json"
     before, after = _json(memory) or {}, {}
     paths = sorted({path for pattern in READ for path in folder.glob(pattern) if path.is_file()})
     for path in paths:
         status, key = path.stat(), path.relative_to(folder).as_posix()
-        stamp = [status.st_size, status.st_mtime_ns]
-        known_hash = before.get(key, [])
-        after[key] = known_hash if known_hash[:2] == stamp else [*stamp, file_sha256(path)]
+        stamp, sampled = [status.st_size, status.st_mtime_ns], sampled_sha256(path)
+        kept = before.get(key, [])
+        if kept[:2] == stamp and len(kept) == 4 and kept[3] != sampled:
+            raise ModelNotFound(
+                f"{path} has changed since it was first read, but its size and time have not: it is probably damaged",
+                f"Fetch the model again. If the change is meant, run `touch {shlex.quote(str(path))}`.",
+            )
+        after[key] = kept if kept[:2] == stamp and len(kept) == 4 else [*stamp, file_sha256(path), sampled]
     if after != before:
         _remember(memory, after)
     return hashlib.sha256(json.dumps(sorted((key, value[2]) for key, value in after.items())).encode()).hexdigest()
