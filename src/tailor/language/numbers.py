@@ -42,7 +42,7 @@ _UNITS = {
     "£": "£ gbp",
     "¥": "¥ jpy yen",
     "₹": "₹ inr rs rupee rupees",
-    "chf": "chf fr franken",
+    "chf": "chf fr franken franc francs",
     "°c": "°c",
     "°f": "°f",
     "°": "° degree degrees grad grados degrés",
@@ -78,30 +78,31 @@ _SCALES = {
 }
 _LONG_SCALE = {"billion": 12, "billionen": 12, "billón": 12, "billones": 12, "billions": 12}
 """What these words are in languages that call 10^9 a milliard."""
+_OF_MONEY = {"m": 6, "b": 9}
+_HANGUL = re.compile("[\uac00-\ud7af]")
 _LONG = frozenset("da de es fi fr hu it nb nl pl pt sv".split())
 
 _CURRENCIES = "$€£¥₹₽₩₺₴฿₫₪"
-_WORD = r"[^\W\d_]"
-_UNIT = rf"°[CFcf]?|%|‰|[{_CURRENCIES}]|{_WORD}+"
+_WORD = "[^\\W\\d_][\u093a-\u094d]*"  # a letter with its vowel sign
+_UNIT = rf"°[CFcf]?|%|‰|[{_CURRENCIES}]|(?:{_WORD})+"
 _PER = r"/(?:h|s|min|l|dl|d|m|km|kg|day|hour|week|month|year|tag|monat|jahr)(?!\w)"
 _NUMBER = re.compile(
     rf"""
     (?P<relation>[<>≤≥±](?:=(?=[\s\d]))?\s*)?
     (?P<minus>(?<![^\s(\[{{"'“‘:=;,|*<>≤≥±{_CURRENCIES}])-)?
-    (?P<money>[{_CURRENCIES}]\s?|(?<!\w)(?:US\$|USD|EUR|GBP|CHF|JPY|INR|Rs\.?)\s?)?
+    (?P<money>[{_CURRENCIES}]\s?|(?<!\w)(?:US\$|USD|EUR|GBP|CHF|JPY|INR|Rs\.?|Fr\.)\s?)?
     (?P<minus2>(?<![\w)])-)?
     (?<!\w)(?<!\d[.,])(?P<digits>(?:\d+|(?<!\d)\.(?=\d))(?:[.,:/'’]?\d+)*)
-    (?:(?P<exponent>\^-?\d+)|(?P<plus>\+(?![\w+]))|(?P<glued>{_WORD}+)?)
+    (?:(?P<exponent>\^-?\d+)|(?P<plus>\+(?![\w+]))|(?P<glued>(?:{_WORD})+)?)
     """,
     re.VERBOSE,
 )
 _AFTER = re.compile(rf"[ \-]?(?P<unit>{_UNIT})(?P<per>{_PER})?(?!\w)")
-_DATE = re.compile(r"(?<![\w.,/:-])(\d{4}|\d{1,2})([-./])(\d{1,2})\2(\d{4}|\d{1,2})(?![\w]|[-./,:]\d)")
 _GROUPS = re.compile(r"\d{1,3}(?:([,.'’ ])\d{3})(?:\1\d{3})*|\d{1,2}(?:,\d{2})+,\d{3}")
 _SPACED = re.compile(r"(?<![\d.,] )(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d]| \d)")
 
 # Of what stands for a number in running text, each mark is a private character until the other marks have been taken off.
-KEPT = {mark: chr(0xE000 + place) for place, mark in enumerate(".:/-+<>≤≥±^%‰°#" + _CURRENCIES)}
+KEPT = {mark: chr(0xE000 + place) for place, mark in enumerate(".:/-+<>≤≥±^%‰°#*" + _CURRENCIES)}
 SHOWN = {ord(stand_in): mark for mark, stand_in in KEPT.items()}
 _KEEP = str.maketrans(KEPT)
 
@@ -136,6 +137,20 @@ _SPELT["en"] = re.compile(
     re.I,
 )
 
+_ORDINALS = {
+    word: n
+    for n, word in enumerate(
+        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+        "sixteenth seventeenth eighteenth nineteenth twentieth".split(),
+        start=1,
+    )
+}
+# By then the number in front is in digits: 20-first. "30 second" and "per second" are a time.
+_ORDINAL = re.compile(
+    rf"(?<!\w)(?:(?P<tens>[2-9]0)-)?(?P<word>{'|'.join(_ORDINALS)})(?!\w)(?:(?<!second)|(?<!\d[ -]second)(?<!(?:per|ery|ach) second))",
+    re.IGNORECASE,
+)
+
 _HAN_DIGITS = {
     digit: value
     for value, digits in enumerate(("零〇", "一", "二两兩", "三", "四", "五", "六", "七", "八", "九"))
@@ -155,7 +170,8 @@ def with_numbers(text: str, language: str = "") -> str:
     spelt = _SPELT.get(language or "en")
     if spelt is not None:
         text = spelt.sub(lambda match: _spelt(match, language or "en"), text)
-    text = _DATE.sub(lambda match: f" {int(match[1])} {int(match[3])} {int(match[4])} ", text)
+    if not language or language == "en":
+        text = _ORDINAL.sub(_ordinal, text)
     if language in DECIMAL_COMMA:
         text = _SPACED.sub(lambda match: match.group().replace(" ", ""), text)
     parts, end = [], 0
@@ -213,12 +229,14 @@ def _written(text: str, match: re.Match[str], language: str) -> tuple[str, int]:
     value, glued, end = value_of(match["digits"], language), (match["glued"] or "").casefold(), match.end()
     scales = _SCALES | (_LONG_SCALE if language in _LONG else {})
     unit = ""
-    if glued in scales:
+    if match["money"] and glued in _OF_MONEY:
+        value = _scaled(value, _OF_MONEY[glued])
+    elif glued in scales:
         value = _scaled(value, scales[glued])
     elif glued in UNIT_OF and glued not in _NEVER_GLUED:
         end = match.start("glued")
     elif glued:
-        return _kept(match["digits"] + glued), end
+        return _kept((value if _HANGUL.match(glued) else match["digits"]) + glued), end
     while unit == "" and (after := _AFTER.match(text, end)):
         word = after["unit"].casefold()
         if word in scales and not after["per"]:
@@ -252,6 +270,11 @@ def _spelt(match: re.Match[str], language: str) -> str:
     if found.get("tens"):
         return str(values[match["tens"].casefold()] + values[match["ones"].casefold()])
     return str(values[match.group().casefold()])
+
+
+def _ordinal(match: re.Match[str]) -> str:
+    number = int(match["tens"] or 0) + _ORDINALS[match["word"].casefold()]
+    return f"{number}{'th' if 10 < number < 20 else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _han(run: str) -> str:

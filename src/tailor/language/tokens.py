@@ -13,9 +13,11 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
+from tailor.language.alike import written_alike
+from tailor.language.dates import with_dates
 from tailor.language.detect import UNSPACED_SCRIPTS
 from tailor.language.glue import bare, begins_inside, can_be_glued, is_word
-from tailor.language.numbers import KEPT, NAMED_UNITS, SHOWN, with_han_numbers, with_numbers
+from tailor.language.numbers import DECIMAL_COMMA, KEPT, NAMED_UNITS, SHOWN, with_han_numbers, with_numbers
 
 _SUPERSCRIPT = re.compile("(?<=[0-9])[⁰¹²³⁴-⁹⁻]+")
 _SPACED_THOUSANDS = re.compile("(?<=\\d)[\u00a0\u202f\u2009'’](?=\\d{3}(?!\\d))")
@@ -23,6 +25,7 @@ _MERIDIEM = re.compile(r"(?<=\d)\s?([ap])\.?\s?m\b\.?", re.IGNORECASE)
 _MINUS = re.compile(r"(?<!\w)(?:minus|negative|negativ|menos|moins|meno)\s+(?=\d)|负(?=\d)|零下(?=\d)", re.IGNORECASE)
 _PLUSES = re.compile(r"(?<=[A-Za-z])\++(?!\w)|(?<=\b[A-Z])#(?!\w)")
 _GRADE = re.compile(r"(?<!\S)([A-Z]{1,2})-(?=$|[\s.,;)])")
+_STARRED = re.compile(r"(?<![\w*][A-Z])(?<=\b[A-Z])\*(?![\w*])")
 _NAME_WITH_DOT = re.compile(r"(?<!\S)\.(?=[A-Za-z])")
 _POSSESSIVE = re.compile(r"(?<=\w)['’](?=s\b)")
 _NEXT_SENTENCE = re.compile(r"(?<=[^\W\d_A-Z][a-zà-ÿß])\.(?=[A-ZÀ-Þ][a-zà-ÿ])")
@@ -92,7 +95,7 @@ def tokens(text: str, language: str = "", *, articles: bool = False) -> tuple[st
         language: its ISO 639-1 code where it is known; decides which articles go, and what "1.050" is.
         articles: whether articles stay.
     """
-    text = _plain(text)
+    text = with_dates(written_alike(_plain(text), language), language, day_first=language in DECIMAL_COMMA)
     if not articles:
         text = _without_articles(text, language)
     text = with_numbers(_GRAPHEME.sub(r" \g<0> ", with_han_numbers(_with_kept_signs(text, language))), language)
@@ -189,6 +192,7 @@ def _with_kept_signs(text: str, language: str) -> str:
     text = _MERIDIEM.sub(r" \1m", text)
     text = _MINUS.sub("-", text)
     text = _PLUSES.sub(lambda match: match.group().translate(_KEEP), text)
+    text = _STARRED.sub(KEPT["*"], text)
     text = _GRADE.sub(lambda match: match[1] + KEPT["-"], text)
     return _NAME_WITH_DOT.sub(KEPT["."], text)
 
