@@ -11,6 +11,9 @@ _EVERYWHERE = tuple(
         (r"(?<!\w)(?:degrees?|deg\.?|grad|grados|degrés)\s+(?:f|fahrenheit)(?!\w)", "°F", True),
         (r"(?:\+/-|(?<!\w)plus or minus)\s*(?=\d)", "±", True),
         (r"(?:^|(?<=[^\d\s]\s)|(?<=[(\[=:]))[–‒](?=\d)", "-", False),  # a dash for a minus
+        (r"\\frac\{(\d+)\}\{(\d+)\}|(?<=\d)⁄(?=\d)", r"\1/\2", False),
+        (r"(?<=\d) : (?=\d)", ":", False),
+        (r"(?<!\w)per cent(?!\w)", "%", True),
         (r"(?<=\d) [-–] (?=\d)", " ", False),  # a range, and no minus
         (r"(?<=\d):00(?=\s?(?:[ap]\.?m\b|uhr\b))", "", True),
         (r"(?<=\d)\.(?=\d\d ?uhr\b)", ":", True),

@@ -62,15 +62,20 @@ _COMMON_WORDS = {
         "the a an and of to in is are was were what which who how when where why that for on with by from at as it this does do "
         "did be or not can has have many much"
     ),
-    "es": "el la los las de que y en un una es por con para del se no qué cuál cuándo dónde quién cómo cuántos cuántas como su más está son fue hay cuesta cuánto cuánta",
+    "es": "el la los las de que y en un una es por con para del se no qué cuál cuándo dónde quién cómo cuántos "
+    "cuántas como su más está son fue hay cuesta cuánto cuánta",
     "fi": "ja on ei se että oli ovat mikä mitä missä milloin kuka kuinka monta hän joka tai kun myös sekä ole olla mutta",
-    "fr": "combien sont ont cette ce ces avez quelles être à le la les de des du et est un une en dans que qui pour par sur au aux il elle ne pas quel quelle quels où quand avec",
+    "fr": "combien sont ont cette ce ces avez quelles être à le la les de des du et est un une en dans que qui "
+    "pour par sur au aux il elle ne pas quel quelle quels où quand avec",
     "hu": "a az és hogy nem is egy van volt mi milyen mikor hol ki hány mely meg csak el vagy azt ez",
-    "it": "il lo la i gli le di che e è un una in per con del della dei delle non si quale quando dove chi come quanti da sono è quante quanto dov della nel",
+    "it": "il lo la i gli le di che e è un una in per con del della dei delle non si quale quando dove chi come "
+    "quanti da sono è quante quanto dov della nel",
     "nb": "og det er en et på som til av med for ikke han den de har jeg var hva hvor når hvilken hvordan hvem fra ble",
-    "nl": "de het een en van is in dat op te zijn met voor niet aan er wat wie waar wanneer welke hoe veel door die naar ook werd hoeveel kost mag kan moet",
+    "nl": "de het een en van is in dat op te zijn met voor niet aan er wat wie waar wanneer welke hoe veel door "
+    "die naar ook werd hoeveel kost mag kan moet",
     "pl": "i w na nie z się do to jest że jak co kto gdzie kiedy ile który która które przez dla po od są był była",
-    "pt": "o a os as de do da dos das e em um uma que não para com por no na é se qual quando onde quem como quantos mais quantas custa está são foi fica",
+    "pt": "o a os as de do da dos das e em um uma que não para com por no na é se qual quando onde quem como "
+    "quantos mais quantas custa está são foi fica",
     "ro": "și de la în a este un o cu pe nu din care ce cine unde când cât câte să au fost pentru mai prin",
     "sv": "och att det är en ett på som till av med för inte han den de har jag var vad när vilken hur vem från",
     "tr": "ve bir bu için ile ne da de mi mı kim nerede zaman kaç hangi nasıl olarak daha çok en olan var değil",
@@ -86,6 +91,8 @@ _LOOKED_AT = 4_000
 def language_of(text: str) -> str:
     """The text's language as an ISO 639-1 code of `NAMES`; empty where it cannot be told."""
     text = text[:_LOOKED_AT].lower().replace("\u0307", "")  # of the Turkish capital I
+    if text.isascii():
+        return _by_words(text)
     counts = {script: len(pattern.findall(text)) for script, pattern in _IN_SCRIPT.items()}
     script = max(counts, key=counts.__getitem__)
     if not counts[script]:

@@ -23,7 +23,9 @@ _FINNISH = re.compile(
 _HUNGARIAN = re.compile(
     r"(?:[aeoö]?k)?(?:b[ae]n|b[ae]|b[óő]l|r[ae]|r[óő]l|t[óő]l|n[áé]l|h[oeö]z|n[ae]k|v[ae]l|ig|[oeö]n|n|[oeöá]?t|ért|ként|[ae]i|i)?"
 )
-_LATIN = {"tr": _TURKISH, "fi": _FINNISH, "hu": _HUNGARIAN}
+_RUSSIAN = re.compile("(?:а|я|у|ю|е|и|ы|о|ь|ой|ей|ом|ем|ью|ам|ям|ами|ями|ах|ях|ов|ев)?")
+_POLISH = re.compile("(?:a|u|o|y|i|ą|ę|e|owi|em|om|ie|ami|ach|ów)?")
+_ENDINGS = {"tr": _TURKISH, "fi": _FINNISH, "hu": _HUNGARIAN, "ru": _RUSSIAN, "uk": _RUSSIAN, "pl": _POLISH}
 _GRADED = (
     ("nk", "ng"),
     ("nt", "nn"),
@@ -45,12 +47,14 @@ _ARABIC = re.compile("[\u0620-\u06ff]+")
 _DEVANAGARI = re.compile("[\u0900-\u097f]+")
 _HEBREW = re.compile("[\u05d0-\u05ea]+")
 _SHORTEST = 3
-"""Letters of a word to which Latin endings are read; shorter ones would fit by chance."""
+"""Letters of a word to which endings are read; shorter ones would fit by chance."""
 
 
 def can_be_glued(word: str, language: str) -> bool:
     """Whether something may be written together with the word."""
-    return language in _LATIN or bool(_HANGUL.search(word) or _ARABIC.match(word) or _HEBREW.match(word) or _DEVANAGARI.match(word))
+    return language in _ENDINGS or bool(
+        _HANGUL.search(word) or _ARABIC.match(word) or _HEBREW.match(word) or _DEVANAGARI.match(word)
+    )
 
 
 def is_word(written: str, word: str, language: str, *, first: bool, last: bool) -> bool:
@@ -65,9 +69,9 @@ def is_word(written: str, word: str, language: str, *, first: bool, last: bool) 
         return first and _prefixed(written, word, _HEBREW_PREFIXES)
     if _DEVANAGARI.match(word):
         return last and len(word) > _SHORTEST and written.startswith(word) and bool(_HINDI.fullmatch(written[len(word) :]))
-    if language in _LATIN and last and len(word) >= _SHORTEST:
-        stems = (word, *_graded(word)) if language == "fi" else (word,)
-        return any(written.startswith(stem) and _LATIN[language].fullmatch(written[len(stem) :]) for stem in stems)
+    if language in _ENDINGS and last and len(word) >= _SHORTEST:
+        stems = (word, *_graded(word)) if language == "fi" else (word, *_without_ending(word, language))
+        return any(written.startswith(stem) and _ENDINGS[language].fullmatch(written[len(stem) :]) for stem in stems)
     return False
 
 
@@ -83,6 +87,14 @@ def bare(word: str) -> str:
 
 def _prefixed(written: str, word: str, prefixes: frozenset[str]) -> bool:
     return len(word) > 1 and written.endswith(word) and written[: -len(word)] in prefixes
+
+
+def _without_ending(word: str, language: str) -> list[str]:
+    """Stems of a Slavic word: without its last vowel or soft sign, and with the o that stands for a Polish ó."""
+    if language == "pl":
+        word = re.sub("ó(?=[^aeiouyąęó]+$)", "o", word)
+    stem = word.rstrip("аяоеьйыиaeoy") if language in ("ru", "uk", "pl") else word
+    return [stem] if len(stem) > _SHORTEST and len(stem) >= len(word) - 1 else []
 
 
 def _graded(word: str) -> list[str]:

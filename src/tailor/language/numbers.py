@@ -147,7 +147,8 @@ _ORDINALS = {
 }
 # By then the number in front is in digits: 20-first. "30 second" and "per second" are a time.
 _ORDINAL = re.compile(
-    rf"(?<!\w)(?:(?P<tens>[2-9]0)-)?(?P<word>{'|'.join(_ORDINALS)})(?!\w)(?:(?<!second)|(?<!\d[ -]second)(?<!(?:per|ery|ach) second))",
+    rf"(?<!\w)(?:(?P<tens>[2-9]0)-)?(?P<word>{'|'.join(_ORDINALS)})(?!\w)(?:(?<!second)"
+    rf"|(?<!\d[ -]second)(?<!(?:per|ery|ach) second))",
     re.IGNORECASE,
 )
 

@@ -22,7 +22,7 @@ from tailor.language.numbers import DECIMAL_COMMA, KEPT, NAMED_UNITS, SHOWN, wit
 _SUPERSCRIPT = re.compile("(?<=[0-9])[⁰¹²³⁴-⁹⁻]+")
 _SPACED_THOUSANDS = re.compile("(?<=\\d)[\u00a0\u202f\u2009'’](?=\\d{3}(?!\\d))")
 _MERIDIEM = re.compile(r"(?<=\d)\s?([ap])\.?\s?m\b\.?", re.IGNORECASE)
-_MINUS = re.compile(r"(?<!\w)(?:minus|negative|negativ|menos|moins|meno)\s+(?=\d)|负(?=\d)|零下(?=\d)", re.IGNORECASE)
+_MINUS = re.compile(r"(?<!\w)(?:minus|negative|negativ|menos|moins|meno)\s+(?=[$€£]?\d)|负(?=\d)|零下(?=\d)", re.IGNORECASE)
 _PLUSES = re.compile(r"(?<=[A-Za-z])\++(?!\w)|(?<=\b[A-Z])#(?!\w)")
 _GRADE = re.compile(r"(?<!\S)([A-Z]{1,2})-(?=$|[\s.,;)])")
 _STARRED = re.compile(r"(?<![\w*][A-Z])(?<=\b[A-Z])\*(?![\w*])")
@@ -51,6 +51,8 @@ _ARTICLE = {
 _FIRST_A = re.compile(
     rf"(?:(?<=^)|(?<=[.!?:] )|(?<=\n))A{_BEFORE_A_WORD}(?!\s+(?:is|was|and|or|because|as|since|are|has|would|should)\b)"
 )
+_AROUND = " \t\n.`'\""
+"""What may stand around an answer that is nothing but signs, such as `==`."""
 _ENGLISH_ARTICLES = frozenset({"", "en"})
 
 
@@ -108,7 +110,7 @@ def same(text: str, other: str, language: str = "") -> bool:
     found, wanted = tokens(text, language), tokens(other, language)
     if wanted or found:
         return found == wanted
-    return text.strip() == other.strip()
+    return text.strip(_AROUND) == other.strip(_AROUND)
 
 
 def contains(text: str, part: str, language: str = "") -> bool:

@@ -19,6 +19,7 @@ from tailor.language.detect import UNSPACED, UNSPACED_SCRIPTS, language_of
 from tailor.language.numbers import UNIT_OF
 from tailor.language.tokens import contains, places, same, tokens
 from tailor.score import phrases
+from tailor.score.variants import variants
 
 _NUMBER = re.compile(r"[<>≤≥±]?-?\d+(?:[.:/]\d+)*\+?")
 _YEAR = re.compile(r"1\d{3}|20\d{2}")
@@ -28,13 +29,29 @@ _ALTERNATIVES = re.compile(
     re.IGNORECASE,
 )
 _ITEMS = re.compile(
-    r"\s*(?:[,;/|、，；·•]|\n[-*\d. ]*)\s*(?:(?:and|or|und|oder|y|o|et|ou)\s+)?|\s+(?:and|or|und|oder|y|o|et|ou)\s+", re.IGNORECASE
+    r"\s*(?:[,;/|、，；·•]|\n[-*\d. ]*)\s*(?:(?:and|or|und|oder|y|o|et|ou)\s+)?|\s+(?:&|and|or|und|oder|y|o|et|ou)\s+",
+    re.IGNORECASE,
 )
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
+_KOREAN_OR = re.compile("[\uac00-\ud7af](?:이나|거나)$")
+_MARKED_NUMBER = re.compile(r"\d[,/]\d")
 _IN_A_LIST = re.compile(r"、|\n|\s(?:and|or|und|oder|y|o|et|ou)\s", re.IGNORECASE)
+_STEM = 5  # letters
 _LONGEST_ITEM = 4  # words
-_POLAR_NO, _POLAR_YES = re.compile("不|否|没|非|いいえ"), re.compile("是|对|可以|能|会|有|はい")
+_POLAR = {
+    "ja": (re.compile("いいえ|いや|違|ちがい"), re.compile("はい|ええ|そうです")),
+    "th": (re.compile("ไม่|เปล่า"), re.compile("ใช่|ถูกต้อง")),
+    "zh": (re.compile("不|否|没|非"), re.compile("是|对|可以|能|会|有")),
+}
+_WRAPPING = re.compile(r"```\w*\n|```|</?[a-z]\w*>")
+"""Code fences and tags around an answer."""
+_QUESTION = re.compile(r"[^.!?。？؟;\n]*[?？؟](?!\w)")
+_TAG_QUESTION = re.compile(r",\s*(?:right|isn['’]t it|no|nicht wahr|n['’]est-ce pas|verdad)\s*\?", re.IGNORECASE)
 _CHOICES = frozenset("abcdefgh")
-_OPEN_ENDS = frozenset("more less fewer longer so later earlier older younger mehr weniger länger más menos plus moins".split())
+_OPEN_ENDS = frozenset(
+    "below above under over better worse higher lower greater more less fewer longer so later earlier older "
+    "younger mehr weniger länger más menos plus moins".split()
+)
 
 Span = tuple[int, int]
 
@@ -49,11 +66,14 @@ def is_correct(question: str, accepted: Sequence[str], answer: str, fields: Mapp
         fields: the example's columns; where an accepted answer names one (the letter of a choice), what stands there is right too.
     """
     asked = Asked(question, tuple(accepted), language_of(f"{question} {' '.join(accepted)}"))
+    answer = asked.without_questions(_WRAPPING.sub(" ", asked.without_echo(answer)))
     choices = [fields[wanted] for wanted in accepted if fields and len(wanted) == 1 and fields.get(wanted)]
     if any(same(answer, wanted, asked.language) for wanted in (*accepted, *choices)):
         return True
-    said = Said(asked, asked.without_echo(answer))
-    return any(said.commits_to(wanted) for wanted in (*accepted, *asked.without_units))
+    if any(_same_items(answer, wanted, asked.language) for wanted in accepted):
+        return True
+    said = Said(asked, answer)
+    return any(said.commits_to(wanted) for wanted in (*accepted, *asked.without_units, *asked.variants))
 
 
 @dataclass(frozen=True)
@@ -70,11 +90,26 @@ class Asked:
         words = tokens(self.question, self.language)
         return frozenset(words) | {UNIT_OF[word] for word in words if word in UNIT_OF}
 
+    def asks_who(self, verb: str) -> bool:
+        """Whether the question asks who or what does what the verb says, and not who does not."""
+        return not self.words & phrases.NOT and verb[:_STEM] in self.question.casefold()
+
     @cached_property
     def without_units(self) -> tuple[str, ...]:
-        """Accepted numbers without the unit that the question names: "30" for "30 days" where it asks how many days."""
+        """Accepted numbers without the words that the question names: "30" for "30 days" where it asks how many days."""
         split = [tokens(wanted, self.language) for wanted in self.accepted]
-        return tuple(w[0] for w in split if len(w) > 1 and _NUMBER.fullmatch(w[0]) and {*w[1:]} <= self.words)
+        return tuple(
+            number
+            for words in split
+            if len(words) > 1
+            for number, rest in ((words[0], words[1:]), (words[-1], words[:-1]))
+            if _NUMBER.fullmatch(number) and {*rest} <= self.words
+        )
+
+    @cached_property
+    def variants(self) -> tuple[str, ...]:
+        """Other ways to write the accepted answers."""
+        return tuple(other for wanted in self.accepted for other in variants(wanted))
 
     @cached_property
     def alternatives(self) -> tuple[str, ...]:
@@ -101,6 +136,12 @@ class Asked:
         start = answer.casefold().find(self.question.strip().casefold()) if self.question.strip() else -1
         return answer if start < 0 else f"{answer[:start]} {answer[start + len(self.question.strip()) :]}"
 
+    def without_questions(self, answer: str) -> str:
+        """The answer without what it asks itself, which affirms nothing."""
+        if not any(mark in answer for mark in "?？؟") or any("?" in wanted for wanted in self.accepted):
+            return answer
+        return _QUESTION.sub(" ", _TAG_QUESTION.sub(".", answer))
+
 
 @dataclass(frozen=True)
 class Said:
@@ -110,13 +151,14 @@ class Said:
     text: str
 
     @cached_property
+    def plain(self) -> str:
+        """The text with double denials taken off, and "all but" as a denial."""
+        return phrases.ALL_BUT.sub(r"\1 except", phrases.SURE.sub(" ", phrases.ONLY.sub("only", self.text)))
+
+    @cached_property
     def clauses(self) -> tuple[str, ...]:
         """Its clauses, each of which affirms or denies."""
-        parts = [
-            f"{part} "
-            for part in phrases.CLAUSES.split(phrases.ALL_BUT.sub(r"\1 except", self.text))
-            if part and tokens(part, self.asked.language)
-        ]
+        parts = [f"{part} " for part in phrases.CLAUSES.split(self.plain) if part and tokens(part, self.asked.language)]
         return tuple(part.strip() for part in parts)
 
     def words(self, clause: str) -> tuple[str, ...]:
@@ -154,14 +196,27 @@ class Said:
     def polarities(self) -> set[str]:
         """Which of yes and no the answer says."""
         said: set[str] = set()
+        text = phrases.SAYING_YES.sub("yes", phrases.SAYING_NO.sub("no", self.text))
+        if text != self.text:
+            return Said(self.asked, text).polarities
         for clause in self.clauses:
             words = set(self.words(clause)) - phrases.POLAR_FILLERS
             if self.asked.language in UNSPACED:
-                said |= _characters_say(clause)
+                said |= _characters_say(clause, self.asked.language)
             elif words and words <= phrases.YES | phrases.NO:
                 said |= _polar(words)
-        first = tokens(self.text, self.asked.language)[:1]
+        whole = self.words(self.text)
+        if not said and not _polar({*whole}) and self._denies_the_question(whole):
+            return {"no"}
+        first = whole[:1]
         return said or _polar(set(first)) or _polar({word for clause in self.clauses for word in self.words(clause)})
+
+    def _denies_the_question(self, words: Sequence[str]) -> bool:
+        """Whether "not" and a word of the question behind it make up the answer: "It is not free." to "Is it free?"."""
+        place = next((i for i, word in enumerate(words) if word in phrases.NOT), len(words))
+        asked = self.asked.words - phrases.FUNCTION_WORDS
+        denied = [word for word in words[place + 1 :] if word not in phrases.FUNCTION_WORDS]
+        return not self.asked.words & phrases.NOT and bool(denied) and denied[0] in asked
 
     def _affirms(self, clause: str, span: Span) -> bool:
         words = self.words(clause)
@@ -169,10 +224,27 @@ class Said:
         before, after = _spoken(words[: span[0]]), _spoken(words[stop:])
         if phrases.BEFORE.search(before) or phrases.AFTER.search(f" {after}") or phrases.AFTER.search(after):
             return False
+        if phrases.NO_MORE.search(before) and not self.asked.words & phrases.PAST:
+            return False
+        if (lacks := phrases.DOES_NOT.match(after)) and (lacks[2] or self.asked.asks_who(lacks[1] or lacks[3] or lacks[4])):
+            return False
+        if after.endswith((" nicht", " niet", " inte")) and {*words[stop:]} & self.asked.words:
+            return False
+        if not self._is_name_of(words, span):
+            return False
         limit = phrases.MORE_OR_LESS.search(before)
         return not (
             limit and _NUMBER.fullmatch(words[span[0]]) and not {*limit.group().split()} & {"more", "less"} & self.asked.words
         )
+
+    def _is_name_of(self, words: Sequence[str], span: Span) -> bool:
+        """Whether the value stands for itself: no "no" in front of it, no "may" for May, not the time before or after a year."""
+        value, front = words[span[0]], words[span[0] - 1] if span[0] else ""
+        if front == "no" and self.asked.language != "pt" and not _NUMBER.fullmatch(value):
+            return False
+        if front in ("before", "after") and front not in self.asked.words and _YEAR.fullmatch(value):
+            return False
+        return value != "may" or span[1] - span[0] > 1 or span[0] in (0, len(words) - 1) or _is_name(words, span)
 
     def _has_unit(self, clause: str, span: Span, wanted: str) -> bool:
         """Whether a number without a unit is not given another one than was asked for."""
@@ -188,8 +260,11 @@ class Said:
     def _offers_other(self, clause: str, span: Span) -> bool:
         """Whether "or" and something else stands next to the value."""
         words = self.words(clause)
-        behind = span[1] < len(words) - 1 and words[span[1]] in phrases.OR and words[span[1] + 1] not in _OPEN_ENDS
-        front = span[0] > 0 and words[span[0] - 1] in phrases.OR
+        either = phrases.OR | phrases.OR_OF.get(self.asked.language, frozenset())
+        if len(words) > span[1] and _KOREAN_OR.search(words[span[1] - 1]):
+            return True
+        behind = span[1] < len(words) - 1 and words[span[1]] in either and words[span[1] + 1] not in _OPEN_ENDS
+        front = span[0] > 0 and words[span[0] - 1] in either
         if not behind and not front:
             return False
         rest = _spoken(words[span[1] + 1 :] if behind else words[: span[0] - 1])
@@ -211,9 +286,9 @@ class Said:
         yield from ((i, i + 1) for i, word in enumerate(words) if _NUMBER.fullmatch(word) or word in _CHOICES)
         for other in self.asked.alternatives:
             yield from places(clause, other, self.asked.language)
-        for members in phrases.SETS:
-            for name in (name for names in members for name in names):
-                yield from places(clause, name.replace(" ", ""), self.asked.language) if " " in name else _at(words, name)
+        yield from ((i, i + 1) for i, word in enumerate(words) if word in phrases.ONE_WORD)
+        for name in phrases.MORE_WORDS if self.asked.language in UNSPACED else ():
+            yield from places(clause, name.replace(" ", ""), self.asked.language)
 
     def _is_rival(
         self, clause: str, span: Span, wanted: str, found: Sequence[tuple[str, Span]], taken: set[tuple[str, int]]
@@ -236,7 +311,7 @@ class Said:
             _member(members, other) != _member(members, _spoken_value(value, members))
             for members in phrases.SETS
             if _member(members, other) and _spoken_value(value, members)
-        ) and not (other == "may" and not _is_month(words, span))
+        ) and not (other in ("may", "i") and not _is_name(words, span))
 
     def _is_other_number(self, clause: str, span: Span, found: Sequence[tuple[str, Span]]) -> bool:
         """Whether a number has the unit of the accepted one, or is joined to it."""
@@ -252,7 +327,7 @@ class Said:
                 continue
             if unit == own_unit and bool(_YEAR.fullmatch(wanted)) == bool(_YEAR.fullmatch(words[span[0]])):
                 return True
-            between = words[min(span[1], place[1]) : max(span[0], place[0])]
+            between = words[min(span[1], numbers[0] + 1) : max(span[0], numbers[0])]
             if where == clause and unit in ("", own_unit) and set(between) <= phrases.JOINING:
                 return True
         return False
@@ -262,7 +337,7 @@ def polarity_of(wanted: str, language: str) -> str:
     """Yes or no in English, where that is all of an accepted answer; else an empty text."""
     words = tokens(wanted, language)
     if language in UNSPACED and len(wanted.strip()) <= 3:
-        said = _characters_say(wanted)
+        said = _characters_say(wanted, language)
         return said.pop() if len(said) == 1 else ""
     said = _polar(set(words)) if len(words) == 1 else set()
     return said.pop() if len(said) == 1 else ""
@@ -272,13 +347,22 @@ def _polar(words: set[str]) -> set[str]:
     return {kind for kind, known in (("yes", phrases.YES), ("no", phrases.NO)) if words & known}
 
 
-def _characters_say(clause: str) -> set[str]:
+def _characters_say(clause: str, language: str) -> set[str]:
     """Which of yes and no a clause begins with, or both where it names both."""
-    parts = [part for part in _ALTERNATIVES.split(clause) if part]
-    said = set()
-    for part in parts:
-        said |= {"no"} if _POLAR_NO.match(part) else {"yes"} if _POLAR_YES.match(part) else set()
-    return said
+    no, yes = _POLAR.get(language, _POLAR["zh"])
+    parts = [part for part in _ALTERNATIVES.split(clause.replace("也", "或")) if part]
+    return {"no" if no.match(part) else "yes" for part in parts if no.match(part) or yes.match(part)}
+
+
+def _same_items(answer: str, wanted: str, language: str) -> bool:
+    """Whether both are lists of the same items, in whatever order."""
+    if _MARKED_NUMBER.search(wanted):
+        return False
+    items, own = (
+        sorted(tokens(_BULLET.sub("", item), language) for item in _ITEMS.split(text.strip(" .!")) if item and item.strip())
+        for text in (wanted, answer)
+    )
+    return len(items) > 1 and items == own and not any(word in phrases.OR for word in tokens(answer, language))
 
 
 def _spoken(words: Sequence[str]) -> str:
@@ -290,10 +374,6 @@ def _unit(words: Sequence[str], place: int) -> str:
     """What a number counts: the word behind it, if that can be one."""
     word = words[place + 1] if place + 1 < len(words) else ""
     return "" if word in phrases.FUNCTION_WORDS or _NUMBER.fullmatch(word) else word
-
-
-def _at(words: Sequence[str], name: str) -> Iterator[Span]:
-    return ((i, i + 1) for i, word in enumerate(words) if word == name)
 
 
 def _member(members: Sequence[frozenset[str]], name: str) -> int:
@@ -308,6 +388,7 @@ def _spoken_value(value: Sequence[str], members: Sequence[frozenset[str]]) -> st
     return held[0] if len(held) == 1 else ""
 
 
-def _is_month(words: Sequence[str], span: Span) -> bool:
+def _is_name(words: Sequence[str], span: Span) -> bool:
+    """Whether "may" is a month, or "I" a number, by the words next to it."""
     near = {*words[max(0, span[0] - 1) : span[0]], *words[span[1] : span[1] + 1]}
     return not near or any(_NUMBER.fullmatch(word) or word in {"in", "of", *phrases.JOINING} for word in near)

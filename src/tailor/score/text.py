@@ -70,7 +70,7 @@ def without_citations(text: str) -> str:
 
 def count_words(text: str) -> int:
     """Words, as separated by white space; two characters of a script without spaces are one, a sign that stands alone is none."""
-    unspaced = sum(map(is_unspaced, text))
+    unspaced = 0 if text.isascii() else sum(map(is_unspaced, text))
     spaced = "".join(" " if is_unspaced(c) else c for c in text) if unspaced else text
     words = sum(any(character.isalnum() for character in word) for word in spaced.split())
     return words + -(-unspaced // _CHARACTERS_PER_WORD)
