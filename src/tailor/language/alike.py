@@ -13,19 +13,22 @@ _EVERYWHERE = tuple(
         (r"(?:^|(?<=[^\d\s]\s)|(?<=[(\[=:]))[–‒](?=\d)", "-", False),  # a dash for a minus
         (r"\\frac\{(\d+)\}\{(\d+)\}|(?<=\d)⁄(?=\d)", r"\1/\2", False),
         (r"(?<=\d) : (?=\d)", ":", False),
-        (r"(?<!\w)per cent(?!\w)", "%", True),
         (r"(?<=\d) [-–] (?=\d)", " ", False),  # a range, and no minus
         (r"(?<=\d):00(?=\s?(?:[ap]\.?m\b|uhr\b))", "", True),
         (r"(?<=\d)\.(?=\d\d ?uhr\b)", ":", True),
         (r"(?<=\d)['’](?=s\b)", "", False),  # 1980's
         (r"(?<!\w)v(?=\d+\.\d)", "", True),  # v1.10
         (r"(?<!\w)([A-Z]{3,})(?=\d{3})", r"\1 ", False),  # ISO9001
-        (r"(?<=\b[A-Z])\s&\s(?=[A-Z]\b)", "&", False),  # R & D
         (r"(\d)\s+(?:to|bis|tot)\s+(?=-?\d)", r"\1 ", True),
         (r"(?<!\w)(?:from|von|van)\s+(?=-?\d[\d.,:]* ?[-– ] ?-?\d)", "", True),
         (r"(?<!\w)(?:between|zwischen|entre|tussen|tra)\s+(-?\d[\d.,:]*)\s+(?:and|und|y|et|e|en)\s+(?=-?\d)", r"\1 ", True),
     )
 )
+_WITHOUT_DIGITS = (
+    (re.compile(r"(?<=\b[A-Z])\s&\s(?=[A-Z]\b)"), "&"),  # R & D
+    (re.compile(r"(?<!\w)per cent(?!\w)", re.IGNORECASE), "%"),
+)
+_DIGIT = re.compile(r"\d")
 _OF_LANGUAGE = {
     "fr": ((re.compile(r"(?<=\d) ?h ?(?=\d\d(?!\d))"), ":"), (re.compile(r"(?:(?<!\w)de )?(\d+) à (?=\d)"), r"\1 ")),
     "es": ((re.compile(r"(?:(?<!\w)de )?(\d+) a (?=\d)"), r"\1 "),),
@@ -37,6 +40,9 @@ def written_alike(text: str, language: str) -> str:
     """The text with units, ranges, times and names of standards in one way of writing, and an amount in brackets as a negative."""
     if red := _IN_THE_RED.fullmatch(text.strip()):
         return f"-{red[1].strip()}"
-    for pattern, written in (*_EVERYWHERE, *_OF_LANGUAGE.get(language, ())):
+    for pattern, written in _WITHOUT_DIGITS:
         text = pattern.sub(written, text)
+    if _DIGIT.search(text):
+        for pattern, written in (*_EVERYWHERE, *_OF_LANGUAGE.get(language, ())):
+            text = pattern.sub(written, text)
     return text

@@ -82,6 +82,7 @@ _COMMON_WORDS = {
     "vi": "và là của có không được trong cho những một các người này với đã để khi gì ai đâu bao nhiêu",
 }
 _WORDS_OF = {code: frozenset(words.split()) for code, words in _COMMON_WORDS.items()}
+_CODES_OF = {word: [code for code, own in _WORDS_OF.items() if word in own] for words in _WORDS_OF.values() for word in words}
 _LATIN_WORD = re.compile(r"[^\W\d_]+")
 _LOOKED_AT = 4_000
 """Characters of a text that are looked at."""
@@ -110,11 +111,12 @@ def language_of(text: str) -> str:
 
 def _by_words(text: str) -> str:
     """The language of a text in Latin letters, by which list holds most of its words; empty where none or two hold most."""
-    seen = Counter(_LATIN_WORD.findall(text))
-    held = {code: sum(seen[word] for word in words) for code, words in _WORDS_OF.items()}
+    held = Counter(code for word in _LATIN_WORD.findall(text) for code in _CODES_OF.get(word, ()))
+    if not held:
+        return ""
     most = max(held.values())
     best = [code for code, count in held.items() if count == most]
-    return best[0] if most and len(best) == 1 else ""
+    return best[0] if len(best) == 1 else ""
 
 
 def is_unspaced(character: str) -> bool:

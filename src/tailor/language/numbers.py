@@ -97,6 +97,7 @@ _NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
+_DIGIT = re.compile(r"\d")
 _AFTER = re.compile(rf"[ \-]?(?P<unit>{_UNIT})(?P<per>{_PER})?(?!\w)")
 _GROUPS = re.compile(r"\d{1,3}(?:([,.'’ ])\d{3})(?:\1\d{3})*|\d{1,2}(?:,\d{2})+,\d{3}")
 _SPACED = re.compile(r"(?<![\d.,] )(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d]| \d)")
@@ -173,6 +174,8 @@ def with_numbers(text: str, language: str = "") -> str:
         text = spelt.sub(lambda match: _spelt(match, language or "en"), text)
     if not language or language == "en":
         text = _ORDINAL.sub(_ordinal, text)
+    if not _DIGIT.search(text):
+        return text
     if language in DECIMAL_COMMA:
         text = _SPACED.sub(lambda match: match.group().replace(" ", ""), text)
     parts, end = [], 0

@@ -358,11 +358,11 @@ def _same_items(answer: str, wanted: str, language: str) -> bool:
     """Whether both are lists of the same items, in whatever order."""
     if _MARKED_NUMBER.search(wanted):
         return False
-    items, own = (
-        sorted(tokens(_BULLET.sub("", item), language) for item in _ITEMS.split(text.strip(" .!")) if item and item.strip())
-        for text in (wanted, answer)
-    )
-    return len(items) > 1 and items == own and not any(word in phrases.OR for word in tokens(answer, language))
+    parts, own = ([item for item in _ITEMS.split(text.strip(" .!")) if item and item.strip()] for text in (wanted, answer))
+    if len(parts) < 2 or len(parts) != len(own):
+        return False
+    items, found = (sorted(tokens(_BULLET.sub("", item), language) for item in side) for side in (parts, own))
+    return items == found and not any(word in phrases.OR for word in tokens(answer, language))
 
 
 def _spoken(words: Sequence[str]) -> str:
