@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tailor.data.audit import audit
 from tailor.data.cells import answers_in, are_spans
+from tailor.data.jsontext import to_value
 from tailor.data.readers import to_examples
 from tailor.data.split import load_splits
 from tailor.data.table import read_table
@@ -158,3 +159,19 @@ def test_an_answer_that_must_fit_a_schema_is_kept_as_the_object_it_is(tmp_path: 
     (tmp_path / "a.jsonl").write_text('{"text": "a", "label": {"value": "27"}}\n', encoding="utf-8")
     task = make_task(kind="answer", json_schema={"type": "object"})
     assert to_examples(task, read_table(tmp_path / "a.jsonl"))[0].answers == ('{"value":"27"}',)
+
+
+@pytest.mark.parametrize(
+    ("cell", "answers"),
+    [
+        ("<think>a <b></think>\n\nred", ("red",)),
+        ("<thinking>one</thinking> red <thinking>two</thinking>", ("red <thinking>two</thinking>",)),
+        ("<think>only a thought</think>", ("<think>only a thought</think>",)),
+        ("use <think> here", ("use <think> here",)),
+        (['["red","rot"]', '["blue"]'], ("red", "rot", "blue")),
+        ({"span": "red"}, ("red",)),
+        ([{"user_id": "u", "value": "red", "status": "submitted"}], ("red",)),
+    ],
+)
+def test_thoughts_inner_lists_and_answers_of_annotators_are_read(cell: object, answers: tuple[str, ...]) -> None:
+    assert answers_in(to_value(cell)) == answers

@@ -164,3 +164,19 @@ def test_chats_written_into_the_cells_of_a_csv_are_read(tmp_path: Path) -> None:
     table = read_table(path)
     assert [{name: found[name] for name in MADE} for found in table.rows] == [MADE, MADE]
     assert table.place(1) == "a.csv row 2"
+
+
+@pytest.mark.parametrize("system", ["Be brief.", {"parts": [{"text": "Be brief."}]}, {"role": "system", "content": "Be brief."}])
+@pytest.mark.parametrize("column", ["system", "systemInstruction", "system_instruction"])
+def test_a_system_text_beside_the_chat_is_shown(tmp_path: Path, column: str, system: object) -> None:
+    assert row(tmp_path, {column: system, "messages": [USER, ANSWER]}) == {**MADE, "system": "Be brief."}
+
+
+@pytest.mark.parametrize(("speaker", "said"), [("speaker", "text"), ("sender", "message"), ("role", "utterance")])
+def test_turns_of_a_customer_and_an_agent_are_a_chat(tmp_path: Path, speaker: str, said: str) -> None:
+    turns = [{speaker: "customer", said: "Where is it?"}, {speaker: "Agent", said: "delivery"}]
+    assert [dict(made) for made in read(tmp_path, *[{"conversation": turns}] * 2).rows] == [MADE, MADE]
+
+
+def test_a_list_of_turns_in_each_row_is_a_chat(tmp_path: Path) -> None:
+    assert [dict(made) for made in read(tmp_path, [USER, ANSWER], [USER, ANSWER]).rows] == [MADE, MADE]

@@ -311,3 +311,9 @@ def test_what_stands_in_place_of_a_file_is_named(tmp_path: Path, content: str, h
     with pytest.raises(DataError) as refused:
         read(tmp_path, "a.csv", content)
     assert hint in str(refused.value.hint)
+
+
+def test_names_of_groups_of_columns_stand_before_the_names(tmp_path: Path) -> None:
+    table = read(tmp_path, "a.csv", "Customer,,Team\nid,text,label\n" + "".join(f"{n},{a},{b}\n" for n, (a, b) in enumerate(PLAIN)))
+    assert (table.columns, len(table.rows)) == (("id", "text", "label"), len(PLAIN))
+    assert "lines before its column names: line 1" in said(table)

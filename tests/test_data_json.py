@@ -248,3 +248,15 @@ def test_prodigy_decisions_that_are_no_accept_leave_no_label_and_are_named(tmp_p
 @pytest.mark.parametrize("answer", [["a", "b"], [1, 2], {"value": "a", "aliases": ["b"]}, None, 3])
 def test_an_answer_that_is_no_word_is_no_decision_of_an_annotator(tmp_path: Path, answer: object) -> None:
     assert len(read(tmp_path, [{"question": f"q {number}", "answer": answer} for number in range(3)]).rows) == 3
+
+
+def test_a_list_of_lists_that_begins_with_data_has_no_names(tmp_path: Path) -> None:
+    content = [[f"how do I pay {number} bills with it", "xy"[number % 2]] for number in range(9)]
+    with pytest.raises(DataError, match="seems to have no header"):
+        read(tmp_path, content)
+    assert len(read(tmp_path, content, columns=("text", "label")).rows) == 9
+
+
+def test_a_list_of_mails_is_no_conversation(tmp_path: Path) -> None:
+    mails = [{"from": f"{number}@example.com", "text": f"t {number}", "label": "x"} for number in range(3)]
+    assert plain(read(tmp_path, {"emails": mails})) == mails

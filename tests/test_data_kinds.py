@@ -293,3 +293,61 @@ def test_a_test_file_without_answers_is_left_out_and_said(tmp_path: Path) -> Non
     found = guess_task(tmp_path / "train.csv")
     assert {name: path.name for name, path in found.files.items()} == {"file": "train.csv"}
     assert "test.csv has no right answers in `label`, so it is not used." in found.findings[0].what
+
+
+QUESTION = {"text": "text: {{text}}\nquestion: {{question}}", "article": "article: {{article}}\nquestion: {{question}}"}
+
+
+@pytest.mark.parametrize("about", QUESTION)
+def test_a_question_is_asked_with_the_text_that_it_is_about(tmp_path: Path, about: str) -> None:
+    found = guess(tmp_path, lambda n: {about: sentence(n), "question": sentence(n + 500), "answer": f"k{n}"})
+    assert (found.asked.template, found.input, found.kind) == (QUESTION[about], "question", "answer")
+
+
+def test_a_question_of_few_kinds_is_asked_with_the_text_and_its_two_choices(tmp_path: Path) -> None:
+    def row(n: int) -> Row:
+        asked = {"premise": sentence(n), "question": ("cause", "effect")[n // 2 % 2]}
+        return {**asked, "choice1": f"it {n}", "choice2": f"he {n}", "label": n % 2}
+
+    found = guess(tmp_path, row)
+    assert found.asked.template == "premise: {{premise}}\nquestion: {{question}}\n1: {{choice1}}\n2: {{choice2}}"
+
+
+@pytest.mark.parametrize(
+    ("row", "output", "template"),
+    [
+        ({"prompt": "p {}", "completion": "c {}", "label": 2}, "label", "prompt: {{prompt}}\ncompletion: {{completion}}"),
+        ({"instruction": "p {}", "response": "c {}", "category": 2}, "response", "{{instruction}}"),
+        ({"article": "p {} of words", "highlights": "c {}"}, "highlights", "{{article}}"),
+        (
+            {"sentence1": "p {}", "sentence2": "c {}", "is_duplicate": 2},
+            "is_duplicate",
+            "sentence1: {{sentence1}}\nsentence2: {{sentence2}}",
+        ),
+    ],
+)
+def test_the_answer_to_what_is_asked_is_found(tmp_path: Path, row: Row, output: str, template: str) -> None:
+    found = guess(tmp_path, lambda n: {key: n % 2 if cell == 2 else str(cell).format(sentence(n)) for key, cell in row.items()})
+    assert (found.output, found.asked.template) == (output, template)
+
+
+def test_columns_that_hold_0_and_1_are_named_where_one_of_them_may_be_meant(tmp_path: Path) -> None:
+    path = jsonl(tmp_path, lambda n: {"text": sentence(n), "billing": n % 2, "refund": (n + 1) % 2})
+    with pytest.raises(ConfigError, match="could be `billing`, `refund`"):
+        guess_task(path)
+
+
+def test_a_thought_before_the_answer_is_no_part_of_a_label(tmp_path: Path) -> None:
+    found = guess(tmp_path, lambda n: {"text": sentence(n), "label": f"<think>\nwell, {n}\n</think>\n\n{two(n)}"})
+    assert found.labels == ("a", "b")
+    assert any("a thought before the answer in 60 rows" in finding.what for finding in found.findings)
+
+
+def test_answers_that_are_objects_of_their_own_are_named(tmp_path: Path) -> None:
+    found = guess(tmp_path, lambda n: {"text": sentence(n), "label": {"id": n % 2, "name": two(n)}})
+    assert any("holds objects with values of their own in data.jsonl row 1" in finding.what for finding in found.findings)
+
+
+def test_several_labels_in_a_cell_are_said(tmp_path: Path) -> None:
+    found = guess(tmp_path, lambda n: {"text": sentence(n), "label": ("a;b", "a", "b")[n % 3]})
+    assert any("may hold several labels in one cell: `a;b`" in finding.what for finding in found.findings)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tailor.data.columns import CONTEXT_NAMES, Column, Columns, named
+from tailor.data.columns import ABOUT_WHICH_NAMES, CONTEXT_NAMES, Column, Columns, named
 
 PAIRS = (
     ("premise", "hypothesis"),
@@ -22,14 +22,18 @@ PAIRS = (
     ("query", "passage"),
     ("query", "document"),
     ("question", "sentence"),
+    ("prompt", "completion"),
+    ("prompt", "response"),
 )
+QUESTIONS = ("question", "query")
 LISTS_OF_CHOICES = ("choices", "options", "endings", "candidates")
 
 LEAST_WORDS = 3  # on average; a shorter context is a number or a name
 
 _NUMBERED = re.compile(r"(.*?)[ _-]?([12ab])", re.IGNORECASE)
-_CHOICE = re.compile(r"(?:choice|option|opt|op|ending|answer|)[ _-]?([a-h]|\d)", re.IGNORECASE)
-_LEAST_CHOICES = 3
+_CHOICE = re.compile(r"(choice|option|opt|op|ending|answer|)[ _-]?([a-h]|\d)", re.IGNORECASE)
+_LEAST_CHOICES = 3  # of columns that are called only by a letter or number, or like answers
+_OFFERED = ("choice", "option", "ending")
 
 
 @dataclass(frozen=True)
@@ -68,16 +72,14 @@ def compose(columns: Columns, input: str, output: str, *, from_documents: bool) 
     before, told = _instructions(others)
     instructed = any(name.casefold() != "history" for name in before)
     first, second = _pair(columns, input, output)
-    context = (
-        ""
-        if from_documents
-        else named(
-            CONTEXT_NAMES, [column for column in others if column.name not in (first, second) and column.words >= LEAST_WORDS]
-        )
-    )
+    about = (*CONTEXT_NAMES, *(ABOUT_WHICH_NAMES if input.casefold() in QUESTIONS else ()))
+    shown = [column for column in others if column.name not in (first, second) and column.words >= LEAST_WORDS]
+    context = "" if from_documents else named(about, shown)
     choices = _choices(others, columns[output])
+    question = named(QUESTIONS, [column for column in others if not column.constant and column.name != second])
     main = [first, second] if second else [input]
-    labelled = bool(second or context)
+    main += [question] if question and question not in main else []
+    labelled = bool(len(main) > 1 or context)
     by_sign = bool(choices) and all(len(value) <= 2 for value in columns[output].values)
     lines = [_shown(name, "") for name in before]
     lines += [_shown(context, context)] if context else []
@@ -86,7 +88,7 @@ def compose(columns: Columns, input: str, output: str, *, from_documents: bool) 
     after = named(("steps",), others)
     lines += [_shown(after, "")] if after else []
     used = (*before, *filter(None, [context]), *main, *(name for name, _ in choices), *filter(None, [after]))
-    return Asked("\n".join(lines), used, told, tuple(main) if second else (), instructed, context, by_sign)
+    return Asked("\n".join(lines), used, told, (first, second) if second else (), instructed, context, by_sign)
 
 
 def _shown(name: str, label: str) -> str:
@@ -133,10 +135,12 @@ def _choices(others: Sequence[Column], output: Column) -> list[tuple[str, str]]:
     as_list = named(LISTS_OF_CHOICES, others)
     if as_list:
         return [(as_list, as_list)]
-    matches = [(column.name, match[1]) for column in others if (match := _CHOICE.fullmatch(column.name))]
+    found = [(column.name, match) for column in others if (match := _CHOICE.fullmatch(column.name))]
+    matches = [(name, match[2]) for name, match in found]
+    least = 2 if all(match[1].casefold() in _OFFERED for _, match in found) else _LEAST_CHOICES
     signs = [sign.casefold() for _, sign in matches]
     run = [chr(ord(signs[0]) + step) for step in range(len(signs))] if signs else []
-    if len(matches) < _LEAST_CHOICES or signs != run or signs[0] not in "a01":
+    if len(matches) < least or signs != run or signs[0] not in "a01":
         return []
     values = set(output.values)
     return [(name, sign.upper() if sign.upper() in values else sign) for name, sign in matches]

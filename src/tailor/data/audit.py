@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import combinations
 
-from tailor.data.cells import PERHAPS_MISSING, answers_in, is_missing
+from tailor.data.cells import PERHAPS_MISSING, answers_in, is_missing, is_record
 from tailor.data.example import Example, Splits
 from tailor.data.finding import Finding
 from tailor.data.grounding import audit_documents
@@ -114,6 +114,10 @@ def _missing(task: Task, table: Table) -> Iterator[Finding]:
         )
         what = f"{_n(rows, 'row')} whose right answer is {unlisted}, as programs write a missing value: read as no answer."
         yield Finding("warning", what, rows, f"Fill in {output}, or leave it empty where the documents do not say.")
+    records = tuple(table.place(index) for index, given in enumerate(answers) if any(map(is_record, given)))
+    if records and not task.json_schema:
+        what = f"{_n(records, 'row')} whose right answer is an object with values of its own; each counts as one text."
+        yield Finding("warning", what, records, "Put the value that is the right answer into a column of its own.")
     perhaps = Counter(given[0] for given in answers if given and given[0] in PERHAPS_MISSING)
     if any("+" in given for given in answers):
         perhaps.pop("-", None)  # for and against

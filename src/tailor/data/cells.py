@@ -19,13 +19,20 @@ MISSING = frozenset(r"nan NaN NAN -nan -NaN <NA> NaT #N/A #NA \N null NULL <null
 PERHAPS_MISSING = frozenset(["None", "NA", "na", "N/A", "n/a", "N.A.", "n.a.", "-", "--", "?"])
 """What programs write where a value is missing, but people mean as a value too: no class, Namibia, not applicable."""
 
-_TEXT_KEYS = ("text", "answer", "value", "label", "choices")
+_TEXT_KEYS = ("text", "answer", "value", "label", "choices", "span")
 _OTHER_KEYS = frozenset(
     "start end answer_start answer_end start_char end_char span_start span_end score confidence id answer_id type aliases "
-    "normalized_aliases normalized_value matched_wiki_entity_name normalized_matched_wiki_entity_name input_text".split()
+    "normalized_aliases normalized_value matched_wiki_entity_name normalized_matched_wiki_entity_name input_text user_id "
+    "status".split()
 )
+_THOUGHT = re.compile(r"\s*<(think(?:ing)?|reasoning|thought)>.*?</\1>\s*(?=\S)", re.DOTALL | re.IGNORECASE)
 _NUMPY = re.compile(r"""\[(?:\s*(?:'[^'\n]*'|"[^"\n]*"))+\s*\]""")
 _QUOTED = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
+
+
+def without_thought(text: str) -> str:
+    """A right answer without what a model thought before it gave it, which is never asked for."""
+    return text[found.end() :] if (found := _THOUGHT.match(text)) else text
 
 
 def is_missing(text: str) -> bool:
@@ -36,8 +43,8 @@ def is_missing(text: str) -> bool:
 def answers_in(cell: Value) -> tuple[str, ...]:
     """The texts in a cell, without white space around them and without repeats; none where it holds nothing."""
     items = written_list(cell) if isinstance(cell, str) else cell
-    texts = [text for item in ([cell] if items is None else items) for text in _texts(item)]
-    return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))
+    texts = [without_thought(text).strip() for item in ([cell] if items is None else items) for text in _texts(item)]
+    return tuple(dict.fromkeys(filter(None, texts)))
 
 
 def written_list(text: str) -> list[object] | None:
@@ -53,6 +60,11 @@ def written_list(text: str) -> list[object] | None:
     if _NUMPY.fullmatch(text):
         return [single or double for single, double in _QUOTED.findall(text)]
     return None
+
+
+def is_record(text: str) -> bool:
+    """Whether a right answer is an object with several values, of which none is known to be the answer."""
+    return text.startswith("{") and text.endswith("}") and isinstance(_evaluated(text), Mapping)
 
 
 def are_spans(cell: Value) -> bool:
@@ -98,4 +110,6 @@ def _texts(item: object) -> Sequence[str]:
             more = aliases if isinstance(aliases, list) else []
             if all(not isinstance(text, Mapping | list) for text in (*texts, *more)):
                 return [to_text(text) for text in (*texts, *more)]
+    if isinstance(item, str) and item.startswith('["') and (inner := written_list(item)):  # a list inside a list
+        return [text for part in inner for text in _texts(part)]
     return [item if isinstance(item, str) else to_text(item)]

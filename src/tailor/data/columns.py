@@ -18,19 +18,20 @@ LABEL_WORDS = 6  # on average; longer right answers are not labels
 NAMES_LISTED = 20
 
 INPUT_NAMES = (
-    "text question message input query prompt utterance request body email ticket review premise sentence1 text_a question1 "
+    "question text message input query prompt utterance request body email ticket review premise sentence1 text_a question1 "
     "sentence tweet comment content instruction"
 ).split()
 OUTPUT_NAMES = (
-    "label_text label_name label_str class_name category_name intent_name label intent answers answer output category class target "
-    "response completion topic gold gold_label labels sentiment emotion ground_truth expected expected_output reference ideal "
-    "correct_answer answerkey answer_key chosen rating stars"
+    "label_text label_name label_str class_name category_name intent_name label intent answers answer output response completion "
+    "category class target topic gold gold_label labels sentiment emotion ground_truth expected expected_output reference ideal "
+    "correct_answer answerkey answer_key chosen rating stars summary highlights"
 ).split()
 LABEL_NAMES = ("label", "labels", "category", "class", "intent", "topic", "sentiment", "emotion", "target")
 ID_NAMES = ("id", "uuid", "guid", "key", "row_id", "example_id")
 QUOTE_NAMES = ("quote", "evidence", "citation", "supporting_text")
 SOURCE_NAMES = ("source", "page", "document", "doc", "doc_id", "file", "filename", "path", "url")
 CONTEXT_NAMES = ("context", "contexts", "passage", "passages", "paragraph", "background")
+ABOUT_WHICH_NAMES = ("text", "article", "document", "story")  # with a question next to them, what it is about
 NEVER_ASKED = ("history", "steps", "system", "system_prompt", "documents", "rejected")
 TOOL_NAMES = ("annotator", "annotation_id", "annotators", "created_at", "updated_at", "lead_time", "comments", "completed_by")
 ABOUT_NAMES = ("from", "to", "cc", "sender", "recipient", "subject", "title", "name", "date", "language", "lang", "split")
@@ -133,6 +134,11 @@ def is_group(column: Column, rows: int) -> bool:
     """Whether the column seems to name somebody whose rows resemble each other."""
     known = any(word in column.name.casefold() for word in GROUP_WORDS)
     return known and column.words <= 3 and max(8, rows / 50) < column.distinct < 0.95 * column.filled
+
+
+def is_yes_or_no(column: Column) -> bool:
+    """Whether the column holds 0 and 1, as answers to a question such as whether two texts are duplicates."""
+    return set(filter(None, column.values)) == {"0", "1"} and column.has_few_values and not column.is_list
 
 
 def is_facet(column: Column, rows: int) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from tailor.data.asked import Asked, compose
-from tailor.data.cells import MISSING, answers_in
+from tailor.data.cells import MISSING, answers_in, is_record, without_thought
 from tailor.data.columns import (
     ABOUT_NAMES,
     CONTEXT_NAMES,
@@ -27,6 +27,7 @@ from tailor.data.columns import (
     is_facet,
     is_group,
     is_id,
+    is_yes_or_no,
     listed,
     named,
 )
@@ -221,6 +222,7 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
     asked = [column for column in candidates if column.is_text]
     few = [column for column in candidates if column.has_few_values and not (column.is_number or column.is_list)]
     few = [column for column in few if column.name.casefold() not in ABOUT_NAMES] or few
+    few = few or [column for column in candidates if is_yes_or_no(column)]
     if len(few) == 1 and (asked or input):
         return few[0].name
     hint = f"Say which with --output{'' if input else ' (and --input)'}; the columns are {listed(columns)}."
@@ -239,7 +241,8 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
 def _guess_input(path: Path, columns: Columns, output: str) -> str:
     skipped = {output.casefold(), *QUOTE_NAMES, *SOURCE_NAMES, *CONTEXT_NAMES, *ID_NAMES, *NEVER_ASKED}
     candidates = [column for name, column in columns.items() if column.filled and name.casefold() not in skipped]
-    if name := named(INPUT_NAMES, candidates):
+    varied = [column for column in candidates if not column.has_few_values]
+    if name := named(INPUT_NAMES, varied) or named(INPUT_NAMES, candidates):
         return name
     longest = max(candidates, key=lambda column: column.words, default=None)
     if longest is None or not longest.is_text:
@@ -277,6 +280,14 @@ def _noticed(tables: Mapping[str, Table], columns: Columns, output: str, kind: K
         rows = _rows([places[index] for index in column.several])
         what = f"{quoted(output)} holds several labels in {rows}; kind `classify` takes one label per row."
         yield Finding("warning", what, advice="Keep the one that matters most; until then the data are refused.")
+    thought = sum(1 for cell in column.cells if isinstance(cell, str) and without_thought(cell) != cell)
+    if thought:
+        what = f"{quoted(output)} holds a thought before the answer in {thought:,} rows; only what follows it is the right answer."
+        yield Finding("note", what)
+    records = [places[index] for index, given in enumerate(column.answers) if any(map(is_record, given))]
+    if records:
+        what = f"{quoted(output)} holds objects with values of their own in {_rows(records)}; each counts as one text."
+        yield Finding("warning", what, advice="Put the value that is the right answer into a column of its own.")
     joined = joined_labels(column.values) if kind == "classify" else ()
     if joined:
         what = f"{quoted(output)} may hold several labels in one cell: {listed(joined)}; each counts as a label of its own."

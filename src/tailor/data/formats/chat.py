@@ -17,17 +17,18 @@ from tailor.errors import DataError, quoted
 ROWS_NAMED = 5
 CHATS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns", "contents")
 ANSWERS = ("completion", "chosen", "response")  # columns with the last turns of a `prompt`
+SYSTEM = ("system", "systemInstruction", "system_instruction")  # columns with the system text beside a chat
 MADE = ("input", "output", "system", "history", "steps")
 
 _ROLES = {
-    "user": ("user", "human", "prompter"),
-    "assistant": ("assistant", "gpt", "chatgpt", "bot", "chatbot", "model", "ai", "function_call"),
+    "user": ("user", "human", "prompter", "customer", "client", "visitor", "caller"),
+    "assistant": ("assistant", "gpt", "chatgpt", "bot", "chatbot", "model", "ai", "agent", "function_call"),
     "system": ("system", "developer"),
     "tool": ("tool", "function", "observation", "tool_response", "function_response", "ipython", "environment"),
 }
 _ROLE = {name: role for role, names in _ROLES.items() for name in names}
-_SPEAKER = ("role", "from")
-_SAID = ("content", "value", "parts", "text")
+_SPEAKER = ("role", "from", "speaker", "sender")
+_SAID = ("content", "value", "parts", "text", "message", "utterance")
 
 Object = Mapping[str, object]
 
@@ -71,7 +72,7 @@ def flatten_chats(name: str, rows: Sequence[Object]) -> tuple[Sequence[Object], 
             bad.append(f"row {number} ({error})")
             continue
         several += sum(1 for turn in turns if turn.role == "assistant" and not turn.calls) > 1
-        made.append({**chat, **{column: value for column, value in row.items() if column not in used}})
+        made.append({**chat, **{column: value for column, value in row.items() if column not in {*used, *SYSTEM}}})
     if bad:
         more = f" and {len(bad) - ROWS_NAMED:,} more" if len(bad) > ROWS_NAMED else ""
         raise DataError(
@@ -240,16 +241,24 @@ def _chat(turns: Sequence[Turn], row: Object) -> dict[str, object]:
         raise ValueError("the user says nothing")
     steps = turns[asked + 1 : -1]
     system = [turn.text for turn in turns if turn.role == "system"]
-    beside = row.get("system")
-    if system and isinstance(beside, str) and beside.strip() and beside.strip() != "\n\n".join(system).strip():
+    beside = _system(row)
+    if system and beside.strip() and beside.strip() != "\n\n".join(system).strip():
         raise ValueError("its column `system` says something else than its system message")
     return {
         "input": turns[asked].text,
         "output": last.text,
-        "system": "\n\n".join(system) or (beside if isinstance(beside, str) else ""),
+        "system": "\n\n".join(system) or beside,
         "history": _transcript(turns[:asked]),
         "steps": _transcript(steps),
     }
+
+
+def _system(row: Object) -> str:
+    """The system text that stands beside a chat, as text or as a message."""
+    beside = next((row[column] for column in SYSTEM if row.get(column)), "")
+    if isinstance(beside, Mapping):
+        beside = next((beside[key] for key in _SAID if beside.get(key) is not None), None)
+    return _content(beside)[0]
 
 
 def _transcript(turns: Sequence[Turn]) -> str:

@@ -279,7 +279,8 @@ def _lead(records: Sequence[_Record], width: int) -> int:
         filled = sum(1 for cell in record if cell.strip())
         comment = record[0].startswith("#") and (filled != width or has_common_name(records[place + 1][1]))
         title = filled <= 1 and (len(record) == 1 or width > 2)
-        if width < 2 or not (comment or title):
+        grouped = filled < width and has_common_name(records[place + 1][1]) and not has_common_name(record)
+        if width < 2 or not (comment or title or grouped):
             break
         lead += 1
     names = records[lead][1]

@@ -7,13 +7,13 @@ from typing import cast
 
 from tailor.data.finding import Finding
 from tailor.data.formats.classes import with_class_names
-from tailor.data.formats.header import column_names
+from tailor.data.formats.header import column_names, looks_like_data
 from tailor.data.jsontext import parse, parse_several, to_text
 from tailor.errors import DataError, quoted
 
 LINES_NAMED = 5
 WRAPPERS = ("data", "rows", "records", "items", "examples", "results", "questions", "train")
-TURN_KEYS = ("role", "from")  # a list of objects with one of these is a conversation, and no table
+TURN_KEYS = ({"role"}, {"from", "value"}, {"from", "content"})  # a list of objects with these is a conversation, and no table
 
 Object = Mapping[str, object]
 Read = tuple[Sequence[Object], tuple[Finding, ...]]
@@ -92,6 +92,8 @@ def _odd(name: str, bad: Sequence[str]) -> DataError:
 
 
 def _list(name: str, items: Sequence[object], columns: Sequence[str]) -> Read:
+    if items and all(map(_has_turns, items)):
+        return [{"messages": item} for item in items], (Finding("note", f"{name} holds lists of turns; each is a row."),)
     if items and all(isinstance(item, list) for item in items):
         return _arrays(name, cast("list[list[object]]", items), columns)
     if items and not any(isinstance(item, dict | list) for item in items):
@@ -121,6 +123,12 @@ def _arrays(name: str, items: Sequence[list[object]], columns: Sequence[str]) ->
         raise DataError(
             f"{name} has {len(names)} columns, but {', '.join(bad[:LINES_NAMED])}{more}",
             "Give every row as many values as the first, which names the columns.",
+        )
+    if not columns and looks_like_data(names, [[to_text(cell) for cell in row] for row in body]):
+        first = ", ".join(quoted(cell, 40) for cell in names[:3])
+        raise DataError(
+            f"{name} holds lists, and seems to have no header: the first reads like data ({first})",
+            "Put a list of column names first, or name the columns, as in --columns text,label (`columns` under `data`).",
         )
     note = f"{name} holds lists; {'they are named as told' if columns else 'the first names the columns'}."
     return [dict(zip(names, row, strict=True)) for row in body], (Finding("note", note),)
@@ -182,7 +190,7 @@ def _is_table(value: object) -> bool:
 
 def _has_turns(value: object) -> bool:
     """Whether a list holds turns of a conversation."""
-    return isinstance(value, list) and any(isinstance(item, dict) and key in item for item in value for key in TURN_KEYS)
+    return isinstance(value, list) and any(isinstance(item, dict) and keys <= set(item) for item in value for keys in TURN_KEYS)
 
 
 def _columnar(name: str, value: dict[str, object], _columns: Sequence[str]) -> Read | None:
