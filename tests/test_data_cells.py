@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailor.data.audit import audit
-from tailor.data.cells import answers_in, are_spans
+from tailor.data.cells import answers_in, are_spans, is_missing
 from tailor.data.jsontext import to_value
 from tailor.data.readers import to_examples
 from tailor.data.split import load_splits
@@ -175,3 +175,8 @@ def test_an_answer_that_must_fit_a_schema_is_kept_as_the_object_it_is(tmp_path: 
 )
 def test_thoughts_inner_lists_and_answers_of_annotators_are_read(cell: object, answers: tuple[str, ...]) -> None:
     assert answers_in(to_value(cell)) == answers
+
+
+@pytest.mark.parametrize("error", ["#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#N/A"])
+def test_what_a_spreadsheet_writes_for_an_error_is_no_answer(error: str) -> None:
+    assert is_missing(error)

@@ -180,3 +180,9 @@ def test_turns_of_a_customer_and_an_agent_are_a_chat(tmp_path: Path, speaker: st
 
 def test_a_list_of_turns_in_each_row_is_a_chat(tmp_path: Path) -> None:
     assert [dict(made) for made in read(tmp_path, [USER, ANSWER], [USER, ANSWER]).rows] == [MADE, MADE]
+
+
+def test_a_last_turn_that_is_not_to_be_learnt_is_no_right_answer(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"row 2 \(its last turn has the weight 0"):
+        read(tmp_path, {"messages": [USER, {**ANSWER, "weight": 1}]}, {"messages": [USER, {**ANSWER, "weight": 0}]})
+    assert row(tmp_path, {"messages": [USER, {**ANSWER, "weight": 0}, USER, ANSWER]})["output"] == "delivery"

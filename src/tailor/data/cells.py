@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 
 from tailor.data.jsontext import Value, parse, to_text
 
-MISSING = frozenset(r"nan NaN NAN -nan -NaN <NA> NaT #N/A #NA \N null NULL <null> <NULL> (null)".split())
+MISSING = frozenset(
+    r"nan NaN NAN -nan -NaN <NA> NaT #N/A #NA \N null NULL <null> <NULL> (null) #REF! #NAME? #VALUE! #DIV/0! #NUM! #NULL!".split()
+)
 """What programs write where a value is missing, and people hardly ever mean as a value."""
 
 PERHAPS_MISSING = frozenset(["None", "NA", "na", "N/A", "n/a", "N.A.", "n.a.", "-", "--", "?"])

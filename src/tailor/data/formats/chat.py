@@ -153,7 +153,10 @@ def _turns_of(row: Object, key: str) -> tuple[list[Turn], set[str]]:
 def _turns(cell: object) -> list[Turn]:
     if not isinstance(cell, list) or not cell:
         raise ValueError("it holds no messages")
-    return [_turn(message) for message in cell]
+    turns = [_turn(message) for message in cell]
+    if turns[-1].role == "assistant" and str(cell[-1].get("weight")) in ("0", "0.0"):
+        raise ValueError("its last turn has the weight 0, so it is no right answer")
+    return turns
 
 
 def _role(message: object) -> str:
