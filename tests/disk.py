@@ -20,12 +20,18 @@ class Journal:
     Attributes:
         events: all of it.
         full_from: writes from this number on fail as on a full disk; never where it is None.
+        reserve: a file whose removal gives the disk room again.
         writes: how many there were.
     """
 
     events: list[tuple[Any, ...]] = field(default_factory=list)
     full_from: int | None = None
     writes: int = 0
+    reserve: Path | None = None
+
+    def is_full(self) -> bool:
+        """Whether the next write fails."""
+        return self.full_from is not None and self.writes >= self.full_from and (self.reserve is None or self.reserve.exists())
 
 
 class NotedDisk(apsw.VFS):
@@ -50,7 +56,7 @@ class NotedFile(apsw.VFSFile):
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         journal = self.journal
         journal.writes += 1
-        if journal.full_from is not None and journal.writes >= journal.full_from:
+        if journal.is_full():
             raise apsw.FullError("the disk is full")
         journal.events.append((self.name, "write", offset, bytes(data)))
         super().xWrite(data, offset)

@@ -101,7 +101,7 @@ def test_a_damaged_study_is_told_and_an_older_one_does_not_take_its_place(tmp_pa
     ):
         ledger.last_study()
     assert "tailor store repair" in caught.value.hint
-    assert repair(store).problems == []
+    assert repair(store).problems == ["Study 2 is damaged; another run makes it again from the saved answers."]
     with Ledger(store, shared=True) as ledger:
         assert ledger.last_study() == {"n": 1}
 

@@ -32,6 +32,7 @@ class Condition:
         openings: openings of test sets that are whole.
         studies: studies that are whole.
         problems: what is damaged or gone, and what that costs, one sentence each.
+        lost_studies: those of them that tell of studies.
         aside: where the damaged files were kept; None where nothing had to be made anew.
     """
 
@@ -39,6 +40,7 @@ class Condition:
     openings: int = 0
     studies: int = 0
     problems: list[str] = field(default_factory=list)
+    lost_studies: list[str] = field(default_factory=list)
     aside: Path | None = None
 
 
@@ -115,7 +117,7 @@ def _repair(folder: Path) -> Condition:
         (aside / "unfinished").unlink()
     except OSError as error:
         raise write_failure(folder, error) from error
-    after.problems = list(dict.fromkeys([*lost, *after.problems, *before.problems[1:]]))
+    after.problems = list(dict.fromkeys([*lost, *after.problems, *before.lost_studies]))
     after.aside = aside
     return after
 
@@ -134,9 +136,10 @@ def _condition(db: apsw.Connection, path: Path) -> Condition:
         found.problems.append(f"Of {incomplete} openings rows are damaged; each counts as one of every test set.")
     for number in studies.numbers(db):
         if studies.read(db, number) is None:
-            found.problems.append(f"Study {number} is damaged; another run makes it again from the saved answers.")
+            found.lost_studies.append(f"Study {number} is damaged; another run makes it again from the saved answers.")
         else:
             found.studies += 1
+    found.problems += found.lost_studies
     if read_fact(db, "project") is None:
         found.problems.append("The store's own name is damaged; test sets opened again count anew.")
     return found
