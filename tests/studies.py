@@ -78,13 +78,18 @@ def tickets() -> Splits:
 
 
 def questions() -> Splits:
-    """The sample questions about the handbook in four parts."""
+    """The sample questions about the handbook in four parts, those that it does not answer among them."""
     rows = []
-    for i, line in enumerate((EXAMPLES / "handbook" / "questions.jsonl").read_text(encoding="utf-8").splitlines(), start=1):
-        row = json.loads(line)
+    folder = EXAMPLES / "handbook"
+    lines = [*_lines(folder / "questions.jsonl"), *_lines(folder / "unanswered.jsonl")]
+    for i, row in enumerate(map(json.loads, lines), start=1):
         fields = {"question": row["question"]}
         rows.append(Example(row["id"], fields, tuple(row["answers"]), row["page"], row["quote"], row=i, file="questions.jsonl"))
     return _parts(rows, "Stratified by whether the documents answer; questions about the same sentence stay together.")
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def _parts(rows: list[Example], how: str) -> Splits:
