@@ -96,6 +96,16 @@ def test_a_template_keeps_exact_repeats_together_as_units() -> None:
     assert len(kept_together(splits.test)) == 25 and len(splits.test) == 50
 
 
+def test_edits_of_few_texts_are_copies_and_no_templates() -> None:
+    """Four texts that were edited 25 times each are four observations, however large a part of the data each is."""
+    stories = [" ".join(sentence(100 * number + line)[:-6] for line in range(10)).split() for number in range(4)]
+    texts = [" ".join([*story[: 2 * edit], f"new{edit}ly", *story[2 * edit + 1 :]]) for edit in range(25) for story in stories]
+    examples = [make_example(place, "abcd"[place % 4], text=text) for place, text in enumerate(texts)]
+    units = kept_together(find_units(examples, make_task()).examples)
+    assert sorted(len(unit) for unit in units) == [25, 25, 25, 25]
+    assert len(kept_together(split_examples(examples, make_task()).test)) == 1
+
+
 def test_test_rows_are_one_unit_with_their_like_in_given_files(tmp_path: Path) -> None:
     base = [(sentence(number), "ab"[number % 2]) for number in range(140)]
     write_csv(tmp_path / "train.csv", base[:100])

@@ -21,7 +21,10 @@ from tailor.data.union import UnionFind
 from tailor.task import VARIABLE, Task
 
 Unit = tuple[Example, ...]
-TEMPLATE_SHARE, TEMPLATE_ROWS = 0.2, 20  # a group of near-duplicates larger than both is a template that rows fill in
+TEMPLATE_SHARE, TEMPLATE_ROWS = 0.2, 20
+"""A group of near-duplicates larger than both may be a template that rows fill in."""
+COPIES_AGREE = 0.9
+"""Share of such a group with one answer from which it is copies of one text, and no template."""
 
 _WORD = re.compile(r"\w+")
 
@@ -43,12 +46,12 @@ def find_units(examples: Sequence[Example], task: Task) -> Found:
     """The examples with the unit that each belongs to; the same units whatever the order of the rows.
 
     Near-duplicates are one unit, and so are rows of one group; links chain. Where a large part of the data are near-duplicates of
-    one another, they fill in a template: what differs is then what is asked, so that only exact repeats are one unit.
+    one another with different answers, they fill in a template: what differs is then what is asked, so that only exact repeats
+    are one unit.
     """
     texts = [asked(task, example) for example in examples]
     near = near_groups(texts)
-    most = max(TEMPLATE_ROWS, TEMPLATE_SHARE * len(texts))
-    template = {group: count for group, count in Counter(near).items() if count > most}
+    template = _templates(near, [example.label for example in examples])
     links: dict[str, list[int]] = defaultdict(list)
     for index, example in enumerate(examples):
         links[f"text {normalise(texts[index])}" if near[index] in template else f"near {near[index]}"].append(index)
@@ -71,6 +74,24 @@ def kept_together(examples: Iterable[Example]) -> list[Unit]:
     for place, example in enumerate(examples):
         units.setdefault(example.unit or place, []).append(example)
     return [tuple(members) for members in units.values()]
+
+
+def _templates(near: Sequence[int], labels: Sequence[str]) -> dict[int, int]:
+    """The groups of near-duplicates that are templates, and their rows.
+
+    A template's rows differ in what is asked, so that their answers differ; edits of one text keep its answer, but for some errors.
+    Of more than half of all rows no error is allowed for: there, answers are nearly the same where the data's are.
+    """
+    answers: dict[int, Counter[str]] = defaultdict(Counter)
+    for group, label in zip(near, labels, strict=True):
+        answers[group][label] += 1
+    rows = {group: found.total() for group, found in answers.items()}
+    large = {group: count for group, count in rows.items() if count > max(TEMPLATE_ROWS, TEMPLATE_SHARE * len(near))}
+    return {
+        group: count
+        for group, count in large.items()
+        if max(answers[group].values()) < (COPIES_AGREE if 2 * count <= len(near) else 1) * count
+    }
 
 
 def _keys(examples: Sequence[Example], units: Sequence[str], columns: Iterable[str]) -> list[str]:
