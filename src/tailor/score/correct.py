@@ -45,8 +45,6 @@ _POLAR = {
 }
 _WRAPPING = re.compile(r"```\w*\n|```|</?[a-z]\w*>")
 """Code fences and tags around an answer."""
-_QUESTION = re.compile(r"[^.!?。？؟;\n]*[?？؟](?!\w)")
-_TAG_QUESTION = re.compile(r",\s*(?:right|isn['’]t it|no|nicht wahr|n['’]est-ce pas|verdad)\s*\?", re.IGNORECASE)
 _CHOICES = frozenset("abcdefgh")
 _OPEN_ENDS = frozenset(
     "below above under over better worse higher lower greater more less fewer longer so later earlier older "
@@ -138,9 +136,7 @@ class Asked:
 
     def without_questions(self, answer: str) -> str:
         """The answer without what it asks itself, which affirms nothing."""
-        if not any(mark in answer for mark in "?？؟") or any("?" in wanted for wanted in self.accepted):
-            return answer
-        return _QUESTION.sub(" ", _TAG_QUESTION.sub(".", answer))
+        return answer if any("?" in wanted for wanted in self.accepted) else phrases.without_questions(answer)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from tailor.language.detect import UNSPACED_SCRIPTS
 from tailor.language.tokens import contains
-from tailor.score.phrases import AFTER, BEFORE, CLAUSES
+from tailor.score.phrases import AFTER, BEFORE, CLAUSES, NO, SURE, YES, without_questions
 from tailor.system import System, display_labels
 
 ANSWER_LINE = re.compile(r"^[\s>*#_-]*(?:the\s+|my\s+)?(?:final\s+)?answer\**\s*:", re.IGNORECASE | re.MULTILINE)
@@ -16,6 +16,13 @@ ANSWER_LINE = re.compile(r"^[\s>*#_-]*(?:the\s+|my\s+)?(?:final\s+)?answer\**\s*
 _BEGUN = re.compile(r"[\s>*_#\"'(\[]*(\S.*?)(?:[)\]:]|\.(?=\s)|\s[-–—]\s)")
 """A line that begins with something and a mark: "B) piston", "(B)", "billing: the card was charged"."""
 _NOT_BEHIND_A_WORD, _NOT_BEFORE_A_WORD = rf"(?<![^\W{UNSPACED_SCRIPTS}])", rf"(?![^\W{UNSPACED_SCRIPTS}])"
+_FIELD = re.compile(
+    r"\b(?:label|answer|category|class|intent|topic|sentiment|rating)\b[\s*_`\"']*(?:[:=]|\bis\b)[\s*_`\"':]*", re.IGNORECASE
+)
+_REASON = re.compile(r"\b(?:because|since|as|with|weil|da)\b|\n", re.IGNORECASE)
+_OUT_OF = re.compile(r"(?<=\d)\s*(?:/|out of)\s*\d+(?!\w)", re.IGNORECASE)
+_NEGATIVE, _KEPT_MINUS = re.compile(r"(?<![\w-])[-−](?=\d)"), "\ue000"
+_INSIDE_A_WORD = re.compile(r"(?<=\w)['’](?=\w)")
 _AN_ARTICLE = re.compile(r"a \w")
 
 
@@ -46,6 +53,8 @@ def find_label(text: str, labels: Sequence[str]) -> str | None:
     if text in labels:
         return text
     form = _comparable(labels)
+    if all(label.strip().lstrip("-").isdigit() for label in labels):
+        text = _OUT_OF.sub("", text)
     by_name = {form(shown): label for shown, label in zip(display_labels(labels), labels, strict=True)}
     by_name |= {form(label): label for label in labels}
     lines = {line: form(line) for line in text.splitlines() if form(line)}
@@ -53,8 +62,17 @@ def find_label(text: str, labels: Sequence[str]) -> str | None:
         begun = _BEGUN.match(line)
         if (name := name if name in by_name else form(begun[1]) if begun else "") in by_name:
             return by_name[name]
-    found = {by_name[line] for line in lines.values() if line in by_name} or _mentioned(text, by_name, form)
+    plain = SURE.sub(" ", without_questions(text))
+    found = {by_name[line] for line in lines.values() if line in by_name} if plain == text else set()
+    found = found or _in_a_field(plain, by_name, form) or _mentioned(plain, by_name, form)
     return found.pop() if len(found) == 1 else None
+
+
+def _in_a_field(text: str, by_name: dict[str, str], form: Callable[[str], str]) -> set[str]:
+    """The labels that stand behind "Label:" or "the category is", where each such field names one."""
+    fields = [_REASON.split(CLAUSES.split(text[match.end() :], maxsplit=1)[0])[0] for match in _FIELD.finditer(text)]
+    named = [[label for label, denied in _longest(form(field), by_name) if not denied] for field in fields]
+    return {labels[0] for labels in named if labels} if all(len({*labels}) < 2 for labels in named) else set()
 
 
 def _mentioned(text: str, by_name: dict[str, str], form: Callable[[str], str]) -> set[str]:
@@ -76,7 +94,12 @@ def _longest(text: str, by_name: dict[str, str]) -> list[tuple[str, bool]]:
         if name != "a" or not _AN_ARTICLE.match(text, match.start())
     ]
     whole = [span for span in spans if not any(s <= span[0] and span[1] <= e and e - s > span[1] - span[0] for s, e, _ in spans)]
-    return [(label, bool(BEFORE.search(text[:start].rstrip()) or AFTER.search(text[end:]))) for start, end, label in whole]
+    return [(label, _is_denied(text[:start].rstrip(), text[end:], label)) for start, end, label in whole]
+
+
+def _is_denied(before: str, after: str, label: str) -> bool:
+    no = before.endswith(" no") and label.casefold() not in YES | NO
+    return no or bool(BEFORE.search(before) or AFTER.search(after))
 
 
 def _comparable(labels: Sequence[str]) -> Callable[[str], str]:
@@ -93,4 +116,5 @@ def _letters(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    text = _INSIDE_A_WORD.sub("", unicodedata.normalize("NFKC", text)).casefold()
+    return _NEGATIVE.sub(_KEPT_MINUS, " ".join(text.split()))

@@ -106,7 +106,7 @@ BEFORE = re.compile(
 AFTER = re.compile(
     r"^(?: ?(?:is|are|was|were|be|would be) (?:not|wrong|false|incorrect|untrue|never)\b| (?:isnt|arent|wasnt|werent)\b"
     r"| (?:ist|sind|war|wäre) (?:es |das )?(?:nicht|falsch)\b| (?:nicht|niet|inte)$| no (?:es|son|era)\b"
-    r"| (?:ce )?nest pas\b| (?:does|do) not apply\b"
+    r"| (?:ce )?nest pas\b| (?:does|do) not (?:apply|fit|match|belong|suit)\b"
     rf"| ?(?:さん|氏)?(?:{_UNSPACED_AFTER})| \S{{0,2}} ?(?:아니|아닙|아닌|아냐|않|없)| (?:\S+ ){{0,2}}(?:नहीं|değil\w*)(?: |$))"
 )
 """Fits what stands behind a value that is denied."""
@@ -168,3 +168,12 @@ FUNCTION_WORDS = frozenset(
     }
 )
 """Words behind a number that are not what it counts."""
+_QUESTION = re.compile(r"[^.!?。？؟;\n]*[?？؟](?!\w)")
+_TAG_QUESTION = re.compile(r",\s*(?:right|isn['’]t it|no|nicht wahr|n['’]est-ce pas|verdad)\s*\?", re.IGNORECASE)
+
+
+def without_questions(text: str) -> str:
+    """The text without what it asks, which affirms nothing; a tag question ("isn't it?") leaves what stands in front of it."""
+    if not any(mark in text for mark in "?？؟"):
+        return text
+    return _QUESTION.sub(" ", _TAG_QUESTION.sub(".", text))
