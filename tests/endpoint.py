@@ -68,12 +68,14 @@ class Endpoint:
     Attributes:
         payloads: the JSON body of every call, in order of arrival.
         headers: the headers of every call.
+        paths: the path of every call, with its query.
         most_at_once: the largest number of calls under way at the same time.
     """
 
     def __init__(self, answers: Callable[[Mapping[str, Any]], Answer] | Sequence[Answer] = echo) -> None:
         self.payloads: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
         self.most_at_once = 0
         self._answers = answers
         self._under_way = 0
@@ -116,9 +118,10 @@ class Endpoint:
             number = len(self.payloads)
             self.payloads.append(payload)
             self.headers.append({k.lower(): v for k, v in handler.headers.items()})
+            self.paths.append(handler.path)
             self._under_way += 1
             self.most_at_once = max(self.most_at_once, self._under_way)
-        if handler.path != "/v1/chat/completions":
+        if not handler.path.partition("?")[0].endswith(("/chat/completions", "/responses", "/embeddings")):
             answer = refusal(404, "no such path")
         elif callable(self._answers):
             answer = self._answers(payload)

@@ -16,7 +16,7 @@ import tailor
 ROOT = Path(tailor.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
-    "errors limits files outside confined documents language task project stats data system models trust retrieval score "
+    "errors limits files outside confined documents language doors task project stats data system models trust retrieval score "
     "store ledger render engine approaches evaluate advise diagnose decide study saved report provenance opening seals "
     "experiment asking judging testing cli __main__"
 ).split()

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tailor.doors import through
+
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -94,6 +96,15 @@ class ModelSettings(Settings):
     reasoning_effort: str = Field("", description="how long the model may think, in the endpoint's words, such as low")
     extra_body: dict[str, Any] = Field(default={}, description="further parameters of every call, as the endpoint names them")
     extra_headers: dict[str, str] = Field(default={}, description="further headers of every call; never a key")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _through_a_door(cls, given: Any) -> Any:
+        """A name such as openai/gpt-5-mini names an endpoint too; next to an address or a revision, a name is just that."""
+        if not isinstance(given, dict) or given.get("base_url") or given.get("revision") or not isinstance(given.get("name"), str):
+            return given
+        found = through(given["name"])
+        return {"api_key_env": found.pop("api_key_env"), **given, **found} if found else given
 
     @field_validator("revision")
     @classmethod

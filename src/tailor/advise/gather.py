@@ -18,13 +18,11 @@ from tailor.errors import quoted
 from tailor.language.detect import language_of
 from tailor.language.tokens import contains
 from tailor.models.cache import BUILT_INS
+from tailor.models.endpoint.listed import DEFAULT_WINDOW, context_window
 from tailor.task import ModelSettings, Task
 
 if TYPE_CHECKING:
     from tailor.documents.reading import Document
-
-DEFAULT_WINDOW = 8192
-"""Tokens that the built-in and the fake model read at once, and that a remote one is taken to read unless it is said."""
 
 LOOKED_AT = 200  # questions whose answers are looked for in the documents
 MOST_CHARACTERS = 5_000_000  # documents longer than this are not searched for answers, so that advice takes no time
@@ -97,6 +95,8 @@ def _window(model: ModelSettings, window: int | None) -> dict[str, Fact]:
         return {"context_tokens": Fact(window, "the model")}
     if model.context_tokens is not None:
         return {"context_tokens": Fact(model.context_tokens, "tailor.yaml")}
+    if model.base_url and (known := context_window(model.name, model.base_url)) is not None:
+        return {"context_tokens": Fact(known, "the model")}
     if model.base_url or "name" not in model.model_fields_set:
         return {"context_tokens": Fact(DEFAULT_WINDOW, "assumed")}
     if model.name in BUILT_INS or model.name.partition(":")[0] == "fake":

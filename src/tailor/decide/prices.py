@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tailor.decide.types import Rates
 from tailor.models.base import Model
+from tailor.models.endpoint.listed import SAMPLE, listed
 from tailor.task import ModelSettings, Prices
 
 # Nominal speeds of the built-in model on two cores, measured once (docs/log.md). They are constants, not timings of this run, so
@@ -14,8 +15,6 @@ READING, WRITING, TRAINING = 1_000.0, 100.0, 230.0  # tokens per second
 NOMINAL_PARAMETERS = 134_515_008
 EMBEDDER_PARAMETERS = 22_700_000
 """Of the built-in embedder; it prices what asks no generative model: the reference classifier, and bringing an index up to date."""
-
-SAMPLE = 1_000  # tokens priced at once, below the first tier of any tiered price
 
 
 def rates_for(settings: ModelSettings, prices: Prices, model: Model) -> Rates:
@@ -56,10 +55,8 @@ def _looked_up(settings: ModelSettings, currency: str) -> Rates:
     if currency != "USD":
         how = f"unknown: {source} has prices in USD, not {currency}; give `input_per_million` and `output_per_million`"
         return Rates(None, None, None, how)
-    usage = genai_prices.Usage(input_tokens=SAMPLE, output_tokens=SAMPLE)
-    try:
-        price = genai_prices.calc_price(usage, settings.name, provider_api_url=settings.base_url)
-    except LookupError:
+    price = listed(settings.name, settings.base_url)
+    if price is None:
         how = f"unknown: {source} has no price for this model there; give `input_per_million` and `output_per_million`"
         return Rates(None, None, None, how)
     read, write = (float(part) / SAMPLE * 1e6 for part in (price.input_price, price.output_price))

@@ -53,6 +53,7 @@ class Request:
         pattern: regular expression that the whole generated answer must match; empty for none.
         json_schema: text of a JSON schema that the generated answer must fit; empty for none.
         stop: strings that end a generated answer, and are left out of it.
+        labels: answers of which one is expected: a model that writes tells how likely each was, where it can.
     """
 
     messages: tuple[Message, ...]
@@ -63,6 +64,7 @@ class Request:
     pattern: str = ""
     json_schema: str = ""
     stop: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class Reply:
 
     Attributes:
         text: the generated text, or the likeliest choice.
-        scores: log-probability of each choice, when choices were scored.
+        scores: log-probability of each choice, when choices were scored; of each of the request's labels, where one of them was
+            written and the model tells; else empty.
         tokens_in: prompt tokens.
         tokens_out: answer tokens.
         seconds: time for this request; a batch's time is shared equally.

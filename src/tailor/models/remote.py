@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tailor.doors import door_at
 from tailor.errors import ConfigError, ModelError, quoted
 from tailor.models.base import Message, Reply, Request
 from tailor.models.endpoint.crew import Crew, Deliver, Rules
 from tailor.models.endpoint.dialect import Dialect, Wishes, alike, otherwise, payload, shape
-from tailor.models.endpoint.faults import Door, Fault, Moderated, read_error, told_wait, used_up
+from tailor.models.endpoint.faults import Fault, Interpreter, Moderated, read_error, told_wait, used_up
+from tailor.models.endpoint.listed import DEFAULT_WINDOW, context_window
+from tailor.models.endpoint.responses import ELSEWHERE
 from tailor.models.endpoint.transport import Transport
 from tailor.models.secrets import is_here, read_key
 from tailor.models.wire import ErrorInside, Told, Unreadable, estimate_tokens, read_reply
 from tailor.task import ModelSettings
 
+BROKEN = (500, 501)
+"""Statuses with which a server may mean that it cannot tell log-probabilities."""
 UNDERSTOOD = (400, 422)
 """Statuses with which an endpoint may mean that it does not take a parameter."""
 MOST_WAYS = 20
@@ -57,10 +62,11 @@ class RemoteModel:
         self.name = settings.name
         self.address = _checked_address(settings.base_url)
         self.digest = _digest(settings)
-        self.context_tokens = settings.context_tokens or 8192
+        door = door_at(settings.base_url)
+        self.context_tokens = settings.context_tokens or context_window(settings.name, settings.base_url) or DEFAULT_WINDOW
         self.block = settings.concurrency
         self.counts_tokens = True  # until a reply comes without a count, whose tokens are then estimates
-        self._dialect = Dialect()
+        self._dialect = Dialect(**door.speaks) if door else Dialect()
         self._taken: set[frozenset[str]] = set()
         self._in_vain: set[tuple[frozenset[str], str]] = set()  # refusals that no other way of asking has avoided
         self._plain = False  # whether answers that are cut off hold no thought that more room would end
@@ -75,11 +81,11 @@ class RemoteModel:
         used = (
             f"the key in {settings.api_key_env}" if self._secret.key else f"a call without a key; {settings.api_key_env} is not set"
         )
-        self._door = Door(self.address, quoted(self.name), used, settings.api_key_env)
+        self._interpreter = Interpreter(self.address, quoted(self.name), used, settings.api_key_env)
         self._transport = Transport(
             settings.base_url,
             self.address,
-            headers={"authorization": f"Bearer {self._secret.key or 'none'}", **settings.extra_headers},
+            headers={**self._secret.header(door.key_header if door else ""), **settings.extra_headers},
             timeout=settings.timeout_seconds,
             is_here=is_here(settings.base_url),
             scrub=self._secret.scrub,
@@ -160,17 +166,31 @@ class RemoteModel:
             try:
                 reply = self._once(request, body)
                 self._taken.add(shape(body))
+                self._note_broken(spoken)
                 return spoken, reply
             except Fault as fault:
-                if fault.kind != "request" or fault.status not in UNDERSTOOD or shape(body) in self._taken:
+                if fault.status in BROKEN and "top_logprobs" in body and shape(body) not in self._taken:
+                    dialect = replace(spoken, logprobs=0)  # some servers break where others refuse
+                    continue
+                told = fault.status in UNDERSTOOD or ELSEWHERE.search(fault.cause)
+                if fault.kind != "request" or not told or shape(body) in self._taken:
                     raise
                 with self._finding_out:
                     if dialect is None and self._dialect is not spoken:
                         continue  # another thread has found out meanwhile
                     if (vain := (shape(body), alike(fault.cause))) in self._in_vain:
                         raise
-                    self._in_vain.add(vain)
-                    return self._find_out(request, spoken, fault)
+                    try:
+                        return self._find_out(request, spoken, fault)
+                    except Fault as last:
+                        if last.kind == "request":  # another one says nothing of how to ask
+                            self._in_vain.add(vain)
+                        raise
+
+    def _note_broken(self, spoken: Dialect) -> None:
+        if spoken.logprobs < self._dialect.logprobs:
+            with self._finding_out:
+                self._dialect = replace(self._dialect, logprobs=spoken.logprobs)
 
     def _find_out(self, request: Request, dialect: Dialect, fault: Fault) -> tuple[Dialect, Reply]:
         """Ask otherwise until it is taken. A way that changes the refusal was a step; one that does not was none.
@@ -205,7 +225,7 @@ class RemoteModel:
             Moderated: the endpoint will not answer this text.
         """
         started = time.perf_counter()
-        answered = self._transport.post(body)
+        answered = self._transport.post(body, "responses" if "input" in body else "chat/completions")
         if (wait := used_up(answered.headers)) is not None:
             self._crew.pace.hold(time.monotonic() + wait)
         if answered.status != 200:
@@ -213,7 +233,7 @@ class RemoteModel:
         try:
             reply, told = read_reply(answered.body, request, time.perf_counter() - started, self._secret.scrub)
         except ErrorInside as error:
-            fault = self._door.inside(error.said)
+            fault = self._interpreter.inside(error.said)
             fault.lives = True
             raise fault from None
         except Unreadable as error:
@@ -233,7 +253,7 @@ class RemoteModel:
         if SELF_MADE in said.codes and isinstance(text := data["error"].get("failed_generation"), str):
             return Reply(text, tokens_in=estimate_tokens(request.messages), tokens_out=len(text) // 4, seconds=seconds)
         location = self._secret.scrub(headers.get("location", ""))
-        raise self._door.fault(status, said, told_wait(headers, data, said.reason), location)
+        raise self._interpreter.fault(status, said, told_wait(headers, data, said.reason), location)
 
     def _note(self, told: Told) -> None:
         self.counts_tokens = self.counts_tokens and told.counted

@@ -37,6 +37,10 @@ class Secret:
 
     __str__ = __repr__
 
+    def header(self, name: str = "") -> dict[str, str]:
+        """The header that carries the key: one of its own, such as `api-key`, or `Authorization: Bearer`."""
+        return {name: self.key or "none"} if name else {"authorization": f"Bearer {self.key or 'none'}"}
+
     def scrub(self, value: T) -> T:
         """The value, a text or what JSON can hold, with the key and every stretch of it of 12 characters or more as "[key]".
 

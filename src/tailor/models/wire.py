@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from tailor.models.base import Message, Reply, Request
 from tailor.models.endpoint.faults import Said, read_error
+from tailor.models.endpoint.probabilities import label_scores, read_places
+from tailor.models.endpoint.responses import as_completion
 from tailor.models.thought import split_thought
 
 Clean = Callable[[Any], Any]
@@ -104,6 +106,7 @@ def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lam
     counts = data.get("usage")
     usage: Mapping[str, Any] = counts if isinstance(counts, dict) else {}
     tokens_in, tokens_out, counted = _usage(usage, text + thought)
+    scores = label_scores(read_places(choice.get("logprobs")), request.labels, text) if request.labels and finish == "stop" else ()
     told = Told(counted, *_details(usage), _cost(usage), str(data.get("model") or ""), str(data.get("system_fingerprint") or ""))
     return Reply(
         text=_unfenced(text) if request.json_schema else text,
@@ -112,6 +115,7 @@ def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lam
         seconds=seconds,
         finish=finish,
         thought=thought,
+        scores=scores,
     ), told
 
 
@@ -128,7 +132,7 @@ def _object(body: bytes, clean: Clean) -> dict[str, Any]:
         raise Unreadable(f"the answer is not JSON: {reason[:80] or 'it is empty'}") from error
     if not isinstance(data, dict):
         raise Unreadable("the answer is not a JSON object")
-    return data
+    return as_completion(data) if isinstance(data.get("output"), list) and "choices" not in data else data
 
 
 def _thought_and_text(said: Mapping[str, Any]) -> tuple[str, str]:

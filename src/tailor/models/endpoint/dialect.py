@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from tailor.models.base import Message, Request
+from tailor.models.endpoint.probabilities import FEWER, MOST
+from tailor.models.endpoint.responses import ELSEWHERE, as_responses
 
 ROOMS = (0, 1024, 4096, 16384)
 """Tokens for a thought beside those of the answer, tried one after the other when answers come back cut off or empty."""
@@ -22,6 +24,7 @@ class Dialect:
     """Which parameters an endpoint takes, and how.
 
     Attributes:
+        api: chat completions, or the Responses API for models that have nothing else.
         limit: name of the parameter with the longest answer.
         temperature: whether it takes one; else its default holds.
         seed: whether it takes one.
@@ -29,9 +32,11 @@ class Dialect:
         system: whether there is a system role; else its text goes into the first turn.
         schema: how a JSON schema is asked for.
         extras: whether it takes `reasoning_effort`.
+        logprobs: how many of the likeliest tokens are told of at each place; 0 where none are.
         room: tokens for a thought, beside those of the answer.
     """
 
+    api: Literal["chat", "responses"] = "chat"
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     temperature: bool = True
     seed: bool = True
@@ -39,6 +44,7 @@ class Dialect:
     system: bool = True
     schema: Literal["json_schema", "json_object", "prompt"] = "json_schema"
     extras: bool = True
+    logprobs: int = MOST
     room: int = 0
 
     def roomier(self) -> Dialect | None:
@@ -64,7 +70,7 @@ class Wishes:
 
 
 def payload(request: Request, model: str, dialect: Dialect, wishes: Wishes | None = None) -> dict[str, Any]:
-    """The body of a call to chat/completions."""
+    """The body of a call in this dialect."""
     wishes = wishes or Wishes()
     body: dict[str, Any] = {"model": model, "messages": [_message(m) for m in _turns(request, dialect)]}
     body[dialect.limit] = wishes.max_tokens or request.max_tokens + dialect.room
@@ -81,12 +87,20 @@ def payload(request: Request, model: str, dialect: Dialect, wishes: Wishes | Non
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     elif request.json_schema and dialect.schema == "json_object":
         body["response_format"] = {"type": "json_object"}
-    return body | dict(wishes.extra or {})
+    if request.labels and dialect.logprobs:
+        body["logprobs"], body["top_logprobs"] = True, dialect.logprobs
+    body |= dict(wishes.extra or {})
+    return as_responses(body) if dialect.api == "responses" else body
 
 
 def shape(body: Mapping[str, Any]) -> frozenset[str]:
     """What of a body an endpoint may not take: its parameters and roles. What was taken once is taken again."""
-    return frozenset(body) | {f"role {message['role']}" for message in body["messages"]}
+    return frozenset(body) | {f"role {message['role']}" for message in turns(body)}
+
+
+def turns(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The chat in a body."""
+    return body["messages"] if "messages" in body else body["input"]  # type: ignore[no-any-return]
 
 
 def otherwise(dialect: Dialect, body: Mapping[str, Any], refusal: str) -> Iterator[Dialect]:
@@ -97,6 +111,8 @@ def otherwise(dialect: Dialect, body: Mapping[str, Any], refusal: str) -> Iterat
         body: what was sent.
         refusal: what came back.
     """
+    if dialect.api == "chat" and ELSEWHERE.search(refusal):
+        yield replace(dialect, api="responses", limit="max_completion_tokens")
     ways = list(_changes(dialect, body))
     named = [change for words, change in ways if re.search(words, refusal, re.IGNORECASE)]
     rest = [change for words, change in ways if change not in named]
@@ -117,9 +133,9 @@ def _changes(dialect: Dialect, body: Mapping[str, Any]) -> Iterator[tuple[str, d
         yield r"temperature", {"temperature": False}
     if (wider := dialect.roomier()) is not None:
         yield r"(?:output|token).{0,30}(?:limit|higher|reached|minimum|at least)", {"room": wider.room}
-    if any(message["role"] == "system" for message in body["messages"]):
+    if any(message["role"] == "system" for message in turns(body)):
         yield r"system|role|developer", {"system": False}
-    if "response_format" in body:
+    if "response_format" in body or "text" in body:
         if dialect.schema == "json_schema":
             yield r"response_format|json|schema", {"schema": "json_object"}
         yield r"response_format|json|schema", {"schema": "prompt"}
@@ -127,7 +143,11 @@ def _changes(dialect: Dialect, body: Mapping[str, Any]) -> Iterator[tuple[str, d
         yield r"\bseed\b", {"seed": False}
     if "stop" in body:
         yield r"\bstop\b", {"stop": False}
-    if "reasoning_effort" in body:
+    if "top_logprobs" in body:
+        if dialect.logprobs > FEWER:
+            yield r"logprobs", {"logprobs": FEWER}
+        yield r"log_?probs?|log.?probabilit", {"logprobs": 0}
+    if "reasoning_effort" in body or "reasoning" in body:
         yield r"reasoning|effort", {"extras": False}
 
 

@@ -109,7 +109,7 @@ def is_moderated(said: Said) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Interpreter:
     """How an endpoint is spoken of: its address, its model's name, and the key it was given, in words."""
 
     address: str

@@ -27,10 +27,10 @@ class Answered:
 
 
 class Transport:
-    """A connection to an endpoint's chat/completions, shared by threads.
+    """A connection to an endpoint, shared by threads.
 
     Args:
-        base_url: the address before /chat/completions; a query stays behind it.
+        base_url: the address before /chat/completions; a query stays behind the path.
         shown: the address as it may be shown.
         headers: sent with every call.
         timeout: longest wait for a whole answer, in seconds.
@@ -42,7 +42,7 @@ class Transport:
         import httpx2
 
         parts = urlsplit(base_url)
-        self._url = urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/chat/completions", parts.query, ""))
+        self._base = parts._replace(path=parts.path.rstrip("/"), fragment="")
         self._shown, self._timeout, self._scrub = shown, timeout, scrub
         # A redirect would carry the data to an address that nobody named; a proxy set for the world cannot reach this machine.
         self._client = httpx2.Client(
@@ -54,8 +54,8 @@ class Transport:
         )
         weakref.finalize(self, self._client.close)  # connections are closed when nobody can use them any more
 
-    def post(self, body: Mapping[str, Any]) -> Answered:
-        """The answer to a body.
+    def post(self, body: Mapping[str, Any], path: str = "chat/completions") -> Answered:
+        """The answer to a body sent to a path below the address.
 
         Raises:
             Fault: there was none: it cannot be reached, nothing came in time, or the connection broke off.
@@ -66,8 +66,9 @@ class Transport:
         late.cause = f"no answer within {self._timeout:g} s"
         deadline = time.monotonic() + self._timeout
         read = bytearray()
+        url = urlunsplit(self._base._replace(path=f"{self._base.path}/{path}"))
         try:
-            with self._client.stream("POST", self._url, content=json.dumps(body).encode()) as response:
+            with self._client.stream("POST", url, content=json.dumps(body).encode()) as response:
                 for chunk in response.iter_bytes():
                     read += chunk
                     if time.monotonic() > deadline:
