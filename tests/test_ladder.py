@@ -320,7 +320,7 @@ def rungs(folder: Path, **can: bool) -> list[str]:
 def test_the_rungs_go_from_cheap_to_dear_as_the_task_allows(tmp_path: Path) -> None:
     sort, rooms = write_desk(tmp_path / "desk"), write_rooms(tmp_path / "rooms")
     assert rungs(sort) == ["baseline", "prompt", "calibrate", "tune", "prompt and tune?", "tune fully?"]
-    assert rungs(sort, score=False, tune=False) == ["baseline", "prompt"]
+    assert rungs(sort, score=False, tune=False) == ["baseline", "prompt", "calibrate"]
     assert rungs(rooms) == ["baseline", "prompt", "retrieve", "retrieve and prompt", "retrieve and tune", "tune?", "tune fully?"]
     assert rungs(write_rooms(tmp_path / "closed", documents=""), tune=False) == ["baseline", "prompt"]
 

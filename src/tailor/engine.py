@@ -7,7 +7,7 @@ blocks that are saved before anything is done with them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,7 +115,8 @@ class Engine:
     def render(self, system: System, examples: Sequence[Example]) -> list[tuple[Request, tuple[Passage, ...]]]:
         """The complete request, and the passages in it, for each example."""
         decoding = system.decoding
-        choices = display_labels(decoding.labels) if decoding.method == "score" else ()
+        shown = display_labels(decoding.labels)
+        choices, labels = (shown, ()) if decoding.method == "score" else ((), () if system.prompt.reasoning else shown)
         asked = (
             choices,
             decoding.max_tokens,
@@ -124,6 +125,7 @@ class Engine:
             system.pattern,
             decoding.json_schema,
             decoding.stop,
+            labels,
         )
         return [(Request(chat, *asked), found) for chat, found in self.messages(system, examples)]
 
@@ -150,6 +152,8 @@ class Engine:
             ModelError: no request can succeed.
             OutOfTime: the time limit was reached; whole blocks answered so far are saved.
         """
+        if system.decoding.prior:
+            return [_without_prior(system, answer) for answer in self.answer(_asked(system), examples, on_progress)]
         keys = [example.answer_key for example in examples]
         saved = self._saved(system, examples)
         if isinstance(self.model, Streaming) and system.decoding.method != "head":
@@ -214,7 +218,7 @@ class Engine:
 
     def missing(self, system: System, examples: Sequence[Example]) -> int:
         """How many of these examples the system has not answered yet."""
-        saved = self._saved(system, examples)
+        saved = self._saved(_asked(system), examples)
         return sum(example.answer_key not in saved for example in examples)
 
     def _saved(self, system: System, examples: Sequence[Example]) -> dict[str, dict[str, Any]]:
@@ -277,13 +281,26 @@ class Engine:
 
 
 def _to_answer(system: System, example: str, reply: Reply, passages: tuple[Passage, ...]) -> Answer:
-    raw, scores = reply.text, reply.scores
-    if scores:
-        prior = system.decoding.prior or (0.0,) * len(scores)
-        scores = tuple(s - p for s, p in zip(scores, prior, strict=True))
-        raw = system.decoding.labels[max(range(len(scores)), key=scores.__getitem__)]
+    raw = reply.text if not reply.scores or system.decoding.method == "generate" else _likeliest(system, reply.scores)
     told = (reply.tokens_in, reply.tokens_out, reply.seconds, reply.finish, reply.error, reply.thought)
-    return Answer(example, raw, scores, passages, *told)
+    return Answer(example, raw, reply.scores, passages, *told)
+
+
+def _likeliest(system: System, scores: Sequence[float]) -> str:
+    return system.decoding.labels[max(range(len(scores)), key=scores.__getitem__)]
+
+
+def _asked(system: System) -> System:
+    """The System that is asked: a prior is subtracted from its scores, and changes nothing of what is asked."""
+    return system.model_copy(update={"decoding": system.decoding.model_copy(update={"prior": ()})})
+
+
+def _without_prior(system: System, answer: Answer) -> Answer:
+    """The answer with the prior of its system subtracted; one that has no scores stays as it is."""
+    if not answer.scores:
+        return answer
+    scores = tuple(score - prior for score, prior in zip(answer.scores, system.decoding.prior, strict=True))
+    return replace(answer, raw=_likeliest(system, scores), scores=scores)
 
 
 def _answer(record: dict[str, Any], example: str) -> Answer:

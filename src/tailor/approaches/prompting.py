@@ -15,6 +15,7 @@ from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError
 from tailor.models.base import Array
 from tailor.render import question_in, user_text
+from tailor.score.parse import find_label
 from tailor.score.types import Answer
 from tailor.system import Shot, System, display_labels
 from tailor.task import fill
@@ -213,5 +214,8 @@ def _scores(answers: Sequence[Answer]) -> list[tuple[float, ...]]:
 
 def _n_right(labels: Sequence[str], examples: Sequence[Example], answers: Sequence[Answer], prior: Sequence[float]) -> int:
     """How many answers are right with the prior subtracted; one that never came is not."""
-    best = [labels[int(np.subtract(answer.scores, prior).argmax())] if answer.scores else "" for answer in answers]
-    return sum(bool(label) and label == example.label for label, example in zip(best, examples, strict=True))
+    best = [
+        labels[int(np.subtract(answer.scores, prior).argmax())] if answer.scores else find_label(answer.raw, labels)
+        for answer in answers
+    ]
+    return sum(label is not None and label == example.label for label, example in zip(best, examples, strict=True))

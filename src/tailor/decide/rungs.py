@@ -53,7 +53,7 @@ class Rung:
 def ladder(task: Task, has_documents: bool, can_score: bool, can_tune: bool) -> tuple[Rung, ...]:
     """The rungs for a task, cheapest first."""
     rungs = [_baseline(task), _prompt(task, can_score)]
-    if task.kind == "classify" and can_score:
+    if task.kind == "classify":
         scored = partial(best, wanted=_is_scored, near=tie(task))
         rungs.append(Rung("calibrate", lambda start, runs: _on(scored(runs), RemovePrior()), asks=True, builds_on="prompt"))
     if has_documents:
@@ -136,7 +136,9 @@ def _reads_without_examples(run: Run) -> bool:
 
 
 def _is_scored(run: Run) -> bool:
-    return run.system.decoding.method == "score" and not run.system.is_tuned
+    """Whether the label prior can be removed from a Run: the model says, for most rows at least, how likely labels are."""
+    scored = sum(bool(answer.scores) for answer in run.answers)
+    return run.system.decoding.method != "head" and not run.system.is_tuned and 2 * scored > len(run.answers)
 
 
 def best(runs: Sequence[Run], wanted: Callable[[Run], bool] = lambda run: True, near: float = 0.0) -> Run | None:
