@@ -17,7 +17,7 @@ import random
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -43,6 +43,7 @@ from tailor.errors import TailorError
 from tailor.experiment import final_test
 from tailor.models.catalogue import open_embedder
 from tailor.models.local import LocalModel
+from tailor.store.spending import Spent
 from tailor.system import System, display_labels
 
 TRAIN, DEV, TEST, PAGE = 240, 128, 200, 15
@@ -97,6 +98,9 @@ class Quiet:
         """One line."""
         mean = f"{step.dev.mean:.2f}" if step.dev else step.status
         print(f"    {step.rung}: {step.system} {mean} in {step.seconds:.0f} s", file=sys.stderr)
+
+    def pays(self, spent: Callable[[], Spent]) -> None:
+        """Nothing."""
 
     def said(self, text: str) -> None:
         """Nothing."""

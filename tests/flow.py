@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tailor.experiment import run
 from tailor.models.base import Model
 from tailor.project import load_project
 from tailor.saved import STUDY
+from tailor.store.spending import Spent
 from tailor.study import Step, Study
 
 LABELS = ("billing", "delivery", "returns")
@@ -88,6 +89,7 @@ class Watcher:
         self.steps: list[Step] = []
         self.sentences: list[str] = []
         self.fullest = 0.0
+        self.spent: Callable[[], Spent] = Spent
 
     def began(self, rung: str, system: str) -> None:
         self.names.append(system)
@@ -97,6 +99,9 @@ class Watcher:
 
     def ended(self, step: Step) -> None:
         self.steps.append(step)
+
+    def pays(self, spent: Callable[[], Spent]) -> None:
+        self.spent = spent
 
     def said(self, text: str) -> None:
         self.sentences.append(text)

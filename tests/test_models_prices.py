@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from endpoint import Answer, Endpoint, completion
 
 from tailor.decide.prices import NOMINAL_PARAMETERS, rates_for
 from tailor.decide.types import Rates
-from tailor.models.base import Request, message
 from tailor.models.fake import FakeModel
 from tailor.models.remote import RemoteModel
 from tailor.task import ModelSettings, Prices
@@ -84,9 +82,19 @@ def test_the_users_prices_go_first_even_when_zero() -> None:
     assert local.training_per_million is not None
 
 
-def test_estimated_tokens_are_named_beside_the_price() -> None:
-    with Endpoint([Answer(completion(usage=None))]) as endpoint:
-        model_settings = settings("m", endpoint.url)
-        model = RemoteModel(model_settings)
-        model.reply([Request((message("user", "x"),))])
-    assert "tokens estimated" in rates_for(model_settings, prices(), model).how
+def test_cached_tokens_have_their_own_price_where_one_is_known() -> None:
+    found = looked_up("gpt-4o-mini")
+    assert found.cached_per_million == pytest.approx(0.075)
+    assert found.price(1_000_000, 0, cached=1_000_000) == pytest.approx(0.075)
+    assert looked_up("gpt-4o-mini", input_per_million=1.0).cached_per_million is None, "it goes with no other price"
+    given = looked_up("gpt-4o-mini", cached_per_million=0.01)
+    assert given.cached_per_million == 0.01 and given.how.startswith(
+        "cached_per_million as given in `prices`, the rest list prices"
+    )
+
+
+def test_a_bill_in_dollars_goes_before_prices_and_none_in_another_currency() -> None:
+    rates = looked_up("gpt-4o-mini")
+    assert rates.price(1000, 1000, billed=0.5) == 0.5
+    euros = looked_up("m", currency="EUR", input_per_million=1.0, output_per_million=1.0)
+    assert euros.price(1000, 1000, billed=0.5) == pytest.approx(0.002)

@@ -63,8 +63,8 @@ def test_a_schema_and_stop_strings_are_sent_where_they_are_asked_for() -> None:
 
 
 def test_a_completion_becomes_a_reply() -> None:
-    reply, told = read(completion(" Paris \n"))
-    assert (reply.text, reply.tokens_in, reply.tokens_out, reply.finish, reply.seconds, told.counted) == (
+    reply = read(completion(" Paris \n"))
+    assert (reply.text, reply.tokens_in, reply.tokens_out, reply.finish, reply.seconds, reply.counted) == (
         "Paris",
         11,
         1,
@@ -88,14 +88,14 @@ def test_a_completion_becomes_a_reply() -> None:
     ],
 )
 def test_why_an_answer_ended_is_kept(body: object, text: str, finish: str) -> None:
-    reply, _ = read(body)
+    reply = read(body)
     assert (reply.text, reply.finish) == (text, finish)
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "11"}, {"prompt_tokens": -1, "completion_tokens": True}, [1]])
 def test_tokens_that_are_not_counted_are_estimated_and_said_to_be(usage: object) -> None:
-    reply, told = read(completion("one two three four", usage=usage))
-    assert not told.counted and (reply.tokens_in, reply.tokens_out) == (estimate_tokens(REQUEST.messages), 5)
+    reply = read(completion("one two three four", usage=usage))
+    assert not reply.counted and (reply.tokens_in, reply.tokens_out) == (estimate_tokens(REQUEST.messages), 5)
 
 
 @pytest.mark.parametrize(
@@ -103,20 +103,26 @@ def test_tokens_that_are_not_counted_are_estimated_and_said_to_be(usage: object)
     [
         ({"prompt_tokens": 50, "completion_tokens": 1, "total_tokens": 351}, 50, 301),  # billed, and hidden
         ({"prompt_tokens": 50, "completion_tokens": 301, "total_tokens": 351}, 50, 301),
+        ({"prompt_tokens": 50, "completion_tokens": 1, "completion_tokens_details": {"reasoning_tokens": 300}}, 50, 301),
         ({"prompt_tokens": 50, "completion_tokens": 3, "total_tokens": 2}, 50, 3),
         ({"prompt_tokens": 50, "completion_tokens": 0}, 50, 5),  # there is text: 0 is no count
     ],
 )
 def test_tokens_that_are_billed_are_counted(usage: dict[str, int], read_: int, written: int) -> None:
-    reply, _ = read(completion("one two three four", usage=usage))
+    reply = read(completion("one two three four", usage=usage))
     assert (reply.tokens_in, reply.tokens_out) == (read_, written)
 
 
 def test_what_an_endpoint_tells_of_its_bill_and_of_itself_is_read() -> None:
     details = {"completion_tokens_details": {"reasoning_tokens": 7}, "prompt_tokens_details": {"cached_tokens": 4}}
     body = completion(usage={"prompt_tokens": 9, "completion_tokens": 8, "cost": 0.002, **details})
-    _, told = read(body | {"model": "m-2026", "system_fingerprint": "fp"})
-    assert (told.hidden, told.cached, told.cost, told.model, told.version) == (7, 4, 0.002, "m-2026", "fp")
+    reply = read(body | {"model": "m-2026", "system_fingerprint": "fp"})
+    assert (reply.cached, reply.billed, reply.answered_by) == (4, 0.002, "m-2026@fp")
+
+
+@pytest.mark.parametrize("cost", [0, -1, True, "0.1", float("nan")])
+def test_a_bill_of_nothing_is_not_believed(cost: object) -> None:
+    assert read(completion(usage={"prompt_tokens": 9, "completion_tokens": 8, "cost": cost})).billed is None
 
 
 @pytest.mark.parametrize(
@@ -141,7 +147,7 @@ def test_what_an_endpoint_tells_of_its_bill_and_of_itself_is_read() -> None:
 )
 def test_a_thought_is_found_wherever_it_stands(message: dict[str, Any], thought: str, text: str) -> None:
     body = {"choices": [{"message": {"role": "assistant", **message}, "finish_reason": "stop"}]}
-    reply, _ = read(body)
+    reply = read(body)
     assert (reply.thought, reply.text) == (thought, text)
 
 
@@ -165,14 +171,14 @@ def test_text_in_front_of_an_error_is_no_answer(finish: str) -> None:
     ],
 )
 def test_providers_name_the_same_end_differently(finish: str, read_as: str) -> None:
-    assert read(completion("Par", finish))[0].finish == read_as
+    assert read(completion("Par", finish)).finish == read_as
 
 
 def test_json_is_taken_out_of_its_fence() -> None:
     fenced = json.dumps(completion('```json\n{"city": "Paris"}\n```')).encode()
     request = Request(REQUEST.messages, json_schema="{}")
-    assert read_reply(fenced, request, 0.0)[0].text == '{"city": "Paris"}'
-    assert read_reply(fenced, REQUEST, 0.0)[0].text.startswith("```")
+    assert read_reply(fenced, request, 0.0).text == '{"city": "Paris"}'
+    assert read_reply(fenced, REQUEST, 0.0).text.startswith("```")
 
 
 @pytest.mark.parametrize(
@@ -225,7 +231,7 @@ def test_what_is_no_completion_says_why(body: bytes, reason: str) -> None:
 )
 def test_any_json_is_read_or_unreadable(body: object) -> None:
     try:
-        reply, _ = read(body)
+        reply = read(body)
     except (Unreadable, ErrorInside):
         return
     assert isinstance(reply.text, str) and reply.tokens_in >= 0 and reply.tokens_out >= 0

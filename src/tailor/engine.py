@@ -23,6 +23,7 @@ from tailor.models.vectors import CachedEmbedder
 from tailor.render import question_in, render_messages
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer
+from tailor.store.spending import Spending
 from tailor.system import Shot, System, display_labels
 from tailor.task import fill
 
@@ -46,6 +47,7 @@ class Engine:
         documents: what can be retrieved; empty when the task has none.
         check: called between blocks; may raise `OutOfTime`.
         judge: the engine of the model that judges free text; None where the task has no judge.
+        spending: what the calls of both cost; None where no endpoint is asked.
     """
 
     model: Model
@@ -55,6 +57,7 @@ class Engine:
     documents: Sequence[Document] = ()
     check: Callable[[], None] = lambda: None
     judge: Engine | None = None
+    spending: Spending | None = None
     _embedders: dict[str, CachedEmbedder] = field(default_factory=dict)
     _indexes: dict[str, Index] = field(default_factory=dict)
     _checked: dict[Path, str] = field(default_factory=dict)
@@ -283,7 +286,8 @@ class Engine:
 def _to_answer(system: System, example: str, reply: Reply, passages: tuple[Passage, ...]) -> Answer:
     raw = reply.text if not reply.scores or system.decoding.method == "generate" else _likeliest(system, reply.scores)
     told = (reply.tokens_in, reply.tokens_out, reply.seconds, reply.finish, reply.error, reply.thought)
-    return Answer(example, raw, reply.scores, passages, *told)
+    bill = (reply.cached, reply.billed, reply.counted, reply.answered_by)
+    return Answer(example, raw, reply.scores, passages, *told, *bill)
 
 
 def _likeliest(system: System, scores: Sequence[float]) -> str:

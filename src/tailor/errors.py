@@ -12,7 +12,8 @@ TailorError
 │   ├── CallsFailed      some calls failed, so that nothing can be decided yet
 │   └── DoesNotFit       a prompt is longer than the model's context window
 ├── StoreError           the project's ledger cannot be read or written
-└── OutOfTime            the time limit given by the user was reached
+├── OutOfTime            the time limit given by the user was reached
+└── OverBudget           the budget given by the user leaves no room for the next call
 
 Each message says what was given, what is accepted and what to do. Programming errors (TypeError and friends) are never wrapped.
 """
@@ -112,6 +113,10 @@ class StoreError(TailorError):
 
 class OutOfTime(TailorError):
     """The time limit given by the user was reached; what was measured is kept."""
+
+
+class OverBudget(TailorError):
+    """The budget given by the user leaves no room for the next call; what was answered is kept."""
 
 
 def printable(text: str) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from tailor.advise.advice import advise
+from tailor.advise.advice import Advice, advise
 from tailor.advise.gather import gather
 from tailor.approaches.approach import Material
 from tailor.data.example import Splits
 from tailor.data.split import load_splits
 from tailor.decide.again import asked_again
+from tailor.decide.bill import maybe_paid
 from tailor.decide.clock import Clock
 from tailor.decide.controls import with_controls
 from tailor.decide.decision import Candidate, decide
@@ -27,9 +28,10 @@ from tailor.decide.step import Observer
 from tailor.decide.types import Decision
 from tailor.decide.upkeep import pace_of, timed_cost
 from tailor.diagnose.curve import learning_curve
+from tailor.engine import Engine
 from tailor.errors import DataError
 from tailor.evaluate.judge import judge_system
-from tailor.evaluate.measure import measure
+from tailor.evaluate.measure import measure, scored
 from tailor.evaluate.ratings import Ratings, rating_sample, read_ratings, write_sheet
 from tailor.evaluate.run import Run, failures
 from tailor.files import private_files, tighten
@@ -41,6 +43,7 @@ from tailor.provenance import provenance
 from tailor.saved import STUDY
 from tailor.seals import identities, opening_sentences, unseen
 from tailor.stats.clusters import usual_size
+from tailor.store.spending import Spent
 from tailor.study import Study
 from tailor.task import Task
 
@@ -51,6 +54,7 @@ def run(
     *,
     everything: bool = False,
     max_minutes: float | None = None,
+    budget: float | None = None,
     model: Model | None = None,
     judge: Model | None = None,
 ) -> Study:
@@ -61,6 +65,7 @@ def run(
         observer: told what happens as it happens.
         everything: climb every rung, whatever was found.
         max_minutes: limit on climb and final test: what promises most for its time is tried first. The final test is not cut short.
+        budget: the most that all runs of the project together may pay endpoints, if not what the task says.
         model: the generative model, if not the one that the task names.
         judge: the model that judges, if not the one that the task names; only for the metric `judged`.
 
@@ -74,11 +79,10 @@ def run(
         for sentence in ledger.told:
             observer.said(sentence)
         splits = sealed(task, splits, ledger, observer)
-        engine = open_engine(project, ledger, model, judge)
+        engine = open_engine(project, ledger, model, judge, budget=budget)
+        watch_spending(engine, observer)
         engine.check = clock.check
-        seen = (*splits.train, *splits.dev)
-        rows = (*seen, *splits.test, *splits.reserve)  # only counted, whatever split they are in
-        advice = advise(gather(task, rows, engine.documents, engine.model.context_tokens, learned_from=seen))
+        advice = advised(task, splits, engine)
         observer.said(f"Expected before measuring: {advice.expected}. {advice.means}")
 
         material = Material(task, splits.train, splits.dev)
@@ -96,10 +100,10 @@ def run(
         found, decision = with_controls(task, splits, tests, decision)
         record = provenance(splits, engine.model, engine.judge.model if engine.judge else None)
         measured = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now())
-        study = Study(*measured, advice, climb.diagnosis, curve, controls=found)
+        study = Study(*measured, advice, climb.diagnosis, curve, controls=found, spent=spent(engine))
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
         if steady := asked_again(climb, tests, observer):
-            study = replace(study, consistency=steady, finished=_now())
+            study = replace(study, consistency=steady, finished=_now(), spent=spent(engine))
             ledger.save_study(STUDY.dump_python(study, mode="json"), number)
     if task.judge and tests:
         write_sheet(project.path(task.judge.ratings), task, rating_sample(task, tests))
@@ -120,10 +124,13 @@ def final_test(
         return (), None
     for dev in chosen.values():
         observer.began("final test", dev.system.name)
-        if failure := failures(engine.answer(dev.system, splits.test, observer.progress)):
+        answers = engine.answer(dev.system, splits.test, observer.progress)
+        if failure := failures(answers):
             climb.stopped = f"The sealed test set is not opened: of {dev.system.name}, {failure}. Run again to go on from here."
             observer.said(climb.stopped)
             return (), None
+        if task.judge is not None:  # its verdicts are gathered, unread, too
+            scored(task, dev.system, splits.test, answers, engine, observer.progress)
     systems = [run.system.fingerprint for run in chosen.values()]
     judge = [judge_system(task.judge, engine.judge.model).fingerprint] if task.judge and engine.judge else []
     opened = ledger.open_test(identities(task, splits.test), [task.scored_by, *judge, *systems])
@@ -155,6 +162,29 @@ def sealed(task: Task, splits: Splits, ledger: Ledger, observer: Observer) -> Sp
     if not train or not dev:
         raise DataError("no rows are left to learn from that were not in a test set", "add fresh rows")
     return replace(splits, train=train, dev=dev)
+
+
+def advised(task: Task, splits: Splits, engine: Engine) -> Advice:
+    """What to expect before anything is measured."""
+    seen = (*splits.train, *splits.dev)
+    rows = (*seen, *splits.test, *splits.reserve)  # only counted, whatever split they are in
+    return advise(gather(task, rows, engine.documents, engine.model.context_tokens, learned_from=seen))
+
+
+def watch_spending(engine: Engine, observer: Observer) -> None:
+    """Let the observer see what is spent, and say what an earlier run may have paid for nothing."""
+    if engine.spending is None:
+        return
+    spending = engine.spending
+    observer.pays(lambda: spending.spent)
+    before = spending.spent
+    if before.maybe_paid:
+        observer.said(maybe_paid(before, spending.currency))
+
+
+def spent(engine: Engine) -> Spent | None:
+    """What the project's calls to endpoints cost so far; None where none is asked."""
+    return engine.spending.spent if engine.spending else None
 
 
 def _now() -> str:

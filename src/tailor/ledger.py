@@ -25,6 +25,7 @@ from tailor.store.facts import read_fact, write_fact
 from tailor.store.migrate import migrate
 from tailor.store.openings import Opening, Openings
 from tailor.store.registry import Registry
+from tailor.store.spending import Spending
 
 
 class Ledger:
@@ -46,6 +47,7 @@ class Ledger:
         self._folder = private_folder(folder)
         self._path = folder / LEDGER
         self._lock = None if shared else lock(folder / "lock")
+        self._spending: Spending | None = None
         self.told: list[str] = []
         try:
             self._db = self._open(write=not shared)
@@ -205,8 +207,29 @@ class Ledger:
             )
         return record
 
+    def spending(self, *, cap: float | None = None, currency: str = "USD") -> Spending:
+        """What the project's calls to endpoints cost; closed together with the ledger.
+
+        Args:
+            cap: the most that may be spent, all runs together; None for no cap.
+            currency: of the amounts.
+
+        Raises:
+            StoreError: the file is damaged, or cannot be written.
+        """
+        if self._spending is None:
+            self._spending = Spending(self._folder, cap=cap, currency=currency)
+        return self._spending
+
     def close(self) -> None:
-        """Close the file and let other processes in."""
+        """Close the files and let other processes in."""
+        try:
+            if self._spending is not None:
+                self._spending.close()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
         try:
             self._db.close()
         except apsw.Error:  # on a full disk it cannot be tidied up; what was committed is safe in the log beside the file

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from tailor.decide.meter import attach_meters
 from tailor.documents.reading import read_documents
 from tailor.engine import Engine
 from tailor.ledger import Ledger
-from tailor.models.base import Embedder, Model
+from tailor.models.base import Embedder, Metered, Model
 from tailor.models.catalogue import open_embedder, open_model
 from tailor.project import Project
 from tailor.trust import require_allowed
 
 
-def open_engine(project: Project, ledger: Ledger, model: Model | None = None, judge: Model | None = None) -> Engine:
-    """The engine of a project, with its documents read; `model` and `judge` stand in for those that the task names."""
+def open_engine(
+    project: Project, ledger: Ledger, model: Model | None = None, judge: Model | None = None, *, budget: float | None = None
+) -> Engine:
+    """The engine of a project, with its documents read and its calls to endpoints metered.
+
+    Args:
+        project: the project.
+        ledger: its record.
+        model: stands in for the model that the task names.
+        judge: stands in for the judge that the task names.
+        budget: stands in for the task's.
+
+    Raises:
+        ConfigError: the user has not allowed what would be sent, or there is a budget and no price.
+        TailorError: a model or the documents cannot be opened.
+    """
     task = project.task
     require_allowed(project, [role for role, given in (("model", model), ("judge", judge)) if given is None])
 
@@ -24,4 +39,9 @@ def open_engine(project: Project, ledger: Ledger, model: Model | None = None, ju
     if task.judge is not None:
         judging = judge or open_model(task.judge.model, base=project.folder)
         engine.judge = Engine(judging, embedder, ledger, project.store, check=lambda: engine.check())
+    asked = [engine.model, *([engine.judge.model] if engine.judge else [])]
+    if any(isinstance(one, Metered) for one in asked):
+        cap = task.budget if budget is None else budget
+        engine.spending = ledger.spending(cap=cap, currency=task.prices.currency)
+        attach_meters(task, engine.model, engine.judge.model if engine.judge else None, engine.spending)
     return engine

@@ -14,6 +14,7 @@ from tailor.diagnose.curve import LearningCurve
 from tailor.diagnose.types import Diagnosis
 from tailor.evaluate.consistency import Consistency
 from tailor.evaluate.run import Run
+from tailor.store.spending import Spent
 from tailor.task import Task
 
 
@@ -36,6 +37,7 @@ class Study:
         curve: what more labels would bring.
         consistency: how steadily the finalists answer, in the order of `tests`; empty when it was not measured.
         controls: what answers without sense score on the test set; empty when it was not opened.
+        spent: what all calls of the project to endpoints cost until this study ended; None where no endpoint was asked.
     """
 
     task: Task
@@ -52,6 +54,7 @@ class Study:
     curve: LearningCurve | None = None
     consistency: tuple[Consistency, ...] = ()
     controls: tuple[Control, ...] = ()
+    spent: Spent | None = None
 
     def dev_run(self, system: str) -> Run | None:
         """The dev Run of a system that counts (complete, or as far as the time limit left room), by name."""

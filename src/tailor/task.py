@@ -132,15 +132,23 @@ class Volume(Settings):
     months: float = Field(12, gt=0)
 
 
-class Prices(Settings):
-    """What things cost. Token prices left out are looked up (remote) or follow from `machine_hour` (local)."""
+class TokenPrices(Settings):
+    """What a model's tokens cost. Prices left out are looked up (remote) or follow from `machine_hour` (local)."""
+
+    input_per_million: float | None = Field(None, ge=0, description="price of a million prompt tokens")
+    output_per_million: float | None = Field(None, ge=0, description="price of a million answer tokens")
+    cached_per_million: float | None = Field(
+        default=None, ge=0, description="price of a million prompt tokens that the endpoint had read before"
+    )
+
+
+class Prices(TokenPrices):
+    """What things cost."""
 
     currency: str = "USD"
     machine_hour: float = Field(0.10, ge=0, description="one hour of the machine that runs or trains a local model")
     label: float = Field(0.25, ge=0, description="one hand-labelled example")
     error: float = Field(0.0, ge=0, description="what one wrong answer costs the business")
-    input_per_million: float | None = Field(None, ge=0, description="price of a million prompt tokens")
-    output_per_million: float | None = Field(None, ge=0, description="price of a million answer tokens")
 
 
 class JudgeSettings(Settings):
@@ -148,6 +156,9 @@ class JudgeSettings(Settings):
 
     rubric: str = Field(min_length=1, description="what a good answer is, in plain words, for the judge and for people alike")
     model: ModelSettings = Field(description="which model judges; best another than the one that answers")
+    prices: TokenPrices = Field(
+        default=TokenPrices(input_per_million=None, output_per_million=None), description="of the judge's tokens, as in `prices`"
+    )
     gate: float = Field(0.6, ge=0, le=1, description="least kappa between the judge and people with which it may decide")
     ratings: str = Field("judge.csv", pattern=r"\.csv$", description="file with people's ratings")
     sample: int = Field(60, ge=10, description="about how many answers people rate")
@@ -235,6 +246,9 @@ class Task(Settings):
     judge: JudgeSettings | None = Field(None, description="answer: who judges free text; needed by metric `judged`")
     volume: Volume = Volume()
     prices: Prices = Prices(input_per_million=None, output_per_million=None)
+    budget: float | None = Field(
+        default=None, gt=0, description="the most that all runs together may pay endpoints, in the currency of `prices`"
+    )
     tuning: Tuning = Tuning(learning_rate=None, max_rows=None)
     facts: KnownFacts = KnownFacts()
     allow_classifier: bool = Field(False, description="let the reference classifier win, not only be named")

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Task as RichTask
 from rich.text import Text
 
 from tailor.cli.sending import AllowHttp, Yes, ask_to_send
@@ -16,17 +27,31 @@ from tailor.decide.formats import format_money, format_percent, format_target
 from tailor.project import REPORT_FILE
 from tailor.study import Step
 
+if TYPE_CHECKING:
+    from tailor.store.spending import Spent
+
 STYLES = {"measured": "bold", "measured in part": "bold", "stopped early": "dim", "no time": "yellow", "failed": "red"}
 
 
+class Paid(ProgressColumn):
+    """What endpoints were paid so far, as the bar is drawn."""
+
+    def __init__(self, spent: Callable[[], Spent], currency: str) -> None:
+        super().__init__()
+        self.spent, self.currency = spent, currency
+
+    def render(self, task: RichTask) -> Text:
+        """The amount."""
+        return Text(f"{format_money(self.spent().paid, self.currency)} paid")
+
+
 class Live:
-    """Shows a climb in the terminal: one line per step, a moving line for what runs now, time left and money spent."""
+    """Shows a climb in the terminal: one line per step, a moving line for what runs now, time left and money paid."""
 
     def __init__(self, console: Screen, currency: str, max_minutes: float | None = None) -> None:
         self.console = console
         self.currency = currency
         self.ends = None if max_minutes is None else time.monotonic() + 60 * max_minutes
-        self.spent = 0.0
         self.last_note = ""
         self.bar = Progress(
             SpinnerColumn(),
@@ -43,8 +68,11 @@ class Live:
     def began(self, rung: str, system: str) -> None:
         """Show what runs now."""
         left = "" if self.ends is None else f", {max(0.0, self.ends - time.monotonic()) / 60:.1f} min left"
-        spent = f", {format_money(self.spent, self.currency)} spent" if self.spent else ""
-        self.bar.reset(self.now, total=None, description=f"{rung}: {system}{left}{spent}")
+        self.bar.reset(self.now, total=None, description=f"{rung}: {system}{left}")
+
+    def pays(self, spent: Callable[[], Spent]) -> None:
+        """Show what endpoints are paid: every answered call, those of a judge, of asking again and of further tries included."""
+        self.bar.columns = (*self.bar.columns, Paid(spent, self.currency))
 
     def progress(self, done: int, total: int) -> None:
         """Move the bar."""
@@ -62,7 +90,6 @@ class Live:
                 line.append(f" {f'[{100 * step.dev.low:.0f}, {100 * step.dev.high:.0f}]':>9}")
             if step.cost is not None and step.cost.per_1000 is not None:
                 line.append(f"  {format_money(step.cost.per_1000, self.currency)} per 1,000")
-                self.spent += step.cost.per_1000 * step.dev.n / 1000
             line.append(f"  {step.seconds:.0f} s")
         self.console.print(line, soft_wrap=True)  # a row of a table is never folded
         self.last_note = step.note
@@ -81,11 +108,15 @@ def run(
     max_minutes: Annotated[
         float | None, typer.Option(min=0.1, help="Try what promises most for its time, and leave time for the final test.")
     ] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0.0, help="Most that all runs together may pay endpoints; stands in for `budget`.")
+    ] = None,
     yes: Yes = False,
     allow_http: AllowHttp = False,
 ) -> None:
     """Measure the ways of answering on your data, and decide."""
     from tailor.cli.models import fetch_missing
+    from tailor.decide.bill import spent_sentence
     from tailor.experiment import run as run_experiment
     from tailor.project import load_project
     from tailor.report.html import write_report
@@ -103,10 +134,12 @@ def run(
     )
     live = Live(console, task.prices.currency, max_minutes)
     with live.bar:
-        study = run_experiment(opened, live, everything=everything, max_minutes=max_minutes)
+        study = run_experiment(opened, live, everything=everything, max_minutes=max_minutes, budget=budget)
     if study.decision is not None:
         console.print(f"\n{study.decision.headline}", style="bold")
         for reason in study.decision.changes:
             console.print(f"- {reason}")
+    if study.spent is not None:
+        console.print(f"\n{spent_sentence(study.spent, task.prices.currency)}")
     path = write_report(study, opened.folder / REPORT_FILE)
     console.print(f"\nReport: {path}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tailor.decide.formats import format_money
 from tailor.decide.ladder import Climb
 from tailor.decide.step import Observer
-from tailor.errors import ModelError
+from tailor.errors import ModelError, OverBudget
 from tailor.evaluate.consistency import Consistency, consistency, planned_calls
 from tailor.evaluate.run import Run
 
@@ -21,19 +21,27 @@ def asked_again(climb: Climb, tests: Sequence[Run], observer: Observer) -> tuple
     if sum(count * run.seconds for count, run in zip(calls, tests, strict=True)) > climb.clock.left:
         observer.said("The finalists are not asked again: the time limit leaves no room for it.")
         return ()
+    if engine.spending is not None and (_price(climb, tests, calls) or 0.0) > engine.spending.left:
+        observer.said("The finalists are not asked again: the budget leaves no room for it.")
+        return ()
     if tests and task.model.base_url:
         observer.said(f"The finalists are asked again, {_told(climb, tests, calls)}.")
     observer.began("consistency", f"{len(systems)} finalists asked otherwise")
     try:
         return consistency(task, systems, dev, engine, observer.progress)
-    except ModelError as error:
+    except (ModelError, OverBudget) as error:
         observer.said(f"The finalists could not be asked again: {error}.")
         return ()
 
 
 def _told(climb: Climb, tests: Sequence[Run], calls: Sequence[int]) -> str:
     """How many answers an endpoint is asked for, and what they cost."""
+    price = format_money(_price(climb, tests, calls), climb.material.task.prices.currency)
+    return f"{sum(calls):,} answers at {price}"
+
+
+def _price(climb: Climb, tests: Sequence[Run], calls: Sequence[int]) -> float | None:
+    """What asking again is expected to cost, a judge not counted; None where a price is unknown."""
     prices = [climb.track.cost(run).per_1000 for run in tests]
     known = [count * price / 1000 for count, price in zip(calls, prices, strict=True) if price is not None]
-    price = format_money(sum(known) if len(known) == len(prices) else None, climb.material.task.prices.currency)
-    return f"{sum(calls):,} answers at {price}"
+    return sum(known) if len(known) == len(prices) else None

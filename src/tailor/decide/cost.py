@@ -29,7 +29,8 @@ def cost_of(
 ) -> Cost:
     """The cost of a system, from its Run, in the task's currency.
 
-    An answer costs its tokens at the rates. Every answer that is not right (wrong, unparsed or failed) costs `prices.error`.
+    An answer costs what the endpoint says that it billed, else its tokens at the rates (`Rates.price`).
+    Every answer that is not right (wrong, unparsed or failed) costs `prices.error`.
     One-off are the labels that the system learned from and the tokens that it was trained on. Upkeep is what changes of documents
     and rules cost at their pace: the training again, measuring on dev again, putting a document into the index again. `total` is
     one-off + months x (upkeep + answers a month x (answer + expected error)). What needs an unknown price, or a Run in which no
@@ -48,12 +49,14 @@ def cost_of(
     """
     notes = [rates.how] if rates.how else []
     answered = any(not answer.error for answer in run.answers)
-    paid_in, paid_out = _price(run.tokens_in, rates.input_per_million), _price(run.tokens_out, rates.output_per_million)
-    per_1000 = 1000 * (paid_in + paid_out) if answered and paid_in is not None and paid_out is not None else None
+    each = _answer_price(run, rates)
+    per_1000 = 1000 * each if answered and each is not None else None
     if not answered:
         notes.append("no answer came, so the cost of an answer is unknown")
     elif per_1000 is None:
         notes.append("the price of tokens is unknown")
+    if uncounted := sum(not answer.counted and not answer.error for answer in run.answers):
+        notes.append(f"the tokens of {uncounted:,} of {len(run.answers):,} answers are estimated: the endpoint did not count them")
     training = _price(training_tokens, rates.training_per_million)
     if training is None:
         notes.append("the price of training is unknown and not counted")
@@ -98,6 +101,17 @@ def with_error_rate(task: Task, cost: Cost, rate: float) -> Cost:
 def error_rate(run: Run) -> float:
     """Share of answers that are not right, in [0, 1]; 0 for an empty Run."""
     return 1 - run.count("right") / len(run.scores) if run.scores else 0.0
+
+
+def _answer_price(run: Run, rates: Rates) -> float | None:
+    """The mean price of the answers that came; None where the price of one is unknown."""
+    prices = [
+        rates.price(answer.tokens_in, answer.tokens_out, cached=answer.cached, billed=answer.billed)
+        for answer in run.answers
+        if not answer.error
+    ]
+    known = [price for price in prices if price is not None]
+    return None if len(known) < len(prices) else sum(known) / max(1, len(known))
 
 
 def _price(tokens: float, per_million: float | None) -> float | None:

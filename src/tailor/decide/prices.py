@@ -7,7 +7,7 @@ from dataclasses import replace
 from tailor.decide.types import Rates
 from tailor.models.base import Model
 from tailor.models.endpoint.listed import SAMPLE, listed
-from tailor.task import ModelSettings, Prices
+from tailor.task import ModelSettings, Prices, Task, TokenPrices
 
 # Nominal speeds of the built-in model on two cores, measured once (docs/log.md). They are constants, not timings of this run, so
 # that the same data give the same decision on every machine. A larger model is slower in proportion to its parameters.
@@ -15,6 +15,8 @@ READING, WRITING, TRAINING = 1_000.0, 100.0, 230.0  # tokens per second
 NOMINAL_PARAMETERS = 134_515_008
 EMBEDDER_PARAMETERS = 22_700_000
 """Of the built-in embedder; it prices what asks no generative model: the reference classifier, and bringing an index up to date."""
+
+TOKEN_PRICES = ("input_per_million", "output_per_million", "cached_per_million")
 
 
 def rates_for(settings: ModelSettings, prices: Prices, model: Model) -> Rates:
@@ -27,17 +29,30 @@ def rates_for(settings: ModelSettings, prices: Prices, model: Model) -> Rates:
     """
     if settings.base_url:
         found = _looked_up(settings, prices.currency)
-        if not getattr(model, "counts_tokens", True):
-            found = replace(found, how=f"{found.how}; tokens estimated, since the endpoint does not count them")
     elif model.can_tune:
         found = machine_rates(prices, int(getattr(model, "parameters", NOMINAL_PARAMETERS)))
     else:
         found = Rates(None, None, None, f"unknown: {settings.name} has no price")
-    given = [name for name in ("input_per_million", "output_per_million") if getattr(prices, name) is not None]
+    found = replace(found, currency=prices.currency)
+    given = [name for name in TOKEN_PRICES if getattr(prices, name) is not None]
     if not given:
         return found
-    how = "as given in `prices`" if len(given) == 2 else f"{given[0]} as given in `prices`, the rest {found.how}"
-    return replace(found, **{name: getattr(prices, name) for name in given}, how=how)
+    # A looked-up price of cached tokens does not go with a price that was given for the others.
+    cached = prices.cached_per_million if "input_per_million" in given else found.cached_per_million
+    complete = {"input_per_million", "output_per_million"} <= set(given)
+    how = "as given in `prices`" if complete else f"{' and '.join(given)} as given in `prices`, the rest {found.how}"
+    return replace(found, **{"cached_per_million": cached} | {name: getattr(prices, name) for name in given}, how=how)
+
+
+def judge_rates(task: Task, judge: Model) -> Rates:
+    """Prices of the judge's tokens: its own, or those of the model that answers where it is the same."""
+    if task.judge is None:
+        raise ValueError("the task has no judge")
+    own = task.judge.prices
+    if own == TokenPrices(input_per_million=None, output_per_million=None) and task.judge.model == task.model:
+        own = task.prices
+    prices = task.prices.model_copy(update={name: getattr(own, name) for name in TOKEN_PRICES})
+    return rates_for(task.judge.model, prices, judge)
 
 
 def machine_rates(prices: Prices, parameters: int) -> Rates:
@@ -60,4 +75,7 @@ def _looked_up(settings: ModelSettings, currency: str) -> Rates:
         how = f"unknown: {source} has no price for this model there; give `input_per_million` and `output_per_million`"
         return Rates(None, None, None, how)
     read, write = (float(part) / SAMPLE * 1e6 for part in (price.input_price, price.output_price))
-    return Rates(read, write, None, f"list prices of {price.provider.name} for {price.model.id}, {source}")
+    again = listed(settings.name, settings.base_url, cached=True)
+    cached = float(again.input_price) / SAMPLE * 1e6
+    how = f"list prices of {price.provider.name} for {price.model.id}, {source}"
+    return Rates(read, write, None, how, cached if cached < read else None)

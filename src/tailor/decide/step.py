@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from tailor.decide.types import Cost, Interval
 from tailor.evaluate.run import Run
+from tailor.store.spending import Spent
 
 StepStatus = Literal[
     "measured",
@@ -66,6 +68,10 @@ class Observer(Protocol):
 
     def ended(self, step: Step) -> None:
         """A step is done."""
+        ...
+
+    def pays(self, spent: Callable[[], Spent]) -> None:
+        """Endpoints are asked; `spent` tells at any time what they were paid so far."""
         ...
 
     def said(self, text: str) -> None:

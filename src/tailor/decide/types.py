@@ -15,12 +15,47 @@ Work = Literal["train", "index", "measure"]
 
 @dataclass(frozen=True)
 class Rates:
-    """Prices per million tokens in the task's currency; None = unknown, never 0."""
+    """Prices per million tokens in the task's currency; None = unknown, never 0.
+
+    Attributes:
+        input_per_million: of prompt tokens.
+        output_per_million: of answer tokens, those of a thought among them.
+        training_per_million: of tokens trained on.
+        how: where they come from, in words.
+        cached_per_million: of prompt tokens that the endpoint had read before; None = as others.
+        currency: theirs; what an endpoint says that a call cost is in USD.
+    """
 
     input_per_million: float | None
     output_per_million: float | None
     training_per_million: float | None
     how: str
+    cached_per_million: float | None = None
+    currency: str = "USD"
+
+    def price(self, tokens_in: float, tokens_out: float, *, cached: float = 0.0, billed: float | None = None) -> float | None:
+        """The price of a call: what the endpoint billed, where it says so in this currency, else that of its tokens; None where
+        neither is known. No tokens cost nothing, even at an unknown price.
+        """
+        if billed is not None and self.currency == "USD":
+            return billed
+        again = self.input_per_million if self.cached_per_million is None else self.cached_per_million
+        parts = ((tokens_in - cached, self.input_per_million), (cached, again), (tokens_out, self.output_per_million))
+        if any(tokens and price is None for tokens, price in parts):
+            return None
+        return sum(tokens * (price or 0.0) for tokens, price in parts) / 1_000_000
+
+    @property
+    def is_known(self) -> bool:
+        """Whether what a call costs is known."""
+        return self.input_per_million is not None and self.output_per_million is not None
+
+    def worst(self, tokens_in: int, tokens_out: int) -> float | None:
+        """The most that a call can cost that takes so many tokens at most; None where no price is known."""
+        if self.input_per_million is None or self.output_per_million is None:
+            return None
+        dearest = max(self.input_per_million, self.cached_per_million or 0.0)
+        return (tokens_in * dearest + tokens_out * self.output_per_million) / 1_000_000
 
 
 @dataclass(frozen=True)

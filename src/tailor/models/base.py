@@ -82,6 +82,10 @@ class Reply:
             with an error (no answer came; the next try may have one).
         error: why there is no answer; empty when there is one.
         thought: what the model thought before it answered; no part of `text`.
+        cached: prompt tokens that an endpoint had read before, at a price of their own; they are counted in `tokens_in`, too.
+        billed: what the endpoint says that this answer cost, in USD; None where it says nothing, or 0.
+        counted: whether the tokens were counted; else they are estimates.
+        answered_by: the model that answered, as an endpoint calls it, and its fingerprint behind an @; empty where it says neither.
     """
 
     text: str
@@ -92,6 +96,10 @@ class Reply:
     finish: Literal["stop", "length", "refused", "error"] = "stop"
     error: str = ""
     thought: str = ""
+    cached: int = 0
+    billed: float | None = None
+    counted: bool = True
+    answered_by: str = ""
 
 
 class Model(Protocol):
@@ -143,6 +151,30 @@ class Streaming(Protocol):
             ModelError: no request can succeed; what came before was handed over.
         """
         ...
+
+
+class Meter(Protocol):
+    """Told of every call to an endpoint, by any thread: before it is made, and when it is known what it took."""
+
+    def reserve(self, *, tokens_in: int, tokens_out: int) -> int:
+        """Note down a call that may take so many tokens at most; gives its number.
+
+        Raises:
+            OverBudget: there is no money left for it.
+            StoreError: it cannot be noted down.
+        """
+        ...
+
+    def settle(self, number: int, reply: Reply | None) -> None:
+        """Say what it took: the tokens of a reply, none for a call that is not billed, or None where it may have been paid."""
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A model whose calls cost money, and are noted down by its meter where it has one."""
+
+    meter: Meter | None
 
 
 class Embedder(Protocol):

@@ -15,15 +15,15 @@ from urllib.parse import urlsplit
 
 from tailor.doors import door_at
 from tailor.errors import ConfigError, ModelError, quoted
-from tailor.models.base import Message, Reply, Request
+from tailor.models.base import Message, Meter, Reply, Request
 from tailor.models.endpoint.crew import Crew, Deliver, Rules
-from tailor.models.endpoint.dialect import Dialect, Wishes, alike, otherwise, payload, shape
+from tailor.models.endpoint.dialect import Dialect, Wishes, alike, most_tokens, otherwise, payload, shape
 from tailor.models.endpoint.faults import Fault, Interpreter, Moderated, read_error, told_wait, used_up
 from tailor.models.endpoint.listed import DEFAULT_WINDOW, context_window
 from tailor.models.endpoint.responses import ELSEWHERE
 from tailor.models.endpoint.transport import Transport
 from tailor.models.secrets import is_here, read_key
-from tailor.models.wire import ErrorInside, Told, Unreadable, estimate_tokens, read_reply
+from tailor.models.wire import ErrorInside, Unreadable, estimate_tokens, read_reply
 from tailor.task import ModelSettings
 
 BROKEN = (500, 501)
@@ -32,6 +32,7 @@ UNDERSTOOD = (400, 422)
 """Statuses with which an endpoint may mean that it does not take a parameter."""
 MOST_WAYS = 20
 """How often an endpoint that refuses is asked otherwise, before the first answer; what is refused costs nothing."""
+UNPAID = Reply("")
 SELF_MADE = "json_validate_failed"
 """The code of an error that holds what the model wrote instead of the JSON asked for."""
 
@@ -65,12 +66,12 @@ class RemoteModel:
         door = door_at(settings.base_url)
         self.context_tokens = settings.context_tokens or context_window(settings.name, settings.base_url) or DEFAULT_WINDOW
         self.block = settings.concurrency
-        self.counts_tokens = True  # until a reply comes without a count, whose tokens are then estimates
         self._dialect = Dialect(**door.speaks) if door else Dialect()
         self._taken: set[frozenset[str]] = set()
         self._in_vain: set[tuple[frozenset[str], str]] = set()  # refusals that no other way of asking has avoided
         self._plain = False  # whether answers that are cut off hold no thought that more room would end
         self._finding_out = threading.Lock()
+        self.meter: Meter | None = None
         self._secret = read_key(settings)
         self._wishes = Wishes(
             default_temperature=settings.temperature == "default",
@@ -224,6 +225,23 @@ class RemoteModel:
             Fault: it gave no answer.
             Moderated: the endpoint will not answer this text.
         """
+        if self.meter is None:
+            return self._call(request, body)
+        tokens_in, tokens_out = most_tokens(body, self.context_tokens)
+        number, paid = self.meter.reserve(tokens_in=tokens_in, tokens_out=tokens_out), None
+        try:
+            paid = self._call(request, body)
+            return paid
+        except Moderated:
+            paid = UNPAID
+            raise
+        except Fault as fault:
+            paid = UNPAID if fault.is_unpaid else None
+            raise
+        finally:
+            self.meter.settle(number, paid)
+
+    def _call(self, request: Request, body: Mapping[str, Any]) -> Reply:
         started = time.perf_counter()
         answered = self._transport.post(body, "responses" if "input" in body else "chat/completions")
         if (wait := used_up(answered.headers)) is not None:
@@ -231,14 +249,13 @@ class RemoteModel:
         if answered.status != 200:
             return self._refused(request, answered.status, answered.headers, answered.body, time.perf_counter() - started)
         try:
-            reply, told = read_reply(answered.body, request, time.perf_counter() - started, self._secret.scrub)
+            reply = read_reply(answered.body, request, time.perf_counter() - started, self._secret.scrub)
         except ErrorInside as error:
             fault = self._interpreter.inside(error.said)
-            fault.lives = True
+            fault.lives, fault.is_unpaid = True, not error.wrote
             raise fault from None
         except Unreadable as error:
             raise Fault("odd", f"{self.address}: {error}", cause=str(error)) from error
-        self._note(told)
         if request.stop and "stop" not in body:
             return replace(reply, text=_until(reply.text, request.stop))
         return reply
@@ -251,12 +268,10 @@ class RemoteModel:
         data = self._secret.scrub(data)
         said = read_error(data)
         if SELF_MADE in said.codes and isinstance(text := data["error"].get("failed_generation"), str):
-            return Reply(text, tokens_in=estimate_tokens(request.messages), tokens_out=len(text) // 4, seconds=seconds)
+            tokens = estimate_tokens(request.messages)
+            return Reply(text, tokens_in=tokens, tokens_out=len(text) // 4, seconds=seconds, counted=False)
         location = self._secret.scrub(headers.get("location", ""))
         raise self._interpreter.fault(status, said, told_wait(headers, data, said.reason), location)
-
-    def _note(self, told: Told) -> None:
-        self.counts_tokens = self.counts_tokens and told.counted
 
 
 def _until(text: str, stops: Sequence[str]) -> str:

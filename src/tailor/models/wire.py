@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from tailor.models.base import Message, Reply, Request
@@ -17,6 +16,7 @@ from tailor.models.thought import split_thought
 
 Clean = Callable[[Any], Any]
 PLAIN = 4096  # bytes looked at where an answer is no JSON
+LONGEST_NAME = 200  # characters kept of the name of a model
 Finish = Literal["stop", "length", "refused"]
 CUT = {"length", "max_tokens", "model_length", "max_output_tokens", "max_length", "token_limit"}
 REFUSED = {
@@ -43,36 +43,15 @@ class Unreadable(ValueError):
 
 
 class ErrorInside(Exception):
-    """An error inside a body with a good status: what it says."""
+    """An error inside a body with a good status: what it says, and whether something had been written before."""
 
-    def __init__(self, said: Said) -> None:
+    def __init__(self, said: Said, *, wrote: bool) -> None:
         super().__init__(said.reason)
-        self.said = said
+        self.said, self.wrote = said, wrote
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What an endpoint tells of a completion beside its text.
-
-    Attributes:
-        counted: whether it counted the tokens; else they are estimates.
-        hidden: tokens of a thought that it bills, where it says so.
-        cached: prompt tokens that it had read before, at another price.
-        cost: what it says that the call cost, in its own currency; None where it does not.
-        model: the model that answered, as it calls it.
-        version: its fingerprint, where it gives one.
-    """
-
-    counted: bool
-    hidden: int = 0
-    cached: int = 0
-    cost: float | None = None
-    model: str = ""
-    version: str = ""
-
-
-def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lambda value: value) -> tuple[Reply, Told]:
-    """The reply in the body of a completion, and what is told beside it.
+def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lambda value: value) -> Reply:
+    """The reply in the body of a completion, with what it costs and who gave it.
 
     A thought is taken off the answer, wherever it stands. Text in front of an error is no answer.
 
@@ -90,33 +69,38 @@ def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lam
     choices = data.get("choices")
     choice: Any = choices[0] if isinstance(choices, list) and choices else None
     ended = str(choice.get("finish_reason") or "").lower().replace("-", "_") if isinstance(choice, dict) else ""
+    counts = data.get("usage")
+    usage: Mapping[str, Any] = counts if isinstance(counts, dict) else {}
+    wrote = bool(_count(usage.get("completion_tokens")))
     for error in (choice.get("error") if isinstance(choice, dict) else None, data.get("error")):
         if error:
-            raise ErrorInside(read_error({"error": error}))
+            raise ErrorInside(read_error({"error": error}), wrote=wrote)
     if not isinstance(choice, dict):
         reason = read_error(data).reason
         raise Unreadable(f"the answer has no choices{': ' + reason if reason else ''}")
     if ended in BROKEN:
-        raise ErrorInside(Said(f"the answer ended with {ended!r}", frozenset(), 502))
+        raise ErrorInside(Said(f"the answer ended with {ended!r}", frozenset(), 502), wrote=wrote)
     said: Mapping[str, Any] = message if isinstance(message := choice.get("message"), dict) else {}
     finish: Finish = "length" if ended in CUT else "refused" if ended in REFUSED else "stop"
     thought, text = _thought_and_text(said)
     if isinstance(said.get("refusal"), str) and said["refusal"]:
         finish, text = "refused", text or said["refusal"]
-    counts = data.get("usage")
-    usage: Mapping[str, Any] = counts if isinstance(counts, dict) else {}
     tokens_in, tokens_out, counted = _usage(usage, text + thought)
     scores = label_scores(read_places(choice.get("logprobs")), request.labels, text) if request.labels and finish == "stop" else ()
-    told = Told(counted, *_details(usage), _cost(usage), str(data.get("model") or ""), str(data.get("system_fingerprint") or ""))
+    tokens_in = estimate_tokens(request.messages) if tokens_in is None else tokens_in
     return Reply(
         text=_unfenced(text) if request.json_schema else text,
-        tokens_in=estimate_tokens(request.messages) if tokens_in is None else tokens_in,
+        tokens_in=tokens_in,
         tokens_out=_tokens(text + thought) if tokens_out is None else tokens_out,
         seconds=seconds,
         finish=finish,
         thought=thought,
         scores=scores,
-    ), told
+        cached=min(_cached(usage), tokens_in),
+        billed=_billed(usage),
+        counted=counted,
+        answered_by="@".join(name for key in ("model", "system_fingerprint") if (name := str(data.get(key) or "")[:LONGEST_NAME])),
+    )
 
 
 def estimate_tokens(messages: Sequence[Message]) -> int:
@@ -171,27 +155,33 @@ def _unfenced(text: str) -> str:
 def _usage(usage: Mapping[str, Any], text: str) -> tuple[int | None, int | None, bool]:
     """Tokens read and written, None where they are not counted, and whether both are.
 
-    What is billed but hidden is what the total holds beside the two; a 0 where there is text is no count.
+    What is billed but hidden is what the total holds beside the two, or a thought that is longer than all that was written. A 0
+    where there is text is no count.
     """
     read, written, total = (_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
     if read is not None and written is not None and total is not None:
         written += max(0, total - read - written)
+    if written is not None and (thought := _inside(usage, "completion_tokens_details", "reasoning_tokens")) > written:
+        written += thought
     read = read or None
     written = None if written == 0 and text else written
     return read, written, read is not None and written is not None
 
 
-def _details(usage: Mapping[str, Any]) -> tuple[int, int]:
-    def inside(group: str, name: str) -> int:
-        details = usage.get(group)
-        return (_count(details.get(name)) or 0) if isinstance(details, dict) else 0
-
-    return inside("completion_tokens_details", "reasoning_tokens"), inside("prompt_tokens_details", "cached_tokens")
+def _inside(usage: Mapping[str, Any], group: str, name: str) -> int:
+    details = usage.get(group)
+    return (_count(details.get(name)) or 0) if isinstance(details, dict) else 0
 
 
-def _cost(usage: Mapping[str, Any]) -> float | None:
+def _cached(usage: Mapping[str, Any]) -> int:
+    """Prompt tokens that the endpoint had read before, as OpenAI's API tells them, or DeepSeek's."""
+    return _inside(usage, "prompt_tokens_details", "cached_tokens") or _count(usage.get("prompt_cache_hit_tokens")) or 0
+
+
+def _billed(usage: Mapping[str, Any]) -> float | None:
+    """What the call cost, as the endpoint says it; 0 is not believed: it stands there where somebody else is billed."""
     cost = usage.get("cost")
-    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < math.inf else None
+    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 < cost < math.inf else None
 
 
 def _count(value: object) -> int | None:

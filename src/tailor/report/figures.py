@@ -10,10 +10,12 @@ from typing import Any
 from tailor.decide.formats import format_at_least, format_effect, format_target
 from tailor.decide.types import Difference, Interval
 from tailor.diagnose.curve import sentence as curve_sentence
+from tailor.evaluate.answered import Answered
 from tailor.evaluate.run import Run
 from tailor.report.cases import Cases, cases
 from tailor.report.consistency import Steady, steady
 from tailor.report.diagnosis import Diagnosed, diagnosed
+from tailor.report.endpoint import paid, who_answered
 from tailor.report.expected import Expected, expected
 from tailor.report.failures import Confusion, GroupTable, MeasureRow, Outcomes, confusion, groups, measures, outcomes
 from tailor.report.first import First, changed_answers, first_screen
@@ -25,6 +27,7 @@ from tailor.report.words import amount, badge, count, duration, headline, limits
 from tailor.score.types import Outcome
 from tailor.study import Step, Study
 from tailor.system import System
+from tailor.task import Task
 
 FORMAT = 1
 
@@ -73,6 +76,8 @@ class Figures:
         groups: results per value of the columns reported by.
         cases: examples side by side.
         splits: sizes of the splits.
+        answered: who answered, as the endpoint says; None where it says nothing.
+        spent: what endpoints were paid, in a sentence or two; empty where none was asked.
     """
 
     badge: str
@@ -105,6 +110,8 @@ class Figures:
     groups: tuple[GroupTable, ...]
     cases: Cases
     splits: tuple[Split, ...]
+    answered: Answered | None
+    spent: str
 
 
 def make_figures(study: Study) -> Figures:
@@ -150,6 +157,8 @@ def make_figures(study: Study) -> Figures:
         groups=groups(study),
         cases=cases(study),
         splits=tuple(Split(key, len(rows), sum(not row.answers for row in rows)) for key, rows in parts.items()),
+        answered=who_answered(study),
+        spent=paid(study),
     )
 
 
@@ -195,6 +204,9 @@ def to_json(study: Study) -> dict[str, Any]:
         consistency: per finalist that was asked again system, fingerprint, right, all_right (as dev), ways, calls, kinds (kind,
             basis, changed, turned, all_right, variations: how, changed, became_wrong, became_right, failed).
         controls: name, does, score (as dev, on the test set), dev (a mean).
+        answered: None, or asked, models and fingerprints (name -> answers), sentence (what puts comparisons in doubt, or empty).
+        spent: None, or what all runs of the project paid endpoints: paid, estimated (on estimated tokens), maybe (at most, for
+            calls without an answer), calls, tokens_in, tokens_out, unpriced, maybe_paid (per call model, at, worst, ...).
     """
     task, decision = study.task, study.decision
     plain = asdict(decision) if decision else {}
@@ -204,14 +216,7 @@ def to_json(study: Study) -> dict[str, Any]:
     lists["finalists"] = [row | {"outcomes": _outcomes(study.test_run(row["name"]))} for row in lists["finalists"]]
     return {
         "format": FORMAT,
-        "task": {
-            "name": task.name,
-            "kind": task.kind,
-            "metric": task.scored_by,
-            "target": task.target,
-            "smallest_effect": task.smallest_effect,
-            "currency": task.prices.currency,
-        },
+        "task": {"name": task.name, "kind": task.kind, **_terms_json(task)},
         "decision": plain if decision else None,
         "stopped": study.stopped,
         "ladder": [_step_json(step) for step in study.steps],
@@ -224,7 +229,14 @@ def to_json(study: Study) -> dict[str, Any]:
         "curve": asdict(study.curve) | {"sentence": curve_sentence(study.curve)} if study.curve else None,
         "consistency": [asdict(found) for found in study.consistency],
         "controls": [asdict(control) for control in study.controls],
+        "answered": asdict(found) if (found := who_answered(study)) else None,
+        "spent": asdict(study.spent) if study.spent else None,
     }
+
+
+def _terms_json(task: Task) -> dict[str, Any]:
+    terms = {"metric": task.scored_by, "target": task.target, "smallest_effect": task.smallest_effect}
+    return terms | {"currency": task.prices.currency}
 
 
 def _advice_json(study: Study) -> dict[str, Any] | None:
@@ -302,12 +314,14 @@ def _decision_lines(study: Study) -> list[str]:
 
 def _beside_lines(study: Study) -> list[str]:
     """What was expected, why the model fails, how steady the answers are, and what more labels would bring: a sentence each."""
-    advice, diagnosis, asked_again = expected(study), diagnosed(study), _steady(study)
+    advice, diagnosis, asked_again, who = expected(study), diagnosed(study), _steady(study), who_answered(study)
     said = [
+        who.sentence if who else "",
         advice.outcome if advice else "",
         diagnosis.lead if diagnosis else "",
         asked_again.lead if asked_again else "",
         _curve(study),
+        paid(study),
     ]
     lines = [f"- {sentence}" for sentence in said if sentence]
     return ["", "Beside the decision" if study.decision else "What is known", *lines] if lines else []

@@ -26,6 +26,10 @@ class Answer:
         finish: why it ended.
         error: why there is no answer; empty when there is one.
         thought: what the model thought before it answered, where it says so; no part of the answer.
+        cached: prompt tokens that the endpoint had read before, which are among `tokens_in`.
+        billed: what the endpoint says that the answer cost, in USD; None where it does not say.
+        counted: whether the tokens were counted, not estimated.
+        answered_by: the model that answered, as the endpoint calls it, with its fingerprint.
     """
 
     example: str
@@ -38,6 +42,10 @@ class Answer:
     finish: str = "stop"
     error: str = ""
     thought: str = ""
+    cached: int = 0
+    billed: float | None = None
+    counted: bool = True
+    answered_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from tailor.models.endpoint.responses import ELSEWHERE, as_responses
 
 ROOMS = (0, 1024, 4096, 16384)
 """Tokens for a thought beside those of the answer, tried one after the other when answers come back cut off or empty."""
+FRAME = 256
+"""Tokens that a server may put around a chat: the marks of its template, the date, a default instruction."""
 QUESTION = "\n\nQuestion: "
 """Stands between instruction and question where there is no system role to tell them apart."""
 FIT = "Answer with JSON that fits this schema, and with nothing else:\n"
@@ -91,6 +93,15 @@ def payload(request: Request, model: str, dialect: Dialect, wishes: Wishes | Non
         body["logprobs"], body["top_logprobs"] = True, dialect.logprobs
     body |= dict(wishes.extra or {})
     return as_responses(body) if dialect.api == "responses" else body
+
+
+def most_tokens(body: Mapping[str, Any], window: int) -> tuple[int, int]:
+    """The most tokens that a call may take: of its prompt, since none is shorter than a byte of the text, and of its answers."""
+    limit = next((body[name] for name in ("max_tokens", "max_completion_tokens", "max_output_tokens") if name in body), None)
+    answers = body.get("n")
+    written = limit if isinstance(limit, int) else window
+    read = len(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+    return read + FRAME, written * (answers if isinstance(answers, int) else 1)
 
 
 def shape(body: Mapping[str, Any]) -> frozenset[str]:

@@ -15,6 +15,8 @@ Kind = Literal["busy", "passing", "odd", "late", "unreachable", "request", "fata
 """busy: slow down; passing: a failure that may pass; odd: no chat completion; late: nothing came in time; unreachable: no
 connection; request: this request is not taken, or none is; fatal: no request will be."""
 
+GONE_ON = frozenset({408, 499, 502, 504, *range(520, 528)})
+"""Statuses with which a gateway gives up on a server that may go on, and bill what it writes."""
 NO_MONEY = {
     *("insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "budget_exceeded", "insufficient_balance"),
     *("insufficient_credits", "payment_required", "quota_exceeded_error"),
@@ -47,13 +49,14 @@ class Fault(Exception):
         cause: the same in few words, without the address.
         lives: whether it shows that the endpoint works, though not for this request.
         status: of the answer; 0 where there was none.
+        is_unpaid: whether it is sure that the call is not billed: it was not sent, or refused.
     """
 
     def __init__(
         self, kind: Kind, told: str, hint: str = "", *, wait: float | None = None, cause: str = "", lives: bool = False
     ) -> None:
         super().__init__(told)
-        self.lives, self.status = lives, 0
+        self.lives, self.status, self.is_unpaid = lives, 0, kind in ("busy", "request", "fatal", "unreachable")
         self.kind, self.hint, self.wait, self.cause = kind, hint, wait, cause or told
 
 
@@ -124,7 +127,7 @@ class Interpreter:
             Moderated: the endpoint will not answer this text.
         """
         fault = self._fault(status, said, wait, location)
-        fault.status = status
+        fault.status, fault.is_unpaid = status, status not in GONE_ON
         return fault
 
     def _fault(self, status: int, said: Said, wait: float | None, location: str) -> Fault:

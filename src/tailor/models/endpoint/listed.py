@@ -12,19 +12,20 @@ DEFAULT_WINDOW = 8192
 """Tokens that the built-in and the fake model read at once, and that a remote one is taken to read where nothing says it."""
 
 
-def listed(name: str, address: str) -> Any:
+def listed(name: str, address: str, *, cached: bool = False) -> Any:
     """The genai-prices calculation for `SAMPLE` tokens read and as many written, in USD; None where the model is not listed there.
 
     Args:
         name: of the model, as the endpoint calls it.
         address: of the endpoint.
+        cached: whether what is read was read before.
     """
     door = door_at(address)
     if is_here(address) and not (door and door.prices):
         return None
     import genai_prices
 
-    usage = genai_prices.Usage(input_tokens=SAMPLE, output_tokens=SAMPLE)
+    usage = genai_prices.Usage(input_tokens=SAMPLE, output_tokens=SAMPLE, cache_read_tokens=SAMPLE if cached else 0)
     try:
         if door is not None and door.prices:
             return genai_prices.calc_price(usage, name, provider_id=door.prices)

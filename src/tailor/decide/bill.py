@@ -1,0 +1,33 @@
+"""What endpoints were paid, in sentences."""
+
+from __future__ import annotations
+
+from tailor.decide.formats import format_money
+from tailor.store.spending import Spent
+
+
+def spent_sentence(spent: Spent, currency: str) -> str:
+    """What all runs of a project paid, and how sure that is."""
+    calls = "1 answered call" if spent.calls == 1 else f"{spent.calls:,} answered calls"
+    unknown = spent.unpriced and spent.unpriced == spent.calls
+    paid = format_money(None if unknown else spent.paid, currency)
+    said = [f"Paid to endpoints so far: {paid}, for {calls} ({spent.tokens_in:,} tokens read, {spent.tokens_out:,} written)."]
+    if spent.unpriced and not unknown:
+        said.append(f"The price of {spent.unpriced:,} of them is not known.")
+    if spent.estimated:
+        said.append(f"{format_money(spent.estimated, currency)} of it rest on estimated tokens: the endpoint did not count them.")
+    if spent.maybe_paid:
+        said.append(maybe_paid(spent, currency))
+    return " ".join(said)
+
+
+def maybe_paid(spent: Spent, currency: str) -> str:
+    """What may have been paid for without an answer."""
+    count = len(spent.maybe_paid)
+    calls = "1 call" if count == 1 else f"{count:,} calls"
+    most = f", {format_money(spent.maybe, currency)} at most" if spent.maybe else ""
+    first = min(call.at for call in spent.maybe_paid)[:16].replace("T", " ")
+    return (
+        f"{calls} may have been paid for without an answer{most}: a run was killed while they were under way, or the connection "
+        f"broke off (the first on {first} UTC; `tailor show --json` lists them)."
+    )

@@ -1,0 +1,254 @@
+"""What calls to endpoints cost: noted down before each of them at its worst, and once it is known, as it was.
+
+A file of its own next to the ledger, since the threads that call write it. A call that was under way when a process died, or of
+which no count came back, stays "maybe paid" at its worst: what is not known to be unpaid counts against the cap.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from tailor.errors import OverBudget, StoreError
+from tailor.store.database import connect, dump, is_damage, seal, transaction
+
+FILE = "spending.db"
+SCHEMA = "CREATE TABLE IF NOT EXISTS calls (number INTEGER PRIMARY KEY, record TEXT NOT NULL, sha256 TEXT NOT NULL)"
+ROUNDING = 1e-9
+"""Money below this is an error of sums of floating-point numbers."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call to an endpoint.
+
+    Attributes:
+        model: name of the model.
+        at: when it was made, ISO time.
+        worst: the most that it can cost; None where no price is known.
+        paid: what it cost; None while that is not known: it may have been paid.
+        counted: whether `paid` rests on a count of the endpoint's, not on an estimate.
+        tokens_in: prompt tokens.
+        tokens_out: answer tokens.
+        cached: prompt tokens that the endpoint had read before.
+        billed: what the endpoint said that it cost, in USD; None where it did not say.
+    """
+
+    model: str
+    at: str
+    worst: float | None
+    paid: float | None = None
+    counted: bool = True
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cached: int = 0
+    billed: float | None = None
+
+    @property
+    def most(self) -> float:
+        """What counts against a cap: what it cost, where that is known for certain, else the most that it can have cost."""
+        if self.paid is not None and self.counted:
+            return self.paid
+        return max(self.paid or 0.0, self.worst or 0.0)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What was spent on endpoints, in the project's currency.
+
+    Attributes:
+        paid: what calls cost that were answered.
+        estimated: the part of it that rests on estimated tokens.
+        maybe: the most that those in `maybe_paid` can have cost.
+        calls: calls that were answered.
+        tokens_in: their prompt tokens.
+        tokens_out: their answer tokens.
+        unpriced: how many of them have no known price.
+        maybe_paid: calls of which it is not known: they were under way at a kill, or what came back tells nothing of it.
+    """
+
+    paid: float = 0.0
+    estimated: float = 0.0
+    maybe: float = 0.0
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    unpriced: int = 0
+    maybe_paid: tuple[Call, ...] = ()
+
+
+class Spending:
+    """The calls of one project, and the cap on what they cost. Safe to use from several threads.
+
+    Args:
+        folder: the project's store.
+        cap: the most that may be spent, all runs of the project together; None for no cap.
+        currency: shown behind amounts.
+
+    Raises:
+        StoreError: the file is damaged, or cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, cap: float | None = None, currency: str = "USD") -> None:
+        self.cap, self.currency = cap, currency
+        self._path = folder / FILE
+        self._state = threading.Condition()
+        self._file = threading.Lock()
+        self._unwritten: dict[int, Call] = {}
+        self._open: dict[int, Call] = {}
+        try:
+            self._db = connect(self._path)
+            with transaction(self._db, self._path):
+                self._db.execute(SCHEMA)
+                self._known = self._read()
+        except StoreError as error:
+            if not is_damage(error):
+                raise
+            raise StoreError(
+                f"{self._path} is damaged: what was spent on endpoints is not known any more",
+                "move it away, look up what was spent at the provider, and take that off `budget`",
+            ) from error
+        self._committed = sum(call.most for call in self._known.values())
+
+    def _read(self) -> dict[int, Call]:
+        """The calls by number. A damaged one counts as much as the dearest."""
+        found: dict[int, Call | None] = {}
+        for number, *columns in self._db.execute("SELECT number, CAST(record AS BLOB), CAST(sha256 AS BLOB) FROM calls"):
+            text, sha256 = (bytes(column).decode("ascii", "replace") for column in columns)
+            key = int(str(number))
+            found[key] = Call(**json.loads(text)) if seal("call", key, text) == sha256 else None
+        dearest = max((call.most for call in found.values() if call is not None), default=0.0)
+        damaged = Call("unknown, since its record is damaged", "", dearest)
+        return {number: call or damaged for number, call in found.items()}
+
+    def reprice(self, model: str, price: Callable[[Call], float | None]) -> None:
+        """Count the calls of a model at the prices of today against the cap, where these are higher than those they were noted at:
+        nobody can tell which of the two were right.
+        """
+        with self._state:
+            for call in self._known.values():
+                if call.model == model and call.paid is not None and call.counted:
+                    self._committed += max(0.0, (price(call) or 0.0) - call.paid)
+
+    def reserve(self, model: str, worst: float | None) -> int:
+        """Note a call down before it is made, durably; gives its number.
+
+        Where the cap leaves no room for its worst case, it waits for calls under way to turn out cheaper.
+
+        Args:
+            model: name of the model.
+            worst: the most that the call can cost; None where no price is known.
+
+        Raises:
+            OverBudget: the cap would be passed.
+            StoreError: it cannot be noted down.
+        """
+        call = Call(model, datetime.now(UTC).isoformat(timespec="seconds"), worst)
+        number = secrets.randbits(62)  # another process may be noting calls down at the same time
+        with self._state:
+            while self.cap is not None and self._committed + call.most > self.cap + ROUNDING:
+                if not self._open:
+                    raise self._no_room(call.most)
+                self._state.wait()
+            self._open[number] = self._unwritten[number] = call
+            self._committed += call.most
+        try:
+            self._write(number)
+        except BaseException:
+            self.settle(number, replace(call, paid=0.0))  # it is not made
+            raise
+        return number
+
+    def settle(self, number: int, call: Call) -> None:
+        """Say what became of a call; it is written with the next one, at the latest when this is closed."""
+        with self._state:
+            self._committed += call.most - self._open.pop(number).most
+            self._known[number] = self._unwritten[number] = call
+            self._state.notify_all()
+
+    def call(self, number: int) -> Call:
+        """A call under way."""
+        return self._open[number]
+
+    def _write(self, number: int) -> None:
+        """Make sure that a call is noted down: whoever comes first writes for all who wait."""
+        with self._file:
+            if number in self._unwritten:
+                self._save()
+
+    def _save(self) -> None:
+        with self._state:
+            calls, self._unwritten = self._unwritten, {}
+        try:
+            with transaction(self._db, self._path):
+                for number, call in calls.items():
+                    text = dump(asdict(call))
+                    self._db.execute("INSERT OR REPLACE INTO calls VALUES (?,?,?)", (number, text, seal("call", number, text)))
+        except BaseException:
+            with self._state:
+                self._unwritten = calls | self._unwritten
+            raise
+
+    @property
+    def spent(self) -> Spent:
+        """What was spent so far; calls under way are not in it."""
+        with self._state:
+            return _sum(list(self._known.values()))
+
+    @property
+    def left(self) -> float:
+        """What the cap leaves, calls under way counted at their worst; infinite without one."""
+        return float("inf") if self.cap is None else self.cap - self._committed
+
+    def close(self) -> None:
+        """Write what is not written yet, and close the file."""
+        with self._file:
+            try:
+                if self._unwritten:
+                    self._save()
+            finally:
+                self._db.close(force=True)
+
+    def __enter__(self) -> Spending:
+        """The spending itself; it is closed when the block ends."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close."""
+        self.close()
+
+    def _no_room(self, worst: float) -> OverBudget:
+        spent = _sum(self._known.values())
+        maybe = f", {_amount(spent.maybe)} may have been paid for calls without an answer" if spent.maybe else ""
+        return OverBudget(
+            f"the budget of {_amount(self.cap or 0.0)} {self.currency} leaves no room for the next call: {_amount(spent.paid)} are "
+            f"spent{maybe}, and the call can cost up to {_amount(worst)}",
+            "raise `budget` in tailor.yaml, or give --budget, and run again: it goes on from here, and nothing is paid twice",
+        )
+
+
+def _amount(amount: float) -> str:
+    return f"{amount:,.2f}" if amount >= 1 else f"{amount:.2g}"
+
+
+def _sum(calls: Iterable[Call]) -> Spent:
+    calls = list(calls)
+    answered = [(call, call.paid) for call in calls if call.paid is not None]
+    priced = [(call, paid) for call, paid in answered if call.worst is not None or call.billed is not None]
+    unknown = [call for call in calls if call.paid is None]
+    return Spent(
+        paid=sum(paid for _, paid in priced),
+        estimated=sum(paid for call, paid in priced if not call.counted),
+        maybe=sum(call.most for call in unknown),
+        calls=sum(call.tokens_in > 0 for call, _ in answered),
+        tokens_in=sum(call.tokens_in for call, _ in answered),
+        tokens_out=sum(call.tokens_out for call, _ in answered),
+        unpriced=sum(call.tokens_in > 0 for call, _ in answered) - sum(call.tokens_in > 0 for call, _ in priced),
+        maybe_paid=tuple(unknown),
+    )

@@ -1,0 +1,162 @@
+"""What calls cost is noted down before they are made, and a cap on it is never passed."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import apsw
+import pytest
+from money import capped
+
+from tailor.decide.meter import Meter
+from tailor.decide.types import Rates
+from tailor.errors import OverBudget, StoreError
+from tailor.models.base import Reply
+from tailor.store.spending import Spending
+
+RATES = Rates(1.0, 10.0, None, "as given", cached_per_million=0.1)
+
+
+def settled(spending: Spending, worst: float, paid: float | None) -> None:
+    number = spending.reserve("m", worst)
+    spending.settle(number, replace(spending.call(number), paid=paid, tokens_in=1))
+
+
+def test_what_was_paid_is_known_the_next_time(tmp_path: Path) -> None:
+    with Spending(tmp_path, cap=5) as spending:
+        settled(spending, 2.0, 0.5)
+        settled(spending, 2.0, None)
+    with Spending(tmp_path, cap=5) as spending:
+        spent = spending.spent
+        assert (spent.paid, spent.calls, spent.maybe, len(spent.maybe_paid)) == (0.5, 1, 2.0, 1)
+        assert spending.left == pytest.approx(2.5)
+
+
+def test_a_call_under_way_at_a_kill_counts_as_maybe_paid(tmp_path: Path) -> None:
+    child = os.fork()
+    if not child:
+        Spending(tmp_path).reserve("m", 0.25)
+        os._exit(0)
+    os.waitpid(child, 0)
+    with Spending(tmp_path, cap=1) as spending:
+        (call,) = spending.spent.maybe_paid
+        assert (call.model, call.worst, spending.left) == ("m", 0.25, 0.75)
+
+
+def test_a_call_that_does_not_fit_waits_for_those_under_way_and_then_is_refused(tmp_path: Path) -> None:
+    with Spending(tmp_path, cap=1.0) as spending:
+        first = spending.reserve("m", 0.9)
+        made: list[int] = []
+        thread = threading.Thread(target=lambda: made.append(spending.reserve("m", 0.5)))
+        thread.start()
+        time.sleep(0.05)
+        assert not made
+        spending.settle(first, replace(spending.call(first), paid=0.3, tokens_in=1))
+        thread.join(5)
+        spending.settle(made[0], replace(spending.call(made[0]), paid=0.4, tokens_in=1))
+        with pytest.raises(
+            OverBudget, match=r"the budget of 1\.00 USD leaves no room for the next call: 0\.70? are spent, and"
+        ) as error:
+            spending.reserve("m", 0.5)
+        assert "--budget" in error.value.hint
+
+
+def test_many_threads_at_once_never_pass_the_cap(tmp_path: Path) -> None:
+    chance, most = random.Random(4), 0.0
+    with Spending(tmp_path, cap=1.0) as spending:
+
+        def work() -> None:
+            nonlocal most
+            while True:
+                worst = chance.uniform(0.01, 0.1)
+                try:
+                    number = spending.reserve("m", worst)
+                except OverBudget:
+                    return
+                most = max(most, spending.cap - spending.left if spending.cap else 0.0)
+                spending.settle(number, replace(spending.call(number), paid=worst * chance.random(), tokens_in=1))
+
+        threads = [threading.Thread(target=work) for _ in range(32)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert 0.9 < spending.spent.paid <= 1.0
+        assert most <= 1.0 + 1e-9
+        calls = spending.spent.calls
+    with Spending(tmp_path) as spending:
+        assert spending.spent.calls == calls
+
+
+def test_a_record_that_was_altered_counts_as_the_dearest(tmp_path: Path) -> None:
+    with Spending(tmp_path) as spending:
+        settled(spending, 2.0, 1.5)
+        settled(spending, 2.0, 0.1)
+    db = apsw.Connection(str(tmp_path / "spending.db"))
+    db.execute("UPDATE calls SET record = replace(record, '\"paid\": 0.1', '\"paid\": 0.0')")
+    db.close()
+    with Spending(tmp_path, cap=4) as spending:
+        assert (spending.spent.paid, spending.spent.maybe, spending.left) == (1.5, 1.5, 1.0)
+
+
+def test_a_file_that_is_damaged_says_what_to_do(tmp_path: Path) -> None:
+    with Spending(tmp_path) as spending:
+        settled(spending, 2.0, 1.5)
+    (tmp_path / "spending.db").write_bytes(b"SQLite format 3\0" + os.urandom(8000))
+    with pytest.raises(StoreError, match="what was spent on endpoints is not known any more") as error:
+        Spending(tmp_path)
+    assert "take that off `budget`" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("reply", "paid", "estimated"),
+    [
+        (Reply("x", tokens_in=1000, tokens_out=100), 0.002, 0.0),
+        (Reply("x", tokens_in=1000, tokens_out=100, cached=500), 0.00155, 0.0),
+        (Reply("x", tokens_in=1000, tokens_out=100, billed=0.0007), 0.0007, 0.0),
+        (Reply("x", tokens_in=1000, tokens_out=100, counted=False), 0.002, 0.002),
+        (Reply(""), 0.0, 0.0),
+    ],
+)
+def test_a_reply_costs_what_it_was_billed_else_its_tokens(tmp_path: Path, reply: Reply, paid: float, estimated: float) -> None:
+    with Spending(tmp_path) as spending:
+        meter = Meter(spending, "m", RATES)
+        meter.settle(meter.reserve(tokens_in=2000, tokens_out=200), reply)
+        assert spending.spent.paid == pytest.approx(paid) and spending.spent.estimated == pytest.approx(estimated)
+
+
+def test_estimated_tokens_count_at_their_worst_against_the_cap(tmp_path: Path) -> None:
+    with Spending(tmp_path, cap=1.0) as spending:
+        meter = Meter(spending, "m", RATES)
+        meter.settle(meter.reserve(tokens_in=2000, tokens_out=200), Reply("x", tokens_in=10, tokens_out=1, counted=False))
+        assert spending.left == pytest.approx(1.0 - 0.004)
+
+
+def test_an_endpoint_that_takes_more_than_it_may_is_taken_to_do_so_again(tmp_path: Path) -> None:
+    with Spending(tmp_path, cap=1.0) as spending:
+        meter = Meter(spending, "m", RATES)
+        meter.settle(meter.reserve(tokens_in=2000, tokens_out=200), Reply("x", tokens_in=2000, tokens_out=1000))
+        number = meter.reserve(tokens_in=2000, tokens_out=200)
+        assert spending.call(number).worst == pytest.approx(0.012)
+
+
+def test_prices_that_were_raised_count_for_what_was_bought_before(tmp_path: Path) -> None:
+    with Spending(tmp_path) as spending:
+        meter = Meter(spending, "m", RATES)
+        meter.settle(meter.reserve(tokens_in=1000, tokens_out=100), Reply("x", tokens_in=1000, tokens_out=100))
+    for factor, counted in ((0.5, 0.002), (1.0, 0.002), (2.0, 0.004)):
+        with Spending(tmp_path, cap=1.0) as spending:
+            Meter(spending, "m", Rates(factor, 10 * factor, None, "edited"))
+            assert 1.0 - spending.left == pytest.approx(counted)
+            assert spending.spent.paid == pytest.approx(0.002)
+
+
+def test_a_cap_holds_through_kills_faults_and_edited_prices() -> None:
+    found = capped(3, cap=0.1)
+    assert (found["over"], found["unlisted"]) == (0, 0)
+    assert found["used"] > 20
