@@ -201,3 +201,21 @@ def rows(name: str) -> list[dict[str, Any]]:
 )
 def test_the_language_of_a_text_is_told_by_script_and_common_words(text: str, code: str) -> None:
     assert language_of(text) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("v1.10", ("1.10",)),
+        ("1.10", ("1.1",)),
+        ("Version 1.10", ("version", "1.10")),
+        ("v2.0", ("2",)),
+        ("1.10.2", ("1.10.2",)),
+        ("v1.10.12", ("1.10.12",)),
+        ("a second", ("1", "second")),
+        ("a second door", ("2nd", "door")),
+        ("the second", ("2nd",)),
+    ],
+)
+def test_versions_are_no_decimals_and_a_second_is_not_the_second(text: str, expected: tuple[str, ...]) -> None:
+    assert tokens(text) == expected

@@ -125,3 +125,24 @@ def test_labels_that_would_read_the_same_are_all_shown_as_they_are() -> None:
     assert display_labels(("a_b", "c_d")) == ("a b", "c d")
     assert display_labels(("a_b", "a b", "c_d")) == ("a_b", "a b", "c_d")
     assert display_labels(()) == ()
+
+
+@pytest.mark.parametrize(
+    ("raw", "labels", "label"),
+    [
+        ("refund does not fit. Answer: billing", ("billing", "refund"), "billing"),
+        ("The label isn't billing. It's refund!", ("billing", "refund"), "refund"),
+        ("This is not about refund or delivery but billing.", ("billing", "refund", "delivery"), "billing"),
+        ("Is it billing?", ("billing", "refund"), None),
+        ("4/5", ("1", "2", "3", "4", "5"), "4"),
+        ("4 out of 5", ("1", "2", "3", "4", "5"), "4"),
+        ("−1", ("-1", "0", "1"), "-1"),
+        ("The score is -1.", ("-1", "0", "1"), "-1"),
+        ("-1", ("1", "2", "3"), None),
+        ("I think II", ("I", "II", "III"), "II"),
+        ("I", ("I", "II", "III"), "I"),
+        ("Category: refund. It mentions billing too.", ("billing", "refund"), "refund"),
+    ],
+)
+def test_a_label_is_read_out_of_a_field_a_denial_or_a_rating(raw: str, labels: tuple[str, ...], label: str | None) -> None:
+    assert find_label(raw, labels) == label

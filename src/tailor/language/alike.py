@@ -17,7 +17,7 @@ _EVERYWHERE = tuple(
         (r"(?<=\d):00(?=\s?(?:[ap]\.?m\b|uhr\b))", "", True),
         (r"(?<=\d)\.(?=\d\d ?uhr\b)", ":", True),
         (r"(?<=\d)['’](?=s\b)", "", False),  # 1980's
-        (r"(?<!\w)v(?=\d+\.\d)", "", True),  # v1.10
+        (r"(?<!\w)(version|release|firmware)\s+(?=\d+\.\d)", r"\1 v", True),
         (r"(?<!\w)([A-Z]{3,})(?=\d{3})", r"\1 ", False),  # ISO9001
         (r"(\d)\s+(?:to|bis|tot)\s+(?=-?\d)", r"\1 ", True),
         (r"(?<!\w)(?:from|von|van)\s+(?=-?\d[\d.,:]* ?[-– ] ?-?\d)", "", True),
@@ -25,6 +25,7 @@ _EVERYWHERE = tuple(
     )
 )
 _WITHOUT_DIGITS = (
+    (re.compile(r"(?<!\w)an?\s+second(?=\W*$|\s+(?:or two|later|ago|per|each|of)(?!\w)|[.,;:!?)])", re.IGNORECASE), "1 second"),
     (re.compile(r"(?<=\b[A-Z])\s&\s(?=[A-Z]\b)"), "&"),  # R & D
     (re.compile(r"(?<!\w)per cent(?!\w)", re.IGNORECASE), "%"),
 )

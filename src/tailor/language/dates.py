@@ -18,20 +18,26 @@ _NAMES = tuple(_MONTHS["en"].split())
 _SHORT = {name[:3]: name for name in _NAMES if name != "may"} | {"sept": "september"}
 """Read as months only where a day or a year stands next to them."""
 
+_DIGIT = re.compile(r"\d")
 _PLURALS = (
-    (re.compile(r"(?<!\w)((?:mon|tues|wednes|thurs|fri|satur|sun)day)s(?!\w)", re.I), r"\1"),
+    (re.compile(r"(?<!\w)((?:mon|tues|wednes|thurs|fri|satur|sun)day)s(?!\w)", re.I), r"\1", ("days",)),
     (
         re.compile(
             r"(?<!\w)((?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend)(?:s(?!\w)|(?=(?:vor|nach)?(?:mittag|abend)s?(?!\w)))",
             re.I,
         ),
         r"\1 ",
+        ("tag", "mittwoch", "sonnabend"),
     ),
-    (re.compile(r"(?<!\w)((?:lun|mar|mercre|jeu|vendre|same)di|dimanche|sábado|domingo)s(?!\w)", re.I), r"\1"),
-    (re.compile(r"(?<!\w)(segunda|terça|quarta|quinta|sexta)s-feiras(?!\w)", re.I), r"\1-feira"),
-    (re.compile(r"(?<!\w)((?:maan|dins|woens|donder|vrij|zater|zon)dag)(?:s|en)(?!\w)", re.I), r"\1"),
+    (
+        re.compile(r"(?<!\w)((?:lun|mar|mercre|jeu|vendre|same)di|dimanche|sábado|domingo)s(?!\w)", re.I),
+        r"\1",
+        ("dis", "dimanches", "sábados", "domingos"),
+    ),
+    (re.compile(r"(?<!\w)(segunda|terça|quarta|quinta|sexta)s-feiras(?!\w)", re.I), r"\1-feira", ("feiras",)),
+    (re.compile(r"(?<!\w)((?:maan|dins|woens|donder|vrij|zater|zon)dag)(?:s|en)(?!\w)", re.I), r"\1", ("dag",)),
 )
-"""Days that recur: "Mondays", "montags", "Montagvormittag", "les lundis"."""
+"""Days that recur: "Mondays", "montags", "Montagvormittag", "les lundis"; each with what a text must hold to be looked at."""
 
 _NUMERIC = re.compile(r"(?<![\w.,/:-])(\d{4}|\d{1,2})([-./])(\d{1,2})\2(\d{4}|\d{1,2})(?![\w]|[-./,:]\d)")
 
@@ -44,9 +50,11 @@ def with_dates(text: str, language: str, *, day_first: bool) -> str:
         language: whose names of months are read; English where it is not known.
         day_first: whether 3/5/1998 is the third of May; else it is left as it is, as either is read so.
     """
-    for pattern, basic in _PLURALS:
-        text = pattern.sub(basic, text)
-    if any(character.isdigit() for character in text):
+    folded = text.casefold()
+    for pattern, basic, parts in _PLURALS:
+        if any(part in folded for part in parts):
+            text = pattern.sub(basic, text)
+    if _DIGIT.search(text):
         for pattern in _dates(language):
             text = pattern.sub(lambda match: _named(match, language), text)
         text = _NUMERIC.sub(lambda match: _numeric(match, day_first), text)
@@ -64,6 +72,8 @@ def _named(match: re.Match[str], language: str) -> str:
 
 def _numeric(match: re.Match[str], day_first: bool) -> str:
     first, mark, second, last = match[1], match[2], int(match[3]), match[4]
+    if mark == "." and len(first) < 3 and len(last) == 1:  # a version or a section, such as 1.10.2
+        return match.group()
     if len(first) == 4:
         day, month, year = int(last), second, first
     elif mark == "." or day_first or int(first) > len(_NAMES):

@@ -92,11 +92,13 @@ _NUMBER = re.compile(
     (?P<minus>(?<![^\s(\[{{"'“‘:=;,|*<>≤≥±{_CURRENCIES}])-)?
     (?P<money>[{_CURRENCIES}]\s?|(?<!\w)(?:US\$|USD|EUR|GBP|CHF|JPY|INR|Rs\.?|Fr\.)\s?)?
     (?P<minus2>(?<![\w)])-)?
-    (?<!\w)(?<!\d[.,])(?P<digits>(?:\d+|(?<!\d)\.(?=\d))(?:[.,:/'’]?\d+)*)
+    (?:(?P<version>(?<!\w)[vV](?=\d+\.\d))|(?<!\w)(?<!\d[.,]))(?P<digits>(?:\d+|(?<!\d)\.(?=\d))(?:[.,:/'’]?\d+)*)
     (?:(?P<exponent>\^-?\d+)|(?P<plus>\+(?![\w+]))|(?P<glued>(?:{_WORD})+)?)
     """,
     re.VERBOSE,
 )
+_ZEROS = re.compile(r"(?:\.0+)+$")
+"""At the end of a version: 2.0 is 2, but 1.10 is not 1.1."""
 _DIGIT = re.compile(r"\d")
 _AFTER = re.compile(rf"[ \-]?(?P<unit>{_UNIT})(?P<per>{_PER})?(?!\w)")
 _GROUPS = re.compile(r"\d{1,3}(?:([,.'’ ])\d{3})(?:\1\d{3})*|\d{1,2}(?:,\d{2})+,\d{3}")
@@ -230,7 +232,8 @@ def _split(digits: str, decimal_comma: bool) -> tuple[str, str, str]:
 
 def _written(text: str, match: re.Match[str], language: str) -> tuple[str, int]:
     """A number as it is compared, and where it ends in the text."""
-    value, glued, end = value_of(match["digits"], language), (match["glued"] or "").casefold(), match.end()
+    glued, end = (match["glued"] or "").casefold(), match.end()
+    value = _ZEROS.sub("", match["digits"]) if match["version"] else value_of(match["digits"], language)
     scales = _SCALES | (_LONG_SCALE if language in _LONG else {})
     unit = ""
     if match["money"] and glued in _OF_MONEY:

@@ -19,6 +19,7 @@ from tailor.language.detect import UNSPACED_SCRIPTS
 from tailor.language.glue import bare, begins_inside, can_be_glued, is_word
 from tailor.language.numbers import DECIMAL_COMMA, KEPT, NAMED_UNITS, SHOWN, with_han_numbers, with_numbers
 
+_DIGIT = re.compile(r"\d")
 _SUPERSCRIPT = re.compile("(?<=[0-9])[⁰¹²³⁴-⁹⁻]+")
 _SPACED_THOUSANDS = re.compile("(?<=\\d)[\u00a0\u202f\u2009'’](?=\\d{3}(?!\\d))")
 _MERIDIEM = re.compile(r"(?<=\d)\s?([ap])\.?\s?m\b\.?", re.IGNORECASE)
@@ -100,7 +101,10 @@ def tokens(text: str, language: str = "", *, articles: bool = False) -> tuple[st
     text = with_dates(written_alike(_plain(text), language), language, day_first=language in DECIMAL_COMMA)
     if not articles:
         text = _without_articles(text, language)
-    text = with_numbers(_GRAPHEME.sub(r" \g<0> ", with_han_numbers(_with_kept_signs(text, language))), language)
+    text = _with_kept_signs(text, language)
+    if not text.isascii():
+        text = _GRAPHEME.sub(r" \g<0> ", with_han_numbers(text))
+    text = with_numbers(text, language)
     signs = text.translate(_SIGNS).casefold().replace("\u0307", "").translate(_SAME_LETTERS)
     return tuple(NAMED_UNITS.get(token, token) for token in signs.translate(SHOWN).split())
 
@@ -165,6 +169,8 @@ def _fits(run: Sequence[str], part: Sequence[str], language: str) -> bool:
 
 def _plain(text: str) -> str:
     """The text in NFKC with ASCII digits, without marks that nobody reads aloud."""
+    if text.isascii():
+        return _SPACED_THOUSANDS.sub("", text) if "'" in text else text
     text = _SUPERSCRIPT.sub(lambda match: "^" + unicodedata.normalize("NFKC", match.group()), text)
     text = text.replace("，", ", ")  # never a mark of decimals
     text = _ARABIC_ENDS.sub(" ", unicodedata.normalize("NFKC", _SPACED_THOUSANDS.sub("", text))).translate(_SAME_LETTERS)
@@ -189,14 +195,17 @@ def _without_articles(text: str, language: str) -> str:
 def _with_kept_signs(text: str, language: str) -> str:
     if language in _APOSTROPHE:
         text = re.sub(_APOSTROPHE[language], " ", text)
-    text = _NEXT_SENTENCE.sub(" ", _POSSESSIVE.sub(" ", text))
-    text = _LETTER_AND_DIGIT.sub(" ", text)
-    text = _MERIDIEM.sub(r" \1m", text)
-    text = _MINUS.sub("-", text)
-    text = _PLUSES.sub(lambda match: match.group().translate(_KEEP), text)
-    text = _STARRED.sub(KEPT["*"], text)
-    text = _GRADE.sub(lambda match: match[1] + KEPT["-"], text)
-    return _NAME_WITH_DOT.sub(KEPT["."], text)
+    if "'" in text or "’" in text:
+        text = _POSSESSIVE.sub(" ", text)
+    if "." in text:
+        text = _NAME_WITH_DOT.sub(KEPT["."], _NEXT_SENTENCE.sub(" ", text))
+    if _DIGIT.search(text):
+        text = _MINUS.sub("-", _MERIDIEM.sub(r" \1m", _LETTER_AND_DIGIT.sub(" ", text)))
+    if "+" in text or "#" in text:
+        text = _PLUSES.sub(lambda match: match.group().translate(_KEEP), text)
+    if "*" in text:
+        text = _STARRED.sub(KEPT["*"], text)
+    return _GRADE.sub(lambda match: match[1] + KEPT["-"], text) if "-" in text else text
 
 
 _KEEP = str.maketrans(KEPT)

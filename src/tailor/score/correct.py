@@ -5,7 +5,8 @@ might be meant, or echo a question that names the alternatives. So each clause i
 it, and any other value of the same kind that is affirmed makes the answer wrong: a number with the same unit, a day or month, yes
 or no, another letter of a choice, another alternative of the question, another item of a list.
 
-The rules are words and patterns (`tailor.score.phrases`), held against answers that people rated (tests/answer_pairs).
+The rules are words and patterns (`tailor.score.phrases`, `tailor.score.denial`), held against answers that people rated
+(tests/answer_pairs).
 """
 
 from __future__ import annotations
@@ -19,15 +20,13 @@ from tailor.language.detect import UNSPACED, UNSPACED_SCRIPTS, language_of
 from tailor.language.numbers import UNIT_OF
 from tailor.language.tokens import contains, places, same, tokens
 from tailor.score import phrases
-from tailor.score.variants import variants
+from tailor.score.asked import NUMBER, Asked
+from tailor.score.denial import held_once, is_denied, is_opposite, is_verb_denied
+from tailor.score.polarity import polarities, polarity_of
+from tailor.score.variants import with_versions
 
-_NUMBER = re.compile(r"[<>≤≥±]?-?\d+(?:[.:/]\d+)*\+?")
 _YEAR = re.compile(r"1\d{3}|20\d{2}")
 _BETWEEN_CHARACTERS = re.compile(rf"(?<=[{UNSPACED_SCRIPTS}]) (?=[{UNSPACED_SCRIPTS}])")
-_ALTERNATIVES = re.compile(
-    r"\s*(?:[,;:?？，、]|\b(?:or|oder|ou|или|veya|eller|vagy)\b|(?<=\s)(?:o|u|of)(?=\s)|还是|或者|或|または|それとも)\s*",
-    re.IGNORECASE,
-)
 _ITEMS = re.compile(
     r"\s*(?:[,;/|、，；·•]|\n[-*\d. ]*)\s*(?:(?:and|or|und|oder|y|o|et|ou)\s+)?|\s+(?:&|and|or|und|oder|y|o|et|ou)\s+",
     re.IGNORECASE,
@@ -36,13 +35,7 @@ _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 _KOREAN_OR = re.compile("[\uac00-\ud7af](?:이나|거나)$")
 _MARKED_NUMBER = re.compile(r"\d[,/]\d")
 _IN_A_LIST = re.compile(r"、|\n|\s(?:and|or|und|oder|y|o|et|ou)\s", re.IGNORECASE)
-_STEM = 5  # letters
 _LONGEST_ITEM = 4  # words
-_POLAR = {
-    "ja": (re.compile("いいえ|いや|違|ちがい"), re.compile("はい|ええ|そうです")),
-    "th": (re.compile("ไม่|เปล่า"), re.compile("ใช่|ถูกต้อง")),
-    "zh": (re.compile("不|否|没|非"), re.compile("是|对|可以|能|会|有")),
-}
 _WRAPPING = re.compile(r"```\w*\n|```|</?[a-z]\w*>")
 """Code fences and tags around an answer."""
 _CHOICES = frozenset("abcdefgh")
@@ -63,6 +56,8 @@ def is_correct(question: str, accepted: Sequence[str], answer: str, fields: Mapp
         answer: what was said, without citations.
         fields: the example's columns; where an accepted answer names one (the letter of a choice), what stands there is right too.
     """
+    question, *texts = with_versions([question, *accepted, answer])
+    accepted, answer = texts[:-1], texts[-1]
     asked = Asked(question, tuple(accepted), language_of(f"{question} {' '.join(accepted)}"))
     answer = asked.without_questions(_WRAPPING.sub(" ", asked.without_echo(answer)))
     choices = [fields[wanted] for wanted in accepted if fields and len(wanted) == 1 and fields.get(wanted)]
@@ -75,71 +70,6 @@ def is_correct(question: str, accepted: Sequence[str], answer: str, fields: Mapp
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question with its accepted answers."""
-
-    question: str
-    accepted: tuple[str, ...]
-    language: str
-
-    @cached_property
-    def words(self) -> frozenset[str]:
-        """The question's tokens, units in the form that they have behind a number."""
-        words = tokens(self.question, self.language)
-        return frozenset(words) | {UNIT_OF[word] for word in words if word in UNIT_OF}
-
-    def asks_who(self, verb: str) -> bool:
-        """Whether the question asks who or what does what the verb says, and not who does not."""
-        return not self.words & phrases.NOT and verb[:_STEM] in self.question.casefold()
-
-    @cached_property
-    def without_units(self) -> tuple[str, ...]:
-        """Accepted numbers without the words that the question names: "30" for "30 days" where it asks how many days."""
-        split = [tokens(wanted, self.language) for wanted in self.accepted]
-        return tuple(
-            number
-            for words in split
-            if len(words) > 1
-            for number, rest in ((words[0], words[1:]), (words[-1], words[:-1]))
-            if _NUMBER.fullmatch(number) and {*rest} <= self.words
-        )
-
-    @cached_property
-    def variants(self) -> tuple[str, ...]:
-        """Other ways to write the accepted answers."""
-        return tuple(other for wanted in self.accepted for other in variants(wanted))
-
-    @cached_property
-    def alternatives(self) -> tuple[str, ...]:
-        """What the question offers to choose from, where an accepted answer is one of it."""
-        parts = [part for part in _ALTERNATIVES.split(self.question) if part.strip()]
-        if len(parts) < 2:
-            return ()
-        ends = [tokens(part, self.language) for part in parts]
-        found = []
-        for wanted in (tokens(answer, self.language) for answer in self.accepted):
-            width = len(wanted)
-            at = [i for i, words in enumerate(ends) if wanted and wanted in (words[-width:], words[:width])]
-            for i in at:
-                if i + 1 < len(ends) and ends[i][-width:] == wanted:
-                    found.append(ends[i + 1] if len(ends[i + 1]) <= width + 1 else ends[i + 1][:width])
-                if i and ends[i][:width] == wanted:
-                    found.append(ends[i - 1] if len(ends[i - 1]) <= width + 1 else ends[i - 1][-width:])
-        return tuple(" ".join(words) for words in found if words)
-
-    def without_echo(self, answer: str) -> str:
-        """The answer without the question, where it repeats it."""
-        if same(answer, self.question, self.language):
-            return ""
-        start = answer.casefold().find(self.question.strip().casefold()) if self.question.strip() else -1
-        return answer if start < 0 else f"{answer[:start]} {answer[start + len(self.question.strip()) :]}"
-
-    def without_questions(self, answer: str) -> str:
-        """The answer without what it asks itself, which affirms nothing."""
-        return answer if any("?" in wanted for wanted in self.accepted) else phrases.without_questions(answer)
-
-
-@dataclass(frozen=True)
 class Said:
     """An answer, clause by clause."""
 
@@ -147,15 +77,9 @@ class Said:
     text: str
 
     @cached_property
-    def plain(self) -> str:
-        """The text with double denials taken off, and "all but" as a denial."""
-        return phrases.ALL_BUT.sub(r"\1 except", phrases.SURE.sub(" ", phrases.ONLY.sub("only", self.text)))
-
-    @cached_property
     def clauses(self) -> tuple[str, ...]:
-        """Its clauses, each of which affirms or denies."""
-        parts = [f"{part} " for part in phrases.CLAUSES.split(self.plain) if part and tokens(part, self.asked.language)]
-        return tuple(part.strip() for part in parts)
+        """Its clauses."""
+        return self.asked.clauses(self.text)
 
     def words(self, clause: str) -> tuple[str, ...]:
         """The tokens of a clause."""
@@ -167,7 +91,7 @@ class Said:
         if phrases.HEDGES.search(_spoken(self.words(self.text))) and not phrases.HEDGES.search(_spoken(self.words(wanted))):
             return False
         if polarity := polarity_of(wanted, language):
-            return self.polarities == {polarity}
+            return polarities(self.text, self.asked) == {polarity}
         if not contains(self.text, wanted, language):
             return False
         found = [(clause, span) for clause in self.clauses for span in places(clause, wanted, language)]
@@ -188,64 +112,41 @@ class Said:
             or any(self._is_rival(clause, span, wanted, found, taken) for clause in clauses for span in self._values(clause))
         )
 
-    @cached_property
-    def polarities(self) -> set[str]:
-        """Which of yes and no the answer says."""
-        said: set[str] = set()
-        text = phrases.SAYING_YES.sub("yes", phrases.SAYING_NO.sub("no", self.text))
-        if text != self.text:
-            return Said(self.asked, text).polarities
-        for clause in self.clauses:
-            words = set(self.words(clause)) - phrases.POLAR_FILLERS
-            if self.asked.language in UNSPACED:
-                said |= _characters_say(clause, self.asked.language)
-            elif words and words <= phrases.YES | phrases.NO:
-                said |= _polar(words)
-        whole = self.words(self.text)
-        if not said and not _polar({*whole}) and self._denies_the_question(whole):
-            return {"no"}
-        first = whole[:1]
-        return said or _polar(set(first)) or _polar({word for clause in self.clauses for word in self.words(clause)})
-
-    def _denies_the_question(self, words: Sequence[str]) -> bool:
-        """Whether "not" and a word of the question behind it make up the answer: "It is not free." to "Is it free?"."""
-        place = next((i for i, word in enumerate(words) if word in phrases.NOT), len(words))
-        asked = self.asked.words - phrases.FUNCTION_WORDS
-        denied = [word for word in words[place + 1 :] if word not in phrases.FUNCTION_WORDS]
-        return not self.asked.words & phrases.NOT and bool(denied) and denied[0] in asked
-
     def _affirms(self, clause: str, span: Span) -> bool:
         words = self.words(clause)
-        stop = span[1] + (_NUMBER.fullmatch(words[span[1] - 1]) is not None and _unit(words, span[1] - 1) in UNIT_OF.values())
+        stop = span[1] + (NUMBER.fullmatch(words[span[1] - 1]) is not None and _unit(words, span[1] - 1) in UNIT_OF.values())
         before, after = _spoken(words[: span[0]]), _spoken(words[stop:])
-        if phrases.BEFORE.search(before) or phrases.AFTER.search(f" {after}") or phrases.AFTER.search(after):
+        if is_opposite(words, self.asked.spoken):
+            return is_denied(before, after)
+        if is_denied(before, after) or held_once(before, self.asked.words):
             return False
-        if phrases.NO_MORE.search(before) and not self.asked.words & phrases.PAST:
+        if is_verb_denied(before, after, self.asked.spoken, self.asked.language):
             return False
-        if (lacks := phrases.DOES_NOT.match(after)) and (lacks[2] or self.asked.asks_who(lacks[1] or lacks[3] or lacks[4])):
-            return False
-        if after.endswith((" nicht", " niet", " inte")) and {*words[stop:]} & self.asked.words:
-            return False
-        if not self._is_name_of(words, span):
+        if not self._is_name_of(words, span) or self._names_another(before, after):
             return False
         limit = phrases.MORE_OR_LESS.search(before)
         return not (
-            limit and _NUMBER.fullmatch(words[span[0]]) and not {*limit.group().split()} & {"more", "less"} & self.asked.words
+            limit and NUMBER.fullmatch(words[span[0]]) and not {*limit.group().split()} & {"more", "less"} & self.asked.words
         )
 
     def _is_name_of(self, words: Sequence[str], span: Span) -> bool:
         """Whether the value stands for itself: no "no" in front of it, no "may" for May, not the time before or after a year."""
         value, front = words[span[0]], words[span[0] - 1] if span[0] else ""
-        if front == "no" and self.asked.language != "pt" and not _NUMBER.fullmatch(value):
+        if front == "no" and self.asked.language != "pt" and not NUMBER.fullmatch(value):
             return False
         if front in ("before", "after") and front not in self.asked.words and _YEAR.fullmatch(value):
             return False
         return value != "may" or span[1] - span[0] > 1 or span[0] in (0, len(words) - 1) or _is_name(words, span)
 
+    def _names_another(self, before: str, after: str) -> bool:
+        """Whether the value only says whose brother, friend or the like is meant, which was not asked."""
+        related = phrases.OF_WHOM_BEHIND.match(after) or phrases.OF_WHOM_IN_FRONT.match(before)
+        return related is not None and related[1] not in self.asked.words
+
     def _has_unit(self, clause: str, span: Span, wanted: str) -> bool:
         """Whether a number without a unit is not given another one than was asked for."""
         words, value = self.words(clause), tokens(wanted, self.asked.language)
-        if len(value) != 1 or not _NUMBER.fullmatch(value[0]):
+        if len(value) != 1 or not NUMBER.fullmatch(value[0]):
             return True
         unit = _unit(words, span[0])
         if unit not in UNIT_OF.values():
@@ -267,19 +168,24 @@ class Said:
         return not any(contains(rest, other, self.asked.language) for other in self.asked.accepted)
 
     def _lists(self, wanted: str) -> bool:
-        """Whether the value is one item of a list of three and more, which was not asked for."""
+        """Whether the answer lists three and more items of which the value is one, or to which it adds others."""
         items = [item for item in _ITEMS.split(self.text.strip(" .!")) if item and item.strip()]
         shown = [self.words(item) for item in items]
         if len(items) < 3 or not (_IN_A_LIST.search(self.text) or len(items) > 3):
             return False
-        if any(len(words) > _LONGEST_ITEM or any(_NUMBER.fullmatch(word) for word in words) for words in shown):
+        if any(len(words) > _LONGEST_ITEM or any(NUMBER.fullmatch(word) for word in words) for words in shown):
             return False
+        own = [self.words(item) for item in _ITEMS.split(wanted) if item and item.strip()]
+        more = [words for words in shown if words not in own]
+        longer = 1 < len(own) < len(shown) and all(words in shown for words in own)
+        if longer and all(len(words) <= max(map(len, own)) <= 2 and words[0] not in phrases.FUNCTION_WORDS for words in more):
+            return True
         return any(same(item, wanted, self.asked.language) for item in items)
 
     def _values(self, clause: str) -> Iterator[Span]:
         """Places of all that could be a value: numbers, days and months, letters of choices, alternatives of the question."""
         words = self.words(clause)
-        yield from ((i, i + 1) for i, word in enumerate(words) if _NUMBER.fullmatch(word) or word in _CHOICES)
+        yield from ((i, i + 1) for i, word in enumerate(words) if NUMBER.fullmatch(word) or word in _CHOICES)
         for other in self.asked.alternatives:
             yield from places(clause, other, self.asked.language)
         yield from ((i, i + 1) for i, word in enumerate(words) if word in phrases.ONE_WORD)
@@ -299,7 +205,7 @@ class Said:
             return True
         if other in self.asked.words and not set(value) & self.asked.words:
             return False
-        if _NUMBER.fullmatch(other):
+        if NUMBER.fullmatch(other):
             return self._is_other_number(clause, span, found)
         if other in _CHOICES:
             return len(value) == 1 and value[0] in _CHOICES
@@ -315,7 +221,7 @@ class Said:
         unit = _unit(words, span[0])
         for where, place in found:
             own = self.words(where)
-            numbers = [i for i in range(*place) if _NUMBER.fullmatch(own[i])]
+            numbers = [i for i in range(*place) if NUMBER.fullmatch(own[i])]
             if len(numbers) != 1:
                 continue
             wanted, own_unit = own[numbers[0]], _unit(own, numbers[0])
@@ -327,27 +233,6 @@ class Said:
             if where == clause and unit in ("", own_unit) and set(between) <= phrases.JOINING:
                 return True
         return False
-
-
-def polarity_of(wanted: str, language: str) -> str:
-    """Yes or no in English, where that is all of an accepted answer; else an empty text."""
-    words = tokens(wanted, language)
-    if language in UNSPACED and len(wanted.strip()) <= 3:
-        said = _characters_say(wanted, language)
-        return said.pop() if len(said) == 1 else ""
-    said = _polar(set(words)) if len(words) == 1 else set()
-    return said.pop() if len(said) == 1 else ""
-
-
-def _polar(words: set[str]) -> set[str]:
-    return {kind for kind, known in (("yes", phrases.YES), ("no", phrases.NO)) if words & known}
-
-
-def _characters_say(clause: str, language: str) -> set[str]:
-    """Which of yes and no a clause begins with, or both where it names both."""
-    no, yes = _POLAR.get(language, _POLAR["zh"])
-    parts = [part for part in _ALTERNATIVES.split(clause.replace("也", "或")) if part]
-    return {"no" if no.match(part) else "yes" for part in parts if no.match(part) or yes.match(part)}
 
 
 def _same_items(answer: str, wanted: str, language: str) -> bool:
@@ -369,7 +254,7 @@ def _spoken(words: Sequence[str]) -> str:
 def _unit(words: Sequence[str], place: int) -> str:
     """What a number counts: the word behind it, if that can be one."""
     word = words[place + 1] if place + 1 < len(words) else ""
-    return "" if word in phrases.FUNCTION_WORDS or _NUMBER.fullmatch(word) else word
+    return "" if word in phrases.FUNCTION_WORDS or NUMBER.fullmatch(word) else word
 
 
 def _member(members: Sequence[frozenset[str]], name: str) -> int:
@@ -387,4 +272,4 @@ def _spoken_value(value: Sequence[str], members: Sequence[frozenset[str]]) -> st
 def _is_name(words: Sequence[str], span: Span) -> bool:
     """Whether "may" is a month, or "I" a number, by the words next to it."""
     near = {*words[max(0, span[0] - 1) : span[0]], *words[span[1] : span[1] + 1]}
-    return not near or any(_NUMBER.fullmatch(word) or word in {"in", "of", *phrases.JOINING} for word in near)
+    return not near or any(NUMBER.fullmatch(word) or word in {"in", "of", *phrases.JOINING} for word in near)

@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 
 from tailor.language.detect import UNSPACED_SCRIPTS
 from tailor.language.tokens import contains
-from tailor.score.phrases import AFTER, BEFORE, CLAUSES, NO, SURE, YES, without_questions
+from tailor.score.denial import is_denied
+from tailor.score.phrases import CLAUSES, NO, SURE, YES, without_questions
 from tailor.system import System, display_labels
 
 ANSWER_LINE = re.compile(r"^[\s>*#_-]*(?:the\s+|my\s+)?(?:final\s+)?answer\**\s*:", re.IGNORECASE | re.MULTILINE)
 
 _BEGUN = re.compile(r"[\s>*_#\"'(\[]*(\S.*?)(?:[)\]:]|\.(?=\s)|\s[-–—]\s)")
 """A line that begins with something and a mark: "B) piston", "(B)", "billing: the card was charged"."""
-_NOT_BEHIND_A_WORD, _NOT_BEFORE_A_WORD = rf"(?<![^\W{UNSPACED_SCRIPTS}])", rf"(?![^\W{UNSPACED_SCRIPTS}])"
+_NOT_BEHIND_A_WORD, _NOT_BEFORE_A_WORD = rf"(?<![^\W{UNSPACED_SCRIPTS}])(?<!\ue000)", rf"(?![^\W{UNSPACED_SCRIPTS}])"
 _FIELD = re.compile(
     r"\b(?:label|answer|category|class|intent|topic|sentiment|rating)\b[\s*_`\"']*(?:[:=]|\bis\b)[\s*_`\"':]*", re.IGNORECASE
 )
@@ -23,7 +24,9 @@ _REASON = re.compile(r"\b(?:because|since|as|with|weil|da)\b|\n", re.IGNORECASE)
 _OUT_OF = re.compile(r"(?<=\d)\s*(?:/|out of)\s*\d+(?!\w)", re.IGNORECASE)
 _NEGATIVE, _KEPT_MINUS = re.compile(r"(?<![\w-])[-−](?=\d)"), "\ue000"
 _INSIDE_A_WORD = re.compile(r"(?<=\w)['’](?=\w)")
-_AN_ARTICLE = re.compile(r"a \w")
+_NO_NAME = {"a": re.compile(r"a \w"), "i": re.compile(r"i (?:am|think|would|believe|choose|say|see|guess|pick)\b")}
+"""What begins with the label "A" or "I" and is an article or a pronoun."""
+_JOINED = re.compile(r"\s*(?:,|(?:,\s*)?(?:or|nor|and|oder|und|o|u|y|ou|et)\s)\s*")
 
 
 def parse_answer(system: System, raw: str) -> str | None:
@@ -91,15 +94,22 @@ def _longest(text: str, by_name: dict[str, str]) -> list[tuple[str, bool]]:
         (match.start(), match.end(), label)
         for name, label in by_name.items()
         for match in re.finditer(rf"{_NOT_BEHIND_A_WORD}{re.escape(name)}{_NOT_BEFORE_A_WORD}", text)
-        if name != "a" or not _AN_ARTICLE.match(text, match.start())
+        if name not in _NO_NAME or not _NO_NAME[name].match(text, match.start())
     ]
     whole = [span for span in spans if not any(s <= span[0] and span[1] <= e and e - s > span[1] - span[0] for s, e, _ in spans)]
-    return [(label, _is_denied(text[:start].rstrip(), text[end:], label)) for start, end, label in whole]
+    found: list[tuple[str, bool]] = []
+    end, denied = 0, False
+    for start, stop, label in sorted(whole):
+        joined = denied and _JOINED.fullmatch(text, end, start)  # "not A or B"
+        denied = bool(joined) or _is_denied(text[:start].rstrip(), text[stop:], label)
+        found.append((label, denied))
+        end = stop
+    return found
 
 
 def _is_denied(before: str, after: str, label: str) -> bool:
     no = before.endswith(" no") and label.casefold() not in YES | NO
-    return no or bool(BEFORE.search(before) or AFTER.search(after))
+    return no or is_denied(before, after)
 
 
 def _comparable(labels: Sequence[str]) -> Callable[[str], str]:

@@ -66,7 +66,7 @@ CONTEXT = frozenset(
 )
 """In front of a value: it is said of something else, such as the day after Wednesday."""
 
-_NEGATORS = (
+NEGATORS = (
     "not never isnt arent wasnt werent aint doesnt dont didnt cant cannot wont wouldnt shouldnt couldnt nor neither "
     "except excluding unlike "
     "nicht kein keine keinen keinem keiner nie niemals weder außer statt nunca ni excepto salvo pas jamais sauf non "
@@ -74,51 +74,19 @@ _NEGATORS = (
     "nem nu nie "
     "niet geen inte ikke ei eivät не ليس ليست لا غير לא אינו אינה"
 )
-NOT = frozenset("not isnt arent wasnt werent doesnt dont didnt cant cannot nicht kein keine pas non não niet inte не nie".split())
-"""Words that deny a sentence."""
-_PHRASES = (
-    "no longer|nowhere near|no en|no a|no se|no con|anything but|"
-    "other than|rather than|instead of|far from|doubt|wrong|false|incorrect|not true|there is no|does not mean|"
-    "en lugar de|en vez de|no es|no son|no está|no hay|no fue|no era|au lieu de|nest pas|ce nest pas|anstatt|statt"
-)
-_LIGHT = (
+"""Words that deny what follows them."""
+LIGHT = (
     "is are was were be been being it its that thats this there they he she you i we think believe say mean in on at "
     "to for by from of as "
     "exactly necessarily really actually even about called named within due allowed open held an the case true "
     "correct right have must may "
-    "should would will can do does ist sind war es das der die den dem am im um an auf bei in zu so bin el la los las "
-    "en a al del "
+    "should would will can do does ist sind war es das der die den dem am im um an auf bei in von vom zum zur zu so bin "
+    "el la los las en a al del "
     "es son fue por le les du au dans il elle cest est sur en o os na no em à è é sono está são fica localiza se encuentra "
     "encuentran trouve situé sich befindet liegt located found who that your my our his her their w we я في من "
     "على عن في ال в на по в о"
 )
-_DOES_NOT = "(?:does|do|did|can|could|will|would|may|must) not|doesnt|dont|didnt|cannot|cant|couldnt|wont|wouldnt"
-_UNSPACED_BEFORE = "不是|并非|并不是|不为|不在|不于|不会是|而不是|而非|除了|没有|不"
-_UNSPACED_AFTER = "(?:并)?不(?:是|对|正确)|是错|ではな|ではあ|じゃな|でな|ไม่ใช่|以外"
-
-BEFORE = re.compile(
-    rf"(?:(?:^| )(?:{'|'.join(sorted({*_NEGATORS.split(), *_PHRASES.split('|')}, key=len, reverse=True))})"
-    rf"(?: (?:{'|'.join(sorted(set(_LIGHT.split()), key=len, reverse=True))}|[a-z]+ed)){{0,4}}"
-    rf"|(?:{_UNSPACED_BEFORE}|ไม่ใช่|ไม่ได้|ไม่)(?:在|于|是|วัน|อยู่|ที่){{0,2}}"
-    rf"|(?:^| )(?:{_DOES_NOT}) (?!be\b|exceed|only\b)\w+(?: (?:{'|'.join(_LIGHT.split())})){{0,4}})$"
-)
-"""Fits what stands in front of a value that is denied."""
-AFTER = re.compile(
-    r"^(?: ?(?:is|are|was|were|be|would be) (?:not|wrong|false|incorrect|untrue|never)\b| (?:isnt|arent|wasnt|werent)\b"
-    r"| (?:ist|sind|war|wäre) (?:es |das )?(?:nicht|falsch)\b| (?:nicht|niet|inte)$| no (?:es|son|era)\b"
-    r"| (?:ce )?nest pas\b| (?:does|do) not (?:apply|fit|match|belong|suit)\b"
-    rf"| ?(?:さん|氏)?(?:{_UNSPACED_AFTER})| \S{{0,2}} ?(?:아니|아닙|아닌|아냐|않|없)| (?:\S+ ){{0,2}}(?:नहीं|değil\w*)(?: |$))"
-)
-"""Fits what stands behind a value that is denied."""
-DOES_NOT = re.compile(rf"^ ?(?:\w+ )?(?:{_DOES_NOT}) (\w+)(?: (it|this|that|so)$)?|^ (?:no|ne|n|لا) (\w+)|^不(\w\w?)")
-"""Behind a value: it does not do what the next word says, or does not do "it"."""
-NO_MORE = re.compile(
-    r"(?:^| )(?:used to be|used to be \w+|formerly|previously|until recently|no longer|früher|nicht mehr|nest plus|ya no es)"
-    r"(?: (?:in|on|at|called|named))?$|(?:以前|过去|曾经)是?$"
-)
-"""In front of a value that held once."""
-PAST = frozenset("was were did had used formerly previously once former originally earlier before old previous".split())
-"""Words of questions that ask for what held once."""
+"""Words that may stand between a denial and what it denies."""
 MORE_OR_LESS = re.compile(
     r"(?:^| )(?<!no )(?<!not )(?:less|fewer|more|weniger|mehr|menos|más|moins|plus) (?:than|als|de|que)$"
     r"|(?:^| )(?:twice|half|almost|nearly)$"
@@ -127,7 +95,7 @@ MORE_OR_LESS = re.compile(
 HEDGES = re.compile(
     r"(?:^| )(?:not sure|unsure|hard to say|it depends|depends on|who knows|(?:could|might) be (?:any|either)|any of them|"
     r"any of these|any day|either way|or something|or another|or other|or so they|impossible to tell"
-    r"|cannot tell|cant tell|no idea|nobody knows|no one knows|one possibility|not known|nicht bekannt|"
+    r"|cannot tell|cant tell|no idea|nobody knows|no one knows|(?:one|1) possibility|not known|nicht bekannt|"
     r"kommt darauf an|nicht sicher|keine ahnung|depende|no estoy segur[oa]|ça dépend|je ne sais pas)(?: |$)"
     r"|不确定|不知道|看情况|わかりません|わからない"
 )
@@ -146,12 +114,19 @@ ONLY = re.compile(
 """A denial of all others."""
 SURE = re.compile(r"\b(?:without (?:a |any )?|no |beyond (?:a |any )?)doubt,?", re.IGNORECASE)
 """A doubt that is denied."""
+DENYING_NO = re.compile(
+    r"\b(?:not|isn['’]t|wasn['’]t)(?: (?:a|say|saying|quite|really|exactly|simply|just|an? answer of))? no\b(?! \w)", re.IGNORECASE
+)
+"""A "no" that is denied, which is not yet a yes."""
 SAYING_YES = re.compile(
     r"\b(?:of course|bien sûr|claro que sí|por supuesto|that is right|not (?:false|wrong|untrue))(?! not\b)", re.IGNORECASE
 )
 SAYING_NO = re.compile(
     r"\b(?:not at all|(?:definitely|certainly|absolutely|unfortunately|of course) not|leider nicht"
     r"|(?:ganz )?sicher nicht|pas du tout|"
+    r"(?:not|isn['’]t|wasn['’]t|cannot|can['’]t)"
+    r"(?: (?:a|say|saying|quite|really|exactly|simply|just|an? answer of))? [\"'“‘]?yes[\"'”’]?"
+    r"|(?:nicht|kein|pas|no es(?: un)?|non è(?: un)?|не) (?:ja|oui|sí|sì|да)|"
     r"claro que no|not (?:true|correct|right)|it is not|it isn['’]t|no way|das ist nicht so)(?=\s*(?:[.!,;]|$))",
     re.IGNORECASE,
 )
@@ -160,14 +135,35 @@ ALL_BUT = re.compile(r"\b(any\w+|every\w+|all|(?:any|every) \w+) but\b(?! not)",
 """Says what is left out, where "but" does not begin a clause."""
 FUNCTION_WORDS = frozenset(
     {
-        *_LIGHT.split(),
-        *_NEGATORS.split(),
+        *LIGHT.split(),
+        *NEGATORS.split(),
         *JOINING,
         *CONTEXT,
         *"with if when while then than only just max maximum minimum total".split(),
     }
 )
 """Words behind a number that are not what it counts."""
+ALTERNATIVES = re.compile(
+    r"\s*(?:[,;:?？，、]|\b(?:or|oder|ou|или|veya|eller|vagy)\b|(?<=\s)(?:o|u|of)(?=\s)|还是|或者|或|または|それとも)\s*",
+    re.IGNORECASE,
+)
+"""Between what a question offers to choose from."""
+_RELATIVES = (
+    "brother sister son daughter father mother parents husband wife spouse partner friend cousin uncle aunt nephew niece "
+    "grandson granddaughter grandfather grandmother widow widower assistant deputy secretary boss supervisor colleague neighbour "
+    "neighbor lawyer agent spokesman spokeswoman spokesperson successor predecessor rival opponent "
+    "bruder schwester sohn tochter vater mutter ehemann ehefrau freund freundin assistent assistentin nachfolger nachfolgerin "
+    "hermano hermana hijo hija padre madre marido esposo esposa amigo amiga primo prima tío tía ayudante sucesor sucesora "
+    "frère sœur soeur fils fille père mère mari femme ami amie cousine oncle tante adjoint successeur "
+    "fratello sorella figlio figlia moglie irmão irmã filho filha pai mãe"
+)
+_RELATIVE = "|".join(_RELATIVES.split())
+OF_WHOM_IN_FRONT = re.compile(
+    rf"^(?!(?:.* )?(?:he|she|they|i|we|er|sie|elle|il|ella|él) (?:is|was|are|were|ist|war|est|es|era|fue) ).*?(?:^| )({_RELATIVE})"
+    " (?:of|to|von|de|d|du|des|di|da|do|van)$"
+)
+OF_WHOM_BEHIND = re.compile(rf"^s (?:\w+ )?({_RELATIVE})(?: |$)")
+"""Next to a value: it is somebody else who is named by it, such as "Ana's brother"."""
 _QUESTION = re.compile(r"[^.!?。？؟;\n]*[?？؟](?!\w)")
 _TAG_QUESTION = re.compile(r",\s*(?:right|isn['’]t it|no|nicht wahr|n['’]est-ce pas|verdad)\s*\?", re.IGNORECASE)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from tailor.language.numbers import UNIT_OF
 
 _RELATIONS = {
     "<": ("less than", "fewer than", "under", "below"),
@@ -15,10 +17,37 @@ _RELATION_OF = {words: sign for sign, spelt in _RELATIONS.items() for words in s
 _SIGN = re.compile(r"([<>]=|[<>≤≥])\s*(?=[\d$€£-])")
 _SPELT = re.compile(rf"(?:{'|'.join(sorted(_RELATION_OF, key=len, reverse=True))})\s+(?=\w)", re.IGNORECASE)
 _OR_MORE = {"≥": ("or more", "and more", "or over"), "≤": ("or less", "or fewer")}
-_PLACED = re.compile(r"(?:in|on|at|am|im|en|à|au|a|em)\s+(?:(?:the|der|dem|den|el|la|le)\s+)?(?=[^\W\d])", re.IGNORECASE)
+_PLACED = re.compile(
+    r"(?:(?:in|on|at|am|im|en|à|au|em)\s+(?:(?:the|der|dem|den|el|la|le)\s+)?|a\s+(?-i:(?![a-z])))(?=[^\W\d])", re.IGNORECASE
+)
 _CLOCK = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*(?:(am|pm|a\.m\.|p\.m\.)|uhr)?", re.IGNORECASE)
 _POUNDS = re.compile(r"£\s?([\d.,]+\d|\d)")
 _SCHEME = re.compile(r"https?://(?=\w)")
+
+
+_NAMES_A_VERSION = re.compile(
+    r"(?<!\w)(?:versions?|v(?=\d+\.\d)|(?<!press )releases?|firmware|sections?|chapters?|clauses?|paragraphs?|appendix"
+    r"|abschnitt|kapitel|versión|sección|capítulo|chapitre|versione|sezione|capitolo|versão|seção|versie|wersja|sürüm"
+    r"|верси[яию]|раздел|глава|(?:python|java|node(?:\.js)?|php|ruby|rust|go|ubuntu|debian|android|ios|macos|windows|linux|kernel"
+    r"|django|pytorch|tensorflow|numpy|pandas|cuda|kubernetes|postgres(?:ql)?|mysql|openssl|tls)(?= \d))(?:(?<=v)|(?!\w))"
+    r"|版本|バージョン|버전|الإصدار|संस्करण|เวอร์ชัน",
+    re.IGNORECASE,
+)
+_MARKED_VERSION = re.compile(r"(?<!\w)v\d+\.\d", re.IGNORECASE)
+_BARE_DECIMAL = re.compile(
+    r"(?<![\w.,:/$€£-])(?!\d+\.\d+\.\d{4})(?=\d+(?:\.\d+)+(?!\w|[.,:/]\d"
+    rf"| ?(?:million|billion|{'|'.join(map(re.escape, sorted(UNIT_OF, key=len, reverse=True)))})(?!\w)))"
+)
+
+
+def with_versions(texts: Sequence[str]) -> list[str]:
+    """A question, its accepted answers and an answer, with decimals marked as versions (v1.10) where these are meant.
+
+    1.10 is 1.1 as a number, but not as a version or a section. It is one where the question or an accepted answer names a version,
+    a section or a programme, or where any of the texts writes v1.10; a decimal with a unit stays a number.
+    """
+    named = any(map(_NAMES_A_VERSION.search, texts[:-1])) or _MARKED_VERSION.search(texts[-1])
+    return [_BARE_DECIMAL.sub("v", text) for text in texts] if named else list(texts)
 
 
 def variants(accepted: str) -> Iterator[str]:
