@@ -238,14 +238,20 @@ def test_cases_begin_where_the_chosen_system_errs_and_another_is_right() -> None
     assert all(sum(answer.focus for answer in case.answers) == 1 for case in found.shown)
 
 
+def test_cases_are_dev_examples_and_the_test_set_stays_sealed() -> None:
+    study = classify_study()
+    assert {case.id for case in cases(study).shown} <= {example.id for example in study.splits.dev}
+
+
 def test_only_passages_whose_numbers_stand_in_the_answer_count_as_cited() -> None:
     study = answer_study()
-    run = study.test_run("rag-hybrid")
+    run = study.dev_run("rag-hybrid")
     assert run is not None
     passages = run.answers[0].passages
     answer = Answer(run.examples[0].id, "no [1] idea [7] at all [1] [x]", passages=passages)
     wrong = replace(run, answers=(answer, *run.answers[1:]), scores=(Score("wrong", 0.0, "no idea"), *run.scores[1:]))
-    found = cases(replace(study, tests=(wrong,)))
+    steps = tuple(replace(step, run=wrong) if step.system == "rag-hybrid" else step for step in study.steps)
+    found = cases(replace(study, steps=steps, tests=tuple(test for test in study.tests if test.system == run.system)))
     said = next(case for case in found.shown if case.id == answer.example).answers[0]
     assert [cited.number for cited in said.cited] == [1]
     assert said.text == "no idea" and said.raw == answer.raw
@@ -274,7 +280,7 @@ def test_the_json_can_be_written_and_read_and_has_stable_keys(make: object) -> N
     if study.decision:
         assert list(record["decision"]) == [
             *("verdict", "chosen", "headline", "reasons", "changes", "alpha", "opening", "n_test", "rows_to_settle", "reference"),
-            *("dev_contradicted", "pace", "judge", "answers_changed"),
+            *("dev_contradicted", "pace", "judge", "answers_changed", "doubtful"),
         ]
         assert record["decision"]["reasons"] == list(study.decision.reasons)
         assert [row["name"] for row in record["finalists"]] == [finalist.name for finalist in study.decision.finalists]

@@ -1,4 +1,9 @@
-"""Examples set side by side: where the systems disagree, or the one looked at errs."""
+"""Dev examples set side by side: where the systems disagree, or the one looked at errs.
+
+Never examples of the sealed test set: what is shown is there to improve prompts, documents and rows by, and a test set whose errors
+were worked on says little of errors to come. That each further opening may spend less of the error allows for more looks at scores,
+not for that.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +89,8 @@ class Cases:
 
 def cases(study: Study) -> Cases:
     """First where the system looked at errs and another is right, then where it errs, then where others do."""
-    _, runs = shown_runs(study)
+    _, shown = shown_runs(study)
+    runs = tuple(run for one in shown if (run := study.dev_run(one.system.name)) is not None)
     name = focus(study)
     by_example: dict[str, list[tuple[Run, Answer, Score]]] = {}
     examples: dict[str, Example] = {}
@@ -98,8 +104,8 @@ def cases(study: Study) -> Cases:
         if kind is not None:
             ranked.append((kind, id_))
     ranked.sort(key=lambda pair: pair[0][0])
-    shown = [_case(study.task, examples[id_], kind[1], by_example[id_], name) for kind, id_ in ranked[:MAX_CASES]]
-    return Cases(tuple(shown), len(ranked))
+    worst = [_case(study.task, examples[id_], kind[1], by_example[id_], name) for kind, id_ in ranked[:MAX_CASES]]
+    return Cases(tuple(worst), len(ranked))
 
 
 def _kind(results: Sequence[tuple[bool, bool]]) -> tuple[int, str] | None:
