@@ -422,7 +422,8 @@ Lost by power cuts and full disks means acknowledged answers; lost by damage mea
 - Damage to a hundredth of a large file of a model folder is missed in about half of the cases.
 - Power cuts and full disks were tried on the ledger alone, by simulation; vectors, indexes and tuned weights can be made anew.
 - What was lost is told in tokens, not in money: prices are not known where the store is opened.
-- Where two projects of a user share rows, these are known again by hashes of whole values. Texts that say nearly the same are
+- Where two projects of a user share rows, these are known again by hashes: of whole values, and of texts with one word left out or
+  with a phrase cut off. That finds an edit of one word in texts of five words or more; whatever else says nearly the same is
   compared within one project only, since that needs the texts.
 """
 

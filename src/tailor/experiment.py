@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from tailor.advise.advice import Advice, advise
 from tailor.advise.gather import gather
 from tailor.approaches.approach import Material
+from tailor.data.doubt import Data
 from tailor.data.example import Splits
 from tailor.data.split import load_splits
 from tailor.decide.again import asked_again
 from tailor.decide.bill import maybe_paid
 from tailor.decide.clock import Clock
 from tailor.decide.controls import with_controls
-from tailor.decide.decision import Candidate, decide
+from tailor.decide.decision import Candidate, decide, measured
 from tailor.decide.finalists import finalists
 from tailor.decide.judged import decide_judged
 from tailor.decide.ladder import Climb
@@ -27,6 +29,7 @@ from tailor.decide.rungs import tie
 from tailor.decide.step import Observer
 from tailor.decide.types import Decision
 from tailor.decide.upkeep import pace_of, timed_cost
+from tailor.decide.wording import doubtful_rows
 from tailor.diagnose.curve import learning_curve
 from tailor.engine import Engine
 from tailor.errors import DataError
@@ -41,7 +44,7 @@ from tailor.opening import open_engine
 from tailor.project import Project
 from tailor.provenance import provenance
 from tailor.saved import STUDY
-from tailor.seals import identities, opening_sentences, unseen
+from tailor.seals import grouping, identities, opening_sentences, other_rows, unseen
 from tailor.stats.clusters import usual_size
 from tailor.store.spending import Spent
 from tailor.study import Study
@@ -73,7 +76,7 @@ def run(
         TailorError: the user's input, a model or the disk stands in the way; what was measured is kept.
     """
     task, started, clock = project.task, _now(), Clock(None if max_minutes is None else max_minutes * 60)
-    splits = load_splits(project)
+    splits = whole = load_splits(project)
     ratings = read_ratings(project.path(task.judge.ratings)) if task.judge else Ratings()
     with private_files(), Ledger(tighten(project.store)) as ledger:
         for sentence in ledger.told:
@@ -96,7 +99,7 @@ def run(
         curve = learning_curve(material, engine, task.target)
 
         engine.check = lambda: None
-        tests, decision = final_test(climb, splits, ledger, observer, ratings)
+        tests, decision = final_test(climb, splits, ledger, observer, ratings, other_rows(task, whole))
         found, decision = with_controls(task, splits, tests, decision)
         record = provenance(splits, engine.model, engine.judge.model if engine.judge else None)
         measured = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now())
@@ -111,12 +114,13 @@ def run(
 
 
 def final_test(
-    climb: Climb, splits: Splits, ledger: Ledger, observer: Observer, ratings: Ratings | None = None
+    climb: Climb, splits: Splits, ledger: Ledger, observer: Observer, ratings: Ratings | None = None, data: Data | None = None
 ) -> tuple[tuple[Run, ...], Decision | None]:
     """The finalists on the sealed test set, and what follows. Nothing is opened when nothing was measured on dev, or when a call
     failed: all answers are gathered, unread, before the set is opened.
 
-    Where a judge scores, people's ratings correct it; another judge is another opening.
+    Where a judge scores, people's ratings correct it; another judge is another opening. `data` are the other rows, by which it is
+    seen what became of rows that were shown before.
     """
     task, engine = climb.material.task, climb.engine
     chosen = finalists(climb.runs, tie(task))
@@ -133,7 +137,8 @@ def final_test(
             scored(task, dev.system, splits.test, answers, engine, observer.progress)
     systems = [run.system.fingerprint for run in chosen.values()]
     judge = [judge_system(task.judge, engine.judge.model).fingerprint] if task.judge and engine.judge else []
-    opened = ledger.open_test(identities(task, splits.test), [task.scored_by, *judge, *systems])
+    looked_at = [task.scored_by, *judge, *systems, *grouping(splits.test)]
+    opened = ledger.open_test(identities(task, splits.test), looked_at, data)
     opening = opened.number
     for sentence in opening_sentences(opened, len(chosen), ledger.trouble):
         observer.said(sentence)
@@ -145,22 +150,30 @@ def final_test(
         eligible = task.allow_classifier or dev.system.decoding.method != "head"
         candidates.append(Candidate(role, test, dev, cost, eligible))
     decision = (
-        decide_judged(task, candidates, opening, ratings or Ratings(), climb.pace)
+        decide_judged(task, candidates, opening, ratings or Ratings(), climb.pace, opened.doubt)
         if task.judge
-        else decide(task, candidates, opening, climb.pace)
+        else decide(task, candidates, opening, climb.pace, partial(measured, doubt=opened.doubt))
     )
-    return tuple(candidate.run for candidate in candidates), replace(decision, answers_changed=opened.changed)
+    reasons = (*doubtful_rows(opened.doubt.rows), *decision.reasons)
+    decision = replace(decision, reasons=reasons, answers_changed=opened.changed, doubtful=opened.doubt.rows)
+    return tuple(candidate.run for candidate in candidates), decision
 
 
 def sealed(task: Task, splits: Splits, ledger: Ledger, observer: Observer) -> Splits:
-    """The splits without rows to learn or choose from that were shown in a test set: those of an earlier opening, and copies."""
+    """The splits without rows to learn or choose from that a test set shows, this one or one opened before, and without copies."""
     train, dev = unseen(task, (splits.train, splits.dev), splits.test, ledger.shown())
     left_out = len(splits.train) + len(splits.dev) - len(train) - len(dev)
     if not left_out:
         return splits
-    observer.said(f"{left_out} rows to learn from are left out: they stand in the test set, or in one opened before.")
+    observer.said(
+        f"{left_out} rows to learn from are left out: they stand in the test set or in one opened before, say nearly the same as a "
+        "row there, or are of one group with it."
+    )
     if not train or not dev:
-        raise DataError("no rows are left to learn from that were not in a test set", "add fresh rows")
+        raise DataError(
+            "no rows are left to learn from: all of them are in a test set, nearly so, or of one group with a test row",
+            "add fresh rows, or let Tailor split one file",
+        )
     return replace(splits, train=train, dev=dev)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import apsw
 
+from tailor.data.doubt import Data
 from tailor.data.identity import Identity
 from tailor.errors import StoreError
 from tailor.files import private_folder
@@ -154,7 +155,7 @@ class Ledger:
         with transaction(self._db, self._path):
             answers.add(self._db, system, records)
 
-    def open_test(self, rows: Sequence[Identity], systems: Iterable[str]) -> Opening:
+    def open_test(self, rows: Sequence[Identity], systems: Iterable[str], data: Data | None = None) -> Opening:
         """Note down that a sealed test set is opened; the same systems on the same rows again are the same opening.
 
         Every earlier opening that showed any of these rows counts: also when the data were split or spelled anew since, when the
@@ -163,11 +164,12 @@ class Ledger:
         Args:
             rows: the test rows.
             systems: fingerprints of the finalists.
+            data: the other rows, to see what became of rows that were shown before.
 
         Raises:
             StoreError: it could not be written.
         """
-        return self._openings.open_test(rows, systems)
+        return self._openings.open_test(rows, systems, data)
 
     def shown(self) -> list[Identity]:
         """Every row that was ever shown in an opened test set, in this project or another of the user's."""

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections import defaultdict
 from collections.abc import Sequence
 
-from tailor.data.example import Example
+from tailor.data.doubt import Data
+from tailor.data.example import Example, Splits
 from tailor.data.identity import Identity, Known, identity
+from tailor.data.looks import SeenTexts, looks
+from tailor.decide.wording import doubtful_rows
 from tailor.store.openings import Opening
 from tailor.task import VARIABLE, Task
+
+
+def other_rows(task: Task, splits: Splits) -> Data:
+    """What the data hold besides the test set."""
+    others = identities(task, (*splits.train, *splits.dev, *splits.reserve))
+    return Data(others, dealt=bool(task.data.file), labels=task.kind == "classify")
+
+
+def grouping(examples: Sequence[Example]) -> list[str]:
+    """A fingerprint of which rows are of one group, none where they have no groups.
+
+    Limits count groups, so that the same answers in other groups are looked at once more.
+    """
+    groups: dict[str, list[str]] = defaultdict(list)
+    for example in examples:
+        if example.group:
+            groups[example.group].append(example.fingerprint)
+    record = sorted(sorted(rows) for rows in groups.values())
+    return [f"groups {hashlib.sha256(json.dumps(record).encode()).hexdigest()}"] if groups else []
 
 
 def identities(task: Task, examples: Sequence[Example]) -> list[Identity]:
@@ -21,7 +46,8 @@ def unseen(
 ) -> tuple[tuple[Example, ...], ...]:
     """The parts without the rows that stand in the test set, that were shown in one before, or that say nearly the same as such.
 
-    The split keeps rows that say nearly the same as a test row in the test set, so that those are not looked for again here.
+    Rows of a test row's unit go, too. No unit is divided where Tailor splits, but train and test given as files may divide some:
+    then what was learned from a near-duplicate, or from another row of the customer, would be remembered and not answered.
 
     Args:
         task: names the columns.
@@ -32,12 +58,20 @@ def unseen(
     now = identities(task, test)
     known, current = Known([*shown, *now]), Known(now)
     gone = Known([row for row in shown if current.find(row) is None])
+    units = {example.unit for example in test if example.unit}
+    elsewhere = SeenTexts(row.looks for row in gone.rows)
     kept = []
     for part in parts:
         rows = identities(task, part)
         near = gone.near([row.text for row in rows])
         pairs = zip(part, rows, near, strict=True)
-        kept.append(tuple(example for example, row, is_near in pairs if not is_near and known.find(row) is None))
+        kept.append(
+            tuple(
+                example
+                for example, row, is_near in pairs
+                if not is_near and example.unit not in units and known.find(row) is None and looks(row.text) not in elsewhere
+            )
+        )
     return tuple(kept)
 
 
@@ -49,6 +83,7 @@ def opening_sentences(opened: Opening, finalists: int, trouble: str = "") -> lis
         told.append(
             f"{opened.changed} test {was} changed after {they} had been seen, so that this is another opening of the test set."
         )
+    told += doubtful_rows(opened.doubt.rows)
     if opened.elsewhere:
         counts = "opening counts" if opened.elsewhere == 1 else "openings count"
         told.append(f"{opened.elsewhere} earlier {counts} that showed rows of this test set in another project folder.")

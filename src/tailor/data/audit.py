@@ -193,7 +193,7 @@ def _leakage(task: Task, splits: Splits) -> Iterator[Finding]:
             same.append(f"{place(example)} = {place(known[normal[index]])}")
         elif near[index] in near_known:
             similar.append(f"{place(example)} ~ {place(near_known[near[index]])}")
-    advice = "Delete them from train, or the tuned systems are praised for remembering."
+    advice = "`tailor run` learns from neither these rows of train and dev nor others nearly like them; give it others."
     if same:
         yield Finding(
             "error",

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tailor.data.example import Example
+from tailor.data.looks import NO_LOOKS, Looks
 from tailor.data.near import near_matches
 
 TELLING = 12
@@ -37,6 +38,7 @@ class Identity:
         answers: hash of the accepted answers; empty where it is not known.
         old: the key that the first version of the store had for the row; empty where it has none.
         exact: fingerprint of the row, answers included; empty where it is not known.
+        looks: hashes of what is asked, where only hashes were kept.
     """
 
     asked: tuple[str, ...]
@@ -46,6 +48,7 @@ class Identity:
     answers: str = ""
     old: str = ""
     exact: str = ""
+    looks: Looks = NO_LOOKS
 
 
 def spelled(text: str) -> str:
@@ -114,17 +117,21 @@ class Known:
         return max(found, default=None)
 
     def near(self, texts: Sequence[str]) -> list[bool]:
-        """Whether each text says nearly the same as a seen row whose text was kept.
+        """Whether each text says nearly the same as a seen row whose text was kept."""
+        return [place is not None for place in self.nearest(texts)]
+
+    def nearest(self, texts: Sequence[str]) -> list[int | None]:
+        """For each text the place of a seen row, whose text was kept, that says nearly the same; None where there is none.
 
         A group of more than a fifth of all texts is a template that most rows fill in: such rows are known by their values alone.
         """
-        known = [row.text for row in self.rows if row.text]
-        if not known or not texts:
-            return [False] * len(texts)
-        matches = near_matches(texts, known)
+        places = [place for place, row in enumerate(self.rows) if row.text]
+        if not places or not texts:
+            return [None] * len(texts)
+        matches = near_matches(texts, [self.rows[place].text for place in places])
         alike = Counter(match for match in matches if match is not None)
-        most = max(TEMPLATE_ROWS, TEMPLATE_SHARE * (len(known) + len(texts)))
-        return [match is not None and alike[match] <= most for match in matches]
+        most = max(TEMPLATE_ROWS, TEMPLATE_SHARE * (len(places) + len(texts)))
+        return [None if match is None or alike[match] > most else places[match] for match in matches]
 
 
 def _bare(word: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, permutations, repeat
 
 import numpy as np
 
+from tailor.data.doubt import NO_DOUBT, Doubt
 from tailor.decide.changes import break_even, changes
 from tailor.decide.cost import NEVER_SAID, error_rate
 from tailor.decide.rule import Contender, Evidence, Terms, cheapest_first, choose, contradicted
@@ -73,17 +74,46 @@ Estimate = Callable[[Sequence[Candidate], int], Estimates]
 """How scores, limits and differences are found, given the candidates and the number of the opening."""
 
 
-def measured(candidates: Sequence[Candidate], opening: int) -> Estimates:
-    """Estimates from the candidates' scores as they are, over units instead of rows: near-duplicates and rows of one group."""
+def measured(candidates: Sequence[Candidate], opening: int, doubt: Doubt = NO_DOUBT) -> Estimates:
+    """Estimates from the candidates' scores as they are, over units instead of rows: near-duplicates and rows of one group.
+
+    Rows in doubt count as wrong for lower limits and as right for upper ones: limits hold whatever is true of them.
+    """
     share, runs = of_target(opening, len(candidates)), [candidate.run for candidate in candidates]
     groups = runs[0].units
+    more = [*groups, *[""] * doubt.gone]
+    low, high = [[_taken_as(worth, run.values, doubt) for run in runs] for worth in (0.0, 1.0)]
+    pairs = paired_max_t(np.array([values[: len(groups)] for values in low]).T, 1 - of_differences(opening), groups=groups)
     return Estimates(
-        scores=tuple(mean_interval(run.values, 0.95, groups=groups) for run in runs),
-        certified=tuple(lower_bound(run.values, share, groups=groups) for run in runs),
+        scores=tuple(
+            _between(mean_interval(run.values, 0.95, groups=groups), least, most, more)
+            for run, least, most in zip(runs, low, high, strict=True)
+        ),
+        certified=tuple(lower_bound(values, share, groups=more) for values in low),
         error_rates=tuple(error_rate(run) for run in runs),
-        pairs=tuple(paired_max_t(np.array([run.values for run in runs]).T, 1 - of_differences(opening), groups=groups)),
-        all_right_shows=lower_bound([1.0] * len(groups), share, groups=groups),
+        pairs=tuple(widened(pair, doubt.share(len(groups))) for pair in pairs),
+        all_right_shows=lower_bound(_taken_as(0.0, [1.0] * len(groups), doubt), share, groups=more),
     )
+
+
+def _taken_as(worth: float, values: Sequence[float], doubt: Doubt) -> list[float]:
+    """The values with rows in doubt worth so much, those that are gone behind the others."""
+    return [worth if place in doubt.places else value for place, value in enumerate(values)] + [worth] * doubt.gone
+
+
+def _between(score: Interval, low: Sequence[float], high: Sequence[float], groups: Sequence[str]) -> Interval:
+    """The score with the lower limit of the one values and the upper limit of the others."""
+    if list(low) == list(high):
+        return score
+    least, most = (mean_interval(values, 0.95, groups=groups) for values in (low, high))
+    return replace(score, low=least.low, high=most.high)
+
+
+def widened(pair: PairedDifference, share: float) -> PairedDifference:
+    """The difference with limits that hold whatever is true of this share of the rows."""
+    if pair.low is None or pair.high is None or not share:
+        return pair
+    return replace(pair, low=max(-1.0, pair.low - share), high=min(1.0, pair.high + share))
 
 
 def decide(

@@ -15,8 +15,9 @@ from itertools import combinations
 
 import numpy as np
 
+from tailor.data.doubt import NO_DOUBT, Doubt
 from tailor.decide.cost import NEVER_SAID, error_rate, with_error_rate
-from tailor.decide.decision import POWER, Candidate, Estimates, decide
+from tailor.decide.decision import POWER, Candidate, Estimates, decide, widened
 from tailor.decide.formats import format_percent
 from tailor.decide.judgewords import judge_reasons, next_step, ratings_sentence, why_not
 from tailor.decide.types import Decision, Interval, JudgeCheck, Pace
@@ -33,11 +34,19 @@ from tailor.stats.spending import of_differences, of_target
 from tailor.task import Task
 
 
-def decide_judged(task: Task, candidates: Sequence[Candidate], opening: int, ratings: Ratings, pace: Pace = NEVER_SAID) -> Decision:
+def decide_judged(
+    task: Task,
+    candidates: Sequence[Candidate],
+    opening: int,
+    ratings: Ratings,
+    pace: Pace = NEVER_SAID,
+    doubt: Doubt = NO_DOUBT,
+) -> Decision:
     """What follows from the test set where a judge scores, by the same rule as `decide`.
 
     Until people have rated the sample and agree with the judge, the verdict is "not shown". Then every score, limit and difference
     is the judge's, corrected by prediction-powered inference. A rating of an answer to an opened test row opens nothing anew.
+    Limits hold whatever is true of the rows in doubt.
 
     Raises:
         ValueError: the task has no judge, or as `decide`.
@@ -52,7 +61,7 @@ def decide_judged(task: Task, candidates: Sequence[Candidate], opening: int, rat
     rectified = _rectified(task, sample, [candidate.run for candidate in candidates], ratings)
     rates = tuple(float(rate) for rate in 1 - np.clip(rectified.means, 0.0, 1.0))
     candidates = [replace(c, cost=with_error_rate(task, c.cost, rate)) for c, rate in zip(candidates, rates, strict=True)]
-    decision = decide(task, candidates, opening, pace, partial(_corrected, rectified, rates))
+    decision = decide(task, candidates, opening, pace, partial(_corrected, rectified, rates, doubt))
     alone = {candidate.run.system.name: candidate.run.mean for candidate in candidates}
     reasons = [*decision.reasons, *judge_reasons(check, decision, alone[decision.chosen])]
     if decision.verdict == "not shown":
@@ -134,16 +143,25 @@ def _rectified(task: Task, sample: Sample, runs: Sequence[Run], ratings: Ratings
     )
 
 
-def _corrected(rectified: Rectified, rates: tuple[float, ...], candidates: Sequence[Candidate], opening: int) -> Estimates:
+def _corrected(
+    rectified: Rectified, rates: tuple[float, ...], doubt: Doubt, candidates: Sequence[Candidate], opening: int
+) -> Estimates:
     share, systems = of_target(opening, len(candidates)), range(len(candidates))
+    lost = doubt.share(rectified.rows)  # the rows in doubt may have been right, in the judge's eyes and in people's
     return Estimates(
-        scores=tuple(rectified.interval(system, 0.95) for system in systems),
-        certified=tuple(rectified.lower_bound(system, share) for system in systems),
+        scores=tuple(_widened(rectified.interval(system, 0.95), lost) for system in systems),
+        certified=tuple(max(0.0, rectified.lower_bound(system, share) - lost) for system in systems),
         error_rates=rates,
-        pairs=tuple(rectified.differences(1 - of_differences(opening))),
-        all_right_shows=lower_bound([1.0] * rectified.rows, share, groups=candidates[0].run.units),
+        pairs=tuple(widened(pair, lost) for pair in rectified.differences(1 - of_differences(opening))),
+        all_right_shows=max(0.0, lower_bound([1.0] * rectified.rows, share, groups=candidates[0].run.units) - lost),
         rows_settle=False,
     )
+
+
+def _widened(score: Interval, lost: float) -> Interval:
+    if score.low is None or score.high is None or not lost:
+        return score
+    return replace(score, low=max(0.0, score.low - lost), high=min(1.0, score.high + lost))
 
 
 def _unproven(candidates: Sequence[Candidate], opening: int) -> Estimates:

@@ -224,6 +224,7 @@ class Decision:
         pace: how often documents and rules were said to change.
         judge: how the judge compares with people; None where no judge scores.
         answers_changed: test rows whose right answers were changed after an opening had shown them.
+        doubtful: rows that every limit takes for wrong, because they were changed or taken out after they had been seen.
     """
 
     verdict: Verdict
@@ -245,3 +246,4 @@ class Decision:
     pace: Pace = Pace()
     judge: JudgeCheck | None = None
     answers_changed: int = 0
+    doubtful: int = 0

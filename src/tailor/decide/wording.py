@@ -295,6 +295,18 @@ def _out_of_reach(found: Findings) -> list[str]:
     return [f"{which}: {chosen.name} cannot answer right there, and can reach {format_percent(1 - rows / found.n_test)} at most."]
 
 
+def doubtful_rows(rows: int) -> list[str]:
+    """That rows count as wrong, because of what was done to them after they had been seen; nothing where there are none."""
+    if not rows:
+        return []
+    which = "1 row of the test set was" if rows == 1 else f"{rows:,} rows of the test set were"
+    it, count = ("it", "it counts") if rows == 1 else ("they", "they count")
+    return [
+        f"{which} changed or taken out after {it} had been seen: {count} as wrong in every limit. Put them back as they were, or "
+        "give test rows that nobody has seen."
+    ]
+
+
 def _settle(found: Findings) -> str:
     rows = found.rows_to_settle
     if rows is None or rows > MOST_ROWS:

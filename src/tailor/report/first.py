@@ -8,6 +8,7 @@ from pathlib import Path
 from tailor.decide.formats import format_at_least, format_effect, format_money, format_percent, format_target
 from tailor.decide.judgewords import agreement_sentence, next_step, why_not
 from tailor.decide.types import Decision, Finalist, JudgeCheck
+from tailor.decide.wording import doubtful_rows
 from tailor.task import Task
 
 SHOWN = 3
@@ -49,7 +50,7 @@ def first_screen(task: Task, decision: Decision, steady: str = "") -> First:
     """
     chosen = next(finalist for finalist in decision.finalists if finalist.name == decision.chosen)
     sure = (_expected(task, decision, chosen), _claim(decision, chosen), _agrees(decision), steady)
-    opened = (_opened(decision), changed_answers(decision))
+    opened = (_opened(decision), changed_answers(decision), *doubtful_rows(decision.doubtful))
     return First(
         why=_cut(decision.reasons),
         sure=tuple(filter(None, sure + opened)),

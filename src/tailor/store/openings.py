@@ -10,15 +10,24 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import apsw
 
+from tailor.data.doubt import Data, Doubt, doubt
 from tailor.data.identity import Identity, Known
+from tailor.data.looks import SeenTexts, looks
 from tailor.store.database import dump, failure, seal, transaction
 from tailor.store.facts import read_fact, write_fact
 from tailor.store.registry import Registry, Seen
+
+RESEMBLING = 0.05
+"""Share of a test set that is small edits of rows shown in another project, by hashes alone, from which on these are the same rows.
+
+Of 300 texts of banking77 or clinc150, 0.4 to 0.9 % resemble one of 300 others of the same data so, and 2 % at most in 20 draws.
+"""
 
 
 @dataclass(frozen=True)
@@ -30,12 +39,14 @@ class Opening:
         changed: how many of its rows were ever shown with other answers.
         elsewhere: how many of the earlier openings were those of other project folders.
         lost: how many earlier openings cannot be read any more, and count for every row.
+        doubt: the rows that show nothing, because of what was done to them after they had been seen.
     """
 
     number: int
     changed: int = 0
     elsewhere: int = 0
     lost: int = 0
+    doubt: Doubt = Doubt()
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,11 @@ class Recorded:
     whole: bool
     sha256: str
     previous: str
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its rows can be known again in another project; those of the first version may have keys alone."""
+        return self.whole and all(row.asked for row in self.rows)
 
 
 class Openings:
@@ -69,32 +85,44 @@ class Openings:
         self._project = project
         self._registry = registry
 
-    def open_test(self, rows: Sequence[Identity], systems: Iterable[str]) -> Opening:
+    def open_test(self, rows: Sequence[Identity], systems: Iterable[str], data: Data | None = None) -> Opening:
         """Note down that these rows are shown to these systems; the same again is the same opening.
 
         Args:
             rows: the test rows.
             systems: fingerprints of whatever answers or scores.
+            data: the other rows; left out, there are none.
 
         Raises:
             StoreError: it could not be written.
         """
-        systems = sorted(systems)
+        with self._registry.alone():
+            return self._open(rows, sorted(systems), data or Data())
+
+    def _open(self, rows: Sequence[Identity], systems: Sequence[str], data: Data) -> Opening:
         key = seal("test", self._project, dump(sorted(row.exact for row in rows)), dump(systems))
         old = seal_of_old(rows, systems)
         records, missing = self.read()
-        others = [seen for seen in self._registry.read() if seen.key not in {record.key for record in records}]
+        keys, noted = {record.key for record in records}, self._registry.read()
         wanted = Known(rows)
-        changed = _changed(rows, records)
+        earlier = [record for record in records if not record.whole or _meet(wanted, record.rows)]
+        strangers = [seen for seen in noted if seen.key not in keys and (_meet(wanted, seen.rows) or _resemble(rows, seen.rows))]
+        at_least = list(accumulate((one.at for one in earlier), max))  # the chain knows their order, and clocks may be set back
+        shown = sorted(
+            [*zip(at_least, [one.rows for one in earlier], strict=True), *((one.at, one.rows) for one in strangers)], key=_first
+        )
+        doubtful = doubt(rows, data, [rows for _, rows in shown])
+        changed = _changed(rows, [rows for _, rows in shown])
+        known = {seen.key for seen in noted}
+        unnoted = [Seen(one.key, self._project, one.at, one.rows) for one in records if one.key not in known and one.is_known]
         for record in records:
             if record.key == key or (record.old and record.old == old and not changed):
-                return Opening(record.counted, changed)
-        earlier = [record for record in records if not record.whole or _meet(wanted, record.rows)]
-        strangers = [seen for seen in others if _meet(wanted, seen.rows)]
-        opening = Opening(1 + len(earlier) + len(strangers) + missing, changed, len(strangers), missing)
+                self._registry.add(unnoted)
+                return Opening(record.counted, changed, doubt=doubtful)
+        opening = Opening(1 + len(earlier) + len(strangers) + missing, changed, len(strangers), missing, doubtful)
         at = datetime.now(UTC).isoformat()
         self.write([(key, at, rows, opening.number, "")])
-        self._registry.add(Seen(key, self._project, at, tuple(rows)))
+        self._registry.add([*unnoted, Seen(key, self._project, at, tuple(rows))])
         return opening
 
     def shown(self) -> list[Identity]:
@@ -173,6 +201,10 @@ class Openings:
             yield Recorded(int(str(number)), *fields, len(rows) == len(record["rows"]), sha256, record["previous"])
 
 
+def _first(pair: tuple[str, object]) -> str:
+    return pair[0]
+
+
 def seal_of_old(rows: Iterable[Identity], systems: Sequence[str]) -> str:
     """The key that the first version of the store gave to an opening."""
     keys = sorted({row.old for row in rows})
@@ -206,11 +238,17 @@ def _meet(wanted: Known, rows: Sequence[Identity]) -> bool:
     return any(wanted.find(row) is not None for row in rows) or any(wanted.near([row.text for row in rows if row.text]))
 
 
-def _changed(rows: Sequence[Identity], records: Sequence[Recorded]) -> int:
+def _resemble(rows: Sequence[Identity], shown: Sequence[Identity]) -> bool:
+    """Whether more than a few of the rows are small edits of shown ones, by hashes alone: two data sets may have some in common."""
+    seen = SeenTexts(row.looks for row in shown)
+    return sum(looks(row.text) in seen for row in rows if row.text) > RESEMBLING * len(rows)
+
+
+def _changed(rows: Sequence[Identity], openings: Iterable[Sequence[Identity]]) -> int:
     """How many rows were ever shown with other answers."""
     changed = set[int]()
-    for record in records:
-        shown = Known([row for row in record.rows if row.answers])
+    for opening in openings:
+        shown = Known([row for row in opening if row.answers])
         found = [(n, place) for n, row in enumerate(rows) if (place := shown.find(row)) is not None]
         changed.update(n for n, place in found if shown.rows[place].answers != rows[n].answers)
     return len(changed)

@@ -5,17 +5,21 @@ It holds hashes and no text. Where it cannot be read or written, openings are co
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
 import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import apsw
 
 from tailor.data.identity import Identity
+from tailor.data.looks import Looks, looks
 from tailor.errors import StoreError
 from tailor.files import open_private, private_folder, refuse_foreign
 from tailor.store.database import dump, failure, is_damage, seal
@@ -64,27 +68,45 @@ class Registry:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._path = (folder or state_folder()) / NAME
-        self._read: list[Seen] | None = None
         self.trouble = ""
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no other process read or note down an opening meanwhile: two at the same time would both take theirs for the first.
+
+        The system frees the lock when the process ends. Where there is none to be had, `trouble` will tell why.
+        """
+        folder = None
+        with suppress(StoreError, OSError):
+            private_folder(self._path.parent)
+            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            if folder is not None:
+                os.close(folder)
 
     def read(self) -> list[Seen]:
         """The openings that are whole, oldest first; none where they cannot be read."""
-        if self._read is None:
-            nothing: list[Seen] = []
-            self._read = self._try(self._openings, nothing, make=False)
-        return self._read
+        nothing: list[Seen] = []
+        return self._try(self._openings, nothing, make=False)
 
-    def add(self, seen: Seen) -> None:
-        """Note an opening down; where that cannot be done, `trouble` says so."""
-        text = dump([[row.asked, row.values, row.characters] for row in seen.rows])
-        row = (seen.key, seen.project, zlib.compress(text.encode()), seal("seen", seen.key, seen.project, text, seen.at), seen.at)
+    def add(self, openings: Iterable[Seen]) -> None:
+        """Note openings down; where that cannot be done, `trouble` says so."""
+        rows = []
+        for seen in openings:
+            text = dump([_kept(row) for row in seen.rows])
+            sha256 = seal("seen", seen.key, seen.project, text, seen.at)
+            rows.append((seen.key, seen.project, zlib.compress(text.encode()), sha256, seen.at))
+        if not rows:
+            return
 
         def write(db: apsw.Connection) -> None:
             with db:
-                db.execute("INSERT OR REPLACE INTO seen VALUES (?,?,?,?,?)", row)
+                db.executemany("INSERT OR REPLACE INTO seen VALUES (?,?,?,?,?)", rows)
 
         self._try(write, None, make=True)
-        self._read = None
 
     def _openings(self, db: apsw.Connection) -> list[Seen]:
         columns = ", ".join(f"CAST({name} AS BLOB)" for name in ("key", "project", "at", "sha256", "record"))
@@ -136,4 +158,23 @@ def _seen(key: bytes, project: bytes, at: bytes, sha256: bytes, record: bytes) -
         return None
     if seal("seen", named[0], named[1], text, named[2]).encode() != sha256:
         return None
-    return Seen(*named, tuple(Identity(tuple(a), tuple(v), n) for a, v, n in json.loads(text)))
+    return Seen(*named, tuple(_row(*row) for row in json.loads(text)))
+
+
+def _kept(row: Identity) -> list[Any]:
+    of_text = looks(row.text) if row.text else row.looks
+    return [row.asked, row.values, row.characters, row.answers, of_text.whole, sorted(of_text.without), sorted(of_text.ends)]
+
+
+def _row(
+    asked: list[str],
+    values: list[str],
+    characters: int,
+    answers: str = "",
+    whole: str = "",
+    without: Sequence[str] = (),
+    ends: Sequence[str] = (),
+) -> Identity:
+    """A row as it was noted down; the first version kept three columns."""
+    of_text = Looks(whole, frozenset(without), frozenset(ends))
+    return Identity(tuple(asked), tuple(values), characters, answers=answers, looks=of_text)
