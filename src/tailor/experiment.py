@@ -102,8 +102,8 @@ def run(
         tests, decision = final_test(climb, splits, ledger, observer, ratings, other_rows(task, whole))
         found, decision = with_controls(task, splits, tests, decision)
         record = provenance(splits, engine.model, engine.judge.model if engine.judge else None)
-        measured = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now())
-        study = Study(*measured, advice, climb.diagnosis, curve, controls=found, spent=spent(engine))
+        whole_run = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now())
+        study = Study(*whole_run, advice, climb.diagnosis, curve, controls=found, spent=spent(engine))
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
         if steady := asked_again(climb, tests, observer):
             study = replace(study, consistency=steady, finished=_now(), spent=spent(engine))
