@@ -174,13 +174,6 @@ def test_providers_name_the_same_end_differently(finish: str, read_as: str) -> N
     assert read(completion("Par", finish)).finish == read_as
 
 
-def test_json_is_taken_out_of_its_fence() -> None:
-    fenced = json.dumps(completion('```json\n{"city": "Paris"}\n```')).encode()
-    request = Request(REQUEST.messages, json_schema="{}")
-    assert read_reply(fenced, request, 0.0).text == '{"city": "Paris"}'
-    assert read_reply(fenced, REQUEST, 0.0).text.startswith("```")
-
-
 @pytest.mark.parametrize(
     ("headers", "body", "reason", "seconds"),
     [

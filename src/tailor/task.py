@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tailor.doors import through
+from tailor.jsonform import check_schema
 
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 
@@ -277,9 +278,12 @@ class Task(Settings):
             text = json.dumps(schema, ensure_ascii=False)
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"it is not JSON: {error}") from error
-        if value and not isinstance(schema, dict):
+        if not value:
+            return ""
+        if not isinstance(schema, dict):
             raise ValueError("a JSON schema is a group of settings, such as {type: object}")
-        return text if value else ""
+        check_schema(schema)
+        return text
 
     @model_validator(mode="after")
     def _form_fits(self) -> Task:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -35,7 +34,6 @@ REFUSED = {
 }
 BROKEN = {"error", "network_error", "insufficient_system_resource", "malformed_function_call", "aborted"}
 """Names that providers give to why an answer ended, in lower case with underscores."""
-FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
 class Unreadable(ValueError):
@@ -89,7 +87,7 @@ def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lam
     scores = label_scores(read_places(choice.get("logprobs")), request.labels, text) if request.labels and finish == "stop" else ()
     tokens_in = estimate_tokens(request.messages) if tokens_in is None else tokens_in
     return Reply(
-        text=_unfenced(text) if request.json_schema else text,
+        text=text,
         tokens_in=tokens_in,
         tokens_out=_tokens(text + thought) if tokens_out is None else tokens_out,
         seconds=seconds,
@@ -145,11 +143,6 @@ def _all_text(part: object) -> str:
     if isinstance(part, dict):
         return "".join(_all_text(part[name]) for name in ("thinking", "reasoning", "text", "summary") if name in part)
     return ""
-
-
-def _unfenced(text: str) -> str:
-    fenced = FENCE.match(text)
-    return fenced[1].strip() if fenced else text
 
 
 def _usage(usage: Mapping[str, Any], text: str) -> tuple[int | None, int | None, bool]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tailor.data.example import Example
+from tailor.jsonform import canonical
 from tailor.language.detect import language_of
 from tailor.score.correct import is_correct
 from tailor.score.form import form_checks, keeps_form
@@ -107,7 +109,11 @@ def score_answer(task: Task, system: System, example: Example, answer: Answer) -
     if parsed is None:
         details = {"f1": 0.0, "exact": 0.0, "correct": 0.0, "form": 0.0, "abstained": 0.0} | _retrieved(system, example, answer)
         return Score(_broken(answer), 0.0, answer.raw.strip(), details)
-    text = without_citations(parsed)
+    text, cited = parsed, tuple[int, ...]()
+    if system.decoding.json_schema:
+        example = replace(example, answers=tuple(map(canonical, example.answers)))
+    else:
+        text, cited = without_citations(parsed), citations(parsed)
     abstained = abstains(task, example, text)
     if example.answers:
         language = _language(example)
@@ -124,7 +130,7 @@ def score_answer(task: Task, system: System, example: Example, answer: Answer) -
     }
     details |= {"abstained": float(abstained)} | _retrieved(system, example, answer)
     if not abstained:
-        details |= _cited(system, example, answer, citations(parsed))
+        details |= _cited(system, example, answer, cited)
     value = _squad(task.scored_by, text, example, abstained) if task.scored_by.startswith("squad") else details[task.scored_by]
     right = value == 1 if task.scored_by.endswith("exact") else correct
     return Score("right" if right else "cut" if _is_cut(answer) else "wrong", value, text, details)

@@ -1,0 +1,94 @@
+"""Answers that must be JSON of a given form: checked here, whoever promised to keep to it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+
+
+def check_schema(schema: Mapping[str, Any]) -> None:
+    """Make sure that answers can be compared with a JSON schema.
+
+    Raises:
+        ValueError: it is no JSON schema, or refers to what is not in it; nothing is fetched.
+    """
+    from jsonschema import SchemaError
+    from jsonschema.validators import validator_for
+    from referencing import Resource
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012, EMPTY_REGISTRY
+
+    try:
+        validator_for(schema).check_schema(schema)
+    except SchemaError as error:
+        raise ValueError(f"it is no JSON schema: {error.message}") from error
+    root = EMPTY_REGISTRY.resolver_with_root(Resource.from_contents(schema, default_specification=DRAFT202012))
+    for reference in _references(schema):
+        try:
+            root.lookup(reference)
+        except Unresolvable as error:
+            raise ValueError(f"it refers to {reference!r}, which is not in it; give the whole schema in one") from error
+
+
+def fitting(text: str, schema: str) -> str | None:
+    """The JSON in a model's text, in `canonical` form, if it fits the schema; None if it does not. A fence around it is taken off.
+
+    Args:
+        text: what the model wrote.
+        schema: text of a JSON schema (draft 2020-12 unless it names another).
+    """
+    fenced = FENCE.match(text)
+    try:
+        value = _read(fenced[1] if fenced else text)
+        return _dumped(value) if _checker(schema).is_valid(value) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def canonical(text: str) -> str:
+    """JSON in one spelling: names sorted, spaces alike. What is no JSON stays as it is."""
+    try:
+        return _dumped(_read(text))
+    except (ValueError, RecursionError):
+        return text
+
+
+def _read(text: str) -> Any:
+    return json.loads(text, parse_constant=_no_number)
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _references(schema: object) -> list[str]:
+    if isinstance(schema, list):
+        return [found for inner in schema for found in _references(inner)]
+    if not isinstance(schema, Mapping):
+        return []
+    own = [schema["$ref"]] if isinstance(schema.get("$ref"), str) else []
+    inside = [inner for name, inner in schema.items() if name not in ("const", "enum", "default", "examples")]
+    return own + [found for inner in inside for found in _references(inner)]
+
+
+@lru_cache(maxsize=8)
+def _checker(schema: str) -> Validator:
+    from jsonschema.validators import validator_for
+    from referencing.jsonschema import EMPTY_REGISTRY
+
+    found = json.loads(schema)
+    # A registry of its own: without one, references to addresses would be fetched.
+    checker: Validator = validator_for(found)(found, registry=EMPTY_REGISTRY)
+    return checker
