@@ -95,7 +95,7 @@ def test_questions_in_paragraphs_in_articles_are_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ({"train": ROWS, "test": ROWS}, "holds several lists of rows: `train`, `test`"),
+        ({"north": ROWS, "south": ROWS}, "holds several lists of rows: `north`, `south`"),
         ({"text": ["a", "b"], "label": ["x"]}, "of different lengths: `text` has 2, `label` has 1"),
         (["a", "b"], "a list of plain values"),
         ([["text", "label"], ["a"]], "has 2 columns, but row 1 has 1"),

@@ -333,7 +333,7 @@ def test_the_answer_to_what_is_asked_is_found(tmp_path: Path, row: Row, output: 
 
 def test_columns_that_hold_0_and_1_are_named_where_one_of_them_may_be_meant(tmp_path: Path) -> None:
     path = jsonl(tmp_path, lambda n: {"text": sentence(n), "billing": n % 2, "refund": (n + 1) % 2})
-    with pytest.raises(ConfigError, match="could be `billing`, `refund`"):
+    with pytest.raises(ConfigError, match="a column for each label: `billing`, `refund`"):
         guess_task(path)
 
 

@@ -184,12 +184,12 @@ def test_malformed_json_is_refused_in_a_sentence() -> None:
         pytest.skip("the json_test_suite files are not here")
     for path in sorted(folder.glob("*.json")):
         try:
-            rows = plain(read_table(path))
+            table = read_table(path)
         except DataError as error:
             assert len(str(error)) < 1000, path.name
         else:
-            assert not path.name.startswith("n_"), path.name
-            assert all(isinstance(row, dict) for row in rows)
+            assert not path.name.startswith("n_") or any("a comma" in finding.what for finding in table.findings), path.name
+            assert all(isinstance(row, dict) for row in plain(table))
 
 
 def test_naughty_strings_survive_a_csv_and_a_json_file(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class DataFiles(Settings):
     test: str = ""
     columns: tuple[str, ...] = Field((), description="names of the columns of files without a row of names")
     encoding: str = Field("", description="how files of text are encoded, such as cp1252; UTF-8 unless given")
+    split_by: str = Field("", description="column of `file` that names the split of each row: train, dev or test")
     id: str = Field("", description="column with a unique name per row; else rows are numbered")
     group_by: str = Field("", description="column whose equal values must stay in one split, such as a customer number")
     report_by: tuple[str, ...] = Field((), description="columns by whose values results are also shown")
@@ -60,6 +61,8 @@ class DataFiles(Settings):
             raise ValueError("give either `file` (Tailor splits it) or `train` and `test`")
         if self.train and not self.test:
             raise ValueError("`train` needs `test` beside it; with one file use `file`")
+        if self.split_by and self.train:
+            raise ValueError("`split_by` names a column of `file`; `train` and `test` are files of their own")
         return self
 
 

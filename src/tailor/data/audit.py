@@ -68,7 +68,7 @@ def _by_row(examples: Sequence[Example]) -> list[Example]:
 def _columns(task: Task, tables: Mapping[str, Table]) -> Iterator[Finding]:
     data = task.data
     roles = {name: "input" for name in task.variables} | {task.output: "right answer"}
-    roles |= {name: setting for setting in ("id", "group_by", "quote", "source") if (name := getattr(data, setting))}
+    roles |= {name: setting for setting in ("id", "split_by", "group_by", "quote", "source") if (name := getattr(data, setting))}
     roles |= {name: "report_by" for name in data.report_by if name not in roles}
     for table in tables.values():
         used = ", ".join(f"{quoted(column)} ({roles[column]})" for column in table.columns if column in roles)

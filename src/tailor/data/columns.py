@@ -10,6 +10,7 @@ from functools import cached_property
 from tailor.data.cells import answers_in, are_spans, is_missing
 from tailor.data.jsontext import Value
 from tailor.data.readers import as_text
+from tailor.data.roles import COLUMN_NAMES
 from tailor.data.table import Table
 from tailor.errors import quoted
 
@@ -24,7 +25,7 @@ INPUT_NAMES = (
 OUTPUT_NAMES = (
     "label_text label_name label_str class_name category_name intent_name label intent answers answer output response completion "
     "category class target topic gold gold_label labels sentiment emotion ground_truth expected expected_output reference ideal "
-    "correct_answer answerkey answer_key chosen rating stars summary highlights"
+    "correct_answer ideal outputs answerkey answer_key chosen rating stars summary highlights"
 ).split()
 LABEL_NAMES = ("label", "labels", "category", "class", "intent", "topic", "sentiment", "emotion", "target")
 ID_NAMES = ("id", "uuid", "guid", "key", "row_id", "example_id")
@@ -34,7 +35,7 @@ CONTEXT_NAMES = ("context", "contexts", "passage", "passages", "paragraph", "bac
 ABOUT_WHICH_NAMES = ("text", "article", "document", "story")  # with a question next to them, what it is about
 NEVER_ASKED = ("history", "steps", "system", "system_prompt", "documents", "rejected")
 TOOL_NAMES = ("annotator", "annotation_id", "annotators", "created_at", "updated_at", "lead_time", "comments", "completed_by")
-ABOUT_NAMES = ("from", "to", "cc", "sender", "recipient", "subject", "title", "name", "date", "language", "lang", "split")
+ABOUT_NAMES = ("from", "to", "cc", "sender", "recipient", "subject", "title", "name", "date", "language", "lang", *COLUMN_NAMES)
 GROUP_WORDS = ("customer", "client", "user", "account", "person", "patient", "author", "session", "thread", "conversation", "order")
 
 _DECISIONS = {"accept", "reject", "ignore"}

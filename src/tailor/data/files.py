@@ -6,15 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tailor.data.roles import ROLE_OF
 from tailor.data.table import SUFFIXES
 
-_ROLES = {
-    "train": ("train", "training"),
-    "dev": ("dev", "val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
-_ROLE = {word: role for role, words in _ROLES.items() for word in words}
-_WORD = re.compile(rf"(?<![a-z])({'|'.join(sorted(_ROLE, key=len, reverse=True))})(?![a-z])", re.IGNORECASE)
+_WORD = re.compile(rf"(?<![a-z])({'|'.join(sorted(ROLE_OF, key=len, reverse=True))})(?![a-z])", re.IGNORECASE)
 _PART = re.compile(r"(?<=[-_.])\d+(?=-of-\d+$)|(?<!-of-)(?<=[-_.])\d+$|^\d+$")
 
 
@@ -42,8 +37,8 @@ def _neighbours(path: Path) -> Iterator[Path]:
     """Files in the same folder; in the folders beside it, where the folder's own name says which split it holds."""
     folder = path.resolve().parent
     folders = [folder]
-    if not _WORD.search(path.stem) and folder.name.casefold() in _ROLE:
-        folders = [other for other in sorted(folder.parent.iterdir()) if other.is_dir() and other.name.casefold() in _ROLE]
+    if not _WORD.search(path.stem) and folder.name.casefold() in ROLE_OF:
+        folders = [other for other in sorted(folder.parent.iterdir()) if other.is_dir() and other.name.casefold() in ROLE_OF]
     for each in folders:
         yield from (other for other in sorted(each.iterdir()) if other.suffix.lower() in SUFFIXES and other.is_file())
 
@@ -54,8 +49,8 @@ def _role(path: Path) -> tuple[str, str]:
     stem = re.sub(r"-of-\d+$", "", stem)
     match = _WORD.search(stem)
     if match:
-        return _ROLE[match[1].casefold()], f"{stem[: match.start()]}|{stem[match.end() :]}".casefold()
-    return _ROLE.get(path.resolve().parent.name.casefold(), ""), stem.casefold()
+        return ROLE_OF[match[1].casefold()], f"{stem[: match.start()]}|{stem[match.end() :]}".casefold()
+    return ROLE_OF.get(path.resolve().parent.name.casefold(), ""), stem.casefold()
 
 
 def _like(path: Path, group: Sequence[Path]) -> Path:

@@ -33,7 +33,9 @@ from tailor.data.columns import (
 )
 from tailor.data.files import files_of
 from tailor.data.finding import Finding
+from tailor.data.given import role_of
 from tailor.data.joined import joined_labels
+from tailor.data.roles import COLUMN_NAMES
 from tailor.data.table import Table, read_table
 from tailor.errors import ConfigError, DataError, did_you_mean, quoted
 
@@ -82,6 +84,7 @@ class GuessedTask:
         max_words: words of the longest answer that counts as short.
         columns: every column.
         files: data files by setting: `file`, or `train` and `test` and perhaps `dev`.
+        split_by: column of the one file that names the split of each row, or empty.
         id: column with a unique name per row, or empty.
         group_by: column whose values seem to name a person, account or conversation, or empty.
         report_by: columns with two to eight different values.
@@ -102,6 +105,7 @@ class GuessedTask:
     max_words: int
     columns: tuple[str, ...]
     files: Mapping[str, Path]
+    split_by: str
     id: str
     group_by: str
     report_by: tuple[str, ...]
@@ -141,7 +145,9 @@ def guess_task(path: Path, told: Told = Told()) -> GuessedTask:
     columns = columns_of(tuple(tables.values()))
     n_rows = sum(len(part.rows) for part in tables.values())
     labels = sorted({text for given in columns[output].answers for text in given}) if kind == "classify" else []
-    others = [column for name, column in columns.items() if name not in (output, *asked.columns)]
+    split_by, said = _split_column(tables, output) if "file" in tables else ("", ())
+    others = [column for name, column in columns.items() if name not in (output, split_by, *asked.columns)]
+    others_said = () if told.output else tuple(_other_answers(columns, output, others))
     quote = named(QUOTE_NAMES, others) if kind == "answer" else ""
     source = named(SOURCE_NAMES, others) if kind == "answer" else ""
     others = [column for column in others if column.name not in (quote, source)]
@@ -158,13 +164,14 @@ def guess_task(path: Path, told: Told = Told()) -> GuessedTask:
         max_words=_max_words(columns[output]),
         columns=table.columns,
         files=files,
+        split_by=split_by,
         id=identity,
         group_by=first(others, lambda column: is_group(column, n_rows)),
         report_by=tuple(column.name for column in others if is_facet(column, n_rows))[:3],
         quote=quote,
         source=source,
         documents=documents,
-        findings=(*notes, *unused, *_noticed(tables, columns, output, kind, documents), *_instructed(asked)),
+        findings=(*notes, *unused, *said, *_noticed(tables, columns, output, kind, documents), *_instructed(asked), *others_said),
         told=told,
     )
 
@@ -199,6 +206,25 @@ def _with_answers(
     return kept, {name: tables[name] for name in kept}, findings
 
 
+def _split_column(tables: Mapping[str, Table], output: str) -> tuple[str, tuple[Finding, ...]]:
+    """The column that names the split of each row, and what is said of one that cannot be used."""
+    table = tables["file"]
+    for column in (name for name in table.columns if name.casefold() in COLUMN_NAMES and name != output):
+        roles = {role_of(row[column]) for row in table.rows}
+        if len(roles - {""}) < 2:
+            continue
+        bare = [
+            role for role in roles - {""} if not any(answers_in(row[output]) for row in table.rows if role_of(row[column]) == role)
+        ]
+        if "" not in roles and {"train", "test"} <= roles and not bare:
+            return column, (Finding("note", f"{quoted(column)} names the split of each row; the rows are split so."),)
+        why = f"its rows of {bare[0]} have no right answers" if bare else "not every row is train, dev or test"
+        why = why if bare or "" in roles else f"it names no row of {'train' if 'train' not in roles else 'test'}"
+        what = f"{quoted(column)} names splits, but {why}; so it is not used, and the rows are split anew."
+        return "", (Finding("warning", what, advice="Rows of the training set may be measured on; mind this if you compare."),)
+    return "", ()
+
+
 def _has_answers(table: Table, output: str) -> bool:
     return output in table.columns and any(answers_in(row[output]) for row in table.rows)
 
@@ -226,6 +252,13 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
     if len(few) == 1 and (asked or input):
         return few[0].name
     hint = f"Say which with --output{'' if input else ' (and --input)'}; the columns are {listed(columns)}."
+    marks = [column for column in few if is_yes_or_no(column)]
+    if len(marks) > 1:
+        raise ConfigError(
+            f"{path.name} seems to have a column for each label: {listed(column.name for column in marks)}",
+            "Write the name of each row's label into one column; rows with several labels cannot be measured yet. "
+            "Or name one of these columns with --output, to ask for it alone.",
+        )
     if few:
         raise ConfigError(f"The right answer in {path.name} could be {listed(column.name for column in few)}", hint)
     spans = [name for name, column in columns.items() if column.marks_spans]
@@ -301,6 +334,18 @@ def _noticed(tables: Mapping[str, Table], columns: Columns, output: str, kind: K
     if documents is not None and hidden:
         what = f"{quoted(hidden)} is not shown to the model, because documents are searched instead."
         yield Finding("note", what, advice="To give every question its own passage, leave the documents out.")
+
+
+def _other_answers(columns: Columns, output: str, others: Sequence[Column]) -> Iterator[Finding]:
+    """Says which columns could be the right answer as well; one that names each answer in another way says nothing new."""
+    pairs = ((column, set(zip(column.values, columns[output].values, strict=False))) for column in others)
+    differ = [column for column, both in pairs if not len(both) == column.distinct == columns[output].distinct]
+    also = [column.name for column in differ if column.name.casefold() in OUTPUT_NAMES and column.is_answer]
+    if also:
+        what = (
+            f"{quoted(output)} is taken as the right answer, but {listed(also)} could be it as well, and is not shown to the model."
+        )
+        yield Finding("warning", what, advice=f"If it is, say so: --output {also[0]}.")
 
 
 def _instructed(asked: Asked) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import re
@@ -11,13 +12,13 @@ Value = str | list[str]
 MAX_DEPTH = 200  # far beyond any real record, and far below what recursion can take
 
 
-class _Number(str):
+class Number(str):
     """A number as spelled in the file, so that 1.10 stays 1.10 and a long identifier keeps all its digits."""
 
 
 def _constant(constant: str) -> str | None:
     """NaN, which programs write where a value is missing, as null; Infinity as spelled."""
-    return None if constant == "NaN" else _Number(constant)
+    return None if constant == "NaN" else Number(constant)
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -29,8 +30,8 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 _BETWEEN = re.compile(r"[\s,]*")
 _DECODER = json.JSONDecoder(
-    parse_int=_Number,
-    parse_float=_Number,
+    parse_int=Number,
+    parse_float=Number,
     parse_constant=_constant,
     object_pairs_hook=_without_repeats,
 )
@@ -77,6 +78,18 @@ def parse_several(text: str) -> list[tuple[int, object]]:
     return values
 
 
+def written_by_python(line: str) -> dict[str, object] | None:
+    """The object that a line is as Python writes dictionaries, with single quotes, None and True; None where it is none."""
+    if not (line.startswith("{'") and line.endswith("}")):
+        return None
+    try:
+        value = ast.literal_eval(line)
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return None
+    named = isinstance(value, dict) and all(isinstance(key, str) for key in value)
+    return value if named and not _is_deep(value) else None
+
+
 def _is_deep(value: object) -> bool:
     """Whether lists and objects stand in each other more than MAX_DEPTH deep."""
     level = [value]
@@ -101,7 +114,7 @@ def to_text(value: object) -> str:
 
 
 def _compact(value: object) -> str:
-    if isinstance(value, _Number):
+    if isinstance(value, Number):
         return str(value)
     if isinstance(value, dict):
         return "{" + ",".join(f"{_compact(str(key))}:{_compact(item)}" for key, item in value.items()) + "}"

@@ -121,6 +121,9 @@ def _data(guess: GuessedTask, folder: Path) -> Iterator[str]:
         yield f"  columns: [{', '.join(map(_text, guess.told.columns))}]"
     if guess.told.encoding:
         yield f"  encoding: {_text(guess.told.encoding)}"
+    if guess.split_by:
+        yield "  # The column that says which rows are for training, for choosing (dev) and for the test."
+        yield f"  split_by: {_text(guess.split_by)}"
     if guess.id:
         yield "  # A unique name for each row; without it rows are numbered."
         yield f"  id: {_text(guess.id)}"
@@ -132,7 +135,7 @@ def _data(guess: GuessedTask, folder: Path) -> Iterator[str]:
         yield "  # The document that answers, and the sentence in it that does: they show whether the right passage was found."
         yield f"  source: {_text(guess.source)}" if guess.source else '  # source: "page"'
         yield f"  quote: {_text(guess.quote)}" if guess.quote else '  # quote: "quote"'
-    if "file" in guess.files:
+    if "file" in guess.files and not guess.split_by:
         yield ""
         yield "# Rows (240) or shares (0.5) for training, for choosing and for the sealed test; the rest is kept in reserve. About:"
         yield "# split: {train: 0.5, dev: 0.15, test: 0.25}"

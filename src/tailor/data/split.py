@@ -11,6 +11,7 @@ from typing import get_args
 
 from tailor.data.deal import Dealt, deal, place_key
 from tailor.data.example import Example, SplitName, Splits
+from tailor.data.given import split_by_column
 from tailor.data.readers import check_unique, to_examples
 from tailor.data.table import Table, read_table
 from tailor.data.units import Found, find_units, kept_together
@@ -39,14 +40,15 @@ def load_splits(project: Project) -> Splits:
 
 
 def read_tables(project: Project) -> dict[str, Table]:
-    """The project's data files by the setting that names them: `file`, or `train`, `dev` and `test`."""
+    """The project's data by the setting that names them: `file`, or `train`, `dev` and `test`, as files or by a column."""
     settings = project.task.data
     named = {name: getattr(settings, name) for name in ("file", "train", "dev", "test")}
-    return {
+    tables = {
         name: read_table(project.path(path), columns=settings.columns, encoding=settings.encoding)
         for name, path in named.items()
         if path
     }
+    return split_by_column(tables["file"], settings.split_by) if settings.split_by else tables
 
 
 def make_splits(task: Task, tables: Mapping[str, Table]) -> Splits:
@@ -86,8 +88,8 @@ def _given_splits(parts: Mapping[str, Sequence[Example]], task: Task) -> Splits:
     given = [name for name in ("train", "test") if getattr(task.split, name) is not None]
     if given or ("dev" in parts and task.split.dev is not None):
         raise ConfigError(
-            f"`split.{given[0] if given else 'dev'}` has no effect, because the splits are given as files",
-            "Take it out of tailor.yaml, or give one `file` and let Tailor split it.",
+            f"`split.{given[0] if given else 'dev'}` has no effect, because the splits are given",
+            "Take it out of tailor.yaml, or give one `file` without `split_by` and let Tailor split it.",
         )
     _refuse_unusable([example for part in parts.values() for example in part], task)
     for name, part in parts.items():

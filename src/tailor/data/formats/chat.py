@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tailor.data.cells import written_list
 from tailor.data.finding import Finding
+from tailor.data.formats.chattext import with_chats_in_texts
 from tailor.data.jsontext import to_text
 from tailor.errors import DataError, quoted
 
@@ -18,6 +19,11 @@ ROWS_NAMED = 5
 CHATS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns", "contents")
 ANSWERS = ("completion", "chosen", "response")  # columns with the last turns of a `prompt`
 SYSTEM = ("system", "systemInstruction", "system_instruction")  # columns with the system text beside a chat
+ASKED = ("prompt", "input", "inputs", *CHATS)  # columns with chats that may end with the question
+BESIDE = (  # columns with the right answer to it
+    *("ideal", "expected", "expected_output", "reference", "target", "answer", "answers", "label", "labels", "category", "class"),
+    *("intent", "topic", "gold", "ground_truth", "output"),
+)
 MADE = ("input", "output", "system", "history", "steps")
 
 _ROLES = {
@@ -51,7 +57,9 @@ def flatten_chats(name: str, rows: Sequence[Object]) -> tuple[Sequence[Object], 
     Raises:
         DataError: some rows hold chats that cannot be used, or no chats; they are named.
     """
-    rows = [_parsed(row) for row in rows]
+    rows, written = with_chats_in_texts([_parsed(row) for row in rows])
+    if asked := _asked_column(rows):
+        return _with_questions(name, rows, asked)
     key = _chat_column(rows)
     if not key:
         return rows, ()
@@ -81,7 +89,7 @@ def flatten_chats(name: str, rows: Sequence[Object]) -> tuple[Sequence[Object], 
         )
     if not any(row["steps"] for row in made):
         made = [{column: value for column, value in row.items() if column != "steps"} for row in made]
-    return made, tuple(_told(name, key, len(made), several))
+    return made, tuple(_told(name, written or key, len(made), several))
 
 
 def _told(name: str, key: str, chats: int, several: int) -> Iterator[Finding]:
@@ -104,7 +112,7 @@ def _parsed(row: Object) -> Object:
     """The row with chats that are written into a cell as text, as in a CSV file, as the lists they are."""
     written = {
         key: turns
-        for key in (*CHATS, "prompt", *ANSWERS)
+        for key in (*ASKED, *ANSWERS)
         if isinstance(cell := row.get(key), str) and cell.lstrip().startswith(("[{", "{")) and _is_chat(turns := written_list(cell))
     }
     return {**row, **written} if written else row
@@ -118,6 +126,31 @@ def _chat_column(rows: Sequence[Object]) -> str:
         if any(_is_chat(row.get(key)) or (_is_chat(row.get("prompt")) and key in row) for row in rows):
             return key
     return ""
+
+
+def _asked_column(rows: Sequence[Object]) -> str:
+    """The column with chats that end with the user's turn, where the right answer stands in another column."""
+    if not rows or not any(answer in rows[0] for answer in BESIDE):
+        return ""
+    return next((key for key in ASKED if all(_is_chat(cell := row.get(key)) and _ends_with_user(cell) for row in rows)), "")
+
+
+def _ends_with_user(cell: object) -> bool:
+    return isinstance(cell, list) and _role(cell[-1]) == "user"
+
+
+def _with_questions(name: str, rows: Sequence[Object], key: str) -> tuple[Sequence[Object], tuple[Finding, ...]]:
+    made = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            turns = _turns(row[key])
+        except ValueError as error:
+            raise DataError(f"{name} row {number} holds a chat that cannot be used: {error}", "Take the row out.") from error
+        system, history = _said_by_system(turns, row), _transcript(turns[:-1])
+        others = {column: value for column, value in row.items() if column not in {key, *SYSTEM}}
+        made.append({"input": turns[-1].text, "system": system, "history": history, **others})
+    told = "the user's last turn is the column `input`, what was said before `history`"
+    return made, (Finding("note", f"{name} holds chats in {quoted(key)} that end with a question: {told}."),)
 
 
 def _is_chat(cell: object) -> bool:
@@ -243,17 +276,20 @@ def _chat(turns: Sequence[Turn], row: Object) -> dict[str, object]:
     if asked is None or not turns[asked].text.strip():
         raise ValueError("the user says nothing")
     steps = turns[asked + 1 : -1]
-    system = [turn.text for turn in turns if turn.role == "system"]
-    beside = _system(row)
-    if system and beside.strip() and beside.strip() != "\n\n".join(system).strip():
-        raise ValueError("its column `system` says something else than its system message")
     return {
         "input": turns[asked].text,
         "output": last.text,
-        "system": "\n\n".join(system) or beside,
+        "system": _said_by_system(turns, row),
         "history": _transcript(turns[:asked]),
         "steps": _transcript(steps),
     }
+
+
+def _said_by_system(turns: Sequence[Turn], row: Object) -> str:
+    said, beside = "\n\n".join(turn.text for turn in turns if turn.role == "system"), _system(row)
+    if said and beside.strip() and beside.strip() != said.strip():
+        raise ValueError("its column `system` says something else than its system message")
+    return said or beside
 
 
 def _system(row: Object) -> str:

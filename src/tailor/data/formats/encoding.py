@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 
 from tailor.data.finding import Finding
+from tailor.data.formats.codepages import likely_codec
 from tailor.errors import DataError, quoted
 
 ACCEPTED = "CSV, TSV, JSONL, JSON and Parquet files are accepted"
@@ -116,19 +117,17 @@ def _not_utf8(name: str, data: bytes, start: int) -> DataError:
     hint = "Save the file as UTF-8 (in a spreadsheet: `CSV UTF-8`)."
     if _wide(data):
         hint = "It looks like UTF-16 without its byte order mark, but is damaged. " + hint
-    else:
-        word = _word(data, start)
-        if word:
-            hint += f" Or name its encoding: with `encoding: cp1252` under `data`, the place would read {quoted(word)}."
+    elif codec := likely_codec(data):
+        read = quoted(_word(data, start, codec))
+        hint += f" Or name its encoding: with `encoding: {codec}` under `data`, the place would read {read}."
     line = data.count(b"\n", 0, start) + 1
     return DataError(f"{name} line {line} holds byte 0x{data[start]:02X}, which is not UTF-8 text", hint)
 
 
-def _word(data: bytes, start: int) -> str:
-    """The word around a byte as Windows-1252 has it; empty where that is not defined."""
-    around = data[max(0, start - 20) : start + 20].replace(b"\n", b" ").replace(b"\r", b" ")
-    try:
-        before = around[: min(20, start)].decode("cp1252").split(" ")[-1]
-        return before + around[min(20, start) :].decode("cp1252").split(" ")[0]
-    except UnicodeDecodeError:
-        return ""
+def _word(data: bytes, start: int, codec: str) -> str:
+    """The word around a byte as a codec has it."""
+    line = data.rfind(b"\n", 0, start) + 1
+    before, behind = data[line:start], data[start:].partition(b"\n")[0]
+    front = before.decode(codec, "replace")
+    whole = (before + behind).decode(codec, "replace")
+    return front.split(" ")[-1] + whole[len(front) :].split(" ")[0]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from tailor.data.finding import Finding
 from tailor.data.formats.classes import with_class_names
-from tailor.data.formats.header import column_names, looks_like_data
-from tailor.data.jsontext import parse, parse_several, to_text
+from tailor.data.formats.header import column_names, has_common_name, looks_like_data
+from tailor.data.jsontext import Number, parse, parse_several, to_text, written_by_python
+from tailor.data.roles import ROLE_OF
 from tailor.errors import DataError, quoted
 
 LINES_NAMED = 5
+LEAST_LABELS = 4
 WRAPPERS = ("data", "rows", "records", "items", "examples", "results", "questions", "train")
 TURN_KEYS = ({"role"}, {"from", "value"}, {"from", "content"})  # a list of objects with these is a conversation, and no table
+
+_LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[\]}])')
+"""A comma in front of a closing bracket; texts in quotes are passed over."""
 
 Object = Mapping[str, object]
 Read = tuple[Sequence[Object], tuple[Finding, ...]]
@@ -34,6 +40,11 @@ def read_json(name: str, text: str, *, columns: Sequence[str] = ()) -> Read:
     try:
         value = parse(text)
     except ValueError as error:
+        repaired = _without_last_commas(text)
+        if repaired is not None:
+            note = Finding("note", f"{name} has a comma in front of a closing bracket; it is skipped.")
+            objects, more = read_json(name, repaired, columns=columns)
+            return objects, (note, *more)
         if text.startswith("[") and "\n{" not in text and "\n[" not in text:
             raise DataError(
                 f"{name} is not a JSON list of objects: {error}", "One JSON object per line is accepted too."
@@ -46,6 +57,16 @@ def read_json(name: str, text: str, *, columns: Sequence[str] = ()) -> Read:
     raise _odd(name, [f"line 1 (not an object, but {quoted(to_text(value), 30)})"])
 
 
+def _without_last_commas(text: str) -> str | None:
+    """The text without commas in front of closing brackets, if it is JSON then."""
+    repaired = _LAST_COMMA.sub(lambda match: match[1] or "", text)
+    try:
+        parse(repaired)
+    except ValueError:
+        return None
+    return repaired
+
+
 # Rows below each other
 
 
@@ -54,19 +75,30 @@ def _lines(name: str, text: str, columns: Sequence[str]) -> Read:
     lines = ["" if _is_comment(line) else line.strip() for line in text.split("\n")]  # splitlines would split at U+2028 too
     values: list[tuple[int, object]] = []
     bad = []
+    python = 0
     for number, line in enumerate(lines, start=1):
         try:
             values += [(number, parse(line.removesuffix(",")))] if line else []
         except ValueError as error:
+            if len(lines) > 1 and (row := written_by_python(line.removesuffix(","))) is not None:
+                values.append((number, row))
+                python += 1
+                continue
             bad.append(f"line {number} ({error})")
     findings = []
     if comments := sum(map(_is_comment, text.split("\n"))):
         findings.append(Finding("note", f"{name} has {_count(comments, 'line')} of comment; not read as rows."))
+    if python:
+        findings.append(Finding("note", f"{name}: {_count(python, 'row')} written as Python writes dictionaries; read so."))
     if bad:
         try:
             values = parse_several("\n".join(lines))
         except ValueError:
             raise _odd(name, bad) from None
+        if len(values) == 1 and isinstance(values[0][1], list | dict):
+            whole = values[0][1]
+            objects, more = _list(name, whole, columns) if isinstance(whole, list) else _object(name, whole, columns)
+            return objects, (*findings, *more)
         findings.append(Finding("note", f"{name} holds JSON values that run over several lines, one behind the other."))
     elif any(line.endswith(",") for line in lines):
         findings.append(Finding("note", f"{name} has commas between its rows; they are skipped."))
@@ -138,7 +170,7 @@ def _arrays(name: str, items: Sequence[list[object]], columns: Sequence[str]) ->
 
 
 def _object(name: str, value: dict[str, object], columns: Sequence[str]) -> Read:
-    for shape in (_split, _wrapped, _columnar, _by_key):
+    for shape in (_split, _in_splits, _wrapped, _by_label, _columnar, _by_key):
         found = shape(name, value, columns)
         if found is not None:
             return found
@@ -151,6 +183,37 @@ def _split(name: str, value: dict[str, object], _columns: Sequence[str]) -> Read
     if not (_is_list_of(names, str) and _is_list_of(rows, list) and set(value) <= {"columns", "data", "index"}):
         return None
     return _arrays(name, cast("list[list[object]]", rows), cast("list[str]", names))
+
+
+def _in_splits(name: str, value: dict[str, object], columns: Sequence[str]) -> Read | None:
+    """Lists of rows under the names of splits."""
+    lists = {key: inner for key, inner in value.items() if _is_table(inner)}
+    if not {"train", "test"} <= {ROLE_OF.get(key.casefold()) for key in lists} or not all(
+        key.casefold() in ROLE_OF for key in lists
+    ):
+        return None
+    parts = {key: _list(f"{name} {key}", cast("list[object]", rows), columns) for key, rows in lists.items()}
+    if any("split" in row for rows, _ in parts.values() for row in rows):
+        return None
+    beside = [key for key in value if key not in lists]
+    unread = f" (not read: {', '.join(map(quoted, beside[:LINES_NAMED]))})" if beside else ""
+    what = f"{name} holds a list of rows for each split: {', '.join(map(quoted, lists))}{unread}; `split` says which a row is in."
+    findings = dict.fromkeys(finding for _, more in parts.values() for finding in more)
+    return [{**row, "split": key} for key, (rows, _) in parts.items() for row in rows], (Finding("note", what), *findings)
+
+
+def _by_label(name: str, value: dict[str, object], _columns: Sequence[str]) -> Read | None:
+    """A list of texts under each label."""
+    if len(value) < 2 or has_common_name(list(value)) or not all(_is_list_of(inner, str) for inner in value.values()):
+        return None
+    lists = cast("dict[str, list[str]]", value)
+    texts = [text for inner in lists.values() for text in inner]
+    if any(isinstance(text, Number) for text in texts) or any(len(set(inner)) <= len(inner) / 2 for inner in lists.values()):
+        return None
+    if len(set(map(len, lists.values()))) == 1 and len(lists) < LEAST_LABELS:  # as likely a list per column
+        return None
+    what = f"{name} holds a list of texts under each of {len(lists)} names; these are read as `text` and `label`."
+    return [{"text": text, "label": label} for label, inner in lists.items() for text in inner], (Finding("note", what),)
 
 
 def _wrapped(name: str, value: dict[str, object], columns: Sequence[str]) -> Read | None:
