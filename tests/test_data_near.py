@@ -162,6 +162,31 @@ def test_texts_without_words_are_compared_as_they_are() -> None:
     assert near_groups(["???", "!!!", "???", "", "\U0001f600", " "]) == [0, 1, 0, 3, 4, 3]
 
 
+def made_up(rng: random.Random, words: int) -> list[str]:
+    return ["".join(rng.choices(string.ascii_lowercase, k=rng.randrange(2, 9))) for _ in range(words)]
+
+
+@pytest.mark.parametrize("words", [14, 25, 60])
+def test_long_texts_with_every_seventh_word_replaced_are_found(words: int) -> None:
+    """As tools that make more training rows out of few leave them; each such edit says what the original says."""
+    rng = random.Random(words)
+    texts = [made_up(rng, words) for _ in range(200)]
+    edits = []
+    for text in texts:
+        places = rng.sample(range(words), words // 7)
+        edits.append([made_up(rng, 1)[0] if place in places else word for place, word in enumerate(text)])
+    groups = near_groups([" ".join(text) for text in (*texts, *edits)])
+    assert sum(groups[place] == groups[place + 200] for place in range(200)) >= 195
+    assert len(set(groups)) >= 200
+
+
+def test_a_signature_that_many_long_texts_end_with_makes_none_of_them_near() -> None:
+    rng = random.Random(0)
+    signature = made_up(rng, 30)
+    texts = [" ".join([*made_up(rng, 12), *signature]) for _ in range(60)]
+    assert len(set(near_groups(texts))) == 60
+
+
 def test_long_texts_are_compared_by_a_sketch() -> None:
     rng = random.Random(0)
     words = ["".join(rng.choices(string.ascii_lowercase, k=8)) for _ in range(10_000)]
