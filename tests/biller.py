@@ -35,15 +35,18 @@ class Biller:
     Args:
         right: share of the questions that it answers rightly.
         wordy: answer tokens beside those of the answer, at most.
+        letters: letters of a token.
         usage: what its count of tokens says otherwise.
 
     Attributes:
         billed: so far.
         more: what else stands in its answers.
+        thought: tokens that it thinks first; an answer that leaves no room for them is cut off.
     """
 
-    def __init__(self, *, right: float = 0.7, wordy: int = 0, **usage: object) -> None:
-        self.right, self.wordy, self.usage = right, wordy, usage
+    def __init__(self, *, right: float = 0.7, wordy: int = 0, letters: float = 4.0, **usage: object) -> None:
+        self.right, self.wordy, self.letters, self.usage = right, wordy, letters, usage
+        self.thought = 0
         self.billed = 0.0
         self.more: dict[str, Any] = {}
         self.price: Callable[[int, int], float] = lambda read, written: (read + 10.0 * written) / 1e6
@@ -53,13 +56,18 @@ class Biller:
         word = messages[-1].replace("?", " ").split()[-1]
         chance = random.Random(messages[-1])
         said = word if chance.random() < self.right else "none"
+        if messages[0].startswith("You judge"):
+            said = "yes" if chance.random() < 0.7 else "no"
         if 'begins with "Answer:"' in messages[0]:
             said = f"It is the last word.\nAnswer: {said}"
         limit = payload.get("max_tokens") or payload["max_completion_tokens"]
-        read = sum(len(text) // 4 + 4 for text in messages)
-        written = min(limit, len(said.split()) + chance.randint(0, self.wordy))
+        read = sum(round(len(text) / self.letters) + 4 for text in messages)
+        wanted = self.thought + len(said.split()) + chance.randint(0, self.wordy)
+        written, is_cut = min(limit, wanted), self.thought > 0 and limit < wanted
         self.billed += self.price(read, written)
         counts = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written, **self.usage}
+        if is_cut:
+            return Answer(completion(None, "length", usage=counts, reasoning_content="Hm.") | self.more)
         return Answer(completion(said, usage=counts) | self.more)
 
 

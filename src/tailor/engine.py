@@ -211,7 +211,7 @@ class Engine:
             if missing:
                 self.check()
                 asked = block if self.model.batch_matters else missing
-                answers = self._ask(system, [examples[i] for i in asked])
+                answers = self.ask(system, [examples[i] for i in asked])
                 records = {keys[i]: asdict(answer) for i, answer in zip(asked, answers, strict=True) if keys[i] not in saved}
                 self._keep(system, records)
                 saved |= records
@@ -233,7 +233,12 @@ class Engine:
             system.fingerprint, {key: record for key, record in records.items() if record["finish"] != "error"}
         )
 
-    def _ask(self, system: System, examples: Sequence[Example]) -> list[Answer]:
+    def ask(self, system: System, examples: Sequence[Example]) -> list[Answer]:
+        """One answer per example, in order, asked for now whatever the ledger holds, and not saved.
+
+        Raises:
+            ModelError: no request can succeed.
+        """
         if system.decoding.method == "head":
             return self._classify(system, examples)
         self._same_model(system)

@@ -21,9 +21,11 @@ from tailor.decide.bill import maybe_paid
 from tailor.decide.clock import Clock
 from tailor.decide.controls import with_controls
 from tailor.decide.decision import Candidate, decide, measured
+from tailor.decide.estimate import Estimate, expected_spending
 from tailor.decide.finalists import finalists
 from tailor.decide.judged import decide_judged
 from tailor.decide.ladder import Climb
+from tailor.decide.preflight import preflight
 from tailor.decide.prices import rates_for
 from tailor.decide.rungs import tie
 from tailor.decide.step import Observer
@@ -83,7 +85,7 @@ def run(
             observer.said(sentence)
         splits = sealed(task, splits, ledger, observer)
         engine = open_engine(project, ledger, model, judge, budget=budget)
-        watch_spending(engine, observer)
+        expected = before_spending(task, splits, engine, observer, everything=everything, limited=max_minutes is not None)
         engine.check = clock.check
         advice = advised(task, splits, engine)
         observer.said(f"Expected before measuring: {advice.expected}. {advice.means}")
@@ -103,7 +105,7 @@ def run(
         found, decision = with_controls(task, splits, tests, decision)
         record = provenance(splits, engine.model, engine.judge.model if engine.judge else None)
         whole_run = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now())
-        study = Study(*whole_run, advice, climb.diagnosis, curve, controls=found, spent=spent(engine))
+        study = Study(*whole_run, advice, climb.diagnosis, curve, controls=found, spent=spent(engine), expected=expected)
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
         if steady := asked_again(climb, tests, observer):
             study = replace(study, consistency=steady, finished=_now(), spent=spent(engine))
@@ -184,15 +186,29 @@ def advised(task: Task, splits: Splits, engine: Engine) -> Advice:
     return advise(gather(task, rows, engine.documents, engine.model.context_tokens, learned_from=seen))
 
 
-def watch_spending(engine: Engine, observer: Observer) -> None:
-    """Let the observer see what is spent, and say what an earlier run may have paid for nothing."""
+def before_spending(
+    task: Task, splits: Splits, engine: Engine, observer: Observer, *, everything: bool, limited: bool
+) -> Estimate | None:
+    """Ask each endpoint once or twice, and say what it showed, what the study is expected to cost, and what may be lost money."""
     if engine.spending is None:
-        return
+        return None
     spending = engine.spending
     observer.pays(lambda: spending.spent)
-    before = spending.spent
-    if before.maybe_paid:
+    if (before := spending.spent).maybe_paid:
         observer.said(maybe_paid(before, spending.currency))
+    observer.began("preflight", "one or two requests")
+    flights = preflight(task, splits, engine)
+    for flight in flights:
+        if flight.asked:
+            observer.said(flight.sentence)
+    judge = engine.judge.model if engine.judge else None
+    expected = expected_spending(
+        task, splits, engine.model, judge, engine.documents, flights=flights, everything=everything, limited=limited
+    )
+    if expected is not None:
+        observer.said(expected.sentence)
+        spending.rest = expected.rest
+    return expected
 
 
 def spent(engine: Engine) -> Spent | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tailor.advise.advice import Advice
 from tailor.data.example import Splits
 from tailor.decide.controls import Control
+from tailor.decide.estimate import Estimate
 from tailor.decide.step import Step as Step
 from tailor.decide.step import StepStatus as StepStatus
 from tailor.decide.types import Decision
@@ -37,6 +38,7 @@ class Study:
         curve: what more labels would bring.
         consistency: how steadily the finalists answer, in the order of `tests`; empty when it was not measured.
         controls: what answers without sense score on the test set; empty when it was not opened.
+        expected: what it was expected to ask endpoints for, before it did; None where none was asked.
         spent: what all calls of the project to endpoints cost until this study ended; None where no endpoint was asked.
     """
 
@@ -55,6 +57,7 @@ class Study:
     consistency: tuple[Consistency, ...] = ()
     controls: tuple[Control, ...] = ()
     spent: Spent | None = None
+    expected: Estimate | None = None
 
     def dev_run(self, system: str) -> Run | None:
         """The dev Run of a system that counts (complete, or as far as the time limit left room), by name."""

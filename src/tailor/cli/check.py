@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -13,13 +13,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tailor.cli.terminal import Screen, echo_json
+from tailor.cli.sending import AllowHttp, Yes, ask_to_send
+from tailor.cli.terminal import Screen, echo_json, plain_console
 from tailor.data.audit import audit
 from tailor.data.example import Splits
 from tailor.data.finding import Finding
 from tailor.data.lengths import estimate_tokens
 from tailor.data.split import load_splits
+from tailor.errors import ConfigError
 from tailor.project import Project, load_project
+
+if TYPE_CHECKING:
+    from tailor.decide.estimate import Estimate
+    from tailor.decide.preflight import Preflight
 
 ROWS_SHOWN = 5
 BUILT_IN_CONTEXT = 8192
@@ -31,17 +37,77 @@ _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 def check(
     project: Annotated[Path, typer.Argument(help="Project folder or its tailor.yaml.")] = Path("."),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    endpoint: Annotated[bool, typer.Option("--endpoint", help="Ask the endpoint, once or twice, and say what it shows.")] = False,
+    yes: Yes = False,
+    allow_http: AllowHttp = False,
 ) -> None:
     """Audit a project's data; exits with 1 if an error was found."""
     loaded = load_project(project)
     splits = load_splits(loaded)
-    findings = audit(loaded, splits, estimate_tokens, loaded.task.model.context_tokens or BUILT_IN_CONTEXT)
+    window = loaded.task.model.context_tokens or BUILT_IN_CONTEXT
+    findings = audit(loaded, splits, estimate_tokens, window)
+    flights: tuple[Preflight, ...] = ()
+    if endpoint:
+        ask_to_send(plain_console(stderr=True), loaded, yes=yes, allow_http=allow_http)
+        flights = _asked(loaded, splits)
+    expected = _expected(loaded, splits, flights)
     if as_json:
-        echo_json(_record(loaded, splits, findings))
+        told = {"endpoint": [asdict(flight) for flight in flights], "expected": asdict(expected) if expected else None}
+        echo_json(_record(loaded, splits, findings) | told)
     else:
-        _show(Screen(), loaded, splits, findings)
+        _show(Screen(), loaded, splits, findings, asked=endpoint)
+        _show_endpoint(plain_console(), flights, expected)
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(1)
+
+
+def _asked(project: Project, splits: Splits) -> tuple[Preflight, ...]:
+    """What the project's endpoints show when they are asked.
+
+    Raises:
+        ConfigError: the project names none.
+        ModelError: one cannot be asked.
+    """
+    from tailor.decide.preflight import preflight
+    from tailor.files import private_files, tighten
+    from tailor.ledger import Ledger
+    from tailor.opening import open_engine
+
+    if not _endpoints(project):
+        raise ConfigError("this project asks no endpoint", "Leave --endpoint out, or set `model.base_url`.")
+    with private_files(), Ledger(tighten(project.store)) as ledger:
+        return preflight(project.task, splits, open_engine(project, ledger), anew=True)
+
+
+def _expected(project: Project, splits: Splits, flights: Sequence[Preflight]) -> Estimate | None:
+    """What a run is expected to ask endpoints for; None where it asks none. Nothing is asked for it."""
+    if not _endpoints(project):
+        return None
+    from tailor.decide.estimate import expected_spending
+    from tailor.documents.reading import read_documents
+    from tailor.models.catalogue import open_model
+    from tailor.models.fake import FakeModel
+
+    task = project.task
+    model = open_model(task.model) if task.model.base_url else FakeModel(name=task.model.name)  # only its abilities are looked at
+    judge = open_model(task.judge.model) if task.judge and task.judge.model.base_url else None
+    documents = read_documents(project.documents, project.own_files) if project.documents is not None else []
+    return expected_spending(task, splits, model, judge, documents, flights=flights)
+
+
+def _endpoints(project: Project) -> bool:
+    asked = [project.task.model, *([project.task.judge.model] if project.task.judge else [])]
+    return any(model.base_url for model in asked)
+
+
+def _show_endpoint(console: Screen, flights: Sequence[Preflight], expected: Estimate | None) -> None:
+    for flight in flights:
+        table = Table(show_header=False, box=box.HORIZONTALS, title=Text(f"{flight.role} {flight.model}"), title_justify="left")
+        for name, found in flight.checks.items():
+            table.add_row(Text(name), Text(found))
+        console.print(table)
+    if expected is not None:
+        console.print(Text(expected.sentence))
 
 
 def _record(project: Project, splits: Splits, findings: Sequence[Finding]) -> dict[str, object]:
@@ -56,7 +122,7 @@ def _record(project: Project, splits: Splits, findings: Sequence[Finding]) -> di
     }
 
 
-def _show(console: Console, project: Project, splits: Splits, findings: Sequence[Finding]) -> None:
+def _show(console: Console, project: Project, splits: Splits, findings: Sequence[Finding], *, asked: bool) -> None:
     console.print(Text(f"{project.task.name}: {splits.how}"))
     table = Table(show_header=False, box=box.HORIZONTALS, show_lines=True)
     for finding in findings:
@@ -65,7 +131,7 @@ def _show(console: Console, project: Project, splits: Splits, findings: Sequence
     console.print(table)
     counts = [sum(finding.level == level for finding in findings) for level in _STYLES]
     found = ", ".join(f"{count} {level}{'' if count == 1 else 's'}" for level, count in zip(_STYLES, counts, strict=True))
-    console.print(Text(f"{found}. {LENGTHS} Nothing was sent to a model."))
+    console.print(Text(f"{found}. {LENGTHS}{'' if asked else ' Nothing was sent to a model.'}"))
 
 
 def _where(rows: Sequence[str]) -> list[str]:

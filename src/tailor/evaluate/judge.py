@@ -82,6 +82,12 @@ def judged_case(task: Task, example: Example, score: Score) -> Case | None:
     return Case(f"r{digest[:12]}", *parts)
 
 
+def sample_case(task: Task, example: Example) -> Example:
+    """What a judge is asked about an accepted answer, as an example for its System."""
+    answer = example.answers[0] if example.answers else task.not_found
+    return _example(Case("sample", fill(task.input, example.fields), " / ".join(example.answers) or NO_REFERENCE, answer))
+
+
 def judge_scores(
     task: Task, engine: Engine, examples: Sequence[Example], scores: Sequence[Score], on_progress: OnProgress | None = None
 ) -> tuple[Score, ...]:

@@ -94,6 +94,11 @@ class RemoteModel:
         rules = Rules(settings.concurrency, attempts, backoff_seconds, 60 * settings.patience_minutes, settings.timeout_seconds)
         self._crew = Crew(self._ask, rules)
 
+    @property
+    def dialect(self) -> Dialect:
+        """How the endpoint is asked, as far as that was found out."""
+        return self._dialect
+
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Prompt tokens the messages take, estimated from their length."""
         return estimate_tokens(messages)

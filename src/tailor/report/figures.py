@@ -205,6 +205,7 @@ def to_json(study: Study) -> dict[str, Any]:
             basis, changed, turned, all_right, variations: how, changed, became_wrong, became_right, failed).
         controls: name, does, score (as dev, on the test set), dev (a mean).
         answered: None, or asked, models and fingerprints (name -> answers), sentence (what puts comparisons in doubt, or empty).
+        expected: None, or what was expected before: calls, tokens_in, tokens_out, money (or None), each low and high; currency.
         spent: None, or what all runs of the project paid endpoints: paid, estimated (on estimated tokens), maybe (at most, for
             calls without an answer), calls, tokens_in, tokens_out, unpriced, maybe_paid (per call model, at, worst, ...).
     """
@@ -230,6 +231,7 @@ def to_json(study: Study) -> dict[str, Any]:
         "consistency": [asdict(found) for found in study.consistency],
         "controls": [asdict(control) for control in study.controls],
         "answered": asdict(found) if (found := who_answered(study)) else None,
+        "expected": asdict(study.expected) if study.expected else None,
         "spent": asdict(study.spent) if study.spent else None,
     }
 

@@ -91,12 +91,16 @@ class Spending:
         cap: the most that may be spent, all runs of the project together; None for no cap.
         currency: shown behind amounts.
 
+    Attributes:
+        rest: from what was paid to a sentence on what the rest needs, for whoever is stopped by the cap.
+
     Raises:
         StoreError: the file is damaged, or cannot be written.
     """
 
     def __init__(self, folder: Path, *, cap: float | None = None, currency: str = "USD") -> None:
         self.cap, self.currency = cap, currency
+        self.rest: Callable[[float], str] = lambda paid: ""
         self._path = folder / FILE
         self._state = threading.Condition()
         self._file = threading.Lock()
@@ -228,7 +232,7 @@ class Spending:
         maybe = f", {_amount(spent.maybe)} may have been paid for calls without an answer" if spent.maybe else ""
         return OverBudget(
             f"the budget of {_amount(self.cap or 0.0)} {self.currency} leaves no room for the next call: {_amount(spent.paid)} are "
-            f"spent{maybe}, and the call can cost up to {_amount(worst)}",
+            f"spent{maybe}, and the call can cost up to {_amount(worst)}{self.rest(spent.paid)}",
             "raise `budget` in tailor.yaml, or give --budget, and run again: it goes on from here, and nothing is paid twice",
         )
 

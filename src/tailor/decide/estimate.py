@@ -1,0 +1,374 @@
+"""What a study will ask endpoints for, before it asks: calls, tokens and money, from the least to the most.
+
+The least is a climb that ends at its baseline; the most is one of every rung that takes a finalist of each kind to the test.
+How many calls a race takes does not depend on who wins it (`tailor.decide.race`), so the limits are counted and not guessed; only
+the length of prompts and answers is estimated, and known better once the endpoint has counted a few (the preflight).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import mean
+
+from tailor.approaches.approach import starting_system, wanted_answer
+from tailor.approaches.prompting import PRIOR_ROWS, ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona
+from tailor.approaches.retrieval import Retrieve, WholeDocuments
+from tailor.data.example import Splits
+from tailor.decide.arms import course
+from tailor.decide.formats import format_money
+from tailor.decide.ladder import STOP_CONFIDENCE
+from tailor.decide.preflight import Preflight
+from tailor.decide.prices import judge_rates, rates_for
+from tailor.decide.race import Standing, heats
+from tailor.decide.rungs import Option, Rung, ladder
+from tailor.decide.types import Rates
+from tailor.diagnose.knowledge import ASKED
+from tailor.documents.reading import Document
+from tailor.evaluate.consistency import sampled
+from tailor.evaluate.judge import judge_system, sample_case
+from tailor.evaluate.rewording import askings
+from tailor.evaluate.run import Run
+from tailor.models.base import Metered, Model
+from tailor.models.wire import estimate_tokens
+from tailor.render import render_messages, user_text
+from tailor.retrieval.chunk import chunk
+from tailor.retrieval.passage import Passage
+from tailor.score.types import Answer
+from tailor.stats.clusters import usual_size
+from tailor.stats.intervals import clopper_pearson_lower, lower_bound
+from tailor.stats.spending import MOST_FINALISTS, of_target
+from tailor.system import Knowledge, Shot, System
+from tailor.task import Task
+
+SAMPLE = 24
+"""Rows whose prompts are looked at."""
+UNCOUNTED, COUNTED = (0.65, 1.5), (0.9, 1.15)
+"""How far prompts may differ in tokens from their estimate: before and after the endpoint has counted some."""
+SHORTER, LONGER = 0.5, 3.0
+"""How far answers may differ in length from the few that are known."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """From the least to the most."""
+
+    low: float = 0.0
+    high: float = 0.0
+
+    def __add__(self, other: Range) -> Range:
+        """Both together."""
+        return Range(self.low + other.low, self.high + other.high)
+
+    def times(self, factors: Range | tuple[float, float]) -> Range:
+        """Each end multiplied by the same end of another."""
+        low, high = (factors.low, factors.high) if isinstance(factors, Range) else factors
+        return Range(self.low * low, self.high * high)
+
+    def less(self, done: float) -> Range:
+        """What is left when so much is done."""
+        return Range(max(0.0, self.low - done), max(0.0, self.high - done))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a study asks endpoints for: answered calls, those of a judge and of asking again included.
+
+    Attributes:
+        calls: how many.
+        tokens_in: prompt tokens.
+        tokens_out: answer tokens, those of thoughts included.
+        money: what they cost; None where a price is not known.
+        currency: of the money.
+    """
+
+    calls: Range = Range()
+    tokens_in: Range = Range()
+    tokens_out: Range = Range()
+    money: Range | None = Range()
+    currency: str = "USD"
+
+    def __add__(self, other: Estimate) -> Estimate:
+        """Both together."""
+        money = None if self.money is None or other.money is None else self.money + other.money
+        parts = (self.calls + other.calls, self.tokens_in + other.tokens_in, self.tokens_out + other.tokens_out)
+        return Estimate(*parts, money, self.currency)
+
+    @property
+    def sentence(self) -> str:
+        """All of it in a sentence."""
+        calls, read, written = (_numbers(found) for found in (self.calls, self.tokens_in, self.tokens_out))
+        return (
+            f"The whole study is expected to take {calls} answered calls, a judge's and those of asking again included: {read} "
+            f"tokens read and {written} written, for {self._cost(self.money)}. What is answered already is not asked again."
+        )
+
+    def rest(self, paid: float) -> str:
+        """What is left of it when so much was paid, as the end of a sentence; empty where that is not known."""
+        if self.money is None or self.money.high <= paid:
+            return ""
+        return f"; the rest of the study is expected to take {self._cost(self.money.less(paid))}"
+
+    def _cost(self, money: Range | None) -> str:
+        return "an unknown price" if money is None else _between(*(format_money(end, self.currency) for end in _ends(money)))
+
+
+def _numbers(found: Range) -> str:
+    return _between(*(f"{end:,.0f}" for end in _ends(found)))
+
+
+def _ends(found: Range) -> tuple[float, float]:
+    return found.low, found.high
+
+
+def _between(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+@dataclass(frozen=True)
+class Asker:
+    """A model that is asked, and what is known of the lengths of its prompts and answers.
+
+    Attributes:
+        rates: prices of its tokens.
+        known: answers that it gave before, with the estimated length of their prompts.
+    """
+
+    rates: Rates
+    known: Sequence[tuple[Answer, int]] = ()
+
+    def estimate(self, calls: Range, tokens_in: float, most_out: int) -> Estimate:
+        """What so many calls take.
+
+        Args:
+            calls: how many.
+            tokens_in: estimated length of a prompt.
+            most_out: the most tokens of an answer without a thought.
+        """
+        counted = [(answer.tokens_in / guess, answer.tokens_out) for answer, guess in self.known if answer.counted and guess]
+        low, high = COUNTED if counted else UNCOUNTED
+        scale = mean(ratio for ratio, _ in counted) if counted else 1.0
+        read = calls.times((tokens_in * scale * low, tokens_in * scale * high))
+        thinks = any(answer.thought or answer.tokens_out > 2 * most_out for answer, _ in self.known)
+        seen = [answer.tokens_out for answer, _ in self.known]
+        shortest = SHORTER * min(seen) if seen else 1.0
+        longest = LONGER * max(seen) + most_out if thinks else max(most_out, 0.0)
+        written = calls.times((max(1.0, min(shortest, most_out)) if not thinks else shortest, longest))
+        return Estimate(calls, read, written, self._money(read, written), self.rates.currency)
+
+    def _money(self, read: Range, written: Range) -> Range | None:
+        dear = self.rates.price(read.high, written.high)
+        cheap = self.rates.price(read.low, written.low, cached=read.low)
+        if dear is None or cheap is None:
+            return None
+        billed = [
+            answer.billed / price
+            for answer, _ in self.known
+            if answer.billed is not None and (price := self.rates.price(answer.tokens_in, answer.tokens_out, cached=answer.cached))
+        ]
+        believed = billed if self.rates.currency == "USD" else []
+        return Range(cheap * min(1.0, *believed, 1.0), dear * max(1.0, *believed, 1.0))
+
+
+def expected_spending(
+    task: Task,
+    splits: Splits,
+    model: Model,
+    judge: Model | None,
+    documents: Sequence[Document] = (),
+    *,
+    flights: Sequence[Preflight] = (),
+    everything: bool = False,
+    limited: bool = False,
+) -> Estimate | None:
+    """What a study is expected to ask endpoints for; None where none is asked.
+
+    Args:
+        task: the task.
+        splits: its data.
+        model: the model that answers; it is asked nothing here.
+        judge: the model that judges; None where there is none.
+        documents: what may be read.
+        flights: what the endpoints showed when they were asked.
+        everything: whether every rung is climbed.
+        limited: whether a time limit may end the climb anywhere.
+    """
+    known = {flight.role: list(zip(flight.answers, flight.lengths, strict=True)) for flight in flights}
+    asker = Asker(rates_for(task.model, task.prices, model), known.get("model", ())) if isinstance(model, Metered) else None
+    judging = Asker(judge_rates(task, judge), known.get("judge", ())) if judge is not None and isinstance(judge, Metered) else None
+    if asker is None and judging is None:
+        return None
+    return Plan(task, splits, model, documents, everything, limited).estimate(asker, judging)
+
+
+@dataclass
+class Plan:
+    """The calls of a study.
+
+    Args:
+        task: the task.
+        splits: its data.
+        model: the model that answers; it is asked nothing here.
+        documents: what may be read.
+        everything: whether every rung is climbed.
+        limited: whether a time limit may end the climb anywhere.
+    """
+
+    task: Task
+    splits: Splits
+    model: Model
+    documents: Sequence[Document] = ()
+    everything: bool = False
+    limited: bool = False
+    _passages: tuple[Passage, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        found = sorted((passage for page in self.documents for passage in chunk(page)), key=lambda passage: len(passage.text))
+        self._passages = tuple(found[len(found) // 2 :][:1])
+
+    def estimate(self, asker: Asker | None, judge: Asker | None = None) -> Estimate:
+        """What the study takes, from least to most.
+
+        Args:
+            asker: the model; None where it is on this machine and costs nothing.
+            judge: the judge; None where there is none, or it is on this machine.
+        """
+        total = Estimate(currency=self.task.prices.currency)
+        for system, calls, certain in self.calls():
+            if asker is not None:
+                total += asker.estimate(calls, self.prompt(system), system.decoding.max_tokens)
+            if judge is not None:
+                total += self._judged(judge, replace(calls, low=SHORTER * calls.low if certain else 0.0), system)
+        return total
+
+    def calls(self) -> list[tuple[System, Range, bool]]:
+        """Each system as far as it can be known, how often it is asked, and whether others cannot have said the same before."""
+        start, rows = starting_system(self.task, self.splits.train, self.model), len(self.splits.dev)
+        rungs = ladder(self.task, bool(self.documents), self.model.can_score, can_tune=False)
+        asked: list[tuple[System, Range, bool]] = [(start, Range(rows, rows), True)]
+        climbed = {"baseline": ([start], True)}
+        for rung in rungs[1:]:
+            if rung.optional and not self.everything:
+                continue
+            systems = self._systems(rung, start, climbed)
+            climbed[rung.name] = (systems, self._is_certain(rung))
+            asked += [(system, calls, False) for system, calls in self._race(systems, certain=self._is_certain(rung))]
+        if self.task.kind == "classify":
+            dearest = max((system for systems, _ in climbed.values() for system in systems), key=self._weight)
+            asked.append((dearest, Range(0, PRIOR_ROWS + 1), False))
+        asked += self._diagnosis(climbed)
+        for system, calls in self._finalists(start, climbed):
+            asked.append((system, calls.times((len(self.splits.test), len(self.splits.test))), system is start))
+            again = sum(len(asking.examples) for asking in askings(system, sampled(self.task, self.splits.dev), self.model))
+            asked.append((system, calls.times((0 if self.limited else again, again)), False))
+        return asked
+
+    def prompt(self, system: System) -> float:
+        """Estimated length of a system's prompts, in tokens."""
+        whole = self.documents if system.knowledge.kind == "whole" else ()
+        found = self._passages * system.knowledge.passages if system.knowledge.kind == "index" else ()
+        rows = (*self.splits.dev, *self.splits.test)[:: max(1, (len(self.splits.dev) + len(self.splits.test)) // SAMPLE)]
+        chats = [render_messages(system, row.fields, system.prompt.shots, found, whole) for row in rows]
+        return mean(map(estimate_tokens, chats)) if chats else 0.0
+
+    def _weight(self, system: System) -> float:
+        return self.prompt(system) + 4 * system.decoding.max_tokens  # an answer's token usually costs about four times as much
+
+    def _is_certain(self, rung: Rung) -> bool:
+        """Whether a rung is climbed whatever is measured below it."""
+        if self.everything or self.limited:
+            return self.everything
+        if self.task.judge is not None:  # nothing is forecast, and no verdict ends the climb
+            return True
+        dev, test = self.splits.dev, self.splits.test
+        shows = lower_bound([1.0] * len(dev), 1 - STOP_CONFIDENCE, groups=[row.unit for row in dev]) >= self.task.target
+        rows = round(len(test) / usual_size([row.unit for row in test]))
+        certifies = clopper_pearson_lower(rows, rows, of_target(1, MOST_FINALISTS)) >= self.task.target
+        return rung.name == "prompt" and not (shows and certifies)
+
+    def _systems(self, rung: Rung, start: System, climbed: Mapping[str, tuple[list[System], bool]]) -> list[System]:
+        """The candidates of a rung, as far as they can be known before anything is asked or searched."""
+        below = climbed.get(rung.builds_on, ([], False))[0]
+        runs = [Run(system, "dev", (), (), ()) for system in sorted(below, key=self._weight)[-1:]]
+        made = [self._sketch(option) for option in rung.candidates(start, runs)]
+        return [system for system in made if system is not None]
+
+    def _sketch(self, option: Option) -> System | None:
+        """A system with prompts as long as those that the approach would make; None where there is none."""
+        approach, base = option.approach, option.base
+        prompt, decoding = base.prompt, base.decoding
+        if isinstance(approach, Grounded | ChainOfThought) and decoding.json_schema:
+            return None
+        if isinstance(approach, FewShot):
+            return base.then(approach.name, prompt=prompt.model_copy(update={"shots": self._shots(base, approach.count)}))
+        if isinstance(approach, ChainOfThought):
+            longer = decoding.model_copy(update={"max_tokens": decoding.max_tokens + approach.max_tokens})
+            return base.then(approach.name, prompt=prompt.model_copy(update={"reasoning": True}), decoding=longer)
+        if isinstance(approach, Retrieve):
+            index = Knowledge(kind="index", search=approach.search, passages=approach.passages, embedder=self.task.embedder)
+            return base.then(approach.name, knowledge=index)
+        if isinstance(approach, WholeDocuments):
+            whole = base.then(approach.name, knowledge=Knowledge(kind="whole"))
+            return whole if self.prompt(whole) + decoding.max_tokens <= self.model.context_tokens else None
+        changes: dict[type, dict[str, object]] = {
+            Grounded: {"grounded": True},
+            Persona: {"persona": self.task.persona},
+            Constraints: {"constraints": self.task.constraints},
+            Generated: {},
+        }
+        change = changes.get(type(approach))
+        return None if change is None else base.then(approach.name, prompt=prompt.model_copy(update=change))
+
+    def _shots(self, base: System, count: int) -> tuple[Shot, ...]:
+        """Worked examples of the usual length."""
+        found = self._passages * base.knowledge.passages if base.knowledge.kind == "index" else ()
+        shots = [
+            Shot(input=user_text(base, row.fields, found), answer=wanted_answer(base, row, found)) for row in self.splits.train
+        ]
+        shots.sort(key=lambda shot: len(shot.input))
+        middle = max(0, (len(shots) - count + 1) // 2)
+        return tuple(shots[middle : middle + count])
+
+    def _race(self, systems: Sequence[System], *, certain: bool) -> list[tuple[System, Range]]:
+        """How often each system is asked: at most if the dearest go on, at least if the cheapest do, or the rung is left out."""
+        blocks = [len(block) for block in course(self.splits.dev, ()).blocks]
+        asked = [0] * len(systems)
+        for heat in heats(len(systems), len(blocks), lambda arm: Standing(-arm, 1.0)):
+            for arm in heat.arms:
+                asked[arm] += sum(blocks[heat.blocks.start : heat.blocks.stop])
+        dearest_last = sorted(systems, key=self._weight)
+        rows = sorted(asked, reverse=True)
+        return [
+            (system, Range(fewest if certain else 0, most))
+            for system, fewest, most in zip(dearest_last, rows, reversed(rows), strict=True)
+        ]
+
+    def _diagnosis(self, climbed: Mapping[str, tuple[list[System], bool]]) -> list[tuple[System, Range, bool]]:
+        """Rows that the diagnosis asks with a passage, which the race may leave out."""
+        found, _ = climbed.get("retrieve", ([], False))
+        if self.task.judge is not None or not found:
+            return []
+        rows = min(len(self.splits.dev), ASKED + self.model.block)
+        hybrid = next(system for system in found if system.knowledge.search == "hybrid")
+        return [(hybrid, Range(0, rows), False)]
+
+    def _finalists(self, start: System, climbed: Mapping[str, tuple[list[System], bool]]) -> list[tuple[System, Range]]:
+        """Who may meet the test: the baseline, and the best of a kind, which for prompts may be the baseline again."""
+        chosen = [(start, Range(1, 1))]
+        for name in ("prompt", "retrieve"):
+            systems = [system for rung, (made, _) in climbed.items() if rung.startswith(name) for system in made]
+            if systems:
+                certain = name == "retrieve" and climbed["retrieve"][1]
+                chosen.append((min(systems, key=self._weight), Range(float(certain), 0)))
+                chosen.append((max(systems, key=self._weight), Range(0, 1)))
+        return chosen
+
+    def _judged(self, judge: Asker, calls: Range, system: System) -> Estimate:
+        """What judging the answers takes: each other answer once."""
+        if self.task.judge is None or not self.splits.dev:
+            return Estimate(currency=self.task.prices.currency)
+        asked = judge_system(self.task.judge, self.model)
+        rows = [sample_case(self.task, row) for row in self.splits.dev[:SAMPLE]]
+        plain = mean(estimate_tokens(render_messages(asked, row.fields)) for row in rows)
+        least = judge.estimate(Range(calls.low, 0.0), plain, asked.decoding.max_tokens)
+        return least + judge.estimate(Range(0.0, calls.high), plain + system.decoding.max_tokens, asked.decoding.max_tokens)

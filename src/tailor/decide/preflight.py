@@ -1,0 +1,156 @@
+"""Two requests before all others: whether an endpoint takes the key, the model's name and the parameters, and what it tells.
+
+They ask the baseline's first two dev rows, so that a run pays for nothing that it does not use. Two, since a row that alone is
+refused is told from an endpoint that refuses everything by its neighbour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tailor.approaches.approach import starting_system
+from tailor.data.example import Example, Splits
+from tailor.decide.formats import format_money
+from tailor.decide.prices import judge_rates, rates_for
+from tailor.decide.types import Rates
+from tailor.engine import Engine
+from tailor.errors import CallsFailed
+from tailor.evaluate.answered import answered
+from tailor.evaluate.judge import judge_system, sample_case
+from tailor.evaluate.run import failures
+from tailor.models.base import Metered
+from tailor.models.endpoint.dialect import Dialect
+from tailor.models.secrets import variable_sent
+from tailor.score.scorer import is_failed
+from tailor.score.types import Answer
+from tailor.system import System
+from tailor.task import ModelSettings, Task
+
+ROWS = 2
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What an endpoint showed.
+
+    Attributes:
+        role: what it is asked as, "model" or "judge".
+        model: its name.
+        answers: what came back.
+        asked: whether something was asked now; else the answers are of an earlier run.
+        checks: name -> what was found, in words.
+        lengths: tokens of each prompt, estimated before it was sent.
+    """
+
+    role: str
+    model: str
+    answers: tuple[Answer, ...]
+    lengths: tuple[int, ...]
+    asked: bool
+    checks: dict[str, str]
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one sentence."""
+        return (
+            f"{self.role.capitalize()} {self.model} answers: {'; '.join(f'{name} {found}' for name, found in self.checks.items())}."
+        )
+
+
+def preflight(task: Task, splits: Splits, engine: Engine, *, anew: bool = False) -> tuple[Preflight, ...]:
+    """What each endpoint of a task shows when it is asked; empty where none is.
+
+    Args:
+        task: the task.
+        splits: the data.
+        engine: asks.
+        anew: ask also where the answers are known.
+
+    Raises:
+        EndpointError: it cannot be asked, in its own words.
+        CallsFailed: it gave no answer.
+        OverBudget: the budget does not even allow this.
+    """
+    found = []
+    if isinstance(engine.model, Metered):
+        system = starting_system(task, splits.train, engine.model)
+        rates = rates_for(task.model, task.prices, engine.model)
+        found.append(_preflight("model", engine, system, splits.dev[:ROWS], task.model, rates, anew))
+    judge = engine.judge
+    if judge is not None and task.judge is not None and isinstance(judge.model, Metered):
+        system, case = judge_system(task.judge, judge.model), sample_case(task, splits.dev[0])
+        found.append(_preflight("judge", judge, system, (case,), task.judge.model, judge_rates(task, judge.model), anew))
+    return tuple(found)
+
+
+def _preflight(
+    role: str, engine: Engine, system: System, rows: Sequence[Example], settings: ModelSettings, rates: Rates, anew: bool
+) -> Preflight:
+    missing = engine.missing(system, rows)
+    answers = tuple(engine.ask(system, rows) if anew and missing < len(rows) else engine.answer(system, rows))
+    if all(answer.finish == "error" for answer in answers):
+        raise CallsFailed(failures(answers), "Nothing else was asked. Run again to try once more.")
+    lengths = tuple(engine.model.count_tokens(chat) for chat, _ in engine.messages(system, rows))
+    return Preflight(
+        role, engine.model.name, answers, lengths, anew or missing > 0, _checks(settings, engine, system, answers, rates)
+    )
+
+
+def _checks(settings: ModelSettings, engine: Engine, system: System, answers: Sequence[Answer], rates: Rates) -> dict[str, str]:
+    came = [answer for answer in answers if not is_failed(answer)]
+    key, who = variable_sent(settings), answered(settings.name, answers)
+    checks = {"key": f"{key} is taken" if key else "none is sent"}
+    if who is not None and who.models:
+        checks["model"] = f"answers as {', '.join(who.models)}"
+    dialect = getattr(engine.model, "dialect", None)
+    if isinstance(dialect, Dialect):
+        checks |= _spoken(dialect, bool(system.decoding.json_schema))
+    if system.decoding.labels:
+        checks["probabilities of labels"] = "are told" if any(answer.scores for answer in came) else "are not told"
+    checks["thought"] = _thought(came, dialect)
+    if not all(answer.counted for answer in came):
+        checks["tokens"] = "are not counted by it, and estimated"
+    checks["price"] = _price(rates)
+    refused = len(answers) - len(came)
+    if refused:
+        checks["answers"] = (
+            f"{refused} of {len(answers)} were refused: {next(a.error for a in answers if is_failed(a)) or 'no reason'}"
+        )
+    return checks
+
+
+def _spoken(dialect: Dialect, schema: bool) -> dict[str, str]:
+    without = [
+        name for name, taken in (("temperature", dialect.temperature), ("seed", dialect.seed), ("stop", dialect.stop)) if not taken
+    ]
+    left_out = f", without {' and '.join(without)}" if without else ""
+    spoken = {
+        "parameters": f"{dialect.limit}{left_out}",
+        "system role": "is taken" if dialect.system else "is not taken: its text goes into the first turn",
+    }
+    if schema:
+        ways = {
+            "json_schema": "is kept to by it",
+            "json_object": "is asked for in words, with its JSON mode",
+            "prompt": "is asked for in words",
+        }
+        spoken["JSON schema"] = f"{ways[dialect.schema]}, and checked here"
+    return spoken
+
+
+def _thought(answers: Sequence[Answer], dialect: object) -> str:
+    room = dialect.room if isinstance(dialect, Dialect) else 0
+    if not room and not any(answer.thought for answer in answers):
+        return "none was seen"
+    written = max((answer.tokens_out for answer in answers), default=0)
+    return f"there is one: up to {written:,} tokens were written" + (
+        f", with room for {room:,} more than the answer takes" if room else ""
+    )
+
+
+def _price(rates: Rates) -> str:
+    if not rates.is_known:
+        return f"is {rates.how}" if rates.how.startswith("unknown") else f"is unknown: {rates.how}"
+    read, written = (format_money(price, rates.currency) for price in (rates.input_per_million, rates.output_per_million))
+    return f"{read} for a million tokens read, {written} written ({rates.how})"
