@@ -109,6 +109,15 @@ def test_lists_of_rows_for_each_split_are_one_table(tmp_path: Path) -> None:
     assert "not read: `version`" in said(table) and guess_task(path).split_by == "split"
 
 
+@pytest.mark.parametrize(("name", "beside"), [("train.jsonl", "valid.jsonl"), ("test.jsonl", "train.jsonl")])
+def test_files_of_other_splits_that_are_not_used_are_named(tmp_path: Path, name: str, beside: str) -> None:
+    for file in (name, beside, "faq.jsonl"):
+        write(tmp_path, lines(ROWS), file)
+    guess = guess_task(tmp_path / name)
+    assert set(guess.files) == {"file"} and f"`{beside}` seem to be other splits" in said(guess) and "faq" not in said(guess)
+    assert "other splits" not in said(guess_task(tmp_path / "faq.jsonl"))
+
+
 # --- JSON that is nearly a table
 
 
@@ -163,6 +172,19 @@ def test_objects_that_hold_the_values_of_a_row_are_columns(tmp_path: Path) -> No
     assert "objects in `inputs`, `outputs`" in said(table)
 
 
+def test_an_object_that_marks_one_label_is_that_label(tmp_path: Path) -> None:
+    rows = [{"text": row["text"], "cats": {label: float(row["label"] == label) for label in LABELS}} for row in ROWS]
+    table = read_table(write(tmp_path, lines(rows), "data.jsonl"))
+    assert [row["cats"] for row in table.rows] == [row["label"] for row in ROWS] and "of each label in `cats`" in said(table)
+
+
+def test_an_object_that_marks_several_labels_is_no_label(tmp_path: Path) -> None:
+    table = read_table(
+        write(tmp_path, lines([{"text": "a", "cats": {"b": 1, "c": 1}}, {"text": "d", "cats": {"b": 1, "c": 0}}]), "d.jsonl")
+    )
+    assert table.rows[0]["cats"] == '{"b":1,"c":1}'
+
+
 def test_an_answer_with_its_place_stays_an_answer(tmp_path: Path) -> None:
     rows = [{"question": f"What is {n}?", "output": {"text": [f"k{n}"], "answer_start": [0]}} for n in range(3)]
     assert read_table(write(tmp_path, lines(rows), "data.jsonl")).columns == ("question", "output")
@@ -204,6 +226,22 @@ def test_a_chat_that_ends_with_a_question_is_asked(tmp_path: Path, asked: str, a
     history = f"user: {sentence(7)}\nassistant: We look into 7."
     assert row == {"input": sentence(1), "system": "Be brief.", "history": history, answer: "refund"}
     assert guess_task(tmp_path / "data.jsonl").output == answer
+
+
+def test_a_preferred_output_is_the_right_answer(tmp_path: Path) -> None:
+    def say(text: str) -> list[dict[str, str]]:
+        return [{"role": "assistant", "content": text}]
+
+    rows = [
+        {
+            "input": {"messages": [{"role": "user", "content": sentence(n)}]},
+            "preferred_output": say(f"yes {n}"),
+            "non_preferred_output": say("no"),
+        }
+        for n in range(30)
+    ]
+    table = read_table(write(tmp_path, lines(rows), "data.jsonl"))
+    assert [row["output"] for row in table.rows] == [f"yes {n}" for n in range(30)] and "`rejected` is not used" in said(table)
 
 
 FORMS = {

@@ -18,12 +18,7 @@ def files_of(path: Path) -> dict[str, Path]:
 
     Parts of one table, such as `train-00000-of-00002.parquet`, are named together, with a wildcard.
     """
-    role, rest = _role(path)
-    groups: dict[str, list[Path]] = {}
-    for other in _neighbours(path):
-        other_role, other_rest = _role(other)
-        if other_rest == rest and other_role:
-            groups.setdefault(other_role, []).append(other)
+    role, groups = _role(path)[0], _groups(path)
     if role != "train":
         return {"file": _together(path, groups.get(role, []) if role else [])}
     train = _together(path, groups.pop("train", []))
@@ -31,6 +26,22 @@ def files_of(path: Path) -> dict[str, Path]:
     if "test" not in found:
         return {"file": train}
     return {"train": train, **{name: found[name] for name in ("dev", "test") if name in found}}
+
+
+def left_beside(path: Path) -> list[str]:
+    """Names of files called like other splits of the same data that `files_of` does not name, since no test goes with a training."""
+    role = _role(path)[0]
+    return sorted(file.name for name, group in _groups(path).items() for file in group if name != role) if role else []
+
+
+def _groups(path: Path) -> dict[str, list[Path]]:
+    """The files that are called like splits of the same data, by split."""
+    rest, groups = _role(path)[1], dict[str, list[Path]]()
+    for other in _neighbours(path):
+        other_role, other_rest = _role(other)
+        if other_rest == rest and other_role:
+            groups.setdefault(other_role, []).append(other)
+    return groups
 
 
 def _neighbours(path: Path) -> Iterator[Path]:

@@ -31,7 +31,7 @@ from tailor.data.columns import (
     listed,
     named,
 )
-from tailor.data.files import files_of
+from tailor.data.files import files_of, left_beside
 from tailor.data.finding import Finding
 from tailor.data.given import role_of
 from tailor.data.joined import joined_labels
@@ -184,6 +184,9 @@ def _tables(path: Path, told: Told) -> tuple[dict[str, Path], dict[str, Table], 
     files = files_of(path)
     tables = {name: read_table(file, columns=told.columns, encoding=told.encoding) for name, file in files.items()}
     findings = [finding for table in tables.values() for finding in table.findings]
+    if "file" in files and (beside := left_beside(path)):
+        what = f"{listed(beside)} seem to be other splits of the same data; they are not used, and {quoted(path.name)} is split."
+        findings.append(Finding("warning", what, advice="To use them, start from the training file, with a test file next to it."))
     for name, file in files.items():
         if "*" in file.name:
             parts = {table_file for table_file, _ in tables[name].places}

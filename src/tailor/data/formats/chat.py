@@ -57,7 +57,7 @@ def flatten_chats(name: str, rows: Sequence[Object]) -> tuple[Sequence[Object], 
     Raises:
         DataError: some rows hold chats that cannot be used, or no chats; they are named.
     """
-    rows, written = with_chats_in_texts([_parsed(row) for row in rows])
+    rows, written = with_chats_in_texts([_parsed(_with_usual_names(row)) for row in rows])
     if asked := _asked_column(rows):
         return _with_questions(name, rows, asked)
     key = _chat_column(rows)
@@ -106,6 +106,14 @@ def _told(name: str, key: str, chats: int, several: int) -> Iterator[Finding]:
 
 
 # Which column holds chats
+
+
+def _with_usual_names(row: Object) -> Object:
+    """The row with a pair of preferred and other output under the names that such pairs have elsewhere."""
+    if "preferred_output" not in row or "messages" not in row:
+        return row
+    names = {"messages": "prompt", "preferred_output": "chosen", "non_preferred_output": "rejected"}
+    return {names.get(key, key): cell for key, cell in row.items()}
 
 
 def _parsed(row: Object) -> Object:
