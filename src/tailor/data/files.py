@@ -29,7 +29,7 @@ def files_of(path: Path) -> dict[str, Path]:
 
 
 def left_beside(path: Path) -> list[str]:
-    """Names of files called like other splits of the same data that `files_of` does not name, since no test goes with a training."""
+    """Names of files called like other splits of the same data that `files_of` leaves out, since no test goes with a training."""
     role = _role(path)[0]
     return sorted(file.name for name, group in _groups(path).items() for file in group if name != role) if role else []
 
