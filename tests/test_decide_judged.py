@@ -170,7 +170,7 @@ def test_failed_judgements_count_as_no_and_are_said() -> None:
     candidate = judged_candidate(task, "a", good, [None if i % 50 == 0 else fine for i, fine in enumerate(good)])
     decision = decided(task, [candidate])
     assert decision.judge is not None and decision.judge.failed == 4
-    assert any(r == "4 of 200 judgements failed or could not be read; they count as no." for r in decision.reasons)
+    assert any(r == "4 of 200 judgements were refused or could not be read; they count as no." for r in decision.reasons)
 
 
 def test_two_people_are_compared_with_each_other_and_share_each_answer() -> None:

@@ -143,6 +143,14 @@ def test_refusals_at_random_are_waited_out(wait: float | None) -> None:
     assert len(run(crew(ask), 60)) == 60
 
 
+def test_calls_that_are_refused_together_are_waited_out_once() -> None:
+    pace = Pace()
+    assert [pace.refused(10.0 + 0.01 * n, None, 0.5) for n in range(4)] == pytest.approx([10.5, 10.51, 10.52, 10.53])
+    assert pace.refused(10.6, None, 0.5) == pytest.approx(11.6), "refused again, it waits twice as long"
+    pace.answered(11.7)
+    assert pace.refused(11.8, None, 0.5) == pytest.approx(12.3)
+
+
 def test_nobody_asks_earlier_than_told() -> None:
     told = [0.0]
 

@@ -12,6 +12,7 @@ from flow import Watcher, tailor, timeless
 from judge_helpers import JUDGE, answering, between, chance, fair, fill_in, generous, judging, sheet, write_codes
 from pydantic import ValidationError
 
+from tailor.data.split import load_splits
 from tailor.errors import ConfigError, DataError, EndpointError, StoreError
 from tailor.experiment import run
 from tailor.judging import judge_state
@@ -119,23 +120,43 @@ def test_another_rubric_or_judge_is_a_further_opening_and_needs_ratings_of_its_o
     assert len(sheet(folder / "judge.csv")) == kept + study.decision.judge.wanted
 
 
-def test_a_judge_that_cannot_be_read_fails_and_is_counted(tmp_path: Path) -> None:
+def test_verdicts_that_cannot_be_read_are_named_and_no_wrong_answers(tmp_path: Path) -> None:
     study = climbed(write_codes(tmp_path), judging(lambda reference, answer: "Well, yes and no."))
     assert study.decision is not None and study.decision.judge is not None
-    assert study.decision.judge.failed == study.decision.judge.judgements > 0
-    assert all(run.mean == 0 and run.count("wrong") == len(run.scores) for run in study.tests)
+    number = study.decision.judge.judgements
+    assert study.decision.judge.failed == number > 0
+    assert any(f"{number} of {number} judgements were refused or could not be read" in reason for reason in study.decision.reasons)
+    assert all(run.mean == 0 and run.outcomes["unjudged"] == len(run.scores) for run in study.tests)
+    assert next(step["outcomes"] for step in to_json(study)["ladder"] if step["outcomes"])["wrong"] == 0
 
 
-def test_failed_calls_to_the_judge_are_asked_again_and_no_others(tmp_path: Path) -> None:
-    folder = write_codes(tmp_path)
+def test_while_calls_to_the_judge_fail_nothing_is_decided_and_these_are_asked_again(tmp_path: Path) -> None:
+    folder, model = write_codes(tmp_path), answering()
     flaky = judging(generous)
     flaky._fail = lambda request: "down" if chance(request.messages[-1].text) < 10 else ""
+    first = climbed(folder, flaky, model)
+    step = first.steps[-1]
+    assert (first.decision, first.tests, step.status, step.dev) == (None, (), "failed", None)
+    assert "the judge did not answer: " in first.stopped and "calls failed: down" in first.stopped
+    sound, asked = judging(generous), model.calls
+    second = climbed(folder, sound, model)
+    assert second.decision is not None and second.decision.opening == 1
+    answered = {request.messages[-1].text for request in flaky.requests if chance(request.messages[-1].text) >= 10}
+    assert answered.isdisjoint(request.messages[-1].text for request in sound.requests)
+    assert not {*model.requests[:asked]} & {*model.requests[asked:]}
+
+
+def test_no_test_set_is_opened_while_calls_to_its_judge_fail(tmp_path: Path) -> None:
+    folder = write_codes(tmp_path)
+    seen = load_splits(load_project(folder))
+    held_back = {example.fields["question"] for example in seen.test}
+    flaky = judging(generous)
+    flaky._fail = lambda request: "down" if between(request.messages[-1].text, "question").strip() in held_back else ""
     first = climbed(folder, flaky)
-    assert first.decision is not None and first.decision.judge is not None and first.decision.judge.failed > 0
-    sound = judging(generous)
-    second = climbed(folder, sound)
-    assert second.decision is not None and second.decision.judge is not None and second.decision.judge.failed == 0
-    assert all(chance(request.messages[-1].text) < 10 for request in sound.requests)
+    assert first.decision is None and first.tests == ()
+    assert first.stopped.startswith("The sealed test set is not opened: for zero-shot, the judge did not answer: 2")
+    second = climbed(folder, judging(generous))
+    assert second.decision is not None and second.decision.opening == 1
 
 
 def test_a_sheet_that_cannot_be_read_stops_the_run_before_anything_is_asked(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ a rule fixed beforehand decides; the finalists are asked again to see how steady
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -34,7 +35,7 @@ from tailor.decide.upkeep import pace_of, timed_cost
 from tailor.decide.wording import doubtful_rows
 from tailor.diagnose.curve import learning_curve
 from tailor.engine import Engine
-from tailor.errors import DataError
+from tailor.errors import CallsFailed, DataError
 from tailor.evaluate.judge import judge_system
 from tailor.evaluate.measure import measure, scored
 from tailor.evaluate.ratings import Ratings, rating_sample, read_ratings, write_sheet
@@ -128,15 +129,10 @@ def final_test(
     chosen = finalists(climb.runs, tie(task))
     if climb.is_broken or not climb.generative:
         return (), None
-    for dev in chosen.values():
-        observer.began("final test", dev.system.name)
-        answers = engine.answer(dev.system, splits.test, observer.progress)
-        if failure := failures(answers):
-            climb.stopped = f"The sealed test set is not opened: of {dev.system.name}, {failure}. Run again to go on from here."
-            observer.said(climb.stopped)
-            return (), None
-        if task.judge is not None:  # its verdicts are gathered, unread, too
-            scored(task, dev.system, splits.test, answers, engine, observer.progress)
+    if why := unanswered(task, chosen.values(), splits, engine, observer):
+        climb.stopped = f"The sealed test set is not opened: {why}. Run again to go on from here."
+        observer.said(climb.stopped)
+        return (), None
     systems = [run.system.fingerprint for run in chosen.values()]
     judge = [judge_system(task.judge, engine.judge.model).fingerprint] if task.judge and engine.judge else []
     looked_at = [task.scored_by, *judge, *systems, *grouping(splits.test)]
@@ -159,6 +155,21 @@ def final_test(
     reasons = (*doubtful_rows(opened.doubt.rows), *decision.reasons)
     decision = replace(decision, reasons=reasons, answers_changed=opened.changed, doubtful=opened.doubt.rows)
     return tuple(candidate.run for candidate in candidates), decision
+
+
+def unanswered(task: Task, chosen: Iterable[Run], splits: Splits, engine: Engine, observer: Observer) -> str:
+    """Gather the finalists' answers on the test set, and a judge's verdicts, unread. Why this cannot be done yet; else empty."""
+    for dev in chosen:
+        observer.began("final test", dev.system.name)
+        answers = engine.answer(dev.system, splits.test, observer.progress)
+        if failure := failures(answers):
+            return f"of {dev.system.name}, {failure}"
+        if task.judge is not None:
+            try:
+                scored(task, dev.system, splits.test, answers, engine, observer.progress)
+            except CallsFailed as error:
+                return f"for {dev.system.name}, {error}"
+    return ""
 
 
 def sealed(task: Task, splits: Splits, ledger: Ledger, observer: Observer) -> Splits:

@@ -57,10 +57,10 @@ def people_sentence(check: JudgeCheck) -> str:
 
 
 def failed_sentence(check: JudgeCheck) -> str:
-    """How many judgements failed; empty when none did."""
+    """How many answers got no verdict; empty when all did."""
     if not check.failed:
         return ""
-    return f"{check.failed:,} of {check.judgements:,} judgements failed or could not be read; they count as no."
+    return f"{check.failed:,} of {check.judgements:,} judgements were refused or could not be read; they count as no."
 
 
 def judge_reasons(check: JudgeCheck, decision: Decision, alone: float | None) -> list[str]:

@@ -116,6 +116,8 @@ class Track:
 
         try:
             run = self._guarded(rung, arm.option, attempt)
+        except CallsFailed as error:
+            raise self._failed(rung, arm, str(error)) from error
         except OutOfTime as error:
             if arm.run is None:
                 self._record(Step(rung.name, arm.option.name, "no time", f"{error}."))
@@ -126,8 +128,12 @@ class Track:
             return
         arm.run = run if arm.run is None else arm.run.extended(run)
         if arm.run.failure:
-            self._record(Step(rung.name, arm.option.name, "failed", f"{arm.run.failure}.", run=arm.run))
-            raise CallsFailed(f"{arm.run.failure}. Nothing is decided while calls fail")
+            raise self._failed(rung, arm, arm.run.failure, arm.run)
+
+    def _failed(self, rung: Rung, arm: Arm, why: str, run: Run | None = None) -> CallsFailed:
+        """Record that calls failed, of the system or of its judge; gives what ends the climb."""
+        self._record(Step(rung.name, arm.option.name, "failed", f"{why}.", run=run))
+        return CallsFailed(f"{why}. Nothing is decided while calls fail")
 
     def _finish(self, rung: Rung, arm: Arm, where: Course, status: StepStatus, why: str = "") -> None:
         """Put an arm out of the race and record what it has answered: all rows, or those up to where it stopped, and why."""

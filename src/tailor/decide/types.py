@@ -174,7 +174,7 @@ class JudgeCheck:
     Attributes:
         judge: the judge's model.
         judgements: answers of the finalists that were judged on the test set; answers alike count once.
-        failed: those of them without a verdict that could be read; they count as no.
+        failed: those of them that the judge refused to judge, or whose verdict could not be read; they count as no.
         wanted: answers in the sample that people are asked to rate.
         rated: those of them that have a rating.
         unused: rated answers in the file that are not in the sample: answers of other finalists, or under another rubric.

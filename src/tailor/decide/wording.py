@@ -32,6 +32,7 @@ UNUSABLE: Mapping[Outcome, str] = {
     "cut": "were cut off at their greatest length",
     "refused": "were refused",
     "failed": "did not come",
+    "unjudged": "got no verdict of the judge",
 }
 """Why an answer was no use, in words that follow its number."""
 
@@ -132,7 +133,7 @@ def _reference_would_win(found: Findings) -> bool:
 def reasons(found: Findings) -> tuple[str, ...]:
     """Why, one sentence each: the rule, cheaper systems, what is too little to say more, costs, unusable answers, the opening."""
     counts, name = found.unusable[found.choice.index], found.finalists[found.choice.index].name
-    unusable = [f"{counts[outcome]:,} {words}" for outcome, words in UNUSABLE.items() if counts[outcome]]
+    unusable = [f"{counts[outcome]:,} {words}" for outcome, words in UNUSABLE.items() if counts.get(outcome)]
     usable = [f"Of {found.n_test:,} answers of {name}, {listed(unusable)}; all of them count as wrong."] if unusable else []
     opening = (
         f"This was opening {found.opening} of the test set: what is called shown is wrong with a probability of at most "

@@ -15,10 +15,12 @@ from dataclasses import dataclass, replace
 
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
+from tailor.errors import CallsFailed
+from tailor.evaluate.run import failures
 from tailor.models.base import Model
 from tailor.score.parse import parse_answer
 from tailor.score.scorer import is_failed
-from tailor.score.types import Answer, Score
+from tailor.score.types import Answer, Outcome, Score
 from tailor.system import Decoding, Prompt, System, Weights
 from tailor.task import JudgeSettings, Task, fill
 
@@ -93,7 +95,8 @@ def judge_scores(
 ) -> tuple[Score, ...]:
     """The scores with the judge's verdicts as outcome and value; answers that are alike are judged once.
 
-    What cannot be read as a verdict is a failed judgement: it counts as no, stays in the denominator, and is marked as `unjudged`.
+    Where the judge refuses, or its verdict cannot be read, the outcome is `unjudged`; it counts as no and stays in the denominator.
+    A call to the judge that failed is no verdict at all.
 
     Args:
         task: has a judge.
@@ -104,6 +107,7 @@ def judge_scores(
 
     Raises:
         ValueError: the task or the engine has no judge.
+        CallsFailed: some calls to the judge failed; the other verdicts are saved.
         ModelError: no request can succeed.
         OutOfTime: the time limit was reached.
     """
@@ -113,6 +117,8 @@ def judge_scores(
     cases = [judged_case(task, example, score) for example, score in zip(examples, scores, strict=True)]
     different = {case.id: case for case in cases if case is not None}
     answers = engine.judge.answer(system, [_example(case) for case in different.values()], on_progress)
+    if failure := failures(answers):
+        raise CallsFailed(f"the judge did not answer: {failure}")
     verdicts = {answer.example: _verdict(system, answer) for answer in answers}
     return tuple(
         replace(score, value=0.0) if case is None else _judged(score, verdicts[case.id])
@@ -121,7 +127,7 @@ def judge_scores(
 
 
 def verdict_of(score: Score) -> str:
-    """The judge's verdict in a judged answer's score: yes, no, or an empty text for a failed judgement."""
+    """The judge's verdict in a judged answer's score: yes, no, or an empty text where it gave none."""
     if score.details.get(UNJUDGED):
         return ""
     return YES if score.value else NO
@@ -138,4 +144,5 @@ def _verdict(system: System, answer: Answer) -> str | None:
 
 def _judged(score: Score, verdict: str | None) -> Score:
     details = score.details | {UNJUDGED: float(verdict is None)}
-    return Score("right" if verdict == YES else "wrong", float(verdict == YES), score.answer, details)
+    outcome: Outcome = "unjudged" if verdict is None else "right" if verdict == YES else "wrong"
+    return Score(outcome, float(verdict == YES), score.answer, details)

@@ -63,8 +63,8 @@ class Run:
 
     @property
     def outcomes(self) -> dict[Outcome, int]:
-        """How many answers had each outcome."""
-        return {outcome: self.count(outcome) for outcome in OUTCOMES}
+        """How many answers had each outcome; `unjudged` is there only if there are any."""
+        return {outcome: number for outcome in OUTCOMES if (number := self.count(outcome)) or outcome != "unjudged"}
 
     @property
     def failure(self) -> str:

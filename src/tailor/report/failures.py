@@ -22,7 +22,7 @@ DETAILS = ("retrieved", "cited", "form", "correct", "exact", "f1")
 
 @dataclass(frozen=True)
 class Outcomes:
-    """How many of a system's answers were right, wrong, not in the form asked for, cut off, refused, or never came."""
+    """How many of a system's answers were right, wrong, not in the form asked for, cut off, refused, not judged, or never came."""
 
     system: str
     right: int
@@ -31,11 +31,12 @@ class Outcomes:
     cut: int
     refused: int
     failed: int
+    unjudged: int = 0
 
     @property
     def total(self) -> int:
         """All answers."""
-        return self.right + self.wrong + self.unparsed + self.cut + self.refused + self.failed
+        return self.right + self.wrong + self.unparsed + self.cut + self.refused + self.failed + self.unjudged
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,7 @@ def to_json(study: Study) -> dict[str, Any]:
             answers_changed.
         stopped: why the climb ended.
         ladder: per step rung, system, status, note, dev (mean, low, high, n, level, method, or None), per_1000 (or None), seconds,
-            setup_seconds, outcomes (None, or how many dev answers were right, wrong, unparsed, cut, refused, failed).
+            setup_seconds, outcomes (None, or how many dev answers were right, wrong, unparsed, cut, refused, failed, unjudged).
         finalists: per finalist, cheapest first, name, fingerprint, role, score (as dev), certified, meets_target, eligible,
             cost (per_1000, one_off, errors_per_1000, total, how, training, upkeep, changing: per kind of change kind, work, price,
             seconds), outcomes (of its test answers, as on the ladder).

@@ -37,6 +37,7 @@ OUTCOMES: dict[Outcome, str] = {
     "cut": "cut off at its greatest length",
     "refused": "refused",
     "failed": "no answer came",
+    "unjudged": "not judged",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from tailor.retrieval.passage import Passage
 
-Outcome = Literal["right", "wrong", "unparsed", "cut", "refused", "failed"]
+Outcome = Literal["right", "wrong", "unparsed", "cut", "refused", "failed", "unjudged"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
@@ -54,8 +54,9 @@ class Score:
 
     Attributes:
         outcome: right, wrong, unparsed (the answer has not the form asked for), cut (it reached its greatest length before
-            it was one), refused (the model or its endpoint would not answer this) or failed (no answer came: the endpoint's fault).
-        value: the metric in [0, 1]; 0 for unparsed, refused and failed, which are counted apart and never left out.
+            it was one), refused (the model or its endpoint would not answer this), failed (no answer came: the endpoint's fault),
+            or unjudged (the judge gave no verdict that can be read; only where a judge scores).
+        value: the metric in [0, 1]; 0 for unparsed, refused, failed and unjudged, which are counted apart and never left out.
         answer: the answer as parsed.
         details: further measures in [0, 1] by name, absent where they do not apply: `f1`, `exact`, `correct`, `form` (constraints
             kept), `cited` (a cited passage contains the answer), `abstained` (said "not found"), `retrieved` (a passage does).

@@ -77,12 +77,12 @@ class Pace:
             wait: seconds that it asks for, if it says so.
             backoff: the first wait where it does not; each further one is twice as long until an answer comes.
         """
+        before = self._streak if now >= self.resume else max(0, self._streak - 1)  # calls under way together are refused once
         if wait is None:
-            wait = min(LONGEST_BACKOFF, backoff * 2.0**self._streak)
-        elif self._streak:  # one that asks for no wait again and again is not asked without any
-            wait = max(wait, min(2.0, backoff * 2.0**self._streak / 2))
-        if now >= self.resume:  # refusals of calls that were under way together are one
-            self._streak += 1
+            wait = min(LONGEST_BACKOFF, backoff * 2.0**before)
+        elif before > 0:  # one that asks for no wait again and again is not asked without any
+            wait = max(wait, min(2.0, backoff * 2.0**before / 2))
+        self._streak = before + 1
         self._refused = True
         if self.rate is not None:  # a window that is full to the brim would refuse the next ones too
             wait += HEADROOM / self.rate
