@@ -61,6 +61,7 @@ def run(
     everything: bool = False,
     max_minutes: float | None = None,
     budget: float | None = None,
+    ask_again: bool | None = None,
     model: Model | None = None,
     judge: Model | None = None,
 ) -> Study:
@@ -72,6 +73,7 @@ def run(
         everything: climb every rung, whatever was found.
         max_minutes: limit on climb and final test: what promises most for its time is tried first. The final test is not cut short.
         budget: the most that all runs of the project together may pay endpoints, if not what the task says.
+        ask_again: whether the finalists are asked again, in full or not at all, if not as the task says.
         model: the generative model, if not the one that the task names.
         judge: the model that judges, if not the one that the task names; only for the metric `judged`.
 
@@ -90,7 +92,6 @@ def run(
         engine.check = clock.check
         advice = advised(task, splits, engine)
         observer.said(f"Expected before measuring: {advice.expected}. {advice.means}")
-
         material = Material(task, splits.train, splits.dev)
         rates = rates_for(task.model, task.prices, engine.model)
         alike, pace = usual_size([example.unit for example in splits.test]), pace_of(task)
@@ -100,7 +101,6 @@ def run(
         climb.climb()
         observer.said(climb.stopped)
         curve = learning_curve(material, engine, task.target)
-
         engine.check = lambda: None
         tests, decision = final_test(climb, splits, ledger, observer, ratings, other_rows(task, whole))
         found, decision = with_controls(task, splits, tests, decision)
@@ -108,7 +108,7 @@ def run(
         whole_run = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now())
         study = Study(*whole_run, advice, climb.diagnosis, curve, controls=found, spent=spent(engine), expected=expected)
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
-        if steady := asked_again(climb, tests, observer):
+        if decision and (steady := asked_again(climb, tests, observer, decision.chosen, ask_again)):
             study = replace(study, consistency=steady, finished=_now(), spent=spent(engine))
             ledger.save_study(STUDY.dump_python(study, mode="json"), number)
     if task.judge and tests:

@@ -253,6 +253,9 @@ class Task(Settings):
     budget: float | None = Field(
         default=None, gt=0, description="the most that all runs together may pay endpoints, in the currency of `prices`"
     )
+    ask_again: bool | None = Field(
+        default=None, description="whether finalists are asked again to see how steady they are; left out, as far as it is worth it"
+    )
     tuning: Tuning = Tuning(learning_rate=None, max_rows=None)
     facts: KnownFacts = KnownFacts()
     allow_classifier: bool = Field(False, description="let the reference classifier win, not only be named")

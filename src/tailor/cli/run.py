@@ -111,6 +111,12 @@ def run(
     budget: Annotated[
         float | None, typer.Option(min=0.0, help="Most that all runs together may pay endpoints; stands in for `budget`.")
     ] = None,
+    ask_again: Annotated[
+        bool | None,
+        typer.Option(
+            "--ask-again/--no-ask-again", help="Ask the finalists again to see how steady they are (`ask_again`)."
+        ),
+    ] = None,
     yes: Yes = False,
     allow_http: AllowHttp = False,
 ) -> None:
@@ -134,7 +140,7 @@ def run(
     )
     live = Live(console, task.prices.currency, max_minutes)
     with live.bar:
-        study = run_experiment(opened, live, everything=everything, max_minutes=max_minutes, budget=budget)
+        study = run_experiment(opened, live, everything=everything, max_minutes=max_minutes, budget=budget, ask_again=ask_again)
     if study.decision is not None:
         console.print(f"\n{study.decision.headline}", style="bold")
         for reason in study.decision.changes:

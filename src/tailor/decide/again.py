@@ -3,19 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tailor.decide.formats import format_money
 from tailor.decide.ladder import Climb
 from tailor.decide.step import Observer
 from tailor.errors import ModelError, OverBudget
-from tailor.evaluate.consistency import Consistency, consistency, planned_calls
+from tailor.evaluate.consistency import REMOTE_ROWS, Consistency, consistency, planned_calls
 from tailor.evaluate.run import Run
 
+SHARE = 1 / 3
+"""Where answers are paid for, asking again takes at most this share of the answers that the study took before it."""
+FEWEST = 8
+"""Rows below which nothing is shown: of eight that never change, one in three may still do (Clopper and Pearson, 95 %)."""
 
-def asked_again(climb: Climb, tests: Sequence[Run], observer: Observer) -> tuple[Consistency, ...]:
-    """How steadily the finalists answer, on dev rows; empty where time or a model does not allow it, which is said."""
-    task, engine, dev, systems = climb.material.task, climb.engine, climb.material.dev, [run.system for run in tests]
-    calls = planned_calls(task, systems, dev, engine)
+
+@dataclass(frozen=True)
+class Plan:
+    """Who is asked again, and on how many rows; None for as many as `consistency` takes."""
+
+    tests: tuple[Run, ...] = ()
+    rows: int | None = None
+
+
+def planned(climb: Climb, tests: Sequence[Run], chosen: str, wanted: bool | None) -> Plan:
+    """As much asking again as is worth its calls: of all finalists or of the chosen one alone, on as many rows as `SHARE` allows.
+
+    Args:
+        climb: what the study asked on dev.
+        tests: the finalists on the test set.
+        chosen: name of the chosen one.
+        wanted: whether to ask all that can be asked, or nothing; None to go by the share.
+    """
+    task, everyone = climb.material.task, tuple(tests)
+    if wanted or (wanted is None and not task.model.base_url):
+        return Plan(everyone)
+    runs = (*tests, *(step.run for step in climb.steps if step.run))
+    before = sum(len(run.answers) for run in runs if run.system.decoding.method != "head")
+    for asked in (everyone, tuple(run for run in tests if run.system.name == chosen)):
+        for rows in range(REMOTE_ROWS, FEWEST - 1, -1) if wanted is None else ():
+            calls = planned_calls(task, [run.system for run in asked], climb.material.dev, climb.engine, rows)
+            if asked and sum(calls) <= SHARE * before:
+                return Plan(asked, rows)
+    return Plan()
+
+
+def asked_again(
+    climb: Climb, tests: Sequence[Run], observer: Observer, chosen: str, wanted: bool | None = None
+) -> tuple[Consistency, ...]:
+    """How steadily the finalists answer, on dev rows; empty where it is not wanted or not worth it, or where time, money or a model
+    does not allow it, which is said. The arguments are those of `planned`; `wanted` stands in for what the task says.
+    """
+    task, engine, dev = climb.material.task, climb.engine, climb.material.dev
+    wanted = task.ask_again if wanted is None else wanted
+    plan = planned(climb, tests, chosen, wanted)
+    if not plan.tests:
+        if wanted is None:
+            observer.said("The finalists are not asked again: in so small a study it costs more than it shows (`ask_again`).")
+        return ()
+    tests, systems = plan.tests, [run.system for run in plan.tests]
+    calls = planned_calls(task, systems, dev, engine, plan.rows)
     if task.judge is not None and climb.clock.limit is not None:
         calls = tuple(2 * count for count in calls)  # what a judge takes is not timed; it is taken to be as slow
     if sum(count * run.seconds for count, run in zip(calls, tests, strict=True)) > climb.clock.left:
@@ -24,11 +71,12 @@ def asked_again(climb: Climb, tests: Sequence[Run], observer: Observer) -> tuple
     if engine.spending is not None and (_price(climb, tests, calls) or 0.0) > engine.spending.left:
         observer.said("The finalists are not asked again: the budget leaves no room for it.")
         return ()
-    if tests and task.model.base_url:
-        observer.said(f"The finalists are asked again, {_told(climb, tests, calls)}.")
+    if task.model.base_url:
+        who = "The finalists are" if len(tests) > 1 else f"{systems[0].name} is"
+        observer.said(f"{who} asked again, {_told(climb, tests, calls)}.")
     observer.began("consistency", f"{len(systems)} finalists asked otherwise")
     try:
-        return consistency(task, systems, dev, engine, observer.progress)
+        return consistency(task, systems, dev, engine, observer.progress, plan.rows)
     except (ModelError, OverBudget) as error:
         observer.said(f"The finalists could not be asked again: {error}.")
         return ()

@@ -260,7 +260,9 @@ class Plan:
         for system, calls in self._finalists(start, climbed):
             asked.append((system, calls.times((len(self.splits.test), len(self.splits.test))), system is start))
             again = sum(len(asking.examples) for asking in askings(system, sampled(self.task, self.splits.dev), self.model))
-            asked.append((system, calls.times((0 if self.limited else again, again)), False))
+            if self.task.ask_again is not False:
+                least = again if self.task.ask_again and not self.limited else 0
+                asked.append((system, calls.times((least, again)), False))
         return asked
 
     def prompt(self, system: System) -> float:
