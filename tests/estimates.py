@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import sys
@@ -21,13 +22,15 @@ DOCUMENT = "The last word of a question is its answer. "
 
 
 def studies(count: int, seed: int = 0) -> Counter[str]:
-    """So many studies, no two alike: documents, a judge, wordy answers, thoughts, tokens of another length, and a budget.
+    """So many studies that end, no two alike: documents, a judge, wordy answers, thoughts, tokens of another length, and a budget.
 
-    Counted: studies that ended with a decision, and those of them whose answered calls, tokens and money lay in the range; studies
-    that a budget stopped; moments at which more was billed than the budget allowed.
+    Counted: studies that ended with a decision, and those of them whose answered calls, tokens and money lay in the range; further
+    ones that a budget stopped; studies that were billed more than their budget.
     """
-    found: Counter[str] = Counter()
-    for number in range(count):
+    found: Counter[str] = Counter({"studies": 0, "stopped": 0, "over": 0})
+    for number in itertools.count():
+        if found["studies"] == count:
+            break
         with tempfile.TemporaryDirectory() as scratch, pytest.MonkeyPatch.context() as patch:
             patch.setenv("TAILOR_STATE", f"{scratch}/state")
             one(Path(scratch), random.Random(1000 * seed + number), found)
@@ -53,7 +56,7 @@ def one(folder: Path, chance: random.Random, found: Counter[str]) -> None:
         if chance.random() < 0.3:
             changes["constraints"] = ["at most 3 words"]
         quiz(folder / "quiz", endpoint.url, **changes)
-        budget = chance.choice((None, None, 0.003, 0.02))
+        budget = chance.choice((None, 5.0, 5.0, 0.01))
         try:
             study, _ = climbed(folder / "quiz", budget)
         except OverBudget:

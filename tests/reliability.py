@@ -10,15 +10,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import apsw
+import estimates
 import numpy as np
 import pytest
 from disk import Journal, NotedDisk, after_power_cut
+from money import capped
 from test_retrieval_index import PAGES, HashingEmbedder, new_index, search_all
 
 from tailor.data.example import Example
@@ -364,10 +366,27 @@ def page() -> str:
         ("R6", "The same in the files of an index.", indexes, "trials"),
         ("R6", "The same in a `ledger.db` that holds two studies and little else.", studies, "trials"),
         ("R7", "A second process in the same project, to write and to read.", two, "tries"),
+        ("R8", CAPPED, capped(40), "kills"),
         ("R22", "Odd strings as answers, as rows of an opening and in a study.", odd, "strings"),
     ]
     table = "\n".join(f"| {name} | {what} | {_told(figures, unit)} |" for name, what, figures, unit in rows)
-    return TEXT.format(table=table)
+    return TEXT.format(table=table, expected=expected(estimates.studies(50)))
+
+
+def expected(found: Mapping[str, int]) -> str:
+    """How often an estimate held, in a sentence."""
+    return (
+        "What a run is expected to ask endpoints for is told before it begins. "
+        f"In {found['studies']} studies, which differ in documents, judges, thoughts and the length of answers and tokens, "
+        f"the calls lay in the range that was told {found['calls']} times, tokens read {found['read']} times, "
+        f"tokens written {found['written']} times and the money {found['money']} times. "
+        f"A budget stopped {found['stopped']} further ones; {found['over']} were billed more than their budget."
+    )
+
+
+CAPPED = (
+    "A run with a budget and 32 calls under way is killed, its calls fail, and its prices are edited, until the budget is used up."
+)
 
 
 def _told(figures: Figures, unit: str) -> str:
@@ -390,6 +409,9 @@ WORDS = {
     "late": "refusals after more than two seconds",
     "changed": "came back changed",
     "damaged": "refused and repaired",
+    "over": "times over the budget",
+    "unlisted": "billed calls neither known nor listed as maybe paid",
+    "used": "percent of the budget billed",
 }
 TEXT = """# Reliability
 
@@ -400,6 +422,8 @@ all again, in a few minutes, and writes this page; the tests try less of the sam
 | --- | --- | --- |
 {table}
 | R23 | A store of version 1 is opened, also after the process was killed in the middle. | `tests/test_seals.py` |
+
+{expected}
 
 Lost by power cuts and full disks means acknowledged answers; lost by damage means answers that were damaged themselves.
 
