@@ -30,6 +30,7 @@ BENCHMARKS = {
     "near-duplicates": "benchmarks.near_duplicates",
     "races": "benchmarks.races",
     "rag-qa": "benchmarks.rag_qa",
+    "real-servers": "benchmarks.real_servers",
     "score-labels": "benchmarks.score_labels",
     "search-speed": "benchmarks.search_speed",
     "study": "benchmarks.study",

@@ -370,3 +370,21 @@ def test_a_signal_lets_what_is_under_way_come_in_and_a_second_one_does_not(
             assert process.stdout.readline() == f"{came} {int(number)}\n"
             assert process.wait(10) == 0 and time.monotonic() - started < pause + 2
     assert endpoint.calls == 4
+
+
+def test_a_schema_that_is_ignored_without_a_word_is_put_into_the_prompt() -> None:
+    def ignoring(payload: Mapping[str, Any]) -> Answer:
+        told = "fits this schema" in str(payload["messages"][-1]["content"])
+        return Answer(completion('{"city": "Paris"}' if told else "It is Paris."))
+
+    with Endpoint(ignoring) as endpoint:
+        model = remote(endpoint.url)
+        assert [one(model, json_schema='{"type": "object"}').text for _ in range(3)] == ['{"city": "Paris"}'] * 3
+    assert [("response_format" in payload) for payload in endpoint.payloads] == [True, False, False, False]
+
+
+def test_a_model_that_writes_no_json_at_all_is_asked_otherwise_once() -> None:
+    with Endpoint([Answer(completion("It is Paris."))]) as endpoint:
+        model = remote(endpoint.url)
+        assert [one(model, json_schema='{"type": "object"}').text for _ in range(3)] == ["It is Paris."] * 3
+    assert endpoint.calls == 4

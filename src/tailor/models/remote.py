@@ -33,6 +33,8 @@ UNDERSTOOD = (400, 422)
 MOST_WAYS = 20
 """How often an endpoint that refuses is asked otherwise, before the first answer; what is refused costs nothing."""
 UNPAID = Reply("")
+JSON = ("{", "[", '"')
+"""What JSON that fits a schema begins with, save for bare numbers and words."""
 SELF_MADE = "json_validate_failed"
 """The code of an error that holds what the model wrote instead of the JSON asked for."""
 
@@ -69,6 +71,7 @@ class RemoteModel:
         self._dialect = Dialect(**door.speaks) if door else Dialect()
         self._taken: set[frozenset[str]] = set()
         self._in_vain: set[tuple[frozenset[str], str]] = set()  # refusals that no other way of asking has avoided
+        self._form_known = False  # whether it was seen what comes of asking for a JSON schema
         self._plain = False  # whether answers that are cut off hold no thought that more room would end
         self._finding_out = threading.Lock()
         self.meter: Meter | None = None
@@ -141,6 +144,8 @@ class RemoteModel:
             dialect, reply = self._understood(request)
             if not reply.text and reply.finish == "stop":
                 dialect, reply = self._understood(request)  # an empty answer is often the endpoint's slip; twice is an answer
+            if request.json_schema and not self._form_known:
+                dialect, reply = self._in_form(request, dialect, reply)
             while self._wants_room(reply, dialect) and (wider := dialect.roomier()) is not None:
                 dialect, more = self._understood(request, wider)
                 if not more.thought and reply.text:  # it does not think; it only talks for long
@@ -152,6 +157,17 @@ class RemoteModel:
         except Moderated as reason:
             return Reply("", tokens_in=estimate_tokens(request.messages), finish="refused", error=str(reason))
         return reply
+
+    def _in_form(self, request: Request, dialect: Dialect, reply: Reply) -> tuple[Dialect, Reply]:
+        """The answer, asked for once more with the schema in words where an endpoint ignores what it does not know."""
+        if reply.text and dialect.schema != "prompt" and not reply.text.startswith(JSON):
+            worded, more = self._understood(request, replace(dialect, schema="prompt"))
+            if more.text.startswith(JSON):
+                with self._finding_out:
+                    self._dialect = replace(self._dialect, schema="prompt")
+                dialect, reply = worded, more
+        self._form_known = self._form_known or bool(reply.text)
+        return dialect, reply
 
     def _wants_room(self, reply: Reply, dialect: Dialect) -> bool:
         """Whether an answer was cut off before it began: by a thought, or by what may be one."""

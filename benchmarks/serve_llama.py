@@ -1,0 +1,23 @@
+"""llama.cpp's own server, as it comes with the package xllamacpp: ``python serve_llama.py MODEL.gguf``; prints its address.
+
+Run by a Python that has that package; nothing of Tailor is imported. It ends with its standard input.
+"""
+
+import sys
+
+import xllamacpp
+
+parameters = xllamacpp.CommonParams()
+parameters.model.path = sys.argv[1]
+parameters.model_alias = {"smollm2-135m"} if isinstance(parameters.model_alias, set) else parameters.model_alias
+parameters.hostnames = ["127.0.0.1"]
+parameters.port = int(sys.argv[2])
+parameters.n_parallel = 1
+parameters.n_ctx = 8192
+parameters.warmup = False
+parameters.endpoint_metrics = True
+parameters.cache_prompt = len(sys.argv) < 4
+parameters.cpuparams.n_threads = 2
+server = xllamacpp.Server(parameters)
+print(server.listening_address, flush=True)
+sys.stdin.read()
