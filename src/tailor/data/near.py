@@ -2,8 +2,8 @@
 
 Two texts are near-duplicates if a small edit makes one into the other: another word in one place, one or two typos, a phrase in
 front or behind, another number; or, for longer texts, if they share most of their runs of five characters, as they do when every
-seventh word is another. Each kind of edit has a look of its own, because no single similarity finds all of them in a short text: one
-word in six changes a third of its characters.
+seventh word is another. Each kind of edit has a look of its own, because no single similarity finds all of them in a short text:
+one word in six changes a third of its characters.
 
 What many texts have in common is a template, such as "what does ... mean", and no sign that one was made from another; each look
 says from how many texts on. Another number is the exception: texts that only fill in another number are always near.
