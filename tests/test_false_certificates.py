@@ -16,13 +16,13 @@ from decide_helpers import make_candidate, make_task, right
 from flow import DESK, Watcher, as_another_user, climb, write_desk
 
 from tailor.data.doubt import Data, Doubt
-from tailor.data.example import Example
+from tailor.data.example import Example, Splits
 from tailor.data.identity import Identity, identity
 from tailor.decide.decision import decide, measured
 from tailor.experiment import run
 from tailor.ledger import Ledger
 from tailor.project import load_project
-from tailor.seals import grouping, unseen
+from tailor.seals import around_test, grouping, unseen
 from tailor.store.openings import Opening
 from tailor.store.registry import Registry
 from tailor.study import Study
@@ -74,7 +74,7 @@ OTHERS = Data(rows(200, 1000), labels=True)
 def doubt_after(changed: Sequence[Identity], tmp_path: Path, *, before: Sequence[Identity], data: Data = OTHERS) -> Doubt:
     """What is in doubt of a test set that was shown as it was before."""
     with as_another_user(tmp_path / "state"), Ledger(tmp_path / "store") as ledger:
-        assert ledger.open_test(before, ["a"], data) == Opening(1)
+        assert ledger.open_test(before, ["a"], replace(data, read=())) == Opening(1)
         opened = ledger.open_test(changed, ["b"], data)
         assert opened.number == 2
         return opened.doubt
@@ -124,6 +124,19 @@ def test_rows_that_the_deal_moved_are_not_gone_but_those_moved_to_another_file_a
 def test_data_that_were_replaced_and_texts_that_were_all_changed_chose_nothing(tmp_path: Path) -> None:
     assert doubt_after([*rows(20), *rows(40, 500)], tmp_path / "new", before=rows(60)) == Doubt()
     assert doubt_after([row(f"{one.text} please") for one in rows(60)], tmp_path / "please", before=rows(60)) == Doubt()
+
+
+def test_rows_that_stand_in_the_prompt_or_the_documents_show_nothing(tmp_path: Path) -> None:
+    instruction = f"Say yes or no. For example: {rows(1)[0].text.upper()!r} means yes."
+    page = "\n\n".join(f"**Q: {one.text}?**\nA: yes" for one in rows(5, 3))
+    data = Data(OTHERS.others, read=(instruction, page, "and a short one"))
+    assert doubt_after(rows(12), tmp_path, before=rows(12), data=data) == Doubt(read=frozenset([0, *range(3, 8)]))
+
+
+def test_what_the_model_reads_is_every_text_of_the_prompt_and_the_documents() -> None:
+    parts = {"instruction": "one", "context": "two", "persona": "three", "constraints": ("four",)}
+    data = around_test(make_task(**parts), Splits((), (), ()), ["five"])
+    assert sorted(data.read) == sorted(["one", "two", "three", "four", "five"])
 
 
 def test_a_copy_of_the_folder_does_not_make_edits_good(tmp_path: Path) -> None:
@@ -186,7 +199,7 @@ def test_what_is_changed_where_the_system_was_wrong_certifies_nothing(act: Act, 
     watcher = Watcher()
     second = run(load_project(folder), watcher)
     assert first.decision is not None and second.decision is not None
-    assert second.decision.doubtful == count
+    assert second.decision.doubt.rows == count
     assert any(said.startswith(f"{count} rows of the test set were changed or taken out") for said in watcher.sentences)
     highest = max(finalist.certified for finalist in second.decision.finalists)
     assert highest <= max(finalist.certified for finalist in first.decision.finalists)
@@ -226,6 +239,16 @@ def test_the_same_rows_in_other_groups_are_another_look(tmp_path: Path) -> None:
     with as_another_user(tmp_path / "state"), Ledger(tmp_path / "store") as ledger:
         numbers = [ledger.open_test(rows(12), ["a", *grouping(part)]).number for part in (one, none, other, one)]
     assert numbers == [1, 2, 3, 1]
+
+
+def test_to_rate_on_until_the_target_is_shown_is_to_look_again(tmp_path: Path) -> None:
+    with as_another_user(tmp_path / "state"), Ledger(tmp_path / "store") as ledger:
+        numbers = [
+            ledger.open_test(rows(12), ["a"], rated=rated).number
+            for rated in ((), ["first"], ["first"], ["more"], ["first"], ["still more"], ())
+        ]
+        assert ledger.open_test(rows(12), ["b"]).number == 5
+    assert numbers == [1, 1, 1, 2, 1, 3, 1]
 
 
 # --- small edits in another project, where only hashes are kept

@@ -24,7 +24,7 @@ from tailor.decide.controls import with_controls
 from tailor.decide.decision import Candidate, decide, measured
 from tailor.decide.estimate import Estimate, expected_spending
 from tailor.decide.finalists import finalists
-from tailor.decide.judged import decide_judged
+from tailor.decide.judged import decide_judged, ratings_used
 from tailor.decide.ladder import Climb
 from tailor.decide.preflight import preflight
 from tailor.decide.prices import rates_for
@@ -47,7 +47,7 @@ from tailor.opening import open_engine
 from tailor.project import Project
 from tailor.provenance import provenance
 from tailor.saved import STUDY
-from tailor.seals import grouping, identities, opening_sentences, other_rows, unseen
+from tailor.seals import around_test, grouping, identities, opening_sentences, unseen
 from tailor.stats.clusters import usual_size
 from tailor.store.spending import Spent
 from tailor.study import Study
@@ -102,7 +102,8 @@ def run(
         observer.said(climb.stopped)
         curve = learning_curve(material, engine, task.target)
         engine.check = lambda: None
-        tests, decision = final_test(climb, splits, ledger, observer, ratings, other_rows(task, whole))
+        around = around_test(task, whole, [document.text for document in engine.documents])
+        tests, decision = final_test(climb, splits, ledger, observer, ratings, around)
         found, decision = with_controls(task, splits, tests, decision)
         record = provenance(splits, engine.model, engine.judge.model if engine.judge else None)
         whole_run = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now())
@@ -122,8 +123,8 @@ def final_test(
     """The finalists on the sealed test set, and what follows. Nothing is opened when nothing was measured on dev, or when a call
     failed: all answers are gathered, unread, before the set is opened.
 
-    Where a judge scores, people's ratings correct it; another judge is another opening. `data` are the other rows, by which it is
-    seen what became of rows that were shown before.
+    Where a judge scores, people's ratings correct it; another judge is another opening. `data` is what there is besides the
+    test set.
     """
     task, engine = climb.material.task, climb.engine
     chosen = finalists(climb.runs, tie(task))
@@ -136,7 +137,9 @@ def final_test(
     systems = [run.system.fingerprint for run in chosen.values()]
     judge = [judge_system(task.judge, engine.judge.model).fingerprint] if task.judge and engine.judge else []
     looked_at = [task.scored_by, *judge, *systems, *grouping(splits.test)]
-    opened = ledger.open_test(identities(task, splits.test), looked_at, data)
+    unread = [measure(task, dev.system, "test", splits.test, engine) for dev in chosen.values()] if task.judge else []
+    rated = ratings_used(task, unread, ratings or Ratings())
+    opened = ledger.open_test(identities(task, splits.test), looked_at, data, rated)
     opening = opened.number
     for sentence in opening_sentences(opened, len(chosen), ledger.trouble):
         observer.said(sentence)
@@ -152,8 +155,8 @@ def final_test(
         if task.judge
         else decide(task, candidates, opening, climb.pace, partial(measured, doubt=opened.doubt))
     )
-    reasons = (*doubtful_rows(opened.doubt.rows), *decision.reasons)
-    decision = replace(decision, reasons=reasons, answers_changed=opened.changed, doubtful=opened.doubt.rows)
+    reasons = (*doubtful_rows(opened.doubt), *decision.reasons)
+    decision = replace(decision, reasons=reasons, answers_changed=opened.changed, doubt=opened.doubt)
     return tuple(candidate.run for candidate in candidates), decision
 
 

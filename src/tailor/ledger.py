@@ -155,7 +155,9 @@ class Ledger:
         with transaction(self._db, self._path):
             answers.add(self._db, system, records)
 
-    def open_test(self, rows: Sequence[Identity], systems: Iterable[str], data: Data | None = None) -> Opening:
+    def open_test(
+        self, rows: Sequence[Identity], systems: Iterable[str], data: Data | None = None, rated: Iterable[str] = ()
+    ) -> Opening:
         """Note down that a sealed test set is opened; the same systems on the same rows again are the same opening.
 
         Every earlier opening that showed any of these rows counts: also when the data were split or spelled anew since, when the
@@ -165,11 +167,12 @@ class Ledger:
             rows: the test rows.
             systems: fingerprints of the finalists.
             data: the other rows, to see what became of rows that were shown before.
+            rated: fingerprints of the ratings that correct a judge; the first ones are no further opening.
 
         Raises:
             StoreError: it could not be written.
         """
-        return self._openings.open_test(rows, systems, data)
+        return self._openings.open_test(rows, systems, data, rated)
 
     def shown(self) -> list[Identity]:
         """Every row that was ever shown in an opened test set, in this project or another of the user's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tailor.data.doubt import Data
 from tailor.data.example import Example, Splits
@@ -16,10 +16,17 @@ from tailor.store.openings import Opening
 from tailor.task import VARIABLE, Task
 
 
-def other_rows(task: Task, splits: Splits) -> Data:
-    """What the data hold besides the test set."""
+def around_test(task: Task, splits: Splits, documents: Iterable[str]) -> Data:
+    """What there is besides the test set: the other rows, and what the model reads.
+
+    Args:
+        task: the task.
+        splits: the data, with all that may be left out of what is learned from.
+        documents: their texts.
+    """
     others = identities(task, (*splits.train, *splits.dev, *splits.reserve))
-    return Data(others, dealt=bool(task.data.file), labels=task.kind == "classify")
+    read = (task.instruction, task.context, task.persona, *task.constraints, *documents)
+    return Data(others, dealt=bool(task.data.file) and not task.data.split_by, labels=task.kind == "classify", read=read)
 
 
 def grouping(examples: Sequence[Example]) -> list[str]:
@@ -83,7 +90,7 @@ def opening_sentences(opened: Opening, finalists: int, trouble: str = "") -> lis
         told.append(
             f"{opened.changed} test {was} changed after {they} had been seen, so that this is another opening of the test set."
         )
-    told += doubtful_rows(opened.doubt.rows)
+    told += doubtful_rows(opened.doubt)
     if opened.elsewhere:
         counts = "opening counts" if opened.elsewhere == 1 else "openings count"
         told.append(f"{opened.elsewhere} earlier {counts} that showed rows of this test set in another project folder.")

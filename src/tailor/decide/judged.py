@@ -8,6 +8,8 @@ limits of a kappa of 0.75 reach from about 0.5 to 0.9.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -45,7 +47,7 @@ def decide_judged(
     """What follows from the test set where a judge scores, by the same rule as `decide`.
 
     Until people have rated the sample and agree with the judge, the verdict is "not shown". Then every score, limit and difference
-    is the judge's, corrected by prediction-powered inference. A rating of an answer to an opened test row opens nothing anew.
+    is the judge's, corrected by prediction-powered inference. The first ratings with which it may decide open nothing anew.
     Limits hold whatever is true of the rows in doubt.
 
     Raises:
@@ -65,7 +67,7 @@ def decide_judged(
     alone = {candidate.run.system.name: candidate.run.mean for candidate in candidates}
     reasons = [*decision.reasons, *judge_reasons(check, decision, alone[decision.chosen])]
     if decision.verdict == "not shown":
-        share = of_target(opening, len(candidates))
+        share = of_target(opening + 1, len(candidates))
         reasons += ratings_sentence(_ratings_to_settle(task, check, rectified, share), check)
     return replace(decision, reasons=tuple(reasons), judge=check)
 
@@ -100,6 +102,18 @@ def check_judge(task: Task, runs: Sequence[Run], ratings: Ratings) -> JudgeCheck
         gate=task.judge.gate,
         passed=complete and (all_rows or (kappa is not None and kappa >= task.judge.gate)),
     )
+
+
+def ratings_used(task: Task, runs: Sequence[Run], ratings: Ratings) -> list[str]:
+    """A fingerprint of the ratings that a decision on these Runs would rest on; none where the judge may not decide.
+
+    Whoever rates on until the target is shown looks at the test set several times: in simulations, eight looks at 60 to 400 ratings
+    erred in 2.5 % instead of 1.25 %.
+    """
+    if task.judge is None or not check_judge(task, runs, ratings).passed:
+        return []
+    used = {case: sorted(ratings.by_case[case].items()) for case in rating_sample(task, runs).cases}
+    return [f"ratings {hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()}"]
 
 
 def _verdicts(task: Task, runs: Sequence[Run]) -> dict[str, str]:
@@ -196,7 +210,7 @@ def _held_back(task: Task, check: JudgeCheck, decision: Decision) -> Decision:
             "A judge's verdicts show nothing until people have rated a sample and agree with it; then the ratings correct them.",
             *judge_reasons(check, decision, None),
             "Scores are the share of answers that meet the rubric by the judge's verdicts alone, not corrected.",
-            f"This was opening {decision.opening} of the test set; ratings of its answers are no further opening.",
+            f"This was opening {decision.opening} of the test set; ratings with which the judge may decide are no further one.",
         ),
         changes=(),
         judge=check,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tailor.data.doubt import NO_DOUBT
+from tailor.data.doubt import Doubt as Doubt
 from tailor.stats.agreement import Agreement as Agreement
 from tailor.stats.intervals import Interval as Interval
 
@@ -224,7 +226,7 @@ class Decision:
         pace: how often documents and rules were said to change.
         judge: how the judge compares with people; None where no judge scores.
         answers_changed: test rows whose right answers were changed after an opening had shown them.
-        doubtful: rows that every limit takes for wrong, because they were changed or taken out after they had been seen.
+        doubt: rows that every limit takes for wrong.
     """
 
     verdict: Verdict
@@ -246,4 +248,4 @@ class Decision:
     pace: Pace = Pace()
     judge: JudgeCheck | None = None
     answers_changed: int = 0
-    doubtful: int = 0
+    doubt: Doubt = NO_DOUBT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from tailor.data.doubt import Doubt
 from tailor.decide.formats import (
     METRICS,
     counted,
@@ -27,6 +28,7 @@ from tailor.stats.intervals import FEW
 from tailor.system import System
 
 MOST_ROWS = 100_000
+_MANY = ("rows of the test set were", "they", "they count")
 UNUSABLE: Mapping[Outcome, str] = {
     "unparsed": "had not the form asked for",
     "cut": "were cut off at their greatest length",
@@ -296,16 +298,22 @@ def _out_of_reach(found: Findings) -> list[str]:
     return [f"{which}: {chosen.name} cannot answer right there, and can reach {format_percent(1 - rows / found.n_test)} at most."]
 
 
-def doubtful_rows(rows: int) -> list[str]:
-    """That rows count as wrong, because of what was done to them after they had been seen; nothing where there are none."""
-    if not rows:
-        return []
-    which = "1 row of the test set was" if rows == 1 else f"{rows:,} rows of the test set were"
-    it, count = ("it", "it counts") if rows == 1 else ("they", "they count")
-    return [
-        f"{which} changed or taken out after {it} had been seen: {count} as wrong in every limit. Put them back as they were, or "
-        "give test rows that nobody has seen."
-    ]
+def doubtful_rows(doubt: Doubt) -> list[str]:
+    """That rows count as wrong in every limit, and why; nothing where there are none."""
+    told = []
+    if rows := len(doubt.changed) + doubt.gone:
+        were, they, count = ("row of the test set was", "it", "it counts") if rows == 1 else _MANY
+        told.append(
+            f"{rows:,} {were} changed or taken out after {they} had been seen: {count} as wrong in every limit. Put "
+            f"{'it' if rows == 1 else 'them'} back as before, or give test rows that nobody has seen."
+        )
+    if rows := len(doubt.read):
+        stand, count = ("row stands", "it counts") if rows == 1 else ("rows stand", "they count")
+        told.append(
+            f"{rows:,} test {stand} word for word in the prompt or the documents, and that says little of what will be asked: "
+            f"{count} as wrong in every limit."
+        )
+    return told
 
 
 def _settle(found: Findings) -> str:

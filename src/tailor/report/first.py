@@ -50,7 +50,7 @@ def first_screen(task: Task, decision: Decision, steady: str = "") -> First:
     """
     chosen = next(finalist for finalist in decision.finalists if finalist.name == decision.chosen)
     sure = (_expected(task, decision, chosen), _claim(decision, chosen), _agrees(decision), steady)
-    opened = (_opened(decision), changed_answers(decision), *doubtful_rows(decision.doubtful))
+    opened = (_opened(decision), changed_answers(decision), *doubtful_rows(decision.doubt))
     return First(
         why=_cut(decision.reasons),
         sure=tuple(filter(None, sure + opened)),

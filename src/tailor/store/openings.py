@@ -85,41 +85,44 @@ class Openings:
         self._project = project
         self._registry = registry
 
-    def open_test(self, rows: Sequence[Identity], systems: Iterable[str], data: Data | None = None) -> Opening:
+    def open_test(
+        self, rows: Sequence[Identity], systems: Iterable[str], data: Data | None = None, rated: Iterable[str] = ()
+    ) -> Opening:
         """Note down that these rows are shown to these systems; the same again is the same opening.
 
         Args:
             rows: the test rows.
             systems: fingerprints of whatever answers or scores.
             data: the other rows; left out, there are none.
+            rated: fingerprints of people's ratings that scores are corrected by. The first ones are no further opening, since
+                nothing could be shown without them.
 
         Raises:
             StoreError: it could not be written.
         """
         with self._registry.alone():
-            return self._open(rows, sorted(systems), data or Data())
+            return self._open(rows, sorted(systems), data or Data(), sorted(rated))
 
-    def _open(self, rows: Sequence[Identity], systems: Sequence[str], data: Data) -> Opening:
-        key = seal("test", self._project, dump(sorted(row.exact for row in rows)), dump(systems))
+    def _open(self, rows: Sequence[Identity], systems: Sequence[str], data: Data, rated: Sequence[str]) -> Opening:
+        exact = dump(sorted(row.exact for row in rows))
+        unrated = seal("test", self._project, exact, dump(systems))
+        key = seal("test", self._project, exact, dump([*systems, *rated])) if rated else unrated
         old = seal_of_old(rows, systems)
         records, missing = self.read()
         keys, noted = {record.key for record in records}, self._registry.read()
         wanted = Known(rows)
         earlier = [record for record in records if not record.whole or _meet(wanted, record.rows)]
         strangers = [seen for seen in noted if seen.key not in keys and (_meet(wanted, seen.rows) or _resemble(rows, seen.rows))]
-        at_least = list(accumulate((one.at for one in earlier), max))  # the chain knows their order, and clocks may be set back
-        shown = sorted(
-            [*zip(at_least, [one.rows for one in earlier], strict=True), *((one.at, one.rows) for one in strangers)], key=_first
-        )
-        doubtful = doubt(rows, data, [rows for _, rows in shown])
-        changed = _changed(rows, [rows for _, rows in shown])
+        shown = _oldest_first(earlier, strangers)
+        changed, doubtful = _changed(rows, shown), doubt(rows, data, shown)
         known = {seen.key for seen in noted}
         unnoted = [Seen(one.key, self._project, one.at, one.rows) for one in records if one.key not in known and one.is_known]
         for record in records:
             if record.key == key or (record.old and record.old == old and not changed):
                 self._registry.add(unnoted)
                 return Opening(record.counted, changed, doubt=doubtful)
-        opening = Opening(1 + len(earlier) + len(strangers) + missing, changed, len(strangers), missing, doubtful)
+        counted = [record for record in earlier if record.key != unrated]
+        opening = Opening(1 + len(counted) + len(strangers) + missing, changed, len(strangers), missing, doubtful)
         at = datetime.now(UTC).isoformat()
         self.write([(key, at, rows, opening.number, "")])
         self._registry.add([*unnoted, Seen(key, self._project, at, tuple(rows))])
@@ -201,8 +204,11 @@ class Openings:
             yield Recorded(int(str(number)), *fields, len(rows) == len(record["rows"]), sha256, record["previous"])
 
 
-def _first(pair: tuple[str, object]) -> str:
-    return pair[0]
+def _oldest_first(records: Sequence[Recorded], strangers: Sequence[Seen]) -> list[Sequence[Identity]]:
+    """The rows of openings here and elsewhere. The chain knows the order of those here: clocks may have been set back since."""
+    times = accumulate((record.at for record in records), max)
+    here = [(at, record.rows) for at, record in zip(times, records, strict=True)]
+    return [rows for _, rows in sorted([*here, *((seen.at, seen.rows) for seen in strangers)], key=lambda pair: pair[0])]
 
 
 def seal_of_old(rows: Iterable[Identity], systems: Sequence[str]) -> str:
