@@ -19,6 +19,7 @@ from tailor.data.doubt import Data, Doubt
 from tailor.data.example import Example, Splits
 from tailor.data.identity import Identity, identity
 from tailor.decide.decision import decide, measured
+from tailor.documents.reading import Document
 from tailor.experiment import run
 from tailor.ledger import Ledger
 from tailor.project import load_project
@@ -135,7 +136,7 @@ def test_rows_that_stand_in_the_prompt_or_the_documents_show_nothing(tmp_path: P
 
 def test_what_the_model_reads_is_every_text_of_the_prompt_and_the_documents() -> None:
     parts = {"instruction": "one", "context": "two", "persona": "three", "constraints": ("four",)}
-    data = around_test(make_task(**parts), Splits((), (), ()), ["five"])
+    data = around_test(make_task(**parts), Splits((), (), ()), [Document("page.md", "Page", "five")])
     assert sorted(data.read) == sorted(["one", "two", "three", "four", "five"])
 
 

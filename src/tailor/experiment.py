@@ -102,8 +102,7 @@ def run(
         observer.said(climb.stopped)
         curve = learning_curve(material, engine, task.target)
         engine.check = lambda: None
-        around = around_test(task, whole, [document.text for document in engine.documents])
-        tests, decision = final_test(climb, splits, ledger, observer, ratings, around)
+        tests, decision = final_test(climb, splits, ledger, observer, ratings, around_test(task, whole, engine.documents))
         found, decision = with_controls(task, splits, tests, decision)
         record = provenance(splits, engine.model, engine.judge.model if engine.judge else None)
         whole_run = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now())

@@ -12,20 +12,21 @@ from tailor.data.example import Example, Splits
 from tailor.data.identity import Identity, Known, identity
 from tailor.data.looks import SeenTexts, looks
 from tailor.decide.wording import doubtful_rows
+from tailor.documents.reading import Document
 from tailor.store.openings import Opening
 from tailor.task import VARIABLE, Task
 
 
-def around_test(task: Task, splits: Splits, documents: Iterable[str]) -> Data:
+def around_test(task: Task, splits: Splits, documents: Iterable[Document]) -> Data:
     """What there is besides the test set: the other rows, and what the model reads.
 
     Args:
         task: the task.
         splits: the data, with all that may be left out of what is learned from.
-        documents: their texts.
+        documents: what it may look things up in.
     """
     others = identities(task, (*splits.train, *splits.dev, *splits.reserve))
-    read = (task.instruction, task.context, task.persona, *task.constraints, *documents)
+    read = (task.instruction, task.context, task.persona, *task.constraints, *(document.text for document in documents))
     return Data(others, dealt=bool(task.data.file) and not task.data.split_by, labels=task.kind == "classify", read=read)
 
 

@@ -113,9 +113,7 @@ def run(
     ] = None,
     ask_again: Annotated[
         bool | None,
-        typer.Option(
-            "--ask-again/--no-ask-again", help="Ask the finalists again to see how steady they are (`ask_again`)."
-        ),
+        typer.Option("--ask-again/--no-ask-again", help="Ask the finalists again to see how steady they are (`ask_again`)."),
     ] = None,
     yes: Yes = False,
     allow_http: AllowHttp = False,
