@@ -51,6 +51,11 @@ class Doubt:
         """How many there are."""
         return len(self.places) + self.gone
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many there are of each kind."""
+        return {"changed": len(self.changed), "gone": self.gone, "read": len(self.read)}
+
     def share(self, test: int) -> float:
         """By how much they could have changed a difference of two systems on a test set of so many rows, either way."""
         return self.rows / (test + self.gone)

@@ -214,14 +214,11 @@ def to_json(study: Study) -> dict[str, Any]:
     lists = {key: list(plain.pop(key, ())) for key in ("finalists", "differences", "break_even")}
     plain = {key: value for key, value in plain.items() if key not in ("target", "smallest_effect")}
     plain |= {key: list(plain.get(key, ())) for key in ("reasons", "changes")}
-    if decision:
-        doubt = decision.doubt
-        plain["doubt"] = {"changed": len(doubt.changed), "gone": doubt.gone, "read": len(doubt.read)}
     lists["finalists"] = [row | {"outcomes": _outcomes(study.test_run(row["name"]))} for row in lists["finalists"]]
     return {
         "format": FORMAT,
         "task": {"name": task.name, "kind": task.kind, **_terms_json(task)},
-        "decision": plain if decision else None,
+        "decision": plain | {"doubt": decision.doubt.counts} if decision else None,
         "stopped": study.stopped,
         "ladder": [_step_json(step) for step in study.steps],
         **lists,
