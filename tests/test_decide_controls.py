@@ -56,6 +56,15 @@ def test_a_control_that_reaches_the_target_is_told_in_the_headline_and_one_far_b
     assert far.decision.headline == study.decision.headline
 
 
+def test_a_reference_that_is_named_first_is_not_named_again_behind_a_control() -> None:
+    study = classify_study()
+    assert study.decision is not None and study.decision.reference
+    first = replace(study.decision, headline=f"{study.decision.reference} Not shown.")
+    led = study_with(replace(study, decision=first), 0.99).decision
+    assert led is not None and led.headline.count(study.decision.reference) == 1
+    assert led.headline.startswith(f"{study.decision.reference} Not shown. Beware: a control")
+
+
 def test_controls_are_shown_and_kept_with_the_study_and_a_study_without_them_is_read() -> None:
     study = study_with(classify_study(), 0.5)
     record = STUDY.dump_python(study, mode="json")

@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 from decide_helpers import make_run, make_system
 from flow import LABELS, Watcher, statuses, write_desk, write_rooms
+from tiny import classify_material, start
 
 from tailor import experiment
+from tailor.decide.budget import Budget
 from tailor.decide.clock import Clock
 from tailor.decide.hope import most_promising
 from tailor.decide.rungs import Rung
 from tailor.diagnose.types import Diagnosis, Lever, LeverName
-from tailor.errors import ConfigError
+from tailor.engine import Engine
+from tailor.errors import ConfigError, OutOfTime
 from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
@@ -157,6 +160,26 @@ def test_what_was_advised_comes_first_where_nothing_could_be_forecast(tmp_path: 
     study = run(write_rooms(tmp_path, remarks=20), Timed(), 3600, monkeypatch)
     assert study.advice is not None and study.advice.expected == "documents in the prompt"
     assert list(dict.fromkeys(step.rung for step in study.steps))[:3] == ["baseline", "retrieve", "prompt"]
+
+
+def test_a_first_answer_of_another_method_is_foreseen_from_what_was_measured(
+    tmp_path: Path, engine_for: Callable[..., Engine]
+) -> None:
+    material = classify_material(LABELS)
+    engine = engine_for(FakeModel(), tmp_path)
+    scored = start(material, engine)
+    decoding = scored.decoding.model_copy(update={"method": "generate", "max_tokens": 200})
+    written = scored.model_copy(update={"decoding": decoding})
+    budget = Budget(Clock(60, lambda: 0.0), material, engine, [], test_rows=20)
+    assert budget.row_seconds(written) is None
+    run_ = make_run(scored, [1.0] * 6, tokens=(100, 0))
+    run_ = replace(run_, answers=tuple(replace(answer, seconds=0.1) for answer in run_.answers))
+    each = run_.seconds
+    budget = Budget(Clock(60, lambda: 0.0), material, engine, [run_], test_rows=20)
+    expected = budget.row_seconds(written)
+    assert scored.decoding.method == "score" and expected is not None and expected > 10 * each > 0
+    with pytest.raises(OutOfTime, match="beside the final test the time limit leaves"):
+        Budget(Clock(30 * each, lambda: 0.0), material, engine, [run_], test_rows=20).check_fits(written, material.dev)
 
 
 def test_the_most_promising_rung_wins_most_for_its_time_and_waits_for_what_it_builds_on() -> None:

@@ -144,9 +144,11 @@ class Budget:
         """Seconds that an answer of a system not asked so far is expected to take; None where nothing was measured.
 
         Its prompt is counted on a few rows; an answer is taken to be as long as others were that might be as long, and else as long
-        as it may be. Reading and writing are related as in the nominal speeds, and what was measured says how fast this machine is.
+        as it may be. Reading and writing are related as in the nominal speeds, and what was measured says how fast this machine is:
+        on answers of the same method, or on others where none was given by it.
         """
-        asked = [run for run in self.runs if run.system.decoding.method == system.decoding.method]
+        answered = [run for run in self.runs if run.system.decoding.method != "head"]
+        asked = [run for run in answered if run.system.decoding.method == system.decoding.method] or answered
         nominal = sum(len(run.examples) * _nominal(run.tokens_in, run.tokens_out) for run in asked)
         if not nominal:
             return None

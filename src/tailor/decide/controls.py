@@ -83,8 +83,9 @@ def told(decision: Decision, found: Sequence[Control], runs: Sequence[Run]) -> D
     """The decision with what its controls say, and for answers how far right, exact and overlapping ones are apart."""
     chosen = next(finalist for finalist in decision.finalists if finalist.name == decision.chosen)
     warning, gap = _warning(decision, chosen, found), _apart(next(run for run in runs if run.system.name == decision.chosen))
-    main = decision.headline.removesuffix(decision.reference).rstrip() if decision.reference else decision.headline
-    headline = " ".join(part for part in (main, warning, decision.reference) if part) if warning else decision.headline
+    is_last = bool(decision.reference) and decision.headline.endswith(decision.reference)
+    main = decision.headline.removesuffix(decision.reference).rstrip() if is_last else decision.headline
+    headline = " ".join(filter(None, (main, warning, decision.reference if is_last else "")))
     return replace(decision, headline=headline, reasons=(*decision.reasons, *([gap] if gap else [])))
 
 

@@ -117,7 +117,7 @@ class Said:
         stop = span[1] + (NUMBER.fullmatch(words[span[1] - 1]) is not None and _unit(words, span[1] - 1) in UNIT_OF.values())
         before, after = _spoken(words[: span[0]]), _spoken(words[stop:])
         if is_opposite(words, self.asked.spoken):
-            return is_denied(before, after)
+            return is_denied(before, after) or is_verb_denied(before, after, (), self.asked.language)
         if is_denied(before, after) or held_once(before, self.asked.words):
             return False
         if is_verb_denied(before, after, self.asked.spoken, self.asked.language):
@@ -141,7 +141,7 @@ class Said:
     def _names_another(self, before: str, after: str) -> bool:
         """Whether the value only says whose brother, friend or the like is meant, which was not asked."""
         related = phrases.OF_WHOM_BEHIND.match(after) or phrases.OF_WHOM_IN_FRONT.match(before)
-        return related is not None and related[1] not in self.asked.words
+        return related is not None and not any(word.startswith(related[1]) for word in self.asked.words)
 
     def _has_unit(self, clause: str, span: Span, wanted: str) -> bool:
         """Whether a number without a unit is not given another one than was asked for."""

@@ -22,7 +22,7 @@ _PHRASES = (
 _DOES_NOT = "(?:does|do|did|can|could|will|would|may|must) not|doesnt|dont|didnt|cannot|cant|couldnt|wont|wouldnt"
 _UNSPACED_BEFORE = "不是|并非|并不是|不为|不在|不于|不会是|而不是|而非|除了|没有|不"
 _UNSPACED_AFTER = "(?:并)?不(?:是|对|正确)|是错|ではな|ではあ|じゃな|でな|ไม่ใช่|以外"
-_LIGHT_WORD = "|".join(sorted(set(LIGHT.split()), key=len, reverse=True))
+_LIGHT_WORD = "|".join(sorted({*LIGHT.split(), "von", "vom", "zum", "zur"}, key=len, reverse=True))
 _NEXT_IN_FRONT = re.compile(
     rf"(?:(?:^| )(?:{'|'.join(sorted({*NEGATORS.split(), *_PHRASES.split('|')}, key=len, reverse=True))})"
     rf"(?: (?:{_LIGHT_WORD}|[a-z]+ed)){{0,4}}"
@@ -72,6 +72,12 @@ NOT = frozenset(
     "非 ไม่".split()
 )
 """Words that deny a sentence in whatever language."""
+_FORBIDS = re.compile(
+    r"(?:^| )(?:forb|prohib|ban(?:ned|s)? |prevent|refus|reject|oppos|protest|against|without|lack|exempt|exclu|prohíb|contra |sin "
+    r"|verb[io][et]|gegen |ohne |interdi|contre |sans |vietat|contro |senza |proib|sem |запре|против |без |غير |بدون |ممنوع|ضد)"
+    r"|禁 ?止|反 ?对|反 ?対"
+)
+"""What a question says that asks for something denied, without a word such as "not"."""
 _VERB_FIRST = frozenset("de nl sv da nb hi".split())
 """Languages whose negation stands behind the verb, or behind all that it acts on."""
 _HELPERS = frozenset(
@@ -123,18 +129,24 @@ _IRREGULAR = {
 
 
 _NO_MORE = re.compile(
-    r"(?:^| )(?:(?:used to|no longer|früher|nicht mehr|niet meer|inte längre|ya no|já não|больше не|już nie|n ?est plus)(?: \w+)?"
+    r"(?:^| )(?:(?:(?<!is )(?<!are )(?<!be )(?<!was )used to|no longer|früher|nicht mehr|"
+    r"niet meer|inte längre|ya no|já não|больше не|już nie|n ?est plus)(?: \w+)?"
     rf"|(?:ne|n) \w+ plus|non \w+ più|formerly|previously|until recently)"
     rf"(?: (?:{_LIGHT_WORD}|called|named))*$|(?:以前|过去|曾经)是?$"
 )
 """In front of a value that held once."""
-_PAST = frozenset("was were did had used formerly previously once former originally earlier before old previous".split())
+_PAST = frozenset(
+    "was were did had used formerly previously once former originally earlier before old previous "
+    "war waren hatte früher ehemals damals bis fue era antes était avait avant".split()
+)
 """Words of questions that ask for what held once."""
 
 
 def held_once(before: str, question: Collection[str]) -> bool:
     """Whether the words in front of a value say that it held once, where the question asks what holds now."""
-    return bool(_NO_MORE.search(before)) and not _PAST.intersection(question)
+    if not _NO_MORE.search(before):
+        return False
+    return _PAST.isdisjoint(question) and not any(word.startswith(("ehemalig", "früher")) for word in question)
 
 
 _OPEN = frozenset(
@@ -145,20 +157,27 @@ _CLOSED = frozenset(
     "closed close closes shut shuts geschlossen schließt cerrado cerrada cerrados cierra cierran fermé fermée ferme "
     "ferment chiuso chiusa chiude fechado fechada fecha gesloten".split()
 )
+_ALLOWED = frozenset(
+    "allowed permitted may can allow allows permit erlaubt darf dürfen gestattet permitido permitida permite puede pueden permis "
+    "permise autorisé peut peuvent permesso permessa può possono autorizado pode podem mag mogen toegestaan".split()
+)
+_FORBIDDEN = frozenset(
+    "forbidden prohibited banned forbid prohibit ban verboten untersagt prohibido prohibida prohíbe interdit interdite vietato "
+    "vietata proibido proibida".split()
+)
+_OPPOSITES = ((_OPEN, _CLOSED), (_CLOSED, _OPEN), (_ALLOWED, _FORBIDDEN), (_FORBIDDEN, _ALLOWED))
 _UNTIL = frozenset("until till bis hasta jusqu fino até tot from ab desde dès dalle das".split())
 
 
 def is_opposite(clause: Collection[str], question: Collection[str]) -> bool:
-    """Whether a clause says when something is open where the question asks when it is closed, or the other way round.
+    """Whether a clause says when something is open where the question asks when it is closed, or what is allowed and forbidden.
 
     What it affirms is then denied, and what it denies affirmed: "open every day except Monday" says that it is closed on Monday.
     """
     said, asked = {*clause}, {*question}
-    if said & _UNTIL:
+    if said & _UNTIL or asked & NOT:
         return False
-    return any(
-        asked & one and not asked & other and said & other and not said & one for one, other in ((_OPEN, _CLOSED), (_CLOSED, _OPEN))
-    )
+    return any(asked & one and not asked & other and said & other and not said & one for one, other in _OPPOSITES)
 
 
 def is_denied(before: str, after: str) -> bool:
@@ -190,7 +209,8 @@ def is_verb_denied(before: str, after: str, question: Sequence[str], language: s
         question: the words of the question.
         language: that of the question.
     """
-    if denies(question, language) or _NOT_BEYOND.search(before):
+    forbids = _FORBIDS.search(" ".join(question)) and not _FORBIDS.search(f" {before} {after}")
+    if forbids or denies(question, language) or _NOT_BEYOND.search(before):
         return False
     if language in _ENDINGS:
         return bool(_ENDINGS[language].search(after)) and not _AFFIRMED.search(after) and "が" not in after[1:]

@@ -80,7 +80,7 @@ LIGHT = (
     "to for by from of as "
     "exactly necessarily really actually even about called named within due allowed open held an the case true "
     "correct right have must may "
-    "should would will can do does ist sind war es das der die den dem am im um an auf bei in von vom zum zur zu so bin "
+    "should would will can do does ist sind war es das der die den dem am im um an auf bei in zu so bin "
     "el la los las en a al del "
     "es son fue por le les du au dans il elle cest est sur en o os na no em à è é sono está são fica localiza se encuentra "
     "encuentran trouve situé sich befindet liegt located found who that your my our his her their w we я في من "
