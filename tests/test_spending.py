@@ -13,6 +13,7 @@ import apsw
 import pytest
 from money import capped
 
+from tailor.decide.bill import paid_amount, spent_sentence
 from tailor.decide.meter import Meter
 from tailor.decide.types import Rates
 from tailor.errors import OverBudget, StoreError
@@ -154,6 +155,16 @@ def test_prices_that_were_raised_count_for_what_was_bought_before(tmp_path: Path
             Meter(spending, "m", Rates(factor, 10 * factor, None, "edited"))
             assert 1.0 - spending.left == pytest.approx(counted)
             assert spending.spent.paid == pytest.approx(0.002)
+
+
+def test_calls_without_a_price_cost_an_unknown_amount_and_never_nothing(tmp_path: Path) -> None:
+    with Spending(tmp_path) as spending:
+        meter = Meter(spending, "m", Rates(None, None, None, "unknown"))
+        meter.settle(meter.reserve(tokens_in=2000, tokens_out=200), Reply("x", tokens_in=10, tokens_out=1))
+        assert spent_sentence(spending.spent, "USD").startswith("Paid to endpoints so far: an unknown price, for 1 answered call")
+        meter.settle(meter.reserve(tokens_in=2000, tokens_out=200), Reply("x", tokens_in=10, tokens_out=1, billed=0.5))
+        assert paid_amount(spending.spent, "USD") == "0.50 USD"
+        assert "The price of 1 of them is not known" in spent_sentence(spending.spent, "USD")
 
 
 def test_a_cap_holds_through_kills_faults_and_edited_prices() -> None:

@@ -88,7 +88,7 @@ def run(
             observer.said(sentence)
         splits = sealed(task, splits, ledger, observer)
         engine = open_engine(project, ledger, model, judge, budget=budget)
-        expected = before_spending(task, splits, engine, observer, everything=everything, limited=max_minutes is not None)
+        expected = before_spending(asking(task, ask_again), splits, engine, observer, everything, max_minutes is not None)
         engine.check = clock.check
         advice = advised(task, splits, engine)
         observer.said(f"Expected before measuring: {advice.expected}. {advice.means}")
@@ -199,8 +199,13 @@ def advised(task: Task, splits: Splits, engine: Engine) -> Advice:
     return advise(gather(task, rows, engine.documents, engine.model.context_tokens, learned_from=seen))
 
 
+def asking(task: Task, ask_again: bool | None) -> Task:
+    """The task as the run was asked to take it."""
+    return task if ask_again is None else task.model_copy(update={"ask_again": ask_again})
+
+
 def before_spending(
-    task: Task, splits: Splits, engine: Engine, observer: Observer, *, everything: bool, limited: bool
+    task: Task, splits: Splits, engine: Engine, observer: Observer, everything: bool, limited: bool
 ) -> Estimate | None:
     """Ask each endpoint once or twice, and say what it showed, what the study is expected to cost, and what may be lost money."""
     if engine.spending is None:

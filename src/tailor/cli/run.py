@@ -36,13 +36,13 @@ STYLES = {"measured": "bold", "measured in part": "bold", "stopped early": "dim"
 class Paid(ProgressColumn):
     """What endpoints were paid so far, as the bar is drawn."""
 
-    def __init__(self, spent: Callable[[], Spent], currency: str) -> None:
+    def __init__(self, amount: Callable[[], str]) -> None:
         super().__init__()
-        self.spent, self.currency = spent, currency
+        self.amount = amount
 
     def render(self, task: RichTask) -> Text:
         """The amount."""
-        return Text(f"{format_money(self.spent().paid, self.currency)} paid")
+        return Text(f"{self.amount()} paid")
 
 
 class Live:
@@ -72,7 +72,9 @@ class Live:
 
     def pays(self, spent: Callable[[], Spent]) -> None:
         """Show what endpoints are paid: every answered call, those of a judge, of asking again and of further tries included."""
-        self.bar.columns = (*self.bar.columns, Paid(spent, self.currency))
+        from tailor.decide.bill import paid_amount
+
+        self.bar.columns = (*self.bar.columns, Paid(lambda: paid_amount(spent(), self.currency)))
 
     def progress(self, done: int, total: int) -> None:
         """Move the bar."""

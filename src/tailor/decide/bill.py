@@ -6,13 +6,17 @@ from tailor.decide.formats import format_money
 from tailor.store.spending import Spent
 
 
+def paid_amount(spent: Spent, currency: str) -> str:
+    """The amount that was paid; unknown where no call has a price."""
+    return format_money(None if spent.unpriced and spent.unpriced == spent.calls else spent.paid, currency)
+
+
 def spent_sentence(spent: Spent, currency: str) -> str:
     """What all runs of a project paid, and how sure that is."""
     calls = "1 answered call" if spent.calls == 1 else f"{spent.calls:,} answered calls"
-    unknown = spent.unpriced and spent.unpriced == spent.calls
-    paid = format_money(None if unknown else spent.paid, currency)
-    said = [f"Paid to endpoints so far: {paid}, for {calls} ({spent.tokens_in:,} tokens read, {spent.tokens_out:,} written)."]
-    if spent.unpriced and not unknown:
+    tokens = f"{spent.tokens_in:,} tokens read, {spent.tokens_out:,} written"
+    said = [f"Paid to endpoints so far: {paid_amount(spent, currency)}, for {calls} ({tokens})."]
+    if 0 < spent.unpriced < spent.calls:
         said.append(f"The price of {spent.unpriced:,} of them is not known.")
     if spent.estimated:
         said.append(f"{format_money(spent.estimated, currency)} of it rest on estimated tokens: the endpoint did not count them.")

@@ -15,6 +15,7 @@ from tailor.approaches.approach import starting_system, wanted_answer
 from tailor.approaches.prompting import PRIOR_ROWS, ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.data.example import Splits
+from tailor.decide.again import SHARE
 from tailor.decide.arms import course
 from tailor.decide.formats import format_money
 from tailor.decide.ladder import STOP_CONFIDENCE
@@ -47,6 +48,8 @@ UNCOUNTED, COUNTED = (0.65, 1.5), (0.9, 1.15)
 """How far prompts may differ in tokens from their estimate: before and after the endpoint has counted some."""
 SHORTER, LONGER = 0.5, 3.0
 """How far answers may differ in length from the few that are known."""
+CITED = 6
+"""Tokens of the number of a passage, or of a label that is longer than those known."""
 
 
 @dataclass(frozen=True)
@@ -137,24 +140,30 @@ class Asker:
     rates: Rates
     known: Sequence[tuple[Answer, int]] = ()
 
-    def estimate(self, calls: Range, tokens_in: float, most_out: int) -> Estimate:
+    def estimate(self, calls: Range, tokens_in: float, most_out: int, *, steps: bool = False) -> Estimate:
         """What so many calls take.
 
         Args:
             calls: how many.
             tokens_in: estimated length of a prompt.
             most_out: the most tokens of an answer without a thought.
+            steps: whether it is to write steps in front of the answer, as none of the known ones did.
         """
         counted = [(answer.tokens_in / guess, answer.tokens_out) for answer, guess in self.known if answer.counted and guess]
         low, high = COUNTED if counted else UNCOUNTED
         scale = mean(ratio for ratio, _ in counted) if counted else 1.0
         read = calls.times((tokens_in * scale * low, tokens_in * scale * high))
-        thinks = any(answer.thought or answer.tokens_out > 2 * most_out for answer, _ in self.known)
-        seen = [answer.tokens_out for answer, _ in self.known]
-        shortest = SHORTER * min(seen) if seen else 1.0
-        longest = LONGER * max(seen) + most_out if thinks else max(most_out, 0.0)
-        written = calls.times((max(1.0, min(shortest, most_out)) if not thinks else shortest, longest))
+        written = calls.times(self._written(most_out, steps))
         return Estimate(calls, read, written, self._money(read, written), self.rates.currency)
+
+    def _written(self, most: int, steps: bool) -> tuple[float, float]:
+        """Tokens of an answer, from the fewest to the most that they are on average."""
+        seen = [answer.tokens_out for answer, _ in self.known]
+        if any(answer.thought or answer.tokens_out > 2 * most for answer, _ in self.known):
+            return SHORTER * min(seen), LONGER * max(seen) + most
+        if steps or not seen:
+            return 1.0, most
+        return min(SHORTER * min(seen), most), min(LONGER * max(seen) + CITED, most)
 
     def _money(self, read: Range, written: Range) -> Range | None:
         dear = self.rates.price(read.high, written.high)
@@ -236,7 +245,8 @@ class Plan:
         total = Estimate(currency=self.task.prices.currency)
         for system, calls, certain in self.calls():
             if asker is not None:
-                total += asker.estimate(calls, self.prompt(system), system.decoding.max_tokens)
+                steps = system.prompt.reasoning
+                total += asker.estimate(calls, self.prompt(system), system.decoding.max_tokens, steps=steps)
             if judge is not None:
                 total += self._judged(judge, replace(calls, low=SHORTER * calls.low if certain else 0.0), system)
         return total
@@ -257,13 +267,21 @@ class Plan:
             dearest = max((system for systems, _ in climbed.values() for system in systems), key=self._weight)
             asked.append((dearest, Range(0, PRIOR_ROWS + 1), False))
         asked += self._diagnosis(climbed)
-        for system, calls in self._finalists(start, climbed):
-            asked.append((system, calls.times((len(self.splits.test), len(self.splits.test))), system is start))
-            again = sum(len(asking.examples) for asking in askings(system, sampled(self.task, self.splits.dev), self.model))
-            if self.task.ask_again is not False:
-                least = again if self.task.ask_again and not self.limited else 0
-                asked.append((system, calls.times((least, again)), False))
-        return asked
+        chosen = self._finalists(start, climbed)
+        asked += [(system, calls.times((len(self.splits.test),) * 2), system is start) for system, calls in chosen]
+        return asked + self._again(chosen, most=SHARE * sum(calls.high for _, calls, _ in asked))
+
+    def _again(self, chosen: Sequence[tuple[System, Range]], most: float) -> list[tuple[System, Range, bool]]:
+        """How often the finalists are asked again: all that can be asked or nothing where the task says so, else up to `most`."""
+        if self.task.ask_again is False:
+            return []
+        rows = sampled(self.task, self.splits.dev)
+        asked = [(system, calls, sum(len(one.examples) for one in askings(system, rows, self.model))) for system, calls in chosen]
+        whole = sum(calls.high * again for _, calls, again in asked)
+        by_share = self.task.ask_again is None and bool(self.task.model.base_url)
+        part = min(1.0, most / whole) if by_share and whole else 1.0
+        certain = self.task.ask_again is True and not self.limited
+        return [(system, calls.times((again if certain else 0, again * part)), False) for system, calls, again in asked]
 
     def prompt(self, system: System) -> float:
         """Estimated length of a system's prompts, in tokens."""
@@ -291,9 +309,11 @@ class Plan:
     def _systems(self, rung: Rung, start: System, climbed: Mapping[str, tuple[list[System], bool]]) -> list[System]:
         """The candidates of a rung, as far as they can be known before anything is asked or searched."""
         below = climbed.get(rung.builds_on, ([], False))[0]
-        runs = [Run(system, "dev", (), (), ()) for system in sorted(below, key=self._weight)[-1:]]
-        made = [self._sketch(option) for option in rung.candidates(start, runs)]
-        return [system for system in made if system is not None]
+        for base in (*sorted(below, key=self._weight, reverse=True), start):  # the dearest that it may build on
+            made = [self._sketch(option) for option in rung.candidates(start, [Run(base, "dev", (), (), ())])]
+            if made:
+                return [system for system in made if system is not None]
+        return []
 
     def _sketch(self, option: Option) -> System | None:
         """A system with prompts as long as those that the approach would make; None where there is none."""

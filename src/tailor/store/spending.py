@@ -108,6 +108,8 @@ class Spending:
         self._open: dict[int, Call] = {}
         try:
             self._db = connect(self._path)
+            if cap is None:  # what a power cut takes of the notes is then no more than a list of what may have been paid
+                self._db.execute("PRAGMA synchronous=NORMAL")
             with transaction(self._db, self._path):
                 self._db.execute(SCHEMA)
                 self._known = self._read()
