@@ -18,9 +18,11 @@ from flow import DESK, Watcher, as_another_user, climb, write_desk
 from tailor.data.doubt import Data, Doubt
 from tailor.data.example import Example, Splits
 from tailor.data.identity import Identity, identity
+from tailor.data.split import load_splits
 from tailor.decide.decision import decide, measured
 from tailor.documents.reading import Document
-from tailor.experiment import run
+from tailor.errors import DataError
+from tailor.experiment import run, sealed
 from tailor.ledger import Ledger
 from tailor.project import load_project
 from tailor.seals import around_test, grouping, unseen
@@ -64,6 +66,35 @@ def test_copies_that_given_files_divide_teach_nothing(tmp_path: Path) -> None:
     assert any("rows to learn from are left out" in said for said in watcher.sentences)
     tested = {example.unit for example in study.splits.test if example.unit}
     assert tested and not tested & {example.unit for example in (*study.splits.train, *study.splits.dev)}
+
+
+# --- what the input holds, and what the data leave out
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [(str.upper, "holds the right answer of 120 of 120 rows"), (lambda label: f"id {label[-1]}", "is another name")],
+)
+def test_a_column_that_holds_the_right_answer_is_refused(code: Callable[[str], str], how: str, tmp_path: Path) -> None:
+    lines = [f"{sentence(number)},label{number % 3},{code(f'label{number % 3}')}" for number in range(120)]
+    (tmp_path / "data.csv").write_text("\n".join(["text,label,team", *lines]), encoding="utf-8")
+    write_yaml(tmp_path, DESK | {"input": "{{team}}: {{text}}"})
+    with pytest.raises(DataError, match=how):
+        load_splits(load_project(tmp_path))
+    lines[7] = f"{sentence(7)},label1,{code('label2')}"
+    lines[8] = f"{sentence(8)},label2,{code('label1')}"
+    (tmp_path / "data.csv").write_text("\n".join(["text,label,team", *lines]), encoding="utf-8")
+    if how.startswith("is"):  # a column that only tends to go with the labels is one to learn from
+        assert load_splits(load_project(tmp_path)).test
+
+
+def test_rows_without_a_label_are_told(tmp_path: Path) -> None:
+    write_csv(tmp_path / "data.csv", [(sentence(number), "" if number % 10 == 3 else f"l{number % 3}") for number in range(90)])
+    write_yaml(tmp_path, DESK)
+    splits, watcher = load_splits(load_project(tmp_path)), Watcher()
+    with Ledger(tmp_path / "store") as ledger:
+        sealed(load_project(tmp_path).task, splits, ledger, watcher)
+    assert watcher.sentences == ["9 rows have no label: left out, so that nothing is shown of what is like them."]
 
 
 # --- what is done to rows after they were seen

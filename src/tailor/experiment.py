@@ -176,6 +176,9 @@ def unanswered(task: Task, chosen: Iterable[Run], splits: Splits, engine: Engine
 
 def sealed(task: Task, splits: Splits, ledger: Ledger, observer: Observer) -> Splits:
     """The splits without rows to learn or choose from that a test set shows, this one or one opened before, and without copies."""
+    if splits.unlabelled:
+        rows, like = ("row has", "it") if splits.unlabelled == 1 else ("rows have", "them")
+        observer.said(f"{splits.unlabelled:,} {rows} no label: left out, so that nothing is shown of what is like {like}.")
     train, dev = unseen(task, (splits.train, splits.dev), splits.test, ledger.shown())
     left_out = len(splits.train) + len(splits.dev) - len(train) - len(dev)
     if not left_out:

@@ -74,7 +74,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Splits:
-    """The examples, each in exactly one split; `reserve` stays unopened."""
+    """The examples, each in exactly one split; `reserve` stays unopened. `unlabelled` rows are in none."""
 
     train: tuple[Example, ...]
     dev: tuple[Example, ...]
@@ -82,6 +82,7 @@ class Splits:
     reserve: tuple[Example, ...] = ()
     seed: int = 0
     how: str = field(default="", compare=False)
+    unlabelled: int = field(default=0, compare=False)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -11,6 +11,7 @@ from tailor.data.cells import answers_in, are_spans, is_missing
 from tailor.data.example import Example
 from tailor.data.identity import value_hashes
 from tailor.data.jsontext import Value
+from tailor.data.peeking import refuse_copies
 from tailor.data.table import Table
 from tailor.errors import DataError, did_you_mean, quoted
 from tailor.task import VARIABLE, Task
@@ -33,13 +34,15 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
 
     Raises:
         DataError: a column is missing, an id is missing or given twice, a label is not among the task's, or a row has
-            several labels or marks of spans.
+            several labels or marks of spans, or a column that a template reads holds the right answer.
     """
     _check_columns(task, table)
     _refuse_spans(task, table)
     answers = [accepted(task, row[task.output]) for row in table.rows]
     if task.kind == "classify":
         _check_labels(task, table, answers)
+    read = {column: [as_text(row[column]) for row in table.rows] for column in dict.fromkeys(task.variables)}
+    refuse_copies(read, answers, labels=task.kind == "classify")
     ids = _ids(task, table, prefix)
     inputs = tuple(dict.fromkeys((*task.variables, *task.data.report_by)))
     seen: Counter[tuple[str, ...]] = Counter()

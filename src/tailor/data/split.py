@@ -53,10 +53,9 @@ def read_tables(project: Project) -> dict[str, Table]:
 
 def make_splits(task: Task, tables: Mapping[str, Table]) -> Splits:
     """The examples of the tables in their splits; given splits are respected."""
-    if "file" in tables:
-        return split_examples(to_examples(task, tables["file"]), task)
-    parts = {name: to_examples(task, table, f"{name}-") for name, table in tables.items()}
-    return _given_splits(parts, task)
+    parts = {name: to_examples(task, table, "" if name == "file" else f"{name}-") for name, table in tables.items()}
+    splits = split_examples(parts["file"], task) if "file" in parts else _given_splits(parts, task)
+    return replace(splits, unlabelled=sum(len(table.rows) - len(parts[name]) for name, table in tables.items()))
 
 
 def split_examples(examples: Sequence[Example], task: Task) -> Splits:
