@@ -80,7 +80,10 @@ class Engine:
         if embedder not in self._indexes:
             from tailor.retrieval.index import Index
 
-            index = Index.open(self.store / "indexes", self._embedder(embedder).embedder if embedder else None)
+            cached = self._embedder(embedder) if embedder else None
+            # The index keeps the vectors of its passages; those of questions cost nothing but time, save behind an endpoint.
+            made = cached if cached is None or getattr(cached.embedder, "is_remote", False) else cached.embedder
+            index = Index.open(self.store / "indexes", made)
             if not index.holds(self.documents):
                 with self.ledger.alone():
                     index.update(self.documents, on_progress)

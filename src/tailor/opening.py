@@ -5,9 +5,11 @@ from __future__ import annotations
 from tailor.decide.meter import attach_meters
 from tailor.documents.reading import read_documents
 from tailor.engine import Engine
+from tailor.errors import ConfigError, quoted
 from tailor.ledger import Ledger
 from tailor.models.base import Embedder, Metered, Model
 from tailor.models.catalogue import open_embedder, open_model
+from tailor.models.remote_embedder import embedder_settings
 from tailor.project import Project
 from tailor.trust import require_allowed
 
@@ -29,7 +31,13 @@ def open_engine(
         TailorError: a model or the documents cannot be opened.
     """
     task = project.task
-    require_allowed(project, [role for role, given in (("model", model), ("judge", judge)) if given is None])
+    require_allowed(project, ["embedder", *(role for role, given in (("model", model), ("judge", judge)) if given is None)])
+    cap = task.budget if budget is None else budget
+    if cap is not None and embedder_settings(task.embedder) is not None:
+        raise ConfigError(
+            f"a budget cannot be kept with the embedder {quoted(task.embedder)}: what an endpoint takes for vectors is not counted",
+            "Take an embedder on this machine, such as minilm-l6, or leave the budget out.",
+        )
 
     def embedder(name: str) -> Embedder:
         return open_embedder(name, base=project.folder)
@@ -41,7 +49,6 @@ def open_engine(
         engine.judge = Engine(judging, embedder, ledger, project.store, check=lambda: engine.check())
     asked = [engine.model, *([engine.judge.model] if engine.judge else [])]
     if any(isinstance(one, Metered) for one in asked):
-        cap = task.budget if budget is None else budget
         engine.spending = ledger.spending(cap=cap, currency=task.prices.currency)
         attach_meters(task, engine.model, engine.judge.model if engine.judge else None, engine.spending)
     return engine

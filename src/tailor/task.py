@@ -260,6 +260,12 @@ class Task(Settings):
     facts: KnownFacts = KnownFacts()
     allow_classifier: bool = Field(False, description="let the reference classifier win, not only be named")
 
+    @field_validator("embedder")
+    @classmethod
+    def _has_an_address(cls, name: str) -> str:
+        through(name)
+        return name
+
     @field_validator("data", mode="before")
     @classmethod
     def _plain_file(cls, value: object) -> object:

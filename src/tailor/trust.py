@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from tailor.errors import ConfigError, StoreError, quoted
 from tailor.files import private_folder, refuse_foreign, write_atomically
+from tailor.models.remote_embedder import embedder_settings
 from tailor.models.secrets import is_here, variable_sent
 from tailor.outside import read_file
 from tailor.project import Project
@@ -33,7 +34,7 @@ class Sending:
     """Data that a project would send.
 
     Attributes:
-        role: what answers there, "model" or "judge".
+        role: what answers there, "model", "judge" or "embedder".
         model: its name.
         address: where to, without what may be secret in it.
         variable: the environment variable whose value goes with them; empty for none.
@@ -61,6 +62,8 @@ def sendings(project: Project) -> tuple[Sending, ...]:
     """Everything that a project would send to an address."""
     task = project.task
     asked = [("model", task.model)] + ([("judge", task.judge.model)] if task.judge else [])
+    if (embedder := embedder_settings(task.embedder)) is not None:
+        asked.append(("embedder", embedder))
     return tuple(
         Sending(role, model.name, _shown(model.base_url), variable_sent(model), is_here(model.base_url))
         for role, model in asked

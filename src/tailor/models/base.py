@@ -182,7 +182,11 @@ class Embedder(Protocol):
 
     name: str
     digest: str
-    dimensions: int
+
+    @property
+    def dimensions(self) -> int:
+        """Length of the vectors."""
+        ...
 
     def embed(self, texts: Sequence[str]) -> Array:
         """Array of shape (len(texts), dimensions), float32, rows of length 1."""

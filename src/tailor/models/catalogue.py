@@ -98,9 +98,10 @@ def open_model(settings: ModelSettings, on_progress: Progress = lambda stage, do
 
 
 def open_embedder(name: str, on_progress: Progress = lambda stage, done, total: None, base: Path | None = None) -> Embedder:
-    """The embedder of this name: "minilm-l6", "fake", a folder (relative to `base` if given) or a Hub name.
+    """The embedder of this name: "minilm-l6", "fake", a folder (relative to `base` if given), a Hub name, or an endpoint's.
 
     Raises:
+        ConfigError: its address cannot be used.
         ModelNotFound: there is no such embedder, its files are damaged, or it may not be fetched.
         DownloadError: fetching it failed.
     """
@@ -108,6 +109,10 @@ def open_embedder(name: str, on_progress: Progress = lambda stage, done, total: 
         from tailor.models.fake import FakeEmbedder
 
         return FakeEmbedder()
+    from tailor.models.remote_embedder import RemoteEmbedder, embedder_settings
+
+    if not os.path.isdir((base or Path()) / name) and (settings := embedder_settings(name)) is not None:
+        return RemoteEmbedder(settings)
     from tailor.models.embedder import TransformersEmbedder
 
     if name in BUILT_INS:

@@ -7,22 +7,20 @@ import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from tailor.doors import door_at
-from tailor.errors import ConfigError, ModelError, quoted
+from tailor.errors import ModelError, quoted
 from tailor.models.base import Message, Meter, Reply, Request
 from tailor.models.endpoint.crew import Crew, Deliver, Rules
 from tailor.models.endpoint.dialect import Dialect, Wishes, alike, most_tokens, otherwise, payload, shape
-from tailor.models.endpoint.faults import Fault, Interpreter, Moderated, read_error, told_wait, used_up
+from tailor.models.endpoint.faults import Fault, Moderated, used_up
+from tailor.models.endpoint.line import Line, canonical
 from tailor.models.endpoint.listed import DEFAULT_WINDOW, context_window
 from tailor.models.endpoint.responses import ELSEWHERE
-from tailor.models.endpoint.transport import Transport
-from tailor.models.secrets import is_here, read_key
+from tailor.models.endpoint.transport import Answered
 from tailor.models.wire import ErrorInside, Unreadable, estimate_tokens, read_reply
 from tailor.task import ModelSettings
 
@@ -63,7 +61,8 @@ class RemoteModel:
 
     def __init__(self, settings: ModelSettings, *, attempts: int = 6, backoff_seconds: float = 0.5) -> None:
         self.name = settings.name
-        self.address = _checked_address(settings.base_url)
+        self._line = Line(settings)
+        self.address = self._line.address
         self.digest = _digest(settings)
         door = door_at(settings.base_url)
         self.context_tokens = settings.context_tokens or context_window(settings.name, settings.base_url) or DEFAULT_WINDOW
@@ -75,24 +74,11 @@ class RemoteModel:
         self._plain = False  # whether answers that are cut off hold no thought that more room would end
         self._finding_out = threading.Lock()
         self.meter: Meter | None = None
-        self._secret = read_key(settings)
         self._wishes = Wishes(
             default_temperature=settings.temperature == "default",
             max_tokens=settings.max_tokens,
             effort=settings.reasoning_effort,
             extra=settings.extra_body,
-        )
-        used = (
-            f"the key in {settings.api_key_env}" if self._secret.key else f"a call without a key; {settings.api_key_env} is not set"
-        )
-        self._interpreter = Interpreter(self.address, quoted(self.name), used, settings.api_key_env)
-        self._transport = Transport(
-            settings.base_url,
-            self.address,
-            headers={**self._secret.header(door.key_header if door else ""), **settings.extra_headers},
-            timeout=settings.timeout_seconds,
-            is_here=is_here(settings.base_url),
-            scrub=self._secret.scrub,
         )
         rules = Rules(settings.concurrency, attempts, backoff_seconds, 60 * settings.patience_minutes, settings.timeout_seconds)
         self._crew = Crew(self._ask, rules)
@@ -264,15 +250,15 @@ class RemoteModel:
 
     def _call(self, request: Request, body: Mapping[str, Any]) -> Reply:
         started = time.perf_counter()
-        answered = self._transport.post(body, "responses" if "input" in body else "chat/completions")
+        answered = self._line.post(body, "responses" if "input" in body else "chat/completions")
         if (wait := used_up(answered.headers)) is not None:
             self._crew.pace.hold(time.monotonic() + wait)
         if answered.status != 200:
-            return self._refused(request, answered.status, answered.headers, answered.body, time.perf_counter() - started)
+            return self._refused(request, answered, time.perf_counter() - started)
         try:
-            reply = read_reply(answered.body, request, time.perf_counter() - started, self._secret.scrub)
+            reply = read_reply(answered.body, request, time.perf_counter() - started, self._line.scrub)
         except ErrorInside as error:
-            fault = self._interpreter.inside(error.said)
+            fault = self._line.interpreter.inside(error.said)
             fault.lives, fault.is_unpaid = True, not error.wrote
             raise fault from None
         except Unreadable as error:
@@ -281,18 +267,13 @@ class RemoteModel:
             return replace(reply, text=_until(reply.text, request.stop))
         return reply
 
-    def _refused(self, request: Request, status: int, headers: Mapping[str, str], body: bytes, seconds: float) -> Reply:
+    def _refused(self, request: Request, answered: Answered, seconds: float) -> Reply:
         """What an answer with another status means; it is an answer only where it holds what the model wrote."""
-        data: Any = body.decode("utf-8", "replace")
-        with suppress(ValueError, RecursionError):
-            data = json.loads(body)
-        data = self._secret.scrub(data)
-        said = read_error(data)
+        data, said = self._line.refusal(answered)
         if SELF_MADE in said.codes and isinstance(text := data["error"].get("failed_generation"), str):
             tokens = estimate_tokens(request.messages)
             return Reply(text, tokens_in=tokens, tokens_out=len(text) // 4, seconds=seconds, counted=False)
-        location = self._secret.scrub(headers.get("location", ""))
-        raise self._interpreter.fault(status, said, told_wait(headers, data, said.reason), location)
+        raise self._line.fault(answered)
 
 
 def _until(text: str, stops: Sequence[str]) -> str:
@@ -302,7 +283,7 @@ def _until(text: str, stops: Sequence[str]) -> str:
 
 def _digest(settings: ModelSettings) -> str:
     """What tells this model from others: the model and its parameters, not how its address is spelled."""
-    parts = [_canonical(settings.same_as or settings.base_url), settings.name]
+    parts = [canonical(settings.same_as or settings.base_url), settings.name]
     asked = {
         "extra_body": settings.extra_body,
         "max_tokens": settings.max_tokens,
@@ -312,34 +293,3 @@ def _digest(settings: ModelSettings) -> str:
     if set_ := {name: value for name, value in asked.items() if value}:
         parts.append(json.dumps(set_, sort_keys=True))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _canonical(base_url: str) -> str:
-    """The address in one spelling: no slash at its end, https for the world and http for this machine, which is localhost."""
-    parts = urlsplit(base_url)
-    host = (parts.hostname or "").lower()
-    scheme, host = ("http", "localhost") if is_here(base_url) else ("https", host)
-    port = parts.port if parts.port not in (None, 80, 443) else None
-    query = f"?{parts.query}" if parts.query else ""
-    return f"{scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}{query}"
-
-
-def _checked_address(base_url: str) -> str:
-    """The address to show: without what may be secret in it.
-
-    Raises:
-        ConfigError: it is no http(s) address, or holds a password.
-    """
-    try:
-        parts = urlsplit(base_url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError as error:
-        raise ConfigError(f"`base_url` is not an address: {error}", "Give one such as http://localhost:8000/v1.") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"`base_url` is {quoted(base_url)}, not an http(s) address", "Give one such as http://localhost:8000/v1.")
-    if parts.username or parts.password:
-        raise ConfigError(
-            "`base_url` holds a user or password", "Put the key into an environment variable and name it as `api_key_env`."
-        )
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}{port}{parts.path}"
