@@ -442,7 +442,8 @@ Lost by power cuts and full disks means acknowledged answers; lost by damage mea
 ## What is not covered
 
 - When the process was killed and the write-ahead log next to the ledger is damaged before the next start, the last answers are gone
-  without being named: SQLite takes a damaged log for one that ends earlier.
+  without being named: SQLite takes a damaged log for one that ends earlier. Openings are not among them: they are written to the
+  ledger itself at once.
 - Damage to a hundredth of a large file of a model folder is missed in about half of the cases.
 - Power cuts and full disks were tried on the ledger alone, by simulation; vectors, indexes and tuned weights can be made anew.
 - What was lost is told in tokens, not in money: prices are not known where the store is opened.

@@ -259,6 +259,15 @@ def test_what_could_not_be_shared_is_shared_later(tmp_path: Path) -> None:
         assert len(Registry().read()) == 2
 
 
+def test_a_lost_log_of_the_ledger_loses_no_opening(tmp_path: Path) -> None:
+    (tmp_path / "killed").mkdir(mode=0o700)
+    with as_another_user(tmp_path / "state"), Ledger(tmp_path / "store") as ledger:
+        ledger.open_test(rows(60), ["a"])
+        shutil.copy(tmp_path / "store" / "ledger.db", tmp_path / "killed")  # without ledger.db-wal
+    with as_another_user(tmp_path / "elsewhere"), Ledger(tmp_path / "killed") as ledger:
+        assert ledger.open_test(rows(60), ["b"]) == Opening(2)
+
+
 # --- other groups
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tailor.data.identity import spelled
 from tailor.errors import DataError, quoted
@@ -11,7 +11,7 @@ HOLDS = 0.9
 """Share of the rows in which a column says the right answer, from which on it is a copy of it."""
 
 
-def refuse_copies(columns: dict[str, Sequence[str]], answers: Sequence[Sequence[str]], labels: bool) -> None:
+def refuse_copies(columns: Mapping[str, Sequence[str]], answers: Sequence[Sequence[str]], labels: bool) -> None:
     """Refuse a column that says the right answer, or that is another name of each label, such as its number.
 
     Where there is one column only it is what is asked, however few texts it holds.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -125,6 +126,8 @@ class Openings:
         opening = Opening(1 + len(counted) + len(strangers) + missing, changed, len(strangers), missing, doubtful)
         at = datetime.now(UTC).isoformat()
         self.write([(key, at, rows, opening.number, "")])
+        with suppress(apsw.Error):  # out of the log into the file: a damaged log is taken for a shorter one, without a word
+            self._db.execute("PRAGMA wal_checkpoint(FULL)")
         self._registry.add([*unnoted, Seen(key, self._project, at, tuple(rows))])
         return opening
 
