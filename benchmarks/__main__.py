@@ -21,6 +21,7 @@ BENCHMARKS = {
     "diagnosis": "benchmarks.diagnosis",
     "endpoint-kills": "benchmarks.endpoint_kills",
     "endpoint-speed": "benchmarks.endpoint_speed",
+    "failing-calls": "benchmarks.failing_calls",
     "generate": "benchmarks.generate",
     "intents": "benchmarks.intents",
     "label-errors": "benchmarks.label_errors",

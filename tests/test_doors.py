@@ -12,13 +12,14 @@ from endpoint import Answer, Endpoint, completion
 
 from tailor.doors import Door, door_at, doors, through
 from tailor.errors import ConfigError
+from tailor.keys import VARIABLE_NAME, looks_like_a_key
 from tailor.models.base import Request, message
 from tailor.models.endpoint.dialect import Dialect
 from tailor.models.endpoint.listed import context_window, listed
 from tailor.models.remote import RemoteModel
 from tailor.models.secrets import variable_sent
 from tailor.project import load_project
-from tailor.task import LIKE_A_KEY, VARIABLE_NAME, ModelSettings
+from tailor.task import ModelSettings
 
 HOSTED = "openai anthropic gemini mistral openrouter groq together nebius fireworks".split()
 HERE = "ollama lmstudio vllm llamacpp".split()
@@ -40,7 +41,7 @@ def test_a_name_stands_for_an_address_and_a_key(name: str) -> None:
 @pytest.mark.parametrize("door", doors().values(), ids=doors())
 def test_what_stands_in_the_table_can_be_used(door: Door) -> None:
     Dialect(**door.speaks)
-    assert VARIABLE_NAME.fullmatch(door.key) and not LIKE_A_KEY.search(door.key)
+    assert VARIABLE_NAME.fullmatch(door.key) and not looks_like_a_key(door.key)
     assert door.page.startswith("https://") and isinstance(door.checked, date)
     assert not door.address.endswith("/")
 

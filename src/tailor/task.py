@@ -15,16 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from tailor.doors import through
 from tailor.jsonform import check_schema
+from tailor.keys import VARIABLE_NAME, looks_like_a_key, names_in, without_key
 
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
-
-VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-LIKE_A_KEY = re.compile(
-    r"^(?:sk|pk|gsk|hf|xai|r8|ghp|gho|nvapi|pplx|AIza|AKIA|ASIA)(?:_|(?=[A-Za-z]*\d))[A-Za-z0-9_]{10,}$"  # as providers begin them
-    r"|^(?=.*\d)(?=.*[a-z])[A-Za-z0-9]{16,}$|^(?=.*\d)[A-Z0-9]{20,}$"  # letters and digits mixed, without the _ of a name
-    r"|[0-9a-fA-F]{24,}"
-)
-"""Spellings of keys that could also be names of variables."""
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -110,6 +103,23 @@ class ModelSettings(Settings):
         found = through(given["name"])
         return {"api_key_env": found.pop("api_key_env"), **given, **found} if found else given
 
+    @field_validator("base_url")
+    @classmethod
+    def _addresswithout_key(cls, address: str) -> str:
+        names = re.findall(r"[?&]([^=&#]+)=", address)
+        return without_key(address, names, "an address")
+
+    @field_validator("extra_headers")
+    @classmethod
+    def _headerswithout_key(cls, headers: dict[str, str]) -> dict[str, str]:
+        looks = any(looks_like_a_key(word) for value in headers.values() for word in value.split())
+        return without_key(headers, ["key"] if looks else list(headers), "a header")
+
+    @field_validator("extra_body")
+    @classmethod
+    def _bodywithout_key(cls, body: dict[str, Any]) -> dict[str, Any]:
+        return without_key(body, names_in(body), "a parameter")
+
     @field_validator("revision")
     @classmethod
     def _is_a_revision(cls, revision: str) -> str:
@@ -121,7 +131,7 @@ class ModelSettings(Settings):
     @classmethod
     def _is_a_name(cls, name: str) -> str:
         # The message must not repeat it: it is likely to be a key.
-        if not VARIABLE_NAME.fullmatch(name) or LIKE_A_KEY.search(name):
+        if not VARIABLE_NAME.fullmatch(name) or looks_like_a_key(name):
             raise ValueError(
                 "it is the name of an environment variable, such as OPENAI_API_KEY, and never the key itself; "
                 "what is given is no such name. If it is a key, do not keep it here"

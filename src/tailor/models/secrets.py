@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import re
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -87,18 +88,28 @@ def variable_sent(settings: ModelSettings) -> str:
 
 
 def read_key(settings: ModelSettings) -> Secret:
-    """The key that calls of a model carry (see `variable_sent`); empty for none.
+    """The key that calls of a model carry (see `variable_sent`), without what was copied with it; empty for none.
 
     Raises:
         EndpointError: the key holds characters that no header can carry.
     """
     name = settings.api_key_env
-    key = os.environ.get(variable_sent(settings), "").strip()
+    key = cleaned(os.environ.get(variable_sent(settings), ""))
     if not key.isascii() or not key.isprintable():
         raise EndpointError(
             f"{name} does not hold a key: it has characters other than printable ASCII", "Set it again.", fatal=True
         )
     return Secret(key)
+
+
+def cleaned(key: str) -> str:
+    """A key without what is often copied with it: white space, line ends also as they are written, quotation marks, "Bearer"."""
+    before = None
+    while key != before:
+        before = key
+        key = key.strip().strip("\"'`“”‘’").removesuffix("\\n").removesuffix("\\r")
+        key = re.sub(r"\A(?:authorization:\s*)?bearer\s+", "", key, flags=re.IGNORECASE)
+    return key
 
 
 def is_here(address: str) -> bool:
