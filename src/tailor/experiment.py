@@ -24,6 +24,7 @@ from tailor.decide.controls import with_controls
 from tailor.decide.decision import Candidate, decide, measured
 from tailor.decide.estimate import Estimate, expected_spending
 from tailor.decide.finalists import finalists
+from tailor.decide.formats import format_money
 from tailor.decide.judged import decide_judged, ratings_used
 from tailor.decide.ladder import Climb
 from tailor.decide.preflight import preflight
@@ -228,6 +229,11 @@ def before_spending(
     )
     if expected is not None:
         observer.said(expected.sentence)
+        if spending.cap is not None and expected.money is not None and expected.money.low > spending.cap:
+            budget = format_money(spending.cap, spending.currency)
+            observer.said(
+                f"The budget of {budget} is less than the least of that: the run will stop on its way, and keep what it has."
+            )
         spending.rest = expected.rest
     return expected
 
