@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ from data_helpers import SETTINGS, write_yaml
 from endpoint import Answer, Endpoint, completion
 
 from tailor.doors import Door, door_at, doors, through
-from tailor.errors import ConfigError
+from tailor.errors import ConfigError, EndpointError
 from tailor.keys import VARIABLE_NAME, looks_like_a_key
 from tailor.models.base import Request, message
 from tailor.models.endpoint.dialect import Dialect
@@ -107,7 +110,8 @@ def test_azure_is_known_by_its_host(address: str) -> None:
 
 def test_azure_carries_its_key_in_a_header_of_its_own_and_the_version_in_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "azure-secret-key")
-    monkeypatch.setattr("tailor.models.remote.door_at", lambda address: doors()["azure"])
+    for module in ("remote", "endpoint.line"):
+        monkeypatch.setattr(f"tailor.models.{module}.door_at", lambda address: doors()["azure"])
     with Endpoint([Answer(completion("yes"))]) as endpoint:
         address = f"{endpoint.url}/openai/deployments/d?api-version=2024-10-21"
         remote = RemoteModel(model("d", base_url=address, api_key_env="AZURE_OPENAI_API_KEY"))
@@ -148,9 +152,45 @@ def test_names_without_a_door_are_left_alone() -> None:
 
 def test_the_page_lists_every_door() -> None:
     page = (Path(__file__).resolve().parents[1] / "docs" / "endpoints.md").read_text(encoding="utf-8")
-    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    rows = [line for line in page.splitlines() if re.match(r"\| `\w+/`", line)]
     known = [
         f"| `{door.name}/` | `{door.address}` | `{door.key}` | {f'`{door.prices}`' if door.prices else '-'} |"
         for door in doors().values()
     ]
     assert rows == known
+
+
+# --- what stands in the way of a connection names itself
+
+
+def refused(address: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> EndpointError:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    remote = RemoteModel(model("m", base_url=address, patience_minutes=0.02), backoff_seconds=0.001)
+    with pytest.raises(EndpointError) as caught:
+        remote.reply([Request((message("user", "Right?"),))])
+    return caught.value
+
+
+def test_a_server_that_does_not_speak_tls_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Endpoint() as endpoint:
+        told = refused(endpoint.url.replace("http:", "https:"), monkeypatch)
+    assert "cannot be reached safely" in str(told) and "does not speak TLS" in told.hint
+
+
+def test_a_proxy_that_refuses_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Proxy(BaseHTTPRequestHandler):
+        def do_CONNECT(self) -> None:
+            self.send_error(407, "Proxy Authentication Required")
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        proxy = f"http://127.0.0.1:{server.server_address[1]}"
+        told = refused("https://models.example.com/v1", monkeypatch, HTTPS_PROXY=proxy, https_proxy=proxy)
+        server.shutdown()
+    assert "the proxy refuses: 407 Proxy Authentication Required" in str(told) and "HTTPS_PROXY" in told.hint

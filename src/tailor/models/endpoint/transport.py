@@ -89,6 +89,10 @@ class Transport:
         reason = self._scrub(" ".join(str(cause).split())) or type(cause).__name__
         if "CERTIFICATE" in reason.upper() or "SSL" in reason.upper():
             hint = "Its TLS certificate is not trusted here: name the authority's file in SSL_CERT_FILE, or check `base_url`."
+            if "CERTIFICATE" not in reason.upper():
+                hint = (
+                    "The server does not speak TLS there: check the port in `base_url`, and whether it begins with http or https."
+                )
             return Fault("fatal", f"{self._shown} cannot be reached safely: {reason}", hint, cause=f"TLS: {reason}")
         if "Proxy" in type(cause).__name__:
             reason, hint = f"the proxy refuses: {reason}", "Check HTTPS_PROXY and NO_PROXY."
