@@ -231,9 +231,7 @@ def before_spending(
         observer.said(expected.sentence)
         if spending.cap is not None and expected.money is not None and expected.money.low > spending.cap:
             budget = format_money(spending.cap, spending.currency)
-            observer.said(
-                f"The budget of {budget} is less than the least of that: the run will stop on its way, and keep what it has."
-            )
+            observer.said(f"The budget of {budget} is less than the least of that: the run will stop on its way.")
         spending.rest = expected.rest
     return expected
 
