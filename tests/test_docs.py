@@ -115,7 +115,7 @@ def program() -> dict[str, set[str]]:
 
     def visit(command: Any, name: str) -> None:
         arguments = "".join(f" {p.name.upper()}" for p in command.params if p.param_type_name == "argument")
-        options = {option for p in command.params if p.param_type_name == "option" for option in p.opts}
+        options = {option for p in command.params if p.param_type_name == "option" for option in (*p.opts, *p.secondary_opts)}
         if name != "tailor":
             found[name + arguments] = options - {"--help"}
         for inner in command.commands.values() if isinstance(command, TyperGroup) else ():
