@@ -178,6 +178,9 @@ def test_a_first_answer_of_another_method_is_foreseen_from_what_was_measured(
     budget = Budget(Clock(60, lambda: 0.0), material, engine, [run_], test_rows=20)
     expected = budget.row_seconds(written)
     assert scored.decoding.method == "score" and expected is not None and expected > 10 * each > 0
+    assert budget.overrun() == "" and Budget(Clock(None), material, engine, [run_], test_rows=9000).overrun() == ""
+    late = Budget(Clock(1, lambda: 0.0), material, engine, [run_], test_rows=1200)
+    assert late.overrun() == "The final test needs about 2 minutes, and the time limit leaves 1 second: it is not cut short."
     with pytest.raises(OutOfTime, match="beside the final test the time limit leaves"):
         Budget(Clock(30 * each, lambda: 0.0), material, engine, [run_], test_rows=20).check_fits(written, material.dev)
 

@@ -100,7 +100,7 @@ def run(
             *(material, engine, rates, clock, observer, everything, len(splits.test), pace, advice.expected), test_alike=alike
         )
         climb.climb()
-        observer.said(climb.stopped)
+        observer.said(" ".join(filter(None, (climb.stopped, climb.budget.overrun()))))
         curve = learning_curve(material, engine, task.target)
         engine.check = lambda: None
         tests, decision = final_test(climb, splits, ledger, observer, ratings, around_test(task, whole, engine.documents))

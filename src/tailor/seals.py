@@ -98,5 +98,7 @@ def opening_sentences(opened: Opening, finalists: int, trouble: str = "") -> lis
     if opened.lost:
         counts = "opening counts that is" if opened.lost == 1 else "openings count that are"
         told.append(f"{opened.lost} earlier {counts} damaged or gone.")
-    told.append(f"The sealed test set is opened (number {opened.number}) for {finalists} finalists.")
+    told.append(
+        f"The sealed test set is opened (number {opened.number}) for {finalists} {'finalist' if finalists == 1 else 'finalists'}."
+    )
     return [*told, trouble] if trouble else told

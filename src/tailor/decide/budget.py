@@ -98,6 +98,14 @@ class Budget:
         if need > left:
             raise OutOfTime(no_room(need, left))
 
+    def overrun(self) -> str:
+        """What to know before a final test that the time left does not hold; empty where it does."""
+        need = sum(self._reserve().values())
+        if not self.is_limited or need <= max(0.0, self.clock.left):
+            return ""
+        left = in_minutes(max(0.0, self.clock.left))
+        return f"The final test needs about {in_minutes(need)}, and the time limit leaves {left}: it is not cut short."
+
     def check_training(self, candidate: Option) -> None:
         """Make sure that a training is expected to fit the time left.
 
@@ -174,7 +182,9 @@ def no_room(need: float, left: float, what: str = "") -> str:
 
 def in_minutes(seconds: float) -> str:
     """A duration such as "40 seconds" or "3 minutes"."""
-    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+    if seconds >= 90:
+        return f"{seconds / 60:.0f} minutes"
+    return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"
 
 
 def _nominal(tokens_in: float, tokens_out: float) -> float:
