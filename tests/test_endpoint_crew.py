@@ -151,6 +151,16 @@ def test_calls_that_are_refused_together_are_waited_out_once() -> None:
     assert pace.refused(11.8, None, 0.5) == pytest.approx(12.3)
 
 
+def test_an_endpoint_that_refuses_at_random_is_not_asked_ever_more_slowly() -> None:
+    pace, now = Pace(rate=5.0), 0.0
+    for _ in range(40):  # every question is refused once
+        now = pace.refused(now, None, 0.5)
+        for _ in range(4):
+            now += pace.turn(now) + 0.01
+            pace.answered(now)
+    assert pace.rate is None and now < 40 * 1.5
+
+
 def test_nobody_asks_earlier_than_told() -> None:
     told = [0.0]
 

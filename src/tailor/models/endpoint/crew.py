@@ -90,12 +90,10 @@ class Crew:
     Args:
         ask: makes one call; returns a Reply or raises Fault.
         rules: how patient it is.
-        said: told what somebody who watches should know.
     """
 
     ask: Callable[[Request], Reply]
     rules: Rules
-    said: Callable[[str], None] = lambda text: None
     pace: Pace = field(default_factory=Pace)
     proven: bool = False
     random: random.Random = field(default_factory=lambda: random.Random(0))

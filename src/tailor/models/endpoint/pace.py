@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 STEADY = 8
 """Answers in a row, before a refusal, that show a limit on the rate; fewer show an endpoint that refuses at random."""
+SHORT_RUNS = 3
+"""So many runs of fewer answers, one after the other, and the refusals are at random: calls are no longer paced."""
 BELOW = 0.96
 """Share of the measured rate at which calls go on: a window that is filled to the brim overflows."""
 GROWTH, MOST_GROWTH = 0.005, 0.1
@@ -39,6 +41,7 @@ class Pace:
     _since: float | None = None
     _refused: bool = False
     _streak: int = field(default=0)
+    _short: int = 0
     _grown: int = 0
     _growth: float = GROWTH
 
@@ -57,10 +60,17 @@ class Pace:
         """An answer came."""
         # Answers that come while nothing may start are of calls from before the refusal.
         if self._refused and now >= self.resume and self._since is not None:
-            if self.rate is not None:
-                self.rate *= LESS if self._run >= 2 * STEADY else MUCH_LESS
-            elif self._run >= STEADY:
-                self.rate = BELOW * self._run / max(now - self._since, 0.001)
+            if (
+                self._run < STEADY
+            ):  # no limit refuses so few: an endpoint that refuses at random gets no slower by being asked slowly
+                self._short += 1
+                self.rate = None if self._short >= SHORT_RUNS else self.rate
+            else:
+                self._short = 0
+                if self.rate is not None:
+                    self.rate *= LESS if self._run >= 2 * STEADY else MUCH_LESS
+                else:
+                    self.rate = BELOW * self._run / max(now - self._since, 0.001)
             self._run, self._since, self._refused, self._grown, self._growth = 0, now, False, 0, GROWTH
         self.succeeded, self._streak = now, 0
         self._run += 1
