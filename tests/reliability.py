@@ -19,6 +19,7 @@ import apsw
 import estimates
 import numpy as np
 import pytest
+from answer_keys import answer_keys
 from disk import Journal, NotedDisk, after_power_cut
 from money import capped
 from test_retrieval_index import PAGES, HashingEmbedder, new_index, search_all
@@ -368,6 +369,12 @@ def page() -> str:
         ("R7", "A second process in the same project, to write and to read.", two, "tries"),
         ("R8", CAPPED, capped(40), "kills"),
         ("R22", "Odd strings as answers, as rows of an opening and in a study.", odd, "strings"),
+        (
+            "R26",
+            KEYS,
+            answer_keys(),
+            "cases",
+        ),
     ]
     table = "\n".join(f"| {name} | {what} | {_told(figures, unit)} |" for name, what, figures, unit in rows)
     return TEXT.format(table=table, expected=expected(estimates.studies(50)))
@@ -394,8 +401,11 @@ def _told(figures: Figures, unit: str) -> str:
     return f"{tried} {unit}: {', '.join(f'{number} {WORDS[name]}' for name, number in rest)}."
 
 
+KEYS = "One thing that may change an answer is changed at random in a system or its question, or only what cannot."
 WORDS = {
     "wrong": "wrong ones used",
+    "cross_talk": "answers taken for those to something else",
+    "missed": "asked for again without need",
     "lost": "lost",
     "not_whole": "databases not whole",
     "other_sentences": "sentences that say something else",
