@@ -24,6 +24,7 @@ from disk import Journal, NotedDisk, after_power_cut
 from money import capped
 from test_retrieval_index import PAGES, HashingEmbedder, new_index, search_all
 
+from benchmarks.endpoint_kills import killed
 from tailor.data.example import Example
 from tailor.data.identity import Identity, identity
 from tailor.errors import StoreError
@@ -353,12 +354,20 @@ def naughty_strings() -> list[str]:
     return [*OWN, *found]
 
 
+def killed_runs(kills: int = 200) -> Figures:
+    """R1: runs that are killed at random moments, with many calls under way."""
+    found = killed(kills, seed=1)
+    beyond = max(0, round(found["unknown_beyond_places"]))
+    return {"kills": kills, "repeated": round(found["repeated"]), "lost": round(found["lost"]), "beyond": beyond}
+
+
 def page() -> str:
     """The page, with figures measured now."""
     power, full, two, odd = power_cuts(), full_disks(), two_processes(), odd_strings(naughty_strings())
     ledgers, vectors, indexes, studies = flipped_ledgers(), flipped_vectors(), flipped_indexes(), flipped_studies()
     reserves = full_reserves()
     rows = [
+        ("R1", KILLS, killed_runs(), "kills"),
         ("R2", "The power goes at any moment: sectors that were not synced are there or not, in any order.", power, "cuts"),
         ("R5", "The disk is full from any one write on.", full, "writes"),
         ("R5", "The same with the reserve in place: it is freed, and what is still under way is saved.", reserves, "writes"),
@@ -401,9 +410,12 @@ def _told(figures: Figures, unit: str) -> str:
     return f"{tried} {unit}: {', '.join(f'{number} {WORDS[name]}' for name, number in rest)}."
 
 
+KILLS = "A run against an endpoint is killed (SIGKILL) with 8, 16 or 32 calls under way, and goes on each time."
 KEYS = "One thing that may change an answer is changed at random in a system or its question, or only what cannot."
 WORDS = {
     "wrong": "wrong ones used",
+    "repeated": "asked for again",
+    "beyond": "calls that nobody knows of but those under way",
     "cross_talk": "answers taken for those to something else",
     "missed": "asked for again without need",
     "lost": "lost",
