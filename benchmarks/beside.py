@@ -2,8 +2,8 @@
 
 Each of the three is timed alone, next to one and next to four processes that only count, with OpenMP's own way of waiting (what
 torch does by itself) and with Tailor's (`tailor.models.cores`). Every combination runs in a fresh process; the two ways take turns,
-and figures are medians of three, but for torch's way next to others, which is so slow that it is timed once. The machine should be
-quiet otherwise.
+and figures are medians of three, but for torch's way next to others, which is so slow that it is timed once. Alone, the two ways
+run one after the other, and the ratio is the median of the rounds' ratios: machines drift. The machine should be quiet otherwise.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def run() -> dict[str, float]:
     """Figures of the benchmark `beside`."""
     seconds: dict[tuple[str, str, int], list[float]] = {}
     for round_ in range(ROUNDS):
-        for way in ("torch", "tailor") if round_ % 2 else ("tailor", "torch"):
-            for busy in BUSY if way == "tailor" or round_ == 0 else (0,):
-                for work, taken in _timed(way, busy).items():
-                    seconds.setdefault((way, work, busy), []).append(taken)
+        ways = ("torch", "tailor") if round_ % 2 else ("tailor", "torch")
+        for way, busy in ((way, busy) for busy in BUSY for way in ways if way == "tailor" or round_ == 0 or not busy):
+            for work, taken in _timed(way, busy).items():
+                seconds.setdefault((way, work, busy), []).append(taken)
     usual = {key: statistics.median(taken) for key, taken in seconds.items()}
     works = sorted({work for _, work, _ in usual})
     figures = {f"{work}_alone_seconds": usual["tailor", work, 0] for work in works}
@@ -47,7 +47,8 @@ def run() -> dict[str, float]:
             by_work = {work: usual[way, work, busy] / usual[way, work, 0] for work in works}
             figures[f"{name}_{words}"] = max(by_work.values())
             figures |= {f"{name}_{words}_{work}": ratio for work, ratio in by_work.items()}
-    figures["alone_ratio"] = max(usual["tailor", work, 0] / usual["torch", work, 0] for work in works)
+    alone = {work: list(zip(seconds["tailor", work, 0], seconds["torch", work, 0], strict=True)) for work in works}
+    figures["alone_ratio"] = max(statistics.median(ours / torchs for ours, torchs in pairs) for pairs in alone.values())
     return figures
 
 
