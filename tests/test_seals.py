@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import multiprocessing
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -222,6 +223,7 @@ def test_what_is_shared_holds_no_text(opened: tuple[Path, Study], tmp_path: Path
     (file,) = (tmp_path / "state").iterdir()
     assert file.stat().st_mode & 0o077 == 0
     words = {word for example in study.splits.test for word in example.fields["text"].split() if len(word) > 4}
+    words = {word for word in words if re.search("[g-z]", word)}  # digits may stand in a hash by chance
     assert words and not [word for word in words if word.encode() in file.read_bytes()]
 
 
