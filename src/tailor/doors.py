@@ -26,7 +26,7 @@ class Door:
         address: the address before /chat/completions; ``{NAME}`` stands for an environment variable.
         key: the environment variable that holds the key.
         page: the provider's page about it.
-        checked: when somebody last read it.
+        read: when somebody last compared this with it; None where nobody has.
         key_header: the header that carries the key; empty for `Authorization: Bearer`.
         hosts: further hosts at which the same endpoint is found.
         prices: its id in genai-prices; empty where that has none.
@@ -38,7 +38,7 @@ class Door:
     address: str
     key: str
     page: str
-    checked: date
+    read: date | None = None
     key_header: str = ""
     hosts: tuple[str, ...] = ()
     prices: str = ""
@@ -58,10 +58,7 @@ class Door:
 def doors() -> Mapping[str, Door]:
     """Every door by its name."""
     table = yaml.safe_load((files("tailor") / "doors.yaml").read_text(encoding="utf-8"))
-    return {
-        name: Door(name=name, checked=table["checked"], **found | {"hosts": tuple(found.get("hosts", ()))})
-        for name, found in table["doors"].items()
-    }
+    return {name: Door(name=name, **found | {"hosts": tuple(found.get("hosts", ()))}) for name, found in table["doors"].items()}
 
 
 def door_at(address: str) -> Door | None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 ALPHA = 0.05
 """Error probability of all that is ever called shown on one test set."""
 
+LEAST = 1e-12
+"""What any opening may spend: after some forty halvings, less could not be told from nothing in floating point."""
+
 MOST_FINALISTS = 6
 """Roles of finalists (`tailor.decide.finalists.finalists`): how many may share the error probability of an opening."""
 
 
 def of_opening(opening: int) -> float:
-    """What opening k may spend: ALPHA / 2**k, so that all openings together spend at most ALPHA.
+    """What opening k may spend: ALPHA / 2**k, so that all openings together spend at most ALPHA (and LEAST for each after that).
 
     Raises:
         ValueError: the opening is not at least 1.
     """
     if opening < 1:
         raise ValueError(f"opening {opening} is not at least 1")
-    return float(ALPHA / 2**opening)
+    return max(float(ALPHA / 2**opening), LEAST)
 
 
 def of_target(opening: int, finalists: int) -> float:
