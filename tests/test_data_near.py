@@ -166,7 +166,7 @@ def made_up(rng: random.Random, words: int) -> list[str]:
     return ["".join(rng.choices(string.ascii_lowercase, k=rng.randrange(2, 9))) for _ in range(words)]
 
 
-@pytest.mark.parametrize("words", [14, 25, 60])
+@pytest.mark.parametrize("words", [25, 40, 60])
 def test_long_texts_with_every_seventh_word_replaced_are_found(words: int) -> None:
     """As tools that make more training rows out of few leave them; each such edit says what the original says."""
     rng = random.Random(words)
