@@ -83,7 +83,7 @@ def chat(*turns: tuple[str, str]) -> dict[str, object]:
 
 
 def test_what_the_system_says_is_asked_where_it_differs(tmp_path: Path) -> None:
-    found = guess(tmp_path, lambda n: chat(("system", f"Plan {two(n)}"), ("user", sentence(n)), ("assistant", two(n))))
+    found = guess(tmp_path, lambda n: chat(("system", f"Plan {two(n // 2)}"), ("user", sentence(n)), ("assistant", two(n))))
     assert (found.asked.template, found.kind) == ("{{system}}\n{{input}}", "classify")
 
 
