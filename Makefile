@@ -15,7 +15,7 @@ $(READY): pyproject.toml constraints.txt
 
 demo: setup
 	@rm -rf demo && cp -r examples demo
-	@TAILOR_STATE=demo/.state $(BIN)/tailor run demo/townhall --max-minutes 4 # each demo opens its test sets for the first time
+	@TAILOR_STATE=demo/.state $(BIN)/tailor run demo/townhall # each demo opens its test sets for the first time
 	@TAILOR_STATE=demo/.state $(BIN)/tailor run demo/handbook --max-minutes 2
 	@echo "Reports: demo/townhall/report.html and demo/handbook/report.html"
 
