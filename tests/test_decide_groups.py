@@ -13,7 +13,7 @@ from tailor.data.example import Example
 from tailor.decide.decision import Candidate, decide
 from tailor.stats.intervals import lower_bound, mean_interval
 from tailor.stats.paired import holm, sign_flip
-from tailor.stats.spending import of_opening, of_target
+from tailor.stats.spending import MOST_FINALISTS, of_differences, of_opening, of_target
 
 N = 160
 
@@ -127,5 +127,6 @@ def test_too_few_examples_on_which_systems_differ_are_told() -> None:
 
 def test_the_error_of_all_openings_stays_below_five_per_cent() -> None:
     assert sum(of_opening(k) for k in range(1, 60)) == pytest.approx(0.05)
+    assert of_target(1_000, MOST_FINALISTS) > 0 and 1 - of_differences(1_000) < 1, "no number of openings ends in an error"
     with pytest.raises(ValueError, match="opening 0 is not at least 1"):
         of_opening(0)

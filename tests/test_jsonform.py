@@ -68,8 +68,10 @@ def test_json_in_any_spelling_is_the_same(value: Any) -> None:
 
 @given(st.text())
 def test_any_text_is_read(text: str) -> None:
-    fitting(text, json.dumps(SCHEMA))
-    canonical(text)
+    schema = json.dumps(SCHEMA)
+    found = fitting(text, schema)
+    assert found is None or found == fitting(found, schema)
+    assert canonical(canonical(text)) == canonical(text)
 
 
 @pytest.mark.parametrize(
