@@ -12,7 +12,7 @@ from endpoint import Answer, completion
 
 from tailor.experiment import run
 from tailor.project import load_project
-from tailor.study import Study
+from tailor.results import Study
 
 PRICES = {"input_per_million": 1.0, "output_per_million": 10.0}
 QUIZ: dict[str, Any] = {

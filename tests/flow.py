@@ -15,9 +15,9 @@ from tailor.cli import app
 from tailor.experiment import run
 from tailor.models.base import Model
 from tailor.project import load_project
+from tailor.results import Step, Study
 from tailor.saved import STUDY
 from tailor.store.spending import Spent
-from tailor.study import Step, Study
 
 LABELS = ("billing", "delivery", "returns")
 PAGES = ("travel", "leave", "tools")

@@ -13,8 +13,8 @@ from tailor.data.example import Example
 from tailor.diagnose.types import Diagnosis
 from tailor.evaluate.consistency import Consistency, Steadiness
 from tailor.evaluate.run import Run
+from tailor.results import Study
 from tailor.retrieval.passage import Passage
-from tailor.study import Study
 from tailor.system import Shot
 
 PAYLOADS = (

@@ -19,10 +19,10 @@ from tailor.decide.decision import Candidate, decide
 from tailor.decide.types import Cost, Decision, Pace, Rates
 from tailor.decide.upkeep import with_seconds
 from tailor.evaluate.run import Run
+from tailor.results import Step, Study
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer, Outcome, Score
 from tailor.stats.intervals import mean_interval
-from tailor.study import Step, Study
 from tailor.system import Decoding, Knowledge, Prompt, Shot, System, Weights
 from tailor.task import DataFiles, Prices, Task
 

@@ -14,7 +14,7 @@ from tailor.decide.again import FEWEST, SHARE
 from tailor.evaluate.consistency import REMOTE_ROWS
 from tailor.experiment import run
 from tailor.project import load_project
-from tailor.study import Study
+from tailor.results import Study
 
 
 def reading(payload: Mapping[str, Any]) -> Answer:

@@ -10,8 +10,8 @@ from studies import answer_study, classify_study
 from tailor.data.example import Example, Splits
 from tailor.decide.controls import Control, controls, told
 from tailor.report.figures import summary_text, to_json
+from tailor.results import Study
 from tailor.saved import STUDY
-from tailor.study import Study
 from tailor.task import Task
 
 

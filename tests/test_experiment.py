@@ -18,8 +18,8 @@ from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
 from tailor.report.figures import make_figures, to_json
+from tailor.results import Study
 from tailor.saved import chosen_system, load_study
-from tailor.study import Study
 
 WRITERS = {"desk": write_desk, "rooms": write_rooms}
 

@@ -25,10 +25,10 @@ from tailor.errors import DataError
 from tailor.experiment import run, sealed
 from tailor.ledger import Ledger
 from tailor.project import load_project
+from tailor.results import Study
 from tailor.seals import around_test, grouping, unseen
 from tailor.store.openings import Opening
 from tailor.store.registry import Registry
-from tailor.study import Study
 
 
 def row(text: str, answer: str = "yes") -> Identity:

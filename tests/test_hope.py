@@ -22,8 +22,8 @@ from tailor.errors import DoesNotFit, EndpointError, TailorError
 from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
+from tailor.results import Step, Study
 from tailor.stats.intervals import Interval
-from tailor.study import Step, Study
 
 WIDE = {"train": 24, "dev": 48, "test": 18}
 DEAR_LABELS = {"label": 500.0, "error": 0.0001}

@@ -20,8 +20,8 @@ from tailor.models.fake import FakeModel
 from tailor.project import load_project
 from tailor.report.figures import to_json
 from tailor.report.html import write_report
+from tailor.results import Study
 from tailor.saved import load_study
-from tailor.study import Study
 from tailor.task import Task
 
 

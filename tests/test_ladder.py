@@ -27,7 +27,7 @@ from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.opening import open_engine
 from tailor.project import load_project
-from tailor.study import Step, Study
+from tailor.results import Step, Study
 from tailor.system import System
 
 WIDE = {"train": 24, "dev": 48, "test": 18}

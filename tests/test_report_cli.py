@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tailor.cli.report import report
 from tailor.errors import StoreError
-from tailor.study import Study
+from tailor.results import Study
 
 runner = CliRunner()
 app = typer.Typer()

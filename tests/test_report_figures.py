@@ -16,8 +16,8 @@ from tailor.report.failures import MAX_LABELS, NO_LABEL, OTHER, confusion, group
 from tailor.report.figures import make_figures, summary_text, to_json
 from tailor.report.ladder import best_on_dev, shown_runs, untried
 from tailor.report.quality import grid, oriented, quality_cost
+from tailor.results import Study
 from tailor.score.types import Answer, Score
-from tailor.study import Study
 from tailor.system import Decoding
 
 

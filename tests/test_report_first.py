@@ -10,7 +10,7 @@ from whole_studies import judged_study, unrated_study
 
 from tailor.decide.types import Cost
 from tailor.report.first import SHOWN, First, first_screen
-from tailor.study import Study
+from tailor.results import Study
 
 
 def screen(study: Study) -> First:

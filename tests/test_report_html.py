@@ -17,7 +17,7 @@ from whole_studies import judged_study, unrated_study, whole_study
 from tailor.errors import UserError
 from tailor.report.html import cut, render_report, sentence, write_report
 from tailor.report.words import shorten
-from tailor.study import Study
+from tailor.results import Study
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 DRAWING = {"svg", "g", "path", "line", "rect", "circle", "text", "title", "desc", "defs", "clippath", "lineargradient", "stop"}

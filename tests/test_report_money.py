@@ -23,8 +23,8 @@ from tailor.report.html import _environment, render_report
 from tailor.report.money import Money, money
 from tailor.report.quality import dominates, front_words
 from tailor.report.words import minutes
+from tailor.results import Study
 from tailor.stats.intervals import mean_interval
-from tailor.study import Study
 
 
 def text_of(page: str) -> str:

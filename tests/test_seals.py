@@ -28,11 +28,11 @@ from tailor.models.fake import FakeModel
 from tailor.project import load_project
 from tailor.report.figures import summary_text
 from tailor.report.first import first_screen
+from tailor.results import Study
 from tailor.saved import load_study
 from tailor.seals import identities
 from tailor.store.database import VERSION, version_of
 from tailor.store.openings import Opening
-from tailor.study import Study
 
 OLD = Path(__file__).parent / "stores" / "version1"
 Rows = list[dict[str, str]]

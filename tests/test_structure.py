@@ -16,9 +16,9 @@ import tailor
 ROOT = Path(tailor.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
-    "errors limits files outside confined documents language doors jsonform keys task project stats data system models trust "
-    "retrieval score store ledger render engine approaches evaluate advise diagnose decide study saved report provenance opening "
-    "seals experiment asking judging testing cli __main__"
+    "errors card limits files outside confined documents language doors jsonform keys task project stats data system models trust "
+    "retrieval score store ledger render engine approaches evaluate advise diagnose decide results saved report provenance opening "
+    "seals experiment asking judging testing screen cli __main__"
 ).split()
 RANK = {part: place for place, level in enumerate(ORDER) for part in level.split(",")}
 HEAVY = (

@@ -23,8 +23,8 @@ from tailor.errors import ConfigError, OutOfTime
 from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
+from tailor.results import Study
 from tailor.stats.intervals import Interval
-from tailor.study import Study
 
 WIDE = {"train": 24, "dev": 48, "test": 18}
 READ, WRITE = 0.01, 0.1  # seconds for a token

@@ -16,9 +16,9 @@ from tailor.diagnose.curve import LearningCurve, Measured, continued
 from tailor.diagnose.types import LEVEL, Diagnosis, Labels, Lever, LeverName, Suspect
 from tailor.evaluate.consistency import Basis, Consistency, Steadiness, Variation
 from tailor.evaluate.rewording import Kind
+from tailor.results import Study
 from tailor.stats.agreement import agreement
 from tailor.stats.intervals import mean_interval
-from tailor.study import Study
 from tailor.task import JudgeSettings, KnownFacts, ModelSettings
 
 ASKED = 40

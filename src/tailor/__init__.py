@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tailor.experiment import run
     from tailor.project import load_project
     from tailor.report.html import write_report
+    from tailor.results import Study
     from tailor.saved import load_study
-    from tailor.study import Study
     from tailor.system import System
     from tailor.task import Task
 
@@ -41,7 +41,7 @@ _HOMES = {
     "Decision": "tailor.decide.types",
     "Example": "tailor.data.example",
     "Splits": "tailor.data.example",
-    "Study": "tailor.study",
+    "Study": "tailor.results",
     "System": "tailor.system",
     "TailorError": "tailor.errors",
     "Task": "tailor.task",

@@ -47,11 +47,11 @@ from tailor.models.base import Model
 from tailor.opening import open_engine
 from tailor.project import Project
 from tailor.provenance import provenance
+from tailor.results import Study
 from tailor.saved import STUDY
 from tailor.seals import around_test, grouping, identities, opening_sentences, unseen
 from tailor.stats.clusters import usual_size
 from tailor.store.spending import Spent
-from tailor.study import Study
 from tailor.task import Task
 
 

@@ -14,7 +14,7 @@ from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.files import parts_of
 from tailor.limits import SETTINGS_BYTES
 from tailor.outside import load_yaml, read_file
-from tailor.task import Task
+from tailor.task import ONE_WAY, Task
 
 SETTINGS_FILE = "tailor.yaml"
 REPORT_FILE = "report.html"
@@ -71,20 +71,22 @@ class Project:
         return (self.folder / name).resolve()
 
 
-def load_project(folder_or_yaml: Path) -> Project:
+def load_project(folder_or_yaml: str | Path) -> Project:
     """The project in a folder, or the one whose settings file is given.
 
     Raises:
         ConfigError: there is no such file, it is not YAML, or a setting is unknown, missing or not accepted.
     """
-    path = _settings_file(folder_or_yaml)
+    path = _settings_file(Path(folder_or_yaml))
     settings = _read_yaml(path)
     try:
         task = Task.model_validate(settings)
     except ValidationError as error:
-        sentences = list(dict.fromkeys(_sentences(error)))
+        sentences = list(dict.fromkeys(_sentences(error, () if "data" in settings else ("data",))))
         hint = "" if len(sentences) == 1 else f"{len(sentences)} settings need a change."
         raise ConfigError("\n".join(f"{path.name}: {sentence}" for sentence in sentences), hint) from error
+    if not (task.data.file or task.data.train):
+        raise ConfigError(f"{path.name}: `data` names no file: {ONE_WAY}")
     _refuse_peeking(path, task)
     project = Project(path.parent, task)
     if project.documents is not None:
@@ -177,9 +179,10 @@ def _yaml_hint(problem: str) -> str:
     return "Indent with spaces, and put text that holds `:`, `#` or braces between quotes."
 
 
-def _sentences(error: ValidationError) -> Iterable[str]:
+def _sentences(error: ValidationError, absent: Iterable[str] = ()) -> Iterable[str]:
+    """One sentence for each mistake; `absent` names what only a file of settings must have and does not."""
     details = error.errors(include_url=False)
-    missing = [".".join(map(str, d["loc"])) for d in details if d["type"] == "missing"]
+    missing = [*(".".join(map(str, d["loc"])) for d in details if d["type"] == "missing"), *absent]
     if missing:
         yield f"{_names(missing)} {'is' if len(missing) == 1 else 'are'} missing"
     for detail in details:

@@ -9,13 +9,13 @@ from pydantic import TypeAdapter, ValidationError
 from tailor.errors import ConfigError, StoreError
 from tailor.ledger import Ledger
 from tailor.project import load_project
-from tailor.study import Study
+from tailor.results import Study
 from tailor.system import System
 
 STUDY = TypeAdapter(Study)
 
 
-def load_study(folder: Path) -> Study:
+def load_study(folder: str | Path) -> Study:
     """The last study of a project.
 
     Raises:

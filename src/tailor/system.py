@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tailor.errors import StoreError
+from tailor.errors import StoreError, quoted
 from tailor.task import columns_in
 
 AROUND = " ?!.,:;\"'()[]{}*"
@@ -153,6 +153,11 @@ class System(Part):
     prompt: Prompt
     knowledge: Knowledge = Knowledge()
     decoding: Decoding = Decoding()
+
+    def __repr__(self) -> str:
+        return f"<System {quoted(self.name, 80)} on {quoted(self.weights.model, 40)}>"
+
+    __str__ = __repr__
 
     @property
     def name(self) -> str:

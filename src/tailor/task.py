@@ -19,6 +19,8 @@ from tailor.keys import VARIABLE_NAME, looks_like_a_key, names_in, without_key
 
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 
+ONE_WAY = "give either `file` (Tailor splits it) or `train` and `test`"
+
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -32,7 +34,7 @@ class DataFiles(Settings):
     """Where the examples are and how their columns are used.
 
     Give `file` and let Tailor split it, or give `train` and `test` (and `dev`; else dev is cut from train). A wildcard names the
-    parts of one table, such as ``train-*.parquet``.
+    parts of one table, such as ``train-*.parquet``. A task from Python, whose rows are given to it, names none.
     """
 
     file: str = ""
@@ -50,8 +52,8 @@ class DataFiles(Settings):
 
     @model_validator(mode="after")
     def _one_way(self) -> DataFiles:
-        if bool(self.file) == bool(self.train):
-            raise ValueError("give either `file` (Tailor splits it) or `train` and `test`")
+        if self.file and self.train:
+            raise ValueError(ONE_WAY)
         if self.train and not self.test:
             raise ValueError("`train` needs `test` beside it; with one file use `file`")
         if self.split_by and self.train:
@@ -252,7 +254,7 @@ class Task(Settings):
     metric: Literal["accuracy", "correct", "f1", "exact", "squad_f1", "squad_exact", "judged"] | None = None
     target: Fraction = 0.9
     smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02
-    data: DataFiles
+    data: DataFiles = DataFiles(columns=(), report_by=())
     split: SplitSizes = SplitSizes(train=None, dev=None, test=None)
     documents: str = Field("", description="folder of Markdown, text or HTML files")
     model: ModelSettings = ModelSettings(context_tokens=None)

@@ -1,40 +1,15 @@
-"""Printing for people: the one place where text reaches the terminal."""
+"""Printing for people: the one place where text of the commands reaches the terminal."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
-from typing import Any
 
 import typer
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
 
 from tailor.errors import printable
-
-
-class Screen(Console):
-    """A console that takes text as text: no markup, no `:emoji:` codes, no guessed colours.
-
-    Much of what is shown comes from outside: answers, documents, names, paths. Whatever is printed, in a table or a progress bar
-    too, loses what would act on the terminal or hide (`printable`); only Rich's own control codes pass.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(highlight=False, markup=False, emoji=False, **options)
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """The segments of something printable, with the text in them made safe."""
-        for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(printable(segment.text), segment.style)
-
-
-def plain_console(stderr: bool = False) -> Screen:
-    """A screen whose lines end between words on a terminal; a file or a pipe gets them whole."""
-    console = Screen(stderr=stderr)
-    console.soft_wrap = not console.is_terminal
-    return console
+from tailor.screen import Screen as Screen
+from tailor.screen import plain_console as plain_console
 
 
 def echo(text: object) -> None:

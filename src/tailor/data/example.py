@@ -7,12 +7,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
+
+from tailor.errors import quoted
 
 SplitName = Literal["train", "dev", "test", "reserve"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Example:
     """One row of the user's data.
 
@@ -46,6 +48,10 @@ class Example:
     unit: str = ""
     dealt_by: str = ""
 
+    def __repr__(self) -> str:
+        asked = quoted(" ".join(" ".join(self.fields.values()).split()), 80)
+        return f"<Example {quoted(self.id, 20)}: {asked} -> {quoted(self.label, 40)}>"
+
     @property
     def key(self) -> str:
         """What the row is, whatever the task makes of it: by this it is dealt to a split, and drawn for samples."""
@@ -72,7 +78,7 @@ class Example:
         return self.answers[0] if self.answers else ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Splits:
     """The examples, each in exactly one split; `reserve` stays unopened. `unlabelled` rows are in none."""
 
@@ -83,6 +89,10 @@ class Splits:
     seed: int = 0
     how: str = field(default="", compare=False)
     unlabelled: int = field(default=0, compare=False)
+
+    def __repr__(self) -> str:
+        sizes = (f"{len(getattr(self, name)):,} {name}" for name in get_args(SplitName))
+        return f"<Splits: {', '.join(sizes)} rows>"
 
     @cached_property
     def fingerprint(self) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from tailor.data.doubt import NO_DOUBT
 from tailor.data.doubt import Doubt as Doubt
+from tailor.errors import quoted
 from tailor.stats.agreement import Agreement as Agreement
 from tailor.stats.intervals import Interval as Interval
 
@@ -202,7 +203,7 @@ class JudgeCheck:
     passed: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Decision:
     """What follows from the sealed test set, by the rule fixed before it was opened.
 
@@ -249,3 +250,7 @@ class Decision:
     judge: JudgeCheck | None = None
     answers_changed: int = 0
     doubt: Doubt = NO_DOUBT
+
+    def __repr__(self) -> str:
+        finalists = f"{len(self.finalists)} finalists on {self.n_test:,} test rows, opening {self.opening}"
+        return f"<Decision {self.verdict}: {quoted(self.chosen)}, {finalists}>"

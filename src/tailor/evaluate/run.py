@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tailor.data.example import Example, SplitName
+from tailor.errors import quoted
 from tailor.score.types import OUTCOMES, Answer, Outcome, Score
 from tailor.system import System
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A System's answers on (a part of) a split and their scores, in the order of `examples`."""
 
@@ -21,6 +22,9 @@ class Run:
     examples: tuple[Example, ...]
     answers: tuple[Answer, ...]
     scores: tuple[Score, ...]
+
+    def __repr__(self) -> str:
+        return f"<Run {quoted(self.system.name, 60)}: {self.mean:.3f} on {len(self.examples):,} {self.split} rows>"
 
     @property
     def values(self) -> list[float]:

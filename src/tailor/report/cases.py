@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from tailor.data.example import Example
 from tailor.evaluate.run import Run
 from tailor.report.ladder import focus, shown_runs
+from tailor.results import Study
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer, Outcome, Score
-from tailor.study import Study
 from tailor.task import Task, fill
 
 MAX_CASES = 30

@@ -9,7 +9,7 @@ from tailor.diagnose.forecast import PULLS
 from tailor.diagnose.types import Diagnosis, Lever, LeverName, Suspect
 from tailor.diagnose.words import REMEDIES, sentences
 from tailor.report.ladder import is_reference
-from tailor.study import Step, Study
+from tailor.results import Step, Study
 
 SUSPECTS = 20
 """Rows with doubtful labels that are shown."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tailor.decide.bill import spent_sentence
 from tailor.evaluate.answered import Answered, answered
-from tailor.study import Study
+from tailor.results import Study
 
 
 def who_answered(study: Study) -> Answered | None:

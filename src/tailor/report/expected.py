@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tailor.advise.advice import Advice, Reason, compare
-from tailor.study import Study
+from tailor.results import Study
 
 SHOWN = 3
 """Ways to another approach that are told; `tailor advise` tells all."""

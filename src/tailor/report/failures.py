@@ -10,8 +10,8 @@ from tailor.data.example import Example
 from tailor.decide.types import Interval
 from tailor.evaluate.run import Run
 from tailor.report.ladder import shown_runs
+from tailor.results import Study
 from tailor.stats.intervals import mean_interval
-from tailor.study import Study
 
 MAX_LABELS = 16
 MAX_VALUES = 12

@@ -24,8 +24,8 @@ from tailor.report.ladder import LadderRow, Rung, best_on_dev, focus, ladder_row
 from tailor.report.money import Money, money
 from tailor.report.quality import FinalistRow, Grid, QualityCost, chosen_pairs, finalist_rows, grid, other_pairs, quality_cost
 from tailor.report.words import amount, badge, count, duration, headline, limits, percent
+from tailor.results import Step, Study
 from tailor.score.types import Outcome
-from tailor.study import Step, Study
 from tailor.system import System
 from tailor.task import Task
 

@@ -18,7 +18,7 @@ from tailor.report import charts, words
 from tailor.report.consistency import ASKED
 from tailor.report.curve import curve_svg
 from tailor.report.figures import Figures, make_figures
-from tailor.study import Study
+from tailor.results import Study
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -44,7 +44,7 @@ FILTERS = (
 )
 
 
-def write_report(study: Study, path: Path) -> Path:
+def write_report(study: Study, path: str | Path) -> Path:
     """Write the report of a study.
 
     Args:
@@ -57,7 +57,7 @@ def write_report(study: Study, path: Path) -> Path:
     Raises:
         UserError: the file cannot be written; one that was there before is still whole.
     """
-    text = render_report(study)
+    text, path = render_report(study), Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text)

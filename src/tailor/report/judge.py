@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tailor.decide.judgewords import next_step, why_not
 from tailor.decide.types import Interval, JudgeCheck
-from tailor.study import Study
+from tailor.results import Study
 
 
 @dataclass(frozen=True)

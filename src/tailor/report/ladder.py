@@ -10,7 +10,7 @@ from tailor.data.example import SplitName
 from tailor.decide.formats import describe_system
 from tailor.decide.types import Interval
 from tailor.evaluate.run import Run
-from tailor.study import Step, Study
+from tailor.results import Step, Study
 
 MAX_DEV_RUNS = 5
 UNTRIED = ("no time", "cannot pay", "not possible", "failed", "does not fit")

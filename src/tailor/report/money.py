@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tailor.decide.formats import format_about, format_often, listed
 from tailor.decide.types import BreakEven, ChangeKind, Changing, Decision, Finalist, Pace
 from tailor.decide.upkeep import is_learned
-from tailor.study import Study
+from tailor.results import Study
 from tailor.system import System
 from tailor.task import Task, Volume
 

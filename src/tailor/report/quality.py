@@ -9,7 +9,7 @@ from tailor.data.example import SplitName
 from tailor.decide.formats import describe_system, listed
 from tailor.decide.types import Decision, Difference, Finalist, Interval
 from tailor.report.ladder import is_reference, shown_runs
-from tailor.study import Step, Study
+from tailor.results import Step, Study
 
 LOG_SPAN = 20.0
 

@@ -1,4 +1,4 @@
-"""A Study: everything a run of the ladder found, for the report, `tailor show` and `tailor try`."""
+"""A Study: the results of a run of the ladder, for the report, `tailor show`, `tailor try` and notebooks."""
 
 from __future__ import annotations
 
