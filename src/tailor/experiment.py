@@ -148,7 +148,7 @@ def final_test(
         observer.began("final test", dev.system.name)
         test = measure(task, dev.system, "test", splits.test, engine, observer.progress)
         cost = timed_cost(climb.material, test, climb.track.cost(test), engine)
-        eligible = task.allow_classifier or dev.system.decoding.method != "head"
+        eligible = task.allow_classifier or dev.system.is_generative
         candidates.append(Candidate(role, test, dev, cost, eligible))
     decision = (
         decide_judged(task, candidates, opening, ratings or Ratings(), climb.pace, opened.doubt)

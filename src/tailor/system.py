@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,6 +29,18 @@ class Part(BaseModel):
     """A piece of a System: immutable, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def with_(self, **changes: object) -> Self:
+        """A copy with these fields changed, checked like a new one; a part given as a mapping keeps its other fields.
+
+        Raises:
+            ValueError: there is no such field, or a value does not fit it.
+        """
+        fields: dict[str, object] = {name: getattr(self, name) for name in type(self).model_fields}
+        for name, change in changes.items():
+            part = fields.get(name)
+            fields[name] = part.with_(**change) if isinstance(part, Part) and isinstance(change, Mapping) else change
+        return type(self).model_validate(fields)
 
 
 class Weights(Part):
@@ -164,7 +176,6 @@ class System(Part):
         """The steps joined in their order, such as "rag-hybrid > lora"."""
         return " > ".join(self.steps)
 
-    # Not cached: pydantic copies cached values along when a System is changed by model_copy.
     @property
     def fingerprint(self) -> str:
         """SHA-256 over everything that can change an answer; the steps' names do not."""
@@ -187,7 +198,12 @@ class System(Part):
     def then(self, step: str, **changes: object) -> System:
         """The System after one more approach; the plain starting point is not named in what is built on it."""
         steps = (step,) if self.steps == (START,) else (*self.steps, step)
-        return self.model_copy(update={**changes, "steps": steps})
+        return self.with_(**changes, steps=steps)
+
+    @property
+    def is_generative(self) -> bool:
+        """Whether a generative model answers; the reference classifier needs none."""
+        return self.decoding.method != "head"
 
     @property
     def is_tuned(self) -> bool:

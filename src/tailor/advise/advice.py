@@ -123,7 +123,7 @@ def questions(facts: Facts, criteria: Criteria | None = None) -> tuple[Criterion
 
 def approach_of(system: System) -> Approach | None:
     """The approach that a System takes; None for one without a generative model."""
-    if system.weights.method == "head":
+    if not system.is_generative:
         return None
     return name_approach(system.has_knowledge, system.knowledge.kind == "index", system.is_tuned)
 

@@ -76,10 +76,10 @@ def cost_of(
 def system_cost(material: Material, run: Run, rates: Rates, engine: Engine, pace: Pace = NEVER_SAID) -> Cost:
     """What a system costs: labels it learned from, training, tokens, and keeping up with changes."""
     system, embedding = run.system, machine_rates(material.task.prices, EMBEDDER_PARAMETERS)
-    if system.decoding.method == "head":
+    if not system.is_generative:
         rates = embedding
     labels, trained = len(system.prompt.shots), 0
-    if system.decoding.method == "head":
+    if not system.is_generative:
         labels = len(material.train)
     elif system.is_tuned and (tuned := read_tuned(engine.store / system.weights.tuned)) is not None:
         labels, trained = len(material.train[: material.task.tuning.max_rows]), tuned.trained_tokens

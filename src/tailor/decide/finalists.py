@@ -13,7 +13,7 @@ ROLES = ("baseline", "best prompt", "best with retrieval", "best tuned", "best c
 
 def roles(system: System) -> tuple[str, ...]:
     """The roles that a System may have; the baseline is also a prompt."""
-    if system.decoding.method == "head":
+    if not system.is_generative:
         return ("reference classifier",)
     if system.is_tuned:
         return ("best tuned",) if len(system.steps) == 1 else ("best combination",)

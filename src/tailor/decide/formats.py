@@ -98,7 +98,7 @@ def format_score(finalist: Finalist) -> str:
 def describe_system(system: System) -> str:
     """A system in plain words, such as "five examples nearest to the question, passages found by keyword and meaning"."""
     prompt, knowledge = system.prompt, system.knowledge
-    if system.weights.method == "head":
+    if not system.is_generative:
         return TUNED["head"]
     parts = []
     if prompt.persona:

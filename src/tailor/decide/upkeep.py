@@ -55,7 +55,7 @@ def work_after(kind: ChangeKind, task: Task, system: System) -> tuple[Work, ...]
 
 def is_learned(system: System) -> bool:
     """Whether something was fitted to the labelled examples: tuned weights, or a classifier."""
-    return system.is_tuned or system.decoding.method == "head"
+    return system.is_tuned or not system.is_generative
 
 
 def changing(task: Task, system: System, prices: Mapping[Work, float | None]) -> tuple[Changing, ...]:

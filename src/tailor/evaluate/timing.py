@@ -16,7 +16,7 @@ def seconds_to_train(run: Run, material: Material, engine: Engine) -> float | No
     fit it again, the vectors of the training rows at hand. 0 for a system that learned nothing.
     """
     system = run.system
-    if system.decoding.method == "head":
+    if not system.is_generative:
         from tailor.models.head import fit_head
 
         texts = [fill(system.prompt.input, example.fields) for example in material.train]

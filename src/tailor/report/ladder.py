@@ -91,7 +91,7 @@ def best_on_dev(study: Study) -> LadderRow | None:
 
 def is_reference(run: Run | None) -> bool:
     """Whether this is the reference classifier, which is no generative model."""
-    return run is not None and run.system.decoding.method == "head"
+    return run is not None and not run.system.is_generative
 
 
 def models(study: Study) -> tuple[str, ...]:
