@@ -113,6 +113,7 @@ class RandomEmbedder:
     """Random unit vectors, so that an index of any size is made at once."""
 
     name = "random"
+    is_remote = False
     digest = "random"
     dimensions = DIMENSIONS
 

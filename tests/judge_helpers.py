@@ -20,7 +20,7 @@ from tailor.decide.decision import Candidate
 from tailor.evaluate.judge import NO, UNJUDGED, YES
 from tailor.evaluate.ratings import Ratings, rating_sample
 from tailor.evaluate.run import Run
-from tailor.models.base import Request
+from tailor.models.base import Capabilities, Request
 from tailor.models.fake import FakeModel
 from tailor.score.types import Answer, Score
 from tailor.task import Task
@@ -135,7 +135,7 @@ def judging(verdict: Callable[[str, str], str]) -> FakeModel:
         return verdict(between(text, "reference"), between(text, "answer"))
 
     model = FakeModel(say, name="fake:judge")
-    model.can_score = False
+    model.capabilities = Capabilities()
     return model
 
 

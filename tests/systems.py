@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from flow import write_desk, write_rooms
 from tiny import DOCUMENTS, answer_material, classify_material, make_engine
@@ -26,7 +27,7 @@ from tailor.models.fake import FakeModel
 from tailor.project import load_project
 from tailor.system import System, Weights
 
-SAID = {"persona": "You are an old hand.", "constraints": ("At most five words.",), "context": "Lumo sells plans."}
+SAID: dict[str, Any] = {"persona": "You are an old hand.", "constraints": ("At most five words.",), "context": "Lumo sells plans."}
 
 
 def systems_today(store: Path) -> dict[str, str]:

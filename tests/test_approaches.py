@@ -33,7 +33,7 @@ from tailor.documents.reading import Document
 from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit, StoreError
 from tailor.evaluate.measure import measure
-from tailor.models.base import Reply, Request
+from tailor.models.base import Capabilities, Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.retrieval.passage import Passage
 from tailor.system import System, display_labels
@@ -286,7 +286,7 @@ def test_generated_labels_are_held_to_the_labels_where_the_model_can_be(
     run = measure(material.task, system, "dev", material.dev, engine)
     assert {answer.raw for answer in run.answers} <= set(display_labels(LABELS)) and run.count("unparsed") == 0
     remote = FakeModel({"": "something else"})
-    remote.can_score = False
+    remote.capabilities = Capabilities()
     engine = engine_for(remote, tmp_path / "remote")
     assert Generated().fit(start(material, engine), material, engine).pattern == ""
 

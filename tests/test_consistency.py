@@ -20,7 +20,7 @@ from tailor.data.example import Example
 from tailor.engine import Engine
 from tailor.evaluate.consistency import REMOTE_ROWS, ROWS, Consistency, consistency, planned_calls, sampled
 from tailor.evaluate.rewording import FORMS, Kind, askings, other_capitals, please
-from tailor.models.base import Request
+from tailor.models.base import Capabilities, Request
 from tailor.models.fake import FakeModel
 from tailor.system import System
 from tailor.task import Task
@@ -149,10 +149,10 @@ def test_nothing_is_paid_for_twice_and_the_calls_are_foretold(tmp_path: Path, en
 
 def test_few_rows_are_asked_where_each_answer_is_paid_for() -> None:
     task, _ = free()
-    remote = task.model_copy(update={"model": task.model.model_copy(update={"base_url": "http://localhost/v1"})})
-    rows = questions(100)
-    assert [len(sampled(t, rows)) for t in (task, remote)] == [ROWS, REMOTE_ROWS]
-    assert sampled(task, rows)[:REMOTE_ROWS] == sampled(remote, rows[::-1])
+    paid, rows = FakeModel(), questions(100)
+    paid.capabilities = Capabilities(billed=True)
+    assert [len(sampled(model, rows)) for model in (FakeModel(), paid)] == [ROWS, REMOTE_ROWS]
+    assert sampled(FakeModel(), rows)[:REMOTE_ROWS] == sampled(paid, rows[::-1])
     assert consistency(task, [], rows, None) == consistency(task, [], (), None) == ()  # type: ignore[arg-type]
 
 
@@ -217,7 +217,7 @@ def test_a_classifier_says_the_same_by_construction_but_is_asked_in_other_forms(
 def test_labels_without_the_form_asked_for_are_all_alike(tmp_path: Path, engine_for: MakeEngine) -> None:
     material = classify_material()
     model = FakeModel(lambda request: f"no idea about {request.messages[-1].text}")
-    model.can_score = False
+    model.capabilities = Capabilities()
     engine = engine_for(model, tmp_path)
     system = Generated().fit(start(material, engine), material, engine)
     (found,) = consistency(material.task, [system], material.dev, engine)
@@ -267,7 +267,7 @@ def test_what_was_found_can_be_saved(tmp_path: Path, engine_for: MakeEngine) -> 
 def test_labels_are_compared_as_they_are(tmp_path: Path, engine_for: MakeEngine) -> None:
     material = classify_material(labels=("C", "C++", LABELS[0]))
     model = FakeModel(lambda request: "C++" if request.messages[-1].text.startswith('"') else "C")
-    model.can_score = False
+    model.capabilities = Capabilities()
     engine = engine_for(model, tmp_path)
     (found,) = consistency(material.task, [start(material, engine)], material.dev, engine)
     assert changed(found, "format") == 1.0

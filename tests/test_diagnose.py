@@ -23,6 +23,7 @@ from tailor.engine import Engine
 from tailor.errors import DocumentsError
 from tailor.evaluate.measure import measure
 from tailor.evaluate.run import Run
+from tailor.models.base import Capabilities
 from tailor.models.fake import FakeModel
 
 QUICK = {"batch_rows": 1}
@@ -99,7 +100,7 @@ def test_a_local_model_is_probed_on_its_own_states(engine_for: Make, tmp_path: P
 
 def test_written_labels_that_cannot_be_read_are_a_matter_of_form(engine_for: Make, tmp_path: Path) -> None:
     model = FakeModel(lambda request: "ember warm" if int(request.messages[-1].text.split()[-1]) % 2 else "who knows")
-    model.can_score = False
+    model.capabilities = Capabilities()
     material = colours()
     found = diagnosed(material, engine_for(model, tmp_path))
     held = found.lever("form")

@@ -19,7 +19,7 @@ from tailor.data.example import Example
 from tailor.decide.rungs import ladder
 from tailor.engine import Engine
 from tailor.evaluate.measure import measure
-from tailor.models.base import Reply, Request, message
+from tailor.models.base import Capabilities, Reply, Request, message
 from tailor.models.endpoint.probabilities import FEWER, LEAST, MOST, Place, label_scores, probe, read_places
 from tailor.models.remote import RemoteModel
 from tailor.task import ModelSettings
@@ -238,7 +238,7 @@ def test_the_prior_is_removed_from_what_an_endpoint_tells_and_nothing_is_asked_t
         engine = engine_for(remote(endpoint), tmp_path)
         plain = starting_system(material.task, material.train, engine.model)
         before = measure(material.task, plain, "dev", material.dev, engine)
-        (rung,) = [rung for rung in ladder(material.task, False, False, False) if rung.name == "calibrate"]
+        (rung,) = [rung for rung in ladder(material.task, False, Capabilities()) if rung.name == "calibrate"]
         (option,) = rung.candidates(plain, [before])
         system = option.approach.fit(option.base, material, engine)
         asked = endpoint.calls
@@ -254,7 +254,7 @@ def test_there_is_no_prior_to_remove_where_an_endpoint_tells_nothing(tmp_path: P
         engine = engine_for(remote(endpoint), tmp_path)
         plain = starting_system(material.task, material.train, engine.model)
         run = measure(material.task, plain, "dev", material.dev, engine)
-    (rung,) = [rung for rung in ladder(material.task, False, False, False) if rung.name == "calibrate"]
+    (rung,) = [rung for rung in ladder(material.task, False, Capabilities()) if rung.name == "calibrate"]
     assert rung.candidates(plain, [run]) == []
 
 

@@ -68,7 +68,7 @@ class Blocks(FakeModel):
     """A model whose answers may depend on the others of their block."""
 
     block = 4
-    batch_matters = True
+    capabilities = replace(FakeModel.capabilities, batch_invariant=False)
 
 
 def asked(model: FakeModel) -> list[str]:
@@ -105,8 +105,6 @@ def test_failed_calls_are_reported_and_asked_again_next_time(tmp_path: Path, eng
 
 class Dying(FakeModel):
     """An endpoint whose key dies after three replies, the last of them a failed call."""
-
-    batch_matters = False
 
     def stream(self, requests: Sequence[Request], deliver: Callable[[dict[int, Reply]], None]) -> None:
         replies = self.reply(requests[:3])
@@ -329,3 +327,19 @@ def test_a_model_that_cannot_answer_at_all_raises(tmp_path: Path, engine_for: Ma
     engine = engine_for(FakeModel(fail=fail), tmp_path)
     with pytest.raises(ModelError, match="the machine is off"):
         engine.answer(plain(engine), EXAMPLES)
+
+
+def test_a_system_is_changed_part_by_part_and_stays_as_it_was() -> None:
+    changed = FULL.with_(prompt={"persona": "You are new."}, decoding={"max_tokens": 7})
+    assert changed.prompt == Prompt(**{**dict(FULL.prompt), "persona": "You are new."}) and changed.decoding.max_tokens == 7
+    assert changed.steps == FULL.steps and changed.fingerprint != FULL.fingerprint == FULL.with_().fingerprint
+    assert FULL.with_(decoding=Decoding(seed=3)).decoding == Decoding(seed=3), "a whole part takes the place of the one before"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"prompt": {"personna": "You"}}, {"promt": {}}, {"decoding": {"method": "guess"}}, {"knowledge": {"passages": "two"}}],
+)
+def test_a_change_that_no_system_has_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"personna|promt|method|passages"):
+        FULL.with_(**change)

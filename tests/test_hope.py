@@ -19,7 +19,7 @@ from tailor.decide.rungs import Option, best
 from tailor.diagnose.forecast import forecast_for
 from tailor.diagnose.types import Diagnosis, Lever
 from tailor.errors import DoesNotFit, EndpointError, TailorError
-from tailor.models.base import Reply, Request
+from tailor.models.base import Capabilities, Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
 from tailor.results import Step, Study
@@ -32,13 +32,13 @@ DEAR_LABELS = {"label": 500.0, "error": 0.0001}
 class Tunable(FakeModel):
     """A fake that claims to have weights, so that the ladder considers training them."""
 
-    can_tune = True
+    capabilities = replace(FakeModel.capabilities, tunes=True)
 
 
 class Copier(FakeModel):
     """A fake that says "billing" until it is shown examples; then it knows every message's label, which the words do not tell."""
 
-    can_tune, can_score = True, False
+    capabilities = Capabilities(tunes=True)
 
     def __init__(self) -> None:
         super().__init__(lambda request: self.say(request))

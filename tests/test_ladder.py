@@ -23,7 +23,7 @@ from tailor.engine import Engine, OnProgress
 from tailor.errors import EndpointError, OutOfTime, TailorError
 from tailor.evaluate.run import Run
 from tailor.ledger import Ledger
-from tailor.models.base import Reply, Request
+from tailor.models.base import Capabilities, Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.opening import open_engine
 from tailor.project import load_project
@@ -37,7 +37,7 @@ DEAR_LABELS = {"label": 500.0, "error": 0.0001}
 class Tunable(FakeModel):
     """A fake that claims to have weights, so that the ladder considers training them."""
 
-    can_tune = True
+    capabilities = replace(FakeModel.capabilities, tunes=True)
 
 
 class Slow(Tunable):
@@ -50,7 +50,7 @@ class Slow(Tunable):
 class Writer(FakeModel):
     """A fake that cannot score choices, as an endpoint cannot."""
 
-    can_score = False
+    capabilities = Capabilities()
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ class Batch(FakeModel):
     """A fake as a local model is: blocks of 64, and what a block is answered depends on all of it."""
 
     block = 64
-    batch_matters = True
+    capabilities = replace(FakeModel.capabilities, batch_invariant=False)
 
     def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
         shift = (sum(len(request.messages[-1].text) for request in requests) + len(requests)) % 7 / 70
@@ -313,7 +313,9 @@ def test_runs_on_other_rows_are_compared_on_those_they_share() -> None:
 
 def rungs(folder: Path, **can: bool) -> list[str]:
     project = load_project(folder)
-    found = ladder(project.task, project.documents is not None, can.get("score", True), can.get("tune", True))
+    found = ladder(
+        project.task, project.documents is not None, Capabilities(scores=can.get("score", True), tunes=can.get("tune", True))
+    )
     return [rung.name + ("?" if rung.optional else "") for rung in found]
 
 
@@ -342,7 +344,7 @@ def test_an_option_has_the_name_of_the_system_it_makes(desk: tuple[Path, Study])
     folder, study = desk
     task = load_project(folder).task
     start = starting_system(task, study.splits.train, FakeModel())
-    options = [option for rung in ladder(task, False, True, False)[:2] for option in rung.candidates(start, [])]
+    options = [option for rung in ladder(task, False, Capabilities(scores=True))[:2] for option in rung.candidates(start, [])]
     assert {option.name for option in options} == {step.system for step in study.steps if step.rung in ("baseline", "prompt")}
 
 

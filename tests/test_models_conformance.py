@@ -60,7 +60,7 @@ def test_a_remote_model_keeps_every_promise() -> None:
 
 def test_a_local_folder_keeps_every_promise(folder: Path) -> None:
     model = open_model(ModelSettings(name=str(folder), context_tokens=None))
-    assert model.can_score and model.can_tune and model.precision.startswith("float32 weights")
+    assert model.capabilities.scores and model.capabilities.tunes and model.precision.startswith("float32 weights")
     check_model(model)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,11 +15,11 @@ from tailor.task import ModelSettings, Prices
 
 
 class Tunable(FakeModel):
-    can_tune = True
+    capabilities = replace(FakeModel.capabilities, tunes=True)
 
 
 class Large(Tunable):
-    parameters = 10 * NOMINAL_PARAMETERS
+    capabilities = replace(Tunable.capabilities, parameters=10 * NOMINAL_PARAMETERS)
 
 
 def settings(name: str = "smollm2-135m", base_url: str = "") -> ModelSettings:

@@ -31,6 +31,7 @@ class HashingEmbedder:
     """Unit vectors made of the hashed words of a text; remembers what it was asked to embed."""
 
     name = "hashing"
+    is_remote = False
     dimensions = 32
 
     def __init__(self, digest: str = "1") -> None:

@@ -124,6 +124,16 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         tailor.trian  # noqa: B018
 
 
+@pytest.mark.parametrize("module", [name for name in INSIDE if part(name) != "models"])
+def test_nobody_asks_of_what_class_a_model_is_or_whether_it_has_an_address(module: str) -> None:
+    # What it can do is asked of its `capabilities`; settings have an address, and `Task` alone reads them.
+    for node in ast.walk(tree(MODULES[module])):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("isinstance", "getattr", "hasattr"):
+            assert "LocalModel" not in ast.dump(node) and "RemoteModel" not in ast.dump(node), f"{module}, line {node.lineno}"
+        if isinstance(node, ast.Attribute) and node.attr == "base_url":
+            assert part(module) == "task", f"{module}, line {node.lineno}"
+
+
 # --- size and form
 
 

@@ -20,7 +20,7 @@ from tailor.decide.rungs import Rung
 from tailor.diagnose.types import Diagnosis, Lever, LeverName
 from tailor.engine import Engine
 from tailor.errors import ConfigError, OutOfTime
-from tailor.models.base import Reply, Request
+from tailor.models.base import Capabilities, Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
 from tailor.results import Study
@@ -33,7 +33,7 @@ READ, WRITE = 0.01, 0.1  # seconds for a token
 class Timed(FakeModel):
     """A fake whose answers take time, by their tokens, on a clock of its own."""
 
-    can_score = False
+    capabilities = Capabilities()
 
     def __init__(self, answers: Callable[[Request], str] | None = None) -> None:
         super().__init__(answers)

@@ -82,7 +82,7 @@ class Engine:
 
             cached = self._embedder(embedder) if embedder else None
             # The index keeps the vectors of its passages; those of questions cost nothing but time, save behind an endpoint.
-            made = cached if cached is None or getattr(cached.embedder, "is_remote", False) else cached.embedder
+            made = cached if cached is None or cached.is_remote else cached.embedder
             index = Index.open(self.store / "indexes", made)
             if not index.holds(self.documents):
                 with self.ledger.alone():
@@ -96,7 +96,7 @@ class Engine:
         if knowledge.kind == "none":
             return system
         digest = documents_digest(self.documents) if knowledge.kind == "whole" else self.index(knowledge.embedder).digest
-        return system.model_copy(update={"knowledge": knowledge.model_copy(update={"digest": digest})})
+        return system.with_(knowledge={"digest": digest})
 
     def retrieve(self, system: System, questions: Sequence[str]) -> list[tuple[Passage, ...]]:
         """The passages each question would be answered with, best first or last; none for a system without an index."""
@@ -162,7 +162,7 @@ class Engine:
             return [_without_prior(system, answer) for answer in self.answer(_asked(system), examples, on_progress)]
         keys = [example.answer_key for example in examples]
         saved = self._saved(system, examples)
-        if isinstance(self.model, Streaming) and system.decoding.method != "head":
+        if isinstance(self.model, Streaming) and system.is_generative:
             missing = {key: example for key, example in zip(keys, examples, strict=True) if key not in saved}
             self._stream(self.model, system, missing, saved, on_progress)
         else:
@@ -213,7 +213,7 @@ class Engine:
             missing = [i for i in block if keys[i] not in saved]
             if missing:
                 self.check()
-                asked = block if self.model.batch_matters else missing
+                asked = missing if self.model.capabilities.batch_invariant else block
                 answers = self.ask(system, [examples[i] for i in asked])
                 records = {keys[i]: asdict(answer) for i, answer in zip(asked, answers, strict=True) if keys[i] not in saved}
                 self._keep(system, records)
@@ -242,7 +242,7 @@ class Engine:
         Raises:
             ModelError: no request can succeed.
         """
-        if system.decoding.method == "head":
+        if not system.is_generative:
             return self._classify(system, examples)
         self._same_model(system)
         rendered = self.render(system, examples)
@@ -304,7 +304,7 @@ def _likeliest(system: System, scores: Sequence[float]) -> str:
 
 def _asked(system: System) -> System:
     """The System that is asked: a prior is subtracted from its scores, and changes nothing of what is asked."""
-    return system.model_copy(update={"decoding": system.decoding.model_copy(update={"prior": ()})})
+    return system.with_(decoding={"prior": ()})
 
 
 def _without_prior(system: System, answer: Answer) -> Answer:

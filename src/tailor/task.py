@@ -96,6 +96,16 @@ class ModelSettings(Settings):
     extra_body: dict[str, Any] = Field(default={}, description="further parameters of every call, as the endpoint names them")
     extra_headers: dict[str, str] = Field(default={}, description="further headers of every call; never a key")
 
+    @property
+    def address(self) -> str:
+        """Where it is asked; empty for a model on this machine."""
+        return self.base_url
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether an endpoint is asked."""
+        return bool(self.base_url)
+
     @model_validator(mode="before")
     @classmethod
     def _through_a_door(cls, given: Any) -> Any:
@@ -317,7 +327,7 @@ class Task(Settings):
             raise ValueError(
                 "`pattern` and `json_schema` are for kind `answer`; with `classify`, `labels` say what may be answered"
             )
-        if self.pattern and self.model.base_url:
+        if self.pattern and self.model.is_remote:
             raise ValueError("`pattern` needs a model on this machine; an endpoint can be held to a `json_schema`")
         return self
 

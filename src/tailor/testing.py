@@ -78,7 +78,7 @@ def _check_generation(model: Model) -> None:
 def _check_choices(model: Model) -> None:
     choices = ("red", "a longer choice", "grün")
     requests = [_ask(text, choices) for text in ("Which colour has grass?", UNICODE)]
-    if not model.can_score:
+    if not model.capabilities.scores:
         try:
             model.reply(requests)
         except ModelError:
@@ -95,7 +95,7 @@ def _check_choices(model: Model) -> None:
 
 def _check_pattern(model: Model) -> None:
     request = replace(_ask("A number such as 123.", max_tokens=8), pattern="[0-9]{3}")
-    if not model.can_score:
+    if not model.capabilities.patterns:
         try:
             model.reply([request])
         except ModelError:

@@ -65,9 +65,9 @@ def sendings(project: Project) -> tuple[Sending, ...]:
     if (embedder := embedder_settings(task.embedder)) is not None:
         asked.append(("embedder", embedder))
     return tuple(
-        Sending(role, model.name, _shown(model.base_url), variable_sent(model), is_here(model.base_url))
+        Sending(role, model.name, _shown(model.address), variable_sent(model), is_here(model.address))
         for role, model in asked
-        if model.base_url
+        if model.is_remote
     )
 
 

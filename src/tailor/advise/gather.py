@@ -78,7 +78,7 @@ def _settings(task: Task) -> dict[str, Fact]:
         "answers_per_month": given(task.volume.answers_per_month, task.volume, "answers_per_month"),
         "label_price": given(task.prices.label, task.prices, "label"),
         "fixed_answers": Fact(task.kind == "classify", "tailor.yaml"),
-        "weights_at_hand": given(not task.model.base_url, task, "model"),
+        "weights_at_hand": given(not task.model.is_remote, task, "model"),
     }
     if task.prices.error:  # 0 leaves errors out of the cost, and does not say that they cost nothing
         known["error_price"] = given(task.prices.error, task.prices, "error")
@@ -95,9 +95,9 @@ def _window(model: ModelSettings, window: int | None) -> dict[str, Fact]:
         return {"context_tokens": Fact(window, "the model")}
     if model.context_tokens is not None:
         return {"context_tokens": Fact(model.context_tokens, "tailor.yaml")}
-    if model.base_url and (known := context_window(model.name, model.base_url)) is not None:
+    if model.is_remote and (known := context_window(model.name, model.address)) is not None:
         return {"context_tokens": Fact(known, "the model")}
-    if model.base_url or "name" not in model.model_fields_set:
+    if model.is_remote or "name" not in model.model_fields_set:
         return {"context_tokens": Fact(DEFAULT_WINDOW, "assumed")}
     if model.name in BUILT_INS or model.name.partition(":")[0] == "fake":
         return {"context_tokens": Fact(DEFAULT_WINDOW, "the model")}

@@ -11,7 +11,6 @@ from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.models.base import Model
 from tailor.models.constrain import check_form
-from tailor.models.local import LocalModel
 from tailor.retrieval.passage import Passage
 from tailor.score.scorer import holds_answer
 from tailor.system import START, Decoding, Prompt, System, Weights, display_labels
@@ -90,14 +89,14 @@ def starting_system(task: Task, train: Sequence[Example], model: Model) -> Syste
     """The plain System every approach starts from: instruction and context, no examples, no documents, base weights.
 
     Raises:
-        ConfigError: a local model cannot be held to the task's `pattern` or `json_schema`.
+        ConfigError: the model cannot be held to the task's `pattern` or `json_schema`.
     """
-    if isinstance(model, LocalModel):
+    if model.capabilities.grammars:
         check_form(task.pattern, task.json_schema)
     labels = label_set(task, train) if task.kind == "classify" else ()
     longest = max((len(label) for label in display_labels(labels)), default=0)
     decoding = (
-        Decoding(method="score" if model.can_score else "generate", labels=labels, max_tokens=longest // 2 + 8)
+        Decoding(method="score" if model.capabilities.scores else "generate", labels=labels, max_tokens=longest // 2 + 8)
         if task.kind == "classify"
         else Decoding(max_tokens=round(task.max_words * 1.6) + 8, pattern=answer_pattern(task, train), json_schema=task.json_schema)
     )

@@ -44,8 +44,8 @@ class Generated:
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with generated answers."""
         labels = "|".join(map(re.escape, display_labels(system.decoding.labels)))
-        change = {"method": "generate", "prior": (), "pattern": labels if engine.model.can_score else ""}
-        return system.then(self.name, decoding=system.decoding.model_copy(update=change))
+        change = {"method": "generate", "prior": (), "pattern": labels if engine.model.capabilities.patterns else ""}
+        return system.then(self.name, decoding=change)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Persona:
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with the persona in front of its instruction."""
-        return system.then(self.name, prompt=system.prompt.model_copy(update={"persona": material.task.persona}))
+        return system.then(self.name, prompt={"persona": material.task.persona})
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Constraints:
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with the constraints listed after its instruction."""
-        return system.then(self.name, prompt=system.prompt.model_copy(update={"constraints": material.task.constraints}))
+        return system.then(self.name, prompt={"constraints": material.task.constraints})
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Grounded:
                 "an answer held to `json_schema` can neither cite a passage nor say that nothing was found",
                 "give the schema a property for the source, and allow null",
             )
-        return system.then(self.name, prompt=system.prompt.model_copy(update={"grounded": True}))
+        return system.then(self.name, prompt={"grounded": True})
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,8 @@ class ChainOfThought:
             raise ConfigError(
                 "no steps can stand before an answer held to `json_schema`", "let the schema's first property hold the steps"
             )
-        decoding = system.decoding.model_copy(
-            update={"method": "generate", "prior": (), "max_tokens": system.decoding.max_tokens + self.max_tokens}
-        )
-        return system.then(self.name, prompt=system.prompt.model_copy(update={"reasoning": True}), decoding=decoding)
+        decoding = {"method": "generate", "prior": (), "max_tokens": system.decoding.max_tokens + self.max_tokens}
+        return system.then(self.name, prompt={"reasoning": True}, decoding=decoding)
 
 
 @dataclass(frozen=True)
@@ -151,13 +149,13 @@ class FewShot:
             # Free answers are all different: there only "answered or not" is a class to cover.
             classes = [example.label if system.decoding.labels else str(bool(example.answers)) for example in pool]
             pool = tuple(pool[i] for i in spread(engine.embed(embedder, inputs), classes, self.count))
-        chats = engine.messages(system.model_copy(update={"prompt": system.prompt.model_copy(update={"nearest": 0})}), pool)
+        chats = engine.messages(system.with_(prompt={"nearest": 0}), pool)
         shots = tuple(
             Shot(input=user_text(system, example.fields, passages), answer=wanted_answer(system, example, passages))
             for example, (_, passages) in zip(pool, chats, strict=True)
         )
         change = {"shots": shots, "nearest": self.count, "embedder": embedder} if self.choose == "nearest" else {"shots": shots}
-        return system.then(self.name, prompt=system.prompt.model_copy(update=change))
+        return system.then(self.name, prompt=change)
 
 
 def spread(vectors: Array, labels: Sequence[str], count: int) -> list[int]:
@@ -189,7 +187,7 @@ class RemovePrior:
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with the better of the two priors subtracted, or with none where neither helps."""
         labels = system.decoding.labels
-        plain = system.model_copy(update={"decoding": system.decoding.model_copy(update={"prior": ()})})
+        plain = system.with_(decoding={"prior": ()})
         empty = Example("content-free", dict.fromkeys(material.train[0].fields, "N/A"), ())
         rows = _unseen(plain, material.train)[:PRIOR_ROWS]
         answers = engine.answer(plain, rows, on_progress)
@@ -198,7 +196,7 @@ class RemovePrior:
         # Without a prior comes first: it stands where no other is better.
         options = [(0.0,) * len(labels), *priors]
         best = max(range(len(options)), key=lambda i: _n_right(labels, rows, answers, options[i]))
-        return system.then(self.name, decoding=plain.decoding.model_copy(update={"prior": options[best] if best else ()}))
+        return system.then(self.name, decoding={"prior": options[best] if best else ()})
 
 
 def _unseen(system: System, rows: Sequence[Example]) -> list[Example]:

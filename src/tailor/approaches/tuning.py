@@ -8,11 +8,9 @@ from typing import ClassVar, Literal
 from tailor.approaches.approach import Material, wanted_answer
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
-from tailor.errors import ConfigError
 from tailor.models.head import fit_head
-from tailor.models.local import LocalModel
 from tailor.models.training import Row
-from tailor.models.tune import LEARNING_RATES, Recipe, recipe_key, tune
+from tailor.models.tune import LEARNING_RATES, Recipe, encoded, recipe_key, tune
 from tailor.system import Decoding, System, Weights
 from tailor.task import fill
 
@@ -44,11 +42,6 @@ class FineTune:
             ConfigError: the model's weights are not here to be tuned.
             DoesNotFit: a training row is longer than the context window.
         """
-        if not isinstance(engine.model, LocalModel):
-            raise ConfigError(
-                f"the weights of {engine.model.name} are not on this machine, so they cannot be tuned",
-                "set `model` to the built-in model or to a local folder",
-            )
         bare = bared(system)
         settings = material.task.tuning
         recipe = Recipe(
@@ -64,34 +57,35 @@ class FineTune:
         dev = training_rows(bare, material.dev, engine)
         key = recipe_key(engine.model.digest, rows, dev, recipe)
         tuned = tune(engine.model, rows, dev, recipe, engine.store / "tuned" / key[:16], on_progress)
-        weights = bare.weights.model_copy(
-            update={"tuned": f"tuned/{key[:16]}", "tuned_digest": tuned.digest, "method": self.method}
-        )
+        weights = {"tuned": f"tuned/{key[:16]}", "tuned_digest": tuned.digest, "method": self.method}
         return bare.then(self.name, weights=weights)
 
 
 def bared(system: System) -> System:
     """The System with the prompt that is tuned and served: what the rows teach is not said."""
-    short = {"show_labels": False, "persona": "", "context": "", "constraints": (), "reasoning": False, "grounded": False}
+    short: dict[str, object] = {
+        "show_labels": False,
+        "persona": "",
+        "context": "",
+        "constraints": (),
+        "reasoning": False,
+        "grounded": False,
+    }
     if system.decoding.labels:
         # The rows teach what is asked; a whole instruction would be read again in every row and every answer.
         short["instruction"] = CUE
-    decoding = system.decoding.model_copy(update={"prior": ()})
-    return system.model_copy(update={"prompt": system.prompt.model_copy(update=short), "decoding": decoding})
+    return system.with_(prompt=short, decoding={"prior": ()})
 
 
 def training_rows(system: System, examples: tuple[Example, ...], engine: Engine) -> list[Row]:
-    """Token ids of each example's prompt, as it would be served, and of the answer wanted, the end token included."""
-    model = engine.model
-    if not isinstance(model, LocalModel):
-        raise ConfigError(f"the tokens of {model.name} are not known here", "use a local model")
-    return [
-        Row(
-            tuple(model.encode(chat)),
-            (*model.encode_answer(wanted_answer(system, example, passages)), model.end_token),
-        )
-        for example, (chat, passages) in zip(examples, engine.messages(system, examples), strict=True)
-    ]
+    """Token ids of each example's prompt, as it would be served, and of the answer wanted, the end token included.
+
+    Raises:
+        ConfigError: the model's weights are not here to be tuned.
+    """
+    found = zip(examples, engine.messages(system, examples), strict=True)
+    pairs = [(chat, wanted_answer(system, example, passages)) for example, (chat, passages) in found]
+    return encoded(engine.model, pairs)
 
 
 @dataclass(frozen=True)
@@ -115,6 +109,6 @@ class Reference:
             tuned_digest=head.digest,
             method="head",
         )
-        bare = system.model_copy(update={"prompt": system.prompt.model_copy(update={"shots": (), "show_labels": False})})
+        bare = system.with_(prompt={"shots": (), "show_labels": False})
         decoding = Decoding(method="head", labels=head.labels, max_tokens=0)
         return bare.then(self.name, weights=weights, decoding=decoding)

@@ -89,15 +89,15 @@ def _expected(project: Project, splits: Splits, flights: Sequence[Preflight]) ->
     from tailor.models.fake import FakeModel
 
     task = project.task
-    model = open_model(task.model) if task.model.base_url else FakeModel(name=task.model.name)  # only its abilities are looked at
-    judge = open_model(task.judge.model) if task.judge and task.judge.model.base_url else None
+    model = open_model(task.model) if task.model.is_remote else FakeModel(name=task.model.name)  # only its abilities are looked at
+    judge = open_model(task.judge.model) if task.judge and task.judge.model.is_remote else None
     documents = read_documents(project.documents, project.own_files) if project.documents is not None else []
     return expected_spending(task, splits, model, judge, documents, flights=flights)
 
 
 def _endpoints(project: Project) -> bool:
     asked = [project.task.model, *([project.task.judge.model] if project.task.judge else [])]
-    return any(model.base_url for model in asked)
+    return any(model.is_remote for model in asked)
 
 
 def _show_endpoint(console: Screen, flights: Sequence[Preflight], expected: Estimate | None) -> None:

@@ -94,7 +94,7 @@ def progress_bar(console: Screen, name: str) -> Iterator[OnProgress]:
 def fetch_missing(console: Screen, task: Task) -> None:
     """Fetch the built-in models that a task needs and that are not here yet, with a progress bar."""
     asked = [task.model] if task.judge is None else [task.model, task.judge.model]
-    for name in (*(model.name for model in asked if not model.base_url), task.embedder):
+    for name in (*(model.name for model in asked if not model.is_remote), task.embedder):
         built = BUILT_INS.get(name)
         if built is not None:
             with progress_bar(console, name) as on_progress:

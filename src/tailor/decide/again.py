@@ -36,10 +36,10 @@ def planned(climb: Climb, tests: Sequence[Run], chosen: str, wanted: bool | None
         wanted: whether to ask all that can be asked, or nothing; None to go by the share.
     """
     task, everyone = climb.material.task, tuple(tests)
-    if wanted or (wanted is None and not task.model.base_url):
+    if wanted or (wanted is None and not climb.engine.model.capabilities.billed):
         return Plan(everyone)
     runs = (*tests, *(step.run for step in climb.steps if step.run))
-    before = sum(len(run.answers) for run in runs if run.system.decoding.method != "head")
+    before = sum(len(run.answers) for run in runs if run.system.is_generative)
     for asked in (everyone, tuple(run for run in tests if run.system.name == chosen)):
         for rows in range(REMOTE_ROWS, FEWEST - 1, -1) if wanted is None else ():
             calls = planned_calls(task, [run.system for run in asked], climb.material.dev, climb.engine, rows)
@@ -71,7 +71,7 @@ def asked_again(
     if engine.spending is not None and (_price(climb, tests, calls) or 0.0) > engine.spending.left:
         observer.said("The finalists are not asked again: the budget leaves no room for it.")
         return ()
-    if task.model.base_url:
+    if engine.model.capabilities.billed:
         who = "The finalists are" if len(tests) > 1 else f"{systems[0].name} is"
         observer.said(f"{who} asked again, {_told(climb, tests, calls)}.")
     observer.began("consistency", f"{len(systems)} finalists asked otherwise")

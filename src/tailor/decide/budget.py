@@ -82,7 +82,7 @@ class Budget:
         Raises:
             OutOfTime: it does not fit.
         """
-        if not self.is_limited or system.decoding.method == "head":
+        if not self.is_limited or not system.is_generative:
             return
         missing = self.engine.missing(system, rows)
         if not missing:
@@ -130,7 +130,7 @@ class Budget:
 
     def rung_seconds(self, rung: Rung, candidates: Sequence[Option]) -> float:
         """What a rung is roughly expected to take: its training, and all of dev for each candidate at the mean speed so far."""
-        speeds = [run.seconds for run in self.runs if run.system.decoding.method != "head"]
+        speeds = [run.seconds for run in self.runs if run.system.is_generative]
         answering = sum(speeds) / max(1, len(speeds)) * len(self.material.dev) * len(candidates)
         return answering + sum(self.training_seconds(candidate) for candidate in candidates if rung.trains)
 
@@ -144,7 +144,7 @@ class Budget:
     def training_seconds(self, candidate: Option) -> float:
         """What training a candidate is expected to take; it is slower in proportion to the model's parameters."""
         tuning = self.material.task.tuning
-        scale = getattr(self.engine.model, "parameters", NOMINAL_PARAMETERS) / NOMINAL_PARAMETERS
+        scale = (self.engine.model.capabilities.parameters or NOMINAL_PARAMETERS) / NOMINAL_PARAMETERS
         speed = TRAINING_TOKENS_PER_SECOND * (TOP_LAYERS_SPEED if tuning.layers else 1)
         return float(self.training_tokens(candidate) * tuning.epochs * scale / speed)
 
@@ -155,7 +155,7 @@ class Budget:
         as it may be. Reading and writing are related as in the nominal speeds, and what was measured says how fast this machine is:
         on answers of the same method, or on others where none was given by it.
         """
-        answered = [run for run in self.runs if run.system.decoding.method != "head"]
+        answered = [run for run in self.runs if run.system.is_generative]
         asked = [run for run in answered if run.system.decoding.method == system.decoding.method] or answered
         nominal = sum(len(run.examples) * _nominal(run.tokens_in, run.tokens_out) for run in asked)
         if not nominal:

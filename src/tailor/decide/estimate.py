@@ -254,7 +254,7 @@ class Plan:
     def calls(self) -> list[tuple[System, Range, bool]]:
         """Each system as far as it can be known, how often it is asked, and whether others cannot have said the same before."""
         start, rows = starting_system(self.task, self.splits.train, self.model), len(self.splits.dev)
-        rungs = ladder(self.task, bool(self.documents), self.model.can_score, can_tune=False)
+        rungs = ladder(self.task, bool(self.documents), replace(self.model.capabilities, tunes=False))
         asked: list[tuple[System, Range, bool]] = [(start, Range(rows, rows), True)]
         climbed = {"baseline": ([start], True)}
         for rung in rungs[1:]:
@@ -275,10 +275,10 @@ class Plan:
         """How often the finalists are asked again: all that can be asked or nothing where the task says so, else up to `most`."""
         if self.task.ask_again is False:
             return []
-        rows = sampled(self.task, self.splits.dev)
+        rows = sampled(self.model, self.splits.dev)
         asked = [(system, calls, sum(len(one.examples) for one in askings(system, rows, self.model))) for system, calls in chosen]
         whole = sum(calls.high * again for _, calls, again in asked)
-        by_share = self.task.ask_again is None and bool(self.task.model.base_url)
+        by_share = self.task.ask_again is None and self.model.capabilities.billed
         part = min(1.0, most / whole) if by_share and whole else 1.0
         certain = self.task.ask_again is True and not self.limited
         return [(system, calls.times((again if certain else 0, again * part)), False) for system, calls, again in asked]
@@ -318,14 +318,14 @@ class Plan:
     def _sketch(self, option: Option) -> System | None:
         """A system with prompts as long as those that the approach would make; None where there is none."""
         approach, base = option.approach, option.base
-        prompt, decoding = base.prompt, base.decoding
+        decoding = base.decoding
         if isinstance(approach, Grounded | ChainOfThought) and decoding.json_schema:
             return None
         if isinstance(approach, FewShot):
-            return base.then(approach.name, prompt=prompt.model_copy(update={"shots": self._shots(base, approach.count)}))
+            return base.then(approach.name, prompt={"shots": self._shots(base, approach.count)})
         if isinstance(approach, ChainOfThought):
-            longer = decoding.model_copy(update={"max_tokens": decoding.max_tokens + approach.max_tokens})
-            return base.then(approach.name, prompt=prompt.model_copy(update={"reasoning": True}), decoding=longer)
+            longer = {"max_tokens": decoding.max_tokens + approach.max_tokens}
+            return base.then(approach.name, prompt={"reasoning": True}, decoding=longer)
         if isinstance(approach, Retrieve):
             index = Knowledge(kind="index", search=approach.search, passages=approach.passages, embedder=self.task.embedder)
             return base.then(approach.name, knowledge=index)
@@ -339,7 +339,7 @@ class Plan:
             Generated: {},
         }
         change = changes.get(type(approach))
-        return None if change is None else base.then(approach.name, prompt=prompt.model_copy(update=change))
+        return None if change is None else base.then(approach.name, prompt=change)
 
     def _shots(self, base: System, count: int) -> tuple[Shot, ...]:
         """Worked examples of the usual length."""

@@ -89,7 +89,7 @@ class Climb:
     @property
     def generative(self) -> list[Run]:
         """Those of `runs` that are of generative systems; the reference classifier is not among them."""
-        return [run for run in self.runs if run.system.decoding.method != "head"]
+        return [run for run in self.runs if run.system.is_generative]
 
     def climb(self) -> None:
         """Climb until a reason to stop is found; fills `runs`, `steps`, `stopped`, `is_broken` and `diagnosis`."""
@@ -101,7 +101,7 @@ class Climb:
     def _climb(self) -> None:
         task, model = self.material.task, self.engine.model
         start = starting_system(task, self.material.train, model)
-        rungs = list(ladder(task, bool(self.engine.documents), model.can_score, model.can_tune))
+        rungs = list(ladder(task, bool(self.engine.documents), model.capabilities))
         rungs = [rung for rung in rungs if self.everything or not rung.optional]
         while rungs:
             rung = self._next(rungs, start)

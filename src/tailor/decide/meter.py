@@ -73,9 +73,9 @@ def attach_meters(task: Task, model: Model, judge: Model | None, spending: Spend
     Raises:
         ConfigError: there is a cap, and the price of a model's tokens is not known.
     """
-    metered = [(model, task.model.base_url, rates_for(task.model, task.prices, model), "prices")]
+    metered = [(model, task.model.address, rates_for(task.model, task.prices, model), "prices")]
     if judge is not None and task.judge is not None:
-        metered.append((judge, task.judge.model.base_url, judge_rates(task, judge), "judge.prices"))
+        metered.append((judge, task.judge.model.address, judge_rates(task, judge), "judge.prices"))
     for one, address, rates, where in metered:
         if not isinstance(one, Metered):
             continue

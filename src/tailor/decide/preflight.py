@@ -20,7 +20,7 @@ from tailor.evaluate.answered import answered
 from tailor.evaluate.judge import judge_system, sample_case
 from tailor.evaluate.run import failures
 from tailor.models.base import Metered
-from tailor.models.endpoint.dialect import Dialect
+from tailor.models.endpoint.dialect import Dialect, dialect_of
 from tailor.models.secrets import variable_sent
 from tailor.score.scorer import is_failed
 from tailor.score.types import Answer
@@ -103,8 +103,8 @@ def _checks(settings: ModelSettings, engine: Engine, system: System, answers: Se
     checks = {"key": f"{key} is taken" if key else "none is sent"}
     if who is not None and who.models:
         checks["model"] = f"answers as {', '.join(who.models)}"
-    dialect = getattr(engine.model, "dialect", None)
-    if isinstance(dialect, Dialect):
+    dialect = dialect_of(engine.model)
+    if dialect is not None:
         checks |= _spoken(dialect, bool(system.decoding.json_schema))
     if system.decoding.labels:
         checks["probabilities of labels"] = "are told" if any(answer.scores for answer in came) else "are not told"
@@ -139,8 +139,8 @@ def _spoken(dialect: Dialect, schema: bool) -> dict[str, str]:
     return spoken
 
 
-def _thought(answers: Sequence[Answer], dialect: object) -> str:
-    room = dialect.room if isinstance(dialect, Dialect) else 0
+def _thought(answers: Sequence[Answer], dialect: Dialect | None) -> str:
+    room = dialect.room if dialect is not None else 0
     if not room and not any(answer.thought for answer in answers):
         return "none was seen"
     written = max((answer.tokens_out for answer in answers), default=0)

@@ -23,14 +23,14 @@ def rates_for(settings: ModelSettings, prices: Prices, model: Model) -> Rates:
     """Prices of a million tokens read, written and trained on, in the currency of `prices`; None where unknown.
 
     Args:
-        settings: which model it is; with `base_url` its prices are looked up in the data that genai-prices brings along.
+        settings: which model it is; behind an endpoint its prices are looked up in the data that genai-prices brings along.
         prices: what the user said; given token prices go first.
-        model: the opened model; `parameters`, where it has them, scale the speeds.
+        model: the opened model; the number of its parameters, where it is known, scales the speeds.
     """
-    if settings.base_url:
+    if settings.is_remote:
         found = _looked_up(settings, prices.currency)
-    elif model.can_tune:
-        found = machine_rates(prices, int(getattr(model, "parameters", NOMINAL_PARAMETERS)))
+    elif model.capabilities.tunes:
+        found = machine_rates(prices, model.capabilities.parameters or NOMINAL_PARAMETERS)
     else:
         found = Rates(None, None, None, f"unknown: {settings.name} has no price")
     found = replace(found, currency=prices.currency)
@@ -70,12 +70,12 @@ def _looked_up(settings: ModelSettings, currency: str) -> Rates:
     if currency != "USD":
         how = f"unknown: {source} has prices in USD, not {currency}; give `input_per_million` and `output_per_million`"
         return Rates(None, None, None, how)
-    price = listed(settings.name, settings.base_url)
+    price = listed(settings.name, settings.address)
     if price is None:
         how = f"unknown: {source} has no price for this model there; give `input_per_million` and `output_per_million`"
         return Rates(None, None, None, how)
     read, write = (float(part) / SAMPLE * 1e6 for part in (price.input_price, price.output_price))
-    again = listed(settings.name, settings.base_url, cached=True)
+    again = listed(settings.name, settings.address, cached=True)
     cached = float(again.input_price) / SAMPLE * 1e6
     how = f"list prices of {price.provider.name} for {price.model.id}, {source}"
     return Rates(read, write, None, how, cached if cached < read else None)

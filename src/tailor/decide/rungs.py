@@ -12,6 +12,7 @@ from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference
 from tailor.decide.race import Standing, ranked
 from tailor.evaluate.run import Run
+from tailor.models.base import Capabilities
 from tailor.system import System
 from tailor.task import Task
 
@@ -50,16 +51,16 @@ class Rung:
     builds_on: str = ""
 
 
-def ladder(task: Task, has_documents: bool, can_score: bool, can_tune: bool) -> tuple[Rung, ...]:
-    """The rungs for a task, cheapest first."""
-    rungs = [_baseline(task), _prompt(task, can_score)]
+def ladder(task: Task, has_documents: bool, can: Capabilities) -> tuple[Rung, ...]:
+    """The rungs for a task and what its model can do, cheapest first."""
+    rungs = [_baseline(task), _prompt(task, can)]
     if task.kind == "classify":
         scored = partial(best, wanted=_is_scored, near=tie(task))
         rungs.append(Rung("calibrate", lambda start, runs: _on(scored(runs), RemovePrior()), asks=True, builds_on="prompt"))
     if has_documents:
         rungs.append(Rung("retrieve", lambda start, runs: [Option(approach, start) for approach in RETRIEVE]))
         rungs.append(Rung("retrieve and prompt", lambda start, runs: _prompted_retrieval(task, runs), builds_on="retrieve"))
-    if can_tune:
+    if can.tunes:
         rungs += _tuning(task, has_documents)
     return tuple(rungs)
 
@@ -81,11 +82,11 @@ def _baseline(task: Task) -> Rung:
     )
 
 
-def _prompt(task: Task, can_score: bool) -> Rung:
+def _prompt(task: Task, can: Capabilities) -> Rung:
     tried: list[Approach] = []
     if task.kind == "classify":
         tried += [FewShot(5, "nearest"), FewShot(5, "diverse")]
-        if can_score:
+        if can.scores:
             tried.append(Generated())
     else:
         tried += [FewShot(3, "diverse"), Grounded()]
@@ -138,7 +139,7 @@ def _reads_without_examples(run: Run) -> bool:
 def _is_scored(run: Run) -> bool:
     """Whether the label prior can be removed from a Run: the model says, for most rows at least, how likely labels are."""
     scored = sum(bool(answer.scores) for answer in run.answers)
-    return run.system.decoding.method != "head" and not run.system.is_tuned and 2 * scored > len(run.answers)
+    return run.system.is_generative and not run.system.is_tuned and 2 * scored > len(run.answers)
 
 
 def best(runs: Sequence[Run], wanted: Callable[[Run], bool] = lambda run: True, near: float = 0.0) -> Run | None:

@@ -11,8 +11,7 @@ from tailor.approaches.tuning import bared
 from tailor.diagnose.subject import Subject
 from tailor.models.base import Array
 from tailor.models.head import Head, fit_head
-from tailor.models.hidden import mean_states
-from tailor.models.local import LocalModel
+from tailor.models.hidden import chat_means
 from tailor.render import render_messages
 from tailor.stats.intervals import Floats
 
@@ -39,11 +38,11 @@ def embedder_probe(subject: Subject, labels: Sequence[str]) -> Floats:
 def hidden_probe(subject: Subject, labels: Sequence[str]) -> Floats | None:
     """The same on the states of the frozen model, which reads the prompt that tuning would use; None where it is not here."""
     model = subject.engine.model
-    if not isinstance(model, LocalModel):
+    if not model.capabilities.states:
         return None
     system = bared(subject.run.system)
     rows = (*subject.train, *subject.dev)
-    states = mean_states(model, [model.encode(render_messages(system, example.fields)) for example in rows])
+    states = chat_means(model, [render_messages(system, example.fields) for example in rows])
     unit = standardised(states, len(subject.train))
     head = fit_head(unit[: len(subject.train)], labels)
     return subject.values(_said(head, unit[len(subject.train) :]))

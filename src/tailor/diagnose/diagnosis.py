@@ -19,7 +19,6 @@ from tailor.diagnose.types import LEVEL, TELLING, Diagnosis, Labels, Suspect
 from tailor.engine import Engine
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit
 from tailor.evaluate.run import Run
-from tailor.models.local import LocalModel
 from tailor.stats.clusters import usual_size
 from tailor.stats.intervals import counted_limits
 from tailor.task import fill
@@ -151,7 +150,7 @@ def look_at_labels(material: Material, engine: Engine) -> Look:
 
 def _too_little(subject: Subject, closed: Sequence[str] | None) -> list[str]:
     """What the training rows are too few to tell."""
-    notes = [] if isinstance(subject.engine.model, LocalModel) else [NOT_HERE]
+    notes = [] if subject.engine.model.capabilities.states else [NOT_HERE]
     if closed is None:
         return [ONE_LABEL, *notes] if subject.material.task.kind == "classify" else notes
     counts = Counter(closed)

@@ -28,7 +28,7 @@ def form(subject: Subject, classes: Sequence[str] | None) -> Outlook | None:
     to the set can do no better than that. Elsewhere a form can only be asked for: of what that may mend a quarter is counted.
     """
     run, task = subject.run, subject.material.task
-    if task.kind == "answer" and classes and len(set(classes)) <= MOST_CLASSES and subject.engine.model.can_score:
+    if task.kind == "answer" and classes and len(set(classes)) <= MOST_CLASSES and subject.engine.model.capabilities.scores:
         return None if run.system.decoding.pattern else _held(subject, tuple(dict.fromkeys(classes)))
     if run.system.decoding.method == "score":
         return None
@@ -45,9 +45,7 @@ def form(subject: Subject, classes: Sequence[str] | None) -> Outlook | None:
 
 def _held(subject: Subject, answers: tuple[str, ...]) -> Outlook:
     start = subject.run.system
-    decoding = start.decoding.model_copy(update={"method": "score", "labels": answers})
-    prompt = start.prompt.model_copy(update={"show_labels": False})
-    system = start.then("held", decoding=decoding, prompt=prompt)
+    system = start.then("held", decoding={"method": "score", "labels": answers}, prompt={"show_labels": False})
     run = measure(subject.material.task, system, "dev", subject.dev, subject.engine)
     how = f"All {len(answers)} answers of the training rows were scored, and the likeliest taken."
     return Outlook("form", np.array(run.values), HELD_ERROR, how)

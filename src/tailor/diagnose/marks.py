@@ -15,8 +15,7 @@ from tailor.data.example import Example
 from tailor.diagnose.classes import standardised
 from tailor.diagnose.subject import Subject
 from tailor.models.base import Array
-from tailor.models.hidden import token_states
-from tailor.models.local import LocalModel
+from tailor.models.hidden import chat_pieces
 from tailor.models.quiet import quiet_libraries
 from tailor.render import render_messages
 from tailor.score.text import contains
@@ -38,12 +37,12 @@ def copies(subject: Subject) -> float:
 def marking_probe(subject: Subject) -> Floats | None:
     """The metric on each dev row of the words that the probe marks; None where the model is not here or nothing can be learned."""
     model = subject.engine.model
-    if not isinstance(model, LocalModel) or copies(subject) < COPIED:
+    if not model.capabilities.states or copies(subject) < COPIED:
         return None
     system = bared(subject.run.system)
     rows = (*subject.train, *subject.dev)
-    read = token_states(model, [model.encode(render_messages(system, example.fields)) for example in rows])
-    pieces = [[model.tokenizer.decode([token]) for token in tokens] for tokens, _ in read]
+    read = chat_pieces(model, [render_messages(system, example.fields) for example in rows])
+    pieces = [words for words, _ in read]
     n = len(subject.train)
     marks = [marked(words, example) for words, example in zip(pieces[:n], subject.train, strict=True)]
     learned = [i for i, mark in enumerate(marks) if mark is not None]

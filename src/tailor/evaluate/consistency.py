@@ -19,6 +19,7 @@ from tailor.data.units import kept_together
 from tailor.engine import Engine, OnProgress
 from tailor.evaluate.measure import scored
 from tailor.evaluate.rewording import Asking, Kind, askings
+from tailor.models.base import Model
 from tailor.score.text import normalise
 from tailor.score.types import Answer, Score
 from tailor.stats.intervals import Interval, mean_interval
@@ -120,9 +121,9 @@ def consistency(
         ModelError: no request can succeed.
         OutOfTime: the time limit was reached; what came is saved.
     """
-    sample = sampled(task, examples, rows)
-    if not sample:
+    if not (systems and examples):
         return ()
+    sample = sampled(engine.model, examples, rows)
     plans = [askings(system, sample, engine.model) for system in systems]
     total, done = sum(_calls(plan) for plan in plans), 0
     found = []
@@ -141,10 +142,10 @@ def consistency(
     return tuple(found)
 
 
-def sampled(task: Task, examples: Sequence[Example], rows: int | None = None) -> tuple[Example, ...]:
+def sampled(model: Model, examples: Sequence[Example], rows: int | None = None) -> tuple[Example, ...]:
     """The examples that are asked in every way, one of each unit: the same ones in the same order, whatever order they come in."""
     if rows is None:
-        rows = REMOTE_ROWS if task.model.base_url else ROWS
+        rows = REMOTE_ROWS if model.capabilities.billed else ROWS
     ordered = sorted(examples, key=lambda example: (example.key, example.id))
     return tuple(unit[0] for unit in kept_together(ordered)[:rows])
 
@@ -153,7 +154,7 @@ def planned_calls(
     task: Task, systems: Sequence[System], examples: Sequence[Example], engine: Engine, rows: int | None = None
 ) -> tuple[int, ...]:
     """How many further answers `consistency` would ask each system for; none are asked."""
-    sample = sampled(task, examples, rows)
+    sample = sampled(engine.model, examples, rows)
     return tuple(_calls(askings(system, sample, engine.model)) for system in systems)
 
 
@@ -189,7 +190,7 @@ def _steadiness(
     task: Task, system: System, kind: Kind, first: Sequence[Score], chosen: Sequence[tuple[Asking, dict[int, Score]]]
 ) -> Steadiness:
     if not chosen:
-        certain = kind == "again" and system.decoding.method == "head"
+        certain = kind == "again" and not system.is_generative
         return Steadiness(kind, "by construction" if certain else "nothing to vary", None, None, None, ())
     scores = [found for _, found in chosen]
     changes = [_changed(task, first, found) for found in scores]

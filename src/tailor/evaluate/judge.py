@@ -69,7 +69,7 @@ def judge_system(judge: JudgeSettings, model: Model) -> System:
         steps=("judge",),
         weights=Weights(model=model.name, digest=model.digest, precision=model.precision),
         prompt=Prompt(instruction=INSTRUCTION.format(rubric=judge.rubric.strip()), input=INPUT),
-        decoding=Decoding(method="score" if model.can_score else "generate", labels=(YES, NO), max_tokens=16),
+        decoding=Decoding(method="score" if model.capabilities.scores else "generate", labels=(YES, NO), max_tokens=16),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -86,13 +86,13 @@ def _again(system: System, examples: Sequence[Example], model: Model) -> list[As
     A classifier computes the same from the same. A system that samples is asked with other seeds. One that does not may still
     answer otherwise: in other company where batches matter (bfloat16 sums depend on the batch), or because an endpoint does.
     """
-    if system.decoding.method == "head":
+    if not system.is_generative:
         return []
     samples = system.decoding.temperature > 0 and system.decoding.method == "generate"
-    single = model.batch_matters and not samples
+    single = not (model.capabilities.batch_invariant or samples)
     how = "asked with another seed" if samples else "asked one at a time, not in a batch" if single else "asked a second time"
     return [
-        _asking("again", how, _with(system, decoding={"seed": system.decoding.seed + number}), examples, single)
+        _asking("again", how, system.with_(decoding={"seed": system.decoding.seed + number}), examples, single)
         for number in range(1, 1 + (SAMPLED_AGAIN if samples else 1))
     ]
 
@@ -100,18 +100,18 @@ def _again(system: System, examples: Sequence[Example], model: Model) -> list[As
 def _orders(system: System, examples: Sequence[Example]) -> list[Asking]:
     """What stands in the prompt in the opposite order: worked examples, the list of labels, passages."""
     prompt, decoding, knowledge = system.prompt, system.decoding, system.knowledge
-    if decoding.method == "head":
+    if not system.is_generative:
         return []
     found = []
     if min(prompt.nearest or len(prompt.shots), len(prompt.shots)) > 1:
         turned = {"nearest_first": not prompt.nearest_first} if prompt.nearest else {"shots": prompt.shots[::-1]}
-        found.append(_asking("order", "worked examples in the opposite order", _with(system, prompt=turned), examples))
+        found.append(_asking("order", "worked examples in the opposite order", system.with_(prompt=turned), examples))
     if prompt.show_labels and len(decoding.labels) > 1:
         labels = {"labels": decoding.labels[::-1], "prior": decoding.prior[::-1]}
-        found.append(_asking("order", "labels listed in the opposite order", _with(system, decoding=labels), examples))
+        found.append(_asking("order", "labels listed in the opposite order", system.with_(decoding=labels), examples))
     if knowledge.kind == "index" and knowledge.passages > 1:
         last = {"best_last": not knowledge.best_last}
-        found.append(_asking("order", "passages in the opposite order", _with(system, knowledge=last), examples))
+        found.append(_asking("order", "passages in the opposite order", system.with_(knowledge=last), examples))
     return found
 
 
@@ -133,8 +133,3 @@ def _forms(system: System, examples: Sequence[Example]) -> list[Asking]:
 
 def _asking(kind: Kind, how: str, system: System, examples: Sequence[Example], one_at_a_time: bool = False) -> Asking:
     return Asking(kind, how, system, tuple(examples), tuple(range(len(examples))), one_at_a_time)
-
-
-def _with(system: System, **parts: Mapping[str, object]) -> System:
-    """The System with some settings of its parts changed; its name stays."""
-    return system.model_copy(update={name: getattr(system, name).model_copy(update=update) for name, update in parts.items()})

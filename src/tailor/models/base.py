@@ -102,6 +102,31 @@ class Reply:
     answered_by: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model can do, and what follows from where it runs. Others ask these, and never what class a model is of.
+
+    Attributes:
+        scores: it can score `choices`, which takes the probabilities of all tokens.
+        patterns: it can be held to a `pattern`.
+        grammars: it is held to forms by a grammar, which does not know all of them (`tailor.models.constrain.check_form`).
+        tunes: its weights can be tuned (`tailor.models.tune`).
+        states: its hidden states can be looked into (`tailor.models.hidden`).
+        billed: it is behind an endpoint, where each answer is paid for.
+        batch_invariant: an answer does not depend on the others of its block; else a block is redone whole.
+        parameters: how many weights it has; None where that is not known.
+    """
+
+    scores: bool = False
+    patterns: bool = False
+    grammars: bool = False
+    tunes: bool = False
+    states: bool = False
+    billed: bool = False
+    batch_invariant: bool = True
+    parameters: int | None = None
+
+
 class Model(Protocol):
     """A generative model.
 
@@ -111,9 +136,7 @@ class Model(Protocol):
         precision: how its weights are held, for the report.
         context_tokens: tokens it can read, prompt and answer together.
         block: requests that are answered, and saved, together.
-        batch_matters: whether an answer may depend on the others of its block (a local batch), so that a block is redone whole.
-        can_score: whether `choices` and `pattern` work; both need the probabilities of all tokens.
-        can_tune: whether its weights are here to be tuned.
+        capabilities: what it can do, and what follows from where it runs.
     """
 
     name: str
@@ -121,9 +144,7 @@ class Model(Protocol):
     precision: str
     context_tokens: int
     block: int
-    batch_matters: bool
-    can_score: bool
-    can_tune: bool
+    capabilities: Capabilities
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Prompt tokens the messages take; an estimate where the tokenizer is not known."""
@@ -178,10 +199,17 @@ class Metered(Protocol):
 
 
 class Embedder(Protocol):
-    """Texts to unit vectors."""
+    """Texts to unit vectors.
+
+    Attributes:
+        name: what the user calls it.
+        digest: SHA-256 that changes when its weights change.
+        is_remote: whether it is behind an endpoint.
+    """
 
     name: str
     digest: str
+    is_remote: bool
 
     @property
     def dimensions(self) -> int:

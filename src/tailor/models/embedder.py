@@ -44,6 +44,7 @@ class TransformersEmbedder:
     def __init__(self, folder: Path, name: str, digest: str, dtype: str = "auto") -> None:
         self.name = name
         self.digest = digest
+        self.is_remote = False
         self._folder = folder
         self._dtype = dtype
         config = _read(folder / "config.json")

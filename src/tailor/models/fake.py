@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tailor.errors import ModelError
-from tailor.models.base import Array, Message, Reply, Request
+from tailor.models.base import Array, Capabilities, Message, Reply, Request
 from tailor.models.matching import first_match
 
 WORD = re.compile(r"\w+")
@@ -47,9 +47,7 @@ class FakeModel:
 
     precision = "none: a rule, no weights"
     block = 16
-    batch_matters = False
-    can_score = True
-    can_tune = False
+    capabilities = Capabilities(scores=True, patterns=True)
 
     def __init__(
         self,
@@ -138,6 +136,7 @@ class FakeEmbedder:
 
     name = "fake"
     digest = hashlib.sha256(b"fake embedder 1").hexdigest()
+    is_remote = False
     dimensions = 256
 
     def embed(self, texts: Sequence[str]) -> Array:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from tailor.models.base import Array
+from tailor.models.base import Array, Message, Model
 from tailor.models.cores import share_cores
 from tailor.models.frozen import only_layers
-from tailor.models.local import LocalModel
+from tailor.models.local import LocalModel, as_local
 from tailor.models.packed import Layout, Rows, backbone, can_pack, forward, read_prefix
 from tailor.models.scoring import batches, common_prefix, tokens_at_once
 
@@ -24,6 +24,27 @@ DEPTH = 1 / 3
 last token's state at any depth (docs/log.md)."""
 
 Tokens = tuple[int, ...]
+
+
+def chat_means(model: Model, chats: Sequence[Sequence[Message]]) -> Array:
+    """The mean state of each chat's own tokens, as `mean_states` gives it.
+
+    Raises:
+        ConfigError: the model's states cannot be looked into.
+    """
+    local = as_local(model, "looked into")
+    return mean_states(local, [local.encode(chat) for chat in chats])
+
+
+def chat_pieces(model: Model, chats: Sequence[Sequence[Message]]) -> list[tuple[list[str], Array]]:
+    """Each chat's own tokens as text, and their states, as `token_states` gives them.
+
+    Raises:
+        ConfigError: the model's states cannot be looked into.
+    """
+    local = as_local(model, "looked into")
+    read = token_states(local, [local.encode(chat) for chat in chats])
+    return [([local.tokenizer.decode([token]) for token in tokens], states) for tokens, states in read]
 
 
 def mean_states(model: LocalModel, prompts: Sequence[Sequence[int]], depth: float = DEPTH) -> Array:

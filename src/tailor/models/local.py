@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tailor.errors import ModelNotFound
+from tailor.errors import ConfigError, ModelNotFound
 from tailor.models import decoding, plain, scoring
-from tailor.models.base import Message, Reply, Request
+from tailor.models.base import Capabilities, Message, Model, Reply, Request
 from tailor.models.cache import BUILT_INS
 from tailor.models.constrain import Constraints
 from tailor.models.decoding import Sampling
@@ -60,9 +60,6 @@ class LocalModel:
     """
 
     block = 64
-    batch_matters = True
-    can_score = True
-    can_tune = True
 
     def __init__(self, folder: Path, name: str, digest: str, precision: str, dtype: str = "auto") -> None:
         self.folder = folder
@@ -86,6 +83,15 @@ class LocalModel:
         self.dtype = fitting_dtype() if dtype == "auto" else dtype
         self.precision = f"{precision}, computed in {self.dtype}"
         self.parameters = weight_count(folder)
+        self.capabilities = Capabilities(
+            scores=True,
+            patterns=True,
+            grammars=True,
+            tunes=True,
+            states=True,
+            batch_invariant=False,
+            parameters=self.parameters,
+        )
         self._loaded: dict[Path | None, Loaded] = {}
         self._packs: bool | None = None
         self._frozen: dict[int, FrozenStates] = {}
@@ -272,6 +278,20 @@ def _not_usable(folder: Path, error: Exception) -> ModelNotFound:
         f"{folder} does not hold a causal language model: {reason}",
         "give a folder written by save_pretrained (config.json, *.safetensors, tokenizer files)",
     )
+
+
+def as_local(model: Model, use: str) -> LocalModel:
+    """The model as one whose weights are on this machine, to be "tuned" or "looked into".
+
+    Raises:
+        ConfigError: they are not.
+    """
+    if not isinstance(model, LocalModel):
+        raise ConfigError(
+            f"the weights of {model.name} are not on this machine, so they cannot be {use}",
+            "set `model` to the built-in model or to a local folder",
+        )
+    return model
 
 
 def cut(text: str, stops: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tailor.doors import door_at
 from tailor.errors import ModelError, quoted
-from tailor.models.base import Message, Meter, Reply, Request
+from tailor.models.base import Capabilities, Message, Meter, Reply, Request
 from tailor.models.endpoint.crew import Crew, Deliver, Rules
 from tailor.models.endpoint.dialect import Dialect, Wishes, alike, most_tokens, otherwise, payload, shape
 from tailor.models.endpoint.faults import Fault, Moderated, used_up
@@ -55,9 +55,7 @@ class RemoteModel:
     """
 
     precision = "as the endpoint serves it"
-    batch_matters = False
-    can_score = False
-    can_tune = False
+    capabilities = Capabilities(billed=True)
 
     def __init__(self, settings: ModelSettings, *, attempts: int = 6, backoff_seconds: float = 0.5) -> None:
         self.name = settings.name

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tailor.errors import DoesNotFit, StoreError
+from tailor.models.base import Message, Model
 from tailor.models.frozen import can_split, only_layers
-from tailor.models.local import LocalModel, load_module
+from tailor.models.local import LocalModel, as_local, load_module
 from tailor.models.packed import can_pack
 from tailor.models.quiet import quiet_libraries
 from tailor.models.scoring import common_prefix
@@ -76,8 +77,18 @@ class Tuned:
     seconds: float | None = field(default=None, compare=False)
 
 
+def encoded(model: Model, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[Row]:
+    """Chats with the answers wanted, as rows to train on: token ids, the end token included.
+
+    Raises:
+        ConfigError: the model's tokens are not known here.
+    """
+    local = as_local(model, "tuned")
+    return [Row(tuple(local.encode(chat)), (*local.encode_answer(wanted), local.end_token)) for chat, wanted in pairs]
+
+
 def tune(
-    model: LocalModel,
+    model: Model,
     rows: Sequence[Row],
     dev: Sequence[Row],
     recipe: Recipe,
@@ -95,6 +106,7 @@ def tune(
         on_progress: called with (steps done, steps in all).
 
     Raises:
+        ConfigError: the model's weights are not on this machine.
         DoesNotFit: a row is longer than the context window; no row is cut or left out.
         StoreError: files in `folder` are damaged.
     """
@@ -108,7 +120,7 @@ def tune(
     work = Path(tempfile.mkdtemp(prefix=".training-", dir=folder.parent))
     started = time.monotonic()
     try:
-        dev_loss, epoch, tokens = _train(model, rows, dev, recipe, work, on_progress)
+        dev_loss, epoch, tokens = _train(as_local(model, "tuned"), rows, dev, recipe, work, on_progress)
         made = work / "best"
         record = {"key": key, "recipe": asdict(recipe), "base": model.digest, "rows": len(rows), "dev_loss": dev_loss}
         record |= {"epoch": epoch, "trained_tokens": tokens, "files": _digests(made)}

@@ -32,6 +32,7 @@ class CachedEmbedder:
         self.name = embedder.name
         self.digest = embedder.digest
         self.dimensions = embedder.dimensions
+        self.is_remote = embedder.is_remote
         self._path = path
         self._db: apsw.Connection | None = None
         self._usable = True

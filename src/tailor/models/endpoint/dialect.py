@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from tailor.models.base import Message, Request
+from tailor.models.base import Message, Model, Request
 from tailor.models.endpoint.probabilities import FEWER, MOST
 from tailor.models.endpoint.responses import ELSEWHERE, as_responses
 
@@ -52,6 +52,12 @@ class Dialect:
     def roomier(self) -> Dialect | None:
         """The same with more room for a thought; None when there is no more."""
         return next((replace(self, room=room) for room in ROOMS if room > self.room), None)
+
+
+def dialect_of(model: Model) -> Dialect | None:
+    """How a model's endpoint is asked, as far as that was found out; None for a model on this machine."""
+    found = getattr(model, "dialect", None)
+    return found if isinstance(found, Dialect) else None
 
 
 @dataclass(frozen=True, slots=True)
