@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shutil
@@ -21,11 +22,14 @@ from typer.main import get_command
 
 import tailor
 from tailor.cli import app
+from tailor.library import ProjectStudy
+from tailor.results import Study
 from tailor.task import Task
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+PYTHON = REFERENCE.partition("\n## From Python")[2]
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 
 BLOCK = re.compile(r"^```(\w*)[ ]?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -159,8 +163,30 @@ def test_the_reference_gives_every_setting_with_its_default_and_no_other() -> No
 
 
 def test_the_reference_names_every_public_name() -> None:
-    text = REFERENCE.partition("\n## From Python")[2]
-    assert set(tailor.__all__) <= set(re.findall(r"`(\w+)`", text))
+    assert set(tailor.__all__) <= set(re.findall(r"`(\w+)`", PYTHON) + re.findall(r"^### (\w+)\(", PYTHON, re.MULTILINE))
+
+
+def library() -> dict[str, tuple[str, str]]:
+    """Name -> arguments as the reference heads them, and its section, of every function and class that has one."""
+    parts = re.split(r"^### (\w+)\((.*?)\)$", PYTHON.partition("\n### Project folders")[0], flags=re.MULTILINE)
+    return {name: (given, text) for name, given, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)}
+
+
+def test_the_reference_gives_every_argument_from_python_with_its_default_and_no_other() -> None:
+    assert {name for name in tailor.__all__ if tailor._HOMES[name] == "tailor.library"} == set(library()) - {"Dataset"}
+    for name, (given, text) in library().items():
+        arguments = inspect.signature(getattr(tailor, name)).parameters.values()
+        assert [a.name for a in arguments if a.kind is a.POSITIONAL_OR_KEYWORD] == [part for part in given.split(", ") if part]
+        described = {cell.strip("`"): rest.split(" | ")[0].strip("`") for cell, rest in ROW.findall(text)}
+        if name != "list_approaches":
+            assert described == {a.name: str(a.default) for a in arguments if a.kind is a.KEYWORD_ONLY}, name
+
+
+def test_the_reference_gives_every_approach_and_kind_and_what_a_study_can_do() -> None:
+    assert {cell.strip("`"): says for cell, says in ROW.findall(library()["list_approaches"][1])} == tailor.list_approaches()
+    assert tuple(re.findall(r"`(\w+)`", library()["list_kinds"][1])) == tailor.list_kinds()
+    methods = {name for cls in (ProjectStudy, Study) for name, _ in inspect.getmembers(cls, inspect.isfunction) if name[0] != "_"}
+    assert set(re.findall(r"`study\.(\w+)\(", library()["study"][1])) == methods - {"dev_run", "test_run"}
 
 
 def test_the_design_gives_the_import_order() -> None:

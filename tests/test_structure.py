@@ -16,16 +16,19 @@ import tailor
 ROOT = Path(tailor.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
-    "errors card limits files outside confined documents language doors jsonform keys task project stats data system models trust "
-    "retrieval score store ledger render engine approaches evaluate advise diagnose decide results saved report provenance opening "
-    "seals experiment asking judging testing screen cli __main__"
+    "errors card limits files outside confined documents language doors jsonform keys mistakes task project stats data system "
+    "models trust retrieval score store ledger render engine approaches evaluate advise diagnose decide results saved report "
+    "provenance opening seals experiment asking judging testing screen library cli __main__"
 ).split()
 RANK = {part: place for place, level in enumerate(ORDER) for part in level.split(",")}
 HEAVY = (
     "torch transformers scipy openai lancedb altair pyarrow sklearn cleanlab peft trl datasets vl_convert genai_prices jinja2"
 ).split()
 
-PUBLIC = set("Decision Example Splits Study System TailorError Task ask load_project load_study run write_report".split())
+PUBLIC = set(
+    "Dataset Decision Example Splits Study System TailorError Task ask compare list_approaches list_kinds load load_project "
+    "measure run study write_report".split()
+)
 
 
 def dotted(path: Path) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from tailor.data.example import Example
 from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.files import private_files, tighten
 from tailor.ledger import Ledger
+from tailor.models.base import Model
 from tailor.opening import open_engine
 from tailor.project import Project
 from tailor.saved import chosen_system, load_study
@@ -24,6 +27,31 @@ def ask(project: Project, fields: dict[str, str]) -> tuple[System, Answer]:
         ConfigError: a column is missing, or nothing was decided yet.
     """
     system = chosen_system(load_study(project.folder))
+    (answer,) = answers(project, system, [fields])
+    return system, answer
+
+
+def answers(project: Project, system: System, rows: Sequence[Mapping[str, str]], model: Model | None = None) -> list[Answer]:
+    """A system's answers to new inputs, in order.
+
+    Args:
+        project: where the system was made.
+        system: which answers, with its documents as they are now.
+        rows: the columns that its templates name, for each input.
+        model: the generative model, if it is open already.
+
+    Raises:
+        ConfigError: a column is missing, or is none that is read.
+    """
+    for fields in rows:
+        _check(project, system, fields)
+    with private_files(), Ledger(tighten(project.store), shared=True) as ledger:
+        engine = open_engine(project, ledger, model)
+        examples = [Example(f"asked {number}", fields, ()) for number, fields in enumerate(rows, start=1)]
+        return engine.answer(engine.refreshed(system), examples)
+
+
+def _check(project: Project, system: System, fields: Mapping[str, str]) -> None:
     # What the chosen system reads counts: tailor.yaml may have changed since it was chosen.
     known = system.prompt.variables
     if unknown := [name for name in fields if name not in (*known, *project.task.variables)]:
@@ -32,9 +60,5 @@ def ask(project: Project, fields: dict[str, str]) -> tuple[System, Answer]:
             f"it reads {', '.join(map(quoted, known))}",
         )
     if missing := [name for name in known if name not in fields]:
-        raise ConfigError(f"{system.name} also needs {', '.join(map(quoted, missing))}", "give each as --set NAME=VALUE")
-    with private_files(), Ledger(tighten(project.store), shared=True) as ledger:
-        engine = open_engine(project, ledger)
-        system = engine.refreshed(system)
-        (answer,) = engine.answer(system, [Example("asked", fields, ())])
-    return system, answer
+        hint = "give each by its name: --set NAME=VALUE in a terminal, NAME=VALUE in Python"
+        raise ConfigError(f"{system.name} also needs {', '.join(map(quoted, missing))}", hint)

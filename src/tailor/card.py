@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 from tailor.errors import printable
 
@@ -12,6 +13,13 @@ BOX = f"border:{BORDER};border-radius:6px;padding:.6em .9em;margin:.4em 0;max-wi
 CELL = f"padding:.15em .7em .15em 0;border:0;border-bottom:{BORDER};background:transparent;color:inherit"
 MOST_ROWS = 60
 LONGEST = 200
+
+
+class Listing(list[dict[str, Any]]):
+    """Rows of plain dicts, which a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        return table_html(self)
 
 
 def card(title: str, sentences: Iterable[str] = (), table: str = "") -> str:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from tailor.errors import ConfigError, did_you_mean, quoted
-from tailor.files import parts_of
+from tailor.errors import ConfigError, StoreError, quoted
+from tailor.files import parts_of, write_atomically
 from tailor.limits import SETTINGS_BYTES
+from tailor.mistakes import mistakes
 from tailor.outside import load_yaml, read_file
-from tailor.task import ONE_WAY, Task
+from tailor.task import ONE_WAY, DataFiles, ModelSettings, Task
 
 SETTINGS_FILE = "tailor.yaml"
 REPORT_FILE = "report.html"
+FROM_PYTHON = "# Written from Python; the next call there that names this folder replaces it."
 LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes and characters; file systems take 255 and 1,024 or more
 
 
@@ -82,7 +84,7 @@ def load_project(folder_or_yaml: str | Path) -> Project:
     try:
         task = Task.model_validate(settings)
     except ValidationError as error:
-        sentences = list(dict.fromkeys(_sentences(error, () if "data" in settings else ("data",))))
+        sentences = mistakes(error, Task, () if "data" in settings else ("data",))
         hint = "" if len(sentences) == 1 else f"{len(sentences)} settings need a change."
         raise ConfigError("\n".join(f"{path.name}: {sentence}" for sentence in sentences), hint) from error
     if not (task.data.file or task.data.train):
@@ -93,6 +95,56 @@ def load_project(folder_or_yaml: str | Path) -> Project:
         refuse_documents_around(project.folder, project.documents)
     _refuse_sheet_elsewhere(project)
     return project
+
+
+def write_settings(folder: Path, task: Task, place: Callable[[], DataFiles]) -> Project:
+    """Make a project of a task from Python, or write it anew into a folder that was made so before.
+
+    Args:
+        folder: where; made if absent.
+        task: what is asked; its paths are relative to the folder of the process.
+        place: puts the rows into the folder, and says how they are read.
+
+    Raises:
+        ConfigError: the folder has settings that somebody wrote by hand, or cannot be written to; or a setting is not accepted.
+    """
+    path = folder / SETTINGS_FILE
+    try:
+        if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(FROM_PYTHON):
+            raise ConfigError(
+                f"{quoted(folder, 200)} is a project with settings of its own, which are not replaced",
+                "Name another `folder`; or measure that project as it is, with `tailor run`.",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = _moved(task.model_copy(update={"data": place()}), folder).model_dump(mode="json", exclude_defaults=True)
+        text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=1000)
+        write_atomically(path, f"{FROM_PYTHON}\n{text}")
+    except (OSError, StoreError) as error:
+        raise ConfigError(
+            f"{quoted(folder, 200)} cannot be written to: {error}", "Name a `folder` that you may write to."
+        ) from error
+    return load_project(folder)
+
+
+def _moved(task: Task, folder: Path) -> Task:
+    """The task with the paths in it written from the folder."""
+
+    def moved(name: str) -> str:
+        path = Path(name).expanduser()
+        return os.path.relpath(path.resolve(), folder.resolve()) if path.is_dir() else name
+
+    def model(settings: ModelSettings) -> ModelSettings:
+        is_path = "/" in settings.name and not settings.is_remote
+        return settings.model_copy(update={"name": moved(settings.name)}) if is_path else settings
+
+    changes: dict[str, object] = {"model": model(task.model)}
+    if task.documents:
+        changes["documents"] = os.path.relpath(Path(task.documents).expanduser().resolve(), folder.resolve())
+    if task.judge is not None:
+        changes["judge"] = task.judge.model_copy(update={"model": model(task.judge.model)})
+    if "/" in task.embedder:
+        changes["embedder"] = moved(task.embedder)
+    return task.model_copy(update=changes)
 
 
 def refuse_documents_around(folder: Path, documents: Path) -> None:
@@ -177,88 +229,6 @@ def _yaml_hint(problem: str) -> str:
     if "aliases" in problem:
         return "Write the values out."
     return "Indent with spaces, and put text that holds `:`, `#` or braces between quotes."
-
-
-def _sentences(error: ValidationError, absent: Iterable[str] = ()) -> Iterable[str]:
-    """One sentence for each mistake; `absent` names what only a file of settings must have and does not."""
-    details = error.errors(include_url=False)
-    missing = [*(".".join(map(str, d["loc"])) for d in details if d["type"] == "missing"), *absent]
-    if missing:
-        yield f"{_names(missing)} {'is' if len(missing) == 1 else 'are'} missing"
-    for detail in details:
-        place = ".".join(map(str, detail["loc"]))
-        where = f"{place} " if place else ""
-        if detail["type"] == "extra_forbidden":
-            yield _unknown_key(tuple(map(str, detail["loc"])))
-        elif detail["type"] == "value_error":
-            yield (f"{where and quoted(place) + ': '}" + str(detail["ctx"]["error"]))
-        elif detail["type"] != "missing":
-            yield f"{quoted(place)} is {_given(detail['input'])}, but {_accepted(dict(detail))}"
-
-
-def _given(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "a group of settings"
-    if isinstance(value, list | tuple):
-        return "a list"
-    return "empty" if value is None or value == "" else quoted(value)
-
-
-def _accepted(detail: dict[str, Any]) -> str:
-    """What is accepted in place of the value given, as the end of a sentence."""
-    kind, given = str(detail["type"]), detail["input"]
-    if kind == "literal_error":
-        options = [option.strip(" '") for option in str(detail["ctx"]["expected"]).replace(" or ", ", ").split(",")]
-        return f"{_names(options, 'or')} is accepted{did_you_mean(str(given), options)}"
-    if kind == "string_type":
-        quote = f'; write "{str(given).lower()}" between quotes' if isinstance(given, bool | int | float) else ""
-        return f"text is accepted{quote}"
-    if kind == "string_pattern_mismatch":
-        return "up to 64 letters, digits, spaces, `.`, `_` and `-` are accepted, the first a letter or digit"
-    if kind == "model_type":
-        return "a group of settings is accepted"
-    return str(detail["msg"]).replace("Input should", "it should", 1).replace("String should", "it should", 1)
-
-
-def _unknown_key(place: tuple[str, ...]) -> str:
-    """Says that the last part of `place` is not a setting, and which one may have been meant."""
-    *groups, name = place
-    names = _setting_names(Task, tuple(groups))
-    where = f" of {quoted('.'.join(groups))}" if groups else ""
-    meant = did_you_mean(name, names)
-    if not meant:
-        elsewhere = [path for path in _all_settings(Task) if path.split(".")[-1] == name.casefold()]
-        meant = f"; did you mean {quoted(elsewhere[0])}?" if elsewhere else f"; there are {_names(names)}"
-    return f"{quoted(name)} is not a setting{where}{meant}"
-
-
-def _model_in(annotation: object) -> type[BaseModel] | None:
-    """The group of settings that a field of this type holds, if any."""
-    for candidate in (annotation, *get_args(annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
-
-
-def _setting_names(model: type[BaseModel], groups: tuple[str, ...]) -> list[str]:
-    for group in groups:
-        inner = _model_in(model.model_fields[group].annotation) if group in model.model_fields else None
-        if inner is None:
-            return []
-        model = inner
-    return list(model.model_fields)
-
-
-def _all_settings(model: type[BaseModel], prefix: str = "") -> list[str]:
-    """Dotted names of every setting, outer ones first."""
-    inner = [(name, _model_in(field.annotation)) for name, field in model.model_fields.items()]
-    nested = [path for name, group in inner if group for path in _all_settings(group, f"{prefix}{name}.")]
-    return [prefix + name for name, _ in inner] + nested
-
-
-def _names(names: Iterable[str], conjunction: str = "and") -> str:
-    *head, last = map(quoted, names)
-    return f"{', '.join(head)} {conjunction} {last}" if head else last
 
 
 def _refuse_peeking(path: Path, task: Task) -> None:

@@ -111,14 +111,54 @@ def require_allowed(project: Project, roles: Iterable[str]) -> None:
             raise refusal(project, sending)
 
 
+def permit(project: Project, roles: Iterable[str], *, allowed: bool, plain: bool) -> None:
+    """Allow, for good, what a caller from Python says may be sent; refuse it where nobody said so.
+
+    Args:
+        project: the project.
+        roles: which of its models would be called.
+        allowed: whether the caller allows it.
+        plain: whether plain http to other machines is allowed too.
+
+    Raises:
+        ConfigError: it was not allowed.
+    """
+    wanted = [sending for sending in not_allowed(project) if sending.role in set(roles)]
+    if not wanted:
+        return
+    refuse_plain(wanted, plain, "give allow_http=True once")
+    if not allowed:
+        raise ConfigError(
+            _unasked(wanted[0]), "If you want it, give allow_send=True; it is remembered for this folder and address."
+        )
+    note_made_here(project.folder)
+    allow(project, wanted)
+
+
+def refuse_plain(wanted: Iterable[Sending], allowed: bool, how: str) -> None:
+    """Refuse plain http to another machine, unless that is allowed.
+
+    Raises:
+        ConfigError: it is not; `how` says what allows it.
+    """
+    plain = next((sending for sending in wanted if sending.is_plain), None)
+    if plain is not None and not allowed:
+        key = f" and {plain.variable}" if plain.variable else ""
+        raise ConfigError(
+            f"{plain.address} is plain http to another machine: others on the way can read the data{key}",
+            f"Use https; or, if the network is yours, {how}.",
+        )
+
+
 def refusal(project: Project, sending: Sending) -> ConfigError:
     """Says what would be sent where, and how to allow it."""
-    key = f", with the value of {sending.variable}" if sending.variable else ""
     option = "--yes --allow-http" if sending.is_plain else "--yes"
-    return ConfigError(
-        f"this project sends its data to {sending.address}{key}, and you have not allowed that yet",
-        f"If you want it, run `tailor run {project.folder} {option}` once.",
-    )
+    return ConfigError(_unasked(sending), f"If you want it, run `tailor run {project.folder} {option}` once.")
+
+
+def _unasked(sending: Sending) -> str:
+    key = f", with the value of {sending.variable}" if sending.variable else ""
+    return f"this project sends its data to {sending.address}{key}, and you have not allowed that yet"
 
 
 def note_made_here(folder: Path) -> None:

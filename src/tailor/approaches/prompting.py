@@ -55,7 +55,13 @@ class Persona:
     name: str = "persona"
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
-        """The System with the persona in front of its instruction."""
+        """The System with the persona in front of its instruction.
+
+        Raises:
+            ConfigError: the task names none.
+        """
+        if not material.task.persona:
+            raise ConfigError("the task has no persona", "say who the model is to be under `persona`")
         return system.then(self.name, prompt={"persona": material.task.persona})
 
 
@@ -66,7 +72,13 @@ class Constraints:
     name: str = "constraints"
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
-        """The System with the constraints listed after its instruction."""
+        """The System with the constraints listed after its instruction.
+
+        Raises:
+            ConfigError: the task names none.
+        """
+        if not material.task.constraints:
+            raise ConfigError("the task has no constraints", "list limits on form, length or tone under `constraints`")
         return system.then(self.name, prompt={"constraints": material.task.constraints})
 
 

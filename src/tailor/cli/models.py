@@ -14,7 +14,7 @@ from tailor.cli.terminal import Screen
 from tailor.errors import ModelNotFound, did_you_mean, quoted
 from tailor.models.cache import BUILT_INS, BuiltIn, cache_folder, damage
 from tailor.models.cache import Progress as OnProgress
-from tailor.models.catalogue import fetch, known
+from tailor.models.catalogue import fetch, known, needed
 from tailor.task import Task
 
 STAGES = {
@@ -93,12 +93,9 @@ def progress_bar(console: Screen, name: str) -> Iterator[OnProgress]:
 
 def fetch_missing(console: Screen, task: Task) -> None:
     """Fetch the built-in models that a task needs and that are not here yet, with a progress bar."""
-    asked = [task.model] if task.judge is None else [task.model, task.judge.model]
-    for name in (*(model.name for model in asked if not model.is_remote), task.embedder):
-        built = BUILT_INS.get(name)
-        if built is not None:
-            with progress_bar(console, name) as on_progress:
-                fetch(built, on_progress)
+    for built in needed(task):
+        with progress_bar(console, built.name) as on_progress:
+            fetch(built, on_progress)
 
 
 def _chosen(names: list[str] | None) -> list[BuiltIn]:

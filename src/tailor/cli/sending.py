@@ -28,18 +28,12 @@ def ask_to_send(console: Screen, project: Project, *, yes: bool, allow_http: boo
     Raises:
         ConfigError: it was not allowed, or there is nobody to ask.
     """
-    from tailor.trust import allow, not_allowed, refusal
+    from tailor.trust import allow, not_allowed, refusal, refuse_plain
 
     wanted = not_allowed(project)
     if not wanted:
         return
-    plain = [sending for sending in wanted if sending.is_plain]
-    if plain and not allow_http:
-        raise ConfigError(
-            f"{plain[0].address} is plain http to another machine: others on the way can read the data"
-            f"{' and ' + plain[0].variable if plain[0].variable else ''}",
-            "Use https; or, if the network is yours, give --allow-http once.",
-        )
+    refuse_plain(wanted, allow_http, "give --allow-http once")
     for line in _shown(project):
         console.print(line)
     if not yes:

@@ -92,6 +92,11 @@ def read_table(path: Path, *, columns: Sequence[str] = (), encoding: str = "") -
     return _delimited(path.name, text, _DELIMITER.get(suffix, ""), columns, findings)
 
 
+def table_of_lines(name: str, text: str) -> Table:
+    """The rows of a text of JSON Lines, as they would be read from a file of this name."""
+    return _table_of_objects(name, read_json(name, text))
+
+
 def _read_bytes(path: Path) -> bytes:
     try:
         return read_file(path, DATA_BYTES)

@@ -30,7 +30,7 @@ from tailor.models.cache import (
 )
 from tailor.models.pull import pull
 from tailor.outside import read_file
-from tailor.task import ModelSettings
+from tailor.task import ModelSettings, Task
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 READ = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "1_Pooling/config.json")
@@ -63,6 +63,13 @@ class Entry:
 def known() -> tuple[Entry, ...]:
     """Every built-in model."""
     return tuple(map(_entry, BUILT_INS.values()))
+
+
+def needed(task: Task, *, model_given: bool = False) -> list[BuiltIn]:
+    """The built-in models that a task names; without the one that answers where that is given."""
+    asked = [*([] if model_given else [task.model]), *([] if task.judge is None else [task.judge.model])]
+    names = [*(settings.name for settings in asked if not settings.is_remote), task.embedder]
+    return [BUILT_INS[name] for name in names if name in BUILT_INS]
 
 
 def open_model(settings: ModelSettings, on_progress: Progress = lambda stage, done, total: None, base: Path | None = None) -> Model:

@@ -1,0 +1,89 @@
+"""Approaches by name: those that the ladder tries, alone or one after the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tailor.approaches.approach import Approach, Chain
+from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona, RemovePrior, ZeroShot
+from tailor.approaches.retrieval import Retrieve, WholeDocuments
+from tailor.approaches.tuning import FineTune, Reference
+from tailor.errors import ConfigError, did_you_mean, quoted
+
+NUMBER = re.compile(r"-(\d{1,2})$")
+
+
+@dataclass(frozen=True)
+class Named:
+    """An approach that can be asked for by name.
+
+    Attributes:
+        says: what it does, in a sentence.
+        make: the approach; given the number behind the name where there is one, else 0.
+        numbers: the numbers that may stand behind the name; empty where none may.
+        default: whether the name may stand without a number.
+    """
+
+    says: str
+    make: Callable[[int], Approach]
+    numbers: range = range(0)
+    default: bool = True
+
+
+APPROACHES: dict[str, Named] = {
+    "zero-shot": Named("the instruction alone", lambda n: ZeroShot()),
+    "generated": Named("write the label instead of scoring every label", lambda n: Generated()),
+    "persona": Named("say who the model is to be: the task's `persona`", lambda n: Persona()),
+    "constraints": Named("state the task's `constraints`", lambda n: Constraints()),
+    "grounded": Named("cite the passage used, and say so rather than guess where none answers", lambda n: Grounded()),
+    "chain-of-thought": Named("write steps before the answer", lambda n: ChainOfThought()),
+    "few-shot": Named("show N worked examples, the same for every input", lambda n: FewShot(n, "diverse"), range(2, 6), False),
+    "few-shot-nearest": Named(
+        "show each input the N training rows most like it", lambda n: FewShot(n, "nearest"), range(2, 6), False
+    ),
+    "prior-removed": Named("subtract what the model thinks of each label before it reads the input", lambda n: RemovePrior()),
+    "reference-classifier": Named("a classifier on the embedder, no generative model", lambda n: Reference()),
+    "whole-documents": Named("put all documents into the prompt", lambda n: WholeDocuments()),
+    "rag-bm25": Named("find passages by keyword; N of them, one unless given", lambda n: Retrieve("bm25", n or 1), range(2, 11)),
+    "rag-vector": Named("find passages by meaning; N likewise", lambda n: Retrieve("vector", n or 1), range(2, 11)),
+    "rag-hybrid": Named("find passages by both; N likewise", lambda n: Retrieve("hybrid", n or 1), range(2, 11)),
+    "lora": Named("fine-tune low-rank adapters of the weights", lambda n: FineTune("lora")),
+    "full": Named("fine-tune all weights", lambda n: FineTune("full")),
+}
+
+
+def approach_named(name: str) -> Approach:
+    """The approach of this name; with " > " between several, one after the other in this order.
+
+    Raises:
+        ConfigError: there is none, or its number is not accepted.
+    """
+    parts = [_single(part.strip()) for part in name.split(">")]
+    return parts[0] if len(parts) == 1 else Chain(tuple(parts))
+
+
+def names() -> dict[str, str]:
+    """Name -> what it does. N stands for a number."""
+    return {_form(name, named): named.says for name, named in APPROACHES.items()}
+
+
+def _form(name: str, named: Named) -> str:
+    return f"{name}-N" if named.numbers and not named.default else f"{name}[-N]" if named.numbers else name
+
+
+def _single(name: str) -> Approach:
+    found = NUMBER.search(name)
+    stem, number = (name[: found.start()], int(found[1])) if found else (name, 0)
+    named = APPROACHES.get(stem)
+    if named is None or (number and not named.numbers):
+        raise ConfigError(
+            f"there is no approach {quoted(name)}{did_you_mean(stem, APPROACHES)}", f"There are {', '.join(names())}."
+        )
+    if number not in named.numbers and (found or not named.default):
+        accepted = f"{named.numbers.start} to {named.numbers.stop - 1}"
+        raise ConfigError(
+            f"{quoted(name)} needs a number from {accepted} behind its name", f"Write for example {stem}-{named.numbers[-1]}."
+        )
+    return named.make(number)

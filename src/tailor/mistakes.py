@@ -1,0 +1,102 @@
+"""Mistakes in settings as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from tailor.errors import did_you_mean, quoted
+
+
+def mistakes(error: ValidationError, settings: type[BaseModel], absent: Iterable[str] = ()) -> list[str]:
+    """One sentence for each mistake: what was given, and what is accepted.
+
+    Args:
+        error: what pydantic found.
+        settings: the settings that were read.
+        absent: names of what only a file of settings must have and does not.
+    """
+    return list(dict.fromkeys(_sentences(error, settings, absent)))
+
+
+def _sentences(error: ValidationError, settings: type[BaseModel], absent: Iterable[str]) -> Iterable[str]:
+    details = error.errors(include_url=False)
+    missing = [*(".".join(map(str, d["loc"])) for d in details if d["type"] == "missing"), *absent]
+    if missing:
+        yield f"{_names(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+    for detail in details:
+        place = ".".join(map(str, detail["loc"]))
+        where = f"{place} " if place else ""
+        if detail["type"] == "extra_forbidden":
+            yield _unknown_key(settings, tuple(map(str, detail["loc"])))
+        elif detail["type"] == "value_error":
+            yield (f"{where and quoted(place) + ': '}" + str(detail["ctx"]["error"]))
+        elif detail["type"] != "missing":
+            yield f"{quoted(place)} is {_given(detail['input'])}, but {_accepted(dict(detail))}"
+
+
+def _given(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "a group of settings"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "empty" if value is None or value == "" else quoted(value)
+
+
+def _accepted(detail: dict[str, Any]) -> str:
+    """What is accepted in place of the value given, as the end of a sentence."""
+    kind, given = str(detail["type"]), detail["input"]
+    if kind == "literal_error":
+        options = [option.strip(" '") for option in str(detail["ctx"]["expected"]).replace(" or ", ", ").split(",")]
+        return f"{_names(options, 'or')} is accepted{did_you_mean(str(given), options)}"
+    if kind == "string_type":
+        quote = f'; write "{str(given).lower()}" between quotes' if isinstance(given, bool | int | float) else ""
+        return f"text is accepted{quote}"
+    if kind == "string_pattern_mismatch":
+        return "up to 64 letters, digits, spaces, `.`, `_` and `-` are accepted, the first a letter or digit"
+    if kind == "model_type":
+        return "a group of settings is accepted"
+    return str(detail["msg"]).replace("Input should", "it should", 1).replace("String should", "it should", 1)
+
+
+def _unknown_key(settings: type[BaseModel], place: tuple[str, ...]) -> str:
+    """Says that the last part of `place` is not a setting, and which one may have been meant."""
+    *groups, name = place
+    names = _setting_names(settings, tuple(groups))
+    where = f" of {quoted('.'.join(groups))}" if groups else ""
+    meant = did_you_mean(name, names)
+    if not meant:
+        elsewhere = [path for path in _all_settings(settings) if path.split(".")[-1] == name.casefold()]
+        meant = f"; did you mean {quoted(elsewhere[0])}?" if elsewhere else f"; there are {_names(names)}"
+    return f"{quoted(name)} is not a setting{where}{meant}"
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The group of settings that a field of this type holds, if any."""
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _setting_names(model: type[BaseModel], groups: tuple[str, ...]) -> list[str]:
+    for group in groups:
+        inner = _model_in(model.model_fields[group].annotation) if group in model.model_fields else None
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _all_settings(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Dotted names of every setting, outer ones first."""
+    inner = [(name, _model_in(field.annotation)) for name, field in model.model_fields.items()]
+    nested = [path for name, group in inner if group for path in _all_settings(group, f"{prefix}{name}.")]
+    return [prefix + name for name, _ in inner] + nested
+
+
+def _names(names: Iterable[str], conjunction: str = "and") -> str:
+    *head, last = map(quoted, names)
+    return f"{', '.join(head)} {conjunction} {last}" if head else last

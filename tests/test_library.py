@@ -1,0 +1,489 @@
+"""Tailor from a notebook: rows in any form, one approach, two compared, a whole study; kept as an ordinary project."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas
+import pyarrow
+import pytest
+from data_helpers import sentence
+from endpoint import Endpoint
+from flow import LABELS
+from flow import tailor as tailor_command
+from hostile import hostile_study
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from studies import answer_study, classify_study, not_shown_study, stopped_study
+from test_structure import MODULES, dotted
+
+import tailor
+from tailor.data.dataset import as_dataset
+from tailor.data.split import load_splits
+from tailor.errors import ConfigError, DataError, StoreError, TailorError
+from tailor.ledger import Ledger
+from tailor.library import FOLDER, ProjectStudy
+from tailor.models.fake import FakeModel
+from tailor.project import load_project
+from tailor.results import Study
+from tailor.stats.paired import paired_max_t
+
+ROWS: list[dict[str, object]] = [
+    {"text": f"{sentence(i)} {LABELS[i % 3] if i % 5 else ''}".strip(), "label": LABELS[i % 3], "number": i} for i in range(120)
+]
+
+
+def desk(**changes: Any) -> tailor.Task:
+    base = {"name": "desk", "kind": "classify", "instruction": "Sort the message.", "input": "{{text}}", "output": "label"}
+    return tailor.Task(**{**base, "model": "fake", "embedder": "fake", "target": 0.8, "ask_again": False, **changes})
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def without_a_learning_curve() -> Iterator[None]:
+    """It takes most of the time of so small a study, and has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tailor.experiment.learning_curve", lambda *_: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> ProjectStudy:
+    return tailor.study(desk(), ROWS, folder=tmp_path_factory.mktemp("study"), quiet=True)
+
+
+# --- rows
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pandas.DataFrame(ROWS),
+        pandas.DataFrame(ROWS).astype({"label": "category", "number": "int16"}),
+        pyarrow.Table.from_pylist(ROWS),
+        ROWS,
+        iter(ROWS),
+        tailor.Dataset(ROWS),
+    ],
+    ids=["frame", "typed frame", "arrow", "list", "iterator", "dataset"],
+)
+def test_rows_in_any_form_are_the_same_rows(tmp_path: Path, rows: Any) -> None:
+    expected = [{name: str(value) for name, value in row.items()} for row in ROWS]
+    dataset = as_dataset(rows)
+    assert len(dataset) == 120 and dataset.columns == ("text", "label", "number")
+    assert dataset.texts() == expected
+    kept = dataset.keep(tmp_path, tailor.Task.model_fields["data"].default)
+    assert [dict(row) for row in tailor.Dataset(tmp_path / kept.file).tables["file"].rows] == expected
+
+
+def test_a_file_stays_where_it_lies(tmp_path: Path) -> None:
+    pandas.DataFrame(ROWS).to_csv(tmp_path / "mine.csv", index=False)
+    for path in ("mine.csv", tmp_path / "mine.csv"):
+        tailor.measure(desk(), path, "zero-shot", quiet=True)
+        project = load_project(f"{FOLDER}/desk")
+        assert project.data_files == (tmp_path / "mine.csv",) and not list(project.folder.glob("*.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (float("nan"), ""),
+        (pandas.NA, ""),
+        (pandas.NaT, ""),
+        (np.float64("nan"), ""),
+        (np.int64(7), "7"),
+        (np.bool_(True), "true"),
+        (np.array([1, 2]), '["1","2"]'),
+        (1.5, "1.5"),
+        (float("inf"), "inf"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (pandas.Timestamp("2026-01-02 03:04"), "2026-01-02T03:04:00"),
+        (Decimal("1.10"), "1.10"),
+        ({"a": (1, None)}, '{"a":[1,null]}'),
+        ("\ud800 東京 \u2028\n", "\ud800 東京 \u2028\n"),
+    ],
+)
+def test_values_are_kept_as_a_file_would_hold_them(tmp_path: Path, value: object, text: str) -> None:
+    forms: tuple[Any, ...] = ([{"x": value}, {"x": "a"}], pandas.DataFrame({"x": pandas.Series([value, "a"], dtype=object)}))
+    for rows in forms:
+        dataset = tailor.Dataset(rows)
+        assert dataset.texts()[0]["x"] == text
+        dataset.keep(tmp_path, tailor.Task.model_fields["data"].default)
+        assert json.loads((tmp_path / "rows.jsonl").read_text().split("\n")[1]) == {"x": "a"}
+
+
+@settings(max_examples=25)  # each writes a file for good
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.text(), min_size=1), min_size=2, max_size=5))
+def test_any_text_comes_back_from_the_folder(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]]) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    tailor.Dataset(rows).keep(folder, tailor.Task.model_fields["data"].default)
+    lines = (folder / "rows.jsonl").read_bytes().decode().split("\n")[:-1]
+    assert [json.loads(line) for line in lines] == rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (3, "`int` is no table of rows"),
+        ([], "a dataset has no rows"),
+        ({"text": ["a"]}, "`dict` is no table of rows"),
+        (["a", "b"], "row 1 is no dict but `str`"),
+        ([{"a": 1}, {"a": object()}], "row 2, column `a` holds a `object`"),
+        (pandas.DataFrame([["a", "b"]], columns=["x", "x"]), "several columns `x`"),
+        ("nowhere.csv", "There is no file"),
+        (b"a,b", "`bytes` is no table of rows"),
+    ],
+)
+def test_what_is_no_table_is_told_in_a_sentence(rows: Any, told: str) -> None:
+    with pytest.raises(DataError) as caught:
+        len(tailor.Dataset(rows))
+    assert told in str(caught.value)
+
+
+def test_given_splits_are_kept(tmp_path: Path) -> None:
+    rows = tailor.Dataset(train=ROWS[:60], test=ROWS[60:])
+    tailor.measure(desk(), rows, "zero-shot", quiet=True)
+    splits = load_splits(load_project(f"{FOLDER}/desk"))
+    assert {example.fields["text"] for example in splits.test} == {row["text"] for row in ROWS[60:]}
+    assert repr(rows) == "<Dataset: 60 train rows, 60 test rows, columns `text, label, number`>"
+    tailor.measure(desk(), ROWS, "zero-shot", quiet=True)  # given otherwise, nothing of before stays
+    assert sorted(path.name for path in (tmp_path / FOLDER / "desk").iterdir()) == [".tailor", "rows.jsonl", "tailor.yaml"]
+    with pytest.raises(DataError, match="a dataset is given as `train`"):
+        tailor.Dataset(train=ROWS)
+
+
+# --- a study
+
+
+def test_a_study_is_an_ordinary_project(done: ProjectStudy) -> None:
+    folder = done.project.folder
+    assert done.decision is not None
+    shown = tailor_command("show", folder)
+    assert shown.exit_code == 0 and done.decision.headline.split(".")[0] in shown.stdout.replace("\n", " ")
+    assert tailor_command("report", folder).exit_code == 0 and (folder / "report.html").exists()
+    tried = tailor_command("try", folder, "returns please")
+    assert tried.exit_code == 0 and tried.stdout.split()[0] == done.chosen("returns please")
+    assert load_project(folder).task == desk(data="rows.jsonl")
+    again = tailor.load(str(folder))
+    assert again.table() == done.table() and again == done
+
+
+def test_nothing_is_asked_twice(done: ProjectStudy) -> None:
+    model, folder = FakeModel(), done.project.folder
+    found = tailor.study(desk(), pandas.DataFrame(ROWS), folder=folder, model=model, quiet=True)
+    tailor.measure(desk(), ROWS, "few-shot-5", folder=folder, model=model, quiet=True)
+    tailor.compare(desk(), ROWS, ["zero-shot", "few-shot-nearest-5"], folder=folder, model=model, quiet=True)
+    assert not model.calls and found.table() == done.table()
+    assert found.decision is not None and found.decision.opening == 1
+
+
+def test_the_winner_answers_one_text_several_columns_or_many_rows(done: ProjectStudy) -> None:
+    texts = ["billing please", "delivery tomorrow", "billing please"]
+    assert done.answers([{"text": text} for text in texts]) == [done.chosen(text) for text in texts]
+    assert done.answers(pandas.DataFrame({"text": texts, "more": 1})) == [done.chosen(text=text) for text in texts]
+    two = replace(done, tests=tuple(replace(run, system=_reading_two(run.system)) for run in done.tests))
+    assert two.chosen(text="returns now", number="3") == two.chosen("returns now", number="3") == "returns"
+    with pytest.raises(ConfigError, match="one text was given, but `desk` reads `text`, `number`"):
+        two.chosen("returns now")
+    with pytest.raises(ConfigError, match="also needs `number`"):
+        two.chosen(text="returns now")
+    with pytest.raises(ConfigError, match="`txt` is not a column that the task reads; did you mean `text`"):
+        done.chosen(txt="returns now")
+
+
+def _reading_two(system: tailor.System) -> tailor.System:
+    return system.with_(prompt={"input": "{{text}} {{number}}"})
+
+
+def test_the_table_is_plain_sorted_and_complete(done: ProjectStudy) -> None:
+    table = done.table()
+    assert all(type(row) is dict for row in table) and isinstance(table, list)
+    assert {row["system"] for row in table} == {step.system for step in done.steps}
+    assert [row["system"] for row in table if row["chosen"]] == [done.decision and done.decision.chosen]
+    tested = [row["test"] for row in table if row["test"] is not None]
+    assert (
+        len(tested) == len(done.tests) and tested == sorted(tested, reverse=True) == [row["test"] for row in table][: len(tested)]
+    )
+    rest = [row["dev"] for row in table[len(tested) :] if row["dev"] is not None]
+    assert rest == sorted(rest, reverse=True)
+    assert list(pandas.DataFrame(table).columns) == list(table[0])
+    assert stopped_study().table() and not any(row["chosen"] for row in stopped_study().table())
+
+
+def test_a_study_that_decided_nothing_says_so(done: ProjectStudy) -> None:
+    found = replace(done, decision=None, tests=())
+    assert "no decision" in repr(found) and "no decision" in found._repr_html_()
+    with pytest.raises(ConfigError, match="the last run ended without a decision"):
+        found.chosen("returns")
+    tailor.measure(desk(), ROWS, "zero-shot", quiet=True)
+    with pytest.raises(StoreError, match="has no finished run yet"):
+        tailor.load(f"{FOLDER}/desk")
+
+
+# --- one approach, and two compared
+
+
+def test_one_approach_is_measured_on_dev(done: ProjectStudy) -> None:
+    found = tailor.measure(desk(), ROWS, "few-shot-5", folder=done.project.folder, quiet=True)
+    step = next(step for step in done.steps if step.system == "few-shot-5")
+    assert step.dev is not None and (found.score, found.cost) == (step.dev, step.cost)
+    assert repr(found) == f"<Measurement `few-shot-5`: {repr(found).split(': ')[1]}" and "dev rows" in repr(found)
+
+
+def test_a_comparison_is_paired(done: ProjectStudy) -> None:
+    names = ["zero-shot", "reference-classifier", "few-shot-nearest-5"]
+    found = tailor.compare(desk(), ROWS, names, folder=done.project.folder, quiet=True)
+    runs = [measurement.run for measurement in found.measurements]
+    assert [run.system.name for run in runs] == names and runs[0].examples == runs[1].examples == runs[2].examples
+    pairs = paired_max_t(np.array([run.values for run in runs]).T, 0.95, groups=runs[0].units)
+    assert [(d.estimate.mean, d.estimate.low, d.estimate.high) for d in found.differences] == [
+        (p.mean, p.low, p.high) for p in pairs
+    ]
+    assert [(d.first, d.second) for d in found.differences] == [(names[0], names[1]), (names[0], names[2]), (names[1], names[2])]
+    assert all(d.p_value >= p.p_value for d, p in zip(found.differences, pairs, strict=True))
+    means = [row["dev"] for row in found.table()]
+    assert means == sorted(means, reverse=True) and len(repr(found)) < 200
+
+
+def test_measuring_asks_nothing_of_the_test_set_and_opens_nothing() -> None:
+    model = FakeModel()
+    tailor.measure(desk(), ROWS, "few-shot-nearest-5", model=model, quiet=True)
+    tailor.compare(desk(), ROWS, ["zero-shot", "prior-removed", "reference-classifier"], model=model, quiet=True)
+    splits = load_splits(load_project(f"{FOLDER}/desk"))
+    asked = " ".join(message.text for request in model.requests for message in request.messages)
+    assert splits.dev[0].fields["text"] in asked
+    assert not [row for row in (*splits.test, *splits.reserve) if row.fields["text"] in asked]
+    with Ledger(load_project(f"{FOLDER}/desk").store) as ledger:
+        assert ledger.shown() == []
+
+
+def test_rows_that_a_test_set_has_shown_do_not_count(done: ProjectStudy) -> None:
+    shown = {example.fields["text"] for example in done.splits.test}
+    dealt = load_splits(done.project)
+    other = desk(split={"seed": 1})
+    found = tailor.measure(other, ROWS, "zero-shot", folder=done.project.folder, quiet=True)
+    again = load_splits(load_project(done.project.folder))
+    assert shown & {example.fields["text"] for example in again.dev} and dealt.fingerprint != again.fingerprint
+    assert not shown & {example.fields["text"] for example in found.run.examples}
+    tailor.measure(desk(), ROWS, "zero-shot", folder=done.project.folder, quiet=True)  # as it was, for the other tests
+
+
+@pytest.mark.parametrize(
+    ("approach", "told"),
+    [
+        ("few-shoot-5", "there is no approach `few-shoot-5`; did you mean `few-shot`?"),
+        ("few-shot-9", "`few-shot-9` needs a number from 2 to 5"),
+        ("few-shot", "`few-shot` needs a number from 2 to 5"),
+        ("zero-shot-2", "there is no approach `zero-shot-2`"),
+        ("", "there is no approach ``"),
+        ("few-shot-2 >", "there is no approach ``"),
+        ("persona", "the task has no persona"),
+        ("constraints", "the task has no constraints"),
+        ("rag-hybrid-3", "the task has no documents"),
+        ("whole-documents > few-shot-2", "the task has no documents"),
+        ("lora", "cannot be tuned"),
+        ("reference-classifier > lora", "cannot be tuned"),
+    ],
+)
+def test_an_approach_that_does_not_fit_is_told_in_a_sentence(approach: str, told: str) -> None:
+    with pytest.raises(TailorError) as caught:
+        tailor.measure(desk(), ROWS, approach, quiet=True)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(tailor.list_approaches()))
+def test_every_approach_runs_or_says_why_not(name: str) -> None:
+    chosen = name.replace("[-N]", "-3").replace("-N", "-3")
+    for task in (desk(), desk(kind="answer")):
+        try:
+            found = tailor.measure(task, ROWS, chosen, quiet=True)
+        except TailorError:
+            continue
+        assert found.name == chosen
+
+
+def test_wrong_lists_of_approaches_are_refused() -> None:
+    for approaches, told in (
+        (["zero-shot"], "two or more"),
+        ("zero-shot", "two or more"),
+        (["full", "full"], "`full` stands there twice"),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            tailor.compare(desk(), ROWS, approaches, quiet=True)
+
+
+# --- the task, and the folder
+
+
+def test_mistakes_in_a_task_are_sentences() -> None:
+    with pytest.raises(ConfigError) as caught:
+        tailor.Task(name="x", kind="clasify", taget=1)  # type: ignore[call-arg]  # on purpose
+    assert "did you mean `classify`?" in str(caught.value) and "`taget` is not a setting; did you mean `target`?" in str(
+        caught.value
+    )
+    assert "`instruction`, `input` and `output` are missing" in str(caught.value)
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+    with pytest.raises(ConfigError, match="a task was expected, not `dict`"):
+        tailor.study({"name": "x"}, ROWS)  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(ConfigError, match="that column holds the right answer"):
+        tailor.measure(desk(input="{{text}} {{label}}"), ROWS, "zero-shot", quiet=True)
+    with pytest.raises(DataError, match="the task names its data, and rows are given too"):
+        tailor.measure(desk(data="rows.csv"), ROWS, "zero-shot", quiet=True)
+
+
+def test_settings_come_back_as_they_were(tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "a.md").write_text("# Rooms\nThe code is blue.")
+    task = desk(
+        kind="answer",
+        context="Say: 'yes'\n# no",
+        constraints=["{{number}} #1", "東京 \u2028"],
+        json_schema={"type": "object", "properties": {"a": {"type": "string"}}},
+        data={"id": "number", "report_by": ["label"]},
+        documents="pages",
+        split={"train": 60, "seed": 3},
+        prices={"label": 0.1},
+        facts={"stakes": "low"},
+    )
+    with pytest.raises(TailorError):  # the fake writes no JSON
+        tailor.measure(task, ROWS, "zero-shot", quiet=True)
+    project = load_project(tmp_path / FOLDER / "desk")
+    data = task.data.model_copy(update={"file": "rows.jsonl"})
+    assert project.task == task.model_copy(update={"data": data, "documents": "../../pages"})
+    assert project.documents == tmp_path / "pages"
+
+
+def test_settings_that_somebody_wrote_are_not_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "tailor.yaml").write_text("name: mine\n")
+    with pytest.raises(ConfigError, match="settings of its own, which are not replaced"):
+        tailor.study(desk(), ROWS, folder=folder, quiet=True)
+    assert [path.name for path in folder.iterdir()] == ["tailor.yaml"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be written to"):
+        tailor.study(desk(), ROWS, folder=tmp_path / "file", quiet=True)
+
+
+def test_nothing_is_sent_unless_it_is_allowed() -> None:
+    with Endpoint() as endpoint:
+        model = {"name": "m", "base_url": endpoint.url, "api_key_env": "SOME_KEY", "context_tokens": 8192}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SOME_KEY", "value-of-a-key-0123")
+            for call in (
+                lambda: tailor.study(desk(model=model), ROWS, quiet=True),
+                lambda: tailor.measure(desk(model=model), ROWS, "zero-shot"),
+            ):
+                with pytest.raises(ConfigError, match="with the value of SOME_KEY, and you have not allowed that yet") as caught:
+                    call()
+                assert "allow_send=True" in caught.value.hint and endpoint.calls == 0
+            tailor.measure(desk(model=model), ROWS, "zero-shot", allow_send=True, quiet=True)
+            asked = endpoint.calls
+            assert asked
+            tailor.measure(desk(model=model), ROWS, "few-shot-2", quiet=True)  # remembered for this folder
+            assert endpoint.calls > asked
+            with pytest.raises(ConfigError, match="not allowed that yet"):
+                tailor.measure(desk(model=model), ROWS, "few-shot-2", folder="elsewhere", quiet=True)
+    far = {"name": "m", "base_url": "http://example.com/v1", "context_tokens": 8192}
+    with pytest.raises(ConfigError, match="is plain http to another machine") as caught:
+        tailor.measure(desk(model=far), ROWS, "zero-shot", folder="far", allow_send=True, quiet=True)
+    assert "allow_http=True" in caught.value.hint
+
+
+# --- what is shown
+
+
+def test_a_terminal_sees_lines_on_standard_error_and_quiet_sees_none(capsys: pytest.CaptureFixture[str]) -> None:
+    tailor.measure(desk(), ROWS, "few-shot-2")
+    shown = capsys.readouterr()
+    assert shown.out == "" and "Everything is kept in studies/desk." in shown.err and "few-shot-2" in shown.err
+    tailor.measure(desk(), ROWS, "few-shot-3", quiet=True)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_notebook_sees_one_display_that_grows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn: list[str] = []
+
+    class Handle:
+        def update(self, shown: str) -> None:
+            drawn.append(shown)
+
+    def display(shown: str, *, display_id: bool) -> Handle:
+        assert display_id
+        drawn.append(shown)
+        return Handle()
+
+    class ZMQInteractiveShell:
+        pass
+
+    module = ModuleType("IPython.display")
+    module.__dict__.update(HTML=str, display=display)
+    monkeypatch.setitem(sys.modules, "IPython", ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    monkeypatch.setattr(builtins, "get_ipython", ZMQInteractiveShell, raising=False)
+    monkeypatch.setattr("tailor.screen.REDRAW_SECONDS", 0)
+    tailor.compare(desk(name="pages", prices={"currency": "<b>"}), ROWS, ["few-shot-5", "reference-classifier"])
+    assert capsys.readouterr() == ("", "")
+    assert any("<progress" in page for page in drawn[:-1]) and "<progress" not in drawn[-1]
+    assert "Everything is kept in studies/pages." in drawn[-1] and "few-shot-5" in drawn[-1]
+    assert "&lt;b&gt; per 1,000" in drawn[-1] and "<b>" not in "".join(drawn)
+
+
+class Cells(HTMLParser):
+    """Tags and text of a piece of HTML."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        assert {name for name, _ in attrs} <= {"style"}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("make", [classify_study, answer_study, not_shown_study, stopped_study, hostile_study])
+def test_a_study_is_one_short_line_and_a_safe_card(make: Any) -> None:
+    study: Study = make()
+    parts = [study, study.splits, study.splits.train[0], *study.tests, *(run.system for run in study.tests)]
+    for part in [*parts, *([study.decision] if study.decision else [])]:
+        line = repr(part)
+        assert len(line) < 200 and line.isprintable() and line.startswith("<") and str(part) == line
+    html = study._repr_html_() + study.table()._repr_html_()
+    page = Cells(html)
+    assert page.tags <= {"div", "table", "thead", "tbody", "tr", "th", "td"}
+    assert all(system in page.text for system in (run.system.name for run in study.tests))
+
+
+def test_what_is_measured_has_cards_too(done: ProjectStudy) -> None:
+    rows = [{**row, "text": f"<script>{row['text']}"} for row in ROWS]
+    found = tailor.compare(desk(), rows, ["zero-shot", "few-shot-2"], folder="cards", quiet=True)
+    for shown in (found, found.measurements[0], found.table(), tailor.Dataset(rows)):
+        assert "script" not in Cells(shown._repr_html_()).tags
+    assert "points" in Cells(found._repr_html_()).text
+
+
+def test_no_public_name_is_hidden_by_a_module() -> None:
+    modules = {dotted(path).split(".")[1] for path in MODULES.values() if dotted(path) != "tailor"}
+    assert not modules & set(tailor.__all__)
+    assert tailor.__version__.count(".") >= 1
