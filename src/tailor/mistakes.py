@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from tailor.errors import did_you_mean, quoted
+from tailor.errors import ConfigError, did_you_mean, quoted
+
+
+class Plain(BaseModel):
+    """Settings that say a mistake made in Python as a sentence."""
+
+    if not TYPE_CHECKING:  # type checkers read the fields
+
+        def __init__(self, **settings: Any) -> None:
+            try:
+                super().__init__(**settings)
+            except ValidationError as error:
+                hint = "Every setting stands in docs/reference.md."
+                raise ConfigError("\n".join(mistakes(error, type(self))), hint) from None
+
+        # Else pydantic would call it for `model_validate` too, whose errors those who read files put into sentences.
+        __init__.__pydantic_base_init__ = True
 
 
 def mistakes(error: ValidationError, settings: type[BaseModel], absent: Iterable[str] = ()) -> list[str]:

@@ -9,15 +9,14 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tailor.doors import through
-from tailor.errors import ConfigError
 from tailor.jsonform import check_schema
 from tailor.keys import VARIABLE_NAME, looks_like_a_key, names_in, without_key
-from tailor.mistakes import mistakes
+from tailor.mistakes import Plain
 
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 
@@ -247,24 +246,12 @@ class KnownFacts(Settings):
     )
 
 
-class Task(Settings):
-    """What is asked, what an answer must look like, the target, and what counts."""
+class Task(Settings, Plain):
+    """What is asked, what an answer must look like, the target, and what counts.
 
-    if not TYPE_CHECKING:  # type checkers read the settings
-
-        def __init__(self, **settings):
-            """A task from Python.
-
-            Raises:
-                ConfigError: a setting is unknown, missing or not accepted.
-            """
-            try:
-                super().__init__(**settings)
-            except ValidationError as error:
-                raise ConfigError("\n".join(mistakes(error, Task)), "Settings are described in docs/reference.md.") from None
-
-        # Else pydantic would call it for `model_validate` too, which says what is wrong in its own way.
-        __init__.__pydantic_base_init__ = True
+    Raises:
+        ConfigError: a setting is unknown, missing or not accepted.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")
     kind: Literal["classify", "answer"]
