@@ -26,7 +26,8 @@ check: setup
 
 test: check
 	$(BIN)/tailor models pull
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet # tiny networks: more threads only wait for each other
+	# A process per core; tiny networks, so more threads would only wait for each other.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf $(VENV) demo

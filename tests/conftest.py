@@ -15,6 +15,12 @@ from tiny import make_engine, save_tiny
 from tailor.engine import Engine
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no process is left with one when the others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def _is_loopback(host: object) -> bool:
     if host in (None, "", "localhost", b"localhost"):
         return True

@@ -109,6 +109,7 @@ def test_what_speaks_for_prompting_never_makes_tuning_more_expected(said: dict[s
     assert never_less(advise(know(**said | {name: wish})), advise(know(**said | {name: None})), "tuning")
 
 
+@pytest.mark.slow
 @settings(quick, max_examples=250)
 @given(SOME, st.data())
 def test_a_fact_that_becomes_unknown_never_raises_confidence(said: dict[str, Any], data: st.DataObject) -> None:

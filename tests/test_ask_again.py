@@ -32,6 +32,7 @@ def studied(folder: Path, endpoint: Endpoint, *, ask_again: bool | None = None, 
     return study, watcher.sentences
 
 
+@pytest.mark.slow
 def test_asking_again_is_a_small_part_of_a_study_unless_it_is_wanted(tmp_path: Path) -> None:
     with Endpoint(reading) as endpoint:
         study, said = studied(tmp_path, endpoint)
@@ -52,6 +53,7 @@ def test_asking_again_is_a_small_part_of_a_study_unless_it_is_wanted(tmp_path: P
         assert endpoint.calls > calls and sum(found.calls for found in study.consistency) > SHARE * before
 
 
+@pytest.mark.slow
 def test_a_larger_study_asks_the_chosen_system_again_on_as_many_rows_as_show_something(tmp_path: Path) -> None:
     with Endpoint(reading) as endpoint:
         study, _ = studied(tmp_path, endpoint, split={"train": 12, "dev": 38, "test": 40}, target=0.75)

@@ -173,6 +173,7 @@ def test_a_given_part_without_usable_rows_is_refused(tmp_path: Path) -> None:
         load_splits(Project(tmp_path, make_task(data={"train": "train.csv", "test": "test.csv"})))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda text: f"{text},red", lambda text: f'"{text}",red'])
 def test_a_field_of_ten_megabytes_is_no_trouble(tmp_path: Path, make: Callable[[str], str]) -> None:
     load(tmp_path, "a.csv", (GOOD + make("lorem ipsum " * 850_000) + "\n").encode())

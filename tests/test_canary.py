@@ -47,6 +47,7 @@ def repeating(payload: Mapping[str, Any]) -> Answer:
     return Answer(body | {"model": KEY, "system_fingerprint": f"fp_{KEY}", "id": KEY}, headers={"x-key": KEY})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copied", [f'"Bearer {KEY}\n"', KEY])
 def test_no_key_is_written_or_shown_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: str) -> None:
     monkeypatch.setenv("CANARY_KEY", copied)

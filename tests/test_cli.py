@@ -34,6 +34,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     return folder, tailor("run", folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rooms", "desk"])
 def test_run_shows_every_step_the_decision_and_where_the_report_is(name: str, request: pytest.FixtureRequest) -> None:
     folder, result = request.getfixturevalue(name)
@@ -72,6 +73,7 @@ def test_try_answers_with_a_label_and_names_no_sources(desk: tuple[Path, Result]
     assert answer in LABELS and by.strip().endswith("(fake)")
 
 
+@pytest.mark.slow
 def test_try_takes_the_further_columns_that_the_task_reads(tmp_path: Path) -> None:
     rows = [(f'{sentence(i)} {LABELS[i % 3]}","{"gold" if i % 2 else "basic"}', LABELS[i % 3]) for i in range(60)]
     write_csv(tmp_path / "data.csv", rows, "text,plan,label")

@@ -225,6 +225,7 @@ def test_another_rubric_needs_ratings_of_its_own() -> None:
     assert (check.rated, check.unused) == (0, 60)
 
 
+@pytest.mark.slow
 def test_false_claims_on_a_generous_judge_stay_below_five_per_cent() -> None:
     random, worlds, claims = np.random.default_rng(4), 60, 0
     task = judged_task(target=0.7, judge=JUDGE | {"gate": 0.0})

@@ -42,6 +42,7 @@ SECONDS = re.compile(r"\d[\d.]* m?s\b")
 # --- the tutorial
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_tutorial_run_and_print_what_it_shows(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns(".tailor"))
     kinds = set()

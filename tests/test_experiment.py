@@ -65,6 +65,7 @@ def test_running_again_asks_nothing_new_and_opens_the_test_set_no_second_time(do
     assert model.calls == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(WRITERS))
 def test_the_same_seed_gives_the_same_decision_in_a_fresh_copy(tmp_path: Path, kind: str) -> None:
     studies = []
@@ -159,6 +160,7 @@ def test_rows_that_are_refused_stay_in_the_denominator_and_stop_nothing(tmp_path
     assert len(baseline.scores) == len(study.splits.dev) and baseline.count("failed") == 0
 
 
+@pytest.mark.slow
 def test_while_a_call_fails_nothing_is_compared_opened_or_decided(tmp_path: Path) -> None:
     folder = write_desk(tmp_path)
     watcher = Watcher()
@@ -177,6 +179,7 @@ def test_while_a_call_fails_nothing_is_compared_opened_or_decided(tmp_path: Path
     assert not {q for q in failing.requests if "amber" not in q.messages[-1].text} & set(healed.requests)
 
 
+@pytest.mark.slow
 def test_the_test_set_stays_sealed_when_a_call_for_it_fails(tmp_path: Path) -> None:
     folder = write_desk(tmp_path)
     hidden = {example.fields["text"] for example in load_splits(load_project(folder)).test}

@@ -222,6 +222,7 @@ def take_errors_out(folder: Path, study: Study) -> int:
 Act = Callable[[Path, Study], int]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", [mend_errors, take_errors_out])
 def test_what_is_changed_where_the_system_was_wrong_certifies_nothing(act: Act, tmp_path: Path) -> None:
     folder = write_desk(tmp_path, target=0.8)

@@ -8,6 +8,7 @@ import pytest
 from fuzz import KINDS, fuzz
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_mutated_ends_in_a_sentence(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAILOR_OFFLINE", "1")

@@ -55,6 +55,7 @@ def write_numbers(folder: Path, **changes: object) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_rung_without_hope_is_left_out_and_the_forecast_says_why(tmp_path: Path) -> None:
     study = climb(write_numbers(tmp_path), Copier())
     step = step_of(study, "tune")
@@ -90,6 +91,7 @@ def test_a_leader_on_easier_rows_takes_no_hope_from_others() -> None:
     assert hopeless(replace(found, baseline=0.7), "tune", options, [baseline, leader]) is None
 
 
+@pytest.mark.slow
 def test_a_training_that_is_brought_forward_and_cannot_pay_keeps_nothing_cheaper_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +130,7 @@ def test_a_diagnosis_that_fails_is_said_and_the_climb_goes_on(error: TailorError
     assert statuses(study)["rag-bm25"] == ("failed" if isinstance(error, EndpointError) else "does not fit")
 
 
+@pytest.mark.slow
 def test_answers_that_never_came_are_not_diagnosed(tmp_path: Path) -> None:
     study = climb(write_desk(tmp_path), FakeModel(fail=lambda request: "busy"))
     assert study.diagnosis is None and study.decision is None

@@ -194,6 +194,7 @@ def test_nothing_is_asked_twice_though_blocks_are_shorter_than_the_models(tmp_pa
     assert again > 0 and 0 < len(model.requests) - len(answered) - again <= 25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [1, 4, 9, 10, 14])
 def test_a_race_that_was_interrupted_ends_as_one_that_was_not(stop: int, tmp_path: Path) -> None:
     class Ending(Batch):
@@ -277,6 +278,7 @@ def test_dev_rows_that_a_candidate_chose_by_do_not_count(tmp_path: Path) -> None
     assert third.note == "blind changed nothing: the same system as blind"
 
 
+@pytest.mark.slow
 def test_the_rows_that_choose_the_epoch_of_tuned_weights_do_not_count(tmp_path: Path, tiny_folder: Path) -> None:
     quick = {"epochs": 1, "rank": 4, "batch_rows": 8, "learning_rate": 1e-2}
     study = climb(write_desk(tmp_path, split=WIDE, tuning=quick), open_tiny(tiny_folder), everything=True)

@@ -64,6 +64,7 @@ def test_a_local_folder_keeps_every_promise(folder: Path) -> None:
     check_model(model)
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_built_in_model_keeps_every_promise() -> None:
     if not SMOLLM2.folder.exists():

@@ -76,6 +76,7 @@ def test_an_error_shows_nothing_raw(tmp_path: Path) -> None:
     assert result.exit_code == 2 and not ACTS.search(result.output)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_output_that_lacks_letters_gets_escapes(tmp_path: Path, encoding: str) -> None:
     folder = write_desk(tmp_path / "café 日本", target=0.3)
@@ -84,6 +85,7 @@ def test_output_that_lacks_letters_gets_escapes(tmp_path: Path, encoding: str) -
     assert (rb"caf\xe9" if encoding == "ascii" else "café".encode()) in done.stdout
 
 
+@pytest.mark.slow
 def test_a_folder_whose_name_is_not_utf8_ends_in_a_sentence(tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
     os.mkdir(folder)

@@ -86,6 +86,7 @@ def test_a_link_in_the_store_is_refused_and_what_it_points_to_stays(tmp_path: Pa
     assert mine.read_text() == SECRET and place.is_symlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hard", [False, True])
 def test_a_link_in_the_place_of_the_report_loses_only_itself(tmp_path: Path, hard: bool) -> None:
     mine = tmp_path / "mine"

@@ -37,6 +37,7 @@ from tailor.models.fake import FakeModel
 from tailor.store import database
 
 
+@pytest.mark.slow
 def test_flipped_bits_give_no_wrong_answer_and_every_loss_is_told() -> None:
     found = flipped_ledgers(100)
     assert found["lost"] > 0 and found["repaired"] > 0
@@ -64,6 +65,7 @@ def test_the_power_cut_would_show_a_database_that_does_not_wait_for_the_disk(mon
     assert power_cuts(40)["lost"] > 0
 
 
+@pytest.mark.slow
 def test_a_full_disk_at_any_write_is_one_sentence_and_loses_nothing() -> None:
     found = full_disks()
     assert found.pop("writes") > 50

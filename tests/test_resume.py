@@ -62,6 +62,7 @@ def saved_answers(folder: Path) -> int:
     return int(str(count))
 
 
+@pytest.mark.slow
 def test_a_run_killed_ten_times_ends_as_one_that_was_left_alone(tmp_path: Path) -> None:
     whole, killed = write_project(tmp_path / "whole"), write_project(tmp_path / "killed")
     model = FakeModel()
@@ -101,6 +102,7 @@ def write_project(folder: Path) -> Path:
     return write_desk(folder, documents="pages", split={"train": 24, "dev": 48, "test": 18})
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_in_an_error_keeps_what_was_answered(tmp_path: Path) -> None:
     class Ending(FakeModel):
         def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:

@@ -123,6 +123,7 @@ def share_state(before: Path, shown: list[Identity], monkeypatch: pytest.MonkeyP
         assert ledger.open_test(shown, ["a", "b"]) == Opening(1)
 
 
+@pytest.mark.slow
 def test_mended_answers_of_seen_rows_are_told_and_count(tmp_path: Path) -> None:
     folder = write_desk(tmp_path)
     first = climb(folder)
@@ -153,6 +154,7 @@ def test_a_column_of_ids_opens_nothing_and_asks_nothing_again(opened: tuple[Path
     assert (model.calls, opening(second)) == (0, 1)
 
 
+@pytest.mark.slow
 def test_rows_in_another_order_are_not_asked_again_and_open_nothing(tmp_path: Path) -> None:
     folder = write_desk(tmp_path)
     rows = read_rows(folder)
@@ -170,6 +172,7 @@ def test_rows_with_the_same_fields_keep_answers_of_their_own() -> None:
     assert one.answer_key == replace(one, id="7", answers=("mended",), row=9).answer_key
 
 
+@pytest.mark.slow
 def test_a_lost_store_does_not_make_the_test_set_new(tmp_path: Path) -> None:
     folder = write_desk(tmp_path)
     climb(folder)
@@ -203,6 +206,7 @@ def test_an_opening_that_was_removed_or_altered_counts_for_every_test_set(damage
             assert ledger.open_test(rows[6:], ["a"]).number >= 2
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_shared_openings_count_in_each_project_and_that_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,6 +308,7 @@ def migrate_and_die(store: Path, at: int) -> None:
         Ledger(store).close()
 
 
+@pytest.mark.slow
 def test_a_migration_killed_anywhere_is_done_again_and_a_copy_was_kept_first(old_project: Path, tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     kept = gzip.decompress((OLD / "ledger.db.gz").read_bytes())

@@ -167,6 +167,7 @@ def test_calls_without_a_price_cost_an_unknown_amount_and_never_nothing(tmp_path
         assert "The price of 1 of them is not known" in spent_sentence(spending.spent, "USD")
 
 
+@pytest.mark.slow
 def test_a_cap_holds_through_kills_faults_and_edited_prices() -> None:
     found = capped(3, cap=0.1)
     assert (found["over"], found["unlisted"]) == (0, 0)

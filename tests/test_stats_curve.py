@@ -88,6 +88,7 @@ def weighted_draws(curve: Curve, size: int) -> tuple[float, float, float]:
 # --- coverage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "nestings"), [(100, 4), (400, 1)])
 def test_the_band_holds_about_as_often_as_it_says(rows: int, nestings: int) -> None:
     random = np.random.default_rng(rows)
@@ -118,6 +119,7 @@ curves = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True, max_examples=25)
 @given(curves, st.floats(0.3, 0.95))
 def test_limits_are_ordered_nested_and_between_0_and_1(curve: Curve, level: float) -> None:

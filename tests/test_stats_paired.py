@@ -40,6 +40,7 @@ def test_holm_gives_the_published_figures() -> None:
     assert holm([]) == []
 
 
+@pytest.mark.slow
 @examples
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:

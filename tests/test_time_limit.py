@@ -70,6 +70,7 @@ def desk(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_where_only_the_baseline_fits_it_alone_is_tested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(desk(tmp_path / "whole"), learner(), None, monkeypatch)
     baseline = whole.dev_run("zero-shot")
@@ -104,6 +105,7 @@ def test_what_was_measured_in_part_counts_with_its_interval(tmp_path: Path, monk
     assert part.system in study.stopped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["desk", "rooms"])
 def test_no_limit_makes_a_headline_offer_less_than_was_measured(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make, write = {"desk": (learner, desk), "rooms": (Timed, lambda folder: write_rooms(folder, remarks=20))}[kind]
