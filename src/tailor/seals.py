@@ -27,7 +27,8 @@ def around_test(task: Task, splits: Splits, documents: Iterable[Document]) -> Da
     """
     others = identities(task, (*splits.train, *splits.dev, *splits.reserve))
     read = (task.instruction, task.context, task.persona, *task.constraints, *(document.text for document in documents))
-    return Data(others, dealt=bool(task.data.file) and not task.data.split_by, labels=task.kind == "classify", read=read)
+    deal = f"seed {task.split.seed}" if task.data.file and not task.data.split_by else ""
+    return Data(others, deal, labels=task.kind == "classify", read=read)
 
 
 def grouping(examples: Sequence[Example]) -> list[str]:

@@ -13,7 +13,9 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-LEAST = 5  # words that two texts have in common
+from tailor.data.near_words import UNSPACED, UNSPACED_WEIGHT
+
+LEAST = 5  # words that two texts have in common; each character of a script without spaces counts for 0.6
 LONGEST = 64  # words
 PHRASE = 24  # words that may stand in front or behind
 
@@ -41,12 +43,15 @@ NO_LOOKS = Looks()
 def looks(text: str) -> Looks:
     """The hashes of a text; none where it has fewer than five words, or more than 64."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    words = _WORD.findall("".join(sign for sign in folded if unicodedata.category(sign) != "Cf"))
+    seen = "".join(sign for sign in folded if unicodedata.category(sign) != "Cf")
+    words, shortest = _WORD.findall(seen), LEAST
+    if UNSPACED.search(seen):
+        words, shortest = _WORD.findall(UNSPACED.sub(r" \g<0> ", seen)), round(LEAST / UNSPACED_WEIGHT)
     n = len(words)
-    if not LEAST <= n <= LONGEST:
+    if not shortest <= n <= LONGEST:
         return NO_LOOKS
-    least = max(LEAST, -(-n // 3), n - PHRASE)
-    without = {_hash(words[:place] + words[place + 1 :]) for place in range(n) if n > LEAST}
+    least = max(shortest, -(-n // 3), n - PHRASE)
+    without = {_hash(words[:place] + words[place + 1 :]) for place in range(n) if n > shortest}
     ends = {_hash(part) for cut in range(1, n - least + 1) for part in (words[cut:], words[: n - cut])}
     return Looks(_hash(words), frozenset(without), frozenset(ends))
 

@@ -1,9 +1,10 @@
 """Groups of texts that are the same or nearly the same.
 
 Two texts are near-duplicates if a small edit makes one into the other: another word in one place, one or two typos, a phrase in
-front or behind, another number; or, for longer texts, if they share most of their runs of five characters, as they do when every
-seventh word is another. Each kind of edit has a look of its own, because no single similarity finds all of them in a short text:
-one word in six changes a third of its characters.
+front or behind, another number, the same words in another order. Longer texts are, too, if they share most of their runs of five
+characters, as they do when every seventh word is another, or a passage word for word, as a reply does with the mail that it quotes.
+Each kind of edit has a look of its own, because no single similarity finds all of them in a short text: one word in six changes a
+third of its characters.
 
 What many texts have in common is a template, such as "what does ... mean", and no sign that one was made from another; each look
 says from how many texts on. Another number is the exception: texts that only fill in another number are always near.
@@ -22,6 +23,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from tailor.data.minhash import jaccard_links
+from tailor.data.near_passages import passage_links, reordered_links
 from tailor.data.near_typos import typo_links
 from tailor.data.near_words import UNSPACED, word_links
 from tailor.data.union import UnionFind
@@ -81,7 +83,7 @@ def near_groups(texts: Sequence[str]) -> list[int]:
     seen: dict[str, int] = {}
     for text, form in zip(same, plain, strict=True):  # the same text may have two plain forms: "e-mail" and "e mail"
         twins.join(place[form], seen.setdefault(text, place[form]))
-    links = chain(word_links(nodes), typo_links(nodes), jaccard_links(nodes))
+    links = chain(word_links(nodes), typo_links(nodes), jaccard_links(nodes), reordered_links(nodes), passage_links(nodes))
     group_of = _stars(len(nodes), {(twins.find(a), twins.find(b)) for a, b in links})
     first: dict[int, int] = {}
     return [first.setdefault(group_of[twins.find(place[form])], index) for index, form in enumerate(plain)]

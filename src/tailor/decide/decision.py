@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations, repeat
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from tailor.stats.spending import of_differences, of_opening, of_target
 from tailor.stats.unlike import unlike_p
 from tailor.task import Task
 
+Limited = TypeVar("Limited", Interval, PairedDifference)
 POWER = 0.8
 UNLIKE = 0.01
 """Probability with which dev and test of one population are called unlike; it decides nothing, and is a warning only."""
@@ -77,10 +79,19 @@ Estimate = Callable[[Sequence[Candidate], int], Estimates]
 def measured(candidates: Sequence[Candidate], opening: int, doubt: Doubt = NO_DOUBT) -> Estimates:
     """Estimates from the candidates' scores as they are, over units instead of rows: near-duplicates and rows of one group.
 
-    Rows in doubt count as wrong for lower limits and as right for upper ones: limits hold whatever is true of them.
+    Rows in doubt count as wrong for lower limits and as right for upper ones: limits hold whatever is true of them. They hold with
+    and without rows that repeat what had been seen.
     """
-    share, runs = of_target(opening, len(candidates)), [candidate.run for candidate in candidates]
-    groups = runs[0].units
+    found = _measured([candidate.run for candidate in candidates], opening, doubt)
+    if not doubt.again:
+        return found
+    kept, others = doubt.without_repeats(len(candidates[0].run.examples))
+    runs = [candidate.run.on([candidate.run.examples[place] for place in kept]) for candidate in candidates]
+    return _both(found, _measured(runs, opening, others)) if kept else replace(found, certified=(0.0,) * len(runs))
+
+
+def _measured(runs: Sequence[Run], opening: int, doubt: Doubt) -> Estimates:
+    share, groups = of_target(opening, len(runs)), runs[0].units
     more = [*groups, *[""] * doubt.gone]
     low, high = [[_taken_as(worth, run.values, doubt) for run in runs] for worth in (0.0, 1.0)]
     pairs = paired_max_t(np.array([values[: len(groups)] for values in low]).T, 1 - of_differences(opening), groups=groups)
@@ -94,6 +105,23 @@ def measured(candidates: Sequence[Candidate], opening: int, doubt: Doubt = NO_DO
         pairs=tuple(widened(pair, doubt.share(len(groups))) for pair in pairs),
         all_right_shows=lower_bound(_taken_as(0.0, [1.0] * len(groups), doubt), share, groups=more),
     )
+
+
+def _both(one: Estimates, other: Estimates) -> Estimates:
+    """The first estimates with limits that hold for the others, too."""
+    return replace(
+        one,
+        scores=tuple(_wider(a, b) for a, b in zip(one.scores, other.scores, strict=True)),
+        certified=tuple(map(min, one.certified, other.certified)),
+        pairs=tuple(_wider(a, b) for a, b in zip(one.pairs, other.pairs, strict=True)),
+        all_right_shows=min(one.all_right_shows, other.all_right_shows),
+    )
+
+
+def _wider(one: Limited, other: Limited) -> Limited:
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return replace(one, low=None, high=None)
+    return replace(one, low=min(one.low, other.low), high=max(one.high, other.high))
 
 
 def _taken_as(worth: float, values: Sequence[float], doubt: Doubt) -> list[float]:
@@ -110,10 +138,11 @@ def _between(score: Interval, low: Sequence[float], high: Sequence[float], group
 
 
 def widened(pair: PairedDifference, share: float) -> PairedDifference:
-    """The difference with limits that hold whatever is true of this share of the rows."""
+    """The difference with limits that hold whatever is true of this share of the rows, those that are gone among them."""
     if pair.low is None or pair.high is None or not share:
         return pair
-    return replace(pair, low=max(-1.0, pair.low - share), high=min(1.0, pair.high + share))
+    low, high = pair.low - share * (1 + max(0.0, pair.low)), pair.high + share * (1 + max(0.0, -pair.high))
+    return replace(pair, low=max(-1.0, low), high=min(1.0, high))
 
 
 def decide(

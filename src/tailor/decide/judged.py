@@ -55,15 +55,18 @@ def decide_judged(
     """
     candidates = sorted(candidates, key=lambda candidate: candidate.run.system.name)
     check = check_judge(task, [candidate.run for candidate in candidates], ratings)
+    doubt = replace(doubt, changed=doubt.changed | doubt.again, again=frozenset())  # people may have rated just those
     # What the judge says of dev is not corrected, so it contradicts nothing.
     candidates = [replace(candidate, dev=None) for candidate in candidates]
     if not check.passed:
         return _held_back(task, check, decide(task, candidates, opening, pace, _unproven))
     sample = rating_sample(task, [candidate.run for candidate in candidates])
-    rectified = _rectified(task, sample, [candidate.run for candidate in candidates], ratings)
+    runs = [candidate.run for candidate in candidates]
+    rectified = _rectified(task, sample, runs, ratings, doubt, None)
+    low, high = (_rectified(task, sample, runs, ratings, doubt, worth) if doubt.rows else rectified for worth in (0.0, 1.0))
     rates = tuple(float(rate) for rate in 1 - np.clip(rectified.means, 0.0, 1.0))
     candidates = [replace(c, cost=with_error_rate(task, c.cost, rate)) for c, rate in zip(candidates, rates, strict=True)]
-    decision = decide(task, candidates, opening, pace, partial(_corrected, rectified, rates, doubt))
+    decision = decide(task, candidates, opening, pace, partial(_corrected, rectified, low, high, rates, doubt))
     alone = {candidate.run.system.name: candidate.run.mean for candidate in candidates}
     reasons = [*decision.reasons, *judge_reasons(check, decision, alone[decision.chosen])]
     if decision.verdict == "not shown":
@@ -136,9 +139,14 @@ def _people(ratings: Ratings, rated: Sequence[str]) -> Agreement | None:
     return agreement([(given[first],) for given in twice], [given[second] for given in twice])
 
 
-def _rectified(task: Task, sample: Sample, runs: Sequence[Run], ratings: Ratings) -> Rectified:
-    """The judge's verdicts on all rows, corrected by the ratings. An answer that could not be judged is known to be worth 0."""
-    examples = runs[0].examples
+def _rectified(task: Task, sample: Sample, runs: Sequence[Run], ratings: Ratings, doubt: Doubt, worth: float | None) -> Rectified:
+    """The judge's verdicts on all rows, corrected by the ratings. An answer that could not be judged is known to be worth 0.
+
+    Rows in doubt are worth what is said, against the judge: people may have rated all of them, those that are gone, too. Of None
+    they are as they are.
+    """
+    examples, units = runs[0].examples, runs[0].units
+    gone = 0 if worth is None else doubt.gone
     rated = list(sample.rows)
     others = [row for row in range(len(examples)) if row not in set(rated)]
     verdicts = np.array([run.values for run in runs]).T
@@ -147,35 +155,48 @@ def _rectified(task: Task, sample: Sample, runs: Sequence[Run], ratings: Ratings
         for column, run in enumerate(runs):
             case = judged_case(task, examples[row], run.scores[row])
             labels[place, column] = 0.0 if case is None else ratings.share(case.id)
-    units = runs[0].units
+    judged, imputed = verdicts[rated], verdicts[others]
+    if worth is not None:
+        in_doubt = [row in doubt.places for row in rated]
+        labels[in_doubt], judged[in_doubt] = worth, 1 - worth
+        imputed[[row in doubt.places for row in others]] = worth
+        labels = np.concatenate([labels, np.full((gone, len(runs)), worth)])
+        judged = np.concatenate([judged, np.full((gone, len(runs)), 1 - worth)])
     return rectify(
         labels,
-        verdicts[rated],
-        verdicts[others],
-        rated_groups=[units[row] for row in rated],
+        judged,
+        imputed,
+        rated_groups=[*(units[row] for row in rated), *[""] * gone],
         other_groups=[units[row] for row in others],
     )
 
 
 def _corrected(
-    rectified: Rectified, rates: tuple[float, ...], doubt: Doubt, candidates: Sequence[Candidate], opening: int
+    plain: Rectified,
+    low: Rectified,
+    high: Rectified,
+    rates: tuple[float, ...],
+    doubt: Doubt,
+    candidates: Sequence[Candidate],
+    opening: int,
 ) -> Estimates:
+    """Estimates from scores as they are, with rows in doubt worth nothing, and with them worth all."""
     share, systems = of_target(opening, len(candidates)), range(len(candidates))
-    lost = doubt.share(rectified.rows)  # the rows in doubt may have been right, in the judge's eyes and in people's
+    few = min(filter(None, (len(plain.rectifiers), len(plain.imputed))))
+    lost = min(1.0, doubt.rows / (few + doubt.gone))
     return Estimates(
-        scores=tuple(_widened(rectified.interval(system, 0.95), lost) for system in systems),
-        certified=tuple(max(0.0, rectified.lower_bound(system, share) - lost) for system in systems),
+        scores=tuple(_score(plain, low, high, system) for system in systems),
+        certified=tuple(low.lower_bound(system, share) for system in systems),
         error_rates=rates,
-        pairs=tuple(widened(pair, lost) for pair in rectified.differences(1 - of_differences(opening))),
-        all_right_shows=max(0.0, lower_bound([1.0] * rectified.rows, share, groups=candidates[0].run.units) - lost),
+        pairs=tuple(widened(pair, lost) for pair in low.differences(1 - of_differences(opening))),
+        all_right_shows=max(0.0, lower_bound([1.0] * plain.rows, share, groups=candidates[0].run.units) - lost),
         rows_settle=False,
     )
 
 
-def _widened(score: Interval, lost: float) -> Interval:
-    if score.low is None or score.high is None or not lost:
-        return score
-    return replace(score, low=max(0.0, score.low - lost), high=min(1.0, score.high + lost))
+def _score(plain: Rectified, low: Rectified, high: Rectified, system: int) -> Interval:
+    score = plain.interval(system)
+    return score if low is plain else replace(score, low=low.interval(system).low, high=high.interval(system).high)
 
 
 def _unproven(candidates: Sequence[Candidate], opening: int) -> Estimates:

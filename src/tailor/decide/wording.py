@@ -307,6 +307,18 @@ def doubtful_rows(doubt: Doubt) -> list[str]:
             f"{rows:,} {were} changed or taken out after {they} had been seen: {count} as wrong in every limit. Put "
             f"{'it' if rows == 1 else 'them'} back as before, or give test rows that nobody has seen."
         )
+    if rows := len(doubt.picked):
+        were, they, count = ("row of the test set was", "it", "it counts") if rows == 1 else _MANY
+        told.append(
+            f"{rows:,} {were} seen together with more others, which are gone: what is left may have been chosen, so {count} as "
+            "wrong in every limit. Put the others back, or give test rows that nobody has seen."
+        )
+    if rows := len(doubt.again):
+        repeat, they = ("row repeats", "it") if rows == 1 else ("rows repeat", "them")
+        told.append(
+            f"{rows:,} test {repeat} what had been seen already: every limit holds with and without {they}, so that repeating rows "
+            "wins nothing."
+        )
     if rows := len(doubt.read):
         stand, count = ("row stands", "it counts") if rows == 1 else ("rows stand", "they count")
         told.append(

@@ -183,7 +183,7 @@ def to_json(study: Study) -> dict[str, Any]:
         decision: None, or verdict, chosen, headline, reasons, changes, opening, alpha, n_test, rows_to_settle, reference,
             dev_contradicted, pace (documents, rules: changes a month or None), judge (None, or judge, judgements, failed, wanted,
             rated, unused, rows, all_rows, agreement and people (observed and kappa, each as dev, or None), gate, passed),
-            answers_changed, doubt (rows that limits take for wrong: changed, gone, read).
+            answers_changed, doubt (rows that limits take for wrong: changed, gone, picked, read; or leave out: again).
         stopped: why the climb ended.
         ladder: per step rung, system, status, note, dev (mean, low, high, n, level, method, or None), per_1000 (or None), seconds,
             setup_seconds, outcomes (None, or how many dev answers were right, wrong, unparsed, cut, refused, failed, unjudged).

@@ -17,7 +17,7 @@ from typing import Any
 
 import apsw
 
-from tailor.data.doubt import Data, Doubt, doubt
+from tailor.data.doubt import Data, Doubt, Shown, doubt
 from tailor.data.identity import Identity, Known
 from tailor.data.looks import SeenTexts, looks
 from tailor.store.database import dump, failure, seal, transaction
@@ -52,7 +52,9 @@ class Opening:
 
 @dataclass(frozen=True)
 class Recorded:
-    """An opening as it was kept; `old` is its key in the first version of the store, and `whole` that all its rows are known."""
+    """An opening as it was kept; `old` is its key in the first version of the store, `whole` that all its rows are known, and
+    `deal` how rows were dealt to splits.
+    """
 
     number: int
     key: str
@@ -63,6 +65,7 @@ class Recorded:
     whole: bool
     sha256: str
     previous: str
+    deal: str | None
 
     @property
     def is_known(self) -> bool:
@@ -111,13 +114,15 @@ class Openings:
         old = seal_of_old(rows, systems)
         records, missing = self.read()
         keys, noted = {record.key for record in records}, self._registry.read()
-        wanted = Known(rows)
-        earlier = [record for record in records if not record.whole or _meet(wanted, record.rows)]
-        strangers = [seen for seen in noted if seen.key not in keys and (_meet(wanted, seen.rows) or _resemble(rows, seen.rows))]
+        met = _Meeting(rows, data)
+        earlier = [record for record in records if not record.whole or met.of(record.rows)]
+        strangers = [seen for seen in noted if seen.key not in keys and (met.of(seen.rows) or _resemble(rows, seen.rows))]
         shown = _oldest_first(earlier, strangers)
-        changed, doubtful = _changed(rows, shown), doubt(rows, data, shown)
+        changed, doubtful = _changed(rows, [opening.rows for opening in shown]), doubt(rows, data, shown)
         known = {seen.key for seen in noted}
-        unnoted = [Seen(one.key, self._project, one.at, one.rows) for one in records if one.key not in known and one.is_known]
+        unnoted = [
+            Seen(one.key, self._project, one.at, one.rows, one.deal) for one in records if one.key not in known and one.is_known
+        ]
         for record in records:
             if record.key == key or (record.old and record.old == old and not changed):
                 self._registry.add(unnoted)
@@ -125,10 +130,10 @@ class Openings:
         counted = [record for record in earlier if record.key != unrated]
         opening = Opening(1 + len(counted) + len(strangers) + missing, changed, len(strangers), missing, doubtful)
         at = datetime.now(UTC).isoformat()
-        self.write([(key, at, rows, opening.number, "")])
+        self.write([(key, at, rows, opening.number, "")], deal=data.deal)
         with suppress(apsw.Error):  # out of the log into the file: a damaged log is taken for a shorter one, without a word
             self._db.execute("PRAGMA wal_checkpoint(FULL)")
-        self._registry.add([*unnoted, Seen(key, self._project, at, tuple(rows))])
+        self._registry.add([*unnoted, Seen(key, self._project, at, tuple(rows), data.deal)])
         return opening
 
     def shown(self) -> list[Identity]:
@@ -163,23 +168,26 @@ class Openings:
         missing = [number for number in numbers if number not in whole or number in altered]
         return [record for record in records if record.number not in altered], len(missing)
 
-    def write(self, openings: Sequence[tuple[str, str, Sequence[Identity], int, str]], *, inside: bool = False) -> None:
+    def write(
+        self, openings: Sequence[tuple[str, str, Sequence[Identity], int, str]], *, inside: bool = False, deal: str | None = None
+    ) -> None:
         """Add openings, given as (key, time, rows, number counted, old key), to the end of the chain.
 
         Args:
             openings: what to add.
             inside: whether a transaction is under way already.
+            deal: how rows were dealt to splits; None where it is not known.
         """
         if not inside:
             with transaction(self._db, self._path):
-                return self.write(openings, inside=True)
+                return self.write(openings, inside=True, deal=deal)
         number, head = read_fact(self._db, "openings") or self._last()
         for key, at, rows, counted, old in openings:
             shown = [(sha256, text, row.answers) for row in rows for text, sha256 in [_sealed(row)]]
             self._db.executemany("INSERT OR REPLACE INTO shown VALUES (?,?)", [(sha256, text) for sha256, text, _ in shown])
             number += 1
             kept = [[sha256, answers] for sha256, _, answers in shown]
-            record = dump({"key": key, "at": at, "rows": kept, "counted": counted, "old": old, "previous": head})
+            record = dump({"key": key, "at": at, "rows": kept, "counted": counted, "old": old, "previous": head, "deal": deal})
             head = seal("opening", number, record)
             self._db.execute("INSERT OR REPLACE INTO openings VALUES (?,?,?)", (number, record, head))
         write_fact(self._db, "openings", [number, head])
@@ -204,14 +212,16 @@ class Openings:
             record = json.loads(text)
             rows = tuple(_answered(known[row], answers) for row, answers in record["rows"] if row in known)
             fields = (record["key"], record["at"], rows, record["counted"], record["old"])
-            yield Recorded(int(str(number)), *fields, len(rows) == len(record["rows"]), sha256, record["previous"])
+            whole = len(rows) == len(record["rows"])
+            yield Recorded(int(str(number)), *fields, whole, sha256, record["previous"], record.get("deal"))
 
 
-def _oldest_first(records: Sequence[Recorded], strangers: Sequence[Seen]) -> list[Sequence[Identity]]:
-    """The rows of openings here and elsewhere. The chain knows the order of those here: clocks may have been set back since."""
+def _oldest_first(records: Sequence[Recorded], strangers: Sequence[Seen]) -> list[Shown]:
+    """Openings here and elsewhere. The chain knows the order of those here: clocks may have been set back since."""
     times = accumulate((record.at for record in records), max)
-    here = [(at, record.rows) for at, record in zip(times, records, strict=True)]
-    return [rows for _, rows in sorted([*here, *((seen.at, seen.rows) for seen in strangers)], key=lambda pair: pair[0])]
+    here = [(at, Shown(record.rows, record.deal)) for at, record in zip(times, records, strict=True)]
+    elsewhere = [(seen.at, Shown(seen.rows, seen.deal)) for seen in strangers]
+    return [opening for _, opening in sorted([*here, *elsewhere], key=lambda pair: pair[0])]
 
 
 def seal_of_old(rows: Iterable[Identity], systems: Sequence[str]) -> str:
@@ -242,9 +252,20 @@ def _answered(row: Identity, answers: str) -> Identity:
     return Identity(row.asked, row.values, row.characters, row.text, answers, row.old, row.exact)
 
 
-def _meet(wanted: Known, rows: Sequence[Identity]) -> bool:
-    """Whether any of the rows is one of those wanted, or says nearly the same."""
-    return any(wanted.find(row) is not None for row in rows) or any(wanted.near([row.text for row in rows if row.text]))
+class _Meeting:
+    """Whether an opening counts for a test set: it showed one of its rows, or one that says nearly the same.
+
+    Where Tailor deals the rows, it counts for whatever test set the same data are dealt into: with another seed, rows that nobody
+    has seen are tested, but whoever goes on until one seed shows the target looks as often as they try.
+    """
+
+    def __init__(self, rows: Sequence[Identity], data: Data) -> None:
+        self._test, self._others = Known(rows), Known(data.others if data.deal else ())
+
+    def of(self, rows: Sequence[Identity]) -> bool:
+        """Whether these rows were."""
+        found = any(self._test.find(row) is not None or self._others.find(row) is not None for row in rows)
+        return found or any(self._test.near([row.text for row in rows if row.text]))
 
 
 def _resemble(rows: Sequence[Identity], shown: Sequence[Identity]) -> bool:

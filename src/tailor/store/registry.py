@@ -48,12 +48,15 @@ def state_folder() -> Path:
 
 @dataclass(frozen=True)
 class Seen:
-    """An opening of some project: its key, the random name of the project's store, when it was, and the rows without texts."""
+    """An opening of some project: its key, the random name of the project's store, when it was, the rows without texts, and how
+    rows were dealt to splits.
+    """
 
     key: str
     project: str
     at: str
     rows: tuple[Identity, ...]
+    deal: str | None = None
 
 
 class Registry:
@@ -96,7 +99,7 @@ class Registry:
         """Note openings down; where that cannot be done, `trouble` says so."""
         rows = []
         for seen in openings:
-            text = dump([_kept(row) for row in seen.rows])
+            text = dump({"rows": [_kept(row) for row in seen.rows], "deal": seen.deal})
             sha256 = seal("seen", seen.key, seen.project, text, seen.at)
             rows.append((seen.key, seen.project, zlib.compress(text.encode()), sha256, seen.at))
         if not rows:
@@ -158,7 +161,9 @@ def _seen(key: bytes, project: bytes, at: bytes, sha256: bytes, record: bytes) -
         return None
     if seal("seen", named[0], named[1], text, named[2]).encode() != sha256:
         return None
-    return Seen(*named, tuple(_row(*row) for row in json.loads(text)))
+    kept = json.loads(text)
+    rows, deal = (kept, None) if isinstance(kept, list) else (kept["rows"], kept["deal"])  # once the rows were all that was kept
+    return Seen(*named, tuple(_row(*row) for row in rows), deal)
 
 
 def _kept(row: Identity) -> list[Any]:
