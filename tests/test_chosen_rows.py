@@ -24,10 +24,10 @@ from tailor.evaluate.ratings import rating_sample
 from tailor.experiment import run
 from tailor.ledger import Ledger
 from tailor.project import load_project
+from tailor.results import Study
 from tailor.seals import around_test, identities
 from tailor.stats.intervals import Interval
 from tailor.stats.paired import PairedDifference
-from tailor.study import Study
 
 # --- which rows are in doubt
 
