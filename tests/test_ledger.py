@@ -16,7 +16,9 @@ from tailor.data.identity import Identity, identity
 from tailor.errors import StoreError
 from tailor.ledger import Ledger
 from tailor.store import studies
+from tailor.store.database import VERSION
 from tailor.store.openings import Opening
+from tailor.store.pages import rows
 from tailor.store.salvage import repair
 
 RECORD: dict[str, Any] = {"raw": "Grüße \ud800 \0 \u2028", "scores": [-0.1, -2.5], "passages": [], "error": ""}
@@ -201,7 +203,7 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) ->
     with pytest.raises(StoreError, match=r"written by a newer Tailor \(store version 99\)") as caught:
         Ledger(tmp_path)
     assert caught.value.hint == "update Tailor"
-    db.execute("PRAGMA user_version=2")
+    db.execute(f"PRAGMA user_version={VERSION}")
     db.close()
     # The refusal is still at hand, and yet the store is not locked by it.
     with Ledger(tmp_path) as ledger:
@@ -235,6 +237,15 @@ def test_a_damaged_file_is_refused_and_everything_whole_in_it_is_saved_by_a_repa
     assert all(found[key] == given[key] for key in found)
     assert 350 < len(found) == condition.answers < 500
     assert f"{500 - len(found)} saved answers are gone" in condition.problems[0]
+
+
+def test_every_row_of_a_whole_file_is_read_without_sqlite(tmp_path: Path) -> None:
+    """Also those that stand between the leaves of the tree, of which there are many where records are long."""
+    given = {str(i): RECORD | {"raw": f"answer {i} " * (i % 90), "tokens_in": i} for i in range(500)}
+    with Ledger(tmp_path) as ledger:
+        ledger.save_answers("s", given)
+    found = {values[1] for number, values in rows((tmp_path / "ledger.db").read_bytes()) if number is None and len(values) == 5}
+    assert found == {key.encode() for key in given}
 
 
 def test_a_store_that_cannot_be_made_is_said(tmp_path: Path) -> None:

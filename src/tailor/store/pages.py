@@ -1,8 +1,8 @@
 """The rows that stand in the pages of a SQLite file, read without SQLite: what can still be found in a file that it refuses.
 
-The format is that of https://www.sqlite.org/fileformat2.html: leaf pages of tables (0x0D) and of tables without row numbers (0x0A),
-records of values, long ones continued on overflow pages, and pages of the write-ahead log in front of those of the file. Nothing
-is believed here: who uses the rows must check their seals.
+The format is that of https://www.sqlite.org/fileformat2.html: leaf pages of tables (0x0D) and both kinds of pages of tables without
+row numbers (0x0A and, between them, 0x02), records of values, long ones continued on overflow pages, and pages of the write-ahead
+log in front of those of the file. Nothing is believed here: who uses the rows must check their seals.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 PAGE = 4096
 _LOG_HEADER, _FRAME_HEADER = 32, 24
-_TABLE_LEAF, _INDEX_LEAF = 0x0D, 0x0A
+_TABLE_LEAF, _INDEX_LEAF, _INDEX_INSIDE = 0x0D, 0x0A, 0x02
 _NUMBERS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 
 Row = tuple[int | None, tuple[bytes | int | None, ...]]
@@ -40,13 +40,15 @@ def _rows(pages: dict[int, bytes], among: dict[int, bytes] | None = None) -> Ite
     for number, page in (pages if among is None else among).items():
         start = 100 if number == 1 else 0
         kind = page[start]
-        if kind not in (_TABLE_LEAF, _INDEX_LEAF):
+        if kind not in (_TABLE_LEAF, _INDEX_LEAF, _INDEX_INSIDE):
             continue
         (cells,) = struct.unpack_from(">H", page, start + 3)
-        for cell in range(min(cells, (PAGE - start - 8) // 2)):
-            (place,) = struct.unpack_from(">H", page, start + 8 + 2 * cell)
+        # Inside an index, the number of another page stands at the end of the header and in front of each row.
+        further = 4 if kind == _INDEX_INSIDE else 0
+        for cell in range(min(cells, (PAGE - start - 8 - further) // 2)):
+            (place,) = struct.unpack_from(">H", page, start + 8 + further + 2 * cell)
             try:
-                yield _cell(pages, page, place, kind)
+                yield _cell(pages, page, place + further, kind)
             except (IndexError, ValueError, struct.error):
                 continue
 
