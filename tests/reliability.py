@@ -25,7 +25,7 @@ from money import capped
 from test_retrieval_index import PAGES, HashingEmbedder, new_index, search_all
 
 from benchmarks.endpoint_kills import killed
-from tailor.data.example import Example
+from tailor.data.example import Example, answer_key
 from tailor.data.identity import Identity, identity
 from tailor.errors import StoreError
 from tailor.ledger import Ledger
@@ -33,6 +33,7 @@ from tailor.models.fake import FakeEmbedder
 from tailor.models.vectors import CachedEmbedder
 from tailor.retrieval.index import Index
 from tailor.store.salvage import repair
+from tailor.system import fingerprint_of
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 TRIALS = 300
@@ -44,22 +45,35 @@ _NAMES = itertools.count()
 def answer(number: int) -> dict[str, Any]:
     """A record like those of answers, no two alike."""
     passage = {"document": f"page-{number}.md", "text": f"sentence {number} " * (number % 40)}
-    return {"raw": f"answer {number}", "tokens_in": 100 + number, "tokens_out": 3, "passages": [passage], "error": ""}
+    record = {"raw": f"answer {number}", "tokens_in": 100 + number, "tokens_out": 3, "passages": [passage], "error": ""}
+    return record | {"example": f"{number}"}
 
 
 def opened_rows(number: int) -> list[Identity]:
     return [identity(["text"], Example(f"{n}", {"text": f"test row {number} {n}"}, ("yes",))) for n in range(3)]
 
 
+ASKED: dict[str, Any] = {"prompt": {"shots": [], "nearest": 0}, "decoding": {"prior": []}}
+SYSTEM = fingerprint_of(ASKED)
+
+
+def study(number: int, answers: int) -> dict[str, Any]:
+    """A study in which the system answers every row."""
+    rows = [{"id": f"{n}", "fields": {"text": f"row {n}"}, "occurrence": 0} for n in range(answers)]
+    splits = {"train": [], "dev": [], "test": rows, "reserve": [], "how": f"{number}"}
+    run = {"system": ASKED, "examples": rows, "answers": [answer(n) for n in range(answers)], "scores": []}
+    return {"number": number, "text": [f"step {n}" for n in range(200)], "splits": splits, "tests": [run]}
+
+
 def fill(store: Path, answers: int = 120) -> dict[str, dict[str, Any]]:
-    """A ledger with answers, two openings and two studies; gives the answers."""
-    given = {f"example {n:03}": answer(n) for n in range(answers)}
+    """A ledger with answers, two openings and two studies that refer to the answers; gives the answers."""
+    given = {answer_key({"text": f"row {n}"}, 0): answer(n) for n in range(answers)}
     with Ledger(store) as ledger:
-        ledger.save_answers("system", given)
+        ledger.save_answers(SYSTEM, given)
         ledger.open_test(opened_rows(1), ["a"])
         ledger.open_test(opened_rows(2), ["a"])
         for number in (1, 2):
-            ledger.save_study({"number": number, "text": [f"step {n}" for n in range(200)]})
+            ledger.save_study(study(number, answers))
     return given
 
 
@@ -85,6 +99,7 @@ def alone() -> Iterator[Path]:
 def flipped_ledgers(trials: int = TRIALS) -> Figures:
     """R6 for the ledger: flip bits, open it (repairing it where it asks for that), and compare everything with what was saved."""
     figures = {"trials": trials, "wrong": 0, "lost": 0, "unnamed": 0, "repaired": 0, "opening_missed": 0, "old_study": 0}
+    figures["study_gone"] = 0
     with alone() as folder:
         given = fill(folder / "first")
         whole = (folder / "first" / "ledger.db").read_bytes()
@@ -110,7 +125,7 @@ def _judge(store: Path, given: dict[str, dict[str, Any]], figures: Figures) -> N
         ledger = Ledger(store)
     with ledger:
         told += ledger.told
-        found = ledger.answers("system", list(given))
+        found = ledger.answers(SYSTEM, list(given))
         figures["wrong"] += sum(record != given[key] for key, record in found.items())
         lost = len(given) - len(found)
         figures["lost"] += lost
@@ -119,11 +134,14 @@ def _judge(store: Path, given: dict[str, dict[str, Any]], figures: Figures) -> N
         for number in (1, 2):
             figures["opening_missed"] += ledger.open_test(opened_rows(number), ["b"]).number < 2
         try:
-            study = ledger.last_study()
-            silent = study is None or study["number"] != 2
-            figures["old_study"] += silent and not any("Study 2" in s or "studies" in s or "damaged" in s for s in told)
+            last = ledger.last_study()
+            figures["wrong"] += last is not None and last != study(last["number"], len(given))
+            gone = last is None or last["number"] != 2
+            figures["old_study"] += gone and not any("Study 2" in s or "studies" in s or "damaged" in s for s in told)
         except StoreError as error:
             assert "is damaged" in str(error)
+            gone = True
+        figures["study_gone"] += gone
 
 
 def flipped_vectors(trials: int = TRIALS) -> Figures:
@@ -306,18 +324,18 @@ from tailor.ledger import Ledger
 for shared in (False, True):
     try:
         with Ledger(Path(sys.argv[1]), shared=shared) as ledger:
-            print(len(ledger.answers("system", ["example 000"])))
+            print(len(ledger.answers(sys.argv[2], sys.argv[3:])))
     except StoreError as error:
         print("refused" if "another Tailor process" in str(error) else error)
 """
     figures = {"trials": trials, "not_refused": 0, "not_let_in": 0, "late": 0}
     with alone() as folder:
-        fill(folder / "project" / ".tailor", 5)
+        key = next(iter(fill(folder / "project" / ".tailor", 5)))
         with Ledger(folder / "project" / ".tailor") as ledger:
             for number in range(trials):
-                ledger.save_answers("system", {f"more {number}": answer(number)})
+                ledger.save_answers(SYSTEM, {f"more {number}": answer(number)})
                 if number % 10 == 0:
-                    command = [sys.executable, "-c", code, str(folder / "project" / ".tailor")]
+                    command = [sys.executable, "-c", code, str(folder / "project" / ".tailor"), SYSTEM, key]
                     said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split("\n")
                     figures["not_refused"] += said[0] != "refused"
                     figures["not_let_in"] += said[1] != "1"
@@ -426,6 +444,7 @@ WORDS = {
     "repaired": "repairs",
     "opening_missed": "openings not counted",
     "old_study": "older studies shown in silence",
+    "study_gone": "newest studies to be made again from the answers",
     "not_refused": "writers let in",
     "not_let_in": "readers kept out",
     "late": "refusals after more than two seconds",
@@ -453,6 +472,8 @@ Lost by power cuts and full disks means acknowledged answers; lost by damage mea
 
 - Every record is sealed by a SHA-256 over its kind, its key and its content. A record that does not fit its seal is not used. It is
   told, with the tokens that it cost where they can still be read, and asked for again where it is needed.
+- A study refers to saved answers, and to rows and worked examples that are named by their content. One that does not come back to
+  the letter is told to be damaged; another run makes it again.
 - Openings of test sets form a chain. One that was removed or altered counts as an opening of every test set. The openings of all of
   a user's projects are noted down once more, as hashes, in the user's state folder (`TAILOR_STATE`).
 - Whoever can write to the files can also make new seals: this guards against accidents and edits, not against forgery.

@@ -284,7 +284,7 @@ def check_migrated(folder: Path) -> None:
 
 def test_a_store_of_version_1_opens_with_everything_in_it(old_project: Path) -> None:
     check_migrated(old_project)
-    assert (old_project / ".tailor" / "backups" / "before-version-2.db").exists()
+    assert (old_project / ".tailor" / "backups" / f"before-version-{VERSION}.db").exists()
 
 
 def migrate_and_die(store: Path, at: int) -> None:
@@ -322,7 +322,7 @@ def test_a_migration_killed_anywhere_is_done_again_and_a_copy_was_kept_first(old
         version = version_of(db)
         db.close()
         assert version in (1, VERSION)
-        copy = folder / ".tailor" / "backups" / "before-version-2.db"
+        copy = folder / ".tailor" / "backups" / f"before-version-{VERSION}.db"
         assert version == 1 or copy.exists()
         if copy.exists():
             assert answers_in(copy) == answers_in_bytes(kept, tmp_path)

@@ -21,7 +21,7 @@ from tailor.data.identity import Identity
 from tailor.errors import StoreError
 from tailor.files import private_folder
 from tailor.store import answers, ballast, studies
-from tailor.store.database import LEDGER, VERSION, connect, failure, lock, transaction, version_of
+from tailor.store.database import LEDGER, SEALED, VERSION, connect, failure, lock, transaction, version_of
 from tailor.store.facts import read_fact, write_fact
 from tailor.store.migrate import migrate
 from tailor.store.openings import Opening, Openings
@@ -64,7 +64,8 @@ class Ledger:
     def _open(self, *, write: bool) -> apsw.Connection:
         db = connect(self._path, write=write)
         try:
-            if version_of(db) != VERSION:
+            # What vouches for itself can be read as it is, also while a run of an older Tailor goes on.
+            if version_of(db) < (VERSION if write else SEALED):
                 with self.alone():
                     migrate(db, self._path)
         except BaseException:
@@ -190,7 +191,7 @@ class Ledger:
             StoreError: it could not be written.
         """
         with transaction(self._db, self._path):
-            return studies.add(self._db, [(record, studies.now())], number)
+            return studies.keep(self._db, record, number)
 
     def last_study(self) -> dict[str, Any] | None:
         """The newest study's record, or None.

@@ -11,7 +11,7 @@ import json
 import operator
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -179,8 +179,7 @@ class System(Part):
     @property
     def fingerprint(self) -> str:
         """SHA-256 over everything that can change an answer; the steps' names do not."""
-        record = self.model_dump(mode="json", exclude={"steps"})
-        return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+        return fingerprint_of(self.model_dump(mode="json"))
 
     @property
     def pattern(self) -> str:
@@ -231,6 +230,12 @@ class System(Part):
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise StoreError(f"{path} does not hold a System: {error}") from error
+
+
+def fingerprint_of(record: Mapping[str, Any]) -> str:
+    """The fingerprint of the System that has this record as JSON."""
+    counts = {name: value for name, value in record.items() if name != "steps"}
+    return hashlib.sha256(json.dumps(counts, sort_keys=True).encode()).hexdigest()
 
 
 def display_label(label: str) -> str:

@@ -65,7 +65,7 @@ class Example:
     @cached_property
     def answer_key(self) -> str:
         """The key of saved answers: SHA-256 over what can change an answer, and a number where rows have the same fields."""
-        return _sha256(["asked", sorted(self.fields.items()), self.occurrence])
+        return answer_key(self.fields, self.occurrence)
 
     @cached_property
     def old_answer_key(self) -> str:
@@ -98,6 +98,11 @@ class Splits:
     def fingerprint(self) -> str:
         """SHA-256 over the rows of every split, in order."""
         return _sha256([[e.fingerprint for e in part] for part in (self.train, self.dev, self.test, self.reserve)])
+
+
+def answer_key(fields: Mapping[str, str], occurrence: int) -> str:
+    """The key of the saved answers to a row with these fields, and a number where several have the same."""
+    return _sha256(["asked", sorted(fields.items()), occurrence])
 
 
 def _sha256(record: object) -> str:

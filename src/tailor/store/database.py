@@ -22,7 +22,9 @@ import apsw
 from tailor.errors import StoreError
 from tailor.files import open_private, refuse_foreign, write_failure
 
-VERSION = 2
+VERSION = 3
+SEALED = 2
+"""The version from which records vouch for themselves."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     system TEXT NOT NULL, example TEXT NOT NULL, record TEXT NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL,
@@ -33,6 +35,8 @@ CREATE TABLE IF NOT EXISTS openings (
     number INTEGER PRIMARY KEY, record TEXT NOT NULL, sha256 TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS studies (
     number INTEGER PRIMARY KEY, record BLOB NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS parts (
+    sha256 TEXT NOT NULL PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (
     name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lost (

@@ -41,19 +41,25 @@ def migrate(db: apsw.Connection, path: Path) -> None:
     with transaction(db, path):
         if version_of(db) == VERSION:  # another process was quicker
             return
-        if old:
+        if old == 1:
             _rename(db)
         make_tables(db)
-        write_fact(db, "project", secrets.token_hex(16))
-        write_fact(db, "answers", 0)
-        write_fact(db, "openings", [0, ""])
-        if old:
-            records = list(_old_studies(db))
-            _answers(db)
-            _openings(db, path, records)
-            studies.add(db, records[: studies.KEPT])
-            for table in ("answers", "openings", "studies"):
-                db.execute(f"DROP TABLE {table}_1")
+        if old < 2:
+            write_fact(db, "project", secrets.token_hex(16))
+            write_fact(db, "answers", 0)
+            write_fact(db, "openings", [0, ""])
+        if old == 1:
+            _from_version_1(db, path)
+        # Version 2 had no parts: its studies refer to nothing, and stay as they are.
+
+
+def _from_version_1(db: apsw.Connection, path: Path) -> None:
+    records = list(_old_studies(db))
+    _answers(db)
+    _openings(db, path, records)
+    studies.add(db, records[: studies.KEPT])
+    for table in ("answers", "openings", "studies"):
+        db.execute(f"DROP TABLE {table}_1")
 
 
 def backup(db: apsw.Connection, path: Path, target: Path) -> Path:

@@ -14,7 +14,7 @@ import apsw
 from tailor.errors import StoreError
 from tailor.files import private_folder, sync_folder, write_failure
 from tailor.store import answers, studies
-from tailor.store.database import LEDGER, VERSION, connect, is_damage, lock, make_tables, seal, transaction, version_of
+from tailor.store.database import LEDGER, SEALED, connect, is_damage, lock, make_tables, seal, transaction, version_of
 from tailor.store.facts import read_fact
 from tailor.store.openings import Openings
 from tailor.store.pages import Row, rows
@@ -50,6 +50,7 @@ class _Found:
 
     answers: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, bytes] = field(default_factory=dict)
     openings: dict[int, tuple[str, str]] = field(default_factory=dict)
     studies: dict[int, tuple[bytes, str, str]] = field(default_factory=dict)
     facts: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -105,6 +106,8 @@ def _repair(folder: Path) -> Condition:
             make_tables(db)
             _refill(db, found)
             lost = answers.sweep(db)
+            lost_studies = _condition(db, folder / LEDGER).lost_studies
+            studies.drop_damaged(db)
         after = _condition(db, folder / LEDGER)
     finally:
         db.close()
@@ -117,14 +120,14 @@ def _repair(folder: Path) -> Condition:
         (aside / "unfinished").unlink()
     except OSError as error:
         raise write_failure(folder, error) from error
-    after.problems = list(dict.fromkeys([*lost, *after.problems, *before.lost_studies]))
+    after.problems = list(dict.fromkeys([*lost, *after.problems, *before.lost_studies, *lost_studies]))
     after.aside = aside
     return after
 
 
 def _condition(db: apsw.Connection, path: Path) -> Condition:
     found = Condition()
-    if version_of(db) != VERSION:
+    if version_of(db) < SEALED:
         return found
     surveyed = answers.survey(db)
     found.answers, found.problems = surveyed.whole, surveyed.told()
@@ -194,9 +197,7 @@ def _take(found: _Found, row: Row) -> None:
         if seal("answer", system, example, record, at) == sha256 and at > newest:
             found.answers[system, example] = (system, example, record, sha256, at)
     elif len(values) == 2:
-        sha256, record = _texts(values)
-        if seal("shown", record) == sha256:
-            found.shown[sha256] = record
+        _take_named_by_content(found, *values)
     elif len(values) == 4 and number is not None:
         packed, (sha256, at) = values[1], _texts(values[2:])
         if isinstance(packed, bytes) and studies.unpacked(number, packed, sha256.encode(), at.encode()) is not None:
@@ -212,6 +213,14 @@ def _take(found: _Found, row: Row) -> None:
             found.facts[name] = (value, sha256)
 
 
+def _take_named_by_content(found: _Found, name: Any, record: Any) -> None:
+    sha256 = name.decode("ascii")
+    if studies.part_text(sha256, record) is not None:
+        found.parts[sha256] = record
+    elif seal("shown", text := record.decode("utf-8")) == sha256:
+        found.shown[sha256] = text
+
+
 def _size(value: str) -> int:
     """By this, the newer of two states of a count is told: counts grow."""
     digits = value.strip("[").split(",")[0]
@@ -225,6 +234,7 @@ def _texts(values: Iterable[Any]) -> list[str]:
 def _refill(db: apsw.Connection, found: _Found) -> None:
     db.executemany("INSERT INTO answers VALUES (?,?,?,?,?)", found.answers.values())
     db.executemany("INSERT INTO shown VALUES (?,?)", found.shown.items())
+    db.executemany("INSERT INTO parts VALUES (?,?)", found.parts.items())
     db.executemany("INSERT INTO openings VALUES (?,?,?)", [(number, *rest) for number, rest in found.openings.items()])
     newest = sorted(found.studies)[-studies.KEPT :]
     db.executemany("INSERT INTO studies VALUES (?,?,?,?)", [(number, *found.studies[number]) for number in newest])

@@ -1,0 +1,192 @@
+"""A study as it is kept: what it shares with others, or has many times, is kept once and referred to.
+
+A run of a study holds the rows that were asked, the system and its answers. The rows stand in the study's splits, a system has
+several runs, and the answers were saved before they were scored. What a packed study refers to cannot change under it: parts are
+named by their content, answers are sealed, and a digest of the whole record tells whether all of it came back as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from tailor.data.example import answer_key
+from tailor.store.database import dump, seal
+from tailor.system import fingerprint_of
+
+Json = dict[str, Any]
+Saved = Callable[[str, Sequence[str]], Mapping[str, Json]]
+"""The saved answers of a system, by its fingerprint and the keys of the examples."""
+
+_SPLITS = ("train", "dev", "test", "reserve")
+_PART = "part"
+
+
+def pack(record: Mapping[str, Any], saved: Saved) -> tuple[Json, dict[str, str]]:
+    """The record with references, and the parts that it refers to by name: digest -> text.
+
+    Args:
+        record: a study, as JSON; anything in it that is not known here stays as it is.
+        saved: where answers are looked up; those that are not there stay in the record.
+    """
+    packer = _Packer(saved)
+    study = dict(record)
+    if "splits" in study:
+        study["splits"] = packer.splits(study["splits"])
+    if "steps" in study:
+        study["steps"] = [step | {"run": packer.run(step["run"])} if step["run"] else step for step in study["steps"]]
+    if "tests" in study:
+        study["tests"] = [packer.run(run) for run in study["tests"]]
+    packed = {"study": study, "systems": packer.systems, "whole": _digest(record)}
+    return packed, packer.parts
+
+
+def unpack(packed: Mapping[str, Any], part: Callable[[str], Any], saved: Saved) -> Json | None:
+    """The record that was packed; None where something that it refers to is gone or is not what it was.
+
+    Args:
+        packed: what `pack` gave; a record that refers to nothing, as older versions kept it, is given as it is.
+        part: the part of this name, as JSON; None where there is none that is whole.
+        saved: as for `pack`.
+    """
+    if "whole" not in packed:
+        return dict(packed)
+    try:
+        record = _unpacked(packed, part, saved)
+    except KeyError:
+        return None
+    return record if _digest(record) == packed["whole"] else None
+
+
+def parts_of(packed: Mapping[str, Any]) -> set[str]:
+    """Names of the parts that a packed study refers to."""
+    if "whole" not in packed:
+        return set()
+    named = [packed["study"].get("splits"), *(system["prompt"]["shots"] for system in packed["systems"])]
+    return {value[_PART] for value in named if isinstance(value, dict)}
+
+
+class _Packer:
+    def __init__(self, saved: Saved) -> None:
+        self.saved = saved
+        self.parts: dict[str, str] = {}
+        self.systems: list[Json] = []
+        self._numbers: dict[str, int] = {}  # text of a system -> its place in `systems`
+        self._places: dict[str, int] = {}  # text of a row -> its place in the splits
+
+    def splits(self, splits: Json) -> Json:
+        rows = [row for name in _SPLITS for row in splits[name]]
+        self._places = {dump(row): place for place, row in enumerate(rows)}
+        return self._part(splits | {name: _columns(splits[name]) for name in _SPLITS})
+
+    def run(self, run: Json) -> Json:
+        answers = [self._answer(*both) for both in self._with_saved(run)]
+        return run | {
+            "system": self._system(run["system"]),
+            "examples": [self._places.get(dump(row), row) for row in run["examples"]],
+            "answers": _columns(answers),
+            "scores": _columns(run["scores"]),
+        }
+
+    def _with_saved(self, run: Json) -> Iterator[tuple[Json, str, Json | None]]:
+        """Each answer, the id of its row, and what is saved of it."""
+        found = self.saved(*_keys(run["system"], run["examples"]))
+        for answer, row in zip(run["answers"], run["examples"], strict=True):
+            yield answer, row["id"], found.get(answer_key(row["fields"], row["occurrence"]))
+
+    @staticmethod
+    def _answer(answer: Json, example: str, saved: Json | None) -> Json:
+        """What of an answer is not saved, or saved otherwise; the answer itself where that is all of it."""
+        if saved is None or saved.keys() != answer.keys():
+            return {"whole": answer}
+        saved = saved | {"example": example}
+        return {"but": {name: value for name, value in answer.items() if dump(value) != dump(saved[name])}}
+
+    def _system(self, system: Json) -> int:
+        text = dump(system)
+        if text not in self._numbers:
+            self._numbers[text] = len(self.systems)
+            prompt = system["prompt"]
+            # Nearest examples are chosen out of all training rows, which many systems do.
+            shots = self._part(prompt["shots"]) if prompt["nearest"] else prompt["shots"]
+            self.systems.append(system | {"prompt": prompt | {"shots": shots}})
+        return self._numbers[text]
+
+    def _part(self, value: Any) -> Json:
+        text = dump(value)
+        name = seal(_PART, text)
+        self.parts[name] = text
+        return {_PART: name}
+
+
+def _unpacked(packed: Mapping[str, Any], part: Callable[[str], Any], saved: Saved) -> Json:
+    """The record; what it refers to must be there.
+
+    Raises:
+        KeyError: it is not.
+    """
+
+    def given(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        if (found := part(value[_PART])) is None:
+            raise KeyError(value[_PART])
+        return found
+
+    study: Json = dict(packed["study"])
+    rows: list[Json] = []
+    if "splits" in study:
+        splits = given(study["splits"])
+        study["splits"] = splits | {name: _rows(splits[name]) for name in _SPLITS}
+        rows = [row for name in _SPLITS for row in study["splits"][name]]
+    systems = [system | {"prompt": system["prompt"] | {"shots": given(system["prompt"]["shots"])}} for system in packed["systems"]]
+
+    def run(kept: Json) -> Json:
+        system = systems[kept["system"]]
+        examples = [rows[row] if isinstance(row, int) else row for row in kept["examples"]]
+        found = saved(*_keys(system, examples))
+        answers = [
+            answer["whole"]
+            if "whole" in answer
+            else found[answer_key(row["fields"], row["occurrence"])] | {"example": row["id"]} | answer["but"]
+            for answer, row in zip(_rows(kept["answers"]), examples, strict=True)
+        ]
+        return kept | {"system": system, "examples": examples, "answers": answers, "scores": _rows(kept["scores"])}
+
+    if "steps" in study:
+        study["steps"] = [step | {"run": run(step["run"])} if step["run"] else step for step in study["steps"]]
+    if "tests" in study:
+        study["tests"] = [run(kept) for kept in study["tests"]]
+    return study
+
+
+def _keys(system: Json, examples: Sequence[Json]) -> tuple[str, list[str]]:
+    """What the answers were saved under: a prior is taken off what was saved without it."""
+    asked = system | {"decoding": system["decoding"] | {"prior": []}}
+    return fingerprint_of(asked), [answer_key(row["fields"], row["occurrence"]) for row in examples]
+
+
+def _columns(rows: Sequence[Json]) -> Json | list[Json]:
+    """Records with the same names as columns, so that no name is written for each; one value where all are the same."""
+    names = list(rows[0]) if rows else []
+    if not names or any(row.keys() != rows[0].keys() for row in rows):
+        return list(rows)
+    columns: dict[str, Json] = {}
+    for name in names:
+        column = [row[name] for row in rows]
+        columns[name] = {"all": column[0]} if len({dump(value) for value in column}) == 1 else {"each": column}
+    return {"rows": len(rows), "columns": columns}
+
+
+def _rows(columns: Json | Sequence[Json]) -> list[Json]:
+    """What `_columns` was given."""
+    if not isinstance(columns, dict):
+        return list(columns)
+    number = columns["rows"]
+    each = {name: column["each"] if "each" in column else [column["all"]] * number for name, column in columns["columns"].items()}
+    return [{name: values[place] for name, values in each.items()} for place in range(number)]
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(dump(record).encode("ascii")).hexdigest()
