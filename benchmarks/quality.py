@@ -18,7 +18,7 @@ from scipy.stats import t as student
 
 from benchmarks.common import data_file
 from benchmarks.intents import LABELS
-from tailor.approaches.tuning import CUE
+from tailor.kinds.classify import CLASSIFY
 from tailor.models.base import Message, Request, message
 from tailor.models.local import LocalModel
 from tailor.models.training import Row
@@ -131,7 +131,7 @@ def _trained(model: LocalModel, case: Case, recipe: Recipe) -> tuple[list[bool],
 
 def _chat(text: str) -> tuple[Message, ...]:
     """As a tuned classifier is asked."""
-    return (message("system", CUE), message("user", text))
+    return (message("system", CLASSIFY.cue), message("user", text))
 
 
 def _tokens(model: LocalModel, pairs: Sequence[tuple[str, str]]) -> list[Row]:

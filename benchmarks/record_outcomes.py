@@ -28,11 +28,11 @@ from tailor.data.example import Example
 from tailor.engine import Engine
 from tailor.evaluate.measure import measure
 from tailor.evaluate.run import Run
+from tailor.kinds.base import score
 from tailor.models.base import Request
 from tailor.models.catalogue import open_model
 from tailor.render import render_messages
 from tailor.retrieval.passage import Passage
-from tailor.score.scorer import score
 from tailor.score.types import Answer
 from tailor.system import Knowledge, Shot, System
 

@@ -54,9 +54,9 @@ def systems_today(store: Path) -> dict[str, str]:
         made = {name: _fitted(approach, material, engine) for name, material, approach in plan}
     finally:
         engine.ledger.close()
-    for name in ("label zero-shot", "answer retrieved, with examples"):
+    for name, task in (("label zero-shot", labels.task), ("answer retrieved, with examples", questions.task)):
         tuned = Weights(model="fake", digest="d" * 64, tuned="tuned/0", tuned_digest="e" * 64, method="lora")
-        made[f"{name}, tuned"] = bared(made[name]).then("lora", weights=tuned)
+        made[f"{name}, tuned"] = bared(task, made[name]).then("lora", weights=tuned)
     return {name: system.fingerprint for name, system in made.items()}
 
 

@@ -15,7 +15,7 @@ import pytest
 from data_helpers import make_example
 from tiny import DOCUMENTS, LABELS, answer_material, classify_material, open_tiny, start
 
-from tailor.approaches.approach import Approach, Chain, Material, answer_pattern, wanted_answer
+from tailor.approaches.approach import Approach, Chain, Material
 from tailor.approaches.prompting import (
     ChainOfThought,
     Constraints,
@@ -33,6 +33,7 @@ from tailor.documents.reading import Document
 from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit, StoreError
 from tailor.evaluate.measure import measure
+from tailor.kinds.base import kind_of
 from tailor.models.base import Capabilities, Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.retrieval.passage import Passage
@@ -310,10 +311,10 @@ def test_a_task_with_a_pattern_holds_every_generated_system_to_it(
 
 def test_not_found_may_be_said_where_a_row_expects_it() -> None:
     material = answer_material(pattern="March|April")
-    assert answer_pattern(material.task, material.train) == "March|April"
+    assert kind_of(material.task).decoding(material.task, material.train, scores=True).pattern == "March|April"
     with_empty = (*material.train, material.dev[-1])
-    assert re.fullmatch(answer_pattern(material.task, with_empty), "not in the documents")
-    assert answer_pattern(answer_material().task, with_empty) == ""
+    assert re.fullmatch(kind_of(material.task).decoding(material.task, with_empty, scores=True).pattern, "not in the documents")
+    assert kind_of(material.task).decoding(answer_material().task, with_empty, scores=True).pattern == ""
 
 
 def test_a_form_that_cannot_be_kept_to_stops_before_anything_is_asked(
@@ -336,7 +337,7 @@ def test_json_stands_alone(tmp_path: Path, engine_for: MakeEngine) -> None:
         assert caught.value.hint
     reads = Retrieve("bm25").fit(plain, material, engine)
     passage = Passage("pay.md", "Pay", 0, 4, DOCUMENTS[0].text)
-    assert wanted_answer(reads, make_example(1, '"March"'), (passage,)) == '"March"'
+    assert kind_of(material.task).wanted(reads, make_example(1, '"March"'), (passage,)) == '"March"'
 
 
 def test_the_order_of_a_chain_is_in_its_name_and_in_what_it_makes(tmp_path: Path, engine_for: MakeEngine) -> None:
@@ -354,10 +355,10 @@ def test_what_is_taught_is_in_the_passages_or_not_found(tmp_path: Path, engine_f
     reads = Retrieve("bm25").fit(plain, material, engine)
     example = make_example(1, "March", text="When is a bonus paid?")
     passages = tuple(Passage(d.path, d.title, 0, len(d.text), d.text) for d in (DOCUMENTS[1], DOCUMENTS[0]))
-    assert wanted_answer(reads, example, passages).startswith("March")
-    assert wanted_answer(reads, example, passages[:1]) == material.task.not_found
-    assert wanted_answer(plain, example, ()) == "March"
-    assert wanted_answer(plain, make_example(2, ""), ()) == material.task.not_found
+    assert kind_of(material.task).wanted(reads, example, passages).startswith("March")
+    assert kind_of(material.task).wanted(reads, example, passages[:1]) == material.task.not_found
+    assert kind_of(material.task).wanted(plain, example, ()) == "March"
+    assert kind_of(material.task).wanted(plain, make_example(2, ""), ()) == material.task.not_found
 
 
 @pytest.mark.parametrize("labels", [("red", "green"), ("red", "green", "blue", "pink")])

@@ -28,7 +28,7 @@ def guess(folder: Path, header: str, line: str, n: int = 60) -> GuessedTask:
 
 def test_a_table_of_messages_and_labels_is_a_classification(tmp_path: Path) -> None:
     found = guess(tmp_path, "id,text,intent,channel,customer_id", "t{n},{text},{five},{two},c{many}")
-    assert (found.kind, found.input, found.output, found.id) == ("classify", "text", "intent", "id")
+    assert (found.kind.name, found.input, found.output, found.id) == ("classify", "text", "intent", "id")
     assert found.labels == ("v", "w", "x", "y", "z")
     assert found.report_by == ("channel",)
     assert found.group_by == "customer_id"
@@ -36,7 +36,7 @@ def test_a_table_of_messages_and_labels_is_a_classification(tmp_path: Path) -> N
 
 def test_columns_are_found_without_telling_names(tmp_path: Path) -> None:
     found = guess(tmp_path, "nr,was,wohin", "{n},{text},{five}")
-    assert (found.input, found.output, found.kind) == ("was", "wohin", "classify")
+    assert (found.input, found.output, found.kind.name) == ("was", "wohin", "classify")
 
 
 def test_questions_with_answers_are_answered_from_the_documents_beside_them(tmp_path: Path) -> None:
@@ -44,14 +44,14 @@ def test_questions_with_answers_are_answered_from_the_documents_beside_them(tmp_
     docs.mkdir()
     (docs / "a.md").write_text("# A\n", encoding="utf-8")
     found = guess(tmp_path, "id,question,answer,page,quote", "{n},{text}?,{five},a.md,a {five}")
-    assert (found.kind, found.input, found.output) == ("answer", "question", "answer")
+    assert (found.kind.name, found.input, found.output) == ("answer", "question", "answer")
     assert (found.source, found.quote, found.documents) == ("page", "quote", docs.resolve())
 
 
 def test_what_is_given_is_taken_as_it_is(tmp_path: Path) -> None:
     path = write(tmp_path, "text,label,other", "{text},{five},{two}")
     found = guess_task(path, Told(output="other", input="text", kind="answer"))
-    assert (found.kind, found.output, found.labels) == ("answer", "other", ())
+    assert (found.kind.name, found.output, found.labels) == ("answer", "other", ())
 
 
 def test_train_and_test_files_beside_each_other_are_used_together(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_earlier_turns_of_a_chat_are_shown_before_the_last(tmp_path: Path) -> No
     path = tmp_path / "chats.jsonl"
     path.write_text("\n".join(chats), encoding="utf-8")
     found = guess_task(path)
-    assert (found.kind, found.input, found.output) == ("classify", "input", "output")
+    assert (found.kind.name, found.input, found.output) == ("classify", "input", "output")
     assert load_project(write_project(guess_task(path))).task.input == "{{history}}\n{{input}}"
 
 

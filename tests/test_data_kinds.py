@@ -54,7 +54,7 @@ def test_both_texts_of_a_pair_are_asked(tmp_path: Path, first: str, second: str)
     found = guess(tmp_path, lambda n: {second: sentence(n + 500), first: sentence(n), "label": two(n)})
     names = (first.replace("_", " "), second.replace("_", " "))
     assert found.asked.template == f"{names[0]}: {{{{{first}}}}}\n{names[1]}: {{{{{second}}}}}"
-    assert found.kind == "classify"
+    assert found.kind.name == "classify"
     assert f"Read the {names[0]} and the {names[1]} and name their label." in (tmp_path / "tailor.yaml").read_text(encoding="utf-8")
 
 
@@ -75,7 +75,7 @@ def test_an_instruction_that_differs_is_asked_and_one_that_does_not_is_the_instr
 
 def test_an_instruction_without_input_is_what_is_asked(tmp_path: Path) -> None:
     found = guess(tmp_path, lambda n: {"instruction": sentence(n), "input": "", "output": sentence(n + 500)})
-    assert (found.asked.template, found.kind) == ("{{instruction}}", "answer")
+    assert (found.asked.template, found.kind.name) == ("{{instruction}}", "answer")
 
 
 def chat(*turns: tuple[str, str]) -> dict[str, object]:
@@ -84,7 +84,7 @@ def chat(*turns: tuple[str, str]) -> dict[str, object]:
 
 def test_what_the_system_says_is_asked_where_it_differs(tmp_path: Path) -> None:
     found = guess(tmp_path, lambda n: chat(("system", f"Plan {two(n // 2)}"), ("user", sentence(n)), ("assistant", two(n))))
-    assert (found.asked.template, found.kind) == ("{{system}}\n{{input}}", "classify")
+    assert (found.asked.template, found.kind.name) == ("{{system}}\n{{input}}", "classify")
 
 
 def test_what_the_system_always_says_is_the_instruction(tmp_path: Path) -> None:
@@ -144,14 +144,14 @@ def test_the_choices_are_shown_with_the_question(tmp_path: Path, choices: Row, t
 
 def test_the_letters_of_choices_in_columns_are_labels(tmp_path: Path) -> None:
     found = guess(tmp_path, lambda n: {"question": sentence(n), "A": "x", "B": f"y{n}", "C": "z", "answer": "ABC"[n % 3]})
-    assert (found.kind, found.labels) == ("classify", ("A", "B", "C"))
+    assert (found.kind.name, found.labels) == ("classify", ("A", "B", "C"))
 
 
 def test_the_numbers_of_listed_choices_are_labels_and_their_texts_are_not(tmp_path: Path) -> None:
     found = guess(tmp_path / "a", lambda n: {"question": sentence(n), "choices": ["x", "y", "z"], "answer": n % 3})
-    assert (found.kind, found.labels) == ("classify", ("0", "1", "2"))
+    assert (found.kind.name, found.labels) == ("classify", ("0", "1", "2"))
     texts = guess(tmp_path / "b", lambda n: {"question": sentence(n), "choices": ["xyz", "abc"], "answer": ["xyz", "abc"][n % 2]})
-    assert texts.kind == "answer"
+    assert texts.kind.name == "answer"
 
 
 def test_the_questions_of_a_form_are_not_put_into_the_instruction(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_who_wrote_and_about_what_are_no_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cell", [lambda n: [two(n)], lambda n: {"choices": [two(n)]}, lambda n: f"['{two(n)}']"])
 def test_one_label_in_a_list_is_a_label(tmp_path: Path, cell: Callable[[int], object]) -> None:
     found = guess(tmp_path, lambda n: {"text": sentence(n), "label": cell(n)})
-    assert (found.kind, found.labels) == ("classify", ("a", "b"))
+    assert (found.kind.name, found.labels) == ("classify", ("a", "b"))
 
 
 def test_several_labels_in_some_rows_are_said_and_refused_with_the_rows(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_several_labels_in_some_rows_are_said_and_refused_with_the_rows(tmp_path
 
 
 def test_lists_of_answers_are_answers_and_no_labels(tmp_path: Path) -> None:
-    assert guess(tmp_path, lambda n: {"question": sentence(n), "answers": [two(n), "c"]}).kind == "answer"
+    assert guess(tmp_path, lambda n: {"question": sentence(n), "answers": [two(n), "c"]}).kind.name == "answer"
 
 
 def test_names_of_labels_are_taken_before_their_numbers(tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ QUESTION = {"text": "text: {{text}}\nquestion: {{question}}", "article": "articl
 @pytest.mark.parametrize("about", QUESTION)
 def test_a_question_is_asked_with_the_text_that_it_is_about(tmp_path: Path, about: str) -> None:
     found = guess(tmp_path, lambda n: {about: sentence(n), "question": sentence(n + 500), "answer": f"k{n}"})
-    assert (found.asked.template, found.input, found.kind) == (QUESTION[about], "question", "answer")
+    assert (found.asked.template, found.input, found.kind.name) == (QUESTION[about], "question", "answer")
 
 
 def test_a_question_of_few_kinds_is_asked_with_the_text_and_its_two_choices(tmp_path: Path) -> None:

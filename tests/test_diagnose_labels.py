@@ -17,9 +17,9 @@ from tailor.diagnose.diagnosis import heard, look_at_labels
 from tailor.diagnose.labels import _noise, crossed, enough, find_errors
 from tailor.engine import Engine
 from tailor.evaluate.run import Run
+from tailor.kinds.base import score_run
 from tailor.models.base import Array
 from tailor.models.fake import FakeModel
-from tailor.score.scorer import score_run
 from tailor.score.types import Answer
 
 NAMES = ("red", "green", "blue", "grey")

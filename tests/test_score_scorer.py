@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tailor.data.example import Example
+from tailor.kinds.base import score, score_run
 from tailor.retrieval.passage import Passage
-from tailor.score.scorer import SCORERS, score, score_run
 from tailor.score.types import Answer, Outcome, Score
 from tailor.system import Decoding, Knowledge, Prompt, System, Weights
 from tailor.task import Task
@@ -268,7 +268,3 @@ def test_a_run_is_scored_row_by_row_and_mixed_up_answers_are_refused() -> None:
     assert [found.outcome for found in score_run(task, system, rows, answers)] == ["right", "wrong"]
     with pytest.raises(ValueError, match="in the same order"):
         score_run(task, system, rows, answers[::-1])
-
-
-def test_every_kind_of_task_has_a_scorer() -> None:
-    assert set(SCORERS) == set(Task.model_fields["kind"].annotation.__args__)  # type: ignore[union-attr]

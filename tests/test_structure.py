@@ -16,10 +16,12 @@ import tailor
 ROOT = Path(tailor.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
-    "errors card limits files outside confined documents language doors jsonform keys mistakes task project stats data system "
-    "models trust retrieval score store ledger render engine approaches evaluate advise diagnose decide results saved report "
-    "provenance opening seals experiment asking judging testing screen library cli __main__"
+    "errors card limits files outside confined documents language doors jsonform keys mistakes plugins task project stats system "
+    "example passage score kinds data models trust retrieval store ledger render engine approaches evaluate advise diagnose decide "
+    "results saved report provenance opening seals experiment asking judging testing screen library cli __main__"
 ).split()
+LOW = {"tailor.data.example": "example", "tailor.retrieval.passage": "passage"}
+"""Core types, which stand lower than the folders that they lie in."""
 RANK = {part: place for place, level in enumerate(ORDER) for part in level.split(",")}
 HEAVY = (
     "torch transformers scipy openai lancedb altair pyarrow sklearn cleanlab peft trl datasets vl_convert genai_prices jinja2"
@@ -47,7 +49,7 @@ def tree(path: Path) -> ast.Module:
 
 def part(module: str) -> str:
     """The part of the package a module belongs to; empty for the package itself."""
-    return module.partition(".")[2].partition(".")[0]
+    return LOW.get(module) or module.partition(".")[2].partition(".")[0]
 
 
 def imports(path: Path) -> set[str]:
@@ -135,6 +137,24 @@ def test_nobody_asks_of_what_class_a_model_is_or_whether_it_has_an_address(modul
             assert "LocalModel" not in ast.dump(node) and "RemoteModel" not in ast.dump(node), f"{module}, line {node.lineno}"
         if isinstance(node, ast.Attribute) and node.attr == "base_url":
             assert part(module) == "task", f"{module}, line {node.lineno}"
+
+
+@pytest.mark.parametrize("module", [name for name in INSIDE if part(name) not in ("kinds", "plugins")])
+def test_nobody_asks_what_kind_a_task_is_called(module: str) -> None:
+    # What a kind is like is asked of its traits, and what is its own to do is its function (`tailor.kinds.base.Kind`).
+    for node in ast.walk(tree(MODULES[module])):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            sides += [one for side in sides if isinstance(side, ast.Tuple | ast.List | ast.Set) for one in side.elts]
+            names = {side.value for side in sides if isinstance(side, ast.Constant)}
+            assert not names & {"classify"}, f"{module}, line {node.lineno}"
+            asked = {ast.unparse(side) for side in sides}
+            assert not any(text.endswith("task.kind") for text in asked), f"{module}, line {node.lineno}"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "report" / "templates").iterdir()), ids=lambda path: path.name)
+def test_no_page_asks_what_kind_a_task_is_called(page: Path) -> None:
+    assert "task.kind" not in page.read_text(encoding="utf-8")
 
 
 # --- size and form

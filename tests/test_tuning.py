@@ -15,12 +15,13 @@ import pytest
 from data_helpers import make_example
 from tiny import DOCUMENTS, LABELS, answer_material, chat, classify_material, make_engine, open_tiny, save_tiny, start
 
-from tailor.approaches.approach import Approach, Chain, Material, wanted_answer
+from tailor.approaches.approach import Approach, Chain, Material
 from tailor.approaches.prompting import FewShot
 from tailor.approaches.retrieval import Retrieve
 from tailor.approaches.tuning import FineTune
 from tailor.engine import Engine
 from tailor.errors import ConfigError, DoesNotFit, OutOfTime, StoreError
+from tailor.kinds.base import kind_of
 from tailor.models.base import Request
 from tailor.models.decoding import Sampling, generate
 from tailor.models.fake import FakeModel
@@ -66,7 +67,7 @@ def served_rows(system: System, material: Material, engine: Engine) -> tuple[lis
         rows = []
         for example in examples:
             ((request, passages),) = engine.render(system, [example])
-            answer = model.encode_answer(wanted_answer(system, example, passages))
+            answer = model.encode_answer(kind_of(material.task).wanted(system, example, passages))
             rows.append(Row(tuple(model.encode(request.messages)), (*answer, model.end_token)))
         splits.append(rows)
     return splits[0], splits[1]

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import get_args
 
 from tailor.approaches.approach import Approach, Material
 from tailor.approaches.named import approach_named, names
@@ -29,6 +28,7 @@ from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.models.catalogue import fetch, needed, open_model
 from tailor.opening import open_engine
+from tailor.plugins import KINDS
 from tailor.project import REPORT_FILE, Project, load_project, write_settings
 from tailor.report.html import write_report
 from tailor.results import Study
@@ -238,7 +238,7 @@ def list_approaches() -> dict[str, str]:
 
 def list_kinds() -> tuple[str, ...]:
     """Names of the kinds of task."""
-    return tuple(get_args(Task.model_fields["kind"].annotation))
+    return KINDS.names
 
 
 def _approach(approach: str | Approach) -> Approach:

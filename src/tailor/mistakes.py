@@ -64,6 +64,9 @@ def _given(value: object) -> str:
 def _accepted(detail: dict[str, Any]) -> str:
     """What is accepted in place of the value given, as the end of a sentence."""
     kind, given = str(detail["type"]), detail["input"]
+    if kind == "unknown_name":
+        options = detail["ctx"]["options"]
+        return f"{_names(options, 'or')} is accepted{did_you_mean(str(given), options)}"
     if kind == "literal_error":
         options = [option.strip(" '") for option in str(detail["ctx"]["expected"]).replace(" or ", ", ").split(",")]
         return f"{_names(options, 'or')} is accepted{did_you_mean(str(given), options)}"

@@ -57,7 +57,7 @@ def user_text(system: System, fields: Mapping[str, str], passages: Sequence[Pass
     if system.knowledge.kind != "index":
         return question
     shown = "\n".join(f"[{i}] {_fenced(p.title)}: {_fenced(p.text)}" for i, p in enumerate(passages, start=1))
-    return f"<passages>\n{shown or '(nothing was found)'}\n{END_OF_PASSAGES}{question}{'' if system.decoding.labels else SHORT}"
+    return f"<passages>\n{shown or '(nothing was found)'}\n{END_OF_PASSAGES}{question}{'' if system.chooses else SHORT}"
 
 
 def question_in(system: System, text: str) -> str:

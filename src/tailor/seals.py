@@ -13,6 +13,7 @@ from tailor.data.identity import Identity, Known, identity
 from tailor.data.looks import SeenTexts, looks
 from tailor.decide.wording import doubtful_rows
 from tailor.documents.reading import Document
+from tailor.kinds.base import kind_of
 from tailor.store.openings import Opening
 from tailor.task import VARIABLE, Task
 
@@ -28,7 +29,7 @@ def around_test(task: Task, splits: Splits, documents: Iterable[Document]) -> Da
     others = identities(task, (*splits.train, *splits.dev, *splits.reserve))
     read = (task.instruction, task.context, task.persona, *task.constraints, *(document.text for document in documents))
     deal = f"seed {task.split.seed}" if task.data.file and not task.data.split_by else ""
-    return Data(others, deal, labels=task.kind == "classify", read=read)
+    return Data(others, deal, labels=kind_of(task).closed, read=read)
 
 
 def grouping(examples: Sequence[Example]) -> list[str]:

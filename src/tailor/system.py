@@ -107,7 +107,7 @@ class Prompt(Part):
         reasoning: ask for steps first and a line "Answer: ..." last.
         show_labels: list the labels in the prompt.
         grounded: ask to cite the passage used, and to say `not_found` rather than guess.
-        not_found: what to say when the documents do not answer; empty for classify.
+        not_found: what to say when the documents do not answer; empty where there is always an answer.
     """
 
     instruction: str
@@ -187,7 +187,7 @@ class System(Part):
         behind it, steps and "Answer: " in front of it); empty where the text is free.
         """
         pattern = self.decoding.pattern
-        if pattern and self.knowledge.kind == "index" and not self.decoding.labels:
+        if pattern and self.knowledge.kind == "index" and not self.chooses:
             numbers = "|".join(str(number + 1) for number in range(self.knowledge.passages))
             pattern = rf"(?:{pattern})(?: \[(?:{numbers})\])?"
         if pattern and self.prompt.reasoning:
@@ -198,6 +198,11 @@ class System(Part):
         """The System after one more approach; the plain starting point is not named in what is built on it."""
         steps = (step,) if self.steps == (START,) else (*self.steps, step)
         return self.with_(**changes, steps=steps)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether an answer is one of a closed set of labels, and nothing else."""
+        return bool(self.decoding.labels)
 
     @property
     def is_generative(self) -> bool:

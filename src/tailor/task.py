@@ -9,14 +9,15 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tailor.doors import through
 from tailor.jsonform import check_schema
 from tailor.keys import VARIABLE_NAME, looks_like_a_key, names_in, without_key
 from tailor.mistakes import Plain
+from tailor.plugins import KINDS
 
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 
@@ -246,6 +247,14 @@ class KnownFacts(Settings):
     )
 
 
+class _Kind(Protocol):
+    """What a Task asks of its kind; all of it is in `tailor.kinds.base.Kind`."""
+
+    def check(self, task: Task) -> None: ...
+
+    def metric(self, name: str | None) -> Any: ...
+
+
 class Task(Settings, Plain):
     """What is asked, what an answer must look like, the target, and what counts.
 
@@ -254,7 +263,7 @@ class Task(Settings, Plain):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")
-    kind: Literal["classify", "answer"]
+    kind: Annotated[str, AfterValidator(KINDS.known)]
     instruction: str = Field(min_length=1)
     context: str = Field("", description="background the model should know, in a sentence or two")
     persona: str = Field("", description='tried as a variant: "You are a ..."')
@@ -266,7 +275,7 @@ class Task(Settings, Plain):
     max_words: int = Field(25, ge=1, description="answer: longest answer that still counts as following the form")
     pattern: str = Field("", description="answer: regular expression that a generated answer must match")
     json_schema: str = Field("", description="answer: JSON schema that a generated answer must fit, as settings or as text")
-    metric: Literal["accuracy", "correct", "f1", "exact", "squad_f1", "squad_exact", "judged"] | None = None
+    metric: str | None = Field(None, description="how an answer is scored; left out, as is usual for its kind")
     target: Fraction = 0.9
     smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02
     data: DataFiles = DataFiles(columns=(), report_by=())
@@ -286,6 +295,11 @@ class Task(Settings, Plain):
     tuning: Tuning = Tuning(learning_rate=None, max_rows=None)
     facts: KnownFacts = KnownFacts()
     allow_classifier: bool = Field(False, description="let the reference classifier win, not only be named")
+
+    @property
+    def _kind(self) -> _Kind:
+        kind: _Kind = KINDS.load(self.kind)
+        return kind
 
     @field_validator("embedder")
     @classmethod
@@ -328,22 +342,17 @@ class Task(Settings, Plain):
     def _form_fits(self) -> Task:
         if self.pattern and self.json_schema:
             raise ValueError("give `pattern` or `json_schema`, one of the two")
-        if self.kind == "classify" and (self.pattern or self.json_schema):
-            raise ValueError(
-                "`pattern` and `json_schema` are for kind `answer`; with `classify`, `labels` say what may be answered"
-            )
+        self._kind.check(self)
         if self.pattern and self.model.is_remote:
             raise ValueError("`pattern` needs a model on this machine; an endpoint can be held to a `json_schema`")
         return self
 
     @model_validator(mode="after")
     def _metric_fits(self) -> Task:
-        allowed = ("accuracy",) if self.kind == "classify" else ("correct", "f1", "exact", "squad_f1", "squad_exact", "judged")
-        if self.metric is not None and self.metric not in allowed:
-            raise ValueError(f"metric {self.metric!r} does not fit kind {self.kind!r}; use one of {', '.join(allowed)}")
-        if self.metric == "judged" and self.judge is None:
-            raise ValueError("metric 'judged' needs a group `judge` with a `rubric` and a `model`")
-        if self.judge is not None and self.metric != "judged":
+        judged = self._kind.metric(self.metric).judged
+        if judged and self.judge is None:
+            raise ValueError(f"metric {self.metric!r} needs a group `judge` with a `rubric` and a `model`")
+        if self.judge is not None and not judged:
             raise ValueError("`judge` needs `metric: judged` beside it; take `judge` out to score without a judge")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError(f"`labels` lists {max(self.labels, key=self.labels.count)!r} more than once")
@@ -353,8 +362,8 @@ class Task(Settings, Plain):
 
     @property
     def scored_by(self) -> str:
-        """The metric in force: the one given, else accuracy (classify) or correct (answer)."""
-        return self.metric or ("accuracy" if self.kind == "classify" else "correct")
+        """The metric in force: the one given, else the first of its kind."""
+        return self.metric or str(self._kind.metric(None).name)
 
     @property
     def variables(self) -> tuple[str, ...]:

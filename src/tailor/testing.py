@@ -1,4 +1,4 @@
-"""Conformance suites: what every model and every approach promises, for Tailor's own and for yours.
+"""Conformance suites: what every model, approach and kind of task promises, for Tailor's own and for yours.
 
 Each check raises AssertionError with a sentence that says which promise was broken.
 """
@@ -11,11 +11,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tailor.approaches.approach import Approach, Material
+import yaml
+
+from tailor.approaches.approach import Approach, Material, starting_system
+from tailor.data.example import Example
 from tailor.engine import Engine
 from tailor.errors import DoesNotFit, ModelError
-from tailor.models.base import Model, Reply, Request, message
+from tailor.kinds.base import Draft, Kind, score
+from tailor.models.base import Capabilities, Model, Reply, Request, message
+from tailor.models.fake import FakeModel
+from tailor.plugins import KINDS
+from tailor.score.types import Answer
 from tailor.system import START, System
+from tailor.task import Task
 
 UNICODE = "Grüße, 東京, Ελλάδα, مرحبا, e\u0301, \U0001f642, <|im_end|>, {{x}}, \u2028 and \0."
 
@@ -57,6 +65,65 @@ def check_approach(approach: Approach, system: System, material: Material, engin
     assert loaded == made and loaded.fingerprint == made.fingerprint, "the System is the same after saving and loading"
     (answer,) = engine.answer(loaded, material.dev[:1])
     assert not answer.error, f"the System answers, without the error {answer.error!r}"
+
+
+def check_kind(kind: Kind, task: Task, rows: Sequence[Example]) -> None:
+    """Hold a kind of task to what `Kind` promises; no model is asked.
+
+    Args:
+        kind: the kind, as an entry point of "tailor.kinds" names it.
+        task: a task of this kind, under a metric that needs no judge.
+        rows: some rows of its data, of at least two right answers.
+
+    Raises:
+        AssertionError: a promise is broken.
+    """
+    assert kind.name in KINDS and KINDS.load(kind.name) is kind, f"{kind.name!r} is found by its name; there are {KINDS.names}"
+    assert kind.says and kind.noun and kind.stratified_by, "it says what is asked for, what a right answer is, and what strata are"
+    names = [metric.name for metric in kind.metrics]
+    assert names and len(set(names)) == len(names), f"it has metrics of different names, not {names}"
+    assert kind.closed or not kind.reference, "a classifier can only give answers that are known beforehand"
+    assert all(row.answers for row in rows) or kind.abstains, "where no row may be without an answer, none is"
+    strata = [kind.stratum(row) for row in rows]
+    assert strata == [kind.stratum(row) for row in rows] and len(set(strata)) > 1, f"rows fall into strata, not into {set(strata)}"
+    _check_settings(kind, task)
+    system = starting_system(task, rows, FakeModel())
+    assert starting_system(task, rows, Writer()).decoding.method == "generate", "what cannot be scored is written"
+    for row in rows:
+        _check_scores(kind, task, system, row)
+
+
+def _check_settings(kind: Kind, task: Task) -> None:
+    """What `tailor init` writes for a kind can be read again."""
+    draft = Draft("the text", False, kind.noun, "", False, "", task.labels, len(task.labels), task.max_words)
+    assert kind.instruction(draft).strip(), "it says what the model is told to do"
+    lines = "\n".join(kind.settings(draft))
+    settings = yaml.safe_load(lines) or {}
+    assert isinstance(settings, dict) and set(settings) <= set(Task.model_fields), f"its lines are settings, not {lines!r}"
+
+
+def _check_scores(kind: Kind, task: Task, system: System, row: Example) -> None:
+    wanted = kind.wanted(system, row, ())
+    answered = {
+        "right": Answer(row.id, wanted),
+        "failed": Answer(row.id, "", finish="error", error="no answer came"),
+        "refused": Answer(row.id, "", finish="refused"),
+    }
+    for outcome, answer in answered.items():
+        found = score(task, system, row, answer)
+        assert found.outcome == outcome, f"{answer.raw or outcome!r} is {outcome} for {row.id!r}, not {found.outcome}"
+        assert 0 <= found.value <= 1 and all(0 <= value <= 1 for value in found.details.values()), "what is measured is in [0, 1]"
+        assert found == score(task, system, row, answer), "the same answer has the same score"
+    right = score(task, system, row, answered["right"])
+    assert right.value == 1, f"what should be written for {row.id!r} is worth 1, not {right.value}"
+    assert kind.said(right) is not None, "a right answer says something"
+    assert score(task, system, row, Answer(row.id, "")).value == 0, "nothing is worth nothing"
+
+
+class Writer(FakeModel):
+    """A model that cannot score, as one behind an endpoint."""
+
+    capabilities = Capabilities()
 
 
 def _ask(text: str, choices: tuple[str, ...] = (), max_tokens: int = 4) -> Request:

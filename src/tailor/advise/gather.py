@@ -15,6 +15,7 @@ from tailor.data.learnability import Learnability, task_learnability
 from tailor.data.lengths import estimate_tokens
 from tailor.data.readers import asked
 from tailor.errors import quoted
+from tailor.kinds.base import kind_of
 from tailor.language.detect import language_of
 from tailor.language.tokens import contains
 from tailor.models.cache import BUILT_INS
@@ -73,19 +74,18 @@ def _settings(task: Task) -> dict[str, Fact]:
     def given(value: float, inside: object, name: str) -> Fact:
         return Fact(value, "tailor.yaml" if name in getattr(inside, "model_fields_set", ()) else "assumed")
 
+    kind = kind_of(task)
     known = {
         "target": given(task.target, task, "target"),
         "answers_per_month": given(task.volume.answers_per_month, task.volume, "answers_per_month"),
         "label_price": given(task.prices.label, task.prices, "label"),
-        "fixed_answers": Fact(task.kind == "classify", "tailor.yaml"),
+        "fixed_answers": Fact(kind.closed, "tailor.yaml"),
         "weights_at_hand": given(not task.model.is_remote, task, "model"),
     }
     if task.prices.error:  # 0 leaves errors out of the cost, and does not say that they cost nothing
         known["error_price"] = given(task.prices.error, task.prices, "error")
-    if task.kind == "answer" and task.documents:
-        known["answers_in_documents"] = Fact(True, "tailor.yaml")
-    if task.kind == "classify" and not task.documents:
-        known["answers_in_documents"] = Fact(False, "tailor.yaml")
+    if kind.reads == bool(task.documents):
+        known["answers_in_documents"] = Fact(kind.reads, "tailor.yaml")
     return known
 
 
@@ -112,7 +112,7 @@ def _rows(task: Task, examples: Sequence[Example]) -> dict[str, Fact]:
     if not examples:
         return {}
     known = {"labels": Fact(len(examples), "the data")}
-    if task.kind == "classify":
+    if kind_of(task).closed:
         known["rarest_label"] = Fact(min(_per_label(task, examples).values()), "the data")
     return known
 
@@ -134,7 +134,7 @@ def _observe_rows(task: Task, examples: Sequence[Example], count: Callable[[str]
         f"{_n(len(examples), 'labelled example')}. What is asked takes {statistics.median_high(lengths):,} tokens in the middle "
         f"and {max(lengths):,} at most{how}."
     )
-    if task.kind == "classify":
+    if kind_of(task).closed:
         yield from _observe_labels(_per_label(task, examples))
     elif none := sum(not example.answers for example in examples):
         share = f"{100 * none / len(examples):.0f} %"
@@ -175,7 +175,7 @@ def _observe_documents(
     against = f": {100 * float(share.value):.0f} % of the {window.value:,} that the model reads at once" if share and window else ""
     yield f"{size}{against}."
     answered = [example for example in examples if example.answers]
-    if task.kind == "answer" and answered and sum(len(document.text) for document in documents) <= MOST_CHARACTERS:
+    if kind_of(task).reads and answered and sum(len(document.text) for document in documents) <= MOST_CHARACTERS:
         some = answered[:: -(-len(answered) // LOOKED_AT)]
         texts = [document.text for document in documents]
         found = sum(any(_stands(answer, texts) for answer in example.answers) for example in some)

@@ -9,10 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from tailor.approaches.approach import Material, wanted_answer
+from tailor.approaches.approach import Material
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError
+from tailor.kinds.base import kind_of
 from tailor.models.base import Array
 from tailor.render import question_in, user_text
 from tailor.score.parse import find_label
@@ -154,16 +155,14 @@ class FewShot:
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with its examples; with `nearest` it carries all training rows to choose from."""
-        embedder = material.task.embedder
-        pool = material.train
+        kind, embedder, pool = kind_of(material.task), material.task.embedder, material.train
         if self.choose == "diverse":
             inputs = [fill(system.prompt.input, example.fields) for example in pool]
-            # Free answers are all different: there only "answered or not" is a class to cover.
-            classes = [example.label if system.decoding.labels else str(bool(example.answers)) for example in pool]
-            pool = tuple(pool[i] for i in spread(engine.embed(embedder, inputs), classes, self.count))
+            topics = [kind.topic(example) for example in pool]
+            pool = tuple(pool[i] for i in spread(engine.embed(embedder, inputs), topics, self.count))
         chats = engine.messages(system.with_(prompt={"nearest": 0}), pool)
         shots = tuple(
-            Shot(input=user_text(system, example.fields, passages), answer=wanted_answer(system, example, passages))
+            Shot(input=user_text(system, example.fields, passages), answer=kind.wanted(system, example, passages))
             for example, (_, passages) in zip(pool, chats, strict=True)
         )
         change = {"shots": shots, "nearest": self.count, "embedder": embedder} if self.choose == "nearest" else {"shots": shots}

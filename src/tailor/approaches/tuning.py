@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from tailor.approaches.approach import Material, wanted_answer
+from tailor.approaches.approach import Material
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
+from tailor.kinds.base import kind_of
 from tailor.models.head import fit_head
 from tailor.models.training import Row
 from tailor.models.tune import LEARNING_RATES, Recipe, encoded, recipe_key, tune
 from tailor.system import Decoding, System, Weights
-from tailor.task import fill
-
-CUE = "Classify."
-"""What is left of a tuned classifier's instruction: one word (docs/log.md)."""
+from tailor.task import Task, fill
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class FineTune:
             ConfigError: the model's weights are not here to be tuned.
             DoesNotFit: a training row is longer than the context window.
         """
-        bare = bared(system)
+        bare = bared(material.task, system)
         settings = material.task.tuning
         recipe = Recipe(
             self.method,
@@ -53,15 +51,15 @@ class FineTune:
             settings.seed,
             settings.layers,
         )
-        rows = training_rows(bare, material.train[: settings.max_rows], engine)
-        dev = training_rows(bare, material.dev, engine)
+        rows = training_rows(material.task, bare, material.train[: settings.max_rows], engine)
+        dev = training_rows(material.task, bare, material.dev, engine)
         key = recipe_key(engine.model.digest, rows, dev, recipe)
         tuned = tune(engine.model, rows, dev, recipe, engine.store / "tuned" / key[:16], on_progress)
         weights = {"tuned": f"tuned/{key[:16]}", "tuned_digest": tuned.digest, "method": self.method}
         return bare.then(self.name, weights=weights)
 
 
-def bared(system: System) -> System:
+def bared(task: Task, system: System) -> System:
     """The System with the prompt that is tuned and served: what the rows teach is not said."""
     short: dict[str, object] = {
         "show_labels": False,
@@ -71,20 +69,20 @@ def bared(system: System) -> System:
         "reasoning": False,
         "grounded": False,
     }
-    if system.decoding.labels:
+    if cue := kind_of(task).cue:
         # The rows teach what is asked; a whole instruction would be read again in every row and every answer.
-        short["instruction"] = CUE
+        short["instruction"] = cue
     return system.with_(prompt=short, decoding={"prior": ()})
 
 
-def training_rows(system: System, examples: tuple[Example, ...], engine: Engine) -> list[Row]:
+def training_rows(task: Task, system: System, examples: tuple[Example, ...], engine: Engine) -> list[Row]:
     """Token ids of each example's prompt, as it would be served, and of the answer wanted, the end token included.
 
     Raises:
         ConfigError: the model's weights are not here to be tuned.
     """
     found = zip(examples, engine.messages(system, examples), strict=True)
-    pairs = [(chat, wanted_answer(system, example, passages)) for example, (chat, passages) in found]
+    pairs = [(chat, kind_of(task).wanted(system, example, passages)) for example, (chat, passages) in found]
     return encoded(engine.model, pairs)
 
 

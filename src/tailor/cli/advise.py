@@ -221,7 +221,9 @@ def next_steps(advice: Advice, given: Path | None, project: Project | None) -> I
         return
     yield f"tailor check{folder}"
     # Tuning without documents is a rung that tasks of kind `answer` climb only on request.
-    everything = " --all" if project.task.kind == "answer" and advice.expected == "fine-tuning" else ""
+    from tailor.kinds.base import kind_of
+
+    everything = " --all" if kind_of(project.task).reads and advice.expected == "fine-tuning" else ""
     yield f"tailor run{folder}{everything}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -11,9 +11,16 @@ from rich.text import Text
 from tailor.cli.terminal import plain_console
 from tailor.data.guess import Told, guess_task
 from tailor.data.scaffold import write_project
-from tailor.errors import quoted
+from tailor.errors import did_you_mean, quoted
+from tailor.plugins import KINDS
 from tailor.project import load_project
 from tailor.trust import note_made_here
+
+
+def _known_kind(name: str) -> str:
+    if name and name not in KINDS:
+        raise typer.BadParameter(f"{quoted(name)} is none of {', '.join(KINDS.names)}{did_you_mean(name, KINDS.names)}")
+    return name
 
 
 def init(
@@ -22,7 +29,7 @@ def init(
     documents: Annotated[Path | None, typer.Option(help="Folder of documents that answer the questions.")] = None,
     input: Annotated[str, typer.Option(help="Column with what is asked.")] = "",
     output: Annotated[str, typer.Option(help="Column with the right answer.")] = "",
-    kind: Annotated[Literal["classify", "answer"] | None, typer.Option(help="What is asked for.")] = None,
+    kind: Annotated[str, typer.Option(help="What is asked for: classify, answer or an added kind.", callback=_known_kind)] = "",
     columns: Annotated[str, typer.Option(help="Names of the columns of a file without a header, such as text,label.")] = "",
     encoding: Annotated[str, typer.Option(help="How a file of text is encoded, such as cp1252; UTF-8 unless given.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing tailor.yaml.")] = False,

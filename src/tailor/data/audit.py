@@ -22,6 +22,7 @@ from tailor.data.split import MIN_DEV, read_tables
 from tailor.data.table import Table
 from tailor.data.unseen import foretold
 from tailor.errors import quoted
+from tailor.kinds.base import kind_of
 from tailor.project import Project
 from tailor.task import Task
 
@@ -46,7 +47,7 @@ def audit(project: Project, splits: Splits, count_tokens: Callable[[str], int] |
     Raises:
         DataError: the data files cannot be read.
     """
-    task, tables = project.task, read_tables(project)
+    task, tables, kind = project.task, read_tables(project), kind_of(project.task)
     examples = _by_row([*splits.train, *splits.dev, *splits.test, *splits.reserve])
     findings = [
         *(finding for table in tables.values() for finding in table.findings),
@@ -54,7 +55,8 @@ def audit(project: Project, splits: Splits, count_tokens: Callable[[str], int] |
         *_empty(task, tables, examples),
         *_repeats(task, examples),
         *(_leakage(task, splits) if "file" not in tables else ()),
-        *(_labels(task, splits, examples) if task.kind == "classify" else audit_documents(project, examples)),
+        *(_labels(task, splits, examples) if kind.closed else ()),
+        *(audit_documents(project, examples) if kind.reads else ()),
         *_lengths(task, examples, count_tokens, context_tokens),
         *_sizes(task, splits),
     ]
@@ -104,10 +106,10 @@ def _missing(task: Task, table: Table) -> Iterator[Finding]:
     written = Counter(text for row in table.rows for text in answers_in(row[task.output]) if is_missing(text))
     unlisted = ", ".join(map(quoted, sorted(text for text in written if text not in task.labels)))
     none = tuple(table.place(index) for index, given in enumerate(answers) if not given)
-    if none and task.kind == "classify":
+    if none and not kind_of(task).abstains:
         but = f" ({unlisted} is what programs write for a missing value)" if unlisted else ""
         advice = f"Fill in {output} or delete them{'; if it is a label after all, list it in `labels`' if unlisted else ''}."
-        yield Finding("warning", f"{_n(none, 'row')} without a label{but}; left out.", none, advice)
+        yield Finding("warning", f"{_n(none, 'row')} without {kind_of(task).a_noun}{but}; left out.", none, advice)
     elif unlisted:
         rows = tuple(
             table.place(index) for index, row in enumerate(table.rows) if any(map(is_missing, answers_in(row[task.output])))
@@ -146,7 +148,7 @@ def _repeats(task: Task, examples: Sequence[Example]) -> Iterator[Finding]:
         clashing = tuple(_with_answers(group) for group in groups if groups is same and _contradict(group))
         if clashing:
             yield Finding(
-                "error" if task.kind == "classify" else "warning",
+                "error" if kind_of(task).closed else "warning",
                 f"Rows that ask the same but have different answers: {_n(clashing, 'group')}.",
                 clashing,
                 "Decide which answer is right; if both can be, the question needs more context.",
@@ -233,7 +235,7 @@ def _labels(task: Task, splits: Splits, examples: Sequence[Example]) -> Iterator
     if few:
         what = f"{_n(few, 'label')} with fewer than {FEW_TRAINING_ROWS} training rows: {_some(few)}."
         yield Finding("warning", what, advice="Add examples of them, or merge them with a neighbour.")
-    yield from _joined(counts, examples)
+    yield from _joined(task, counts, examples)
     yield from _misspelt(counts, examples)
     yield from _learnable(task, examples)
 
@@ -257,14 +259,14 @@ def _learnable(task: Task, examples: Sequence[Example]) -> Iterator[Finding]:
     )
 
 
-def _joined(counts: Counter[str], examples: Sequence[Example]) -> Iterator[Finding]:
+def _joined(task: Task, counts: Counter[str], examples: Sequence[Example]) -> Iterator[Finding]:
     joined = joined_labels(counts)
     if joined:
         yield Finding(
             "warning",
             f"{_n(joined, 'label')} may be several labels in one cell: {_some(joined)}. Each counts as a label of its own.",
             tuple(place(example) for example in examples if example.label in joined),
-            "Kind `classify` takes one label per row: if these are several, keep the one that matters most.",
+            f"Kind `{task.kind}` takes one label per row: if these are several, keep the one that matters most.",
         )
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from tailor.data.asked import Asked, compose
 from tailor.data.cells import MISSING, answers_in, is_record, without_thought
@@ -38,8 +37,8 @@ from tailor.data.joined import joined_labels
 from tailor.data.roles import COLUMN_NAMES
 from tailor.data.table import Table, read_table
 from tailor.errors import ConfigError, DataError, did_you_mean, quoted
-
-Kind = Literal["classify", "answer"]
+from tailor.kinds.base import Kind, Look
+from tailor.plugins import KINDS
 
 LABELS_LISTED = 80
 ROWS_NAMED = 5
@@ -56,7 +55,7 @@ class Told:
         documents: folder of documents.
         input: column with what is asked.
         output: column with the right answer.
-        kind: what is asked for.
+        kind: name of the kind of task.
         columns: names of the columns, for files without a header.
         encoding: how files of text are encoded.
     """
@@ -64,7 +63,7 @@ class Told:
     documents: Path | None = None
     input: str = ""
     output: str = ""
-    kind: Kind | None = None
+    kind: str = ""
     columns: tuple[str, ...] = ()
     encoding: str = ""
 
@@ -75,11 +74,11 @@ class GuessedTask:
 
     Attributes:
         name: a name for the task.
-        kind: what is asked for.
+        kind: the kind of task.
         input: column with what is asked.
         asked: the template of what is asked, and what all rows are told alike.
         output: column with the right answer.
-        labels: the different labels (classify), sorted; empty when there are too many to list.
+        labels: the different right answers of a closed set, sorted; empty when there are too many to list.
         n_labels: how many there are.
         max_words: words of the longest answer that counts as short.
         columns: every column.
@@ -138,18 +137,18 @@ def guess_task(path: Path, told: Told = Told()) -> GuessedTask:
     input = told.input or _guess_input(path, columns, output)
     documents = told.documents
     asked = compose(columns, input, output, from_documents=documents is not None)
-    kind = told.kind or _guess_kind(columns[output], documents, asked)
-    if kind == "answer" and documents is None and not asked.context:
+    kind: Kind = KINDS.load(told.kind) if told.kind else _guess_kind(columns[output], documents, asked)
+    if kind.reads and documents is None and not asked.context:
         documents = _documents_beside(path)
     files, tables, unused = _with_answers(files, tables, output)
     columns = columns_of(tuple(tables.values()))
     n_rows = sum(len(part.rows) for part in tables.values())
-    labels = sorted({text for given in columns[output].answers for text in given}) if kind == "classify" else []
+    labels = sorted({text for given in columns[output].answers for text in given}) if kind.closed else []
     split_by, said = _split_column(tables, output) if "file" in tables else ("", ())
     others = [column for name, column in columns.items() if name not in (output, split_by, *asked.columns)]
     others_said = () if told.output else tuple(_other_answers(columns, output, others))
-    quote = named(QUOTE_NAMES, others) if kind == "answer" else ""
-    source = named(SOURCE_NAMES, others) if kind == "answer" else ""
+    quote = named(QUOTE_NAMES, others) if kind.sourced else ""
+    source = named(SOURCE_NAMES, others) if kind.sourced else ""
     others = [column for column in others if column.name not in (quote, source)]
     identity = first(others, lambda column: is_id(column, n_rows))
     others = [column for column in others if column.name != identity]
@@ -290,16 +289,18 @@ def _guess_input(path: Path, columns: Columns, output: str) -> str:
 
 
 def _guess_kind(output: Column, documents: Path | None, asked: Asked) -> Kind:
-    if documents is not None:
-        return "answer"
-    if asked.choices and output.has_few_values:
-        return "classify"
+    """The kind that such a column is likeliest of."""
     name = output.name.casefold()
-    if output.is_list or output.several:
-        return "classify" if name in LABEL_NAMES and output.has_few_values else "answer"
-    if name in ("answer", "answers"):
-        return "answer"
-    return "classify" if output.has_few_values else "answer"
+    look = Look(
+        name=name,
+        is_label=name in LABEL_NAMES,
+        few_values=output.has_few_values,
+        several=output.is_list or bool(output.several),
+        choices=asked.choices,
+        documents=documents is not None,
+    )
+    kinds: list[Kind] = [KINDS.load(known) for known in KINDS.names]
+    return max(kinds, key=lambda kind: kind.likelihood(look))
 
 
 def _max_words(output: Column) -> int:
@@ -312,9 +313,9 @@ def _noticed(tables: Mapping[str, Table], columns: Columns, output: str, kind: K
     """What a reader of the new settings should know about the right answers."""
     places = [table.place(index) for table in tables.values() for index in range(len(table.rows))]
     column = columns[output]
-    if kind == "classify" and column.several:
+    if kind.closed and column.several:
         rows = _rows([places[index] for index in column.several])
-        what = f"{quoted(output)} holds several labels in {rows}; kind `classify` takes one label per row."
+        what = f"{quoted(output)} holds several labels in {rows}; kind `{kind.name}` takes one label per row."
         yield Finding("warning", what, advice="Keep the one that matters most; until then the data are refused.")
     thought = sum(1 for cell in column.cells if isinstance(cell, str) and without_thought(cell) != cell)
     if thought:
@@ -324,7 +325,7 @@ def _noticed(tables: Mapping[str, Table], columns: Columns, output: str, kind: K
     if records:
         what = f"{quoted(output)} holds objects with values of their own in {_rows(records)}; each counts as one text."
         yield Finding("warning", what, advice="Put the value that is the right answer into a column of its own.")
-    joined = joined_labels(column.values) if kind == "classify" else ()
+    joined = joined_labels(column.values) if kind.closed else ()
     if joined:
         what = f"{quoted(output)} may hold several labels in one cell: {listed(joined)}; each counts as a label of its own."
         yield Finding("warning", what, advice="If these are several, keep the one that matters most.")
@@ -332,7 +333,7 @@ def _noticed(tables: Mapping[str, Table], columns: Columns, output: str, kind: K
     if missing:
         rows = _rows([places[index] for index, given in enumerate(column.answers) if not given])
         what = f"{listed(missing)} in {quoted(output)} is what programs write for a missing value; {rows} count as having none."
-        yield Finding("warning", what, advice="If it is meant, list it in `labels`." if kind == "classify" else "")
+        yield Finding("warning", what, advice="If it is meant, list it in `labels`." if kind.closed else "")
     hidden = named(CONTEXT_NAMES, columns.values())
     if documents is not None and hidden:
         what = f"{quoted(hidden)} is not shown to the model, because documents are searched instead."

@@ -21,6 +21,7 @@ from tailor.data.example import Example
 from tailor.data.hashes import Runs
 from tailor.data.near import normalise
 from tailor.data.readers import asked
+from tailor.kinds.base import kind_of
 from tailor.task import Task
 
 FOLDS = 5
@@ -65,7 +66,7 @@ class Learnability:
 
 def task_learnability(task: Task, examples: Sequence[Example]) -> Learnability | None:
     """How well the labels of a task follow from what is asked; None where that cannot be told, or answers are no labels."""
-    if task.kind != "classify" or len(examples) < LEAST:
+    if not kind_of(task).closed or len(examples) < LEAST:
         return None
     texts, labels = [asked(task, example) for example in examples], [example.label for example in examples]
     return learnability(texts, labels, [example.unit or example.id for example in examples])

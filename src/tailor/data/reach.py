@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from tailor.data.example import Example, Splits
 from tailor.data.finding import Finding
 from tailor.data.unseen import unseen
+from tailor.kinds.base import kind_of
 from tailor.stats.clusters import by_cluster, design_effect
 from tailor.stats.intervals import lower_bound
 from tailor.stats.power import Prospect, prospects
@@ -47,8 +48,8 @@ def reach(task: Task, splits: Splits) -> Iterator[Finding]:
 
 
 def most_finalists(task: Task) -> int:
-    """How many systems may meet the test set: the reference classifier stands among them for classify, retrieval with documents."""
-    return MOST_FINALISTS - (task.kind != "classify" or not task.documents)
+    """How many systems may meet the test set: the reference classifier where there is one, retrieval with documents."""
+    return MOST_FINALISTS - (not kind_of(task).reference or not task.documents)
 
 
 def percent_down(share: float) -> str:

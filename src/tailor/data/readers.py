@@ -14,6 +14,7 @@ from tailor.data.jsontext import Value
 from tailor.data.peeking import refuse_copies
 from tailor.data.table import Table
 from tailor.errors import DataError, did_you_mean, quoted
+from tailor.kinds.base import kind_of
 from tailor.task import VARIABLE, Task
 
 ROWS_NAMED = 5
@@ -23,9 +24,10 @@ COLUMNS_NAMED = 20
 def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ...]:
     """The rows of a table as examples.
 
-    Rows of a *classify* task without a label are left out, and `tailor check` names them. In an *answer* task no answer, or
-    the task's `not_found` text, means that the documents do not say. What programs write for a missing value, such as `nan`,
-    counts as none, unless it is one of the task's `labels`. Answers lose the white space around them; nothing else changes.
+    Where "nothing" may be the right answer, no answer, or the task's `not_found` text, means that the documents do not say.
+    Elsewhere rows without an answer are left out, and `tailor check` names them. What programs write for a missing value, such
+    as `nan`, counts as none, unless it is one of the task's `labels`. Answers lose the white space around them; nothing else
+    changes.
 
     Args:
         task: names the columns.
@@ -38,11 +40,12 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
     """
     _check_columns(task, table)
     _refuse_spans(task, table)
+    kind = kind_of(task)
     answers = [accepted(task, row[task.output]) for row in table.rows]
-    if task.kind == "classify":
+    if kind.closed:
         _check_labels(task, table, answers)
     read = {column: [as_text(row[column]) for row in table.rows] for column in dict.fromkeys(task.variables)}
-    refuse_copies(read, answers, labels=task.kind == "classify")
+    refuse_copies(read, answers, labels=kind.closed)
     ids = _ids(task, table, prefix)
     inputs = tuple(dict.fromkeys((*task.variables, *task.data.report_by)))
     seen: Counter[tuple[str, ...]] = Counter()
@@ -61,7 +64,7 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
             occurrence=_occurrence(seen, [as_text(row[column]) for column in inputs]),
         )
         for index, row in enumerate(table.rows)
-        if answers[index] or task.kind == "answer"
+        if answers[index] or kind.abstains
     )
 
 
@@ -144,7 +147,7 @@ def accepted(task: Task, cell: Value) -> tuple[str, ...]:
     else:
         texts = answers_in(cell)
     given = tuple(text for text in texts if not is_missing(text) or text in task.labels)
-    if task.kind == "classify":
+    if not kind_of(task).abstains:
         return given
     return tuple(answer for answer in given if answer.casefold() != task.not_found.strip().casefold())
 
@@ -162,7 +165,7 @@ def _check_labels(task: Task, table: Table, answers: Sequence[tuple[str, ...]]) 
     several = [table.place(index) for index, given in enumerate(answers) if len(given) > 1]
     if several:
         raise DataError(
-            f"kind `classify` takes one label per row, but {quoted(task.output)} holds several in {_rows(several)}",
+            f"kind `{task.kind}` takes one label per row, but {quoted(task.output)} holds several in {_rows(several)}",
             "Keep the one that matters most.",
         )
     if not task.labels:

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from tailor.data.columns import listed
 from tailor.data.guess import GuessedTask
 from tailor.errors import ConfigError, StoreError, quoted
 from tailor.files import write_atomically
+from tailor.kinds.base import Draft, as_yaml
+from tailor.plugins import KINDS
 from tailor.project import SETTINGS_FILE, load_project, refuse_documents_around
 
 NAME_WORDS = 3  # a longer name of a column is a question of a form, and no name
@@ -49,16 +49,16 @@ def write_project(guess: GuessedTask, folder: Path | None = None, *, force: bool
 
 def _question(guess: GuessedTask) -> Iterator[str]:
     asked = " and ".join(f"the {_spoken(name, 'text')}" for name in guess.asked.pair or [guess.input])
-    right = _spoken(guess.output, "label" if guess.kind == "classify" else "answer")
+    draft = _draft(guess, asked)
     yield "# What is measured. Change what does not fit, then look at the data with `tailor check`."
     yield ""
-    yield f"name: {_text(guess.name)}"
+    yield f"name: {as_yaml(guess.name)}"
     yield ""
-    yield "# classify: one label out of a closed set. answer: a short answer to a question, from documents if there are some."
-    yield f"kind: {guess.kind}"
+    yield f"# {' '.join(f'{name}: {KINDS.load(name).says}.' for name in KINDS.names)}"
+    yield f"kind: {guess.kind.name}"
     yield ""
     yield "# What the model is told to do. Say it as you would to a new colleague."
-    yield f"instruction: {_text(_instruction(guess, asked, right))}"
+    yield f"instruction: {as_yaml(guess.kind.instruction(draft))}"
     yield "# Background in a sentence or two: who you are, what your words mean. Remove the # to use a line like this."
     yield '# context: "Lumo sells home internet and mobile plans; the Lumo Box is its router."'
     yield "# Limits on form, length or tone; whether they are kept is measured."
@@ -67,10 +67,10 @@ def _question(guess: GuessedTask) -> Iterator[str]:
     yield '# persona: "You are an experienced member of the support team."'
     yield ""
     yield f"# What is asked. {{{{column}}}} stands for a column of the data; there are {listed(guess.columns)}."
-    yield f"input: {_text(guess.asked.template)}"
+    yield f"input: {as_yaml(guess.asked.template)}"
     yield "# The column with the right answer."
-    yield f"output: {_text(guess.output)}"
-    yield from _answers(guess)
+    yield f"output: {as_yaml(guess.output)}"
+    yield from guess.kind.settings(draft)
 
 
 def _spoken(name: str, otherwise: str) -> str:
@@ -79,31 +79,19 @@ def _spoken(name: str, otherwise: str) -> str:
     return " ".join(words) if len(words) <= NAME_WORDS else otherwise
 
 
-def _instruction(guess: GuessedTask, asked: str, right: str) -> str:
-    """What the data tell the model in every row, or a sentence of our own; and the form of an answer."""
-    labels = "Answer with one of the labels and nothing else."
-    if guess.asked.told:
-        return f"{guess.asked.told} {labels}" if guess.kind == "classify" else guess.asked.told
-    if guess.asked.instructed:
-        return labels if guess.kind == "classify" else "Do what is asked, in as few words as possible."
-    if guess.kind == "classify":
-        return f"Read {asked} and name {'their' if guess.asked.pair else 'its'} {right}. {labels}"
-    source = "documents" if guess.documents else guess.asked.context.replace("_", " ")
-    return f"Answer {asked} in as few words as possible{f', using only the {source}' if source else ''}."
-
-
-def _answers(guess: GuessedTask) -> Iterator[str]:
-    if guess.kind == "answer":
-        yield "# What to say when the documents do not answer; rows with an empty answer expect it."
-        yield 'not_found: "not in the documents"'
-        yield "# The longest answer that still counts as short."
-        yield f"max_words: {guess.max_words}"
-    elif guess.labels:
-        yield "# The closed set of labels. A row with another label is refused, so that a slip does not become a class of its own."
-        yield "labels:"
-        yield from (f"  - {_text(label)}" for label in guess.labels)
-    else:
-        yield f"# The {guess.n_labels} labels are read from the data; list them as `labels: [...]` to have slips refused."
+def _draft(guess: GuessedTask, asked: str) -> Draft:
+    """What is known, for the kind of task to write its part."""
+    return Draft(
+        asked=asked,
+        is_pair=bool(guess.asked.pair),
+        right=_spoken(guess.output, guess.kind.noun),
+        told=guess.asked.told,
+        instructed=guess.asked.instructed,
+        source="documents" if guess.documents else guess.asked.context.replace("_", " "),
+        labels=guess.labels,
+        n_labels=guess.n_labels,
+        max_words=guess.max_words,
+    )
 
 
 def _data(guess: GuessedTask, folder: Path) -> Iterator[str]:
@@ -115,33 +103,33 @@ def _data(guess: GuessedTask, folder: Path) -> Iterator[str]:
     yield ""
     yield "# Where the examples are, relative to this file."
     yield "data:"
-    yield from (f"  {name}: {_text(_relative(path, folder))}" for name, path in guess.files.items())
+    yield from (f"  {name}: {as_yaml(_relative(path, folder))}" for name, path in guess.files.items())
     if guess.told.columns:
         yield "  # The files have no row of names; their columns are called:"
-        yield f"  columns: [{', '.join(map(_text, guess.told.columns))}]"
+        yield f"  columns: [{', '.join(map(as_yaml, guess.told.columns))}]"
     if guess.told.encoding:
-        yield f"  encoding: {_text(guess.told.encoding)}"
+        yield f"  encoding: {as_yaml(guess.told.encoding)}"
     if guess.split_by:
         yield "  # The column that says which rows are for training, for choosing (dev) and for the test."
-        yield f"  split_by: {_text(guess.split_by)}"
+        yield f"  split_by: {as_yaml(guess.split_by)}"
     if guess.id:
         yield "  # A unique name for each row; without it rows are numbered."
-        yield f"  id: {_text(guess.id)}"
+        yield f"  id: {as_yaml(guess.id)}"
     yield "  # Rows with the same value stay together, so that nobody's other messages give the answer away."
-    yield f"  group_by: {_text(guess.group_by)}" if guess.group_by else '  # group_by: "customer_id"'
+    yield f"  group_by: {as_yaml(guess.group_by)}" if guess.group_by else '  # group_by: "customer_id"'
     yield "  # Results are also shown for each value of these columns."
-    yield f"  report_by: [{', '.join(map(_text, guess.report_by))}]"
-    if guess.kind == "answer":
+    yield f"  report_by: [{', '.join(map(as_yaml, guess.report_by))}]"
+    if guess.kind.sourced:
         yield "  # The document that answers, and the sentence in it that does: they show whether the right passage was found."
-        yield f"  source: {_text(guess.source)}" if guess.source else '  # source: "page"'
-        yield f"  quote: {_text(guess.quote)}" if guess.quote else '  # quote: "quote"'
+        yield f"  source: {as_yaml(guess.source)}" if guess.source else '  # source: "page"'
+        yield f"  quote: {as_yaml(guess.quote)}" if guess.quote else '  # quote: "quote"'
     if "file" in guess.files and not guess.split_by:
         yield ""
         yield "# Rows (240) or shares (0.5) for training, for choosing and for the sealed test; the rest is kept in reserve. About:"
         yield "# split: {train: 0.5, dev: 0.15, test: 0.25}"
     yield ""
     yield "# A folder of Markdown, text or HTML files that the model may read."
-    yield f"documents: {_text(_relative(guess.documents, folder))}" if guess.documents else '# documents: "docs"'
+    yield f"documents: {as_yaml(_relative(guess.documents, folder))}" if guess.documents else '# documents: "docs"'
 
 
 def _model() -> Iterator[str]:
@@ -163,8 +151,8 @@ def _money(guess: GuessedTask) -> Iterator[str]:
     yield '  currency: "USD"'
     yield "  # One hour of the machine that runs a local model. For an endpoint, token prices are looked up."
     yield "  machine_hour: 0.10"
-    yield f"  # {'Labelling one row' if guess.kind == 'classify' else 'Writing one question with its answer'} by hand."
-    yield f"  label: {'0.25' if guess.kind == 'classify' else '0.80'}"
+    yield f"  # {guess.kind.label_work} by hand."
+    yield f"  label: {guess.kind.label_price:.2f}"
     yield "  # What one wrong answer costs the business: the time to mend it, a refund, a lost customer. 0 leaves it out."
     yield "  error: 0.0"
 
@@ -189,8 +177,3 @@ def _known() -> Iterator[str]:
 
 def _relative(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path.resolve(), folder)).as_posix()
-
-
-def _text(value: str) -> str:
-    """The text as a YAML scalar between double quotes, on one line."""
-    return str(yaml.safe_dump(value, default_style='"', allow_unicode=True, width=float("inf"))).rstrip("\n")

@@ -17,6 +17,7 @@ from tailor.data.table import Table, read_table
 from tailor.data.units import Found, find_units, kept_together
 from tailor.data.unseen import unseen_clause
 from tailor.errors import ConfigError, DataError, quoted
+from tailor.kinds.base import kind_of
 from tailor.project import Project
 from tailor.task import Task
 
@@ -59,7 +60,7 @@ def make_splits(task: Task, tables: Mapping[str, Table]) -> Splits:
 
 
 def split_examples(examples: Sequence[Example], task: Task) -> Splits:
-    """The examples in four splits, stratified by label (classify) or by answerability and source (answer).
+    """The examples in four splits, stratified as the kind of task asks for: by label, say.
 
     Rows of one group and near-duplicates stay together, as units (`tailor.data.units`). The same content and seed give the same
     splits, whatever the order of the rows; row numbers used as ids do follow the order. Nothing is exchanged afterwards: the test
@@ -76,7 +77,7 @@ def split_examples(examples: Sequence[Example], task: Task) -> Splits:
     dealt = deal(kept_together(found.examples), _strata(found.examples, task), sizes, task.split.seed)
     _refuse_empty(dealt, sizes)
     parts = {name: _in_order(rows, task) for name, rows in dealt.parts.items()}
-    by = "label" if task.kind == "classify" else "answerability and source"
+    by = kind_of(task).stratified_by
     splits = Splits(parts["train"], parts["dev"], parts["test"], parts["reserve"], seed=task.split.seed)
     said = f"stratified by {by}, seed {task.split.seed}{_together(found)}{_too_large(dealt)}{_small_dev(splits.dev)}"
     return replace(splits, how=f"{_counts(parts.items())}; {said}{unseen_clause(task, splits)}.")
@@ -124,7 +125,7 @@ def _refuse_unusable(examples: Sequence[Example], task: Task) -> None:
         count = "is 1 example" if len(examples) == 1 else f"are {len(examples)} examples"
         raise DataError(f"there {count}, but at least {MIN_ROWS} are needed to split", "Some hundreds make the measurement useful.")
     labels = {example.label for example in examples}
-    if task.kind == "classify" and len(labels) == 1:
+    if kind_of(task).closed and len(labels) == 1:
         raise DataError(
             f"every row has the label {quoted(labels.pop())} in {quoted(task.output)}, so there is nothing to tell apart",
             "Name the column with the labels as `output`.",
@@ -175,13 +176,8 @@ def _rows(name: str, value: float, n: int) -> int:
 
 
 def _strata(examples: Iterable[Example], task: Task) -> dict[str, str]:
-    return {example.id: _stratum(example, task) for example in examples}
-
-
-def _stratum(example: Example, task: Task) -> str:
-    if task.kind == "classify":
-        return example.label
-    return f"answered by {example.source}" if example.answers else "not answered"
+    stratum = kind_of(task).stratum
+    return {example.id: stratum(example) for example in examples}
 
 
 def _in_order(examples: Iterable[Example], task: Task) -> tuple[Example, ...]:

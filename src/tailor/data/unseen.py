@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from tailor.data.example import Example, Splits
 from tailor.data.finding import Finding
 from tailor.data.units import kept_together
+from tailor.kinds.base import kind_of
 from tailor.stats.intervals import mean_interval
 from tailor.task import Task
 
@@ -17,7 +18,7 @@ CONFIDENCE = 0.95
 
 def unseen(task: Task, splits: Splits, part: Sequence[Example]) -> tuple[Example, ...]:
     """The examples of a part whose label no system of this project knows: neither train nor the task's `labels` have it."""
-    if task.kind != "classify":
+    if not kind_of(task).closed:
         return ()
     known = {*task.labels, *(example.label for example in splits.train)}
     return tuple(example for example in part if known.isdisjoint(example.answers))

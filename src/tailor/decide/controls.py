@@ -14,7 +14,7 @@ from tailor.data.example import Example, Splits
 from tailor.decide.formats import format_percent
 from tailor.decide.types import Decision, Finalist
 from tailor.evaluate.run import Run
-from tailor.score.scorer import score_run
+from tailor.kinds.base import kind_of, metric_of, score_run
 from tailor.score.types import Answer
 from tailor.stats.intervals import Interval, mean_interval
 from tailor.system import Decoding, Prompt, System, Weights
@@ -60,7 +60,8 @@ def controls(task: Task, splits: Splits, labels: Sequence[str]) -> tuple[Control
         ("constant", f"always says {constant!r}", lambda _: constant),
         ("commonest answer", f"always says {commonest or task.not_found!r}", lambda _: commonest or task.not_found),
     ]
-    plain = task.model_copy(update={"metric": "correct", "judge": None}) if task.metric == "judged" else task
+    unjudged = {"metric": kind_of(task).metric(None).name, "judge": None}
+    plain = task.model_copy(update=unjudged) if metric_of(task).judged else task
     system = System(
         steps=("control",),
         weights=Weights(model="none"),

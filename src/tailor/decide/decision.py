@@ -17,6 +17,7 @@ from tailor.decide.rule import Contender, Evidence, Terms, cheapest_first, choos
 from tailor.decide.types import ChangeKind, Cost, Decision, Difference, Finalist, Interval, Pace
 from tailor.decide.wording import Findings, headline, reasons, reference_sentence
 from tailor.evaluate.run import Run
+from tailor.kinds.base import metric_of
 from tailor.stats.clusters import design_effect
 from tailor.stats.intervals import Floats, lower_bound, mean_interval
 from tailor.stats.paired import PairedDifference, holm, paired_max_t
@@ -187,7 +188,7 @@ def decide(
         systems=tuple(candidate.run.system for candidate in candidates),
         unusable=tuple(candidate.run.outcomes for candidate in candidates),
         unknown=tuple(_unknown(candidate.run) for candidate in candidates),
-        metric=task.scored_by,
+        metric=metric_of(task).says,
         currency=task.prices.currency,
         opening=opening,
         alpha=of_opening(opening),

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean
 
-from tailor.approaches.approach import starting_system, wanted_answer
+from tailor.approaches.approach import starting_system
 from tailor.approaches.prompting import PRIOR_ROWS, ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.data.example import Splits
@@ -30,6 +30,7 @@ from tailor.evaluate.consistency import sampled
 from tailor.evaluate.judge import judge_system, sample_case
 from tailor.evaluate.rewording import askings
 from tailor.evaluate.run import Run
+from tailor.kinds.base import kind_of
 from tailor.models.base import Metered, Model
 from tailor.models.wire import estimate_tokens
 from tailor.render import render_messages, user_text
@@ -263,7 +264,7 @@ class Plan:
             systems = self._systems(rung, start, climbed)
             climbed[rung.name] = (systems, self._is_certain(rung))
             asked += [(system, calls, False) for system, calls in self._race(systems, certain=self._is_certain(rung))]
-        if self.task.kind == "classify":
+        if start.chooses:
             dearest = max((system for systems, _ in climbed.values() for system in systems), key=self._weight)
             asked.append((dearest, Range(0, PRIOR_ROWS + 1), False))
         asked += self._diagnosis(climbed)
@@ -345,7 +346,8 @@ class Plan:
         """Worked examples of the usual length."""
         found = self._passages * base.knowledge.passages if base.knowledge.kind == "index" else ()
         shots = [
-            Shot(input=user_text(base, row.fields, found), answer=wanted_answer(base, row, found)) for row in self.splits.train
+            Shot(input=user_text(base, row.fields, found), answer=kind_of(self.task).wanted(base, row, found))
+            for row in self.splits.train
         ]
         shots.sort(key=lambda shot: len(shot.input))
         middle = max(0, (len(shots) - count + 1) // 2)

@@ -16,15 +16,6 @@ TUNED = {
     "full": "fully fine-tuned weights",
     "head": "a classifier on the embedder, no generative model",
 }
-METRICS = {
-    "accuracy": "the share of examples whose label is right",
-    "correct": "the share of answers that are right, or rightly say that the documents do not answer",
-    "f1": "the mean overlap in words with the accepted answer (F1)",
-    "exact": "the share of answers that are the accepted answer and nothing more",
-    "squad_f1": "the mean overlap in words with the accepted answer, in SQuAD's normal form (F1)",
-    "squad_exact": "the share of answers that are the accepted answer and nothing more, in SQuAD's normal form",
-    "judged": "the share of answers that meet the rubric: the judge's verdicts, corrected by people's ratings",
-}
 
 
 def format_percent(share: float) -> str:

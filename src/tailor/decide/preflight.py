@@ -106,7 +106,7 @@ def _checks(settings: ModelSettings, engine: Engine, system: System, answers: Se
     dialect = dialect_of(engine.model)
     if dialect is not None:
         checks |= _spoken(dialect, bool(system.decoding.json_schema))
-    if system.decoding.labels:
+    if system.chooses:
         checks["probabilities of labels"] = "are told" if any(answer.scores for answer in came) else "are not told"
     checks["thought"] = _thought(came, dialect)
     if not all(answer.counted for answer in came):

@@ -12,6 +12,7 @@ from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference
 from tailor.decide.race import Standing, ranked
 from tailor.evaluate.run import Run
+from tailor.kinds.base import kind_of
 from tailor.models.base import Capabilities
 from tailor.system import System
 from tailor.task import Task
@@ -53,8 +54,8 @@ class Rung:
 
 def ladder(task: Task, has_documents: bool, can: Capabilities) -> tuple[Rung, ...]:
     """The rungs for a task and what its model can do, cheapest first."""
-    rungs = [_baseline(task), _prompt(task, can)]
-    if task.kind == "classify":
+    rungs = [_baseline(task), _prompt(task)]
+    if kind_of(task).closed:
         scored = partial(best, wanted=_is_scored, near=tie(task))
         rungs.append(Rung("calibrate", lambda start, runs: _on(scored(runs), RemovePrior()), asks=True, builds_on="prompt"))
     if has_documents:
@@ -75,27 +76,28 @@ RETRIEVE: tuple[Approach, ...] = (
 
 
 def _baseline(task: Task) -> Rung:
-    first: tuple[Approach, ...] = (ZeroShot(), Reference()) if task.kind == "classify" else (ZeroShot(),)
+    first: tuple[Approach, ...] = (ZeroShot(), Reference()) if kind_of(task).reference else (ZeroShot(),)
     return Rung(
         "baseline",
         lambda start, runs: [Option(approach, start) for approach in first],
     )
 
 
-def _prompt(task: Task, can: Capabilities) -> Rung:
+def _prompt(task: Task) -> Rung:
+    closed = kind_of(task).closed
+    shown: list[Approach] = [FewShot(5, "nearest"), FewShot(5, "diverse")] if closed else [FewShot(3, "diverse"), Grounded()]
     tried: list[Approach] = []
-    if task.kind == "classify":
-        tried += [FewShot(5, "nearest"), FewShot(5, "diverse")]
-        if can.scores:
-            tried.append(Generated())
-    else:
-        tried += [FewShot(3, "diverse"), Grounded()]
     if task.persona:
         tried.append(Persona())
     if task.constraints:
         tried.append(Constraints())
     tried.append(ChainOfThought())
-    return Rung("prompt", lambda start, runs: [Option(approach, start) for approach in tried])
+
+    def candidates(start: System, runs: Sequence[Run]) -> list[Option]:
+        written = [Generated()] if start.decoding.method == "score" else []
+        return [Option(approach, start) for approach in (*shown, *written, *tried)]
+
+    return Rung("prompt", candidates)
 
 
 def _prompted_retrieval(task: Task, runs: Sequence[Run]) -> list[Option]:
@@ -120,10 +122,11 @@ def _tuning(task: Task, has_documents: bool) -> list[Rung]:
     def full(start: System, runs: Sequence[Run]) -> list[Option]:
         return [Option(FineTune("full"), start)]
 
-    tune = Rung("tune", alone, trains=True, optional=task.kind == "answer")
+    kind = kind_of(task)
+    tune = Rung("tune", alone, trains=True, optional=kind.reads)
     combine = Rung("retrieve and tune", with_retrieval, trains=True, builds_on="retrieve")
-    rungs = [tune] if not has_documents else [tune, combine] if task.kind == "classify" else [combine, tune]
-    if task.kind == "classify":
+    rungs = [tune] if not has_documents else [combine, tune] if kind.reads else [tune, combine]
+    if kind.closed:
         rungs.append(Rung("prompt and tune", with_examples, trains=True, optional=True))
     return [*rungs, Rung("tune fully", full, trains=True, optional=True)]
 

@@ -14,6 +14,7 @@ from tailor.decide.types import ChangeKind, Changing, Cost, Pace, Work
 from tailor.engine import Engine
 from tailor.evaluate.run import Run
 from tailor.evaluate.timing import seconds_to_index, seconds_to_measure, seconds_to_train
+from tailor.kinds.base import kind_of
 from tailor.system import System
 from tailor.task import Task
 
@@ -48,7 +49,7 @@ def work_after(kind: ChangeKind, task: Task, system: System) -> tuple[Work, ...]
         return ("train", "measure") if learned else ()
     if learned:
         return ("train", "measure")
-    if kind == "label" and task.kind == "answer" and not system.prompt.shots:
+    if kind == "label" and not kind_of(task).closed and not system.prompt.shots:
         return ()
     return ("measure",)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from tailor.data.doubt import Doubt
 from tailor.decide.formats import (
-    METRICS,
     counted,
     describe_system,
     format_about,
@@ -149,7 +148,7 @@ def reasons(found: Findings) -> tuple[str, ...]:
         *_out_of_reach(found),
         _cheapest_means(found),
         *usable,
-        f"A score is {METRICS[found.metric]}.",
+        f"A score is {found.metric}.",
         opening,
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tailor.approaches.tuning import bared
 from tailor.diagnose.subject import Subject
+from tailor.kinds.base import kind_of
 from tailor.models.base import Array
 from tailor.models.head import Head, fit_head
 from tailor.models.hidden import chat_means
@@ -26,7 +27,7 @@ def classes(subject: Subject) -> list[str] | None:
     if len(counts) < 2:
         return None
     repeated = sum(count for count in counts.values() if count > 1) / len(labels)
-    return labels if subject.material.task.kind == "classify" or repeated >= REPEATED else None
+    return labels if kind_of(subject.material.task).closed or repeated >= REPEATED else None
 
 
 def embedder_probe(subject: Subject, labels: Sequence[str]) -> Floats:
@@ -40,7 +41,7 @@ def hidden_probe(subject: Subject, labels: Sequence[str]) -> Floats | None:
     model = subject.engine.model
     if not model.capabilities.states:
         return None
-    system = bared(subject.run.system)
+    system = bared(subject.material.task, subject.run.system)
     rows = (*subject.train, *subject.dev)
     states = chat_means(model, [render_messages(system, example.fields) for example in rows])
     unit = standardised(states, len(subject.train))

@@ -21,6 +21,7 @@ from tailor.data.subsets import folds, nested_order
 from tailor.data.units import kept_together
 from tailor.engine import Engine, OnProgress
 from tailor.evaluate.measure import measure
+from tailor.kinds.base import kind_of
 from tailor.models.base import Array
 from tailor.models.head import best_strength, fit_head
 from tailor.stats.curve import REACH, Forecast, LabelsNeeded, fit_curve
@@ -120,7 +121,7 @@ def learning_curve(
         ValueError: the target is not between 0 and 1.
     """
     at_hand = len(material.train)
-    if method == "probe" and material.task.kind != "classify":
+    if method == "probe" and not kind_of(material.task).closed:
         why_not = "the quick probe applies to tasks with labels to choose from, and this task asks for free answers"
         return LearningCurve(method, at_hand, why_not=why_not)
     measured = (measure_probe if method == "probe" else measure_lora)(material, engine, sizes, on_progress)
@@ -256,7 +257,7 @@ def measure_lora(
         means.append(measure(task, system, "dev", material.dev, engine).mean)
         if on_progress is not None:
             on_progress(done, len(sizes))
-    commonest = commonest_share(material.dev) if task.kind == "classify" else 0.0
+    commonest = commonest_share(material.dev) if kind_of(task).closed else 0.0
     return Measured(sizes, np.array([means]), len(kept_together(material.dev)), commonest)
 
 

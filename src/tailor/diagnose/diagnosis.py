@@ -19,6 +19,7 @@ from tailor.diagnose.types import LEVEL, TELLING, Diagnosis, Labels, Suspect
 from tailor.engine import Engine
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit
 from tailor.evaluate.run import Run
+from tailor.kinds.base import kind_of
 from tailor.stats.clusters import usual_size
 from tailor.stats.intervals import counted_limits
 from tailor.task import fill
@@ -58,10 +59,10 @@ def diagnose(material: Material, engine: Engine, baseline: Run) -> Diagnosis:
     started = time.perf_counter()
     subject = Subject(material, engine, baseline)
     closed = classes(subject)
-    found = heard(look_at_labels(material, engine), baseline) if material.task.kind == "classify" else ((), None, ())
+    found = heard(look_at_labels(material, engine), baseline) if kind_of(material.task).closed else ((), None, ())
     outlooks: list[Outlook] = []
     reach = None
-    if closed is not None or material.task.kind == "answer":
+    if closed is not None or not kind_of(material.task).closed:
         outlooks += [behaviour(subject, closed), examples(subject, closed)]
     if (held := form(subject, closed)) is not None:
         outlooks.append(held)
@@ -152,7 +153,7 @@ def _too_little(subject: Subject, closed: Sequence[str] | None) -> list[str]:
     """What the training rows are too few to tell."""
     notes = [] if subject.engine.model.capabilities.states else [NOT_HERE]
     if closed is None:
-        return [ONE_LABEL, *notes] if subject.material.task.kind == "classify" else notes
+        return [ONE_LABEL, *notes] if kind_of(subject.material.task).closed else notes
     counts = Counter(closed)
     rare = sum(count < FEWEST for count in counts.values())
     unseen = len({example.label for example in subject.dev if example.answers} - counts.keys())

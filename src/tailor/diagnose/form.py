@@ -8,6 +8,7 @@ import numpy as np
 
 from tailor.diagnose.subject import Outlook, Subject
 from tailor.evaluate.measure import measure
+from tailor.kinds.base import kind_of
 from tailor.score.text import contains, normalise
 from tailor.score.types import Score
 from tailor.stats.intervals import Floats
@@ -28,7 +29,7 @@ def form(subject: Subject, classes: Sequence[str] | None) -> Outlook | None:
     to the set can do no better than that. Elsewhere a form can only be asked for: of what that may mend a quarter is counted.
     """
     run, task = subject.run, subject.material.task
-    if task.kind == "answer" and classes and len(set(classes)) <= MOST_CLASSES and subject.engine.model.capabilities.scores:
+    if not kind_of(task).closed and classes and len(set(classes)) <= MOST_CLASSES and subject.engine.model.capabilities.scores:
         return None if run.system.decoding.pattern else _held(subject, tuple(dict.fromkeys(classes)))
     if run.system.decoding.method == "score":
         return None
@@ -67,7 +68,7 @@ def _if_mended(subject: Subject, row: int, score: Score, rate: float) -> float:
     if _unread(subject, score):
         return rate
     example = subject.dev[row]
-    if subject.material.task.kind == "classify" or not any(contains(score.answer, wanted) for wanted in example.answers):
+    if kind_of(subject.material.task).closed or not any(contains(score.answer, wanted) for wanted in example.answers):
         return 0.0
     accepted = set(map(normalise, example.answers))
     named = [
@@ -78,7 +79,7 @@ def _if_mended(subject: Subject, row: int, score: Score, rate: float) -> float:
 
 def _unread(subject: Subject, score: Score) -> bool:
     """Whether there is an answer, but none that can be read; free text that was cut off can be."""
-    return score.outcome == "unparsed" or (score.outcome == "cut" and subject.material.task.kind == "classify")
+    return score.outcome == "unparsed" or (score.outcome == "cut" and kind_of(subject.material.task).closed)
 
 
 def _inside(answer: str, wanted: Sequence[str]) -> bool:

@@ -39,7 +39,7 @@ def marking_probe(subject: Subject) -> Floats | None:
     model = subject.engine.model
     if not model.capabilities.states or copies(subject) < COPIED:
         return None
-    system = bared(subject.run.system)
+    system = bared(subject.material.task, subject.run.system)
     rows = (*subject.train, *subject.dev)
     read = chat_pieces(model, [render_messages(system, example.fields) for example in rows])
     pieces = [words for words, _ in read]

@@ -19,8 +19,8 @@ from tailor.data.units import kept_together
 from tailor.engine import Engine, OnProgress
 from tailor.evaluate.measure import scored
 from tailor.evaluate.rewording import Asking, Kind, askings
+from tailor.kinds.base import kind_of
 from tailor.models.base import Model
-from tailor.score.text import normalise
 from tailor.score.types import Answer, Score
 from tailor.stats.intervals import Interval, mean_interval
 from tailor.system import System
@@ -210,22 +210,12 @@ def _steadiness(
 
 def _changed(task: Task, first: Sequence[Score], found: dict[int, Score]) -> dict[int, bool]:
     """Whether the answer is another one, by row; rows of which an answer did not come are left out."""
+    said = kind_of(task).said
     return {
-        place: _said(task, score) != _said(task, first[place])
+        place: said(score) != said(first[place])
         for place, score in found.items()
         if "failed" not in (score.outcome, first[place].outcome)
     }
-
-
-def _said(task: Task, score: Score) -> str | None:
-    """What counts of an answer when two are compared: the label, or the text in normal form; None for one without the form asked
-    for, and one word for all that say "not found".
-    """
-    if score.outcome in ("unparsed", "refused") or (task.kind == "classify" and score.outcome == "cut"):
-        return None
-    if task.kind == "classify":
-        return score.answer
-    return "\0not found" if score.details.get("abstained") else normalise(score.answer)
 
 
 def _in_any(found: Sequence[dict[int, bool]]) -> Interval:

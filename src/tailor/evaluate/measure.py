@@ -8,7 +8,7 @@ from tailor.data.example import Example, SplitName
 from tailor.engine import Engine, OnProgress
 from tailor.evaluate.judge import judge_scores
 from tailor.evaluate.run import Run
-from tailor.score.scorer import score_run
+from tailor.kinds.base import kind_of, metric_of, score_run
 from tailor.score.types import Answer, Score
 from tailor.system import System
 from tailor.task import Task
@@ -46,7 +46,7 @@ def scored(
         ModelError: no request to the judge can succeed.
         OutOfTime: the time limit was reached.
     """
-    if task.metric != "judged":
+    if not metric_of(task).judged:
         return score_run(task, system, examples, answers)
-    plain = score_run(task.model_copy(update={"metric": "correct"}), system, examples, answers)
+    plain = score_run(task.model_copy(update={"metric": kind_of(task).metric(None).name}), system, examples, answers)
     return judge_scores(task, engine, examples, plain, on_progress)

@@ -12,6 +12,7 @@ from tailor.decide.types import Difference, Interval
 from tailor.diagnose.curve import sentence as curve_sentence
 from tailor.evaluate.answered import Answered
 from tailor.evaluate.run import Run
+from tailor.kinds.base import kind_of
 from tailor.report.cases import Cases, cases
 from tailor.report.consistency import Steady, steady
 from tailor.report.diagnosis import Diagnosed, diagnosed
@@ -152,7 +153,7 @@ def make_figures(study: Study) -> Figures:
         other_pairs=other_pairs(decision) if decision else (),
         split=split,
         outcomes=outcomes(study),
-        confusion=confusion(looked_at) if looked_at and study.task.kind == "classify" else None,
+        confusion=confusion(looked_at) if looked_at and kind_of(study.task).closed else None,
         measures=measures(study),
         groups=groups(study),
         cases=cases(study),
@@ -163,7 +164,7 @@ def make_figures(study: Study) -> Figures:
 
 
 def _curve(study: Study) -> str:
-    return curve_sentence(study.curve) if study.curve and study.task.kind == "classify" else ""
+    return curve_sentence(study.curve) if study.curve and kind_of(study.task).closed else ""
 
 
 def _steady(study: Study) -> Steady | None:

@@ -9,6 +9,7 @@ from tailor.decide.formats import format_at_least, format_effect, format_money, 
 from tailor.decide.judgewords import agreement_sentence, next_step, why_not
 from tailor.decide.types import Decision, Finalist, JudgeCheck
 from tailor.decide.wording import doubtful_rows
+from tailor.kinds.base import metric_of
 from tailor.task import Task
 
 SHOWN = 3
@@ -72,7 +73,7 @@ def _expected(task: Task, decision: Decision, chosen: Finalist) -> str:
     if score.low is None or score.high is None:
         return f"Measured on {score.n:,} unseen examples: too few to say how far the truth may be from that."
     low, high = round(100 * score.low), round(100 * score.high)
-    if task.scored_by.endswith("f1"):
+    if metric_of(task).graded:
         return f"Measured on {score.n:,} unseen examples; the true score lies between {low} % and {high} %, 19 times in 20."
     right = _by_people(judge) if judge else f"{round(score.mean * score.n):,} of {score.n:,} unseen examples were right"
     return f"{right}. Of the next 100 inputs like them, expect {low} to {high} right on average."

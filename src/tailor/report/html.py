@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tailor.decide.formats import METRICS, format_at_least, format_effect, format_percent, format_target, listed
+from tailor.decide.formats import format_at_least, format_effect, format_percent, format_target, listed
 from tailor.errors import StoreError, UserError
 from tailor.files import write_atomically
+from tailor.kinds.base import kind_of, metric_of
 from tailor.report import charts, words
 from tailor.report.consistency import ASKED
 from tailor.report.curve import curve_svg
@@ -75,6 +76,8 @@ def render_report(study: Study) -> str:
         .render(
             study=study,
             task=study.task,
+            task_kind=kind_of(study.task),
+            metric=metric_of(study.task),
             decision=study.decision,
             figures=figures,
             currency=study.task.prices.currency,
@@ -110,7 +113,7 @@ def _environment() -> Environment:
         loader=PackageLoader("tailor.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update({function.__name__: function for function in (*FILTERS, cut, sentence)})
-    environment.globals.update(SHORT_METRICS=words.SHORT_METRICS, METRICS=METRICS, MEASURES=words.MEASURES, OUTCOMES=words.OUTCOMES)
+    environment.globals.update(MEASURES=words.MEASURES, OUTCOMES=words.OUTCOMES)
     environment.globals.update(ASKED=ASKED)
     return environment
 

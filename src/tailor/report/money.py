@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tailor.decide.formats import format_about, format_often, listed
 from tailor.decide.types import BreakEven, ChangeKind, Changing, Decision, Finalist, Pace
 from tailor.decide.upkeep import is_learned
+from tailor.kinds.base import kind_of
 from tailor.results import Study
 from tailor.system import System
 from tailor.task import Task, Volume
@@ -154,10 +155,10 @@ def describe_work(change: Changing, task: Task, system: System) -> str:
         return "put it into the index"
     if is_learned(system):
         people = {"label": "label examples of it", "rule": "correct the labels it changes", "document": "label what it changes"}
-        if task.kind == "answer":
+        if not kind_of(task).closed:
             people["label"] = "add it to the examples"
         return f"{people[change.kind]}, {'train' if system.is_tuned else 'fit'} again, measure again"
-    edit = "add it to the examples" if task.kind == "answer" else "add it to the list of labels"
+    edit = "add it to the list of labels" if kind_of(task).closed else "add it to the examples"
     return f"{edit if change.kind == 'label' else 'edit the instruction'}, measure again"
 
 

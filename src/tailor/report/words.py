@@ -9,16 +9,6 @@ from tailor.decide.formats import format_effect, format_money, format_percent, f
 from tailor.decide.types import Decision, Difference, Interval
 from tailor.score.types import Outcome
 
-SHORT_METRICS = {
-    "accuracy": "labels right",
-    "correct": "answers right",
-    "f1": "overlap with the right answer (F1)",
-    "exact": "exact matches",
-    "squad_f1": "overlap with the right answer (SQuAD's F1)",
-    "squad_exact": "exact matches (SQuAD's)",
-    "judged": "answers that meet the rubric",
-}
-
 MEASURES = {
     "abstain_precision": "“Not found” was true",
     "abstain_recall": "Unanswerable ones noticed",

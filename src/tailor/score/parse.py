@@ -41,7 +41,7 @@ def parse_answer(system: System, raw: str) -> str | None:
         return None
     if system.decoding.json_schema:
         return fitting(text, system.decoding.json_schema)
-    return find_label(text, system.decoding.labels) if system.decoding.labels else text
+    return find_label(text, system.decoding.labels) if system.chooses else text
 
 
 def last_answer(raw: str) -> str | None:

@@ -1,9 +1,8 @@
-"""From an answer to a score: pure functions, one per task kind."""
+"""From an answer to a score: pure functions for labels and for free answers, which kinds of task use."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tailor.data.example import Example
@@ -26,8 +25,6 @@ from tailor.score.text import (
 from tailor.score.types import Answer, Outcome, Score
 from tailor.system import System
 from tailor.task import Task, fill
-
-Scorer = Callable[[Task, System, Example, Answer], Score]
 
 NOT_FOUND_STARTS = (
     "I don't know",
@@ -52,26 +49,6 @@ NOT_FOUND_WHOLE = ("unknown", "unanswerable", "n/a", "none")
 
 _LONGEST_QUESTION = 400  # characters
 _ASKING = re.compile(r"[^.!?。？؟\n]*[?？؟]")
-
-
-def score(task: Task, system: System, example: Example, answer: Answer) -> Score:
-    """How good one answer is, by the scorer of the task's kind.
-
-    A call that failed has outcome "failed", one that was refused "refused", an answer without the form asked for "unparsed", or
-    "cut" if it reached its greatest length before it had it; their value is 0.
-    """
-    return SCORERS[task.kind](task, system, example, answer)
-
-
-def score_run(task: Task, system: System, examples: Sequence[Example], answers: Sequence[Answer]) -> tuple[Score, ...]:
-    """One score per example, in order.
-
-    Raises:
-        ValueError: the answers are not those to the examples, in the same order.
-    """
-    if [answer.example for answer in answers] != [example.id for example in examples]:
-        raise ValueError("the answers are not those to the examples, in the same order")
-    return tuple(score(task, system, example, answer) for example, answer in zip(examples, answers, strict=True))
 
 
 def score_label(task: Task, system: System, example: Example, answer: Answer) -> Score:
@@ -131,13 +108,13 @@ def score_answer(task: Task, system: System, example: Example, answer: Answer) -
     details |= {"abstained": float(abstained)} | _retrieved(system, example, answer)
     if not abstained:
         details |= _cited(system, example, answer, cited)
-    value = _squad(task.scored_by, text, example, abstained) if task.scored_by.startswith("squad") else details[task.scored_by]
+    value = (
+        _squad(task.scored_by, text, example, abstained)
+        if task.scored_by.startswith("squad")
+        else details.get(task.scored_by, float(correct))
+    )
     right = value == 1 if task.scored_by.endswith("exact") else correct
     return Score("right" if right else "cut" if _is_cut(answer) else "wrong", value, text, details)
-
-
-SCORERS: dict[str, Scorer] = {"classify": score_label, "answer": score_answer}
-"""Task kind -> its scorer; a further kind is one more function here."""
 
 
 def is_failed(answer: Answer) -> bool:

@@ -1,0 +1,265 @@
+"""What a kind of task is: traits that other parts read, and pure functions on rows, systems and answers.
+
+A kind stands low, so that reading data, prompting, scoring and the report can all ask it. It knows nothing of them: what a trait
+means for the ladder or the report is decided there.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import yaml
+
+from tailor.data.example import Example
+from tailor.errors import did_you_mean
+from tailor.plugins import KINDS, METRICS
+from tailor.retrieval.passage import Passage
+from tailor.score.text import normalise
+from tailor.score.types import Answer, Score
+from tailor.system import Decoding, System
+from tailor.task import Task
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What an answer is worth.
+
+    Attributes:
+        name: as `metric` names it.
+        says: what a score is, as in "A score is ...".
+        short: the same in a few words, as the head of a column.
+        graded: whether an answer can be right in part, so that a mean is no share of right answers.
+        judged: whether a judge says what an answer is worth.
+        value: worth of an answer's text in [0, 1], an answer being right from 1 on; None where the kind works it out itself.
+        kinds: names of the kinds it is for, where it is added from outside.
+    """
+
+    name: str
+    says: str
+    short: str
+    graded: bool = False
+    judged: bool = False
+    value: Callable[[str, Example], float] | None = None
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Look:
+    """What `tailor init` sees in the column with the right answers.
+
+    Attributes:
+        name: of the column, in small letters.
+        is_label: whether labels are often called so.
+        few_values: whether the values are short, few, and each in several rows.
+        several: whether some rows hold several values.
+        choices: whether a value is the letter or number of one of the choices that a row names.
+        documents: whether a folder of documents was named.
+    """
+
+    name: str
+    is_label: bool
+    few_values: bool
+    several: bool
+    choices: bool
+    documents: bool
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What `tailor init` knows of a task when it writes its settings.
+
+    Attributes:
+        asked: what is asked about, such as "the text".
+        is_pair: whether these are two texts.
+        right: what the right answer is called.
+        told: what the data tell the model in every row alike; empty for nothing.
+        instructed: whether each row says what to do.
+        source: where the answers stand, such as "documents"; empty where that is not known.
+        labels: the different right answers of a closed set; none where there are too many to list.
+        n_labels: how many there are.
+        max_words: words of the longest answer that counts as short.
+    """
+
+    asked: str
+    is_pair: bool
+    right: str
+    told: str
+    instructed: bool
+    source: str
+    labels: tuple[str, ...]
+    n_labels: int
+    max_words: int
+
+
+class Kind(ABC):
+    """A kind of task; a subclass sets its traits and says what differs from an answer in free text.
+
+    Attributes:
+        name: as `kind` names it.
+        says: what is asked for, in a few words.
+        noun: what a right answer is called.
+        metrics: how answers can be scored, the first one unless the task says otherwise.
+        closed: whether right answers come out of a set that is known beforehand: labels.
+        abstains: whether "nothing" may be the right answer, so that a row may have none.
+        reads: whether answers normally come from documents.
+        sourced: whether rows may say where their answer stands (`data.source`, `data.quote`).
+        reference: whether a classifier on the embedder gives such answers without a generative model.
+        stratified_by: what `stratum` is, in words.
+        label_work: what it takes to make one row, in words.
+        label_price: what that is taken to cost, unless the user says so.
+        cue: what is left of the instruction once weights are tuned, since the rows teach the rest; empty to keep all of it.
+    """
+
+    name: str
+    says: str
+    noun: str = "answer"
+    metrics: tuple[Metric, ...]
+    closed: bool = False
+    abstains: bool = False
+    reads: bool = False
+    sourced: bool = False
+    reference: bool = False
+    stratified_by: str = "answer"
+    label_work: str = "Writing one question with its answer"
+    label_price: float = 0.8
+    cue: str = ""
+
+    @property
+    def a_noun(self) -> str:
+        """The noun with its article, such as "a label"."""
+        return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"
+
+    # Settings
+
+    def check(self, task: Task) -> None:
+        """Refuse settings that this kind cannot use: a form of answers, where labels say what may be answered.
+
+        Raises:
+            ValueError: what was given, and what is accepted.
+        """
+        if self.closed and (task.pattern or task.json_schema):
+            raise ValueError(
+                f"`pattern` and `json_schema` are for kind `answer`; with `{self.name}`, `labels` say what may be answered"
+            )
+
+    def metric(self, name: str | None) -> Metric:
+        """The metric of this name, its own or one added from outside; its first one for None.
+
+        Raises:
+            ValueError: it has none of this name.
+        """
+        for metric in self.metrics:
+            if name in (None, metric.name):
+                return metric
+        added = [METRICS.load(other) for other in METRICS.names]
+        found: dict[str, Metric] = {metric.name: metric for metric in (*self.metrics, *(m for m in added if self.name in m.kinds))}
+        if name in found:
+            return found[name]
+        meant = did_you_mean(str(name), found)
+        raise ValueError(f"metric {name!r} does not fit kind {self.name!r}; use one of {', '.join(found)}{meant}")
+
+    # Making settings (`tailor init`)
+
+    def likelihood(self, look: Look) -> float:
+        """How likely such a column is of this kind, in [0, 1]; the likeliest kind is taken. 0 for one that the user must name."""
+        return 0.0
+
+    def instruction(self, draft: Draft) -> str:
+        """What the model is told to do."""
+        return f"Answer {draft.asked} in as few words as possible."
+
+    def settings(self, draft: Draft) -> Iterator[str]:
+        """Further lines of ``tailor.yaml``, behind `output`."""
+        return iter(())
+
+    # Rows
+
+    def stratum(self, example: Example) -> str:
+        """What is the same in rows of one sort: splits get the same share of each."""
+        return example.label
+
+    def topic(self, example: Example) -> str:
+        """What worked examples should differ in."""
+        return self.stratum(example)
+
+    # Asking
+
+    def decoding(self, task: Task, train: Sequence[Example], scores: bool) -> Decoding:
+        """How an answer is read off a model that has not been tuned.
+
+        Args:
+            task: the task.
+            train: training rows.
+            scores: whether the model can score given answers.
+        """
+        return Decoding(max_tokens=tokens_for(task.max_words))
+
+    def wanted(self, system: System, example: Example, passages: Sequence[Passage]) -> str:
+        """What the system should have written for a training row, having read these passages."""
+        return example.label
+
+    # Scoring
+
+    @abstractmethod
+    def score(self, task: Task, system: System, example: Example, answer: Answer) -> Score:
+        """How good one answer is, in one of the outcomes of `tailor.score.types.Score`."""
+
+    def said(self, score: Score) -> str | None:
+        """What counts of an answer when two are compared; None for one without the form asked for."""
+        return None if score.outcome in ("unparsed", "refused") else normalise(score.answer)
+
+
+def kind_of(task: Task) -> Kind:
+    """The task's kind.
+
+    Raises:
+        ConfigError: the package that adds it is not installed any more.
+    """
+    kind: Kind = KINDS.load(task.kind)
+    return kind
+
+
+def metric_of(task: Task) -> Metric:
+    """The metric in force: the one that the task names, else the first of its kind."""
+    return kind_of(task).metric(task.metric)
+
+
+def score(task: Task, system: System, example: Example, answer: Answer) -> Score:
+    """How good one answer is, as the task's kind and metric say.
+
+    A call that failed has outcome "failed", one that was refused "refused", an answer without the form asked for "unparsed", or
+    "cut" if it reached its greatest length before it had it; their value is 0.
+    """
+    found, metric = kind_of(task).score(task, system, example, answer), metric_of(task)
+    if metric.value is None or found.outcome not in ("right", "wrong", "cut"):
+        return found
+    value = metric.value(found.answer, example)
+    return replace(found, value=value, outcome="right" if value >= 1 else "cut" if found.outcome == "cut" else "wrong")
+
+
+def score_run(task: Task, system: System, examples: Sequence[Example], answers: Sequence[Answer]) -> tuple[Score, ...]:
+    """One score per example, in order.
+
+    Raises:
+        ValueError: the answers are not those to the examples, in the same order.
+    """
+    if [answer.example for answer in answers] != [example.id for example in examples]:
+        raise ValueError("the answers are not those to the examples, in the same order")
+    return tuple(score(task, system, example, answer) for example, answer in zip(examples, answers, strict=True))
+
+
+def label_set(task: Task, train: Sequence[Example]) -> tuple[str, ...]:
+    """The closed set of labels: the task's own, else those of the training rows in order of first use."""
+    return task.labels or tuple(dict.fromkeys(example.label for example in train))
+
+
+def tokens_for(words: int) -> int:
+    """Room for an answer of so many words, in tokens."""
+    return round(words * 1.6) + 8
+
+
+def as_yaml(value: str) -> str:
+    """The text as a YAML scalar between double quotes, on one line."""
+    return str(yaml.safe_dump(value, default_style='"', allow_unicode=True, width=float("inf"))).rstrip("\n")

@@ -1,0 +1,79 @@
+"""One label out of a closed set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tailor.data.example import Example
+from tailor.kinds.base import Draft, Kind, Look, Metric, as_yaml, label_set
+from tailor.retrieval.passage import Passage
+from tailor.score.scorer import score_label
+from tailor.score.types import Answer, Score
+from tailor.system import Decoding, System, display_labels
+from tailor.task import Task
+
+CLOSED_SET = "# The closed set of labels. A row with another label is refused, so that a slip does not become a class of its own."
+LABEL_ONLY = "Answer with one of the labels and nothing else."
+
+
+class Classify(Kind):
+    """One label out of a closed set."""
+
+    name = "classify"
+    says = "one label out of a closed set"
+    noun = "label"
+    metrics = (Metric("accuracy", "the share of examples whose label is right", "labels right"),)
+    closed = True
+    reference = True
+    stratified_by = "label"
+    label_work = "Labelling one row"
+    label_price = 0.25
+    cue = "Classify."  # one word (docs/log.md)
+
+    def likelihood(self, look: Look) -> float:
+        """Certain where a few values stand in many rows, and nothing says that they are answers."""
+        if look.documents or not look.few_values:
+            return 0.0
+        if look.choices:
+            return 1.0
+        return float(look.is_label if look.several else look.name not in ("answer", "answers"))
+
+    def instruction(self, draft: Draft) -> str:
+        """What the data say, else to name the label; and nothing else."""
+        if draft.told:
+            return f"{draft.told} {LABEL_ONLY}"
+        if draft.instructed:
+            return LABEL_ONLY
+        return f"Read {draft.asked} and name {'their' if draft.is_pair else 'its'} {draft.right}. {LABEL_ONLY}"
+
+    def settings(self, draft: Draft) -> Iterator[str]:
+        """The labels, where they can be listed."""
+        if draft.labels:
+            yield CLOSED_SET
+            yield "labels:"
+            yield from (f"  - {as_yaml(label)}" for label in draft.labels)
+        else:
+            yield f"# The {draft.n_labels} labels are read from the data; list them as `labels: [...]` to have slips refused."
+
+    def decoding(self, task: Task, train: Sequence[Example], scores: bool) -> Decoding:
+        """All labels are scored, where the model can do that; else one is written."""
+        labels = label_set(task, train)
+        longest = max((len(label) for label in display_labels(labels)), default=0)
+        return Decoding(method="score" if scores else "generate", labels=labels, max_tokens=longest // 2 + 8)
+
+    def wanted(self, system: System, example: Example, passages: Sequence[Passage]) -> str:
+        """The label as the model reads it."""
+        labels = system.decoding.labels
+        # A label that no training row has may stand in dev.
+        return dict(zip(labels, display_labels(labels), strict=True)).get(example.label, example.label)
+
+    def score(self, task: Task, system: System, example: Example, answer: Answer) -> Score:
+        """Right when the label read off the answer is the accepted one."""
+        return score_label(task, system, example, answer)
+
+    def said(self, score: Score) -> str | None:
+        """The label, to the letter."""
+        return None if score.outcome in ("unparsed", "refused", "cut") else score.answer
+
+
+CLASSIFY = Classify()
