@@ -10,7 +10,7 @@ from tailor.decide.decision import Candidate
 from tailor.decide.types import Rates
 from tailor.evaluate.run import Run
 from tailor.score.types import Answer, Score
-from tailor.system import Prompt, Shot, System, Weights
+from tailor.system import Decoding, Prompt, Shot, System, Weights
 from tailor.task import Task
 
 RATES = Rates(1.0, 2.0, 4.0, "a price list")
@@ -38,6 +38,7 @@ def make_system(name: str, *, shots: int = 0, method: str = "none") -> System:
         steps=(name,),
         weights=Weights.model_validate({"model": "m", "method": method, "tuned": name if method != "none" else ""}),
         prompt=Prompt(instruction=name, input="{{x}}", shots=examples, nearest=shots),
+        decoding=Decoding(method="head" if method == "head" else "generate"),
     )
 
 

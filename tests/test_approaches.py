@@ -123,7 +123,7 @@ class Broken:
 
 @pytest.mark.parametrize("promise", ["input", "steps", "name", "twice", "saving", "answers", "none"])
 def test_a_broken_promise_is_noticed(promise: str, tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = classify_material(), engine_for(FakeModel(), tmp_path)
+    material, engine = classify_material(persona="You are new."), engine_for(FakeModel(), tmp_path)
     system = Persona("before").fit(start(material, engine), material, engine)
     if promise == "none":
         return check_approach(Broken(promise), system, material, engine)
@@ -296,7 +296,7 @@ def test_generated_labels_are_held_to_the_labels_where_the_model_can_be(
 def test_a_task_with_a_pattern_holds_every_generated_system_to_it(
     documents: str, tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine
 ) -> None:
-    material = answer_material(pattern="[0-9]{2} (?:days|pounds)|March", documents=documents)
+    material = answer_material(pattern="[0-9]{2} (?:days|pounds)|March", documents=documents, persona="You know the rules.")
     engine = engine_for(open_tiny(tiny_folder), tmp_path, DOCUMENTS if documents else ())
     plain = start(material, engine)
     systems = [plain, FewShot(2).fit(plain, material, engine), Persona().fit(plain, material, engine)]
