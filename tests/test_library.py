@@ -26,6 +26,7 @@ from hostile import hostile_study
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from studies import answer_study, classify_study, not_shown_study, stopped_study
+from test_docs import BLOCK
 from test_structure import MODULES, dotted
 
 import tailor
@@ -34,11 +35,12 @@ from tailor.data.split import load_splits
 from tailor.errors import ConfigError, DataError, StoreError, TailorError
 from tailor.ledger import Ledger
 from tailor.library import FOLDER, ProjectStudy
-from tailor.models.fake import FakeModel
+from tailor.models.fake import FakeEmbedder, FakeModel
 from tailor.project import load_project
 from tailor.results import Study
 from tailor.stats.paired import paired_max_t
 
+ROOT = Path(__file__).resolve().parents[1]
 ROWS: list[dict[str, object]] = [
     {"text": f"{sentence(i)} {LABELS[i % 3] if i % 5 else ''}".strip(), "label": LABELS[i % 3], "number": i} for i in range(120)
 ]
@@ -347,6 +349,22 @@ def test_mistakes_in_a_task_are_sentences() -> None:
         tailor.measure(desk(data="rows.csv"), ROWS, "zero-shot", quiet=True)
 
 
+def test_a_mistake_shows_no_frame_from_inside_and_what_to_do(done: ProjectStudy) -> None:
+    for call in (
+        lambda: tailor.study(desk(), ROWS[:5], quiet=True),
+        lambda: tailor.measure(desk(), ROWS, "rag-bm25", quiet=True),
+        lambda: tailor.compare(desk(), ROWS, ["full"], quiet=True),
+        lambda: tailor.load("nowhere"),
+        lambda: tailor.Dataset([1]),  # type: ignore[list-item]  # on purpose
+        lambda: tailor.Task(name="x"),  # type: ignore[call-arg]  # on purpose
+        lambda: done.chosen(),
+    ):
+        with pytest.raises(TailorError) as caught:
+            call()
+        assert len(caught.traceback) <= 3, caught.traceback  # this test, the call, and the raise itself
+        assert caught.value.__notes__ == [f"What to do: {caught.value.hint}"]
+
+
 def test_settings_come_back_as_they_were(tmp_path: Path) -> None:
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "a.md").write_text("# Rooms\nThe code is blue.")
@@ -400,6 +418,11 @@ def test_nothing_is_sent_unless_it_is_allowed() -> None:
             assert endpoint.calls > asked
             with pytest.raises(ConfigError, match="not allowed that yet"):
                 tailor.measure(desk(model=model), ROWS, "few-shot-2", folder="elsewhere", quiet=True)
+            tailor.study(desk(model=model), ROWS, folder="given", model=FakeModel(), quiet=True)
+            asked = endpoint.calls
+            with pytest.raises(ConfigError, match="not allowed that yet"):
+                tailor.load("given").chosen("returns please")
+            assert endpoint.calls == asked
     far = {"name": "m", "base_url": "http://example.com/v1", "context_tokens": 8192}
     with pytest.raises(ConfigError, match="is plain http to another machine") as caught:
         tailor.measure(desk(model=far), ROWS, "zero-shot", folder="far", allow_send=True, quiet=True)
@@ -481,6 +504,25 @@ def test_what_is_measured_has_cards_too(done: ProjectStudy) -> None:
     for shown in (found, found.measurements[0], found.table(), tailor.Dataset(rows)):
         assert "script" not in Cells(shown._repr_html_()).tags
     assert "points" in Cells(found._repr_html_()).text
+
+
+# --- the pages
+
+
+def test_the_lines_of_the_readme_run_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # By the fake and on the first messages, since the built-in model takes minutes; the executed notebook shows what that one says.
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## From a notebook")[2].partition("\n## ")[0]
+    ((_, _, code),) = BLOCK.findall(section)
+    monkeypatch.setattr("tailor.library.needed", lambda *_, **__: [])
+    for place in ("tailor.opening", "tailor.library"):
+        monkeypatch.setattr(f"{place}.open_model", lambda *_, **__: FakeModel())
+    monkeypatch.setattr("tailor.opening.open_embedder", lambda *_, **__: FakeEmbedder())
+    (tmp_path / "examples" / "townhall").mkdir(parents=True)
+    pandas.read_csv(ROOT / "examples" / "townhall" / "messages.csv").head(100).to_csv("examples/townhall/messages.csv", index=False)
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert isinstance(names["study"], ProjectStudy) and names["study"].decision
+    assert (tmp_path / "report.html").exists() and len(code.strip().splitlines()) <= 12
 
 
 def test_no_public_name_is_hidden_by_a_module() -> None:

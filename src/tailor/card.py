@@ -11,7 +11,9 @@ from tailor.errors import printable
 BORDER = "1px solid rgba(128,128,128,.45)"
 BOX = f"border:{BORDER};border-radius:6px;padding:.6em .9em;margin:.4em 0;max-width:60em;color:inherit;background:transparent"
 CELL = f"padding:.15em .7em .15em 0;border:0;border-bottom:{BORDER};background:transparent;color:inherit"
+TABLE = "border-collapse:collapse;color:inherit;background:transparent;font-size:inherit"
 MOST_ROWS = 60
+SHORT = 40  # characters of a cell that is not folded
 LONGEST = 200
 
 
@@ -33,11 +35,12 @@ def table_html(rows: Sequence[Mapping[str, object]]) -> str:
     if not rows:
         return ""
     columns = list(rows[0])
-    head = "".join(f'<th style="{CELL};text-align:left;font-weight:600">{_safe(name)}</th>' for name in columns)
-    body = "".join(f"<tr>{''.join(_cell(row.get(name)) for name in columns)}</tr>" for row in rows[:MOST_ROWS])
+    sides = {name: _side(row.get(name) for row in rows) for name in columns}
+    head = "".join(f'<th style="{CELL};text-align:{sides[name]};font-weight:600">{_safe(name)}</th>' for name in columns)
+    body = "".join(f"<tr>{''.join(_cell(row.get(name), sides[name]) for name in columns)}</tr>" for row in rows[:MOST_ROWS])
     more = f'<div style="opacity:.75">and {len(rows) - MOST_ROWS:,} more rows</div>' if len(rows) > MOST_ROWS else ""
     return (
-        '<div style="overflow-x:auto;margin-top:.5em"><table style="border-collapse:collapse;color:inherit;background:transparent">'
+        f'<div style="overflow-x:auto;margin-top:.5em"><table style="{TABLE}">'
         f'<thead><tr style="background:transparent">{head}</tr></thead><tbody>{body}</tbody></table></div>{more}'
     )
 
@@ -57,9 +60,16 @@ def progress_bar(what: str, done: int, total: int) -> str:
     )
 
 
-def _cell(value: object) -> str:
-    align = "right" if isinstance(value, int | float) and not isinstance(value, bool) else "left"
-    return f'<td style="{CELL};text-align:{align};vertical-align:top">{_safe(_shown(value))}</td>'
+def _side(values: Iterable[object]) -> str:
+    """Where a column stands: numbers to the right."""
+    first = next((value for value in values if value is not None), "")
+    return "right" if isinstance(first, int | float) and not isinstance(first, bool) else "left"
+
+
+def _cell(value: object, side: str) -> str:
+    text = _shown(value)
+    wrap = "nowrap" if len(text) <= SHORT else "normal"
+    return f'<td style="{CELL};text-align:{side};vertical-align:top;white-space:{wrap}">{_safe(text)}</td>'
 
 
 def _shown(value: object) -> str:
@@ -68,7 +78,7 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return str(value)
 
 

@@ -22,7 +22,12 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode's categories of what acts or hides instead of being seen."""
@@ -117,6 +122,21 @@ class OutOfTime(TailorError):
 
 class OverBudget(TailorError):
     """The budget given by the user leaves no room for the next call; what was answered is kept."""
+
+
+def plainly(function: Callable[P, T]) -> Callable[P, T]:
+    """A function for notebooks: what it raises on purpose comes with what to do, and without the frames inside."""
+
+    @wraps(function)
+    def called(*args: P.args, **options: P.kwargs) -> T:
+        try:
+            return function(*args, **options)
+        except TailorError as error:
+            if error.hint and not hasattr(error, "__notes__"):
+                error.add_note(f"What to do: {error.hint}")  # shown below the message
+            raise error.with_traceback(None) from None
+
+    return called
 
 
 def printable(text: str) -> str:

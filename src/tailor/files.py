@@ -105,6 +105,12 @@ def parts_of(path: Path) -> list[Path]:
     return sorted(part for part in path.parent.iterdir() if fnmatchcase(part.name, path.name) and part.is_file())
 
 
+def seen_from_here(path: Path) -> str:
+    """The path as one would type it in the folder of the process."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
 def private_folder(path: Path) -> Path:
     """The folder, made with mode 0700 if absent.
 

@@ -6,7 +6,6 @@ twice, and `tailor show`, `report` and `try` work on it.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,9 +20,9 @@ from tailor.data.split import load_splits
 from tailor.decide.step import Observer
 from tailor.decide.trial import Comparison, Measurement, compared, trial
 from tailor.engine import Engine
-from tailor.errors import ConfigError, ModelError, quoted
+from tailor.errors import ConfigError, ModelError, plainly, quoted
 from tailor.experiment import run, sealed
-from tailor.files import private_files, tighten
+from tailor.files import private_files, seen_from_here, tighten
 from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.models.catalogue import fetch, needed, open_model
@@ -36,7 +35,7 @@ from tailor.saved import chosen_system, load_study
 from tailor.score.parse import parse_answer
 from tailor.screen import watching
 from tailor.task import Task
-from tailor.trust import permit
+from tailor.trust import permit, require_allowed
 
 FOLDER = "studies"
 """Where studies are kept unless a folder is given: `studies/NAME` in the folder that one works in."""
@@ -54,6 +53,7 @@ class ProjectStudy(Study):
     project: Project = field(kw_only=True)
     opened: list[Model] = field(default_factory=list, kw_only=True, compare=False)
 
+    @plainly
     def chosen(self, text: str | None = None, /, **columns: str) -> str:
         """The winner's answer to one new input.
 
@@ -79,6 +79,7 @@ class ProjectStudy(Study):
             columns = {free[0]: text, **columns}
         return self._answers([columns])[0]
 
+    @plainly
     def answers(self, rows: Dataset | Rows) -> list[str]:
         """The winner's answers to many new inputs, in order; quicker than one by one.
 
@@ -96,6 +97,9 @@ class ProjectStudy(Study):
     def _answers(self, inputs: Sequence[dict[str, str]]) -> list[str]:
         system = chosen_system(self)
         if not self.opened:
+            require_allowed(
+                self.project, _called(None)
+            )  # before it is opened: a model that is handed on counts as the caller's own
             self.opened.append(open_model(self.task.model, base=self.project.folder))
         found = answers(self.project, system, inputs, self.opened[0])
         if failed := next((answer for answer in found if answer.error), None):
@@ -103,18 +107,21 @@ class ProjectStudy(Study):
         read = [parse_answer(system, answer.raw) for answer in found]
         return [answer.raw if text is None else text for answer, text in zip(found, read, strict=True)]
 
+    @plainly
     def report(self, path: str | Path | None = None) -> Path:
         """Write the report as one HTML file; gives its path.
 
         Args:
-            path: where; `report.html` in the folder of the study if left out.
+            path: the file, or a folder for it; `report.html` in the folder of the study if left out.
 
         Raises:
             UserError: the file cannot be written.
         """
-        return write_report(self, self.project.folder / REPORT_FILE if path is None else path)
+        given = self.project.folder if path is None else Path(path)
+        return write_report(self, given / REPORT_FILE if given.is_dir() else given)
 
 
+@plainly
 def study(
     task: Task,
     rows: Dataset | Rows,
@@ -150,6 +157,7 @@ def study(
     return _of_project(found, project, model)
 
 
+@plainly
 def load(folder: str | Path) -> ProjectStudy:
     """The last study of a folder, made here or by `tailor run`.
 
@@ -160,6 +168,7 @@ def load(folder: str | Path) -> ProjectStudy:
     return _of_project(load_study(folder), load_project(folder))
 
 
+@plainly
 def measure(
     task: Task,
     rows: Dataset | Rows,
@@ -192,6 +201,7 @@ def measure(
         return trial([found], material, engine, observer)[0]
 
 
+@plainly
 def compare(
     task: Task,
     rows: Dataset | Rows,
@@ -269,7 +279,7 @@ def _shown(project: Project, model: Model | None, *, quiet: bool, max_minutes: f
     """An observer, after it was said where things are kept, and once the built-in models are here."""
     task = project.task
     with watching(task.prices.currency, quiet=quiet, max_minutes=max_minutes) as observer:
-        observer.said(f"Everything is kept in {os.path.relpath(project.folder)}.")
+        observer.said(f"Everything is kept in {seen_from_here(project.folder)}.")
         _fetch(task, model, observer)
         yield observer
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from tailor.errors import ConfigError, did_you_mean, quoted
+from tailor.errors import ConfigError, did_you_mean, plainly, quoted
 
 
 class Plain(BaseModel):
@@ -15,6 +15,7 @@ class Plain(BaseModel):
 
     if not TYPE_CHECKING:  # type checkers read the fields
 
+        @plainly
         def __init__(self, **settings: Any) -> None:
             try:
                 super().__init__(**settings)

@@ -12,6 +12,7 @@ from tailor.cli.terminal import plain_console
 from tailor.data.guess import Told, guess_task
 from tailor.data.scaffold import write_project
 from tailor.errors import did_you_mean, quoted
+from tailor.files import seen_from_here
 from tailor.plugins import KINDS
 from tailor.project import load_project
 from tailor.trust import note_made_here
@@ -47,10 +48,6 @@ def init(
     say.print(Text(f"Wrote {path}: kind {task.kind}, {asked}, {quoted(task.output)} holds the right answer{labels}."))
     for finding in sorted(guess.findings, key=lambda finding: finding.level == "note"):
         say.print(Text(" ".join(filter(None, (f"{finding.level}: {finding.what}", finding.advice)))))
-    say.print(Text(f"Read it, set the target and the prices, then look at the data with: tailor check {_short(path.parent)}"))
-
-
-def _short(folder: Path) -> str:
-    """The folder as one would type it here."""
-    here = Path.cwd()
-    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)
+    say.print(
+        Text(f"Read it, set the target and the prices, then look at the data with: tailor check {seen_from_here(path.parent)}")
+    )

@@ -15,7 +15,7 @@ from tailor.card import card, table_html
 from tailor.data.jsontext import to_value
 from tailor.data.readers import as_text
 from tailor.data.table import Table, read_table, table_of_lines
-from tailor.errors import DataError, StoreError, quoted
+from tailor.errors import DataError, StoreError, plainly, quoted
 from tailor.files import write_atomically
 from tailor.task import DataFiles
 
@@ -53,6 +53,7 @@ class Dataset:
         DataError: these are no rows, or `rows` and `train` are both given.
     """
 
+    @plainly
     def __init__(
         self, rows: Rows | None = None, *, train: Rows | None = None, dev: Rows | None = None, test: Rows | None = None
     ) -> None:
