@@ -1,9 +1,10 @@
-"""Answers that must be JSON of a given form: checked here, whoever promised to keep to it."""
+"""Forms that an answer must have: JSON of a given schema, checked here whoever promised to keep to it, or a regular expression."""
 
 from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,20 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+
+
+def check_expression(pattern: str) -> None:
+    """Make sure that a regular expression is one, also inside a longer one.
+
+    Raises:
+        ValueError: it is not, or it is one that libraries read in different ways.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # sets inside sets
+            re.compile(f"(?:{pattern})")
+    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
+        raise ValueError(f"it is not a regular expression: {error}") from error
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:

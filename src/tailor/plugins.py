@@ -11,6 +11,7 @@ Nothing of a package is imported before its name is asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -77,6 +78,14 @@ class Registry:
                 raise ConfigError(f"{quoted(name)} is not a {self.noun}{meant}", f"There are {', '.join(self.names) or 'none'}.")
         return self._loaded[name]
 
+    def usable(self) -> dict[str, Any]:
+        """Everything that can be loaded, by name; what a broken package adds is left out, and told when its name is used."""
+        found = {}
+        for name in self.names:
+            with suppress(ConfigError):
+                found[name] = self.load(name)
+        return found
+
     def _of_package(self, point: EntryPoint) -> Any:
         try:
             return point.load()
@@ -92,5 +101,11 @@ _OWN_KINDS = {"classify": "tailor.kinds.classify:CLASSIFY", "answer": "tailor.ki
 KINDS = Registry("tailor.kinds", "kind of task", _OWN_KINDS)
 """Kinds of task (`tailor.kinds.base.Kind`)."""
 
+APPROACHES = Registry("tailor.approaches", "approach")
+"""Approaches (`tailor.approaches.approach.Approach`) besides those of `tailor.approaches.named`."""
 METRICS = Registry("tailor.metrics", "metric")
 """Metrics for kinds that are there already (`tailor.kinds.base.Metric`)."""
+MODELS = Registry("tailor.models", "model", {"fake": "tailor.models.fake:open_fake"})
+"""What opens a model by settings whose `name` is this one, or begins with it and a colon."""
+READERS = Registry("tailor.readers", "reader of data files")
+"""What makes rows of a file by the ending of its name: (name, bytes) -> a mapping of column to value for each row."""

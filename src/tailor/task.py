@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tailor.doors import through
-from tailor.jsonform import check_schema
+from tailor.jsonform import check_expression, check_schema
 from tailor.keys import VARIABLE_NAME, looks_like_a_key, names_in, without_key
 from tailor.mistakes import Plain
 from tailor.plugins import KINDS
@@ -283,6 +282,7 @@ class Task(Settings, Plain):
     documents: str = Field("", description="folder of Markdown, text or HTML files")
     model: ModelSettings = ModelSettings(context_tokens=None)
     embedder: str = "minilm-l6"
+    approaches: tuple[str, ...] = Field((), description="further approaches, tried on the rung of prompts; by name, or of packages")
     judge: JudgeSettings | None = Field(None, description="answer: who judges free text; needed by metric `judged`")
     volume: Volume = Volume()
     prices: Prices = Prices(input_per_million=None, output_per_million=None)
@@ -369,20 +369,6 @@ class Task(Settings, Plain):
     def variables(self) -> tuple[str, ...]:
         """Columns that any template of the task reads, in order of first use."""
         return columns_in(self.instruction, self.context, self.persona, *self.constraints, self.input)
-
-
-def check_expression(pattern: str) -> None:
-    """Make sure that a regular expression is one, also inside a longer one.
-
-    Raises:
-        ValueError: it is not, or it is one that libraries read in different ways.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", FutureWarning)  # sets inside sets
-            re.compile(f"(?:{pattern})")
-    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
-        raise ValueError(f"it is not a regular expression: {error}") from error
 
 
 def columns_in(*templates: str) -> tuple[str, ...]:

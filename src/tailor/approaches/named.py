@@ -11,6 +11,7 @@ from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Ge
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference
 from tailor.errors import ConfigError, did_you_mean, quoted
+from tailor.plugins import APPROACHES as ADDED
 
 NUMBER = re.compile(r"-(\d{1,2})$")
 
@@ -74,12 +75,16 @@ def _form(name: str, named: Named) -> str:
 
 
 def _single(name: str) -> Approach:
+    if name in ADDED:
+        added: Approach = ADDED.load(name)
+        return added
     found = NUMBER.search(name)
     stem, number = (name[: found.start()], int(found[1])) if found else (name, 0)
     named = APPROACHES.get(stem)
     if named is None or (number and not named.numbers):
         raise ConfigError(
-            f"there is no approach {quoted(name)}{did_you_mean(stem, APPROACHES)}", f"There are {', '.join(names())}."
+            f"there is no approach {quoted(name)}{did_you_mean(stem, (*APPROACHES, *ADDED.names))}",
+            f"There are {', '.join((*names(), *ADDED.names))}.",
         )
     if number not in named.numbers and (found or not named.default):
         accepted = f"{named.numbers.start} to {named.numbers.stop - 1}"

@@ -299,7 +299,7 @@ def _guess_kind(output: Column, documents: Path | None, asked: Asked) -> Kind:
         choices=asked.choices,
         documents=documents is not None,
     )
-    kinds: list[Kind] = [KINDS.load(known) for known in KINDS.names]
+    kinds: list[Kind] = list(KINDS.usable().values())
     return max(kinds, key=lambda kind: kind.likelihood(look))
 
 

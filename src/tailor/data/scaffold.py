@@ -54,7 +54,7 @@ def _question(guess: GuessedTask) -> Iterator[str]:
     yield ""
     yield f"name: {as_yaml(guess.name)}"
     yield ""
-    yield f"# {' '.join(f'{name}: {KINDS.load(name).says}.' for name in KINDS.names)}"
+    yield f"# {' '.join(f'{name}: {kind.says}.' for name, kind in KINDS.usable().items())}"
     yield f"kind: {guess.kind.name}"
     yield ""
     yield "# What the model is told to do. Say it as you would to a new colleague."

@@ -25,6 +25,7 @@ from tailor.errors import DataError, did_you_mean, quoted
 from tailor.files import parts_of
 from tailor.limits import DATA_BYTES
 from tailor.outside import read_file
+from tailor.plugins import READERS
 
 _CSV = (".csv", ".tsv", ".tab", ".txt", ".psv")
 _JSON = (".jsonl", ".ndjson", ".json")
@@ -82,6 +83,8 @@ def read_table(path: Path, *, columns: Sequence[str] = (), encoding: str = "") -
     suffix = path.suffix.lower()
     if suffix in _PARQUET:
         return _table_of_objects(path.name, _parquet(path.name, data))
+    if suffix[1:] in READERS:
+        return _added(path.name, suffix[1:], data)
     if suffix not in SUFFIXES:
         raise DataError(f"{quoted(path.name, 120)} ends in {quoted(suffix or path.name)}; {ACCEPTED}", foreign_hint(data))
     text, findings = decode(path.name, data, encoding)
@@ -90,6 +93,15 @@ def read_table(path: Path, *, columns: Sequence[str] = (), encoding: str = "") -
     if suffix in _JSON:
         return _table_of_objects(path.name, read_json(path.name, text, columns=columns), findings)
     return _delimited(path.name, text, _DELIMITER.get(suffix, ""), columns, findings)
+
+
+def _added(name: str, suffix: str, data: bytes) -> Table:
+    """The rows that a reader from outside makes of a file."""
+    try:
+        rows = tuple(READERS.load(suffix)(name, data))
+    except (ValueError, OSError) as error:
+        raise DataError(f"{name} cannot be read: {error}", f"It was read by what a package adds for .{suffix} files.") from error
+    return _table_of_objects(name, (rows, ()))
 
 
 def table_of_lines(name: str, text: str) -> Table:

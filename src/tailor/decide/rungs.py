@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tailor.approaches.approach import Approach, Chain
+from tailor.approaches.named import approach_named
 from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona, RemovePrior, ZeroShot
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference
@@ -91,7 +92,7 @@ def _prompt(task: Task) -> Rung:
         tried.append(Persona())
     if task.constraints:
         tried.append(Constraints())
-    tried.append(ChainOfThought())
+    tried += [ChainOfThought(), *map(approach_named, task.approaches)]
 
     def candidates(start: System, runs: Sequence[Run]) -> list[Option]:
         written = [Generated()] if start.decoding.method == "score" else []

@@ -153,8 +153,8 @@ class Kind(ABC):
         for metric in self.metrics:
             if name in (None, metric.name):
                 return metric
-        added = [METRICS.load(other) for other in METRICS.names]
-        found: dict[str, Metric] = {metric.name: metric for metric in (*self.metrics, *(m for m in added if self.name in m.kinds))}
+        added = [metric for metric in METRICS.usable().values() if self.name in metric.kinds]
+        found: dict[str, Metric] = {metric.name: metric for metric in (*self.metrics, *added)}
         if name in found:
             return found[name]
         meant = did_you_mean(str(name), found)

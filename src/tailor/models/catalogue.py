@@ -30,6 +30,7 @@ from tailor.models.cache import (
 )
 from tailor.models.pull import pull
 from tailor.outside import read_file
+from tailor.plugins import MODELS
 from tailor.task import ModelSettings, Task
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -76,8 +77,8 @@ def open_model(settings: ModelSettings, on_progress: Progress = lambda stage, do
     """The model that the settings name, ready to answer.
 
     Args:
-        settings: a built-in name, "fake" or "fake:" and any word, a folder, a Hub name "org/name", or with `base_url` the name of
-            a model at that endpoint.
+        settings: a built-in name, "fake" or what a package adds (with a colon and any word behind it), a folder, a Hub name
+            "org/name", or with `base_url` the name of a model at that endpoint.
         on_progress: told how far a download is; called only when one is needed.
         base: the folder that paths are relative to; the one of the process if left out.
 
@@ -91,10 +92,9 @@ def open_model(settings: ModelSettings, on_progress: Progress = lambda stage, do
         from tailor.models.remote import RemoteModel
 
         return RemoteModel(settings)
-    if name == "fake" or name.startswith("fake:"):
-        from tailor.models.fake import FakeModel
-
-        return FakeModel(name=name)
+    if (first := name.partition(":")[0]) in MODELS:
+        opened: Model = MODELS.load(first)(settings)
+        return opened
     from tailor.models.local import LocalModel
 
     if name in BUILT_INS:
@@ -244,9 +244,9 @@ def _folder(
         _require_local_packages(name)
         return fetch_from_hub(name, on_progress, revision)
     names = [built.name for built in BUILT_INS.values() if built.kind == kind]
-    forms = f"{', '.join(names)}, fake, a folder of safetensors, or a Hub name such as org/name"
+    forms = f"{', '.join((*names, *MODELS.names))}, a folder of safetensors, or a Hub name such as org/name"
     raise ModelNotFound(
-        f"{quoted(name)} is not a known {kind}{did_you_mean(name, [*names, 'fake'])}",
+        f"{quoted(name)} is not a known {kind}{did_you_mean(name, [*names, *MODELS.names])}",
         f"Accepted: {forms}." + (" For a model at an endpoint give its address as `base_url`." if kind == "model" else ""),
     )
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tailor.confined import Confined, ConfinedError
 from tailor.errors import ConfigError, quoted
-from tailor.task import check_expression
+from tailor.jsonform import check_expression
 
 if TYPE_CHECKING:
     import torch

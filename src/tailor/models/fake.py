@@ -13,6 +13,7 @@ import numpy as np
 from tailor.errors import ModelError
 from tailor.models.base import Array, Capabilities, Message, Reply, Request
 from tailor.models.matching import first_match
+from tailor.task import ModelSettings
 
 WORD = re.compile(r"\w+")
 MATERIAL = re.compile(r"<passages>\n(.*?)\n</passages>", re.DOTALL)
@@ -129,6 +130,11 @@ class FakeModel:
             hashlib.sha256(f"{self.name}\n{seed}\n{candidate}\n{question}".encode("utf-8", "replace")).digest()[:6]
         )
         return SHARED_WORD * len(_words(candidate) & _words(question)) + hashed / 2**48
+
+
+def open_fake(settings: ModelSettings) -> FakeModel:
+    """The fake of this name."""
+    return FakeModel(name=settings.name)
 
 
 class FakeEmbedder:
