@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data_helpers import make_example, make_examples
+from data_helpers import make_example, make_examples, sentence
 from pydantic import BaseModel
 from tiny import DOCUMENTS, LABELS, answer_material, classify_material, start
 
@@ -18,11 +19,12 @@ from tailor.approaches.approach import Chain
 from tailor.approaches.prompting import FewShot
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import Reference
+from tailor.data.example import Example
 from tailor.engine import Engine
 from tailor.errors import ConfigError, EndpointError, ModelError, OutOfTime, StoreError
 from tailor.models.base import Array, Reply, Request
 from tailor.models.fake import FakeEmbedder, FakeModel
-from tailor.system import Decoding, Knowledge, Prompt, Shot, System, Weights
+from tailor.system import Decoding, Knowledge, Prompt, Shot, System, Weights, fingerprint_of
 
 MakeEngine = Callable[..., Engine]
 EXAMPLES = make_examples(10, LABELS)
@@ -179,6 +181,27 @@ def test_the_nearest_shot_stands_last(tmp_path: Path, engine_for: MakeEngine) ->
     assert [m.text for m in chat if m.role == "user"] == ["red green stone", "red green blue", "red green blue pink"]
 
 
+def test_thousands_of_examples_to_choose_from_cost_an_answer_next_to_nothing(tmp_path: Path, engine_for: MakeEngine) -> None:
+    """Their vectors, their JSON and the fingerprint are made once, not with every answer."""
+    engine = engine_for(FakeModel(), tmp_path)
+    base, embedder = plain(engine), FakeEmbedder()
+    shots = tuple(Shot(input=f"{sentence(n)} {'and so on ' * 20}", answer="x") for n in range(5000))
+    system = base.then("near", prompt={"shots": shots, "nearest": 5, "embedder": embedder.name})
+    system = system.then("prior", decoding={"prior": (0.0,) * len(LABELS)})
+    rows = make_examples(40, LABELS)
+    engine.answer(system, rows[:1])
+    assert min(timed_one_by_one(engine, system, rows[1:])) < 0.002 + min(timed_one_by_one(engine, base, rows[1:]))
+
+
+def timed_one_by_one(engine: Engine, system: System, rows: Sequence[Example]) -> list[float]:
+    took = []
+    for row in rows:
+        started = time.process_time()
+        engine.answer(system, [row])
+        took.append(time.process_time() - started)
+    return took
+
+
 def test_a_system_of_another_model_is_refused(tmp_path: Path, engine_for: MakeEngine) -> None:
     engine = engine_for(FakeModel(), tmp_path)
     system = plain(engine_for(FakeModel(name="other"), tmp_path / "other"))
@@ -331,9 +354,16 @@ def test_a_model_that_cannot_answer_at_all_raises(tmp_path: Path, engine_for: Ma
 
 def test_a_system_is_changed_part_by_part_and_stays_as_it_was() -> None:
     changed = FULL.with_(prompt={"persona": "You are new."}, decoding={"max_tokens": 7})
-    assert changed.prompt == Prompt(**{**dict(FULL.prompt), "persona": "You are new."}) and changed.decoding.max_tokens == 7
+    assert changed.prompt == Prompt(**{**FULL.prompt.model_dump(), "persona": "You are new."}) and changed.decoding.max_tokens == 7
     assert changed.steps == FULL.steps and changed.fingerprint != FULL.fingerprint == FULL.with_().fingerprint
     assert FULL.with_(decoding=Decoding(seed=3)).decoding == Decoding(seed=3), "a whole part takes the place of the one before"
+
+
+def test_the_fingerprint_is_that_of_the_json_and_is_made_anew_with_every_change() -> None:
+    for system in (FULL, FULL.asked, FULL.with_(prompt={"persona": "Ü \ud800"}), FULL.model_copy(update={"decoding": Decoding()})):
+        assert system.fingerprint == fingerprint_of(system.model_dump(mode="json"))
+    assert FULL.model_copy(update={"decoding": Decoding()}).fingerprint != FULL.fingerprint
+    assert FULL.asked.decoding.prior == () and FULL.asked.asked is FULL.asked
 
 
 @pytest.mark.parametrize(

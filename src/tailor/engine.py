@@ -61,6 +61,7 @@ class Engine:
     _embedders: dict[str, CachedEmbedder] = field(default_factory=dict)
     _indexes: dict[str, Index] = field(default_factory=dict)
     _checked: dict[Path, str] = field(default_factory=dict)
+    _remembered: tuple[tuple[str, str], list[str], Array] | None = None
 
     def embed(self, name: str, texts: Sequence[str]) -> Array:
         """Unit vectors of texts, shape (len(texts), dimensions); a text is never embedded twice in a project."""
@@ -140,14 +141,22 @@ class Engine:
         prompt = system.prompt
         if not prompt.nearest:
             return [prompt.shots] * len(examples)
-        asked = [question_in(system, shot.input) for shot in prompt.shots]
-        likeness = self.embed(prompt.embedder, questions) @ self.embed(prompt.embedder, asked).T
+        asked, vectors = self._pool(system)
+        likeness = self.embed(prompt.embedder, questions) @ vectors.T
         chosen = []
         for question, row in zip(questions, likeness, strict=True):
             others = (prompt.shots[i] for i in np.argsort(-row, kind="stable") if asked[i] != question)
             nearest = tuple(islice(others, prompt.nearest))
             chosen.append(nearest if prompt.nearest_first else nearest[::-1])
         return chosen
+
+    def _pool(self, system: System) -> tuple[list[str], Array]:
+        """What the worked examples of a system ask, and their vectors; those of the system asked last are remembered."""
+        key = (system.prompt.canonical, system.knowledge.kind)
+        if self._remembered is None or self._remembered[0] != key:
+            asked = [question_in(system, shot.input) for shot in system.prompt.shots]
+            self._remembered = key, asked, self.embed(system.prompt.embedder, asked)
+        return self._remembered[1:]
 
     def answer(self, system: System, examples: Sequence[Example], on_progress: OnProgress | None = None) -> list[Answer]:
         """One answer per example, in order; those in the ledger are not asked for again.
@@ -159,7 +168,7 @@ class Engine:
             OutOfTime: the time limit was reached; whole blocks answered so far are saved.
         """
         if system.decoding.prior:
-            return [_without_prior(system, answer) for answer in self.answer(_asked(system), examples, on_progress)]
+            return [_without_prior(system, answer) for answer in self.answer(system.asked, examples, on_progress)]
         keys = [example.answer_key for example in examples]
         saved = self._saved(system, examples)
         if isinstance(self.model, Streaming) and system.is_generative:
@@ -224,7 +233,7 @@ class Engine:
 
     def missing(self, system: System, examples: Sequence[Example]) -> int:
         """How many of these examples the system has not answered yet."""
-        saved = self._saved(_asked(system), examples)
+        saved = self._saved(system.asked, examples)
         return sum(example.answer_key not in saved for example in examples)
 
     def _saved(self, system: System, examples: Sequence[Example]) -> dict[str, dict[str, Any]]:
@@ -300,11 +309,6 @@ def _to_answer(system: System, example: str, reply: Reply, passages: tuple[Passa
 
 def _likeliest(system: System, scores: Sequence[float]) -> str:
     return system.decoding.labels[max(range(len(scores)), key=scores.__getitem__)]
-
-
-def _asked(system: System) -> System:
-    """The System that is asked: a prior is subtracted from its scores, and changes nothing of what is asked."""
-    return system.with_(decoding={"prior": ()})
 
 
 def _without_prior(system: System, answer: Answer) -> Answer:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import operator
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -41,6 +42,15 @@ class Part(BaseModel):
             part = fields.get(name)
             fields[name] = part.with_(**change) if isinstance(part, Part) and isinstance(change, Mapping) else change
         return type(self).model_validate(fields)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As `with_`: pydantic's own neither checks what is changed nor forgets what was computed from what it changes."""
+        return self.with_(**(update or {}))
+
+    @cached_property
+    def canonical(self) -> str:
+        """Its JSON as fingerprints take it; made once, since a prompt may hold thousands of worked examples."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
 
 
 class Weights(Part):
@@ -176,10 +186,16 @@ class System(Part):
         """The steps joined in their order, such as "rag-hybrid > lora"."""
         return " > ".join(self.steps)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over everything that can change an answer; the steps' names do not."""
-        return fingerprint_of(self.model_dump(mode="json"))
+        parts = {name: getattr(self, name).canonical for name in sorted(type(self).model_fields) if name != "steps"}
+        return _sha256("{" + ", ".join(f'"{name}": {text}' for name, text in parts.items()) + "}")
+
+    @cached_property
+    def asked(self) -> System:
+        """The System that is asked, and whose answers are saved: a prior is subtracted from these, and changes nothing of them."""
+        return self.with_(decoding={"prior": ()}) if self.decoding.prior else self
 
     @property
     def pattern(self) -> str:
@@ -239,8 +255,11 @@ class System(Part):
 
 def fingerprint_of(record: Mapping[str, Any]) -> str:
     """The fingerprint of the System that has this record as JSON."""
-    counts = {name: value for name, value in record.items() if name != "steps"}
-    return hashlib.sha256(json.dumps(counts, sort_keys=True).encode()).hexdigest()
+    return _sha256(json.dumps({name: value for name, value in record.items() if name != "steps"}, sort_keys=True))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def display_label(label: str) -> str:
