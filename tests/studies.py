@@ -304,7 +304,7 @@ HANDBOOK_SKILLS = {
 def classify_study() -> Study:
     """Decided, target met: fine-tuning wins on tickets."""
     stopped = "lora reaches 95 % on dev and the target is 85 %: the next rung (tune fully) is not needed."
-    left_out = [Step("tune fully", "full", "not needed", stopped)]
+    left_out = [Step("tune fully", "full", "not needed", stopped, pulls=("behaviour",))]
     return make_study(TICKETS, tickets(), TICKET_SKILLS, left_out, stopped)
 
 
@@ -313,7 +313,9 @@ def answer_study() -> Study:
     study = make_study(
         HANDBOOK, questions(), HANDBOOK_SKILLS, [], "Every rung that this task, its documents and its model allow was climbed."
     )
-    too_long = Step("retrieve", "whole-documents", "does not fit", "the prompt does not fit: 61,200 of 8,192 tokens.")
+    too_long = Step(
+        "retrieve", "whole-documents", "does not fit", "the prompt does not fit: 61,200 of 8,192 tokens.", pulls=("knowledge",)
+    )
     return replace(study, steps=(*study.steps[:2], too_long, *study.steps[2:]))
 
 
@@ -337,5 +339,5 @@ def stopped_study() -> Study:
         "The next rung (retrieve and tune) would need about 25 minutes of training; "
         "the time limit leaves 3 minutes beside the final test."
     )
-    steps = (*study.steps[:5], Step("retrieve and tune", "rag-hybrid > lora", "no time", stopped))
+    steps = (*study.steps[:5], Step("retrieve and tune", "rag-hybrid > lora", "no time", stopped, pulls=("knowledge", "behaviour")))
     return replace(study, steps=steps, stopped=stopped, tests=(), decision=None)

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from tailor.diagnose.forecast import forecast_for, in_order, promises_more
+from tailor.decide.hope import in_order
+from tailor.decide.rungs import Rung
+from tailor.diagnose.forecast import Pulls, forecast_for, promises_more
 from tailor.diagnose.types import Diagnosis, Labels, Lever, LeverName
 from tailor.diagnose.words import cannot_win, headline, labels_sentence, lever_sentence, sentences
 from tailor.stats.intervals import Interval
@@ -31,46 +33,47 @@ NOISY = labels(0.11, 0.07, 0.14, 0.18, 0.11)
 
 
 def test_a_rung_of_one_lever_has_its_forecast() -> None:
-    assert forecast_for(FOUND, "tune") == forecast_for(FOUND, "tune fully") == TUNED.forecast
-    assert forecast_for(FOUND, "retrieve") == READ.forecast
-    assert forecast_for(FOUND, "prompt") == SHOWN.forecast
+    assert forecast_for(FOUND, ("behaviour",)) == TUNED.forecast
+    assert forecast_for(FOUND, ("knowledge",)) == READ.forecast
+    assert forecast_for(FOUND, ("form", "examples")) == SHOWN.forecast, "nothing was forecast of the form"
 
 
-@pytest.mark.parametrize("rung", ["baseline", "calibrate", "a rung of the future"])
-def test_rungs_that_pull_no_lever_have_none(rung: str) -> None:
-    assert forecast_for(FOUND, rung) is None
+def test_rungs_that_pull_no_lever_have_none() -> None:
+    assert forecast_for(FOUND, ()) is None and forecast_for(FOUND, ("form",)) is None
 
 
 def test_several_levers_reach_between_the_best_of_them_and_all_they_mend() -> None:
-    both = forecast_for(FOUND, "prompt and tune")
+    both = forecast_for(FOUND, ("examples", "behaviour"))
     assert both == TUNED.forecast  # the examples mend nothing that tuning does not
-    reading = forecast_for(FOUND, "retrieve and prompt")
+    reading = forecast_for(FOUND, ("knowledge", "form", "examples"))
     # Seven rows are mended by one of the two; the best alone mends five.
     assert reading is not None and reading.mean == pytest.approx(0.6) and reading.low == pytest.approx(0.4)
     assert reading.high == pytest.approx(0.8)
 
 
 def test_tuning_on_passages_may_mend_every_row_whose_passage_is_found() -> None:
-    found = forecast_for(FOUND, "retrieve and tune")
+    found = forecast_for(FOUND, ("knowledge", "behaviour"))
     assert found is not None and found.mean == pytest.approx((0.5 + 0.8) / 2) and found.high == pytest.approx(0.9)
-    assert forecast_for(replace(FOUND, reach=None), "retrieve and tune") != found
+    assert forecast_for(replace(FOUND, reach=None), ("knowledge", "behaviour")) != found
 
 
 def test_a_rung_goes_first_only_where_its_forecast_lies_clearly_above() -> None:
     sure = replace(FOUND, levers=(lever("behaviour", (1.0,) * 10), READ))
-    assert promises_more(sure, "tune", "retrieve") and not promises_more(FOUND, "retrieve", "tune")
-    rungs = ["baseline", "prompt", "retrieve", "retrieve and tune", "tune"]
+    tunes, reads = ("behaviour",), ("knowledge",)
+    assert promises_more(sure, tunes, reads) and not promises_more(FOUND, reads, tunes)
+    pulled: list[Pulls] = [(), ("form", "examples"), reads, ("knowledge", "behaviour"), tunes]
+    base, prompt, retrieve, both, tune = rungs = [Rung(" and ".join(pulls), lambda start, runs: [], pulls) for pulls in pulled]
     assert in_order(FOUND, rungs) == rungs
-    assert in_order(sure, rungs) == ["baseline", "prompt", "tune", "retrieve", "retrieve and tune"]
-    assert in_order(sure, ["baseline", "tune"]) == ["baseline", "tune"]
+    assert in_order(sure, rungs) == [base, prompt, tune, retrieve, both]
+    assert in_order(sure, [base, tune]) == [base, tune]
 
 
 def test_a_rung_whose_forecast_does_not_reach_the_leader_cannot_pay() -> None:
-    said = cannot_win(FOUND, "tune", "rag-hybrid", 0.5)
+    said = cannot_win(TUNED.forecast, "tune", "rag-hybrid", 0.5)
     assert said == (
         "The next rung (tune) is not expected to pay: on dev its forecast goes up to 40 % (80 % interval), and rag-hybrid has 50 %."
     )
-    assert cannot_win(FOUND, "tune", "rag-hybrid", 0.39) is None and cannot_win(FOUND, "calibrate", "x", 1.0) is None
+    assert cannot_win(TUNED.forecast, "tune", "rag-hybrid", 0.39) is None
 
 
 def test_the_headline_says_what_is_lacking_and_what_would_win_most() -> None:

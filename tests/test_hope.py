@@ -15,7 +15,7 @@ from flow import LABELS, Watcher, climb, statuses, write_desk, write_rooms
 from tailor import experiment
 from tailor.approaches.tuning import FineTune
 from tailor.decide.hope import hopeless
-from tailor.decide.rungs import Option, best
+from tailor.decide.rungs import Option, Rung, best
 from tailor.diagnose.forecast import forecast_for
 from tailor.diagnose.types import Diagnosis, Lever
 from tailor.errors import DoesNotFit, EndpointError, TailorError
@@ -27,6 +27,7 @@ from tailor.stats.intervals import Interval
 
 WIDE = {"train": 24, "dev": 48, "test": 18}
 DEAR_LABELS = {"label": 500.0, "error": 0.0001}
+TUNE = Rung("tune", lambda start, runs: [], ("behaviour",), "training")
 
 
 class Tunable(FakeModel):
@@ -60,7 +61,7 @@ def test_a_rung_without_hope_is_left_out_and_the_forecast_says_why(tmp_path: Pat
     study = climb(write_numbers(tmp_path), Copier())
     step = step_of(study, "tune")
     assert study.diagnosis is not None and step.status == "cannot pay" and step.run is None
-    forecast = forecast_for(study.diagnosis, "tune")
+    forecast = forecast_for(study.diagnosis, ("behaviour",))
     leader = best([run for step in study.steps if (run := step.run) and step.status == "measured"])
     assert forecast is not None and forecast.high is not None and leader is not None
     assert study.diagnosis.baseline < forecast.high < leader.mean
@@ -73,8 +74,9 @@ def test_a_forecast_that_its_own_start_beats_speaks_against_nothing() -> None:
     runs = [make_run(zero, [0.0] * 6 + [1.0] * 4), make_run(shown, [1.0] * 10)]
     tune = Lever("behaviour", Interval(0.6, 0.5, 0.7, 10, 0.8), (1.0,) * 6 + (0.0,) * 4, 4, 4, "So.")
     found = Diagnosis(0.4, 10, 6, (tune,), (), None, None, (), 1.0)
-    assert hopeless(found, "tune", [Option(FineTune(), zero)], runs) is not None
-    assert hopeless(found, "tune", [Option(FineTune(), shown)], runs) is None
+    assert hopeless(found, TUNE, [Option(FineTune(), zero)], runs) is not None
+    assert hopeless(found, TUNE, [Option(FineTune(), shown)], runs) is None
+    assert hopeless(found, replace(TUNE, is_open=True), [Option(FineTune(), zero)], runs) is None, "it may do what nobody forecast"
 
 
 def test_a_leader_on_easier_rows_takes_no_hope_from_others() -> None:
@@ -86,17 +88,17 @@ def test_a_leader_on_easier_rows_takes_no_hope_from_others() -> None:
     found = Diagnosis(0.4, 10, 6, (tune,), (), None, None, (), 1.0)
     options = [Option(FineTune(), start)]
     part = leader.on(leader.examples[5:])  # there the baseline has four of five, too
-    assert hopeless(found, "tune", options, [baseline, leader]) is not None
-    assert hopeless(found, "tune", options, [baseline, part]) is None
-    assert hopeless(replace(found, baseline=0.7), "tune", options, [baseline, leader]) is None
+    assert hopeless(found, TUNE, options, [baseline, leader]) is not None
+    assert hopeless(found, TUNE, options, [baseline, part]) is None
+    assert hopeless(replace(found, baseline=0.7), TUNE, options, [baseline, leader]) is None
 
 
 @pytest.mark.slow
 def test_a_training_that_is_brought_forward_and_cannot_pay_keeps_nothing_cheaper_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def tune_first(diagnosis: Diagnosis, rungs: Sequence[str]) -> list[str]:
-        return sorted(rungs, key=lambda rung: rung != "tune")
+    def tune_first(diagnosis: Diagnosis, rungs: Sequence[Rung]) -> list[Rung]:
+        return sorted(rungs, key=lambda rung: rung.name != "tune")
 
     monkeypatch.setattr("tailor.decide.ladder.in_order", tune_first)
     monkeypatch.setattr("tailor.decide.ladder.hopeless", lambda *given: None)  # here only money speaks

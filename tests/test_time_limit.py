@@ -193,9 +193,15 @@ def test_the_most_promising_rung_wins_most_for_its_time_and_waits_for_what_it_bu
 
     levers = (lever("behaviour", 0.7), lever("examples", 0.4), lever("knowledge", 0.3))
     diagnosis = Diagnosis(0.1, 48, 40, levers, (), None, None, (), 1.0)
-    names = ("prompt", "calibrate", "tune", "retrieve", "retrieve and prompt")
-    built = {"calibrate": "prompt", "retrieve and prompt": "retrieve"}
-    rungs = [Rung(name, lambda start, runs: [], builds_on=built.get(name, "")) for name in names]
+    prompt = Rung("prompt", lambda start, runs: [], ("form", "examples"))
+    retrieve = Rung("retrieve", lambda start, runs: [], ("knowledge",))
+    both = replace(prompt, name="retrieve and prompt", pulls=("knowledge", "form", "examples"), builds_on=retrieve)
+    calibrate, tune = (
+        replace(prompt, name="calibrate", pulls=(), builds_on=prompt),
+        replace(prompt, name="tune", pulls=("behaviour",)),
+    )
+    rungs = [prompt, calibrate, tune, retrieve, both]
+    names = [rung.name for rung in rungs]
     leader = make_run(make_system("leader"), [1.0] + [0.0] * 9)
 
     def first(effect: float = 0.02, **seconds: float) -> str:

@@ -212,13 +212,18 @@ class System(Part):
 
     def then(self, step: str, **changes: object) -> System:
         """The System after one more approach; the plain starting point is not named in what is built on it."""
-        steps = (step,) if self.steps == (START,) else (*self.steps, step)
+        steps = (step,) if self.is_start else (*self.steps, step)
         return self.with_(**changes, steps=steps)
 
     @property
     def chooses(self) -> bool:
         """Whether an answer is one of a closed set of labels, and nothing else."""
         return bool(self.decoding.labels)
+
+    @property
+    def is_start(self) -> bool:
+        """Whether this is the plain System that every approach starts from."""
+        return self.steps == (START,)
 
     @property
     def is_generative(self) -> bool:

@@ -7,7 +7,7 @@ the length of prompts and answers is estimated, and known better once the endpoi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean
 
@@ -211,6 +211,10 @@ def expected_spending(
     return Plan(task, splits, model, documents, everything, limited).estimate(asker, judging)
 
 
+Climbed = dict[Rung, tuple[list[System], bool]]
+"""The candidates of each rung, and whether it is climbed whatever is measured below it."""
+
+
 @dataclass
 class Plan:
     """The calls of a study.
@@ -257,12 +261,12 @@ class Plan:
         start, rows = starting_system(self.task, self.splits.train, self.model), len(self.splits.dev)
         rungs = ladder(self.task, bool(self.documents), replace(self.model.capabilities, tunes=False))
         asked: list[tuple[System, Range, bool]] = [(start, Range(rows, rows), True)]
-        climbed = {"baseline": ([start], True)}
+        climbed: Climbed = {rungs[0]: ([start], True)}
         for rung in rungs[1:]:
             if rung.optional and not self.everything:
                 continue
             systems = self._systems(rung, start, climbed)
-            climbed[rung.name] = (systems, self._is_certain(rung))
+            climbed[rung] = (systems, self._is_certain(rung))
             asked += [(system, calls, False) for system, calls in self._race(systems, certain=self._is_certain(rung))]
         if start.chooses:
             dearest = max((system for systems, _ in climbed.values() for system in systems), key=self._weight)
@@ -305,11 +309,11 @@ class Plan:
         shows = lower_bound([1.0] * len(dev), 1 - STOP_CONFIDENCE, groups=[row.unit for row in dev]) >= self.task.target
         rows = round(len(test) / usual_size([row.unit for row in test]))
         certifies = clopper_pearson_lower(rows, rows, of_target(1, MOST_FINALISTS)) >= self.task.target
-        return rung.name == "prompt" and not (shows and certifies)
+        return rung.is_open and rung.builds_on is None and not (shows and certifies)
 
-    def _systems(self, rung: Rung, start: System, climbed: Mapping[str, tuple[list[System], bool]]) -> list[System]:
+    def _systems(self, rung: Rung, start: System, climbed: Climbed) -> list[System]:
         """The candidates of a rung, as far as they can be known before anything is asked or searched."""
-        below = climbed.get(rung.builds_on, ([], False))[0]
+        below = climbed.get(rung.builds_on, ([], False))[0] if rung.builds_on else []
         for base in (*sorted(below, key=self._weight, reverse=True), start):  # the dearest that it may build on
             made = [self._sketch(option) for option in rung.candidates(start, [Run(base, "dev", (), (), ())])]
             if made:
@@ -367,22 +371,22 @@ class Plan:
             for system, fewest, most in zip(dearest_last, rows, reversed(rows), strict=True)
         ]
 
-    def _diagnosis(self, climbed: Mapping[str, tuple[list[System], bool]]) -> list[tuple[System, Range, bool]]:
+    def _diagnosis(self, climbed: Climbed) -> list[tuple[System, Range, bool]]:
         """Rows that the diagnosis asks with a passage, which the race may leave out."""
-        found, _ = climbed.get("retrieve", ([], False))
+        found = [system for systems, _ in climbed.values() for system in systems if system.knowledge.search == "hybrid"]
         if self.task.judge is not None or not found:
             return []
         rows = min(len(self.splits.dev), ASKED + self.model.block)
-        hybrid = next(system for system in found if system.knowledge.search == "hybrid")
-        return [(hybrid, Range(0, rows), False)]
+        return [(found[0], Range(0, rows), False)]
 
-    def _finalists(self, start: System, climbed: Mapping[str, tuple[list[System], bool]]) -> list[tuple[System, Range]]:
+    def _finalists(self, start: System, climbed: Climbed) -> list[tuple[System, Range]]:
         """Who may meet the test: the baseline, and the best of a kind, which for prompts may be the baseline again."""
         chosen = [(start, Range(1, 1))]
-        for name in ("prompt", "retrieve"):
-            systems = [system for rung, (made, _) in climbed.items() if rung.startswith(name) for system in made]
+        made = [(system, certain) for systems, certain in climbed.values() for system in systems if not system.is_start]
+        for reads in (False, True):
+            systems = [system for system, _ in made if system.has_knowledge == reads]
             if systems:
-                certain = name == "retrieve" and climbed["retrieve"][1]
+                certain = reads and any(sure for system, sure in made if system.has_knowledge)
                 chosen.append((min(systems, key=self._weight), Range(float(certain), 0)))
                 chosen.append((max(systems, key=self._weight), Range(0, 1)))
         return chosen

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tailor.decide.rungs import best
 from tailor.evaluate.run import Run
-from tailor.system import START, System
+from tailor.system import System
 
 ROLES = ("baseline", "best prompt", "best with retrieval", "best tuned", "best combination", "reference classifier")
 
@@ -19,7 +19,7 @@ def roles(system: System) -> tuple[str, ...]:
         return ("best tuned",) if len(system.steps) == 1 else ("best combination",)
     if system.has_knowledge:
         return ("best with retrieval",)
-    return ("baseline", "best prompt") if system.steps == (START,) else ("best prompt",)
+    return ("baseline", "best prompt") if system.is_start else ("best prompt",)
 
 
 def finalists(runs: Sequence[Run], near: float = 0.0) -> dict[str, Run]:

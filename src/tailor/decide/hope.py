@@ -7,30 +7,29 @@ from collections.abc import Mapping, Sequence
 from tailor.decide.formats import listed
 from tailor.decide.rungs import Option, Rung, best
 from tailor.decide.step import Step
-from tailor.diagnose.forecast import forecast_for
+from tailor.diagnose.forecast import forecast_for, promises_more
 from tailor.diagnose.types import Diagnosis
 from tailor.diagnose.words import cannot_win
 from tailor.evaluate.run import Run
-from tailor.system import START
 
 SHORTEST = 1e-3
 """Seconds that anything is taken to last at least: what is answered already is not infinitely promising."""
 
 
-def hopeless(diagnosis: Diagnosis, rung: str, candidates: Sequence[Option], runs: Sequence[Run]) -> str | None:
-    """Why the forecasts leave a rung no hope of beating the leader, or None.
+def hopeless(diagnosis: Diagnosis, rung: Rung, candidates: Sequence[Option], runs: Sequence[Run]) -> str | None:
+    """Why the forecasts leave a rung no hope of beating the leader, or None; an open rung always has some.
 
     A forecast that the rung's own start already beats is refuted, and speaks against nothing. The leader may have been measured on
     a part of dev; it must be ahead also with what the baseline has on these rows and on all of dev taken into account.
 
     Args:
         diagnosis: of the baseline.
-        rung: its name.
+        rung: which one.
         candidates: what it holds.
         runs: complete Runs on dev of systems that may win.
     """
-    leader, baseline = best(runs), next((run for run in runs if run.system.name == START), None)
-    forecast = forecast_for(diagnosis, rung)
+    leader, baseline = best(runs), next((run for run in runs if run.system.is_start), None)
+    forecast = None if rung.is_open else forecast_for(diagnosis, rung.pulls)
     if leader is None or baseline is None or forecast is None or forecast.high is None or not candidates:
         return None
     bases = {candidate.base.fingerprint for candidate in candidates}
@@ -38,7 +37,21 @@ def hopeless(diagnosis: Diagnosis, rung: str, candidates: Sequence[Option], runs
     on_all = diagnosis.baseline + leader.mean - baseline.on(leader.examples).mean
     if max(starts) >= forecast.high or on_all < forecast.high:
         return None
-    return cannot_win(diagnosis, rung, leader.system.name, leader.mean)
+    return cannot_win(forecast, rung.name, leader.system.name, leader.mean)
+
+
+def in_order(diagnosis: Diagnosis, rungs: Sequence[Rung]) -> list[Rung]:
+    """The rungs in their order, but tuning goes before retrieving where it clearly promises more.
+
+    The other rungs are cheap, or build on what these two find.
+    """
+    order = list(rungs)
+    tune = next((rung for rung in order if rung.pulls == ("behaviour",)), None)
+    retrieve = next((rung for rung in order if rung.pulls == ("knowledge",)), None)
+    if tune and retrieve and promises_more(diagnosis, tune.pulls, retrieve.pulls):
+        order.remove(tune)
+        order.insert(order.index(retrieve), tune)
+    return order
 
 
 def most_promising(
@@ -56,14 +69,13 @@ def most_promising(
         seconds: what each rung is expected to take, by name.
         smallest_effect: the least gain that matters.
     """
-    waiting = {rung.name for rung in rungs}
 
     def per_second(rung: Rung) -> float:
-        forecast = forecast_for(diagnosis, rung.name)
+        forecast = forecast_for(diagnosis, rung.pulls)
         gain = max(smallest_effect, forecast.mean - leader.mean if forecast else 0.0)
         return gain / max(seconds[rung.name], SHORTEST)
 
-    return max((rung for rung in rungs if rung.builds_on not in waiting), key=per_second)
+    return max((rung for rung in rungs if rung.builds_on not in rungs), key=per_second)
 
 
 def all_climbed(steps: Sequence[Step]) -> str:

@@ -10,13 +10,13 @@ from tailor.decide.budget import Budget
 from tailor.decide.clock import Clock
 from tailor.decide.cost import NEVER_SAID
 from tailor.decide.formats import format_percent, format_target
-from tailor.decide.hope import all_climbed, hopeless, most_promising
+from tailor.decide.hope import all_climbed, hopeless, in_order, most_promising
 from tailor.decide.rungs import Option, Rung, best, ladder
 from tailor.decide.step import Observer, Step, StepStatus
 from tailor.decide.track import Track
 from tailor.decide.types import Pace, Rates
 from tailor.diagnose.diagnosis import diagnose
-from tailor.diagnose.forecast import in_order
+from tailor.diagnose.forecast import Pulls
 from tailor.diagnose.types import Diagnosis
 from tailor.diagnose.words import summary
 from tailor.engine import Engine
@@ -28,14 +28,14 @@ from tailor.system import START, System
 
 STOP_CONFIDENCE = 0.80
 """The climb stops when dev shows the target with this one-sided confidence: dev chooses, the sealed test alone certifies."""
-ADVISED: dict[str, tuple[str, ...]] = {
-    "documents in the prompt": ("retrieve",),
-    "retrieval": ("retrieve",),
-    "fine-tuning": ("tune",),
-    "documents in the prompt and fine-tuning": ("retrieve", "tune"),
-    "retrieval and fine-tuning": ("retrieve", "retrieve and tune"),
+ADVISED: dict[str, tuple[Pulls, ...]] = {
+    "documents in the prompt": (("knowledge",),),
+    "retrieval": (("knowledge",),),
+    "fine-tuning": (("behaviour",),),
+    "documents in the prompt and fine-tuning": (("knowledge",), ("behaviour",)),
+    "retrieval and fine-tuning": (("knowledge",), ("knowledge", "behaviour")),
 }
-"""Approach that was advised -> rungs that take it, those that others build on first."""
+"""Approach that was advised -> what the rungs pull that take it."""
 
 
 @dataclass
@@ -129,13 +129,13 @@ class Climb:
         if not self.budget.is_limited or self.everything or leader is None:
             return rungs[0]
         if self.diagnosis is None:
-            return next((rung for rung in rungs if rung.name in ADVISED.get(self.advised, ())), rungs[0])
+            return next((rung for rung in rungs if rung.pulls in ADVISED.get(self.advised, ())), rungs[0])
         seconds = {rung.name: self.budget.rung_seconds(rung, rung.candidates(start, self.runs)) for rung in rungs}
         return most_promising(self.diagnosis, rungs, leader, seconds, self.material.task.smallest_effect)
 
     def _look_into(self, rungs: Sequence[Rung]) -> list[Rung]:
         """Ask why the baseline fails, once it is measured; the rungs that follow, in the order that its forecasts speak for."""
-        baseline = next((run for run in self.runs if run.system.name == START), None)
+        baseline = next((run for run in self.runs if run.system.is_start), None)
         self._looked = baseline is not None
         if baseline is None or baseline.count("failed") == len(baseline.scores):
             return list(rungs)  # answers that did not come say nothing of why it fails
@@ -159,14 +159,13 @@ class Climb:
             return list(rungs)
         for sentence in summary(self.diagnosis):
             self.observer.said(sentence)
-        by_name = {rung.name: rung for rung in rungs}
-        return [by_name[name] for name in in_order(self.diagnosis, list(by_name))]
+        return in_order(self.diagnosis, rungs)
 
     def _cannot_win(self, rung: Rung, candidates: Sequence[Option]) -> str | None:
         """Why the forecasts leave this rung no hope of beating the leader, or None; the rungs behind it may still do."""
         if self.everything or self.diagnosis is None:
             return None
-        return hopeless(self.diagnosis, rung.name, candidates, self.generative)
+        return hopeless(self.diagnosis, rung, candidates, self.generative)
 
     def _reason_to_stop(self, rung: Rung, candidates: Sequence[Option]) -> tuple[StepStatus, str] | None:
         """Why this rung is not climbed, or None."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from tailor.approaches.approach import Approach, Chain
 from tailor.approaches.named import approach_named
@@ -12,6 +13,7 @@ from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Ge
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference
 from tailor.decide.race import Standing, ranked
+from tailor.diagnose.forecast import Pulls
 from tailor.evaluate.run import Run
 from tailor.kinds.base import kind_of
 from tailor.models.base import Capabilities
@@ -37,33 +39,50 @@ class Rung:
     """A step of the ladder.
 
     Attributes:
-        name: as shown.
+        name: as shown; nothing goes by it.
         candidates: made from the complete dev Runs so far and the starting System.
-        trains: whether weights are trained, which needs labels and time.
+        pulls: the levers that it pulls, whose forecasts say what it promises (`tailor.diagnose.forecast`).
+        takes: what making its candidates takes before they are measured: nothing worth counting, answers of the model, or a
+            training, which needs labels and time.
+        is_open: whether it also tries what nobody can forecast, such as reasoning in steps, and costs little: no forecast
+            leaves it out.
         optional: climbed only when everything is asked for.
-        asks: whether the model is asked for something to make its candidates, before they are measured.
-        builds_on: the rung whose best candidate it starts from; empty where it starts from the baseline.
+        builds_on: the rung whose best candidate it starts from; None where it starts from the baseline.
     """
 
     name: str
     candidates: Callable[[System, Sequence[Run]], Sequence[Option]]
-    trains: bool = False
+    pulls: Pulls = ()
+    takes: Literal["nothing", "answers", "training"] = "nothing"
+    is_open: bool = False
     optional: bool = False
-    asks: bool = False
-    builds_on: str = ""
+    builds_on: Rung | None = None
+
+    @property
+    def trains(self) -> bool:
+        """Whether weights are trained."""
+        return self.takes == "training"
 
 
 def ladder(task: Task, has_documents: bool, can: Capabilities) -> tuple[Rung, ...]:
     """The rungs for a task and what its model can do, cheapest first."""
-    rungs = [_baseline(task), _prompt(task)]
+    prompt = _prompt(task)
+    rungs = [_baseline(task), prompt]
     if kind_of(task).closed:
         scored = partial(best, wanted=_is_scored, near=tie(task))
-        rungs.append(Rung("calibrate", lambda start, runs: _on(scored(runs), RemovePrior()), asks=True, builds_on="prompt"))
+        rungs.append(Rung("calibrate", lambda start, runs: _on(scored(runs), RemovePrior()), takes="answers", builds_on=prompt))
+    retrieve = Rung("retrieve", lambda start, runs: [Option(approach, start) for approach in RETRIEVE], ("knowledge",))
     if has_documents:
-        rungs.append(Rung("retrieve", lambda start, runs: [Option(approach, start) for approach in RETRIEVE]))
-        rungs.append(Rung("retrieve and prompt", lambda start, runs: _prompted_retrieval(task, runs), builds_on="retrieve"))
+        both = Rung(
+            "retrieve and prompt",
+            lambda start, runs: _prompted_retrieval(task, runs),
+            ("knowledge", "form", "examples"),
+            is_open=True,
+            builds_on=retrieve,
+        )
+        rungs += [retrieve, both]
     if can.tunes:
-        rungs += _tuning(task, has_documents)
+        rungs += _tuning(task, retrieve if has_documents else None)
     return tuple(rungs)
 
 
@@ -98,7 +117,7 @@ def _prompt(task: Task) -> Rung:
         written = [Generated()] if start.decoding.method == "score" else []
         return [Option(approach, start) for approach in (*shown, *written, *tried)]
 
-    return Rung("prompt", candidates)
+    return Rung("prompt", candidates, ("form", "examples"), is_open=True)
 
 
 def _prompted_retrieval(task: Task, runs: Sequence[Run]) -> list[Option]:
@@ -109,7 +128,7 @@ def _prompted_retrieval(task: Task, runs: Sequence[Run]) -> list[Option]:
     return [Option(approach, found.system) for approach in extra] if found else []
 
 
-def _tuning(task: Task, has_documents: bool) -> list[Rung]:
+def _tuning(task: Task, retrieve: Rung | None) -> list[Rung]:
     def alone(start: System, runs: Sequence[Run]) -> list[Option]:
         return [Option(FineTune("lora"), start)]
 
@@ -124,12 +143,12 @@ def _tuning(task: Task, has_documents: bool) -> list[Rung]:
         return [Option(FineTune("full"), start)]
 
     kind = kind_of(task)
-    tune = Rung("tune", alone, trains=True, optional=kind.reads)
-    combine = Rung("retrieve and tune", with_retrieval, trains=True, builds_on="retrieve")
-    rungs = [tune] if not has_documents else [combine, tune] if kind.reads else [tune, combine]
+    tune = Rung("tune", alone, ("behaviour",), "training", optional=kind.reads)
+    combine = Rung("retrieve and tune", with_retrieval, ("knowledge", "behaviour"), "training", builds_on=retrieve)
+    rungs = [tune] if retrieve is None else [combine, tune] if kind.reads else [tune, combine]
     if kind.closed:
-        rungs.append(Rung("prompt and tune", with_examples, trains=True, optional=True))
-    return [*rungs, Rung("tune fully", full, trains=True, optional=True)]
+        rungs.append(Rung("prompt and tune", with_examples, ("examples", "behaviour"), "training", optional=True))
+    return [*rungs, Rung("tune fully", full, ("behaviour",), "training", optional=True)]
 
 
 def _on(run: Run | None, approach: Approach) -> list[Option]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from tailor.decide.types import Cost, Interval
+from tailor.diagnose.types import LeverName
 from tailor.evaluate.run import Run
 from tailor.store.spending import Spent
 
@@ -37,6 +38,7 @@ class Step:
         cost: what it would cost, when measured.
         seconds: time spent making and measuring it.
         setup_seconds: the part of `seconds` spent making it (training, indexing, choosing examples).
+        pulls: the levers of its rung.
     """
 
     rung: str
@@ -48,6 +50,7 @@ class Step:
     cost: Cost | None = None
     seconds: float = 0.0
     setup_seconds: float = 0.0
+    pulls: tuple[LeverName, ...] = ()
 
     @property
     def counts(self) -> bool:

@@ -72,7 +72,7 @@ class Track:
     def leave_out(self, rung: Rung, candidates: Sequence[Option], status: StepStatus, why: str) -> None:
         """Record that candidates were not tried, and why."""
         for candidate in candidates:
-            self._record(Step(rung.name, candidate.name, status, why))
+            self._record(Step(rung.name, candidate.name, status, why, pulls=rung.pulls))
 
     def cost(self, run: Run) -> Cost:
         """What a system costs, on token counts."""
@@ -87,7 +87,7 @@ class Track:
         def attempt() -> Arm:
             if not where.rows:
                 raise ConfigError("all dev rows are of one group: none is left to measure what the others choose", "add groups")
-            if rung.asks:
+            if rung.takes == "answers":
                 self.budget.check()
             if rung.trains:
                 self.budget.check_training(candidate)
@@ -100,7 +100,7 @@ class Track:
         try:
             made = self._guarded(rung, candidate, attempt)
         except OutOfTime as error:
-            self._record(Step(rung.name, candidate.name, "no time", f"{error}."))
+            self._record(Step(rung.name, candidate.name, "no time", f"{error}.", pulls=rung.pulls))
             return []
         return [] if made is None else [made]
 
@@ -120,7 +120,7 @@ class Track:
             raise self._failed(rung, arm, str(error)) from error
         except OutOfTime as error:
             if arm.run is None:
-                self._record(Step(rung.name, arm.option.name, "no time", f"{error}."))
+                self._record(Step(rung.name, arm.option.name, "no time", f"{error}.", pulls=rung.pulls))
             self._finish(rung, arm, where, "measured in part", str(error))
             return
         if run is None:
@@ -132,7 +132,7 @@ class Track:
 
     def _failed(self, rung: Rung, arm: Arm, why: str, run: Run | None = None) -> CallsFailed:
         """Record that calls failed, of the system or of its judge; gives what ends the climb."""
-        self._record(Step(rung.name, arm.option.name, "failed", f"{why}.", run=run))
+        self._record(Step(rung.name, arm.option.name, "failed", f"{why}.", run=run, pulls=rung.pulls))
         return CallsFailed(f"{why}. Nothing is decided while calls fail")
 
     def _finish(self, rung: Rung, arm: Arm, where: Course, status: StepStatus, why: str = "") -> None:
@@ -159,6 +159,7 @@ class Track:
             cost=self.cost(run),
             seconds=arm.setup + run.seconds * len(run.examples),
             setup_seconds=arm.setup,
+            pulls=rung.pulls,
         )
         if step.counts and same is None:
             self.runs.append(run)
@@ -169,13 +170,13 @@ class Track:
         try:
             return attempt()
         except DoesNotFit as error:
-            self._record(Step(rung.name, candidate.name, "does not fit", f"{error}."))
+            self._record(Step(rung.name, candidate.name, "does not fit", f"{error}.", pulls=rung.pulls))
         except (ConfigError, DocumentsError) as error:
-            self._record(Step(rung.name, candidate.name, "not possible", f"{error}."))
+            self._record(Step(rung.name, candidate.name, "not possible", f"{error}.", pulls=rung.pulls))
         except EndpointError as error:
             if error.fatal:
                 raise
-            self._record(Step(rung.name, candidate.name, "failed", f"{error}."))
+            self._record(Step(rung.name, candidate.name, "failed", f"{error}.", pulls=rung.pulls))
         return None
 
     def _record(self, step: Step) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tailor.diagnose.forecast import forecast_for
 from tailor.diagnose.types import Diagnosis, Lever, LeverName
 from tailor.stats.intervals import Interval
 
@@ -24,8 +23,6 @@ CLEAR = 0.02
 
 SOUND = 0.05
 """Labels look sound where not more of them than this may be wrong."""
-
-OPEN = ("prompt", "retrieve and prompt")
 
 
 def sentences(diagnosis: Diagnosis) -> list[str]:
@@ -96,13 +93,9 @@ def labels_sentence(diagnosis: Diagnosis) -> str:
     return f"Labels, not the model, are the limit: {noise}. {misses}; {due}. Mend the labels first."
 
 
-def cannot_win(diagnosis: Diagnosis, rung: str, leader: str, score: float) -> str | None:
-    """Why a rung is not expected to beat the leader's score on dev, or None where it may.
-
-    Rungs of prompts always may: they are cheap, and part of what they try cannot be forecast.
-    """
-    forecast = forecast_for(diagnosis, rung)
-    if rung in OPEN or forecast is None or forecast.high is None or forecast.high > score:
+def cannot_win(forecast: Interval, rung: str, leader: str, score: float) -> str | None:
+    """Why a rung with this forecast is not expected to beat the leader's score on dev, or None where it may."""
+    if forecast.high is None or forecast.high > score:
         return None
     level = f"{round(100 * forecast.level)} % interval"
     return (

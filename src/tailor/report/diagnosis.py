@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tailor.decide.types import Interval
-from tailor.diagnose.forecast import PULLS
 from tailor.diagnose.types import Diagnosis, Lever, LeverName, Suspect
 from tailor.diagnose.words import REMEDIES, sentences
 from tailor.report.ladder import is_reference
@@ -69,9 +68,16 @@ def _row(study: Study, lever: Lever) -> LeverRow:
 
 
 def _pulls(step: Step, name: LeverName) -> bool:
-    """Whether a measured step pulled this lever: examples and form are told apart by the prompt, the others by their rung."""
-    if step.status != "measured" or step.run is None or is_reference(step.run) or name not in PULLS.get(step.rung, ()):
+    """Whether a measured step pulled this lever and no other; a system that has nothing else is asked in another form."""
+    if step.status != "measured" or step.run is None or is_reference(step.run):
         return False
-    if step.rung == "prompt":
-        return bool(step.run.system.prompt.shots) == (name == "examples")
-    return PULLS[step.rung] == (name,)
+    system, prompt = step.run.system, step.run.system.prompt
+    if system.is_start or system.decoding.prior:
+        return False
+    has: list[tuple[LeverName, bool]] = [
+        ("knowledge", system.has_knowledge),
+        ("behaviour", system.is_tuned),
+        ("examples", bool(prompt.shots)),
+        ("form", bool(prompt.persona or prompt.constraints or prompt.reasoning or prompt.grounded)),
+    ]
+    return ([lever for lever, there in has if there] or ["form"]) == [name]

@@ -249,11 +249,10 @@ def _cell(study: Study, tuned: bool, knowledge: bool) -> Cell:
 
 
 def _place(step: Step) -> tuple[bool, bool]:
-    """Whether a step has tuned weights and knowledge; for one that was never built its name says so."""
+    """Whether a step has tuned weights and knowledge; for one that was never built, what it would have pulled says so."""
     if step.run:
         return step.run.system.is_tuned, step.run.system.has_knowledge
-    parts = step.system.split(" > ")
-    return any(part.startswith(("lora", "full")) for part in parts), any(part.startswith(("rag", "whole")) for part in parts)
+    return "behaviour" in step.pulls, "knowledge" in step.pulls
 
 
 def _effect(study: Study, change: str, before: Cell, after: Cell) -> Effect | None:
