@@ -151,8 +151,8 @@ def test_few_rows_are_asked_where_each_answer_is_paid_for() -> None:
     task, _ = free()
     paid, rows = FakeModel(), questions(100)
     paid.capabilities = Capabilities(billed=True)
-    assert [len(sampled(model, rows)) for model in (FakeModel(), paid)] == [ROWS, REMOTE_ROWS]
-    assert sampled(FakeModel(), rows)[:REMOTE_ROWS] == sampled(paid, rows[::-1])
+    assert [len(sampled((model,), rows)) for model in (FakeModel(), paid)] == [ROWS, REMOTE_ROWS]
+    assert sampled((FakeModel(),), rows)[:REMOTE_ROWS] == sampled((paid,), rows[::-1])
     assert consistency(task, [], rows, None) == consistency(task, [], (), None) == ()  # type: ignore[arg-type]
 
 

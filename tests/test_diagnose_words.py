@@ -59,7 +59,8 @@ def test_tuning_on_passages_may_mend_every_row_whose_passage_is_found() -> None:
 
 def test_a_rung_goes_first_only_where_its_forecast_lies_clearly_above() -> None:
     sure = replace(FOUND, levers=(lever("behaviour", (1.0,) * 10), READ))
-    tunes, reads = ("behaviour",), ("knowledge",)
+    tunes: Pulls = ("behaviour",)
+    reads: Pulls = ("knowledge",)
     assert promises_more(sure, tunes, reads) and not promises_more(FOUND, reads, tunes)
     pulled: list[Pulls] = [(), ("form", "examples"), reads, ("knowledge", "behaviour"), tunes]
     base, prompt, retrieve, both, tune = rungs = [Rung(" and ".join(pulls), lambda start, runs: [], pulls) for pulls in pulled]

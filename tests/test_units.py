@@ -188,10 +188,10 @@ def test_rows_that_count_as_one_widen_limits_that_rest_on_counts() -> None:
 
 def test_systems_are_asked_again_on_one_row_of_each_unit() -> None:
     examples = [Example(str(n), {"text": f"{n // 3}"}, ("a",), unit=f"u{n // 3}") for n in range(60)]
-    chosen = sampled(FakeModel(), examples)
+    chosen = sampled((FakeModel(),), examples)
     assert len(chosen) == 20 == len({example.unit for example in chosen})
-    assert sampled(FakeModel(), examples[::-1]) == chosen
-    assert len(sampled(FakeModel(), examples, rows=7)) == 7
+    assert sampled((FakeModel(),), examples[::-1]) == chosen
+    assert len(sampled((FakeModel(),), examples, rows=7)) == 7
 
 
 def test_units_of_one_row_are_rows() -> None:

@@ -40,14 +40,15 @@ class Engine:
     """Models, index and ledger of one project, opened when first needed.
 
     Args:
-        model: the generative model.
+        model: the generative model; the first of them where there are several.
         open_embedder: opens the embedder by name.
         ledger: where answers are saved.
         store: the project's store; tuned weights and indexes lie under it.
         documents: what can be retrieved; empty when the task has none.
         check: called between blocks; may raise `OutOfTime`.
-        judge: the engine of the model that judges free text; None where the task has no judge.
-        spending: what the calls of both cost; None where no endpoint is asked.
+        others: further generative models.
+        judge: the model that judges free text; None where the task has no judge.
+        spending: what the calls of all of them cost; None where no endpoint is asked.
     """
 
     model: Model
@@ -56,12 +57,34 @@ class Engine:
     store: Path
     documents: Sequence[Document] = ()
     check: Callable[[], None] = lambda: None
-    judge: Engine | None = None
+    judge: Model | None = None
     spending: Spending | None = None
+    others: Sequence[Model] = ()
     _embedders: dict[str, CachedEmbedder] = field(default_factory=dict)
     _indexes: dict[str, Index] = field(default_factory=dict)
     _checked: dict[Path, str] = field(default_factory=dict)
     _remembered: tuple[tuple[str, str], list[str], Array] | None = None
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models whose systems are measured."""
+        return (self.model, *self.others)
+
+    def model_of(self, system: System) -> Model:
+        """The model that a System was made with, by its digest: no other one answers for it.
+
+        Raises:
+            ConfigError: it is none of those that are open.
+        """
+        models = (*self.models, *([self.judge] if self.judge else []))
+        found = next((model for model in models if model.digest == system.weights.digest), None)
+        if found is None:
+            names = " and ".join(dict.fromkeys(model.name for model in models))
+            raise ConfigError(
+                f"system {system.name!r} was made with other weights ({system.weights.model}) than those of {names}",
+                "set the same model in tailor.yaml, or run `tailor run` again",
+            )
+        return found
 
     def embed(self, name: str, texts: Sequence[str]) -> Array:
         """Unit vectors of texts, shape (len(texts), dimensions); a text is never embedded twice in a project."""
@@ -171,11 +194,14 @@ class Engine:
             return [_without_prior(system, answer) for answer in self.answer(system.asked, examples, on_progress)]
         keys = [example.answer_key for example in examples]
         saved = self._saved(system, examples)
-        if isinstance(self.model, Streaming) and system.is_generative:
-            missing = {key: example for key, example in zip(keys, examples, strict=True) if key not in saved}
-            self._stream(self.model, system, missing, saved, on_progress)
-        else:
-            self._in_blocks(system, examples, saved, on_progress)
+        missing = {key: example for key, example in zip(keys, examples, strict=True) if key not in saved}
+        model = self.model_of(system) if missing and system.is_generative else self.model
+        if missing and system.is_generative and isinstance(model, Streaming):
+            self._stream(model, system, missing, saved, on_progress)
+        elif missing:
+            self._in_blocks(model, system, examples, saved, on_progress)
+        elif examples and on_progress is not None:
+            on_progress(len(examples), len(examples))
         return [_answer(saved[key], example.id) for key, example in zip(keys, examples, strict=True)]
 
     def _stream(
@@ -187,10 +213,7 @@ class Engine:
         on_progress: OnProgress | None,
     ) -> None:
         """Ask for what is missing, several at once; each answer is saved, and put into `saved`, as it comes."""
-        if not missing:
-            return
         self.check()
-        self._same_model(system)
         keys, examples = list(missing), list(missing.values())
         rendered = self.render(system, examples)
         total = len(saved) + len(missing)
@@ -212,17 +235,22 @@ class Engine:
         model.stream([request for request, _ in rendered], deliver)
 
     def _in_blocks(
-        self, system: System, examples: Sequence[Example], saved: dict[str, dict[str, Any]], on_progress: OnProgress | None
+        self,
+        model: Model,
+        system: System,
+        examples: Sequence[Example],
+        saved: dict[str, dict[str, Any]],
+        on_progress: OnProgress | None,
     ) -> None:
         """Ask in blocks that are cut from the examples in their order, so that a resumed run asks in the same batches."""
         keys = [example.answer_key for example in examples]
         done = 0
-        for start in range(0, len(examples), self.model.block):
-            block = list(range(start, min(start + self.model.block, len(examples))))
+        for start in range(0, len(examples), model.block):
+            block = list(range(start, min(start + model.block, len(examples))))
             missing = [i for i in block if keys[i] not in saved]
             if missing:
                 self.check()
-                asked = missing if self.model.capabilities.batch_invariant else block
+                asked = missing if model.capabilities.batch_invariant else block
                 answers = self.ask(system, [examples[i] for i in asked])
                 records = {keys[i]: asdict(answer) for i, answer in zip(asked, answers, strict=True) if keys[i] not in saved}
                 self._keep(system, records)
@@ -253,10 +281,10 @@ class Engine:
         """
         if not system.is_generative:
             return self._classify(system, examples)
-        self._same_model(system)
+        model = self.model_of(system)
         rendered = self.render(system, examples)
         tuned = self._tuned(system)
-        replies = self.model.reply([request for request, _ in rendered], tuned)
+        replies = model.reply([request for request, _ in rendered], tuned)
         return [
             _to_answer(system, example.id, reply, passages)
             for example, reply, (_, passages) in zip(examples, replies, rendered, strict=True)
@@ -289,15 +317,6 @@ class Engine:
                 raise StoreError(f"{folder} does not hold the tuned weights of {system.name!r}", MADE_ANEW)
             self._checked[folder] = found.digest
         return folder
-
-    def _same_model(self, system: System) -> None:
-        """A System is answered by the model it was made with, or not at all."""
-        if system.weights.digest != self.model.digest:
-            raise ConfigError(
-                f"system {system.name!r} was made with other weights ({system.weights.model}) than the model at hand "
-                f"({self.model.name})",
-                "set the same model in tailor.yaml, or run `tailor run` again",
-            )
 
 
 def _to_answer(system: System, example: str, reply: Reply, passages: tuple[Passage, ...]) -> Answer:

@@ -105,7 +105,7 @@ def run(
         engine.check = lambda: None
         tests, decision = final_test(climb, splits, ledger, observer, ratings, around_test(task, whole, engine.documents))
         found, decision = with_controls(task, splits, tests, decision)
-        record = provenance(splits, engine.model, engine.judge.model if engine.judge else None)
+        record = provenance(splits, engine.model, engine.judge)
         whole_run = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now())
         study = Study(*whole_run, advice, climb.diagnosis, curve, controls=found, spent=spent(engine), expected=expected)
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
@@ -135,7 +135,7 @@ def final_test(
         observer.said(climb.stopped)
         return (), None
     systems = [run.system.fingerprint for run in chosen.values()]
-    judge = [judge_system(task.judge, engine.judge.model).fingerprint] if task.judge and engine.judge else []
+    judge = [judge_system(task.judge, engine.judge).fingerprint] if task.judge and engine.judge else []
     looked_at = [task.scored_by, *judge, *systems, *grouping(splits.test)]
     unread = [measure(task, dev.system, "test", splits.test, engine) for dev in chosen.values()] if task.judge else []
     rated = ratings_used(task, unread, ratings or Ratings())
@@ -223,9 +223,8 @@ def before_spending(
     for flight in flights:
         if flight.asked:
             observer.said(flight.sentence)
-    judge = engine.judge.model if engine.judge else None
     expected = expected_spending(
-        task, splits, engine.model, judge, engine.documents, flights=flights, everything=everything, limited=limited
+        task, splits, engine.model, engine.judge, engine.documents, flights=flights, everything=everything, limited=limited
     )
     if expected is not None:
         observer.said(expected.sentence)

@@ -45,10 +45,8 @@ def open_engine(
     documents = read_documents(project.documents, project.own_files) if project.documents is not None else []
     engine = Engine(model or open_model(task.model, base=project.folder), embedder, ledger, project.store, documents)
     if task.judge is not None:
-        judging = judge or open_model(task.judge.model, base=project.folder)
-        engine.judge = Engine(judging, embedder, ledger, project.store, check=lambda: engine.check())
-    asked = [engine.model, *([engine.judge.model] if engine.judge else [])]
-    if any(isinstance(one, Metered) for one in asked):
+        engine.judge = judge or open_model(task.judge.model, base=project.folder)
+    if any(isinstance(one, Metered) for one in (*engine.models, engine.judge)):
         engine.spending = ledger.spending(cap=cap, currency=task.prices.currency)
-        attach_meters(task, engine.model, engine.judge.model if engine.judge else None, engine.spending)
+        attach_meters(task, engine.model, engine.judge, engine.spending)
     return engine

@@ -45,7 +45,7 @@ class Generated:
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with generated answers."""
         labels = "|".join(map(re.escape, display_labels(system.decoding.labels)))
-        change = {"method": "generate", "prior": (), "pattern": labels if engine.model.capabilities.patterns else ""}
+        change = {"method": "generate", "prior": (), "pattern": labels if engine.model_of(system).capabilities.patterns else ""}
         return system.then(self.name, decoding=change)
 
 

@@ -32,9 +32,10 @@ class WholeDocuments:
         knowledge = Knowledge(kind="whole", digest=documents_digest(engine.documents))
         made = system.then(self.name, knowledge=knowledge)
         chat, _ = engine.messages(made, material.train[:1])[0]
-        tokens = engine.model.count_tokens(chat) + made.decoding.max_tokens
-        if tokens > engine.model.context_tokens:
-            raise DoesNotFit(tokens, engine.model.context_tokens, "a prompt with all documents")
+        model = engine.model_of(made)
+        tokens = model.count_tokens(chat) + made.decoding.max_tokens
+        if tokens > model.context_tokens:
+            raise DoesNotFit(tokens, model.context_tokens, "a prompt with all documents")
         return made
 
 

@@ -53,8 +53,9 @@ class FineTune:
         )
         rows = training_rows(material.task, bare, material.train[: settings.max_rows], engine)
         dev = training_rows(material.task, bare, material.dev, engine)
-        key = recipe_key(engine.model.digest, rows, dev, recipe)
-        tuned = tune(engine.model, rows, dev, recipe, engine.store / "tuned" / key[:16], on_progress)
+        model = engine.model_of(bare)
+        key = recipe_key(model.digest, rows, dev, recipe)
+        tuned = tune(model, rows, dev, recipe, engine.store / "tuned" / key[:16], on_progress)
         weights = {"tuned": f"tuned/{key[:16]}", "tuned_digest": tuned.digest, "method": self.method}
         return bare.then(self.name, weights=weights)
 
@@ -83,7 +84,7 @@ def training_rows(task: Task, system: System, examples: tuple[Example, ...], eng
     """
     found = zip(examples, engine.messages(system, examples), strict=True)
     pairs = [(chat, kind_of(task).wanted(system, example, passages)) for example, (chat, passages) in found]
-    return encoded(engine.model, pairs)
+    return encoded(engine.model_of(system), pairs)
 
 
 @dataclass(frozen=True)

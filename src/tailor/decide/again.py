@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tailor.decide.formats import format_money
 from tailor.decide.ladder import Climb
 from tailor.decide.step import Observer
+from tailor.engine import Engine
 from tailor.errors import ModelError, OverBudget
 from tailor.evaluate.consistency import REMOTE_ROWS, Consistency, consistency, planned_calls
 from tailor.evaluate.run import Run
@@ -36,7 +37,7 @@ def planned(climb: Climb, tests: Sequence[Run], chosen: str, wanted: bool | None
         wanted: whether to ask all that can be asked, or nothing; None to go by the share.
     """
     task, everyone = climb.material.task, tuple(tests)
-    if wanted or (wanted is None and not climb.engine.model.capabilities.billed):
+    if wanted or (wanted is None and not _is_paid(tests, climb.engine)):
         return Plan(everyone)
     runs = (*tests, *(step.run for step in climb.steps if step.run))
     before = sum(len(run.answers) for run in runs if run.system.is_generative)
@@ -71,7 +72,7 @@ def asked_again(
     if engine.spending is not None and (_price(climb, tests, calls) or 0.0) > engine.spending.left:
         observer.said("The finalists are not asked again: the budget leaves no room for it.")
         return ()
-    if engine.model.capabilities.billed:
+    if _is_paid(tests, engine):
         who = "The finalists are" if len(tests) > 1 else f"{systems[0].name} is"
         observer.said(f"{who} asked again, {_told(climb, tests, calls)}.")
     observer.began("consistency", f"{len(systems)} finalists asked otherwise")
@@ -80,6 +81,12 @@ def asked_again(
     except (ModelError, OverBudget) as error:
         observer.said(f"The finalists could not be asked again: {error}.")
         return ()
+
+
+def _is_paid(tests: Sequence[Run], engine: Engine) -> bool:
+    """Whether an answer of one of the finalists is paid for."""
+    systems = [run.system for run in tests if run.system.is_generative]
+    return any(engine.model_of(system).capabilities.billed for system in systems)
 
 
 def _told(climb: Climb, tests: Sequence[Run], calls: Sequence[int]) -> str:

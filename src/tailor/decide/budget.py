@@ -138,13 +138,14 @@ class Budget:
         """Tokens of one epoch, estimated from a few rendered rows."""
         sample = self.material.train[:8]
         chats = self.engine.messages(candidate.base, sample)
-        mean = sum(self.engine.model.count_tokens(chat) for chat, _ in chats) / len(sample)
+        model = self.engine.model_of(candidate.base)
+        mean = sum(model.count_tokens(chat) for chat, _ in chats) / len(sample)
         return round(mean * len(self.material.train[: self.material.task.tuning.max_rows]))
 
     def training_seconds(self, candidate: Option) -> float:
         """What training a candidate is expected to take; it is slower in proportion to the model's parameters."""
         tuning = self.material.task.tuning
-        scale = (self.engine.model.capabilities.parameters or NOMINAL_PARAMETERS) / NOMINAL_PARAMETERS
+        scale = (self.engine.model_of(candidate.base).capabilities.parameters or NOMINAL_PARAMETERS) / NOMINAL_PARAMETERS
         speed = TRAINING_TOKENS_PER_SECOND * (TOP_LAYERS_SPEED if tuning.layers else 1)
         return float(self.training_tokens(candidate) * tuning.epochs * scale / speed)
 
@@ -161,7 +162,8 @@ class Budget:
         if not nominal:
             return None
         requests = [request for request, _ in self.engine.render(system, self.material.dev[:SAMPLE])]
-        tokens_in = sum(self.engine.model.count_tokens(request.messages) for request in requests) / len(requests)
+        model = self.engine.model_of(system)
+        tokens_in = sum(model.count_tokens(request.messages) for request in requests) / len(requests)
         alike = [run.tokens_out for run in asked if run.system.decoding.max_tokens == system.decoding.max_tokens]
         tokens_out = sum(alike) / len(alike) if alike else system.decoding.max_tokens
         return _nominal(tokens_in, tokens_out) * sum(run.seconds * len(run.examples) for run in asked) / nominal

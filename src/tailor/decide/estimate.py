@@ -280,7 +280,7 @@ class Plan:
         """How often the finalists are asked again: all that can be asked or nothing where the task says so, else up to `most`."""
         if self.task.ask_again is False:
             return []
-        rows = sampled(self.model, self.splits.dev)
+        rows = sampled((self.model,), self.splits.dev)
         asked = [(system, calls, sum(len(one.examples) for one in askings(system, rows, self.model))) for system, calls in chosen]
         whole = sum(calls.high * again for _, calls, again in asked)
         by_share = self.task.ask_again is None and self.model.capabilities.billed

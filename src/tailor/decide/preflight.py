@@ -19,7 +19,7 @@ from tailor.errors import CallsFailed
 from tailor.evaluate.answered import answered
 from tailor.evaluate.judge import judge_system, sample_case
 from tailor.evaluate.run import failures
-from tailor.models.base import Metered
+from tailor.models.base import Metered, Model
 from tailor.models.endpoint.dialect import Dialect, dialect_of
 from tailor.models.secrets import variable_sent
 from tailor.score.scorer import is_failed
@@ -78,9 +78,9 @@ def preflight(task: Task, splits: Splits, engine: Engine, *, anew: bool = False)
         rates = rates_for(task.model, task.prices, engine.model)
         found.append(_preflight("model", engine, system, splits.dev[:ROWS], task.model, rates, anew))
     judge = engine.judge
-    if judge is not None and task.judge is not None and isinstance(judge.model, Metered):
-        system, case = judge_system(task.judge, judge.model), sample_case(task, splits.dev[0])
-        found.append(_preflight("judge", judge, system, (case,), task.judge.model, judge_rates(task, judge.model), anew))
+    if judge is not None and task.judge is not None and isinstance(judge, Metered):
+        system, case = judge_system(task.judge, judge), sample_case(task, splits.dev[0])
+        found.append(_preflight("judge", engine, system, (case,), task.judge.model, judge_rates(task, judge), anew))
     return tuple(found)
 
 
@@ -91,19 +91,18 @@ def _preflight(
     answers = tuple(engine.ask(system, rows) if anew and missing < len(rows) else engine.answer(system, rows))
     if all(answer.finish == "error" for answer in answers):
         raise CallsFailed(failures(answers), "Nothing else was asked. Run again to try once more.")
-    lengths = tuple(engine.model.count_tokens(chat) for chat, _ in engine.messages(system, rows))
-    return Preflight(
-        role, engine.model.name, answers, lengths, anew or missing > 0, _checks(settings, engine, system, answers, rates)
-    )
+    model = engine.model_of(system)
+    lengths = tuple(model.count_tokens(chat) for chat, _ in engine.messages(system, rows))
+    return Preflight(role, model.name, answers, lengths, anew or missing > 0, _checks(settings, model, system, answers, rates))
 
 
-def _checks(settings: ModelSettings, engine: Engine, system: System, answers: Sequence[Answer], rates: Rates) -> dict[str, str]:
+def _checks(settings: ModelSettings, model: Model, system: System, answers: Sequence[Answer], rates: Rates) -> dict[str, str]:
     came = [answer for answer in answers if not is_failed(answer)]
     key, who = variable_sent(settings), answered(settings.name, answers)
     checks = {"key": f"{key} is taken" if key else "none is sent"}
     if who is not None and who.models:
         checks["model"] = f"answers as {', '.join(who.models)}"
-    dialect = dialect_of(engine.model)
+    dialect = dialect_of(model)
     if dialect is not None:
         checks |= _spoken(dialect, bool(system.decoding.json_schema))
     if system.chooses:

@@ -38,7 +38,7 @@ def embedder_probe(subject: Subject, labels: Sequence[str]) -> Floats:
 
 def hidden_probe(subject: Subject, labels: Sequence[str]) -> Floats | None:
     """The same on the states of the frozen model, which reads the prompt that tuning would use; None where it is not here."""
-    model = subject.engine.model
+    model = subject.model
     if not model.capabilities.states:
         return None
     system = bared(subject.material.task, subject.run.system)

@@ -151,7 +151,7 @@ def look_at_labels(material: Material, engine: Engine) -> Look:
 
 def _too_little(subject: Subject, closed: Sequence[str] | None) -> list[str]:
     """What the training rows are too few to tell."""
-    notes = [] if subject.engine.model.capabilities.states else [NOT_HERE]
+    notes = [] if subject.model.capabilities.states else [NOT_HERE]
     if closed is None:
         return [ONE_LABEL, *notes] if kind_of(subject.material.task).closed else notes
     counts = Counter(closed)

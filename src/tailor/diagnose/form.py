@@ -29,7 +29,7 @@ def form(subject: Subject, classes: Sequence[str] | None) -> Outlook | None:
     to the set can do no better than that. Elsewhere a form can only be asked for: of what that may mend a quarter is counted.
     """
     run, task = subject.run, subject.material.task
-    if not kind_of(task).closed and classes and len(set(classes)) <= MOST_CLASSES and subject.engine.model.capabilities.scores:
+    if not kind_of(task).closed and classes and len(set(classes)) <= MOST_CLASSES and subject.model.capabilities.scores:
         return None if run.system.decoding.pattern else _held(subject, tuple(dict.fromkeys(classes)))
     if run.system.decoding.method == "score":
         return None

@@ -38,7 +38,7 @@ def knowledge(subject: Subject) -> tuple[Outlook, float]:
     ]
     # Three kinds of rows: the passage holds the answer, it does not, and there is none to hold.
     kinds = ["found" if held else "missed" if example.answers else "none" for example, held in zip(subject.dev, holds, strict=True)]
-    block = engine.model.block
+    block = subject.model.block
     run = measure(material.task, system, "dev", subject.dev[: -(-ASKED // block) * block], engine)
     values, error = _spread(np.array(run.values), kinds, usual_size(run.units))
     outlook = Outlook("knowledge", values, (error**2 + OTHER_SEARCHES**2) ** 0.5, _how(kinds, run.values))

@@ -36,7 +36,7 @@ def copies(subject: Subject) -> float:
 
 def marking_probe(subject: Subject) -> Floats | None:
     """The metric on each dev row of the words that the probe marks; None where the model is not here or nothing can be learned."""
-    model = subject.engine.model
+    model = subject.model
     if not model.capabilities.states or copies(subject) < COPIED:
         return None
     system = bared(subject.material.task, subject.run.system)

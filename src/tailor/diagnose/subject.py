@@ -14,7 +14,7 @@ from tailor.diagnose.types import LEVEL, Lever, LeverName
 from tailor.engine import Engine
 from tailor.evaluate.measure import scored
 from tailor.evaluate.run import Run
-from tailor.models.base import Array
+from tailor.models.base import Array, Model
 from tailor.score.types import Answer
 from tailor.stats.clusters import usual_size
 from tailor.stats.intervals import Floats, Interval
@@ -32,6 +32,11 @@ class Subject:
     material: Material
     engine: Engine
     run: Run
+
+    @property
+    def model(self) -> Model:
+        """The model that the baseline asks."""
+        return self.engine.model_of(self.run.system)
 
     @property
     def train(self) -> tuple[Example, ...]:

@@ -123,8 +123,8 @@ def consistency(
     """
     if not (systems and examples):
         return ()
-    sample = sampled(engine.model, examples, rows)
-    plans = [askings(system, sample, engine.model) for system in systems]
+    sample = sampled(engine.models, examples, rows)
+    plans = [askings(system, sample, _asked(system, engine)) for system in systems]
     total, done = sum(_calls(plan) for plan in plans), 0
     found = []
     for system, plan in zip(systems, plans, strict=True):
@@ -142,10 +142,10 @@ def consistency(
     return tuple(found)
 
 
-def sampled(model: Model, examples: Sequence[Example], rows: int | None = None) -> tuple[Example, ...]:
+def sampled(models: Sequence[Model], examples: Sequence[Example], rows: int | None = None) -> tuple[Example, ...]:
     """The examples that are asked in every way, one of each unit: the same ones in the same order, whatever order they come in."""
     if rows is None:
-        rows = REMOTE_ROWS if model.capabilities.billed else ROWS
+        rows = REMOTE_ROWS if any(model.capabilities.billed for model in models) else ROWS
     ordered = sorted(examples, key=lambda example: (example.key, example.id))
     return tuple(unit[0] for unit in kept_together(ordered)[:rows])
 
@@ -154,8 +154,13 @@ def planned_calls(
     task: Task, systems: Sequence[System], examples: Sequence[Example], engine: Engine, rows: int | None = None
 ) -> tuple[int, ...]:
     """How many further answers `consistency` would ask each system for; none are asked."""
-    sample = sampled(engine.model, examples, rows)
-    return tuple(_calls(askings(system, sample, engine.model)) for system in systems)
+    sample = sampled(engine.models, examples, rows)
+    return tuple(_calls(askings(system, sample, _asked(system, engine))) for system in systems)
+
+
+def _asked(system: System, engine: Engine) -> Model:
+    """The model that a system asks; the first one for a system that asks none, and answers the same in any case."""
+    return engine.model_of(system) if system.is_generative else engine.model
 
 
 def _calls(plan: Sequence[Asking]) -> int:

@@ -100,7 +100,7 @@ def judge_scores(
 
     Args:
         task: has a judge.
-        engine: of the system that answered; its `judge` is asked.
+        engine: its `judge` is asked.
         examples: what was asked.
         scores: of the answers, under any metric that needs no judge.
         on_progress: told how many answers are judged.
@@ -113,10 +113,10 @@ def judge_scores(
     """
     if task.judge is None or engine.judge is None:
         raise ValueError("the task or the engine has no judge")
-    system = judge_system(task.judge, engine.judge.model)
+    system = judge_system(task.judge, engine.judge)
     cases = [judged_case(task, example, score) for example, score in zip(examples, scores, strict=True)]
     different = {case.id: case for case in cases if case is not None}
-    answers = engine.judge.answer(system, [_example(case) for case in different.values()], on_progress)
+    answers = engine.answer(system, [_example(case) for case in different.values()], on_progress)
     if failure := failures(answers):
         raise CallsFailed(f"the judge did not answer: {failure}")
     verdicts = {answer.example: _verdict(system, answer) for answer in answers}
