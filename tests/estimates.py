@@ -15,7 +15,7 @@ import pytest
 from biller import PRICES, Biller, climbed, quiz
 from endpoint import Endpoint
 
-from tailor.decide.estimate import Estimate
+from tailor.decide.amounts import Estimate
 from tailor.errors import OverBudget
 
 DOCUMENT = "The last word of a question is its answer. "

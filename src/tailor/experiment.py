@@ -18,11 +18,12 @@ from tailor.data.doubt import Data
 from tailor.data.example import Splits
 from tailor.data.split import load_splits
 from tailor.decide.again import asked_again
+from tailor.decide.amounts import Estimate
 from tailor.decide.bill import maybe_paid
 from tailor.decide.clock import Clock
 from tailor.decide.controls import with_controls
 from tailor.decide.decision import Candidate, decide, measured
-from tailor.decide.estimate import Estimate, expected_spending
+from tailor.decide.estimate import expected_spending
 from tailor.decide.finalists import finalists
 from tailor.decide.formats import format_money
 from tailor.decide.judged import decide_judged, ratings_used

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from tailor.advise.advice import Advice
 from tailor.card import Listing, card, table_html
 from tailor.data.example import Splits
+from tailor.decide.amounts import Estimate
 from tailor.decide.controls import Control
-from tailor.decide.estimate import Estimate
 from tailor.decide.formats import format_score, format_target
 from tailor.decide.step import Step as Step
 from tailor.decide.step import StepStatus as StepStatus

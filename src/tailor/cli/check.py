@@ -24,7 +24,7 @@ from tailor.errors import ConfigError
 from tailor.project import Project, load_project
 
 if TYPE_CHECKING:
-    from tailor.decide.estimate import Estimate
+    from tailor.decide.amounts import Estimate
     from tailor.decide.preflight import Preflight
 
 ROWS_SHOWN = 5
