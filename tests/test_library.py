@@ -27,7 +27,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from studies import answer_study, classify_study, not_shown_study, stopped_study
 from test_docs import BLOCK
-from test_structure import MODULES, dotted
+from test_structure import MODULES, dotted, loaded_by
 
 import tailor
 from tailor.data.dataset import as_dataset
@@ -111,6 +111,8 @@ def test_a_file_stays_where_it_lies(tmp_path: Path) -> None:
         (np.float64("nan"), ""),
         (np.int64(7), "7"),
         (np.bool_(True), "true"),
+        (np.datetime64("2026-01-02", "ns"), "2026-01-02T00:00:00"),
+        (np.datetime64("NaT"), ""),
         (np.array([1, 2]), '["1","2"]'),
         (1.5, "1.5"),
         (float("inf"), "inf"),
@@ -300,7 +302,7 @@ def test_rows_that_a_test_set_has_shown_do_not_count(done: ProjectStudy) -> None
         ("rag-hybrid-3", "the task has no documents"),
         ("whole-documents > few-shot-2", "the task has no documents"),
         ("lora", "cannot be tuned"),
-        ("reference-classifier > lora", "cannot be tuned"),
+        ("reference-classifier > lora", "was made with other weights"),
     ],
 )
 def test_an_approach_that_does_not_fit_is_told_in_a_sentence(approach: str, told: str) -> None:
@@ -523,6 +525,11 @@ def test_the_lines_of_the_readme_run_as_they_stand(tmp_path: Path, monkeypatch: 
     exec(compile(code, "README.md", "exec"), names)
     assert isinstance(names["study"], ProjectStudy) and names["study"].decision
     assert (tmp_path / "report.html").exists() and len(code.strip().splitlines()) <= 12
+
+
+def test_pandas_is_optional() -> None:
+    loaded = loaded_by("import tailor\ntailor.study, repr(tailor.Dataset([{'a': 1}, {'a': None}])), tailor.list_approaches()")
+    assert not loaded & {"pandas", "torch", "transformers", "IPython", "altair"}
 
 
 def test_no_public_name_is_hidden_by_a_module() -> None:

@@ -177,11 +177,13 @@ def _plain(value: Any, place: str) -> object:
         return [_plain(item, place) for item in value]
     if hasattr(value, "isoformat"):
         return str(value.isoformat()) if value == value else None  # NaT equals nothing, not even itself
+    if type(value).__name__ in ("Decimal", "NAType", "UUID"):
+        return None if type(value).__name__ == "NAType" else str(value)
+    if type(value).__name__ == "datetime64":
+        return _plain(value.astype("datetime64[us]").item(), place)  # of nanoseconds it would give a number
     for method in ("tolist", "item"):  # arrays and scalars of numpy and the like
         if hasattr(value, method):
             return _plain(getattr(value, method)(), place)
-    if type(value).__name__ in ("NAType", "Decimal", "UUID"):
-        return None if type(value).__name__ == "NAType" else str(value)
     raise DataError(
         f"{place} holds a {quoted(type(value).__name__)}", "Text, numbers, dates, and lists or dicts of them are accepted."
     )
