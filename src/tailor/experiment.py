@@ -82,7 +82,7 @@ def run(
     Raises:
         TailorError: the user's input, a model or the disk stands in the way; what was measured is kept.
     """
-    task, started, clock = project.task, _now(), Clock(None if max_minutes is None else max_minutes * 60)
+    task, started, clock = asking(project.task, ask_again), _now(), Clock(None if max_minutes is None else max_minutes * 60)
     splits = whole = load_splits(project)
     ratings = read_ratings(project.path(task.judge.ratings)) if task.judge else Ratings()
     with private_files(), Ledger(tighten(project.store)) as ledger:
@@ -90,7 +90,7 @@ def run(
             observer.said(sentence)
         splits = sealed(task, splits, ledger, observer)
         engine = open_engine(project, ledger, model, judge, budget=budget)
-        expected = before_spending(asking(task, ask_again), splits, engine, observer, everything, max_minutes is not None)
+        expected = before_spending(task, splits, engine, observer, everything, max_minutes is not None)
         engine.check = clock.check
         advice = advised(task, splits, engine)
         observer.said(f"Expected before measuring: {advice.expected}. {advice.means}")
@@ -110,7 +110,7 @@ def run(
         whole_run = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now())
         study = Study(*whole_run, advice, climb.diagnosis, curve, controls=found, spent=spent(engine), expected=expected)
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
-        if decision and (steady := asked_again(climb, tests, observer, decision.chosen, ask_again)):
+        if decision and (steady := asked_again(climb, tests, observer, decision.chosen)):
             study = replace(study, consistency=steady, finished=_now(), spent=spent(engine))
             ledger.save_study(STUDY.dump_python(study, mode="json"), number)
     if task.judge and tests:

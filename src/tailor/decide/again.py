@@ -27,16 +27,17 @@ class Plan:
     rows: int | None = None
 
 
-def planned(climb: Climb, tests: Sequence[Run], chosen: str, wanted: bool | None) -> Plan:
-    """As much asking again as is worth its calls: of all finalists or of the chosen one alone, on as many rows as `SHARE` allows.
+def planned(climb: Climb, tests: Sequence[Run], chosen: str) -> Plan:
+    """As much asking again as the task wants. Where it says nothing, as much as is worth its calls: of all finalists or of the
+    chosen one alone, on as many rows as `SHARE` allows.
 
     Args:
         climb: what the study asked on dev.
         tests: the finalists on the test set.
         chosen: name of the chosen one.
-        wanted: whether to ask all that can be asked, or nothing; None to go by the share.
     """
     task, everyone = climb.material.task, tuple(tests)
+    wanted = task.ask_again
     if wanted or (wanted is None and not _is_paid(tests, climb.engine)):
         return Plan(everyone)
     runs = (*tests, *(step.run for step in climb.steps if step.run))
@@ -49,17 +50,14 @@ def planned(climb: Climb, tests: Sequence[Run], chosen: str, wanted: bool | None
     return Plan()
 
 
-def asked_again(
-    climb: Climb, tests: Sequence[Run], observer: Observer, chosen: str, wanted: bool | None = None
-) -> tuple[Consistency, ...]:
+def asked_again(climb: Climb, tests: Sequence[Run], observer: Observer, chosen: str) -> tuple[Consistency, ...]:
     """How steadily the finalists answer, on dev rows; empty where it is not wanted or not worth it, or where time, money or a model
-    does not allow it, which is said. The arguments are those of `planned`; `wanted` stands in for what the task says.
+    does not allow it, which is said. The arguments are those of `planned`.
     """
     task, engine, dev = climb.material.task, climb.engine, climb.material.dev
-    wanted = task.ask_again if wanted is None else wanted
-    plan = planned(climb, tests, chosen, wanted)
+    plan = planned(climb, tests, chosen)
     if not plan.tests:
-        if wanted is None:
+        if task.ask_again is None:
             observer.said("The finalists are not asked again: in so small a study it costs more than it shows (`ask_again`).")
         return ()
     tests, systems = plan.tests, [run.system for run in plan.tests]
