@@ -45,7 +45,7 @@ def test_a_name_stands_for_an_address_and_a_key(name: str) -> None:
 def test_what_stands_in_the_table_can_be_used(door: Door) -> None:
     Dialect(**door.speaks)
     assert VARIABLE_NAME.fullmatch(door.key) and not looks_like_a_key(door.key)
-    assert door.page.startswith("https://") and (door.read is None or isinstance(door.read, date))
+    assert door.page.startswith("https://") and isinstance(door.read, date)
     assert not door.address.endswith("/")
 
 
