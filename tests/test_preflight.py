@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from biller import Biller, climbed, quiz
@@ -11,7 +13,12 @@ from endpoint import Answer, Endpoint, completion, refusal
 from estimates import studies
 from flow import tailor
 
+from tailor.approaches.approach import starting_system
+from tailor.data.split import load_splits
 from tailor.errors import TailorError
+from tailor.ledger import Ledger
+from tailor.opening import open_engine
+from tailor.project import load_project
 
 
 def test_check_asks_nothing_and_tells_what_a_run_would_cost(tmp_path: Path) -> None:
@@ -97,3 +104,29 @@ def test_a_first_row_that_alone_is_refused_does_not_stop_a_run(tmp_path: Path) -
 def test_what_a_study_takes_lies_in_the_range_that_was_told() -> None:
     found = studies(1, seed=3)
     assert (found["calls"], found["read"], found["written"], found["money"], found["over"]) == (1, 1, 1, 1, 0)
+
+
+@pytest.mark.parametrize("thinks", [True, False], ids=["thinks", "talks"])
+def test_room_for_a_thought_is_looked_for_once_in_a_project(tmp_path: Path, thinks: bool) -> None:
+    def answer(payload: Mapping[str, Any]) -> Answer:
+        limit = payload["max_tokens"]
+        if thinks and limit > 2000:
+            return Answer(completion("<think>Which one? This.</think>yes"))
+        return Answer(completion("<think>Which one could" if thinks else " ".join(["word"] * limit), "length"))
+
+    with Endpoint(answer) as endpoint:
+        project = load_project(quiz(tmp_path, endpoint.url))
+        splits = load_splits(project)
+
+        def room_asked_for(first: int, end: int) -> list[int]:
+            before = endpoint.calls
+            with Ledger(project.store) as ledger:
+                engine = open_engine(project, ledger)
+                system = starting_system(project.task, splits.train, engine.model)
+                engine.answer(system, splits.dev[first:end])
+            limits = [payload["max_tokens"] for payload in endpoint.payloads[before:]]
+            return sorted(limit - system.decoding.max_tokens for limit in limits)
+
+        once = room_asked_for(0, 1)
+        assert once == ([0, 1024, 4096] if thinks else [0, 1024])
+        assert room_asked_for(1, 4) == ([4096] * 3 if thinks else [0] * 3)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -212,6 +212,18 @@ class Ledger:
                 f"`tailor store repair {project}` goes back to the study before it",
             )
         return record
+
+    def known(self, name: str) -> Any:
+        """What was found out about a model and kept by `learn`, or None."""
+        try:
+            return read_fact(self._db, f"known {name}")
+        except apsw.Error as error:
+            raise failure(error, self._path) from error
+
+    def learn(self, name: str, value: Any) -> None:
+        """Keep what was found out about a model, as JSON; read beside a run, only where that can be done at once."""
+        with suppress(StoreError) if self._lock is None else nullcontext(), transaction(self._db, self._path):
+            write_fact(self._db, f"known {name}", value)
 
     def spending(self, *, cap: float | None = None, currency: str = "USD") -> Spending:
         """What the project's calls to endpoints cost; closed together with the ledger.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from tailor.decide.meter import attach_meters
 from tailor.documents.reading import read_documents
 from tailor.engine import Engine
 from tailor.errors import ConfigError, quoted
 from tailor.ledger import Ledger
-from tailor.models.base import Embedder, Metered, Model
+from tailor.models.base import Embedder, Metered, Model, Room, Roomy
 from tailor.models.catalogue import open_embedder, open_model
 from tailor.models.remote_embedder import embedder_settings
 from tailor.project import Project
@@ -49,4 +51,13 @@ def open_engine(
     if any(isinstance(one, Metered) for one in (*engine.models, engine.judge)):
         engine.spending = ledger.spending(cap=cap, currency=task.prices.currency)
         attach_meters(task, engine.model, engine.judge, engine.spending)
+    for one in (*engine.models, engine.judge):
+        if isinstance(one, Roomy):
+            _let_remember(one, f"room {one.digest}", ledger)
     return engine
+
+
+def _let_remember(model: Roomy, name: str, ledger: Ledger) -> None:
+    """Keep in the project how much room a model's thoughts take."""
+    known = ledger.known(name)
+    model.remember(None if known is None else Room(**known), lambda room: ledger.learn(name, asdict(room)))

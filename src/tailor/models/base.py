@@ -174,6 +174,33 @@ class Streaming(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What was found out about the thoughts of a model.
+
+    Attributes:
+        tokens: that a thought is given, beside those of the answer.
+        talks: answers that are cut off are only long: more room does not end them.
+    """
+
+    tokens: int = 0
+    talks: bool = False
+
+
+@runtime_checkable
+class Roomy(Protocol):
+    """A model that finds out by itself how much room its thoughts take, by answers that come back cut, which are paid for."""
+
+    def remember(self, known: Room | None, keep: Callable[[Room], None]) -> None:
+        """Begin with what is known, and say what is found out beyond it before the answers that it took are handed over.
+
+        Args:
+            known: what was found out earlier; None for nothing.
+            keep: told what was found out, in the thread that asks.
+        """
+        ...
+
+
 class Meter(Protocol):
     """Told of every call to an endpoint, by any thread: before it is made, and when it is known what it took."""
 

@@ -6,14 +6,14 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tailor.doors import door_at
 from tailor.errors import ModelError, quoted
-from tailor.models.base import Capabilities, Message, Meter, Reply, Request
+from tailor.models.base import Capabilities, Message, Meter, Reply, Request, Room
 from tailor.models.endpoint.crew import Crew, Deliver, Rules
 from tailor.models.endpoint.dialect import Dialect, Wishes, alike, most_tokens, otherwise, payload, shape
 from tailor.models.endpoint.faults import Fault, Moderated, used_up
@@ -69,7 +69,8 @@ class RemoteModel:
         self._taken: set[frozenset[str]] = set()
         self._in_vain: set[tuple[frozenset[str], str]] = set()  # refusals that no other way of asking has avoided
         self._form_known = False  # whether it was seen what comes of asking for a JSON schema
-        self._plain = False  # whether answers that are cut off hold no thought that more room would end
+        self._talks = False  # whether answers that are cut off hold no thought that more room would end
+        self._keep: Callable[[Room], None] = lambda room: None
         self._finding_out = threading.Lock()
         self.meter: Meter | None = None
         self._wishes = Wishes(
@@ -85,6 +86,17 @@ class RemoteModel:
     def dialect(self) -> Dialect:
         """How the endpoint is asked, as far as that was found out."""
         return self._dialect
+
+    @property
+    def room(self) -> Room:
+        """What was found out about its thoughts."""
+        return Room(self._dialect.room, self._talks)
+
+    def remember(self, known: Room | None, keep: Callable[[Room], None]) -> None:
+        """Begin with what is known about its thoughts, and say what is found out beyond it (`tailor.models.base.Roomy`)."""
+        self._keep = keep
+        if known is not None:
+            self._dialect, self._talks = replace(self._dialect, room=known.tokens), known.talks
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Prompt tokens the messages take, estimated from their length."""
@@ -114,7 +126,16 @@ class RemoteModel:
             raise ModelError(f"{quoted(self.name)} is remote and cannot score choices", "Generate the answer instead.")
         if any(request.pattern for request in requests):
             raise ModelError(f"{quoted(self.name)} is remote and cannot be held to a pattern", "Use a JSON schema instead.")
-        self._crew.run(requests, deliver)
+        told = self.room
+
+        def hand_over(replies: dict[int, Reply]) -> None:
+            nonlocal told
+            if self.room != told:
+                told = self.room
+                self._keep(told)
+            deliver(replies)
+
+        self._crew.run(requests, hand_over)
 
     # --- one request, in one of several threads
 
@@ -133,7 +154,7 @@ class RemoteModel:
             while self._wants_room(reply, dialect) and (wider := dialect.roomier()) is not None:
                 dialect, more = self._understood(request, wider)
                 if not more.thought and reply.text:  # it does not think; it only talks for long
-                    self._plain = True
+                    self._talks = True
                     break
                 reply = more
                 if reply.finish != "length":
@@ -157,7 +178,7 @@ class RemoteModel:
         """Whether an answer was cut off before it began: by a thought, or by what may be one."""
         if reply.finish != "length" or self._wishes.max_tokens is not None:
             return False
-        return not reply.text or (dialect.room == 0 and not self._plain)
+        return not reply.text or (dialect.room == 0 and not self._talks)
 
     def _widen(self, dialect: Dialect) -> None:
         with self._finding_out:
