@@ -28,7 +28,7 @@ from tailor.approaches.prompting import (
     spread,
 )
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
-from tailor.approaches.tuning import FineTune, Reference
+from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.documents.reading import Document
 from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit, StoreError
@@ -57,6 +57,7 @@ CLASSIFY: list[Approach] = [
     Generated(),
     RemovePrior(),
     Reference(),
+    TfidfReference(),
     Chain((FewShot(4, "nearest"), RemovePrior())),
     FineTune("lora"),
     FineTune("full"),
@@ -363,14 +364,15 @@ def test_what_is_taught_is_in_the_passages_or_not_found(tmp_path: Path, engine_f
 
 @pytest.mark.parametrize("labels", [("red", "green"), ("red", "green", "blue", "pink")])
 @pytest.mark.parametrize("n_train", [4, 24])
-def test_the_reference_classifier_learns_what_words_tell(
-    labels: tuple[str, ...], n_train: int, tmp_path: Path, engine_for: MakeEngine
+@pytest.mark.parametrize("reference", [Reference(), TfidfReference()], ids=lambda reference: reference.name)
+def test_the_reference_classifiers_learn_what_words_tell(
+    labels: tuple[str, ...], n_train: int, reference: Approach, tmp_path: Path, engine_for: MakeEngine
 ) -> None:
     rows = [make_example(i, labels[i % len(labels)], text=f"{labels[i % len(labels)]} thing number{i}") for i in range(n_train + 8)]
     material = replace(classify_material(labels), train=tuple(rows[:n_train]), dev=tuple(rows[n_train:]))
     model = FakeModel()
     engine = engine_for(model, tmp_path)
-    system = Reference().fit(start(material, engine), material, engine)
+    system = reference.fit(start(material, engine), material, engine)
     run = measure(material.task, system, "dev", material.dev, engine)
     assert run.mean >= 0.75 and model.calls == 0 and not system.is_tuned
     for answer in run.answers:

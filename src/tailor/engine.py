@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tailor.data.example import Example
 from tailor.documents.reading import documents_digest
@@ -29,6 +30,7 @@ from tailor.task import fill
 
 if TYPE_CHECKING:
     from tailor.documents.reading import Document
+    from tailor.models.tfidf import Tfidf
     from tailor.retrieval.index import Index
 
 OnProgress = Callable[[int, int], None]
@@ -63,6 +65,7 @@ class Engine:
     _embedders: dict[str, CachedEmbedder] = field(default_factory=dict)
     _indexes: dict[str, Index] = field(default_factory=dict)
     _checked: dict[Path, str] = field(default_factory=dict)
+    _words: dict[str, Tfidf] = field(default_factory=dict)
     _remembered: tuple[tuple[str, str], list[str], Array] | None = None
 
     @property
@@ -291,18 +294,29 @@ class Engine:
         ]
 
     def _classify(self, system: System, examples: Sequence[Example]) -> list[Answer]:
-        from tailor.models.head import Head
-
-        head = Head.load(self.store / system.weights.tuned)
-        if head.digest != system.weights.tuned_digest:
-            raise StoreError(f"{self.store / system.weights.tuned} does not hold the classifier of {system.name!r}", MADE_ANEW)
         texts = [fill(system.prompt.input, example.fields) for example in examples]
-        scores = head.log_probabilities(self.embed(system.weights.model, texts))
+        scores = self._head_scores(system, texts)
         # The same stated estimate as elsewhere: a token is about four characters.
         return [
-            Answer(example.id, head.labels[int(row.argmax())], tuple(map(float, row)), tokens_in=-(-len(text) // 4))
+            Answer(example.id, system.decoding.labels[int(row.argmax())], tuple(map(float, row)), tokens_in=-(-len(text) // 4))
             for example, text, row in zip(examples, texts, scores, strict=True)
         ]
+
+    def _head_scores(self, system: System, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Log-probability of each label, shape (len(texts), labels)."""
+        folder, digest = self.store / system.weights.tuned, system.weights.tuned_digest
+        if system.weights.method == "tfidf":
+            from tailor.models.tfidf import Tfidf
+
+            if digest not in self._words:
+                self._words[digest] = Tfidf.load(folder, digest)
+            return self._words[digest].log_probabilities(texts)
+        from tailor.models.head import Head
+
+        head = Head.load(folder)
+        if head.digest != digest:
+            raise StoreError(f"{folder} does not hold the classifier of {system.name!r}", MADE_ANEW)
+        return head.log_probabilities(self.embed(system.weights.model, texts))
 
     def _tuned(self, system: System) -> Path | None:
         """The folder of the system's tuned weights, checked once; None when it answers with the base weights."""

@@ -62,7 +62,7 @@ class Weights(Part):
         precision: how the weights are held, such as "4-bit (Q4_1) weights, computed in bfloat16".
         tuned: folder under the project's store with tuned weights (an adapter, a full copy, a classifier head), or empty.
         tuned_digest: SHA-256 of those files.
-        method: how they were tuned.
+        method: how they were tuned: `head` is a classifier on the embedder, `tfidf` one on words and characters.
     """
 
     model: str
@@ -70,7 +70,7 @@ class Weights(Part):
     precision: str = ""
     tuned: str = ""
     tuned_digest: str = ""
-    method: Literal["none", "lora", "full", "head"] = "none"
+    method: Literal["none", "lora", "full", "head", "tfidf"] = "none"
 
 
 class Knowledge(Part):
@@ -144,7 +144,7 @@ class Decoding(Part):
     """How an answer is read off the model.
 
     Attributes:
-        method: `score` the labels and take the likeliest; `generate` text and parse it; `head` is a classifier on embeddings.
+        method: `score` the labels and take the likeliest; `generate` text and parse it; `head` is a plain classifier.
         labels: the closed set, empty for free answers.
         prior: log-probability of each label without the input, subtracted before choosing; empty to leave it in.
         max_tokens: longest answer.

@@ -294,7 +294,7 @@ class Task(Settings, Plain):
     )
     tuning: Tuning = Tuning(learning_rate=None, max_rows=None)
     facts: KnownFacts = KnownFacts()
-    allow_classifier: bool = Field(False, description="let the reference classifier win, not only be named")
+    allow_classifier: bool = Field(False, description="let a reference classifier win, not only be named")
 
     @property
     def _kind(self) -> _Kind:

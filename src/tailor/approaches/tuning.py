@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -9,7 +10,8 @@ from tailor.approaches.approach import Material
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.kinds.base import kind_of
-from tailor.models.head import fit_head
+from tailor.models.head import Head, fit_head
+from tailor.models.tfidf import Tfidf, fit_tfidf
 from tailor.models.training import Row
 from tailor.models.tune import LEARNING_RATES, Recipe, encoded, recipe_key, tune
 from tailor.system import Decoding, System, Weights
@@ -96,18 +98,38 @@ class Reference:
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """A System whose weights are the embedder and a classifier head."""
         embedder = material.task.embedder
-        texts = [fill(system.prompt.input, example.fields) for example in material.train]
-        head = fit_head(engine.embed(embedder, texts), [example.label for example in material.train])
-        folder = f"heads/{head.digest[:16]}"
-        head.save(engine.store / folder)
-        weights = Weights(
-            model=embedder,
-            digest=engine.embedder_digest(embedder),
-            precision="full-precision embedder, logistic regression",
-            tuned=folder,
-            tuned_digest=head.digest,
-            method="head",
+        vectors = engine.embed(embedder, asked_texts(system, material.train))
+        head = fit_head(vectors, [example.label for example in material.train])
+        digest, precision = engine.embedder_digest(embedder), "full-precision embedder, logistic regression"
+        return _classifier(
+            self.name, system, head, engine, Weights(model=embedder, digest=digest, precision=precision, method="head")
         )
-        bare = system.with_(prompt={"shots": (), "show_labels": False})
-        decoding = Decoding(method="head", labels=head.labels, max_tokens=0)
-        return bare.then(self.name, weights=weights, decoding=decoding)
+
+
+@dataclass(frozen=True)
+class TfidfReference:
+    """Logistic regression on words and characters: what can be had without any model."""
+
+    name: str = "tfidf-classifier"
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """A System whose weights are those of the words and characters of the training rows."""
+        texts = asked_texts(system, material.train)
+        classifier = fit_tfidf(texts, [example.label for example in material.train])
+        return _classifier(
+            self.name, system, classifier, engine, Weights(model="tf-idf", precision="logistic regression", method="tfidf")
+        )
+
+
+def asked_texts(system: System, examples: Sequence[Example]) -> list[str]:
+    """What a classifier reads of each example: what is asked, and nothing of the prompt around it."""
+    return [fill(system.prompt.input, example.fields) for example in examples]
+
+
+def _classifier(name: str, system: System, classifier: Head | Tfidf, engine: Engine, weights: Weights) -> System:
+    """The System that answers by this classifier, which is saved."""
+    folder = f"heads/{classifier.digest[:16]}"
+    classifier.save(engine.store / folder)
+    bare = system.with_(prompt={"shots": (), "show_labels": False})
+    tuned = weights.model_copy(update={"tuned": folder, "tuned_digest": classifier.digest})
+    return bare.then(name, weights=tuned, decoding=Decoding(method="head", labels=classifier.labels, max_tokens=0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tailor.approaches.approach import Material
-from tailor.decide.prices import EMBEDDER_PARAMETERS, machine_rates
+from tailor.decide.prices import EMBEDDER_PARAMETERS, TFIDF_PARAMETERS, machine_rates
 from tailor.decide.types import Cost, Pace, Rates, Work
 from tailor.decide.upkeep import changing, upkeep
 from tailor.engine import Engine
@@ -77,7 +77,8 @@ def system_cost(material: Material, run: Run, rates: Rates, engine: Engine, pace
     """What a system costs: labels it learned from, training, tokens, and keeping up with changes."""
     system, embedding = run.system, machine_rates(material.task.prices, EMBEDDER_PARAMETERS)
     if not system.is_generative:
-        rates = embedding
+        by_words = system.weights.method == "tfidf"
+        rates = machine_rates(material.task.prices, TFIDF_PARAMETERS) if by_words else embedding
     labels, trained = len(system.prompt.shots), 0
     if not system.is_generative:
         labels = len(material.train)

@@ -15,6 +15,7 @@ TUNED = {
     "lora": "LoRA-tuned weights",
     "full": "fully fine-tuned weights",
     "head": "a classifier on the embedder, no generative model",
+    "tfidf": "a classifier on words and characters, no model at all",
 }
 
 
@@ -90,7 +91,7 @@ def describe_system(system: System) -> str:
     """A system in plain words, such as "five examples nearest to the question, passages found by keyword and meaning"."""
     prompt, knowledge = system.prompt, system.knowledge
     if not system.is_generative:
-        return TUNED["head"]
+        return TUNED[system.weights.method]
     parts = []
     if prompt.persona:
         parts.append("a persona")

@@ -88,23 +88,24 @@ def _in_groups(groups: Sequence[str]) -> tuple[Block, list[int]]:
     return tuple(chain.from_iterable(members.values())), [0, *accumulate(map(len, members.values()))]
 
 
-def heats(arms: int, blocks: int, standing: Callable[[int], Standing | None]) -> Iterator[Heat]:
+def heats(arms: int, blocks: int, standing: Callable[[int], Standing | None], *, least: int = 2) -> Iterator[Heat]:
     """Who answers what next, until the last two (with few blocks, the last few) have answered all.
 
-    Halvings stand between the last blocks, as many as lead to two arms; equal means are told apart by cost.
+    Halvings stand between the last blocks, as many as lead to `least` arms; equal means are told apart by cost.
 
     Args:
         arms: how many start.
         blocks: how many there are.
         standing: asked between two heats for the arms of the heat that ended; None where an arm had to leave the race.
+        least: how many answer all rows at least.
     """
-    halvings = max(0, (arms - 1).bit_length() - 1)
+    halvings = max(0, -(-arms // least) - 1).bit_length()
     field, done = tuple(range(arms)), 0
     for end in range(max(1, blocks - halvings), blocks + 1):
         yield Heat(field, range(done, end))
         done = end
         standings = {arm: found for arm in field if (found := standing(arm)) is not None}
-        field = tuple(sorted(ranked(standings)[: max(2, -(-len(standings) // 2))]))
+        field = tuple(sorted(ranked(standings)[: max(least, -(-len(standings) // 2))]))
 
 
 def ranked(standings: Mapping[int, Standing], near: float = 0.0) -> list[int]:

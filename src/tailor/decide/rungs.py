@@ -11,7 +11,7 @@ from tailor.approaches.approach import Approach, Chain
 from tailor.approaches.named import approach_named
 from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona, RemovePrior, ZeroShot
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
-from tailor.approaches.tuning import FineTune, Reference
+from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.decide.race import Standing, ranked
 from tailor.diagnose.forecast import Pulls
 from tailor.evaluate.run import Run
@@ -48,6 +48,7 @@ class Rung:
             leaves it out.
         optional: climbed only when everything is asked for.
         builds_on: the rung whose best candidate it starts from; None where it starts from the baseline.
+        is_complete: whether all its candidates are measured on all of dev, since none stands for another.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Rung:
     is_open: bool = False
     optional: bool = False
     builds_on: Rung | None = None
+    is_complete: bool = False
 
     @property
     def trains(self) -> bool:
@@ -96,10 +98,11 @@ RETRIEVE: tuple[Approach, ...] = (
 
 
 def _baseline(task: Task) -> Rung:
-    first: tuple[Approach, ...] = (ZeroShot(), Reference()) if kind_of(task).reference else (ZeroShot(),)
+    first: tuple[Approach, ...] = (ZeroShot(), Reference(), TfidfReference()) if kind_of(task).reference else (ZeroShot(),)
     return Rung(
         "baseline",
         lambda start, runs: [Option(approach, start) for approach in first],
+        is_complete=True,
     )
 
 

@@ -60,7 +60,8 @@ class Track:
         where, arms = course(self.material.dev, candidates), list[Arm]()
         for candidate in candidates:
             arms += self._make(rung, candidate, where)
-        for heat in heats(len(arms), len(where.blocks), lambda number: arms[number].standing):
+        least = max(2, len(arms)) if rung.is_complete else 2
+        for heat in heats(len(arms), len(where.blocks), lambda number: arms[number].standing, least=least):
             for arm in (arm for number, arm in enumerate(arms) if number not in heat.arms):
                 self._finish(rung, arm, where, "stopped early", "others of its rung did at least as well")
             for arm in (arms[number] for number in heat.arms):

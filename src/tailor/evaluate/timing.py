@@ -8,6 +8,7 @@ from tailor.approaches.approach import Material
 from tailor.engine import Engine
 from tailor.evaluate.run import Run
 from tailor.models.tune import read_tuned
+from tailor.system import System
 from tailor.task import fill
 
 
@@ -17,17 +18,27 @@ def seconds_to_train(run: Run, material: Material, engine: Engine) -> float | No
     """
     system = run.system
     if not system.is_generative:
-        from tailor.models.head import fit_head
-
-        texts = [fill(system.prompt.input, example.fields) for example in material.train]
-        vectors = engine.embed(system.weights.model, texts)
-        started = time.perf_counter()
-        fit_head(vectors, [example.label for example in material.train])
-        return time.perf_counter() - started
+        return _seconds_to_fit(system, material, engine)
     if not system.is_tuned:
         return 0.0
     tuned = read_tuned(engine.store / system.weights.tuned)
     return tuned.seconds if tuned is not None else None
+
+
+def _seconds_to_fit(system: System, material: Material, engine: Engine) -> float:
+    from tailor.models.head import fit_head
+    from tailor.models.tfidf import fit_tfidf
+
+    texts = [fill(system.prompt.input, example.fields) for example in material.train]
+    labels = [example.label for example in material.train]
+    if system.weights.method == "tfidf":
+        started = time.perf_counter()
+        fit_tfidf(texts, labels)
+    else:
+        vectors = engine.embed(system.weights.model, texts)
+        started = time.perf_counter()
+        fit_head(vectors, labels)
+    return time.perf_counter() - started
 
 
 def seconds_to_index(run: Run, engine: Engine) -> float:

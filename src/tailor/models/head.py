@@ -38,10 +38,7 @@ class Head:
 
     def log_probabilities(self, vectors: Array) -> NDArray[np.float64]:
         """Log-probability of each label, shape (len(vectors), labels)."""
-        logits = vectors @ self.weights.T + self.bias
-        top = logits.max(axis=1, keepdims=True)
-        normalised: NDArray[np.float64] = logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
-        return normalised
+        return log_softmax(vectors @ self.weights.T + self.bias)
 
     @property
     def digest(self) -> str:
@@ -75,7 +72,7 @@ def best_strength(vectors: Array, labels: Sequence[str]) -> float:
     smallest = min(Counter(labels).values())
     if smallest < 3:
         return 10.0
-    with _one_thread():
+    with one_thread():
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import GridSearchCV
 
@@ -87,16 +84,30 @@ def best_strength(vectors: Array, labels: Sequence[str]) -> float:
 def fit_head(vectors: Array, labels: Sequence[str], strength: float | None = None) -> Head:
     """The classifier fitted to vectors of shape (n, dimensions); `strength` is the inverse penalty, the best one if left out."""
     strength = best_strength(vectors, labels) if strength is None else strength
-    with _one_thread():
-        from sklearn.linear_model import LogisticRegression
+    with one_thread():
+        return Head(*fit_logistic(vectors, labels, strength))
 
-        model = LogisticRegression(C=strength, max_iter=2000).fit(vectors, _targets(labels))
+
+def fit_logistic(
+    features: Any, labels: Sequence[str], strength: float
+) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Labels, weights and bias of multinomial logistic regression on dense or sparse features. `strength`: inverse penalty."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=strength, max_iter=2000).fit(features, _targets(labels))
     names = tuple(sorted(set(labels)))
     weights, bias = np.asarray(model.coef_, dtype=np.float64), np.asarray(model.intercept_, dtype=np.float64)
     if len(names) == 2:
         # For two classes scikit-learn keeps one row, that of the second class.
         weights, bias = np.vstack([-weights / 2, weights / 2]), np.concatenate([-bias / 2, bias / 2])
-    return Head(names, weights, bias)
+    return names, weights, bias
+
+
+def log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logits as log-probabilities, row by row."""
+    top = logits.max(axis=1, keepdims=True)
+    normalised: NDArray[np.float64] = logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
+    return normalised
 
 
 def _targets(labels: Sequence[str]) -> NDArray[np.int64]:
@@ -105,7 +116,7 @@ def _targets(labels: Sequence[str]) -> NDArray[np.int64]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """The matrices are small: on a busy machine, waiting for more threads takes longer than the work."""
     with quiet_libraries(), _thread_pools().limit(limits=1):
         yield
