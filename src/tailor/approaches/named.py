@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tailor.approaches.approach import Approach, Chain
 from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona, RemovePrior, ZeroShot
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
-from tailor.approaches.tuning import FineTune, Reference
+from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.plugins import APPROACHES as ADDED
 
@@ -46,6 +46,7 @@ APPROACHES: dict[str, Named] = {
     ),
     "prior-removed": Named("subtract what the model thinks of each label before it reads the input", lambda n: RemovePrior()),
     "reference-classifier": Named("a classifier on the embedder, no generative model", lambda n: Reference()),
+    "tfidf-classifier": Named("a classifier on words and characters, no model at all", lambda n: TfidfReference()),
     "whole-documents": Named("put all documents into the prompt", lambda n: WholeDocuments()),
     "rag-bm25": Named("find passages by keyword; N of them, one unless given", lambda n: Retrieve("bm25", n or 1), range(2, 11)),
     "rag-vector": Named("find passages by meaning; N likewise", lambda n: Retrieve("vector", n or 1), range(2, 11)),
