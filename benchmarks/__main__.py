@@ -23,6 +23,7 @@ BENCHMARKS = {
     "endpoint-speed": "benchmarks.endpoint_speed",
     "failing-calls": "benchmarks.failing_calls",
     "generate": "benchmarks.generate",
+    "handover": "benchmarks.handover",
     "intents": "benchmarks.intents",
     "label-errors": "benchmarks.label_errors",
     "languages": "benchmarks.languages",

@@ -280,7 +280,7 @@ def test_the_json_can_be_written_and_read_and_has_stable_keys(make: object) -> N
     if study.decision:
         assert list(record["decision"]) == [
             *("verdict", "chosen", "headline", "reasons", "changes", "alpha", "opening", "n_test", "rows_to_settle", "reference"),
-            *("dev_contradicted", "pace", "judge", "answers_changed", "doubt"),
+            *("dev_contradicted", "pace", "judge", "answers_changed", "doubt", "handover"),
         ]
         assert record["decision"]["reasons"] == list(study.decision.reasons)
         assert [row["name"] for row in record["finalists"]] == [finalist.name for finalist in study.decision.finalists]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from tailor.data.example import Example
 from tailor.errors import ConfigError, did_you_mean, quoted
@@ -16,8 +17,28 @@ from tailor.score.types import Answer
 from tailor.system import System
 
 
+class Asked(NamedTuple):
+    """One answer of the chosen system.
+
+    Attributes:
+        system: which answered.
+        answer: what it said.
+        threshold: confidence below which a person should answer instead; None where nothing is handed over.
+    """
+
+    system: System
+    answer: Answer
+    threshold: float | None = None
+
+
 def ask(project: Project, fields: dict[str, str]) -> tuple[System, Answer]:
-    """The chosen system of the last study, and its answer to one new input.
+    """The chosen system of the last study, and its answer to one new input; arguments and errors are those of `asked`."""
+    found = asked(project, fields)
+    return found.system, found.answer
+
+
+def asked(project: Project, fields: dict[str, str]) -> Asked:
+    """What the chosen system of the last study answers to one new input, and whether it should.
 
     Args:
         project: where the study is.
@@ -26,9 +47,11 @@ def ask(project: Project, fields: dict[str, str]) -> tuple[System, Answer]:
     Raises:
         ConfigError: a column is missing, or nothing was decided yet.
     """
-    system = chosen_system(load_study(project.folder))
+    study = load_study(project.folder)
+    system = chosen_system(study)
     (answer,) = answers(project, system, [fields])
-    return system, answer
+    handing = study.decision.handover_of(study.decision.chosen) if study.decision else None
+    return Asked(system, answer, handing.threshold if handing else None)
 
 
 def answers(project: Project, system: System, rows: Sequence[Mapping[str, str]], model: Model | None = None) -> list[Answer]:

@@ -26,6 +26,7 @@ from tailor.decide.decision import Candidate, decide, measured
 from tailor.decide.estimate import expected_spending
 from tailor.decide.finalists import finalists
 from tailor.decide.formats import format_money
+from tailor.decide.handover import claims_of, looks_of, thresholds_of, with_handover
 from tailor.decide.judged import decide_judged, ratings_used
 from tailor.decide.ladder import Climb
 from tailor.decide.preflight import preflight
@@ -137,7 +138,8 @@ def final_test(
         return (), None
     systems = [run.system.fingerprint for run in chosen.values()]
     judge = [judge_system(task.judge, engine.judge).fingerprint] if task.judge and engine.judge else []
-    looked_at = [task.scored_by, *judge, *systems, *grouping(splits.test)]
+    thresholds = thresholds_of(task, chosen.values())
+    looked_at = [task.scored_by, *judge, *systems, *looks_of(thresholds), *grouping(splits.test)]
     unread = [measure(task, dev.system, "test", splits.test, engine) for dev in chosen.values()] if task.judge else []
     rated = ratings_used(task, unread, ratings or Ratings())
     opened = ledger.open_test(identities(task, splits.test), looked_at, data, rated)
@@ -154,10 +156,11 @@ def final_test(
     decision = (
         decide_judged(task, candidates, opening, ratings or Ratings(), climb.pace, opened.doubt)
         if task.judge
-        else decide(task, candidates, opening, climb.pace, partial(measured, doubt=opened.doubt))
+        else decide(task, candidates, opening, climb.pace, partial(measured, doubt=opened.doubt, claims=claims_of(thresholds)))
     )
     reasons = (*doubtful_rows(opened.doubt), *decision.reasons)
     decision = replace(decision, reasons=reasons, answers_changed=opened.changed, doubt=opened.doubt)
+    decision = with_handover(task, decision, candidates, thresholds)
     return tuple(candidate.run for candidate in candidates), decision
 
 

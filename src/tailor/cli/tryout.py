@@ -21,9 +21,11 @@ def tryout(
     allow_http: AllowHttp = False,
 ) -> None:
     """Answer with the system that the last run chose, with sources."""
-    from tailor.asking import ask
+    from tailor.asking import asked
+    from tailor.decide.formats import format_percent
     from tailor.errors import ConfigError, ModelError, quoted
     from tailor.project import load_project
+    from tailor.score.confidence import confidence
     from tailor.score.parse import parse_answer
     from tailor.score.text import citations
     from tailor.task import VARIABLE
@@ -37,7 +39,7 @@ def tryout(
         fields[name] = content
     console = plain_console()
     ask_to_send(plain_console(stderr=True), opened, yes=yes, allow_http=allow_http)
-    system, answer = ask(opened, fields)
+    system, answer, threshold = asked(opened, fields)
     if answer.error:
         raise ModelError(f"{system.name} gave no answer: {answer.error}", "ask something shorter, or try again")
     parsed = parse_answer(system, answer.raw)
@@ -46,4 +48,8 @@ def tryout(
     for number, passage in enumerate(answer.passages, start=1):
         mark = "cited" if number in cited else "read"
         console.print(f"  [{number}] {mark}: {passage.document}, {passage.title}", style="dim")
+    sure = confidence(answer)
+    if threshold is not None and (sure is None or sure < threshold):
+        said = "it does not say how sure it is" if sure is None else f"{format_percent(sure)} sure"
+        console.print(f"Hand over to a person: {said}, and {format_percent(threshold)} is asked for.", style="bold")
     console.print(f"  by {system.name} ({system.weights.model})", style="dim")

@@ -12,7 +12,7 @@ from tailor.kinds.base import kind_of
 from tailor.stats.clusters import by_cluster, design_effect
 from tailor.stats.intervals import lower_bound
 from tailor.stats.power import Prospect, prospects
-from tailor.stats.spending import MOST_FINALISTS, of_target
+from tailor.stats.spending import CLAIMS, MOST_FINALISTS, of_target
 from tailor.task import Task
 
 POWER = 0.8
@@ -26,7 +26,7 @@ def reach(task: Task, splits: Splits) -> Iterator[Finding]:
     """
     test, out_of_reach = splits.test, {example.id for example in unseen(task, splits, splits.test)}
     n, groups = len(test), [example.unit for example in test]
-    alpha = of_target(1, most_finalists(task))
+    alpha = of_target(1, most_finalists(task) * claims_each(task))
     shown = lower_bound([float(example.id not in out_of_reach) for example in test], alpha, groups=groups)
     needed = f"at least {math.ceil(math.log(alpha) / math.log(task.target)):,}" if task.target < 1 else "no number of"
     clusters = by_cluster([1.0] * n, groups).count
@@ -50,6 +50,11 @@ def reach(task: Task, splits: Splits) -> Iterator[Finding]:
 def most_finalists(task: Task) -> int:
     """How many systems may meet the test set: the reference classifier where there is one, retrieval with documents."""
     return MOST_FINALISTS - (not kind_of(task).reference or not task.documents)
+
+
+def claims_each(task: Task) -> int:
+    """How many claims a finalist may make that share the error of "target met": more where it may hand over to a person."""
+    return 1 if task.prices.handover is None else CLAIMS
 
 
 def percent_down(share: float) -> str:

@@ -77,22 +77,24 @@ Estimate = Callable[[Sequence[Candidate], int], Estimates]
 """How scores, limits and differences are found, given the candidates and the number of the opening."""
 
 
-def measured(candidates: Sequence[Candidate], opening: int, doubt: Doubt = NO_DOUBT) -> Estimates:
+def measured(candidates: Sequence[Candidate], opening: int, doubt: Doubt = NO_DOUBT, claims: int | None = None) -> Estimates:
     """Estimates from the candidates' scores as they are, over units instead of rows: near-duplicates and rows of one group.
 
     Rows in doubt count as wrong for lower limits and as right for upper ones: limits hold whatever is true of them. They hold with
-    and without rows that repeat what had been seen.
+    and without rows that repeat what had been seen. `claims` share the error of "target met": one for each candidate, unless more
+    is claimed of them (`tailor.decide.handover`).
     """
-    found = _measured([candidate.run for candidate in candidates], opening, doubt)
+    claims = claims or len(candidates)
+    found = _measured([candidate.run for candidate in candidates], opening, doubt, claims)
     if not doubt.again:
         return found
     kept, others = doubt.without_repeats(len(candidates[0].run.examples))
     runs = [candidate.run.on([candidate.run.examples[place] for place in kept]) for candidate in candidates]
-    return _both(found, _measured(runs, opening, others)) if kept else replace(found, certified=(0.0,) * len(runs))
+    return _both(found, _measured(runs, opening, others, claims)) if kept else replace(found, certified=(0.0,) * len(runs))
 
 
-def _measured(runs: Sequence[Run], opening: int, doubt: Doubt) -> Estimates:
-    share, groups = of_target(opening, len(runs)), runs[0].units
+def _measured(runs: Sequence[Run], opening: int, doubt: Doubt, claims: int) -> Estimates:
+    share, groups = of_target(opening, claims), runs[0].units
     more = [*groups, *[""] * doubt.gone]
     low, high = [[_taken_as(worth, run.values, doubt) for run in runs] for worth in (0.0, 1.0)]
     pairs = paired_max_t(np.array([values[: len(groups)] for values in low]).T, 1 - of_differences(opening), groups=groups)

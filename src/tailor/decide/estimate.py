@@ -15,6 +15,7 @@ from tailor.approaches.approach import starting_system
 from tailor.approaches.prompting import PRIOR_ROWS, ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.data.example import Splits
+from tailor.data.reach import claims_each
 from tailor.decide.again import SHARE
 from tailor.decide.amounts import SHORTER, Asker, Estimate, Range
 from tailor.decide.arms import course
@@ -173,7 +174,7 @@ class Plan:
         dev, test = self.splits.dev, self.splits.test
         shows = lower_bound([1.0] * len(dev), 1 - STOP_CONFIDENCE, groups=[row.unit for row in dev]) >= self.task.target
         rows = round(len(test) / usual_size([row.unit for row in test]))
-        certifies = clopper_pearson_lower(rows, rows, of_target(1, MOST_FINALISTS)) >= self.task.target
+        certifies = clopper_pearson_lower(rows, rows, of_target(1, MOST_FINALISTS * claims_each(self.task))) >= self.task.target
         return rung.is_open and rung.builds_on is None and not (shows and certifies)
 
     def _systems(self, rung: Rung, start: System, climbed: Climbed) -> list[System]:

@@ -34,6 +34,11 @@ def format_at_least(share: float) -> str:
     return f"{math.floor(round(1000 * share, 6)) / 10:g} %"
 
 
+def format_at_most(share: float) -> str:
+    """An upper limit as percent, rounded up to a tenth."""
+    return f"{math.ceil(round(1000 * share, 6)) / 10:g} %"
+
+
 def format_points(share: float) -> str:
     """An upper limit of a difference in points, rounded up to a tenth, such as "1.6 points"."""
     points = math.ceil(round(1000 * share, 6)) / 10

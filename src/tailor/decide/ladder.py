@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tailor.approaches.approach import Material, starting_system
+from tailor.data.reach import claims_each
 from tailor.decide.budget import Budget
 from tailor.decide.clock import Clock
 from tailor.decide.cost import NEVER_SAID
@@ -186,7 +187,10 @@ class Climb:
     def _test_would_show(self, leader: Run) -> bool:
         """Whether the sealed test has rows enough to certify the target if the leader is as good as on dev."""
         n = round(self.test_rows / self.test_alike)
-        return clopper_pearson_lower(round(leader.mean * n), n, of_target(1, MOST_FINALISTS)) >= self.material.task.target
+        return (
+            clopper_pearson_lower(round(leader.mean * n), n, of_target(1, MOST_FINALISTS * claims_each(self.material.task)))
+            >= self.material.task.target
+        )
 
     def _cannot_pay(self, leader: Run, candidate: Option) -> str | None:
         """Why even a perfect result of this rung would cost more than it saves, or None (also when errors have no price)."""

@@ -203,6 +203,33 @@ class JudgeCheck:
     passed: bool
 
 
+@dataclass(frozen=True)
+class HandOver:
+    """What a finalist comes to on the test set that hands over to a person what it is not sure of.
+
+    Attributes:
+        system: the finalist's name.
+        threshold: confidence, a probability, from which it answers by itself; chosen on dev.
+        answered: share of the questions that it answers.
+        answered_at_least: lower limit of that share.
+        error: share of wrong answers among those; None where it answers nothing.
+        error_at_most: upper limit of that share. Both limits hold together, and with those of "target met".
+        n_answered: test rows that it answers.
+        n: test rows.
+        total: as `Cost.total`, with the price of hand-overs, and of errors among answers; None when a price is unknown.
+    """
+
+    system: str
+    threshold: float
+    answered: float
+    answered_at_least: float
+    error: float | None
+    error_at_most: float
+    n_answered: int
+    n: int
+    total: float | None
+
+
 @dataclass(frozen=True, repr=False)
 class Decision:
     """What follows from the sealed test set, by the rule fixed before it was opened.
@@ -228,6 +255,7 @@ class Decision:
         judge: how the judge compares with people; None where no judge scores.
         answers_changed: test rows whose right answers were changed after an opening had shown them.
         doubt: rows that every limit takes for wrong.
+        handover: what handing over comes to, of every finalist that would; empty where hand-overs have no price.
     """
 
     verdict: Verdict
@@ -250,6 +278,11 @@ class Decision:
     judge: JudgeCheck | None = None
     answers_changed: int = 0
     doubt: Doubt = NO_DOUBT
+    handover: tuple[HandOver, ...] = ()
+
+    def handover_of(self, system: str) -> HandOver | None:
+        """What handing over comes to for a finalist, by name; None where it hands nothing over."""
+        return next((found for found in self.handover if found.system == system), None)
 
     def __repr__(self) -> str:
         finalists = f"{len(self.finalists)} finalists on {self.n_test:,} test rows, opening {self.opening}"

@@ -24,12 +24,13 @@ VIEWS: dict[str, dict[str, Any]] = {
 }
 """How a text is read: single words and pairs, and runs of 2 to 5 characters that stay inside a word; a text has length 1 in each.
 
-Both together were at least as good in cross-validation as each alone on three subsets of two public sets (docs/log.md).
+In cross-validation on three subsets of two public sets this came within half a point of the best of five ways; words alone fell ten
+points behind where labels have ten rows each (docs/log.md).
 """
 MOST_TERMS = 30_000
 """Terms of a view, the most frequent ones, so that the classifier of a large project stays some tens of megabytes."""
 STRENGTH = 10.0
-"""The inverse penalty: between 3 and 100 accuracy changed by half a point at most there (docs/log.md)."""
+"""The inverse penalty: from 3 to 100 accuracy changed by one point at most there (docs/log.md)."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tailor.decide.formats import format_at_least, format_effect, format_percent, format_target, listed
+from tailor.decide.formats import format_at_least, format_at_most, format_effect, format_percent, format_target, listed
 from tailor.errors import StoreError, UserError
 from tailor.files import write_atomically
 from tailor.kinds.base import kind_of, metric_of
@@ -41,7 +41,7 @@ FILTERS = (
         words.percent,
     ),
     *(words.plural, words.points, words.shorten, words.whole_limits),
-    *(format_at_least, format_effect, format_percent, format_target, listed),
+    *(format_at_least, format_at_most, format_effect, format_percent, format_target, listed),
 )
 
 

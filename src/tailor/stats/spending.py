@@ -23,9 +23,16 @@ def of_opening(opening: int) -> float:
     return max(float(ALPHA / 2**opening), LEAST)
 
 
-def of_target(opening: int, finalists: int) -> float:
-    """One finalist's share for "target met": half of the opening's, divided by the finalists (Bonferroni)."""
-    return of_opening(opening) / 2 / finalists
+CLAIMS = 3
+"""Claims about one finalist that hands over: target met, how often it answers by itself, how often it is then wrong."""
+
+
+def of_target(opening: int, claims: int) -> float:
+    """One claim's share of "target met": half of the opening's, divided by the claims (Bonferroni).
+
+    There is one claim for each finalist, and there are `CLAIMS` for one that hands over to a person.
+    """
+    return of_opening(opening) / 2 / claims
 
 
 def of_differences(opening: int) -> float:

@@ -1,0 +1,18 @@
+"""How sure a system is of an answer, by what it says of the labels."""
+
+from __future__ import annotations
+
+import math
+
+from tailor.score.types import Answer
+
+
+def confidence(answer: Answer) -> float | None:
+    """The probability of the likeliest label among all, in (0, 1]; None where the system does not say how likely labels are.
+
+    It need not be calibrated: whoever acts on it chooses a threshold by rows whose right answer is known.
+    """
+    if answer.error or not answer.scores:
+        return None
+    top = max(answer.scores)
+    return 1 / sum(math.exp(score - top) for score in answer.scores)
