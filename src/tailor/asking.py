@@ -49,7 +49,7 @@ def asked(project: Project, fields: dict[str, str]) -> Asked:
     """
     study = load_study(project.folder)
     system = chosen_system(study)
-    (answer,) = answers(project, system, [fields])
+    system, (answer,) = _answered(project, system, [fields])
     handing = study.decision.handover_of(study.decision.chosen) if study.decision else None
     return Asked(system, answer, handing.threshold if handing else None)
 
@@ -66,12 +66,20 @@ def answers(project: Project, system: System, rows: Sequence[Mapping[str, str]],
     Raises:
         ConfigError: a column is missing, or is none that is read.
     """
+    return _answered(project, system, rows, model)[1]
+
+
+def _answered(
+    project: Project, system: System, rows: Sequence[Mapping[str, str]], model: Model | None = None
+) -> tuple[System, list[Answer]]:
+    """The system with its documents as they are now, and its answers."""
     for fields in rows:
         _check(project, system, fields)
     with private_files(), Ledger(tighten(project.store), shared=True) as ledger:
         engine = open_engine(project, ledger, model)
         examples = [Example(f"asked {number}", fields, ()) for number, fields in enumerate(rows, start=1)]
-        return engine.answer(engine.refreshed(system), examples)
+        system = engine.refreshed(system)
+        return system, engine.answer(system, examples)
 
 
 def _check(project: Project, system: System, fields: Mapping[str, str]) -> None:
