@@ -267,6 +267,11 @@ class Engine:
         saved = self._saved(system.asked, examples)
         return sum(example.answer_key not in saved for example in examples)
 
+    def answered(self, fingerprint: str, examples: Sequence[Example]) -> list[Answer]:
+        """The saved answers of a System, by its fingerprint, to those of the examples that it has answered, in their order."""
+        saved = self.ledger.answers(fingerprint, {example.answer_key: example.old_answer_key for example in examples})
+        return [_answer(saved[example.answer_key], example.id) for example in examples if example.answer_key in saved]
+
     def _saved(self, system: System, examples: Sequence[Example]) -> dict[str, dict[str, Any]]:
         return self.ledger.answers(system.fingerprint, {example.answer_key: example.old_answer_key for example in examples})
 

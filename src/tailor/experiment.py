@@ -15,8 +15,9 @@ from tailor.advise.advice import Advice, advise
 from tailor.advise.gather import gather
 from tailor.approaches.approach import Material
 from tailor.data.doubt import Data
-from tailor.data.example import Splits
+from tailor.data.example import Example, Splits
 from tailor.data.split import load_splits
+from tailor.data.unlabelled import load_unlabelled
 from tailor.decide.again import asked_again
 from tailor.decide.amounts import Estimate
 from tailor.decide.bill import maybe_paid
@@ -25,7 +26,7 @@ from tailor.decide.controls import with_controls
 from tailor.decide.decision import Candidate, decide, measured
 from tailor.decide.estimate import expected_spending
 from tailor.decide.finalists import finalists
-from tailor.decide.formats import format_money
+from tailor.decide.formats import counted, format_money
 from tailor.decide.handover import claims_of, looks_of, thresholds_of, with_handover
 from tailor.decide.judged import decide_judged, ratings_used
 from tailor.decide.ladder import Climb
@@ -51,10 +52,13 @@ from tailor.project import Project
 from tailor.provenance import provenance
 from tailor.results import Study
 from tailor.saved import STUDY
-from tailor.seals import around_test, grouping, identities, opening_sentences, unseen
+from tailor.seals import around_test, grouping, identities, opening_sentences, teachable, unseen
 from tailor.stats.clusters import usual_size
 from tailor.store.spending import Spent
 from tailor.task import Task
+
+MOST_TAUGHT = 2_000
+"""Rows that a teacher labels: training on more takes hours on two cores."""
 
 
 def run(
@@ -95,7 +99,7 @@ def run(
         engine.check = clock.check
         advice = advised(task, splits, engine)
         observer.said(f"Expected before measuring: {advice.expected}. {advice.means}")
-        material = Material(task, splits.train, splits.dev)
+        material = Material(task, splits.train, splits.dev, to_teach(project, whole, ledger, engine, observer))
         rates = rates_for(task.model, task.prices, engine.model)
         alike, pace = usual_size([example.unit for example in splits.test]), pace_of(task)
         climb = Climb(
@@ -198,6 +202,19 @@ def sealed(task: Task, splits: Splits, ledger: Ledger, observer: Observer) -> Sp
             "add fresh rows, or let Tailor split one file",
         )
     return replace(splits, train=train, dev=dev)
+
+
+def to_teach(project: Project, whole: Splits, ledger: Ledger, engine: Engine, observer: Observer) -> tuple[Example, ...]:
+    """Rows without a label that a teacher may label for a student that can be tuned; none like a row to choose or to test by."""
+    if not whole.unlabelled or not engine.model.capabilities.tunes:
+        return ()
+    rows = load_unlabelled(project)
+    kept = sorted(teachable(project.task, rows, whole, ledger.shown()), key=lambda example: example.key)[:MOST_TAUGHT]
+    if rows:
+        observer.said(
+            f"A teacher may label {len(kept):,} of the {counted(len(rows), 'row')} without a label, to tune a student on."
+        )
+    return tuple(kept)
 
 
 def advised(task: Task, splits: Splits, engine: Engine) -> Advice:

@@ -85,6 +85,27 @@ def unseen(
     return tuple(kept)
 
 
+def teachable(task: Task, rows: Sequence[Example], splits: Splits, shown: Sequence[Identity]) -> tuple[Example, ...]:
+    """The rows that a teacher may label for a student: none that says nearly the same as a row to choose or to test by.
+
+    Args:
+        task: names the columns.
+        rows: rows without a label.
+        splits: those with one; a row like one of dev would flatter the student there, one like a test row would be remembered.
+        shown: rows of test sets that were opened before.
+    """
+    (kept,) = unseen(task, (rows,), splits.test, shown)
+    others = (*splits.dev, *splits.test, *splits.reserve)
+    known, groups = Known(identities(task, others)), {example.group for example in others if example.group}
+    found = identities(task, kept)
+    near = known.near([row.text for row in found])
+    return tuple(
+        example
+        for example, row, is_near in zip(kept, found, near, strict=True)
+        if not is_near and example.group not in groups and known.find(row) is None
+    )
+
+
 def opening_sentences(opened: Opening, finalists: int, trouble: str = "") -> list[str]:
     """What the user is told when the test set is opened."""
     told = []

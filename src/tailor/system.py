@@ -53,6 +53,20 @@ class Part(BaseModel):
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
 
 
+class Teacher(Part):
+    """Who labelled rows that a student was tuned on: by this, what the labels cost is found again.
+
+    Attributes:
+        fingerprint: of the System that labelled, under which its answers are kept.
+        model: the weights that it answers with.
+        method: how they were tuned, as in `Weights`.
+    """
+
+    fingerprint: str
+    model: str
+    method: Literal["none", "lora", "full", "head", "tfidf"] = "none"
+
+
 class Weights(Part):
     """Which weights answer.
 
@@ -63,6 +77,7 @@ class Weights(Part):
         tuned: folder under the project's store with tuned weights (an adapter, a full copy, a classifier head), or empty.
         tuned_digest: SHA-256 of those files.
         method: how they were tuned: `head` is a classifier on the embedder, `tfidf` one on words and characters.
+        teacher: who labelled rows that they were tuned on; None where people labelled all of them.
     """
 
     model: str
@@ -71,6 +86,8 @@ class Weights(Part):
     tuned: str = ""
     tuned_digest: str = ""
     method: Literal["none", "lora", "full", "head", "tfidf"] = "none"
+    # Left out of the record where there is none: what was saved before there were teachers keeps its fingerprint.
+    teacher: Teacher | None = Field(default=None, exclude_if=operator.not_)
 
 
 class Knowledge(Part):

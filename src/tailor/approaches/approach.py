@@ -24,11 +24,13 @@ class Material:
         train: rows to learn from.
         dev: rows to choose by, for an approach that `looks_at_dev`; on the ladder it is then measured on other rows, and all other
             approaches get none.
+        unlabelled: rows without a label, none of which resembles a row of dev or test.
     """
 
     task: Task
     train: tuple[Example, ...]
     dev: tuple[Example, ...]
+    unlabelled: tuple[Example, ...] = ()
 
 
 class Approach(Protocol):
@@ -76,6 +78,11 @@ class Chain:
 def looks_at_dev(approach: Approach) -> bool:
     """Whether the approach chooses something by the dev rows of its Material, so that these do not count for what it makes."""
     return bool(getattr(approach, "looks_at_dev", False))
+
+
+def told_of(approach: Approach) -> str:
+    """What to know about how the approach makes a System, in words that follow a semicolon; mostly nothing."""
+    return str(getattr(approach, "told", ""))
 
 
 def starting_system(task: Task, train: Sequence[Example], model: Model) -> System:

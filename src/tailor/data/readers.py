@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tailor.data.cells import answers_in, are_spans, is_missing
 from tailor.data.example import Example
@@ -38,6 +38,19 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
         DataError: a column is missing, an id is missing or given twice, a label is not among the task's, or a row has
             several labels or marks of spans, or a column that a template reads holds the right answer.
     """
+    return tuple(example for example in _read(task, table, prefix) if example.answers or kind_of(task).abstains)
+
+
+def to_unlabelled(task: Task, table: Table, prefix: str = "") -> tuple[Example, ...]:
+    """The rows without a label, which `to_examples` leaves out; none where no answer may be the right one.
+
+    Arguments and errors are those of `to_examples`.
+    """
+    return tuple(example for example in _read(task, table, prefix) if not example.answers and not kind_of(task).abstains)
+
+
+def _read(task: Task, table: Table, prefix: str) -> Iterator[Example]:
+    """All rows of a table, checked, with those that have no answer."""
     _check_columns(task, table)
     _refuse_spans(task, table)
     kind = kind_of(task)
@@ -49,7 +62,7 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
     ids = _ids(task, table, prefix)
     inputs = tuple(dict.fromkeys((*task.variables, *task.data.report_by)))
     seen: Counter[tuple[str, ...]] = Counter()
-    return tuple(
+    yield from (
         Example(
             id=ids[index],
             fields={column: as_text(row[column]) for column in inputs},
@@ -64,7 +77,6 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
             occurrence=_occurrence(seen, [as_text(row[column]) for column in inputs]),
         )
         for index, row in enumerate(table.rows)
-        if answers[index] or kind.abstains
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tailor.approaches.approach import Material
+from tailor.approaches.distil import rows_learned
 from tailor.data.example import Example
 from tailor.decide.clock import Clock
 from tailor.decide.finalists import finalists, roles
@@ -136,11 +137,11 @@ class Budget:
 
     def training_tokens(self, candidate: Option) -> int:
         """Tokens of one epoch, estimated from a few rendered rows."""
-        sample = self.material.train[:8]
+        sample, rows = self.material.train[:8], rows_learned(candidate.approach, self.material)
         chats = self.engine.messages(candidate.base, sample)
         model = self.engine.model_of(candidate.base)
         mean = sum(model.count_tokens(chat) for chat, _ in chats) / len(sample)
-        return round(mean * len(self.material.train[: self.material.task.tuning.max_rows]))
+        return round(mean * min(rows, self.material.task.tuning.max_rows or rows))
 
     def training_seconds(self, candidate: Option) -> float:
         """What training a candidate is expected to take; it is slower in proportion to the model's parameters."""

@@ -11,6 +11,8 @@ from tailor.decide.upkeep import changing, upkeep
 from tailor.engine import Engine
 from tailor.evaluate.run import Run
 from tailor.models.tune import read_tuned
+from tailor.score.types import Answer
+from tailor.system import Teacher
 from tailor.task import Task
 
 NEVER_SAID = Pace()
@@ -23,6 +25,7 @@ def cost_of(
     labels_used: int,
     training_tokens: int,
     *,
+    teaching: float | None = 0.0,
     dev_rows: int = 0,
     document_price: float | None = 0.0,
     pace: Pace = NEVER_SAID,
@@ -43,6 +46,7 @@ def cost_of(
         rates: prices per million tokens.
         labels_used: hand-labelled examples that went into the system.
         training_tokens: tokens seen in training, all epochs together.
+        teaching: what a teacher's labels cost; None when a price is unknown.
         dev_rows: examples on which a changed system is measured again.
         document_price: of putting one document into the index.
         pace: how often things change.
@@ -60,14 +64,16 @@ def cost_of(
     training = _price(training_tokens, rates.training_per_million)
     if training is None:
         notes.append("the price of training is unknown and not counted")
-    one_off = labels_used * task.prices.label + (training or 0.0)
+    if teaching is None:
+        notes.append("the price of the teacher's labels is unknown and not counted")
+    one_off = labels_used * task.prices.label + (training or 0.0) + (teaching or 0.0)
     errors_per_1000 = 1000 * error_rate(run) * task.prices.error
     measuring = None if per_1000 is None else dev_rows * per_1000 / 1000
     prices: dict[Work, float | None] = {"train": training, "measure": measuring, "index": document_price}
     changes = changing(task, run.system, prices)
     kept = upkeep(changes, pace)
     total = None
-    if per_1000 is not None and training is not None and kept is not None:
+    if per_1000 is not None and training is not None and teaching is not None and kept is not None:
         answers = task.volume.months * task.volume.answers_per_month
         total = one_off + task.volume.months * kept + answers * (per_1000 + errors_per_1000) / 1000
     return Cost(per_1000, one_off, errors_per_1000, total, "; ".join(notes), training, kept, changes)
@@ -76,9 +82,8 @@ def cost_of(
 def system_cost(material: Material, run: Run, rates: Rates, engine: Engine, pace: Pace = NEVER_SAID) -> Cost:
     """What a system costs: labels it learned from, training, tokens, and keeping up with changes."""
     system, embedding = run.system, machine_rates(material.task.prices, EMBEDDER_PARAMETERS)
-    if not system.is_generative:
-        by_words = system.weights.method == "tfidf"
-        rates = machine_rates(material.task.prices, TFIDF_PARAMETERS) if by_words else embedding
+    teaching = _teaching(material, system.weights.teacher, rates, engine)
+    rates = _rates_of(system.weights.method, material.task, rates)
     labels, trained = len(system.prompt.shots), 0
     if not system.is_generative:
         labels = len(material.train)
@@ -88,8 +93,28 @@ def system_cost(material: Material, run: Run, rates: Rates, engine: Engine, pace
     tokens = sum(len(document.text) for document in engine.documents) / 4 / max(1, len(engine.documents))
     document_price = tokens * (embedding.input_per_million or 0.0) / 1e6 if system.knowledge.embedder else 0.0
     return cost_of(
-        *(material.task, run, rates, labels, trained), dev_rows=len(material.dev), document_price=document_price, pace=pace
+        *(material.task, run, rates, labels, trained),
+        teaching=teaching,
+        dev_rows=len(material.dev),
+        document_price=document_price,
+        pace=pace,
     )
+
+
+def _rates_of(method: str, task: Task, rates: Rates) -> Rates:
+    """The prices of what answers: of the embedder or of words and characters for a classifier, else of the model."""
+    parameters = {"head": EMBEDDER_PARAMETERS, "tfidf": TFIDF_PARAMETERS}.get(method)
+    return rates if parameters is None else machine_rates(task.prices, parameters)
+
+
+def _teaching(material: Material, teacher: Teacher | None, rates: Rates, engine: Engine) -> float | None:
+    """What a teacher's answers cost by which it labelled rows; nothing where there was none."""
+    if teacher is None:
+        return 0.0
+    prices = _rates_of(teacher.method, material.task, rates)
+    found = [_price_of(answer, prices) for answer in engine.answered(teacher.fingerprint, material.unlabelled) if not answer.error]
+    known = [price for price in found if price is not None]
+    return sum(known) if len(known) == len(found) else None
 
 
 def with_error_rate(task: Task, cost: Cost, rate: float) -> Cost:
@@ -106,13 +131,13 @@ def error_rate(run: Run) -> float:
 
 def _answer_price(run: Run, rates: Rates) -> float | None:
     """The mean price of the answers that came; None where the price of one is unknown."""
-    prices = [
-        rates.price(answer.tokens_in, answer.tokens_out, cached=answer.cached, billed=answer.billed)
-        for answer in run.answers
-        if not answer.error
-    ]
+    prices = [_price_of(answer, rates) for answer in run.answers if not answer.error]
     known = [price for price in prices if price is not None]
     return None if len(known) < len(prices) else sum(known) / max(1, len(known))
+
+
+def _price_of(answer: Answer, rates: Rates) -> float | None:
+    return rates.price(answer.tokens_in, answer.tokens_out, cached=answer.cached, billed=answer.billed)
 
 
 def _price(tokens: float, per_million: float | None) -> float | None:

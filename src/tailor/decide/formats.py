@@ -113,7 +113,7 @@ def describe_system(system: System) -> str:
     elif knowledge.kind == "whole":
         parts.append("the whole documents in the prompt")
     if system.is_tuned:
-        parts.append(TUNED[system.weights.method])
+        parts.append(TUNED[system.weights.method] + (", partly on labels of a teacher" if system.weights.teacher else ""))
     if system.decoding.prior:
         parts.append("the model's liking for some labels removed")
     return ", ".join(parts) or "the instruction alone"

@@ -102,7 +102,7 @@ class Climb:
     def _climb(self) -> None:
         task, model = self.material.task, self.engine.model
         start = starting_system(task, self.material.train, model)
-        rungs = list(ladder(task, bool(self.engine.documents), model.capabilities))
+        rungs = list(ladder(task, bool(self.engine.documents), model.capabilities, unlabelled=bool(self.material.unlabelled)))
         rungs = [rung for rung in rungs if self.everything or not rung.optional]
         while rungs:
             rung = self._next(rungs, start)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Literal
 
 from tailor.approaches.approach import Approach, Chain
+from tailor.approaches.distil import Distil
 from tailor.approaches.named import approach_named
 from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona, RemovePrior, ZeroShot
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
@@ -17,6 +18,7 @@ from tailor.diagnose.forecast import Pulls
 from tailor.evaluate.run import Run
 from tailor.kinds.base import kind_of
 from tailor.models.base import Capabilities
+from tailor.stats.intervals import mean_interval
 from tailor.system import System
 from tailor.task import Task
 
@@ -66,7 +68,7 @@ class Rung:
         return self.takes == "training"
 
 
-def ladder(task: Task, has_documents: bool, can: Capabilities) -> tuple[Rung, ...]:
+def ladder(task: Task, has_documents: bool, can: Capabilities, *, unlabelled: bool = False) -> tuple[Rung, ...]:
     """The rungs for a task and what its model can do, cheapest first."""
     prompt = _prompt(task)
     rungs = [_baseline(task), prompt]
@@ -85,6 +87,8 @@ def ladder(task: Task, has_documents: bool, can: Capabilities) -> tuple[Rung, ..
         rungs += [retrieve, both]
     if can.tunes:
         rungs += _tuning(task, retrieve if has_documents else None)
+        if unlabelled:
+            rungs.insert(-1, Rung("distil", _distilled, takes="training"))
     return tuple(rungs)
 
 
@@ -152,6 +156,14 @@ def _tuning(task: Task, retrieve: Rung | None) -> list[Rung]:
     if kind.closed:
         rungs.append(Rung("prompt and tune", with_examples, ("examples", "behaviour"), "training", optional=True))
     return [*rungs, Rung("tune fully", full, ("behaviour",), "training", optional=True)]
+
+
+def _distilled(start: System, runs: Sequence[Run]) -> list[Option]:
+    """A student of the best system so far, the reference classifiers among them: who only labels need not be allowed to win."""
+    teacher = best(runs)
+    if teacher is None:
+        return []
+    return [Option(Distil(teacher.system, mean_interval(teacher.values, 0.95, groups=teacher.units)), start)]
 
 
 def _on(run: Run | None, approach: Approach) -> list[Option]:

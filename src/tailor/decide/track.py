@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from tailor.approaches.approach import Material, looks_at_dev
+from tailor.approaches.approach import Material, looks_at_dev, told_of
 from tailor.data.example import Example
 from tailor.decide.arms import Arm, Course, course
 from tailor.decide.budget import Budget
@@ -147,6 +147,7 @@ class Track:
         note = f"stopped after {len(run.examples)} of {rows} dev rows: {why}" if status != "measured" else ""
         if status == "measured" and looks_at_dev(arm.option.approach):
             note = f"chosen by {len(where.shown)} dev rows and measured on the other {rows}"
+        note = "; ".join(filter(None, (note, told_of(arm.option.approach))))
         same = next((r.system.name for r in self.runs if r.system.fingerprint == run.system.fingerprint), None)
         if same is not None:
             note = f"{run.system.steps[-1]} changed nothing: the same system as {same}"

@@ -1,0 +1,68 @@
+"""Distillation: a teacher labels rows that have no label, and the student is tuned on these as well as on people's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from tailor.approaches.approach import Approach, Material
+from tailor.approaches.tuning import FineTune
+from tailor.data.example import Example
+from tailor.engine import Engine, OnProgress
+from tailor.errors import CallsFailed, ConfigError
+from tailor.evaluate.run import failures
+from tailor.score.parse import parse_answer
+from tailor.stats.intervals import Interval
+from tailor.system import System, Teacher
+
+
+@dataclass(frozen=True)
+class Distil:
+    """LoRA on people's rows and on those that a teacher labels; who judges the student are people's rows only.
+
+    Args:
+        teacher: the System that labels.
+        audit: share of people's rows, which it did not learn from, where the teacher's label is theirs.
+    """
+
+    teacher: System
+    audit: Interval
+    name: str = "distilled"
+    looks_at_dev: ClassVar[bool] = True
+    """The dev rows choose the epoch."""
+
+    @property
+    def told(self) -> str:
+        """Who taught, and how often the teacher agrees with people."""
+        limits = "" if self.audit.low is None or self.audit.high is None else f" [{self.audit.low:.0%}, {self.audit.high:.0%}]"
+        return f"taught by {self.teacher.name}, whose labels are people's on {self.audit.mean:.0%}{limits} of {self.audit.n} rows"
+
+    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System with weights tuned on both. The teacher's answers are kept, so that they are paid for once.
+
+        Raises:
+            ConfigError: there are no rows without a label, or the weights cannot be tuned here.
+            CallsFailed: a call to the teacher's endpoint failed.
+        """
+        if not material.unlabelled:
+            raise ConfigError("there are no rows without a label for a teacher to label", "leave the label of some rows empty")
+        taught = self.labelled(material.unlabelled, engine, on_progress)
+        student = FineTune("lora").fit(system, replace(material, train=(*material.train, *taught)), engine, on_progress)
+        teacher = Teacher(
+            fingerprint=self.teacher.fingerprint, model=self.teacher.weights.model, method=self.teacher.weights.method
+        )
+        return student.with_(steps=(*student.steps[:-1], self.name), weights={"teacher": teacher})
+
+    def labelled(self, rows: Sequence[Example], engine: Engine, on_progress: OnProgress | None = None) -> tuple[Example, ...]:
+        """The rows with the teacher's labels; those that it gave no label are left out."""
+        answers = engine.answer(self.teacher, rows, on_progress)
+        if failure := failures(answers):
+            raise CallsFailed(f"of the teacher, {failure}")
+        labels = [parse_answer(self.teacher, answer.raw) if not answer.error else None for answer in answers]
+        return tuple(replace(row, answers=(label,)) for row, label in zip(rows, labels, strict=True) if label)
+
+
+def rows_learned(approach: Approach, material: Material) -> int:
+    """How many rows an approach that trains learns from."""
+    return len(material.train) + (len(material.unlabelled) if isinstance(approach, Distil) else 0)
