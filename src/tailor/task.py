@@ -176,9 +176,7 @@ class Prices(TokenPrices):
     machine_hour: float = Field(0.10, ge=0, description="one hour of the machine that runs or trains a local model")
     label: float = Field(0.25, ge=0, description="one hand-labelled example")
     error: float = Field(0.0, ge=0, description="what one wrong answer costs the business")
-    handover: float | None = Field(
-        default=None, ge=0, description="what one question costs that is handed over to a person; given, handing over is tried"
-    )
+    handover: float | None = Field(default=None, ge=0, description="what one question costs that a person answers instead")
 
 
 class JudgeSettings(Settings):

@@ -11,7 +11,6 @@ from tailor.approaches.tuning import FineTune
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.errors import CallsFailed, ConfigError
-from tailor.evaluate.run import failures
 from tailor.score.parse import parse_answer
 from tailor.stats.intervals import Interval
 from tailor.system import System, Teacher
@@ -57,8 +56,8 @@ class Distil:
     def labelled(self, rows: Sequence[Example], engine: Engine, on_progress: OnProgress | None = None) -> tuple[Example, ...]:
         """The rows with the teacher's labels; those that it gave no label are left out."""
         answers = engine.answer(self.teacher, rows, on_progress)
-        if failure := failures(answers):
-            raise CallsFailed(f"of the teacher, {failure}")
+        if failed := [answer.error for answer in answers if answer.finish == "error"]:
+            raise CallsFailed(f"{len(failed)} of {len(answers)} calls to the teacher failed, such as: {failed[0]}")
         labels = [parse_answer(self.teacher, answer.raw) if not answer.error else None for answer in answers]
         return tuple(replace(row, answers=(label,)) for row, label in zip(rows, labels, strict=True) if label)
 

@@ -184,9 +184,7 @@ def to_json(study: Study) -> dict[str, Any]:
         decision: None, or verdict, chosen, headline, reasons, changes, opening, alpha, n_test, rows_to_settle, reference,
             dev_contradicted, pace (documents, rules: changes a month or None), judge (None, or judge, judgements, failed, wanted,
             rated, unused, rows, all_rows, agreement and people (observed and kappa, each as dev, or None), gate, passed),
-            answers_changed, doubt (rows that limits take for wrong: changed, gone, picked, read; or leave out: again), handover
-            (per finalist that hands over to a person system, threshold, answered, answered_at_least, error, error_at_most,
-            n_answered, n, total).
+            answers_changed, doubt (rows that limits take for wrong: changed, gone, picked, read; or leave out: again), handover.
         stopped: why the climb ended.
         ladder: per step rung, system, status, note, dev (mean, low, high, n, level, method, or None), per_1000 (or None), seconds,
             setup_seconds, outcomes (None, or how many dev answers were right, wrong, unparsed, cut, refused, failed, unjudged).
