@@ -115,8 +115,8 @@ def hand_over(task: Task, run: Run, cost: Cost, threshold: float, alpha: float, 
     at_least, at_most = _limits(answered, right, run.units, alpha, doubt)
     if doubt.again:  # the limits hold with and without rows that repeat what had been seen
         kept, others = doubt.without_repeats(len(right))
-        parts = [[values[place] for place in kept] for values in (answered, right)]
-        fewer, more = _limits(*parts, [run.units[place] for place in kept], alpha, others) if kept else (0.0, 1.0)
+        answers, goods = [answered[place] for place in kept], [right[place] for place in kept]
+        fewer, more = _limits(answers, goods, [run.units[place] for place in kept], alpha, others) if kept else (0.0, 1.0)
         at_least, at_most = min(at_least, fewer), max(at_most, more)
     n, count = len(answered), sum(answered)
     wrong = sum(is_answered and not is_right for is_answered, is_right in zip(answered, right, strict=True))
