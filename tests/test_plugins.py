@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from data_helpers import make_task
-from tiny import classify_material, make_engine, start
+from tiny import DOCUMENTS, answer_material, classify_material, make_engine, start
 
 from tailor.approaches.approach import Material
 from tailor.approaches.named import approach_named
 from tailor.data.table import read_table
+from tailor.decide.formats import describe_system
 from tailor.decide.rungs import ladder
 from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError, DataError, ModelNotFound
 from tailor.models.base import Capabilities
 from tailor.models.catalogue import open_model
 from tailor.models.fake import FakeModel
-from tailor.plugins import APPROACHES, MODELS, READERS, Registry
+from tailor.plugins import APPROACHES, MODELS, READERS, RETRIEVERS, Registry
+from tailor.retrieval.index import Index
+from tailor.retrieval.passage import Passage
 from tailor.system import System
 from tailor.task import ModelSettings
+from tailor.testing import check_retriever
 
 
 @dataclass(frozen=True)
@@ -104,3 +109,48 @@ def test_a_package_that_cannot_be_loaded_stands_in_nobodys_way(tmp_path: Path, m
     ) as caught:
         kinds.load("torn")
     assert caught.value.hint == "Fix or remove torn."
+
+
+class Backwards:
+    """Finds what keywords find, and shows the last of it first."""
+
+    says = "by keyword, the worst first"
+
+    def digest(self, index: Index) -> str:
+        return hashlib.sha256(f"backwards {index.digest}".encode()).hexdigest()
+
+    def search(self, index: Index, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        return [passages[::-1][:k] for passages in index.search(queries, "bm25", k + 2)]
+
+
+def test_a_way_to_search_may_come_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RETRIEVERS, "own", {**RETRIEVERS.own, "backwards": "anywhere:BACKWARDS"})
+    monkeypatch.setitem(RETRIEVERS._loaded, "backwards", Backwards())
+    material = answer_material(documents="docs", embedder="fake")
+    engine = make_engine(FakeModel(), tmp_path, DOCUMENTS)
+    questions = [example.fields["text"] for example in material.train[:2]]
+    for name in RETRIEVERS.names:
+        check_retriever(RETRIEVERS.load(name), engine.index("fake"), questions)
+    made = approach_named("rag-backwards-2").fit(start(material, engine), material, engine)
+    plain = approach_named("rag-bm25-2").fit(start(material, engine), material, engine)
+    found = engine.retrieve(made, questions)
+    engine.ledger.close()
+    assert (
+        made.name == "rag-backwards-2" and made.knowledge.digest != plain.knowledge.digest and made.fingerprint != plain.fingerprint
+    )
+    assert [len(passages) for passages in found] == [2, 2] and describe_system(made) == "passages found by keyword, the worst first"
+    with pytest.raises(ConfigError, match="there is no approach `rag-sideways`"):
+        approach_named("rag-sideways")
+    with pytest.raises(ValueError, match="it should be one of"):
+        made.with_(knowledge={"search": "sideways"})
+
+
+def test_a_way_to_search_that_breaks_a_promise_is_told_which(tmp_path: Path) -> None:
+    class Deaf(Backwards):
+        def search(self, index: Index, queries: Sequence[str], k: int) -> list[list[Passage]]:
+            return [[] for _ in queries]
+
+    engine = make_engine(FakeModel(), tmp_path, DOCUMENTS)
+    with pytest.raises(AssertionError, match="one at least"):
+        check_retriever(Deaf(), engine.index("fake"), ["When are wages paid?"])
+    engine.ledger.close()

@@ -23,6 +23,7 @@ from tailor.models.base import Array, Embedder, Message, Model, Reply, Request, 
 from tailor.models.vectors import CachedEmbedder
 from tailor.render import question_in, render_messages
 from tailor.retrieval.passage import Passage
+from tailor.retrieval.searches import retriever
 from tailor.score.types import Answer
 from tailor.store.spending import Spending
 from tailor.system import Shot, System, display_labels
@@ -122,7 +123,11 @@ class Engine:
         knowledge = system.knowledge
         if knowledge.kind == "none":
             return system
-        digest = documents_digest(self.documents) if knowledge.kind == "whole" else self.index(knowledge.embedder).digest
+        digest = (
+            documents_digest(self.documents)
+            if knowledge.kind == "whole"
+            else retriever(knowledge.search).digest(self.index(knowledge.embedder))
+        )
         return system.with_(knowledge={"digest": digest})
 
     def retrieve(self, system: System, questions: Sequence[str]) -> list[tuple[Passage, ...]]:
@@ -131,7 +136,7 @@ class Engine:
         if knowledge.kind != "index":
             return [()] * len(questions)
         index = self.index(knowledge.embedder)
-        found = index.search(questions, knowledge.search, knowledge.passages)
+        found = retriever(knowledge.search).search(index, questions, knowledge.passages)
         return [tuple(reversed(passages)) if knowledge.best_last else tuple(passages) for passages in found]
 
     def messages(self, system: System, examples: Sequence[Example]) -> list[tuple[tuple[Message, ...], tuple[Passage, ...]]]:

@@ -109,3 +109,6 @@ MODELS = Registry("tailor.models", "model", {"fake": "tailor.models.fake:open_fa
 """What opens a model by settings whose `name` is this one, or begins with it and a colon."""
 READERS = Registry("tailor.readers", "reader of data files")
 """What makes rows of a file by the ending of its name: (name, bytes) -> a mapping of column to value for each row."""
+_OWN_SEARCHES = {name: f"tailor.retrieval.searches:{name.upper()}" for name in ("bm25", "vector", "hybrid")}
+RETRIEVERS = Registry("tailor.retrievers", "way to search", _OWN_SEARCHES)
+"""Ways to search an index (`tailor.retrieval.searches.Retriever`)."""

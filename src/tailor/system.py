@@ -12,11 +12,12 @@ import operator
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tailor.errors import StoreError, quoted
+from tailor.plugins import RETRIEVERS
 from tailor.task import columns_in
 
 AROUND = " ?!.,:;\"'()[]{}*"
@@ -103,7 +104,7 @@ class Knowledge(Part):
     """
 
     kind: Literal["none", "whole", "index"] = "none"
-    search: Literal["bm25", "vector", "hybrid"] = "bm25"
+    search: Annotated[str, AfterValidator(RETRIEVERS.known)] = "bm25"
     passages: int = 0
     digest: str = ""
     embedder: str = ""

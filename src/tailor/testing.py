@@ -1,4 +1,4 @@
-"""Conformance suites: what every model, approach and kind of task promises, for Tailor's own and for yours.
+"""Conformance suites: what every model, approach, retriever and kind of task promises, for Tailor's own and for yours.
 
 Each check raises AssertionError with a sentence that says which promise was broken.
 """
@@ -21,6 +21,8 @@ from tailor.kinds.base import Draft, Kind, score
 from tailor.models.base import Capabilities, Model, Reply, Request, message
 from tailor.models.fake import FakeModel
 from tailor.plugins import KINDS
+from tailor.retrieval.index import Index
+from tailor.retrieval.searches import Retriever
 from tailor.score.types import Answer
 from tailor.system import START, System
 from tailor.task import Task
@@ -91,6 +93,29 @@ def check_kind(kind: Kind, task: Task, rows: Sequence[Example]) -> None:
     assert starting_system(task, rows, Writer()).decoding.method == "generate", "what cannot be scored is written"
     for row in rows:
         _check_scores(kind, task, system, row)
+
+
+def check_retriever(retriever: Retriever, index: Index, queries: Sequence[str]) -> None:
+    """Hold a way to search to the `Retriever` protocol.
+
+    Args:
+        retriever: the way, as an entry point of "tailor.retrievers" names it.
+        index: an index that holds some documents.
+        queries: questions that they answer.
+
+    Raises:
+        AssertionError: a promise is broken.
+    """
+    assert retriever.says, "it says how passages are found"
+    digest = retriever.digest(index)
+    assert len(digest) == 64 and int(digest, 16) >= 0, f"the digest {digest!r} is a SHA-256 in hexadecimal"
+    for k in (1, 3):
+        found = retriever.search(index, [*queries, ""], k)
+        assert len(found) == len(queries) + 1, f"{len(queries) + 1} queries have {len(found)} lists of passages"
+        assert all(0 < len(passages) <= k for passages in found[:-1]), f"each query finds up to {k} passages, and one at least"
+        assert found[-1] == [], "nothing is found where nothing is asked"
+        assert found == retriever.search(index, [*queries, ""], k), "the same question finds the same passages"
+    assert retriever.search(index, [], 1) == [], "no query finds nothing"
 
 
 def _check_settings(kind: Kind, task: Task) -> None:

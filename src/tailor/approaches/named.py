@@ -12,6 +12,7 @@ from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.plugins import APPROACHES as ADDED
+from tailor.plugins import RETRIEVERS
 
 NUMBER = re.compile(r"-(\d{1,2})$")
 
@@ -75,13 +76,21 @@ def _form(name: str, named: Named) -> str:
     return f"{name}-N" if named.numbers and not named.default else f"{name}[-N]" if named.numbers else name
 
 
+def _searching(stem: str) -> Named | None:
+    """Retrieval by a way to search that a package adds, such as "rag-reranked"."""
+    search = stem.removeprefix("rag-")
+    if search == stem or search not in RETRIEVERS:
+        return None
+    return Named("find passages as a package does", lambda n: Retrieve(search, n or 1), range(2, 11))
+
+
 def _single(name: str) -> Approach:
     if name in ADDED:
         added: Approach = ADDED.load(name)
         return added
     found = NUMBER.search(name)
     stem, number = (name[: found.start()], int(found[1])) if found else (name, 0)
-    named = APPROACHES.get(stem)
+    named = APPROACHES.get(stem) or _searching(stem)
     if named is None or (number and not named.numbers):
         raise ConfigError(
             f"there is no approach {quoted(name)}{did_you_mean(stem, (*APPROACHES, *ADDED.names))}",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from tailor.approaches.approach import Material
 from tailor.documents.reading import documents_digest
 from tailor.engine import Engine, OnProgress
 from tailor.errors import DocumentsError, DoesNotFit
+from tailor.retrieval.searches import retriever
 from tailor.system import Knowledge, System
 
 PASSAGES = 1
@@ -44,11 +44,11 @@ class Retrieve:
     """Find passages for each question and put them, numbered, into the prompt.
 
     Args:
-        search: by keywords (BM25), by meaning (vectors) or both.
+        search: by keywords (bm25), by meaning (vector), by both (hybrid), or as a package adds it.
         passages: how many.
     """
 
-    search: Literal["bm25", "vector", "hybrid"] = "hybrid"
+    search: str = "hybrid"
     passages: int = PASSAGES
 
     @property
@@ -61,12 +61,13 @@ class Retrieve:
 
         Raises:
             DocumentsError: the task has no documents.
+            ConfigError: there is no such way to search.
         """
         _need_documents(engine)
         # One index serves all three searches, so keywords alone use it too when vectors are there anyway.
         embedder = material.task.embedder
-        index = engine.index(embedder, on_progress)
-        knowledge = Knowledge(kind="index", search=self.search, passages=self.passages, digest=index.digest, embedder=embedder)
+        found = retriever(self.search).digest(engine.index(embedder, on_progress))
+        knowledge = Knowledge(kind="index", search=self.search, passages=self.passages, digest=found, embedder=embedder)
         return system.then(self.name, knowledge=knowledge)
 
 

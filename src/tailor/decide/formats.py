@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from tailor.decide.types import Finalist
 from tailor.decide.upkeep import PER_MONTH
+from tailor.retrieval.searches import retriever
 from tailor.system import System
 
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-SEARCHES = {"bm25": "by keyword", "vector": "by meaning", "hybrid": "by keyword and meaning"}
 TUNED = {
     "lora": "LoRA-tuned weights",
     "full": "fully fine-tuned weights",
@@ -109,7 +109,7 @@ def describe_system(system: System) -> str:
     if prompt.reasoning:
         parts.append("reasoning in steps")
     if knowledge.kind == "index":
-        parts.append(f"passages found {SEARCHES[knowledge.search]}")
+        parts.append(f"passages found {retriever(knowledge.search).says}")
     elif knowledge.kind == "whole":
         parts.append("the whole documents in the prompt")
     if system.is_tuned:
