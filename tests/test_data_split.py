@@ -326,6 +326,38 @@ def test_an_edit_moves_no_row(edit: Callable[[Table], Table], settings: dict[str
         assert count == 0
 
 
+def mails(n: int = 400) -> Table:
+    """Rows with a subject, a longer body, short columns and an id that is longer than most subjects."""
+    rows = [
+        {"key": f"5f0e-{number:032d}", "text": sentence(number), "channel": ("mail", "telephone")[number % 2]}
+        for number in range(n)
+    ]
+    return [row | {"body": f"{sentence(5000 + k)} {row['text']} thanks", "label": "abcd"[4 * k // n]} for k, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{{body}}", "{{text}} {{body}}", "{{channel}}: {{text}}", "{{text}} ({{key}}, {{channel}})", "Mail: {{ text }}\n\n{{body}}"],
+)
+def test_another_template_moves_no_row(template: str, tmp_path: Path) -> None:
+    before = homes_of(tmp_path, mails(), {"data": {"file": "data.csv", "report_by": ["text"]}})
+    after = homes_of(tmp_path, mails(), {"input": template, "data": {"file": "data.csv", "report_by": ["text"]}})
+    assert before == after
+
+
+def test_a_column_that_holds_no_text_moves_no_row(tmp_path: Path) -> None:
+    """Such as a key or a time, which the next export of the same rows writes otherwise; also where it is the longest."""
+    before = homes_of(tmp_path, [{name: row[name] for name in ("text", "label")} for row in mails()])
+    for name, value in (("key", "5f0e5f0e-{:064d}"), ("exported", "2026-11-28T12:30:00.{:054d}+00:00")):
+        further = [{"text": row["text"], "label": row["label"], name: value.format(k)} for k, row in enumerate(mails())]
+        assert homes_of(tmp_path, further) == before
+
+
+def test_rows_without_texts_are_dealt_by_what_the_template_reads(tmp_path: Path) -> None:
+    data = [{"text": f"code-{number * 7919:08d}", "other": f"n-{number}", "label": "ab"[number % 2]} for number in range(200)]
+    assert homes_of(tmp_path, data) == homes_of(tmp_path, [row | {"other": "x" * 40} for row in data])
+
+
 def test_rows_that_share_their_longest_text_are_dealt_by_chance(tmp_path: Path) -> None:
     """Dealt by it alone, they would go by their order in the file: here, only rows of the first label would be tested."""
     shared = {"input": "{{terms}} {{text}}"}

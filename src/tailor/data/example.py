@@ -29,6 +29,7 @@ class Example:
         row: number of the row in its file, the first data row being 1.
         file: name of that file.
         dealt_by: hash of the text that tells the row from others; the split sets it.
+        telling: hashes of what may tell it; the reader sets them, and the split takes one.
         content: the key of the row in version 1 of the store; empty where it was not read from a file.
         values: hashes of all values of the row but its answer, to know it again by; empty where it was not read from a file.
         occurrence: how many rows before it in the file have the same fields.
@@ -47,6 +48,7 @@ class Example:
     occurrence: int = 0
     unit: str = ""
     dealt_by: str = ""
+    telling: tuple[str, str] | None = None
 
     def __repr__(self) -> str:
         asked = quoted(" ".join(" ".join(self.fields.values()).split()), 80)

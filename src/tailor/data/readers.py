@@ -13,6 +13,7 @@ from tailor.data.identity import value_hashes
 from tailor.data.jsontext import Value
 from tailor.data.peeking import refuse_copies
 from tailor.data.table import Table
+from tailor.data.telling import Telling, telling, telling_columns
 from tailor.errors import DataError, did_you_mean, quoted
 from tailor.kinds.base import kind_of
 from tailor.task import VARIABLE, Task
@@ -60,6 +61,7 @@ def _read(task: Task, table: Table, prefix: str) -> Iterator[Example]:
     read = {column: [as_text(row[column]) for row in table.rows] for column in dict.fromkeys(task.variables)}
     refuse_copies(read, answers, labels=kind.closed)
     ids = _ids(task, table, prefix)
+    told = _telling(task, table)
     inputs = tuple(dict.fromkeys((*task.variables, *task.data.report_by)))
     seen: Counter[tuple[str, ...]] = Counter()
     yield from (
@@ -75,9 +77,19 @@ def _read(task: Task, table: Table, prefix: str) -> Iterator[Example]:
             content=_content(task, row),
             values=value_hashes(as_text(value) for column, value in row.items() if column not in _answering(task)),
             occurrence=_occurrence(seen, [as_text(row[column]) for column in inputs]),
+            telling=told[index],
         )
         for index, row in enumerate(table.rows)
     )
+
+
+def _telling(task: Task, table: Table) -> list[Telling]:
+    """What each row is dealt by. Neither its answer counts nor what only orders rows."""
+    left_out = {*_answering(task), task.data.id, task.data.group_by, task.data.split_by}
+    columns = {name: [as_text(row[name]) for row in table.rows] for name in table.columns if name not in left_out}
+    names = telling_columns(columns, tuple(dict.fromkeys(VARIABLE.findall(task.input))))
+    texts = {name: columns[name] if name in columns else [as_text(row[name]) for row in table.rows] for name in names}
+    return [telling(column[index] for column in texts.values()) for index in range(len(table.rows))]
 
 
 def _content(task: Task, row: Mapping[str, str | list[str]]) -> str:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,16 +15,15 @@ from dataclasses import dataclass, replace
 from tailor.data.example import Example
 from tailor.data.near import near_groups, normalise
 from tailor.data.readers import asked
+from tailor.data.telling import telling
 from tailor.data.union import UnionFind
-from tailor.task import VARIABLE, Task
+from tailor.task import Task
 
 Unit = tuple[Example, ...]
 TEMPLATE_SHARE, TEMPLATE_ROWS = 0.2, 20
 """A group of near-duplicates larger than both may be a template that rows fill in."""
 COPIES_AGREE = 0.9
 """Share of such a group with one answer from which it is copies of one text, and no template."""
-
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -63,8 +60,10 @@ def find_units(examples: Sequence[Example], task: Task) -> Found:
             name = _name([examples[index] for index in members])
             for index in members:
                 names[index] = name
-    keys = _keys(examples, names, dict.fromkeys(VARIABLE.findall(task.input)))
-    found = [replace(example, unit=name, dealt_by=key) for example, name, key in zip(examples, names, keys, strict=True)]
+    keys = _keys(examples, names)
+    found = [
+        replace(example, unit=name, dealt_by=key, telling=None) for example, name, key in zip(examples, names, keys, strict=True)
+    ]
     return Found(tuple(found), sum(template.values()))
 
 
@@ -94,26 +93,17 @@ def _templates(near: Sequence[int], labels: Sequence[str]) -> dict[int, int]:
     }
 
 
-def _keys(examples: Sequence[Example], units: Sequence[str], columns: Iterable[str]) -> list[str]:
-    """For each row a hash, by which it is dealt to a split: of the longest text that it asks with, in words and digits alone.
+def _keys(examples: Sequence[Example], units: Sequence[str]) -> list[str]:
+    """For each row a hash, by which it is dealt to a split: of its longest text.
 
-    No mended answer, no place in the file, no name or order of columns, no full stop and no further short column has a say in it.
     A text that several units share, such as a passage that many questions are about, tells no row from others; there all texts
     count, so that such rows are dealt one by one.
     """
-    texts = [sorted({_words(example.fields[column]) for column in columns}) for example in examples]
-    longest = [max(of_row, key=lambda text: (len(text), text), default="") for of_row in texts]
+    rows = [example.telling or telling(example.fields.values()) for example in examples]
     holders: dict[str, set[str | int]] = defaultdict(set)
-    for place, text in enumerate(longest):
-        holders[text].add(units[place] or place)
-    told = [text if len(holders[text]) == 1 else of_row for text, of_row in zip(longest, texts, strict=True)]
-    return [hashlib.sha256(json.dumps(record).encode()).hexdigest() for record in told]
-
-
-def _words(text: str) -> str:
-    """Words and digits alone. Unlike the form that near-duplicates are looked for in, it must never change: rows would move."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(_WORD.findall(folded)) or folded
+    for place, (longest, _) in enumerate(rows):
+        holders[longest].add(units[place] or place)
+    return [longest if len(holders[longest]) == 1 else together for longest, together in rows]
 
 
 def _name(examples: Iterable[Example]) -> str:
