@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,12 +32,14 @@ from test_docs import BLOCK
 from test_structure import MODULES, dotted, loaded_by
 
 import tailor
+from tailor.approaches.prompting import ZeroShot
 from tailor.data.dataset import as_dataset
 from tailor.data.split import load_splits
 from tailor.errors import ConfigError, DataError, StoreError, TailorError
 from tailor.ledger import Ledger
 from tailor.library import FOLDER, ProjectStudy
 from tailor.models.fake import FakeEmbedder, FakeModel
+from tailor.plugins import APPROACHES, KINDS, RETRIEVERS
 from tailor.project import load_project
 from tailor.results import Study
 from tailor.stats.paired import paired_max_t
@@ -322,6 +326,14 @@ def test_every_approach_runs_or_says_why_not(name: str) -> None:
         assert found.name == chosen
 
 
+def test_what_packages_add_is_listed_and_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for registry, name in ((APPROACHES, "polite"), (RETRIEVERS, "reranked"), (KINDS, "verdict")):
+        monkeypatch.setattr(registry, "own", {**registry.own, name: "somewhere:THING"})
+    monkeypatch.setitem(APPROACHES._loaded, "polite", ZeroShot("polite"))
+    assert {"polite", "rag-reranked[-N]"} <= set(tailor.list_approaches()) and tailor.list_kinds()[-1] == "verdict"
+    assert tailor.measure(desk(), ROWS, "polite", quiet=True).score.n > 0
+
+
 def test_wrong_lists_of_approaches_are_refused() -> None:
     for approaches, told in (
         (["zero-shot"], "two or more"),
@@ -496,7 +508,7 @@ def test_a_study_is_one_short_line_and_a_safe_card(make: Any) -> None:
         assert len(line) < 200 and line.isprintable() and line.startswith("<") and str(part) == line
     html = study._repr_html_() + study.table()._repr_html_()
     page = Cells(html)
-    assert page.tags <= {"div", "table", "thead", "tbody", "tr", "th", "td"}
+    assert page.tags <= {"code", "div", "table", "thead", "tbody", "tr", "th", "td"}
     assert all(system in page.text for system in (run.system.name for run in study.tests))
 
 
@@ -509,6 +521,12 @@ def test_what_is_measured_has_cards_too(done: ProjectStudy) -> None:
 
 
 # --- the pages
+
+
+def cells() -> list[dict[str, Any]]:
+    """The cells of the notebook."""
+    found: list[dict[str, Any]] = json.loads((ROOT / "docs" / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
+    return found
 
 
 def test_the_lines_of_the_readme_run_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -525,6 +543,29 @@ def test_the_lines_of_the_readme_run_as_they_stand(tmp_path: Path, monkeypatch: 
     exec(compile(code, "README.md", "exec"), names)
     assert isinstance(names["study"], ProjectStudy) and names["study"].decision
     assert (tmp_path / "report.html").exists() and len(code.strip().splitlines()) <= 12
+
+
+def test_the_notebook_uses_what_there_is() -> None:
+    used = {
+        (node.value.id, node.attr)
+        for cell in cells()
+        for node in ast.walk(ast.parse("".join(cell["source"]) if cell["cell_type"] == "code" else ""))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    known = {"tailor": tailor, "study": ProjectStudy}
+    assert {(name, attribute) for name, attribute in used if name in known and not hasattr(known[name], attribute)} == set()
+    assert {"Task", "Dataset", "study", "compare"} <= {attribute for name, attribute in used if name == "tailor"}
+
+
+def test_the_notebook_was_executed_and_names_no_machine() -> None:
+    path = ROOT / "docs" / "notebook.ipynb"
+    text, code = path.read_text(encoding="utf-8"), [cell for cell in cells() if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    shown = [output for cell in code for output in cell["outputs"]]
+    assert {output["output_type"] for output in shown} <= {"display_data", "execute_result"}
+    assert len(shown) >= len(code) - 2 and len(text) < 100_000
+    assert not re.search(r"/(tmp|home|root|work|Users|usr)/|object at 0x", text)
+    assert not re.search(r"<(script|progress)", "".join(part for output in shown for part in output["data"].get("text/html", [])))
 
 
 def test_pandas_is_optional() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -12,6 +13,7 @@ BORDER = "1px solid rgba(128,128,128,.45)"
 BOX = f"border:{BORDER};border-radius:6px;padding:.6em .9em;margin:.4em 0;max-width:60em;color:inherit;background:transparent"
 CELL = f"padding:.15em .7em .15em 0;border:0;border-bottom:{BORDER};background:transparent;color:inherit"
 TABLE = "border-collapse:collapse;color:inherit;background:transparent;font-size:inherit"
+PRE = "white-space:pre-wrap;word-break:normal;margin:0;color:inherit;background:transparent;font-family:monospace;font-size:.92em"
 MOST_ROWS = 60
 SHORT = 40  # characters of a cell that is not folded
 LONGEST = 200
@@ -26,7 +28,7 @@ class Listing(list[dict[str, Any]]):
 
 def card(title: str, sentences: Iterable[str] = (), table: str = "") -> str:
     """A box with a title, sentences and a table that `table_html` made."""
-    said = "".join(f'<div style="margin-top:.3em">{_safe(sentence)}</div>' for sentence in sentences)
+    said = "".join(f'<div style="margin-top:.3em">{_sentence(text)}</div>' for text in sentences)
     return f'<div style="{BOX}"><div style="font-weight:600">{_safe(title)}</div>{said}{table}</div>'
 
 
@@ -48,7 +50,7 @@ def table_html(rows: Sequence[Mapping[str, object]]) -> str:
 def paragraph(lines: Sequence[str]) -> str:
     """Lines below each other, with their spaces, as a terminal shows them."""
     text = _safe("\n".join(lines), limit=100_000)
-    return f'<pre style="white-space:pre-wrap;margin:0;color:inherit;background:transparent">{text}</pre>' if lines else ""
+    return f'<pre style="{PRE}">{text}</pre>' if lines else ""
 
 
 def progress_bar(what: str, done: int, total: int) -> str:
@@ -58,6 +60,11 @@ def progress_bar(what: str, done: int, total: int) -> str:
     return (
         f'<div style="color:inherit">{_safe(what)} <progress{share} style="vertical-align:middle"></progress> {_safe(count)}</div>'
     )
+
+
+def _sentence(text: str) -> str:
+    """A sentence, escaped, with `code` set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _safe(text))
 
 
 def _side(values: Iterable[object]) -> str:

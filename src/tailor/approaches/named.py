@@ -68,8 +68,11 @@ def approach_named(name: str) -> Approach:
 
 
 def names() -> dict[str, str]:
-    """Name -> what it does. N stands for a number."""
-    return {_form(name, named): named.says for name, named in APPROACHES.items()}
+    """Name -> what it does, those that packages add among them. N stands for a number."""
+    searching = {f"rag-{name}": f"rag-{name}[-N]" for name in RETRIEVERS.names}
+    added = dict.fromkeys([form for name, form in searching.items() if name not in APPROACHES], "find passages as a package does")
+    own = {_form(name, named): named.says for name, named in APPROACHES.items()}
+    return own | added | dict.fromkeys(ADDED.names, "what a package adds")
 
 
 def _form(name: str, named: Named) -> str:
@@ -94,7 +97,7 @@ def _single(name: str) -> Approach:
     if named is None or (number and not named.numbers):
         raise ConfigError(
             f"there is no approach {quoted(name)}{did_you_mean(stem, (*APPROACHES, *ADDED.names))}",
-            f"There are {', '.join((*names(), *ADDED.names))}.",
+            f"There are {', '.join(names())}.",
         )
     if number not in named.numbers and (found or not named.default):
         accepted = f"{named.numbers.start} to {named.numbers.stop - 1}"
