@@ -17,8 +17,8 @@ ROOT = Path(tailor.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
     "errors card limits files outside confined documents language doors jsonform keys mistakes plugins task project stats system "
-    "example passage score kinds data models trust retrieval store ledger render engine approaches evaluate advise diagnose decide "
-    "results saved report provenance opening seals experiment asking judging testing screen library cli __main__"
+    "example passage score kinds data models trust retrieval store ledger render batches engine approaches evaluate advise "
+    "diagnose decide results saved report provenance opening seals experiment asking judging testing screen library cli __main__"
 ).split()
 LOW = {"tailor.data.example": "example", "tailor.retrieval.passage": "passage"}
 """Core types, which stand lower than the folders that they lie in."""

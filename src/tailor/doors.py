@@ -31,6 +31,7 @@ class Door:
         hosts: further hosts at which the same endpoint is found.
         prices: its id in genai-prices; empty where that has none.
         context: tokens that a model reads at once, where the endpoint sets this.
+        batch: what an answer in a batch costs, as a share of its ordinary price; None where that is not known.
         speaks: how calls begin: attributes of `tailor.models.endpoint.dialect.Dialect`.
     """
 
@@ -43,6 +44,7 @@ class Door:
     hosts: tuple[str, ...] = ()
     prices: str = ""
     context: int | None = None
+    batch: float | None = None
     speaks: Mapping[str, Any] = field(default_factory=dict)
 
     def is_at(self, address: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tailor.batches import AllBatches, as_answer
 from tailor.data.example import Example
 from tailor.documents.reading import documents_digest
 from tailor.errors import ConfigError, StoreError
 from tailor.ledger import Ledger
 from tailor.models.base import Array, Embedder, Message, Model, Reply, Request, Streaming
+from tailor.models.endpoint.desk import Batching
 from tailor.models.vectors import CachedEmbedder
 from tailor.render import question_in, render_messages
 from tailor.retrieval.passage import Passage
@@ -52,6 +55,7 @@ class Engine:
         others: further generative models.
         judge: the model that judges free text; None where the task has no judge.
         spending: what the calls of all of them cost; None where no endpoint is asked.
+        say: told what the user should know while it waits.
     """
 
     model: Model
@@ -63,11 +67,17 @@ class Engine:
     judge: Model | None = None
     spending: Spending | None = None
     others: Sequence[Model] = ()
+    say: Callable[[str], None] = lambda sentence: None
     _embedders: dict[str, CachedEmbedder] = field(default_factory=dict)
     _indexes: dict[str, Index] = field(default_factory=dict)
     _checked: dict[Path, str] = field(default_factory=dict)
     _words: dict[str, Tfidf] = field(default_factory=dict)
     _remembered: tuple[tuple[str, str], list[str], Array] | None = None
+
+    @cached_property
+    def batches(self) -> AllBatches:
+        """Answers that come in batches, for models whose endpoints offer this."""
+        return AllBatches(self.ledger, self.model_of, self.render, self._saved, lambda sentence: self.say(sentence))
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -205,7 +215,10 @@ class Engine:
         missing = {key: example for key, example in zip(keys, examples, strict=True) if key not in saved}
         model = self.model_of(system) if missing and system.is_generative else self.model
         if missing and system.is_generative and isinstance(model, Streaming):
-            self._stream(model, system, missing, saved, on_progress)
+            if isinstance(model, Batching):
+                self.batches.fetch(model, system, missing, saved, on_progress)
+            if missing:
+                self._stream(model, system, missing, saved, on_progress)
         elif missing:
             self._in_blocks(model, system, examples, saved, on_progress)
         elif examples and on_progress is not None:
@@ -344,10 +357,8 @@ class Engine:
 
 
 def _to_answer(system: System, example: str, reply: Reply, passages: tuple[Passage, ...]) -> Answer:
-    raw = reply.text if not reply.scores or system.decoding.method == "generate" else _likeliest(system, reply.scores)
-    told = (reply.tokens_in, reply.tokens_out, reply.seconds, reply.finish, reply.error, reply.thought)
-    bill = (reply.cached, reply.billed, reply.counted, reply.answered_by)
-    return Answer(example, raw, reply.scores, passages, *told, *bill)
+    is_text = not reply.scores or system.decoding.method == "generate"
+    return as_answer(example, reply.text if is_text else _likeliest(system, reply.scores), reply, passages)
 
 
 def _likeliest(system: System, scores: Sequence[float]) -> str:

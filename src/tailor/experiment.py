@@ -20,7 +20,7 @@ from tailor.data.split import load_splits
 from tailor.data.unlabelled import load_unlabelled
 from tailor.decide.again import asked_again
 from tailor.decide.amounts import Estimate
-from tailor.decide.bill import maybe_paid
+from tailor.decide.bill import maybe_paid, waiting
 from tailor.decide.clock import Clock
 from tailor.decide.controls import with_controls
 from tailor.decide.decision import Candidate, decide, measured
@@ -39,7 +39,7 @@ from tailor.decide.upkeep import pace_of, timed_cost
 from tailor.decide.wording import doubtful_rows
 from tailor.diagnose.curve import learning_curve
 from tailor.engine import Engine
-from tailor.errors import CallsFailed, DataError
+from tailor.errors import CallsFailed, ConfigError, DataError
 from tailor.evaluate.judge import judge_system
 from tailor.evaluate.measure import measure, scored
 from tailor.evaluate.ratings import Ratings, rating_sample, read_ratings, write_sheet
@@ -170,6 +170,7 @@ def final_test(
 
 def unanswered(task: Task, chosen: Iterable[Run], splits: Splits, engine: Engine, observer: Observer) -> str:
     """Gather the finalists' answers on the test set, and a judge's verdicts, unread. Why this cannot be done yet; else empty."""
+    engine.batches.ahead([(dev.system, splits.test) for dev in chosen])
     for dev in chosen:
         observer.began("final test", dev.system.name)
         answers = engine.answer(dev.system, splits.test, observer.progress)
@@ -236,6 +237,13 @@ def before_spending(
     if engine.spending is None:
         return None
     spending = engine.spending
+    engine.say = observer.said
+    waits = waiting(task)
+    if waits and limited:
+        raise ConfigError("a time limit cannot be kept with `model.batch`: a batch may take a day", "Leave one of them out.")
+    if waits:
+        observer.said(waits)
+    engine.batches.gather((*engine.models, engine.judge))
     observer.pays(lambda: spending.spent)
     if (before := spending.spent).maybe_paid:
         observer.said(maybe_paid(before, spending.currency))

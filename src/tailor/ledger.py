@@ -22,11 +22,14 @@ from tailor.errors import StoreError
 from tailor.files import private_folder
 from tailor.store import answers, ballast, studies
 from tailor.store.database import LEDGER, SEALED, VERSION, connect, failure, lock, transaction, version_of
-from tailor.store.facts import read_fact, write_fact
+from tailor.store.facts import read_fact, read_facts, write_fact
 from tailor.store.migrate import migrate
 from tailor.store.openings import Opening, Openings
 from tailor.store.registry import Registry
 from tailor.store.spending import Spending
+
+BATCH = "batch "
+"""Begins the names of facts about batches."""
 
 
 class Ledger:
@@ -224,6 +227,18 @@ class Ledger:
         """Keep what was found out about a model, as JSON; read beside a run, only where that can be done at once."""
         with suppress(StoreError) if self._lock is None else nullcontext(), transaction(self._db, self._path):
             write_fact(self._db, f"known {name}", value)
+
+    def batches(self) -> dict[str, Any]:
+        """What is noted down of batches that are at endpoints, by their marks."""
+        try:
+            return {name.removeprefix(BATCH): found for name, found in read_facts(self._db, BATCH).items()}
+        except apsw.Error as error:
+            raise failure(error, self._path) from error
+
+    def note_batch(self, mark: str, note: Mapping[str, Any] | None) -> None:
+        """Note down, durably, what a batch holds and how far it is; None takes the note back."""
+        with transaction(self._db, self._path):
+            write_fact(self._db, f"{BATCH}{mark}", note)
 
     def spending(self, *, cap: float | None = None, currency: str = "USD") -> Spending:
         """What the project's calls to endpoints cost; closed together with the ledger.

@@ -89,6 +89,12 @@ class ModelSettings(Settings):
     timeout_seconds: float = Field(60.0, gt=0)
     patience_minutes: float = Field(5.0, gt=0, le=1440, description="how long an endpoint that does not answer is asked again")
     concurrency: int = Field(4, ge=1, le=64)
+    batch: bool | float = Field(
+        default=False,
+        ge=0,
+        le=1,
+        description="wait for answers that cost less: the endpoint's Batch API; or its share of the price",
+    )
     max_tokens: int | None = Field(
         default=None, gt=0, description="longest remote answer with its thought; left out, room is found by itself"
     )

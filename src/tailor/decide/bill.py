@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from tailor.batches import FEWEST
 from tailor.decide.formats import format_money
+from tailor.decide.prices import batch_share
 from tailor.store.spending import Spent
+from tailor.task import Task
 
 
 def paid_amount(spent: Spent, currency: str) -> str:
@@ -25,10 +28,28 @@ def spent_sentence(spent: Spent, currency: str) -> str:
     return " ".join(said)
 
 
+def waiting(task: Task) -> str:
+    """What waits for batches, and for how long; empty where nothing does."""
+    found = {"model": task.model, **({"judge": task.judge.model} if task.judge else {})}
+    waits = {role: settings for role, settings in found.items() if settings.batch is not False}
+    if not waits:
+        return ""
+    who = " and ".join(
+        f"The {role} is asked in batches, at {100 * batch_share(settings):g} % of the price" for role, settings in waits.items()
+    )
+    return (
+        f"{who}. The run waits for one batch after the other: one for each part of dev that the candidates of a rung answer, one "
+        "for the final test, and further ones for what is asked in between. Each is promised within a day and may take minutes. "
+        f"Asked at once, at the ordinary price: what the preflight asks, fewer than {FEWEST} rows, rows that a batch leaves open."
+    )
+
+
 def maybe_paid(spent: Spent, currency: str) -> str:
     """What may have been paid for without an answer."""
-    count = len(spent.maybe_paid)
+    count = sum(call.calls for call in spent.maybe_paid)
     calls = "1 call" if count == 1 else f"{count:,} calls"
+    if any(call.batch for call in spent.maybe_paid):
+        calls += ", those in batches that are still at the endpoint included,"
     most = f", {format_money(spent.maybe, currency)} at most" if spent.maybe else ""
     first = min(call.at for call in spent.maybe_paid)[:16].replace("T", " ")
     return (

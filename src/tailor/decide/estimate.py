@@ -21,7 +21,7 @@ from tailor.decide.amounts import SHORTER, Asker, Estimate, Range
 from tailor.decide.arms import course
 from tailor.decide.ladder import STOP_CONFIDENCE
 from tailor.decide.preflight import Preflight
-from tailor.decide.prices import judge_rates, rates_for
+from tailor.decide.prices import batch_share, judge_rates, rates_for
 from tailor.decide.race import Standing, heats
 from tailor.decide.rungs import Option, Rung, ladder
 from tailor.diagnose.knowledge import ASKED
@@ -74,6 +74,9 @@ def expected_spending(
     judging = Asker(judge_rates(task, judge), known.get("judge", ())) if judge is not None and isinstance(judge, Metered) else None
     if asker is None and judging is None:
         return None
+    asker = asker and replace(asker, rates=asker.rates.times(batch_share(task.model) if task.model.batch is not False else 1.0))
+    if judging is not None and task.judge is not None and task.judge.model.batch is not False:
+        judging = replace(judging, rates=judging.rates.times(batch_share(task.judge.model)))
     return Plan(task, splits, model, documents, everything, limited).estimate(asker, judging)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
-from tailor.decide.prices import judge_rates, rates_for
+from tailor.decide.prices import batch_share, judge_rates, rates_for
 from tailor.decide.types import Rates
 from tailor.errors import ConfigError, quoted
 from tailor.models.base import Metered, Model, Reply
@@ -22,11 +24,13 @@ class Meter:
         spending: where it is noted down.
         model: name of the model.
         rates: prices of its tokens.
+        batch_share: what a call in a batch costs, as a share of its ordinary price.
     """
 
     spending: Spending
     model: str
     rates: Rates
+    batch_share: float = 1.0
     _allowed: dict[int, tuple[int, int]] = field(default_factory=dict)
     _over: float = 1.0
 
@@ -63,8 +67,50 @@ class Meter:
                 self._over = max(self._over, call.paid / worst)
         self.spending.settle(number, call)
 
+    def fitting(self, sizes: Sequence[tuple[int, int]]) -> int:
+        """How many of these calls, the first ones, a batch may hold at the most without passing the cap; at least one."""
+        left, fit = self.spending.left, 0
+        for worst in accumulate(self._worst_in_batch(size) or 0.0 for size in sizes):
+            if worst > left:
+                break
+            fit += 1
+        return max(1, fit)
+
+    def reserve_batch(self, mark: str, sizes: Sequence[tuple[int, int]]) -> None:
+        """Note a batch down that may take so many tokens, prompt and answer of each call.
+
+        Raises:
+            OverBudget: the cap would be passed.
+            StoreError: it cannot be noted down.
+        """
+        worst = [self._worst_in_batch(size) for size in sizes]
+        known = [most for most in worst if most is not None]
+        total = sum(known) if len(known) == len(worst) else None
+        self.spending.reserve(self.model, total, calls=len(sizes), batch=mark, share=self.batch_share)
+
+    def settle_batch(self, mark: str, replies: Sequence[Reply]) -> None:
+        """Say durably what a batch cost: the tokens of its replies. One that is not known, or settled already, stays as it is."""
+        number = self.spending.batch(mark)
+        if number is None:
+            return
+        taken = replace(
+            self.spending.call(number),
+            tokens_in=sum(reply.tokens_in for reply in replies),
+            tokens_out=sum(reply.tokens_out for reply in replies),
+            cached=sum(reply.cached for reply in replies),
+            counted=all(reply.counted for reply in replies),
+            calls=len(replies),
+        )
+        self.spending.settle(number, replace(taken, paid=self._price(taken) or 0.0))
+        self.spending.save()
+
+    def _worst_in_batch(self, size: tuple[int, int]) -> float | None:
+        worst = self.rates.worst(*size)
+        return None if worst is None else worst * self._over * self.batch_share
+
     def _price(self, call: Call) -> float | None:
-        return self.rates.price(call.tokens_in, call.tokens_out, cached=call.cached, billed=call.billed)
+        price = self.rates.price(call.tokens_in, call.tokens_out, cached=call.cached, billed=call.billed)
+        return None if price is None else price * (1.0 if call.billed is not None else call.share)
 
 
 def attach_meters(task: Task, model: Model, judge: Model | None, spending: Spending) -> None:
@@ -73,15 +119,15 @@ def attach_meters(task: Task, model: Model, judge: Model | None, spending: Spend
     Raises:
         ConfigError: there is a cap, and the price of a model's tokens is not known.
     """
-    metered = [(model, task.model.address, rates_for(task.model, task.prices, model), "prices")]
+    metered = [(model, task.model, rates_for(task.model, task.prices, model), "prices")]
     if judge is not None and task.judge is not None:
-        metered.append((judge, task.judge.model.address, judge_rates(task, judge), "judge.prices"))
-    for one, address, rates, where in metered:
+        metered.append((judge, task.judge.model, judge_rates(task, judge), "judge.prices"))
+    for one, settings, rates, where in metered:
         if not isinstance(one, Metered):
             continue
         if spending.cap is not None and not rates.is_known:
             raise ConfigError(
-                f"there is a budget, and the price of {quoted(one.name)} at {address} is not known ({rates.how})",
+                f"there is a budget, and the price of {quoted(one.name)} at {settings.address} is not known ({rates.how})",
                 f"give `{where}.input_per_million` and `{where}.output_per_million` in tailor.yaml; 0 where it costs nothing",
             )
-        one.meter = Meter(spending, one.name, rates)
+        one.meter = Meter(spending, one.name, rates, batch_share(settings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tailor.decide.types import Rates
+from tailor.doors import door_at
 from tailor.models.base import Model
 from tailor.models.endpoint.listed import SAMPLE, listed
 from tailor.task import ModelSettings, Prices, Task, TokenPrices
@@ -55,6 +56,16 @@ def judge_rates(task: Task, judge: Model) -> Rates:
         own = task.prices
     prices = task.prices.model_copy(update={name: getattr(own, name) for name in TOKEN_PRICES})
     return rates_for(task.judge.model, prices, judge)
+
+
+def batch_share(settings: ModelSettings) -> float:
+    """What an answer in a batch costs, as a share of its ordinary price: as the settings say, else as the provider's page does; 1
+    where neither says anything.
+    """
+    if not isinstance(settings.batch, bool):
+        return settings.batch
+    door = door_at(settings.base_url)
+    return door.batch if door is not None and door.batch is not None else 1.0
 
 
 def machine_rates(prices: Prices, parameters: int) -> Rates:

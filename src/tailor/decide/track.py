@@ -64,6 +64,8 @@ class Track:
         for heat in heats(len(arms), len(where.blocks), lambda number: arms[number].standing, least=least):
             for arm in (arm for number, arm in enumerate(arms) if number not in heat.arms):
                 self._finish(rung, arm, where, "stopped early", "others of its rung did at least as well")
+            rows = [row for block in heat.blocks for row in where.blocks[block]]
+            self.engine.batches.ahead([(arms[number].system, rows) for number in heat.arms if not arms[number].out])
             for arm in (arms[number] for number in heat.arms):
                 for block in heat.blocks:
                     self._ask(rung, arm, where, where.blocks[block])

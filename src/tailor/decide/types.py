@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tailor.data.doubt import NO_DOUBT
@@ -47,6 +47,14 @@ class Rates:
         if any(tokens and price is None for tokens, price in parts):
             return None
         return sum(tokens * (price or 0.0) for tokens, price in parts) / 1_000_000
+
+    def times(self, share: float) -> Rates:
+        """The same with a share of each price of reading and writing."""
+        read, written, again = (
+            None if price is None else share * price
+            for price in (self.input_per_million, self.output_per_million, self.cached_per_million)
+        )
+        return replace(self, input_per_million=read, output_per_million=written, cached_per_million=again)
 
     @property
     def is_known(self) -> bool:

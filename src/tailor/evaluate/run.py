@@ -92,13 +92,13 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Mean seconds of the answers that came."""
-        return _mean([a.seconds for a in self.answers if not a.error])
+        """Mean seconds of the answers that came one by one; 0 where all came in batches, which are not timed."""
+        return _mean([a.seconds for a in self.answers if not a.error and a.seconds])
 
     @property
     def slow_seconds(self) -> float:
         """Seconds within which 95 of 100 answers came, of those that came; a batch's time is shared equally by its answers."""
-        times = sorted(a.seconds for a in self.answers if not a.error)
+        times = sorted(a.seconds for a in self.answers if not a.error and a.seconds)
         return times[math.ceil(0.95 * len(times)) - 1] if times else 0.0
 
 

@@ -217,6 +217,25 @@ class Meter(Protocol):
         """Say what it took: the tokens of a reply, none for a call that is not billed, or None where it may have been paid."""
         ...
 
+    def fitting(self, sizes: Sequence[tuple[int, int]]) -> int:
+        """How many of these calls one batch may hold, from the first on, given the most tokens of their prompts and answers; one at
+        least.
+        """
+        ...
+
+    def reserve_batch(self, mark: str, sizes: Sequence[tuple[int, int]]) -> None:
+        """Note down a batch of such calls.
+
+        Raises:
+            OverBudget: there is no money left for it.
+            StoreError: it cannot be noted down.
+        """
+        ...
+
+    def settle_batch(self, mark: str, replies: Sequence[Reply]) -> None:
+        """Say durably what a batch took: the tokens of its replies."""
+        ...
+
 
 @runtime_checkable
 class Metered(Protocol):

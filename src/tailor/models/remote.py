@@ -15,6 +15,7 @@ from tailor.doors import door_at
 from tailor.errors import ModelError, quoted
 from tailor.models.base import Capabilities, Message, Meter, Reply, Request, Room
 from tailor.models.endpoint.crew import Crew, Deliver, Rules
+from tailor.models.endpoint.desk import URLS, Desk
 from tailor.models.endpoint.dialect import Dialect, Wishes, alike, most_tokens, otherwise, payload, shape
 from tailor.models.endpoint.faults import Fault, Moderated, used_up
 from tailor.models.endpoint.line import Line, canonical
@@ -79,8 +80,11 @@ class RemoteModel:
             effort=settings.reasoning_effort,
             extra=settings.extra_body,
         )
-        rules = Rules(settings.concurrency, attempts, backoff_seconds, 60 * settings.patience_minutes, settings.timeout_seconds)
+        patience = 60 * settings.patience_minutes
+        rules = Rules(settings.concurrency, attempts, backoff_seconds, patience, settings.timeout_seconds)
         self._crew = Crew(self._ask, rules)
+        self.in_batches = settings.batch is not False
+        self.desk = Desk(self._line, patience=patience, backoff=backoff_seconds)
 
     @property
     def dialect(self) -> Dialect:
@@ -97,6 +101,29 @@ class RemoteModel:
         self._keep = keep
         if known is not None:
             self._dialect, self._talks = replace(self._dialect, room=known.tokens), known.talks
+
+    # --- in batches
+
+    @property
+    def batch_url(self) -> str:
+        """What the endpoint calls the kind of call that a batch holds."""
+        return URLS[self._dialect.api]
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """The body of a call, put in the way that the endpoint is known to take."""
+        return payload(request, self.name, self._dialect, self._wishes)
+
+    def most_tokens(self, request: Request) -> tuple[int, int]:
+        """The most tokens that a call may take, of its prompt and its answer."""
+        return most_tokens(self.body(request), self.context_tokens)
+
+    def is_understood(self, request: Request) -> bool:
+        """Whether the endpoint has answered to such a question before, put in this way."""
+        return shape(self.body(request)) in self._taken and (self._form_known or not request.json_schema)
+
+    def is_whole(self, reply: Reply, request: Request) -> bool:
+        """Whether nothing more would be asked for, were this the reply to a call of its own: neither empty nor short of room."""
+        return reply.finish == "refused" or not (self._wants_room(reply, self._dialect) or not reply.text)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Prompt tokens the messages take, estimated from their length."""

@@ -113,8 +113,8 @@ def finalist_rows(study: Study, decision: Decision) -> tuple[FinalistRow, ...]:
                 words=describe_system(run.system) if run else "",
                 tokens_in=run.tokens_in if run else None,
                 tokens_out=run.tokens_out if run else None,
-                seconds=run.seconds if run else None,
-                slow_seconds=run.slow_seconds if run else None,
+                seconds=(run.seconds or None) if run else None,
+                slow_seconds=(run.slow_seconds or None) if run else None,
                 front=front_words(finalist, decision.finalists),
                 chosen=finalist.name == decision.chosen,
             )

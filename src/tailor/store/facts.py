@@ -19,7 +19,18 @@ def read_fact(db: apsw.Connection, name: str) -> Any:
     return None
 
 
+def read_facts(db: apsw.Connection, beginning: str) -> dict[str, Any]:
+    """The facts whose names begin so and that are whole."""
+    found = [
+        str(name) for (name,) in db.execute("SELECT name FROM facts WHERE substr(name, 1, ?) = ?", (len(beginning), beginning))
+    ]
+    return {name: fact for name in found if (fact := read_fact(db, name)) is not None}
+
+
 def write_fact(db: apsw.Connection, name: str, value: Any) -> None:
-    """Keep a fact; for use inside a transaction."""
+    """Keep a fact, or forget it where it is None; for use inside a transaction."""
+    if value is None:
+        db.execute("DELETE FROM facts WHERE name=?", (name,))
+        return
     text = dump(value)
     db.execute("INSERT OR REPLACE INTO facts VALUES (?,?,?)", (name, text, seal("fact", name, text)))

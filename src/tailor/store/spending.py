@@ -26,7 +26,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Call:
-    """One call to an endpoint.
+    """One call to an endpoint, or a batch of them.
 
     Attributes:
         model: name of the model.
@@ -38,6 +38,9 @@ class Call:
         tokens_out: answer tokens.
         cached: prompt tokens that the endpoint had read before.
         billed: what the endpoint said that it cost, in USD; None where it did not say.
+        calls: how many calls this is: those of a batch that were answered, once that is known.
+        batch: mark of the batch; empty for a call on its own.
+        share: of the ordinary price.
     """
 
     model: str
@@ -49,6 +52,9 @@ class Call:
     tokens_out: int = 0
     cached: int = 0
     billed: float | None = None
+    calls: int = 1
+    batch: str = ""
+    share: float = 1.0
 
     @property
     def most(self) -> float:
@@ -142,7 +148,7 @@ class Spending:
                 if call.model == model and call.paid is not None and call.counted:
                     self._committed += max(0.0, (price(call) or 0.0) - call.paid)
 
-    def reserve(self, model: str, worst: float | None) -> int:
+    def reserve(self, model: str, worst: float | None, *, calls: int = 1, batch: str = "", share: float = 1.0) -> int:
         """Note a call down before it is made, durably; gives its number.
 
         Where the cap leaves no room for its worst case, it waits for calls under way to turn out cheaper.
@@ -150,12 +156,15 @@ class Spending:
         Args:
             model: name of the model.
             worst: the most that the call can cost; None where no price is known.
+            calls: how many calls it is.
+            batch: mark of the batch that they are.
+            share: of the ordinary price, that is in `worst` already.
 
         Raises:
             OverBudget: the cap would be passed.
             StoreError: it cannot be noted down.
         """
-        call = Call(model, datetime.now(UTC).isoformat(timespec="seconds"), worst)
+        call = Call(model, datetime.now(UTC).isoformat(timespec="seconds"), worst, calls=calls, batch=batch, share=share)
         number = secrets.randbits(62)  # another process may be noting calls down at the same time
         with self._state:
             while self.cap is not None and self._committed + call.most > self.cap + ROUNDING:
@@ -174,13 +183,30 @@ class Spending:
     def settle(self, number: int, call: Call) -> None:
         """Say what became of a call; it is written with the next one, at the latest when this is closed."""
         with self._state:
-            self._committed += call.most - self._open.pop(number).most
+            before = self._open.pop(number, None) or self._known[number]  # a batch outlives the run that sent it
+            self._committed += call.most - before.most
             self._known[number] = self._unwritten[number] = call
             self._state.notify_all()
 
     def call(self, number: int) -> Call:
-        """A call under way."""
-        return self._open[number]
+        """A call under way, or one that was noted down before."""
+        return self._open.get(number) or self._known[number]
+
+    def batch(self, mark: str) -> int | None:
+        """The number under which a batch was noted down; None where it was not."""
+        with self._state:
+            noted = [*self._open.items(), *self._known.items()]
+        return next((number for number, call in noted if call.batch == mark), None)
+
+    def save(self) -> None:
+        """Write what became of calls now, and not with the next one.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        with self._file:
+            if self._unwritten:
+                self._save()
 
     def _write(self, number: int) -> None:
         """Make sure that a call is noted down: whoever comes first writes for all who wait."""
@@ -214,12 +240,10 @@ class Spending:
 
     def close(self) -> None:
         """Write what is not written yet, and close the file."""
-        with self._file:
-            try:
-                if self._unwritten:
-                    self._save()
-            finally:
-                self._db.close(force=True)
+        try:
+            self.save()
+        finally:
+            self._db.close(force=True)
 
     def __enter__(self) -> Spending:
         """The spending itself; it is closed when the block ends."""
@@ -252,9 +276,13 @@ def _sum(calls: Iterable[Call]) -> Spent:
         paid=sum(paid for _, paid in priced),
         estimated=sum(paid for call, paid in priced if not call.counted),
         maybe=sum(call.most for call in unknown),
-        calls=sum(call.tokens_in > 0 for call, _ in answered),
+        calls=_count(call for call, _ in answered),
         tokens_in=sum(call.tokens_in for call, _ in answered),
         tokens_out=sum(call.tokens_out for call, _ in answered),
-        unpriced=sum(call.tokens_in > 0 for call, _ in answered) - sum(call.tokens_in > 0 for call, _ in priced),
+        unpriced=_count(call for call, _ in answered) - _count(call for call, _ in priced),
         maybe_paid=tuple(unknown),
     )
+
+
+def _count(calls: Iterable[Call]) -> int:
+    return sum(call.calls for call in calls if call.tokens_in > 0)

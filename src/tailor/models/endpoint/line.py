@@ -55,6 +55,14 @@ class Line:
         """
         return self._transport.post(body, path)
 
+    def send(self, method: str, path: str, content: bytes = b"", **how: Any) -> Answered:
+        """What comes back for a call of any kind; the arguments are those of `Transport.send`.
+
+        Raises:
+            Fault: nothing came.
+        """
+        return self._transport.send(method, path, content, **how)
+
     def refusal(self, answered: Answered) -> tuple[Any, Said]:
         """The body of an answer with another status, without the key, and what it says."""
         data: Any = answered.body.decode("utf-8", "replace")

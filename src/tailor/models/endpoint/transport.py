@@ -60,21 +60,50 @@ class Transport:
         Raises:
             Fault: there was none: it cannot be reached, nothing came in time, or the connection broke off.
         """
+        return self.send("POST", path, json.dumps(body).encode())
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        content: bytes = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        largest: int = LARGEST_BODY,
+    ) -> Answered:
+        """The answer to a call of any kind.
+
+        Args:
+            method: of HTTP.
+            path: below the address; may hold a query.
+            content: what is sent.
+            headers: stand in for the usual ones.
+            timeout: stands in for the usual one, in seconds.
+            largest: bytes that may come back.
+
+        Raises:
+            Fault: there was none: it cannot be reached, nothing came in time, or the connection broke off.
+        """
         import httpx2
 
-        late = Fault("late", f"{self._shown} did not answer within {self._timeout:g} s", "Raise `timeout_seconds`.")
-        late.cause = f"no answer within {self._timeout:g} s"
-        deadline = time.monotonic() + self._timeout
+        timeout = self._timeout if timeout is None else timeout
+        late = Fault("late", f"{self._shown} did not answer within {timeout:g} s", "Raise `timeout_seconds`.")
+        late.cause = f"no answer within {timeout:g} s"
+        deadline = time.monotonic() + timeout
         read = bytearray()
-        url = urlunsplit(self._base._replace(path=f"{self._base.path}/{path}"))
+        path, _, query = path.partition("?")
+        queries = "&".join(filter(None, (self._base.query, query)))
+        url = urlunsplit(self._base._replace(path=f"{self._base.path}/{path}", query=queries))
+        waits = httpx2.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS), pool=None)
         try:
-            with self._client.stream("POST", url, content=json.dumps(body).encode()) as response:
+            with self._client.stream(method, url, content=content or None, headers=headers, timeout=waits) as response:
                 for chunk in response.iter_bytes():
                     read += chunk
                     if time.monotonic() > deadline:
                         raise late
-                    if len(read) > LARGEST_BODY:
-                        raise Fault("odd", f"{self._shown} sent more than {LARGEST_BODY:,} bytes for one answer")
+                    if len(read) > largest:
+                        raise Fault("odd", f"{self._shown} sent more than {largest:,} bytes for one answer")
                 return Answered(response.status_code, response.headers, bytes(read))
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol, httpx2.ProxyError) as error:
             raise self._unreachable(error) from error
