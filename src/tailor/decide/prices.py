@@ -64,7 +64,7 @@ def batch_share(settings: ModelSettings) -> float:
     """
     if not isinstance(settings.batch, bool):
         return settings.batch
-    door = door_at(settings.base_url)
+    door = door_at(settings.address)
     return door.batch if door is not None and door.batch is not None else 1.0
 
 
