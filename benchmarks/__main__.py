@@ -19,6 +19,7 @@ BENCHMARKS = {
     "certificate": "benchmarks.certificate",
     "coverage": "benchmarks.coverage",
     "diagnosis": "benchmarks.diagnosis",
+    "distil": "benchmarks.distil",
     "endpoint-kills": "benchmarks.endpoint_kills",
     "endpoint-speed": "benchmarks.endpoint_speed",
     "failing-calls": "benchmarks.failing_calls",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from data_helpers import make_example
+from decide_helpers import make_run, make_system, right
 from flow import write_desk
 from tiny import classify_material, open_tiny, start
 
@@ -18,10 +19,12 @@ from tailor.data.example import Example, Splits
 from tailor.data.split import load_splits
 from tailor.data.unlabelled import load_unlabelled
 from tailor.decide.cost import system_cost
+from tailor.decide.rungs import ladder
 from tailor.decide.types import Rates
 from tailor.engine import Engine
 from tailor.errors import ConfigError
 from tailor.evaluate.measure import measure
+from tailor.models.base import Capabilities
 from tailor.project import load_project
 from tailor.seals import teachable
 from tailor.stats.intervals import mean_interval
@@ -101,3 +104,16 @@ def test_rows_without_a_label_are_read_but_in_no_split(tmp_path: Path) -> None:
     splits, rows = load_splits(project), load_unlabelled(project)
     assert len(rows) == splits.unlabelled > 0 and not any(row.answers for row in rows)
     assert {row.id for row in rows}.isdisjoint(row.id for part in (splits.train, splits.dev, splits.test) for row in part)
+
+
+def test_the_rung_is_offered_where_rows_and_a_tunable_model_are_and_the_best_system_teaches(tmp_path: Path) -> None:
+    task = load_project(write_desk(tmp_path)).task
+    names = [rung.name for rung in ladder(task, False, Capabilities(tunes=True), unlabelled=True)]
+    assert names[-2:] == ["distil", "tune fully"]
+    for can, unlabelled in ((Capabilities(tunes=True), False), (Capabilities(), True)):
+        assert "distil" not in [rung.name for rung in ladder(task, False, can, unlabelled=unlabelled)]
+    (rung,) = [rung for rung in ladder(task, False, Capabilities(tunes=True), unlabelled=True) if rung.name == "distil"]
+    weak, strong = (make_run(make_system(name), right(count, 10)) for name, count in (("weak", 4), ("strong", 9)))
+    (option,) = rung.candidates(weak.system, [weak, strong])
+    assert isinstance(option.approach, Distil) and option.approach.teacher == strong.system and option.name == "weak > distilled"
+    assert rung.candidates(weak.system, []) == []

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from data_helpers import write_yaml
 from decide_helpers import make_run, make_system, make_task
+from flow import DESK, climb, tailor, write_desk
 
 from tailor.data.doubt import Doubt
 from tailor.decide.cost import cost_of
@@ -16,6 +20,8 @@ from tailor.decide.decision import Candidate, decide
 from tailor.decide.handover import Threshold, choose_threshold, claims_of, hand_over, looks_of, thresholds_of, with_handover
 from tailor.decide.types import Decision, Rates
 from tailor.evaluate.run import Run
+from tailor.report.html import render_report
+from tailor.saved import load_study
 from tailor.score.confidence import confidence
 from tailor.score.types import Answer
 from tailor.stats.intervals import clopper_pearson_lower
@@ -147,3 +153,44 @@ def test_the_limits_hold_whatever_confidence_means(calibrated: bool) -> None:
         let = sure >= threshold
         held += found.error_at_most >= 1 - right[let].mean() and found.answered_at_least <= let.mean()
     assert held >= 0.9 * 300
+
+
+@pytest.fixture(scope="module")
+def handing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that was run without, and then with prices at which handing over pays."""
+    folder = write_desk(tmp_path_factory.mktemp("handing"), allow_classifier=True)
+    first = climb(folder)
+    assert first.decision is not None and first.decision.opening == 1 and first.decision.handover == ()
+    write_yaml(folder, DESK | {"allow_classifier": True, "prices": {"error": 10.0, "handover": 1.0}})
+    climb(folder)
+    return folder
+
+
+def test_a_study_shows_it_everywhere(handing: Path) -> None:
+    study = load_study(handing)
+    decision = study.decision
+    assert decision is not None and decision.handover
+    assert decision.opening == 2, "a threshold on rows that had been seen is another look at them"
+    shown = json.loads(tailor("show", handing, "--json").output)["decision"]
+    assert [row["system"] for row in shown["handover"]] == [found.system for found in decision.handover]
+    for found in decision.handover:
+        test = study.test_run(found.system)
+        assert test is not None and found.n == len(test.answers)
+        assert found.n_answered == sum((confidence(answer) or 0.0) >= found.threshold for answer in test.answers)
+    page = render_report(study)
+    assert "Handing over to a person</h2>" in page and f">{decision.handover[0].system}</span>" in page
+    assert decision.reasons[-1] in shown["reasons"]
+
+
+def test_try_says_when_a_person_should_answer(handing: Path) -> None:
+    study = load_study(handing)
+    decision = study.decision
+    assert decision is not None
+    found, test = decision.handover_of(decision.chosen), study.test_run(decision.chosen)
+    assert found is not None and test is not None
+    asked = {
+        (confidence(answer) or 0.0) >= found.threshold: example.fields["text"]
+        for example, answer in zip(test.examples, test.answers, strict=True)
+    }
+    assert "Hand over to a person: " in tailor("try", handing, asked[False]).output
+    assert "Hand over to a person: " not in tailor("try", handing, asked[True]).output
