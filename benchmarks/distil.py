@@ -38,8 +38,8 @@ def material() -> tuple[Material, tuple[Example, ...], dict[str, str]]:
     for rows in (train, rest):
         random.Random(0).shuffle(rows)
     hidden = {row.id: row.label for row in rest}
-    rows = teachable(TASK, [replace(row, answers=()) for row in rest], Splits(tuple(train), tuple(dev), test), ())[:UNLABELLED]
-    return Material(TASK, tuple(train), tuple(dev), rows), test, hidden
+    asked = teachable(TASK, [replace(row, answers=()) for row in rest], Splits(tuple(train), tuple(dev), test), ())[:UNLABELLED]
+    return Material(TASK, tuple(train), tuple(dev), asked), test, hidden
 
 
 def run() -> dict[str, float]:
