@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,21 +14,23 @@ import yaml
 from data_helpers import sentence
 
 PACKAGE = Path(__file__).resolve().parents[1] / "examples" / "plugin"
-ENTRY_POINTS = "[tailor.kinds]\nverdict = tailor_verdict:VERDICT\n"
 REASONS = ("the form was signed in time", "the form came a week late")
 COMMANDS = """
 import json, sys
 from typer.testing import CliRunner
 from tailor.cli import app
-print(json.dumps([CliRunner().invoke(app, words).output for words in json.loads(sys.argv[1])]))
-"""
-CHECKED = """
 from tailor.data.split import load_splits
 from tailor.plugins import KINDS
 from tailor.project import load_project
 from tailor.testing import check_kind
-project = load_project(".")
-check_kind(KINDS.load("verdict"), project.task, load_splits(project).train)
+
+def said(words):
+    if words != ["check_kind"]:
+        return CliRunner().invoke(app, words).output
+    project = load_project(".")
+    return str(check_kind(KINDS.load("verdict"), project.task, load_splits(project).train))
+
+print(json.dumps([said(words) for words in json.loads(sys.argv[1])]))
 """
 
 
@@ -40,7 +43,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     info = site / "tailor_verdict-0.1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tailor-verdict\nVersion: 0.1.0\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS, encoding="utf-8")
+    named = tomllib.loads((PACKAGE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
+    lines = [line for group, things in named.items() for line in (f"[{group}]", *(f"{name} = {at}" for name, at in things.items()))]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return site
 
 
@@ -49,7 +54,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Cases whose text says what was decided and why, which is what the fake model repeats; a few say it wrongly or not at all."""
     folder = tmp_path_factory.mktemp("cases")
     rows = []
-    for number in range(80):
+    for number in range(48):
         verdict, reason = ("yes", "no")[number % 2], f"{REASONS[number % 2]}, number {number}"
         said = f"{verdict}, {sentence(number)}"
         rows.append({"case": {3: "perhaps ", 8: "no, "}.get(number % 10, "") + said, "upheld": verdict, "quote": reason})
@@ -58,18 +63,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def python(site: Path, folder: Path, code: str, *words: str) -> str:
-    """What code prints in a fresh process that finds the package."""
+def tailor(site: Path, folder: Path, *commands: list[str]) -> list[str]:
+    """What the commands say, one after the other, in a fresh process that finds the package."""
     path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH", ""))))
-    command = [sys.executable, "-c", code, *words]
+    command = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
     done = subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def tailor(site: Path, folder: Path, *commands: list[str]) -> list[str]:
-    """What the commands say, one after the other."""
-    said: list[str] = json.loads(python(site, folder, COMMANDS, json.dumps(commands)))
+    said: list[str] = json.loads(done.stdout)
     return said
 
 
@@ -82,12 +82,12 @@ def test_a_kind_from_a_package_goes_from_init_to_the_report(installed: Path, pro
     settings = yaml.safe_load(written)
     assert (settings["kind"], settings["data"]["quote"]) == ("verdict", "quote")
     assert settings["instruction"] == "Judge the case. Answer yes or no, then give the reason in a few words."
-    path.write_text(yaml.safe_dump(settings | {"model": "fake", "embedder": "fake", "target": 0.97}), encoding="utf-8")
-    python(installed, project, CHECKED)
-    told, _, as_json, tried = tailor(
-        installed, project, ["check"], ["run"], ["show", "--json"], ["try", ".", "yes, it came in time and whole"]
+    path.write_text(
+        yaml.safe_dump(settings | {"model": "fake", "embedder": "fake", "target": 0.97, "ask_again": False}), encoding="utf-8"
     )
-    assert "80 rows" in told and "2 labels" in told
+    commands = (["check_kind"], ["check"], ["run"], ["show", "--json"], ["try", ".", "yes, it came in time and whole"])
+    _, told, _, as_json, tried = tailor(installed, project, *commands)
+    assert "48 rows" in told and "2 labels" in told
     shown = json.loads(as_json)
     assert shown["task"]["kind"] == "verdict" and shown["task"]["metric"] == "upheld"
     names = {finalist["name"] for finalist in shown["finalists"]}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -129,32 +131,33 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         tailor.trian  # noqa: B018
 
 
-@pytest.mark.parametrize("module", [name for name in INSIDE if part(name) != "models"])
-def test_nobody_asks_of_what_class_a_model_is_or_whether_it_has_an_address(module: str) -> None:
+def nodes(words: str, *besides: str) -> Iterator[tuple[str, ast.AST]]:
+    """Every node, and where it stands, of the modules that hold one of the words (an expression), without those of some parts."""
+    for module in INSIDE:
+        if part(module) not in besides and re.search(words, MODULES[module].read_text(encoding="utf-8")):
+            for node in ast.walk(tree(MODULES[module])):
+                yield f"{module}, line {getattr(node, 'lineno', 0)}", node
+
+
+def test_nobody_asks_of_what_class_a_model_is_or_whether_it_has_an_address() -> None:
     # What it can do is asked of its `capabilities`; settings have an address, and `Task` alone reads them.
-    for node in ast.walk(tree(MODULES[module])):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("isinstance", "getattr", "hasattr"):
-            assert "LocalModel" not in ast.dump(node) and "RemoteModel" not in ast.dump(node), f"{module}, line {node.lineno}"
+    for where, node in nodes("base_url|LocalModel|RemoteModel", "models"):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
+            assert not re.search("(Local|Remote)Model", ast.unparse(node)), where
         if isinstance(node, ast.Attribute) and node.attr == "base_url":
-            assert part(module) == "task", f"{module}, line {node.lineno}"
+            assert where.startswith("tailor.task,"), where
 
 
-@pytest.mark.parametrize("module", [name for name in INSIDE if part(name) not in ("kinds", "plugins")])
-def test_nobody_asks_what_kind_a_task_is_called(module: str) -> None:
+def test_nobody_asks_what_kind_a_task_is_called() -> None:
     # What a kind is like is asked of its traits, and what is its own to do is its function (`tailor.kinds.base.Kind`).
-    for node in ast.walk(tree(MODULES[module])):
+    for where, node in nodes(r"classify|task\.kind", "kinds", "plugins"):
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
             sides += [one for side in sides if isinstance(side, ast.Tuple | ast.List | ast.Set) for one in side.elts]
-            names = {side.value for side in sides if isinstance(side, ast.Constant)}
-            assert not names & {"classify"}, f"{module}, line {node.lineno}"
-            asked = {ast.unparse(side) for side in sides}
-            assert not any(text.endswith("task.kind") for text in asked), f"{module}, line {node.lineno}"
-
-
-@pytest.mark.parametrize("page", sorted((ROOT / "report" / "templates").iterdir()), ids=lambda path: path.name)
-def test_no_page_asks_what_kind_a_task_is_called(page: Path) -> None:
-    assert "task.kind" not in page.read_text(encoding="utf-8")
+            assert not any(isinstance(side, ast.Constant) and side.value == "classify" for side in sides), where
+            assert not any(isinstance(side, ast.Attribute) and ast.unparse(side).endswith("task.kind") for side in sides), where
+    for page in (ROOT / "report" / "templates").iterdir():
+        assert "task.kind" not in page.read_text(encoding="utf-8"), page.name
 
 
 # --- size and form

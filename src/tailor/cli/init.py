@@ -20,7 +20,9 @@ from tailor.trust import note_made_here
 
 def _known_kind(name: str) -> str:
     if name and name not in KINDS:
-        raise typer.BadParameter(f"{quoted(name)} is not one of {', '.join(map(repr, KINDS.names))}{did_you_mean(name, KINDS.names)}")
+        raise typer.BadParameter(
+            f"{quoted(name)} is not one of {', '.join(map(repr, KINDS.names))}{did_you_mean(name, KINDS.names)}"
+        )
     return name
 
 
