@@ -93,7 +93,10 @@ SHOTS = tuple(Shot(input=str(i), answer="y") for i in range(20))
         (system(knowledge=Knowledge(kind="whole")), "the whole documents in the prompt"),
         (system(weights=Weights(model="m", method="lora")), "LoRA-tuned weights"),
         (system(weights=Weights(model="m", method="full")), "fully fine-tuned weights"),
-        (system(decoding=Decoding(method="head")), "a classifier on the embedder, no generative model"),
+        (
+            system(weights=Weights(model="m", method="head"), decoding=Decoding(method="head")),
+            "a classifier on the embedder, no generative model",
+        ),
         (system(decoding=Decoding(labels=("a",), prior=(0.0,))), "the model's liking for some labels removed"),
         (
             system(knowledge=Knowledge(kind="index", search="hybrid"), weights=Weights(model="m", method="lora")),
