@@ -26,12 +26,13 @@ from tailor.models.base import Request
 from tailor.models.decoding import Sampling, generate
 from tailor.models.fake import FakeModel
 from tailor.models.local import LocalModel
-from tailor.models.training import Row
+from tailor.models.training import Best, Check, Lesson, Row, checked
 from tailor.models.tune import LEARNING_RATES, Recipe, read_tuned, recipe_key, tune
 from tailor.system import System
 
 MakeEngine = Callable[..., Engine]
 RECIPE = Recipe("lora", epochs=1, rank=4, learning_rate=1e-2, batch_rows=4, seed=0)
+PINNED = "7b5afc13ab3e19b5924fcb7a00dd4d10734149f9a2f7df38a3b565c248681b80"
 QUICK = {"epochs": 1, "rank": 4, "batch_rows": 4, "learning_rate": 1e-2}
 
 
@@ -222,6 +223,13 @@ def test_the_key_changes_with_everything_that_decides_the_weights(model: LocalMo
     assert len(keys) == 4 + len(changes)
 
 
+def test_weights_of_one_epoch_keep_the_key_that_they_always_had() -> None:
+    """How the epoch is chosen changes nothing there. Where it may, weights are tuned anew, and saved ones stay for their study."""
+    rows, recipe = [Row((1, 2), (3,))], Recipe("lora", 1, 4, 1e-3, 8, 0)
+    assert recipe_key("d" * 64, rows, rows, recipe) == PINNED
+    assert recipe_key("d" * 64, rows, rows, replace(recipe, epochs=2)) != PINNED
+
+
 def _damage(folder: Path, name: str) -> None:
     path = folder / name
     data = bytearray(path.read_bytes())
@@ -302,7 +310,32 @@ def test_a_stopped_training_leaves_nothing(error: BaseException, model: LocalMod
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_epoch_with_the_lowest_dev_loss_is_kept(model: LocalModel, tmp_path: Path) -> None:
+def test_the_epoch_with_the_best_dev_score_is_kept_whatever_its_loss() -> None:
+    import torch
+
+    module, best = torch.nn.Linear(1, 1, bias=False), Best()
+    # Ever surer: more rows are right, and the few wrong ones cost more.
+    seen = [Check(0.6, -0.5), Check(0.8, -0.7), Check(0.8, -0.9), Check(0.8, -0.6), Check(0.7, -0.4), Check(0.8, -0.6)]
+    stops = []
+    for epoch, check in enumerate(seen, start=1):
+        module.weight.data.fill_(epoch)
+        stops.append(best.see(module, check, epoch))
+    assert (best.check, best.epoch) == (seen[3], 4), "among equal scores the lowest loss"
+    assert stops == [False, False, False, False, False, True], "two in a row without a better one"
+    best.restore(module)
+    assert module.weight.item() == 4
+
+
+def test_a_row_scores_that_the_model_would_write_to_the_letter(model: LocalModel, tmp_path: Path) -> None:
+    rows = make_rows(model, 8)
+    said = generate(model.module(), [row.prompt for row in rows], [Sampling(6)] * len(rows), frozenset())
+    own = [Row(row.prompt, tuple(text.tokens)) for row, text in zip(rows, said, strict=True)]
+    for lesson in (Lesson(()), Lesson((), packs=False)):
+        assert checked(model.module(), own, lesson).score == 1
+        assert checked(model.module(), [*own[:6], *rows[6:]], lesson).score == 0.75
+
+
+def test_the_epoch_with_the_lowest_dev_loss_is_kept_among_equal_scores(model: LocalModel, tmp_path: Path) -> None:
     # What the base model says by itself is the likeliest for it, so learning something else makes it ever less likely.
     rows = make_rows(model, 8)
     said = generate(model.module(), [row.prompt for row in rows], [Sampling(6)] * len(rows), frozenset())

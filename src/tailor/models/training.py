@@ -63,14 +63,19 @@ class Lesson:
         """What is read of a row behind the prefix; its last token is only ever an aim."""
         return row.tokens[len(self.shared) : -1]
 
-    def loss(self, module: Any, rows: Sequence[Row], mean: bool = True) -> torch.Tensor:
-        """Cross-entropy of the answers' tokens, averaged or summed over all tokens of all answers."""
+    def loss(self, module: Any, rows: Sequence[Row]) -> torch.Tensor:
+        """Mean cross-entropy of the tokens of all answers."""
+        import torch
+
+        return torch.nn.functional.cross_entropy(*self.read(module, rows))
+
+    def read(self, module: Any, rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits in float32 (tokens of all answers, vocabulary), and these tokens."""
         import torch
 
         with torch.autocast(module.device.type, torch.bfloat16, enabled=self.half):
             logits = self._packed(module, rows) if self.packs else padded_logits(module, rows)
-        aims = torch.tensor([token for row in rows for token in row.answer], device=logits.device)
-        return torch.nn.functional.cross_entropy(logits.float(), aims, reduction="mean" if mean else "sum")
+        return logits.float(), torch.tensor([token for row in rows for token in row.answer], device=logits.device)
 
     def _packed(self, module: Any, rows: Sequence[Row]) -> torch.Tensor:
         """Logits (answer tokens of all rows, vocabulary)."""
@@ -102,24 +107,40 @@ def padded_logits(module: Any, rows: Sequence[Row]) -> torch.Tensor:
 PATIENCE = 2
 
 
-@dataclass
-class Best:
-    """The weights at the lowest dev loss, and when to stop: after two evaluations in a row without a lower one.
+@dataclass(frozen=True, order=True)
+class Check:
+    """How good weights are on the dev rows: the larger the better, the score first.
 
     Attributes:
-        loss: the lowest.
-        epoch: the epoch it was met at.
+        score: share of rows whose answer the model would write to the letter.
+        confidence: the mean log-probability of an answer's token, which is the loss without its sign.
     """
 
-    loss: float = float("inf")
+    score: float
+    confidence: float
+
+
+@dataclass
+class Best:
+    """The weights that are best on dev, and when to stop: after two evaluations in a row without better ones.
+
+    The score chooses, and not the loss: a model that has learned to be sure is right more often, and pays dearly in loss for the
+    few rows in which it is not (docs/log.md). Where scores are equal, which is common with few rows, the lower loss chooses.
+
+    Attributes:
+        check: of the best weights; None before there are any.
+        epoch: the epoch they were met at.
+    """
+
+    check: Check | None = None
     epoch: float = 0.0
     _weights: dict[str, torch.Tensor] = field(default_factory=dict)
     _worse: int = 0
 
-    def see(self, module: Any, loss: float, epoch: float) -> bool:
+    def see(self, module: Any, check: Check, epoch: float) -> bool:
         """Take note of an evaluation; True when training should stop."""
-        if loss < self.loss or not self._weights:
-            self.loss, self.epoch, self._worse = loss, epoch, 0
+        if self.check is None or check > self.check:
+            self.check, self.epoch, self._worse = check, epoch, 0
             self._weights = {name: part.detach().to("cpu", copy=True) for name, part in _trained(module)}
         else:
             self._worse += 1
@@ -135,17 +156,30 @@ def _trained(module: Any) -> list[tuple[str, Any]]:
     return [(name, part) for name, part in module.named_parameters() if part.requires_grad]
 
 
-def mean_loss(module: Any, rows: Sequence[Row], lesson: Lesson) -> float:
-    """Cross-entropy per answer token over all rows, in evaluation mode."""
+def checked(module: Any, rows: Sequence[Row], lesson: Lesson) -> Check:
+    """The rows read in evaluation mode.
+
+    A row is right if each token of its answer is the likeliest behind those before it: then the model writes just that. It costs
+    nothing more than the loss, where writing or scoring answers would cost as much as an epoch.
+    """
     import torch
 
-    was, total = module.training, 0.0
+    was, loss, right = module.training, 0.0, 0
     module.eval()
     with torch.no_grad():
         for group in batches([len(row.tokens) for row in rows], tokens_at_once(module)):
-            total += float(lesson.loss(module, [rows[i] for i in group], mean=False))
+            among = [rows[i] for i in group]
+            logits, aims = lesson.read(module, among)
+            loss += float(torch.nn.functional.cross_entropy(logits, aims, reduction="sum"))
+            hits = torch.split(logits.argmax(-1) == aims, [len(row.answer) for row in among])
+            right += sum(bool(hit.all()) for hit in hits)
     module.train(was)
-    return total / sum(len(row.answer) for row in rows)
+    return Check(right / len(rows), -loss / sum(len(row.answer) for row in rows))
+
+
+def mean_loss(module: Any, rows: Sequence[Row], lesson: Lesson) -> float:
+    """Cross-entropy per answer token over all rows, in evaluation mode."""
+    return -checked(module, rows, lesson).confidence
 
 
 def train(
@@ -156,7 +190,7 @@ def train(
     settings: dict[str, Any],
     on_step: Callable[[int], None],
 ) -> tuple[Best, float]:
-    """Train the module's trainable weights in place; it ends with the weights of the lowest dev loss.
+    """Train the module's trainable weights in place; it ends with those of the epoch that is best on dev.
 
     Args:
         module: in training mode.
@@ -167,7 +201,7 @@ def train(
         on_step: called with the steps done.
 
     Returns:
-        The best epoch and its loss, and the epochs trained.
+        The best epoch and how good it was, and the epochs trained.
     """
     from datasets import Dataset
     from transformers import PrinterCallback, TrainerCallback
@@ -180,7 +214,7 @@ def train(
             on_step(state.global_step)
 
         def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            control.should_training_stop |= best.see(module, mean_loss(module, dev, lesson), state.epoch)
+            control.should_training_stop |= best.see(module, checked(module, dev, lesson), state.epoch)
 
     class Trainer(SFTTrainer):  # type: ignore[misc]  # trl is untyped
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:

@@ -1,7 +1,7 @@
 """Fine-tuning a local model on tokenised rows: LoRA or full, by PEFT and TRL.
 
 Rows come in as token ids made by the renderer that also serves, so training and serving cannot drift apart. The loss is on the
-answer's tokens only. The checkpoint with the lowest loss on the dev rows is kept.
+answer's tokens only. The epoch with the best score on the dev rows is kept.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Tuned:
     Attributes:
         folder: a PEFT adapter, or a full copy, in safetensors, with its manifest.
         digest: SHA-256 over those files.
-        dev_loss: lowest loss on the dev rows.
-        epoch: the epoch that gave it.
+        dev_loss: loss on the dev rows.
+        epoch: the epoch that was kept, the best on the dev rows.
         trained_tokens: tokens read in all epochs.
         seconds: how long training took, wherever that was; None where it was not noted down.
     """
@@ -120,10 +120,10 @@ def tune(
     work = Path(tempfile.mkdtemp(prefix=".training-", dir=folder.parent))
     started = time.monotonic()
     try:
-        dev_loss, epoch, tokens = _train(as_local(model, "tuned"), rows, dev, recipe, work, on_progress)
+        best, tokens = _train(as_local(model, "tuned"), rows, dev, recipe, work, on_progress)
         made = work / "best"
-        record = {"key": key, "recipe": asdict(recipe), "base": model.digest, "rows": len(rows), "dev_loss": dev_loss}
-        record |= {"epoch": epoch, "trained_tokens": tokens, "files": _digests(made)}
+        record = {"key": key, "recipe": asdict(recipe), "base": model.digest, "rows": len(rows), **best}
+        record |= {"trained_tokens": tokens, "files": _digests(made)}
         record["seconds"] = round(time.monotonic() - started, 3)
         (made / MANIFEST).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
@@ -141,6 +141,8 @@ def recipe_key(base: str, rows: Sequence[Row], dev: Sequence[Row], recipe: Recip
     record = [base, [[r.prompt, r.answer] for r in rows], [[r.prompt, r.answer] for r in dev], asdict(recipe)]
     if recipe.layers:
         record.append("feed-forward")  # where their adapters lie
+    if recipe.epochs > 1:
+        record.append("by score")  # how the epoch is chosen
     return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 
 
@@ -182,8 +184,8 @@ def _train(
     recipe: Recipe,
     work: Path,
     on_progress: Callable[[int, int], None] | None,
-) -> tuple[float, float, int]:
-    """Train in `work`, save the best weights in work/best; returns (dev loss, its epoch, tokens read)."""
+) -> tuple[dict[str, float], int]:
+    """Train in `work`, save the best weights in work/best; returns what is noted of them, and the tokens read."""
     with quiet_libraries():
         import torch
         from transformers import set_seed
@@ -223,7 +225,8 @@ def _train(
             adapter.target_modules, adapter.base_model_name_or_path = sorted(adapter.target_modules), model.name
         module.save_pretrained(work / "best", safe_serialization=True)
     (work / "best" / "README.md").unlink(missing_ok=True)
-    return best.loss, best.epoch, round(sum(len(row.tokens) for row in rows) * epochs)
+    check = {} if best.check is None else {"dev_score": best.check.score, "dev_loss": -best.check.confidence}
+    return check | {"epoch": best.epoch}, round(sum(len(row.tokens) for row in rows) * epochs)
 
 
 def _settings(recipe: Recipe, steps: int, folder: Path) -> dict[str, Any]:
