@@ -462,7 +462,7 @@ all again, in a few minutes, and writes this page; the tests try less of the sam
 | Promise | What was done | What came of it |
 | --- | --- | --- |
 {table}
-| R23 | A store of version 1 is opened, also after the process was killed in the middle. | `tests/test_seals.py` |
+| R23 | Stores of versions 1 and 2 are opened, also after the process was killed in the middle. | Tests: `seals`, `store_studies`. |
 
 {expected}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import multiprocessing
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from flow import tailor
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_seals import migrate_and_die
 
 from tailor.errors import StoreError
 from tailor.ledger import Ledger
@@ -229,6 +231,24 @@ def test_a_store_of_version_2_is_read_as_it_is_and_brought_to_this_version_by_wh
     backup = apsw.Connection(str(store / "backups" / f"before-version-{VERSION}.db"))
     assert version_of(backup) == SEALED
     backup.close()
+
+
+def test_a_store_of_version_2_whose_migration_is_killed_anywhere_is_whole(tmp_path: Path) -> None:
+    context, versions = multiprocessing.get_context("fork"), set()
+    for at in (2, 5, 8, 10, 11, 12, 14, 17, 40):
+        store = store_of("desk", tmp_path / f"{at}")
+        with Ledger(store, shared=True) as ledger:
+            record = ledger.last_study()
+        process = context.Process(target=migrate_and_die, args=(store, at))
+        process.start()
+        process.join(30)
+        db = apsw.Connection(str(store / "ledger.db"))
+        versions.add(version_of(db))
+        db.close()
+        with Ledger(store) as ledger:
+            assert ledger.told == [] and version_of(ledger._db) == VERSION
+            assert dump(ledger.last_study()) == dump(record)
+    assert versions == {SEALED, VERSION}
 
 
 # --- beside a run
