@@ -2,7 +2,7 @@
 
 Both ask a loopback endpoint the same questions with the same number under way, in turns, and start with one call to warm up. A
 ratio is the bare client's time divided by Tailor's: 1 is as quick, more is quicker. `beyond` is the share of Tailor's calls that
-were asked again next to a slow one.
+were asked again next to a slow one. `ahead_4_dspy` and the like are a rival's time divided by Tailor's (`endpoint_rivals`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.endpoint_rivals import rivals, span
 from benchmarks.loopback import loopback
 from tailor.data.example import Example
 from tailor.engine import Engine
@@ -36,7 +37,7 @@ INSTRUCTION = "Answer with the last word."
 
 def run() -> dict[str, float]:
     figures: dict[str, float] = {}
-    before = 0
+    before, others = 0, rivals(INSTRUCTION)
     with loopback() as endpoint:
         for name, (way, places, calls) in WAYS.items():
             sides: dict[str, Callable[[str, int, int], float]] = {"bare": bare_seconds, "tailor": tailor_seconds}
@@ -49,7 +50,10 @@ def run() -> dict[str, float]:
             figures[f"ratio_{name}"] = middle["bare"] / middle["tailor"]
             asked = sum(what == "in" for what, _ in endpoint.noted())
             figures[f"beyond_{name}"] = (asked - before) / (2 * TURNS * (calls + 1)) - 1
-            before = asked
+            for rival, ask in others.items():
+                figures[f"seconds_{name}_{rival}"] = span(endpoint, ask, way, places, calls)
+                figures[f"ahead_{name}_{rival}"] = figures[f"seconds_{name}_{rival}"] / middle["tailor"]
+            before = sum(what == "in" for what, _ in endpoint.noted())
     return figures
 
 

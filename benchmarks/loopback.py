@@ -12,6 +12,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Loopback:
 
     Attributes:
         address: without the way of answering and /v1.
-        notes: the file with a line for every call that came in ("in WORD") and for every answer that went out ("out WORD").
+        notes: the file with a line for every call that came in ("in WORD SECONDS") and every answer that went out ("out ...").
     """
 
     address: str
@@ -36,8 +37,12 @@ class Loopback:
 
     def noted(self) -> list[tuple[str, str]]:
         """What happened so far, in order."""
-        pairs = (line.split(" ", 1) for line in self.notes.read_text(encoding="utf-8").splitlines())
-        return [(what, word) for what, word in pairs]
+        return [(what, word) for what, word, _ in self.timed()]
+
+    def timed(self) -> list[tuple[str, str, float]]:
+        """The same with the time of each, in seconds of the endpoint's clock."""
+        lines = (line.split(" ") for line in self.notes.read_text(encoding="utf-8").splitlines())
+        return [(what, word, float(at)) for what, word, at in lines]
 
 
 @contextmanager
@@ -80,7 +85,7 @@ class Server:
                 length = next(int(line.split(":")[1]) for line in head if line.lower().startswith("content-length:"))
                 body = json.loads(await reader.readexactly(length))
                 word = str(body["messages"][-1]["content"]).split()[-1]
-                self.notes.write(f"in {word}\n")
+                self.notes.write(f"in {word} {time.monotonic():.6f}\n")
                 await asyncio.sleep(self.pause(head[0].split("/")[1], word))
                 message = {"role": "assistant", "content": word}
                 usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
@@ -89,7 +94,7 @@ class Server:
                 sent = json.dumps(told).encode()
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(sent) + sent)
                 await writer.drain()
-                self.notes.write(f"out {word}\n")
+                self.notes.write(f"out {word} {time.monotonic():.6f}\n")
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
