@@ -276,6 +276,19 @@ def test_a_batch_is_fetched_also_when_nobody_asks_in_batches_any_more(tmp_path: 
         assert len(endpoint.at_once) == 1
 
 
+def test_whoever_asks_beside_a_run_does_not_wait_for_its_batches(tmp_path: Path) -> None:
+    with BatchEndpoint(looks=10**6) as endpoint:
+        opened = project(tmp_path, endpoint)
+        with pytest.MonkeyPatch.context() as patch, suppress(KeyboardInterrupt):
+            patch.setattr(Desk, "look", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            asked(opened)
+        splits = load_splits(opened)
+        with Ledger(opened.store, shared=True) as ledger:
+            engine = open_engine(opened, ledger)
+            (answer,) = engine.answer(starting_system(opened.task, splits.train, engine.model), splits.dev[5:6])
+        assert answer.raw.startswith("word") and len(endpoint.at_once) == 2 and noted(opened) == 1
+
+
 @pytest.mark.slow
 def test_a_study_in_batches_says_what_waits_and_finds_what_one_without_finds(tmp_path: Path) -> None:
     def counting(payload: Mapping[str, Any]) -> dict[str, Any]:

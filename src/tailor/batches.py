@@ -293,8 +293,8 @@ class AllBatches:
     ) -> None:
         """Move from `missing` to `saved` what batches answer, where there are any."""
         batches = self._batches(model)
-        if not batches.concern(system.fingerprint, missing):
-            return
+        if self.ledger.is_shared or not batches.concern(system.fingerprint, missing):
+            return  # beside a run, batches are the run's
         total = len(saved) + len(missing)
         batches.fetch(self._rows(system, missing), lambda done: on_progress and on_progress(min(total, len(saved) + done), total))
         saved |= self.saved(system, list(missing.values()))

@@ -90,6 +90,11 @@ class Ledger:
             were = "opening of a test set is" if missing == 1 else "openings of test sets are"
             self.told.append(f"{missing} {were} damaged or gone; in doubt each counts as an opening of every test set.")
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether another process may be working here."""
+        return self._lock is None
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep other processes out of the project for a while, where that was not done when the ledger was opened.

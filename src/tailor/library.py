@@ -307,6 +307,7 @@ def _opened(project: Project, model: Model | None, *, quiet: bool) -> Iterator[t
             observer.said(sentence)
         splits = sealed(project.task, load_splits(project), ledger, observer)
         engine = open_engine(project, ledger, model)
+        engine.say = observer.said
         if (spending := engine.spending) is not None:
             observer.pays(lambda: spending.spent)
         yield Material(project.task, splits.train, splits.dev), engine, observer
