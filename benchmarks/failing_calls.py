@@ -27,6 +27,7 @@ from tailor.data.identity import Identity
 from tailor.decide.clock import Clock
 from tailor.decide.finalists import finalists
 from tailor.decide.ladder import Climb
+from tailor.decide.prices import PriceList
 from tailor.decide.rungs import tie
 from tailor.decide.step import Step
 from tailor.decide.types import Decision, Rates
@@ -191,9 +192,8 @@ def decided(splits: Splits, ledger: Watched, folder: Path, model: Endpoint) -> D
     """One run of the study; None where failed calls kept the test set sealed."""
     task = task_of()
     engine = Engine(model, lambda name: FakeEmbedder(), ledger, folder)
-    climb = Climb(
-        Material(task, splits.train, splits.dev), engine, RATES, Clock(None), Quiet(), False, len(splits.test), advised=""
-    )
+    material, prices = Material(task, splits.train, splits.dev), PriceList({model.digest: RATES}, RATES)
+    climb = Climb(material, engine, prices, Clock(None), Quiet(), False, len(splits.test))
     climb.climb()
     chosen = finalists(climb.runs, tie(task)).values()
     ledger.missing = lambda: sum(engine.missing(found.system, splits.test) for found in chosen)

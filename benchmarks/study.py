@@ -34,7 +34,7 @@ from tailor.approaches.tuning import FineTune
 from tailor.data.example import Example, Splits
 from tailor.decide.clock import Clock
 from tailor.decide.ladder import Climb
-from tailor.decide.prices import rates_for
+from tailor.decide.prices import price_list
 from tailor.decide.rungs import Option, Rung
 from tailor.decide.step import Step
 from tailor.documents.reading import Document
@@ -145,8 +145,7 @@ def run() -> dict[str, float]:
 
 def study(material: Material, splits: Splits, engine: Engine, rungs: Sequence[tuple[str, Sequence[Approach]]]) -> Grid:
     """Race, test the finalists, decide."""
-    rates = rates_for(material.task.model, material.task.prices, engine.model)
-    climb = Grid(material, engine, rates, Clock(), Quiet(), True, len(splits.test))
+    climb = Grid(material, engine, price_list(material.task, engine.models), Clock(), Quiet(), True, len(splits.test))
     climb.over(rungs)
     final_test(climb, splits, engine.ledger, Quiet())
     return climb

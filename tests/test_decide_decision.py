@@ -216,18 +216,29 @@ def bad_candidates(kind: str) -> tuple[list[Candidate], int]:
     return {
         "none": ([], 1),
         "ineligible": ([replace(good[0], eligible=False)], 1),
-        "same name": ([good[0], good[0]], 1),
+        "same system": ([good[0], good[0]], 1),
         "other rows": ([good[0], make_candidate(task, "x", right(5, 9))], 1),
         "empty": ([make_candidate(task, "x", [])], 1),
         "opening": (good, 0),
     }[kind]
 
 
-@pytest.mark.parametrize("kind", ["none", "ineligible", "same name", "other rows", "empty", "opening"])
+@pytest.mark.parametrize("kind", ["none", "ineligible", "same system", "other rows", "empty", "opening"])
 def test_what_cannot_be_decided_is_refused(kind: str) -> None:
     candidates, opening = bad_candidates(kind)
     with pytest.raises(ValueError, match=r"eligible|different|same examples|empty|opening 0 is not at least 1"):
         decide(make_task(), candidates, opening)
+
+
+def test_two_systems_may_have_one_name_and_are_told_apart_by_their_fingerprints() -> None:
+    task = make_task(target=0.8)
+    poor, good = (make_candidate(task, "alike", right(count, 150), tokens=tokens) for count, tokens in ((60, 100), (148, 900)))
+    good = replace(good, run=replace(good.run, system=good.run.system.with_(prompt={"persona": "You know it."})))
+    for order in ([poor, good], [good, poor]):
+        decision = decide(task, order, 1)
+        assert decision.chosen == "alike" and decision.fingerprint == good.run.system.fingerprint
+        assert decision.winner.score.mean == pytest.approx(148 / 150)
+        assert decision.differences[0].keys == (good.run.key, poor.run.key)
 
 
 def simulated(random: np.random.Generator, rates: tuple[float, ...], n: int, target: float) -> Decision:

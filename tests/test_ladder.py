@@ -18,6 +18,7 @@ from tailor.data.split import load_splits
 from tailor.decide.clock import Clock
 from tailor.decide.finalists import finalists
 from tailor.decide.ladder import Climb
+from tailor.decide.prices import PriceList
 from tailor.decide.rungs import Option, Rung, best, ladder, standing
 from tailor.engine import Engine, OnProgress
 from tailor.errors import EndpointError, OutOfTime, TailorError
@@ -256,7 +257,9 @@ def race(folder: Path, dev: Callable[[Splits], tuple[Example, ...]]) -> Iterator
         start = starting_system(project.task, splits.train, engine.model)
 
         def over(*rungs: Sequence[Approach]) -> Climb:
-            made = Climb(material, engine, RATES, Clock(), Watcher(), True, len(splits.test))
+            made = Climb(
+                material, engine, PriceList({engine.model.digest: RATES}, RATES), Clock(), Watcher(), True, len(splits.test)
+            )
             for approaches in rungs:
                 made.track.race(Rung("looks", lambda start, runs: []), [Option(approach, start) for approach in approaches])
             return made

@@ -140,10 +140,10 @@ def test_cells_from_different_splits_are_never_subtracted() -> None:
 
 def test_a_turned_difference_keeps_its_meaning() -> None:
     given = Difference("a", "b", Interval(0.1, -0.05, 0.2, 50), 0.3)
-    turned = oriented(given, "b")
+    turned = oriented(given, ("b", ""))
     assert (turned.first, turned.second) == ("b", "a")
     assert (turned.estimate.mean, turned.estimate.low, turned.estimate.high) == (-0.1, -0.2, 0.05)
-    assert oriented(given, "a") is given and oriented(turned, "a") == given
+    assert oriented(given, ("a", "")) is given and oriented(turned, ("a", "")) == given
 
 
 def test_the_chosen_system_is_compared_with_every_other_finalist() -> None:
@@ -280,8 +280,9 @@ def test_the_json_can_be_written_and_read_and_has_stable_keys(make: object) -> N
     if study.decision:
         assert list(record["decision"]) == [
             *("verdict", "chosen", "headline", "reasons", "changes", "alpha", "opening", "n_test", "rows_to_settle", "reference"),
-            *("dev_contradicted", "pace", "judge", "answers_changed", "doubt", "handover"),
+            *("dev_contradicted", "pace", "judge", "answers_changed", "doubt", "handover", "fingerprint"),
         ]
+        assert record["decision"]["fingerprint"] == study.decision.winner.fingerprint
         assert record["decision"]["reasons"] == list(study.decision.reasons)
         assert [row["name"] for row in record["finalists"]] == [finalist.name for finalist in study.decision.finalists]
         assert all(sum(row["outcomes"].values()) == row["score"]["n"] for row in record["finalists"])

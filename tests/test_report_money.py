@@ -204,7 +204,7 @@ def kind_of(kind: Kind, changed: int | None, basis: Basis = "measured", ways: in
 
 def found(name: str, changed: int, again: Steadiness | None = None) -> Consistency:
     kinds = (again or kind_of("again", 0), kind_of("order", None, "nothing to vary"), kind_of("format", changed, ways=5))
-    return Consistency(name, "", share(40), share(40 - changed), 7, 300, kinds)
+    return Consistency(name, f"of {name}", share(40), share(40 - changed), 7, 300, kinds)
 
 
 def section(steadies: Steady | None) -> str:
@@ -245,7 +245,7 @@ def test_whoever_wants_it_every_time_is_told_whether_it_is(target: float, end: s
 
 
 def test_the_section_leads_with_the_chosen_system_and_the_most_changed_answers() -> None:
-    made = steady([found("few-shot-5", 9), found("lora", 2)], "lora", {"few-shot-5": 2.0, "lora": 1.0}, 0.9)
+    made = steady([found("few-shot-5", 9), found("lora", 2)], "of lora", {"of few-shot-5": 2.0, "of lora": 1.0}, 0.9)
     assert made is not None and made.lead.startswith("lora was right") and not made.prominent
     assert made.sentences[0].startswith("few-shot-5 gave another answer on 18 %")
     assert (made.n, made.calls) == (50, 600) and made.price == pytest.approx(0.9)
@@ -259,7 +259,7 @@ def test_the_section_leads_with_the_chosen_system_and_the_most_changed_answers()
 def test_a_price_that_is_not_known_is_called_unknown_and_nothing_measured_shows_nothing() -> None:
     made = steady([found("lora", 2)], "", {}, 0.9)
     assert made is not None and made.price is None and "whose price is unknown" in text_of(section(made))
-    assert steady([], "lora", {}, 0.9) is None and section(None).strip() == ""
+    assert steady([], "of lora", {}, 0.9) is None and section(None).strip() == ""
 
 
 def test_names_of_systems_are_no_markup(tmp_path: Path) -> None:

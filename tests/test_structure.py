@@ -18,9 +18,10 @@ import tailor
 ROOT = Path(tailor.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
-    "errors card limits files outside confined documents language doors jsonform keys mistakes plugins task project stats system "
-    "example passage score kinds data models trust retrieval store ledger render batches engine approaches evaluate advise "
-    "diagnose decide results saved report provenance opening seals experiment asking judging testing screen library cli __main__"
+    "errors card limits files outside confined documents language doors jsonform keys mistakes plugins settings task "
+    "project stats system example passage score kinds data models trust retrieval store ledger render batches engine "
+    "approaches evaluate advise diagnose decide results saved report provenance opening seals experiment asking judging "
+    "testing screen library cli __main__"
 ).split()
 LOW = {"tailor.data.example": "example", "tailor.retrieval.passage": "passage"}
 """Core types, which stand lower than the folders that they lie in."""
@@ -140,12 +141,12 @@ def nodes(words: str, *besides: str) -> Iterator[tuple[str, ast.AST]]:
 
 
 def test_nobody_asks_of_what_class_a_model_is_or_whether_it_has_an_address() -> None:
-    # What it can do is asked of its `capabilities`; settings have an address, and `Task` alone reads them.
+    # What it can do is asked of its `capabilities`; settings have an address, and read it alone.
     for where, node in nodes("base_url|LocalModel|RemoteModel", "models"):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
             assert not re.search("(Local|Remote)Model", ast.unparse(node)), where
         if isinstance(node, ast.Attribute) and node.attr == "base_url":
-            assert where.startswith("tailor.task,"), where
+            assert where.startswith("tailor.settings,"), where
 
 
 def test_nobody_asks_what_kind_a_task_is_called() -> None:

@@ -31,7 +31,7 @@ from tailor.decide.handover import claims_of, looks_of, thresholds_of, with_hand
 from tailor.decide.judged import decide_judged, ratings_used
 from tailor.decide.ladder import Climb
 from tailor.decide.preflight import preflight
-from tailor.decide.prices import rates_for
+from tailor.decide.prices import price_list
 from tailor.decide.rungs import tie
 from tailor.decide.step import Observer
 from tailor.decide.types import Decision
@@ -100,10 +100,10 @@ def run(
         advice = advised(task, splits, engine)
         observer.said(f"Expected before measuring: {advice.expected}. {advice.means}")
         material = Material(task, splits.train, splits.dev, to_teach(project, whole, ledger, engine, observer))
-        rates = rates_for(task.model, task.prices, engine.model)
+        prices = price_list(task, engine.models)
         alike, pace = usual_size([example.unit for example in splits.test]), pace_of(task)
         climb = Climb(
-            *(material, engine, rates, clock, observer, everything, len(splits.test), pace, advice.expected), test_alike=alike
+            *(material, engine, prices, clock, observer, everything, len(splits.test), pace, advice.expected), test_alike=alike
         )
         climb.climb()
         observer.said(" ".join(filter(None, (climb.stopped, climb.budget.overrun()))))
@@ -111,11 +111,11 @@ def run(
         engine.check = lambda: None
         tests, decision = final_test(climb, splits, ledger, observer, ratings, around_test(task, whole, engine.documents))
         found, decision = with_controls(task, splits, tests, decision)
-        record = provenance(splits, engine.model, engine.judge)
+        record = provenance(splits, engine.models, engine.judge)
         whole_run = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now())
         study = Study(*whole_run, advice, climb.diagnosis, curve, controls=found, spent=spent(engine), expected=expected)
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
-        if decision and (steady := asked_again(climb, tests, observer, decision.chosen)):
+        if decision and (steady := asked_again(climb, tests, observer, decision.winner.fingerprint)):
             study = replace(study, consistency=steady, finished=_now(), spent=spent(engine))
             ledger.save_study(STUDY.dump_python(study, mode="json"), number)
     if task.judge and tests:
@@ -133,7 +133,7 @@ def final_test(
     test set.
     """
     task, engine = climb.material.task, climb.engine
-    chosen = finalists(climb.runs, tie(task))
+    chosen = finalists(climb.runs, tie(task), climb.prices.weigh)
     if climb.is_broken or not climb.generative:
         return (), None
     if why := unanswered(task, chosen.values(), splits, engine, observer):
@@ -207,7 +207,7 @@ def sealed(task: Task, splits: Splits, ledger: Ledger, observer: Observer) -> Sp
 
 def to_teach(project: Project, whole: Splits, ledger: Ledger, engine: Engine, observer: Observer) -> tuple[Example, ...]:
     """Rows without a label that a teacher may label for a student that can be tuned; none like a row to choose or to test by."""
-    if not whole.unlabelled or not engine.model.capabilities.tunes:
+    if not whole.unlabelled or not any(model.capabilities.tunes for model in engine.models):
         return ()
     rows = load_unlabelled(project)
     kept = sorted(teachable(project.task, rows, whole, ledger.shown()), key=lambda example: example.key)[:MOST_TAUGHT]
@@ -222,7 +222,7 @@ def advised(task: Task, splits: Splits, engine: Engine) -> Advice:
     """What to expect before anything is measured."""
     seen = (*splits.train, *splits.dev)
     rows = (*seen, *splits.test, *splits.reserve)  # only counted, whatever split they are in
-    return advise(gather(task, rows, engine.documents, engine.model.context_tokens, learned_from=seen))
+    return advise(gather(task, rows, engine.documents, max(model.context_tokens for model in engine.models), learned_from=seen))
 
 
 def asking(task: Task, ask_again: bool | None) -> Task:
@@ -253,7 +253,7 @@ def before_spending(
         if flight.asked:
             observer.said(flight.sentence)
     expected = expected_spending(
-        task, splits, engine.model, engine.judge, engine.documents, flights=flights, everything=everything, limited=limited
+        task, splits, engine.models, engine.judge, engine.documents, flights=flights, everything=everything, limited=limited
     )
     if expected is not None:
         observer.said(expected.sentence)

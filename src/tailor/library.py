@@ -271,7 +271,8 @@ def _of_project(study: Study, project: Project, model: Model | None = None) -> P
 
 def _called(model: Model | None) -> tuple[str, ...]:
     """Which models of a task are called, and so may be sent something."""
-    return ("embedder", "judge") if model is not None else ("embedder", "judge", "model")
+    others = ("embedder", "judge", "further model")
+    return others if model is not None else (*others, "model")
 
 
 @contextmanager

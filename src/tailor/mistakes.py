@@ -103,6 +103,8 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 
 def _setting_names(model: type[BaseModel], groups: tuple[str, ...]) -> list[str]:
     for group in groups:
+        if group.isdigit():  # a place in a list
+            continue
         inner = _model_in(model.model_fields[group].annotation) if group in model.model_fields else None
         if inner is None:
             return []

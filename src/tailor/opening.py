@@ -33,7 +33,8 @@ def open_engine(
         TailorError: a model or the documents cannot be opened.
     """
     task = project.task
-    require_allowed(project, ["embedder", *(role for role, given in (("model", model), ("judge", judge)) if given is None)])
+    asked = [role for role, given in (("model", model), ("judge", judge)) if given is None]
+    require_allowed(project, ["embedder", "further model", *asked])
     cap = task.budget if budget is None else budget
     if cap is not None and embedder_settings(task.embedder) is not None:
         raise ConfigError(
@@ -46,11 +47,12 @@ def open_engine(
 
     documents = read_documents(project.documents, project.own_files) if project.documents is not None else []
     engine = Engine(model or open_model(task.model, base=project.folder), embedder, ledger, project.store, documents)
+    engine.others = [open_model(settings, base=project.folder) for settings in task.models]
     if task.judge is not None:
         engine.judge = judge or open_model(task.judge.model, base=project.folder)
     if any(isinstance(one, Metered) for one in (*engine.models, engine.judge)):
         engine.spending = ledger.spending(cap=cap, currency=task.prices.currency)
-        attach_meters(task, engine.model, engine.judge, engine.spending)
+        attach_meters(task, engine.models, engine.judge, engine.spending)
     for one in (*engine.models, engine.judge):
         if isinstance(one, Roomy):
             _let_remember(one, f"room {one.digest}", ledger)

@@ -137,7 +137,7 @@ def _moved(task: Task, folder: Path) -> Task:
         is_path = "/" in settings.name and not settings.is_remote
         return settings.model_copy(update={"name": moved(settings.name)}) if is_path else settings
 
-    changes: dict[str, object] = {"model": model(task.model)}
+    changes: dict[str, object] = {"model": model(task.model), "models": tuple(map(model, task.models))}
     if task.documents:
         changes["documents"] = os.path.relpath(Path(task.documents).expanduser().resolve(), folder.resolve())
     if task.judge is not None:

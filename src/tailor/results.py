@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tailor.advise.advice import Advice
@@ -113,15 +114,18 @@ class Study:
         return Listing(sorted(rows.values(), key=lambda row: _place(row["test"], row["dev"])))
 
     def dev_run(self, system: str) -> Run | None:
-        """The dev Run of a system that counts (complete, or as far as the time limit left room), by name."""
-        for step in self.steps:
-            if step.system == system and step.run is not None and step.counts:
-                return step.run
-        return None
+        """The dev Run of a system that counts (complete, or as far as the time limit left room), by fingerprint or name."""
+        return _of(system, [step.run for step in self.steps if step.run is not None and step.counts])
 
     def test_run(self, system: str) -> Run | None:
-        """The test Run of a finalist, by name."""
-        return next((run for run in self.tests if run.system.name == system), None)
+        """The test Run of a finalist, by fingerprint or name."""
+        return _of(system, self.tests)
+
+
+def _of(system: str, runs: Sequence[Run]) -> Run | None:
+    """The first Run with this fingerprint; if there is none, the first with this name."""
+    found = [run for run in runs if run.system.fingerprint == system] or [run for run in runs if run.system.name == system]
+    return found[0] if found else None
 
 
 def _limits(name: str, score: Interval | None) -> dict[str, object]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from tailor.decide.types import Decision
 from tailor.errors import ConfigError, StoreError
 from tailor.ledger import Ledger
 from tailor.project import load_project
@@ -29,9 +31,25 @@ def load_study(folder: str | Path) -> Study:
     if record is None:
         raise StoreError(f"{folder} has no finished run yet", f"run `tailor run {folder}`; it goes on where it stopped")
     try:
-        return STUDY.validate_python(record)
+        study = STUDY.validate_python(record)
     except ValidationError as error:
         raise StoreError(f"the last study of {folder} was saved by another version of Tailor", "run `tailor run` again") from error
+    return replace(study, decision=_identified(study.decision)) if study.decision else study
+
+
+def _identified(decision: Decision) -> Decision:
+    """The decision with fingerprints wherever it names systems: it was saved without them when all names were different."""
+    if decision.fingerprint:
+        return decision
+    known = {finalist.name: finalist.fingerprint for finalist in decision.finalists}
+    differences = (
+        replace(found, first_fingerprint=known[found.first], second_fingerprint=known[found.second])
+        for found in decision.differences
+    )
+    pairs = (
+        replace(found, cheap_fingerprint=known[found.cheap], dear_fingerprint=known[found.dear]) for found in decision.break_even
+    )
+    return replace(decision, differences=tuple(differences), break_even=tuple(pairs), fingerprint=known.get(decision.chosen, ""))
 
 
 def chosen_system(study: Study) -> System:
@@ -40,6 +58,6 @@ def chosen_system(study: Study) -> System:
     Raises:
         ConfigError: nothing was decided.
     """
-    if study.decision is None or (found := study.test_run(study.decision.chosen)) is None:
+    if study.decision is None or (found := study.test_run(study.decision.winner.fingerprint)) is None:
         raise ConfigError("the last run ended without a decision", "run `tailor run` with more time")
     return found.system

@@ -25,6 +25,8 @@ AROUND = " ?!.,:;\"'()[]{}*"
 
 START = "zero-shot"
 """Name of the System that every approach starts from."""
+CALLED = frozenset(("steps", "label"))
+"""The fields of a System that only say what it is called."""
 
 
 class Part(BaseModel):
@@ -186,13 +188,23 @@ class Decoding(Part):
 
 
 class System(Part):
-    """A way to answer. `steps` names the approaches that made it, in order; the name is made from them."""
+    """A way to answer. Its identity is its fingerprint; its name is a label, for people.
+
+    Attributes:
+        steps: the approaches that made it, in order.
+        weights: which weights answer.
+        prompt: what is said to the model.
+        knowledge: what it may read.
+        decoding: how an answer is read off it.
+        label: what a study that holds several models calls its model; empty in a study of one.
+    """
 
     steps: tuple[str, ...]
     weights: Weights
     prompt: Prompt
     knowledge: Knowledge = Knowledge()
     decoding: Decoding = Decoding()
+    label: str = Field("", exclude_if=operator.not_)  # left out of the record where it is not used, as above
 
     def __repr__(self) -> str:
         return f"<System {quoted(self.name, 80)} on {quoted(self.weights.model, 40)}>"
@@ -201,13 +213,13 @@ class System(Part):
 
     @property
     def name(self) -> str:
-        """The steps joined in their order, such as "rag-hybrid > lora"."""
-        return " > ".join(self.steps)
+        """The steps in their order, such as "rag-hybrid > lora", and its label behind them, as in "few-shot-5 on gpt-5-mini"."""
+        return " > ".join(self.steps) + (f" on {self.label}" if self.label else "")
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over everything that can change an answer; the steps' names do not."""
-        parts = {name: getattr(self, name).canonical for name in sorted(type(self).model_fields) if name != "steps"}
+        """SHA-256 over everything that can change an answer; what it is called does not."""
+        parts = {name: getattr(self, name).canonical for name in sorted(set(type(self).model_fields) - CALLED)}
         return _sha256("{" + ", ".join(f'"{name}": {text}' for name, text in parts.items()) + "}")
 
     @cached_property
@@ -278,7 +290,7 @@ class System(Part):
 
 def fingerprint_of(record: Mapping[str, Any]) -> str:
     """The fingerprint of the System that has this record as JSON."""
-    return _sha256(json.dumps({name: value for name, value in record.items() if name != "steps"}, sort_keys=True))
+    return _sha256(json.dumps({name: value for name, value in record.items() if name not in CALLED}, sort_keys=True))
 
 
 def _sha256(text: str) -> str:

@@ -10,25 +10,23 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from tailor.doors import through
 from tailor.jsonform import check_expression, check_schema
-from tailor.keys import VARIABLE_NAME, looks_like_a_key, names_in, without_key
 from tailor.mistakes import Plain
 from tailor.plugins import KINDS
+from tailor.settings import FurtherModel, model_labels
+from tailor.settings import ModelSettings as ModelSettings
+from tailor.settings import Prices as Prices
+from tailor.settings import Settings as Settings
+from tailor.settings import TokenPrices as TokenPrices
 
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 
 ONE_WAY = "give either `file` (Tailor splits it) or `train` and `test`"
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
-
-
-class Settings(BaseModel):
-    """A group of settings: unknown keys are refused, values cannot change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class DataFiles(Settings):
@@ -75,114 +73,11 @@ class SplitSizes(Settings):
     seed: int = 0
 
 
-class ModelSettings(Settings):
-    """Which model answers: the built-in one, a local folder or Hub name, or an OpenAI-compatible endpoint."""
-
-    name: str = "smollm2-135m"
-    base_url: str = Field("", description="address of an OpenAI-compatible endpoint, such as http://localhost:8000/v1")
-    api_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the key; never the key itself")
-    revision: str = Field("", description="branch, tag or commit of a Hub model")
-    context_tokens: int | None = Field(None, gt=0, description="context window, when the model does not say it")
-    same_as: str = Field(
-        "", description="address that this one stands for, such as the provider behind a gateway: nothing is asked anew"
-    )
-    timeout_seconds: float = Field(60.0, gt=0)
-    patience_minutes: float = Field(5.0, gt=0, le=1440, description="how long an endpoint that does not answer is asked again")
-    concurrency: int = Field(4, ge=1, le=64)
-    batch: bool | float = Field(
-        default=False,
-        ge=0,
-        le=1,
-        description="wait for answers that cost less: the endpoint's Batch API; or its share of the price",
-    )
-    max_tokens: int | None = Field(
-        default=None, gt=0, description="longest remote answer with its thought; left out, room is found by itself"
-    )
-    temperature: Literal["", "default"] = Field("", description="`default` leaves the temperature to the endpoint")
-    reasoning_effort: str = Field("", description="how long the model may think, in the endpoint's words, such as low")
-    extra_body: dict[str, Any] = Field(default={}, description="further parameters of every call, as the endpoint names them")
-    extra_headers: dict[str, str] = Field(default={}, description="further headers of every call; never a key")
-
-    @property
-    def address(self) -> str:
-        """Where it is asked; empty for a model on this machine."""
-        return self.base_url
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether an endpoint is asked."""
-        return bool(self.base_url)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _through_a_door(cls, given: Any) -> Any:
-        """A name such as openai/gpt-5-mini names an endpoint too; next to an address or a revision, a name is just that."""
-        if not isinstance(given, dict) or given.get("base_url") or given.get("revision") or not isinstance(given.get("name"), str):
-            return given
-        found = through(given["name"])
-        return {"api_key_env": found.pop("api_key_env"), **given, **found} if found else given
-
-    @field_validator("base_url")
-    @classmethod
-    def _addresswithout_key(cls, address: str) -> str:
-        names = re.findall(r"[?&]([^=&#]+)=", address)
-        return without_key(address, names, "an address")
-
-    @field_validator("extra_headers")
-    @classmethod
-    def _headerswithout_key(cls, headers: dict[str, str]) -> dict[str, str]:
-        looks = any(looks_like_a_key(word) for value in headers.values() for word in value.split())
-        return without_key(headers, ["key"] if looks else list(headers), "a header")
-
-    @field_validator("extra_body")
-    @classmethod
-    def _bodywithout_key(cls, body: dict[str, Any]) -> dict[str, Any]:
-        return without_key(body, names_in(body), "a parameter")
-
-    @field_validator("revision")
-    @classmethod
-    def _is_a_revision(cls, revision: str) -> str:
-        if revision and (not re.fullmatch(r"[\w./-]{1,100}", revision) or ".." in revision):
-            raise ValueError("a revision is a branch, a tag or a commit, of letters, digits, `.`, `_`, `/` and `-`")
-        return revision
-
-    @field_validator("api_key_env")
-    @classmethod
-    def _is_a_name(cls, name: str) -> str:
-        # The message must not repeat it: it is likely to be a key.
-        if not VARIABLE_NAME.fullmatch(name) or looks_like_a_key(name):
-            raise ValueError(
-                "it is the name of an environment variable, such as OPENAI_API_KEY, and never the key itself; "
-                "what is given is no such name. If it is a key, do not keep it here"
-            )
-        return name
-
-
 class Volume(Settings):
     """How many answers are needed, for how long."""
 
     answers_per_month: float = Field(10_000, ge=0)
     months: float = Field(12, gt=0)
-
-
-class TokenPrices(Settings):
-    """What a model's tokens cost. Prices left out are looked up (remote) or follow from `machine_hour` (local)."""
-
-    input_per_million: float | None = Field(None, ge=0, description="price of a million prompt tokens")
-    output_per_million: float | None = Field(None, ge=0, description="price of a million answer tokens")
-    cached_per_million: float | None = Field(
-        default=None, ge=0, description="price of a million prompt tokens that the endpoint had read before"
-    )
-
-
-class Prices(TokenPrices):
-    """What things cost."""
-
-    currency: str = "USD"
-    machine_hour: float = Field(0.10, ge=0, description="one hour of the machine that runs or trains a local model")
-    label: float = Field(0.25, ge=0, description="one hand-labelled example")
-    error: float = Field(0.0, ge=0, description="what one wrong answer costs the business")
-    handover: float | None = Field(default=None, ge=0, description="what one question costs that a person answers instead")
 
 
 class JudgeSettings(Settings):
@@ -288,6 +183,9 @@ class Task(Settings, Plain):
     split: SplitSizes = SplitSizes(train=None, dev=None, test=None)
     documents: str = Field("", description="folder of Markdown, text or HTML files")
     model: ModelSettings = ModelSettings(context_tokens=None)
+    models: tuple[FurtherModel, ...] = Field(
+        (), description="further models that the same study measures; the first of them is `model` where that is left out"
+    )
     embedder: str = "minilm-l6"
     approaches: tuple[str, ...] = Field((), description="further approaches, tried on the rung of prompts; by name, or of packages")
     judge: JudgeSettings | None = Field(None, description="answer: who judges free text; needed by metric `judged`")
@@ -324,6 +222,22 @@ class Task(Settings, Plain):
     def _plain_model(cls, value: object) -> object:
         return {"name": value} if isinstance(value, str) else value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _first_of_models(cls, given: Any) -> Any:
+        """Where only `models` is given, its first stands for `model`, and its prices for those of the task."""
+        models = given.get("models") if isinstance(given, Mapping) and "model" not in given else None
+        if not isinstance(models, list | tuple) or not models or not isinstance(models[0], str | Mapping):
+            return given
+        first: dict[str, Any] = {"name": models[0]} if isinstance(models[0], str) else dict(models[0])
+        prices: dict[str, Any] = {**(given.get("prices") or {}), **(first.pop("prices", None) or {})}
+        return {**given, "model": first, "models": models[1:], **({"prices": prices} if prices else {})}
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _plain_models(cls, value: object) -> object:
+        return [{"name": one} if isinstance(one, str) else one for one in value] if isinstance(value, list | tuple) else value
+
     @field_validator("pattern")
     @classmethod
     def _is_expression(cls, pattern: str) -> str:
@@ -350,7 +264,7 @@ class Task(Settings, Plain):
         if self.pattern and self.json_schema:
             raise ValueError("give `pattern` or `json_schema`, one of the two")
         self._kind.check(self)
-        if self.pattern and self.model.is_remote:
+        if self.pattern and any(model.is_remote for model in self.asked):
             raise ValueError("`pattern` needs a model on this machine; an endpoint can be held to a `json_schema`")
         return self
 
@@ -366,6 +280,23 @@ class Task(Settings, Plain):
         if not self.variables:
             raise ValueError("`input` names no column; write for example {{text}}")
         return self
+
+    @property
+    def asked(self) -> tuple[ModelSettings, ...]:
+        """Every model whose systems are measured, `model` first."""
+        return (self.model, *self.models)
+
+    @property
+    def model_labels(self) -> tuple[str, ...]:
+        """What the study calls each of them (`tailor.settings.model_labels`)."""
+        return model_labels(self.asked)
+
+    def prices_of(self, place: int) -> Prices:
+        """The prices that hold for a model, by its place in `asked`: its own for its tokens, the task's for all else."""
+        if place == 0:
+            return self.prices
+        own = self.models[place - 1].prices
+        return self.prices.model_copy(update={name: getattr(own, name) for name in TokenPrices.model_fields})
 
     @property
     def scored_by(self) -> str:

@@ -34,7 +34,7 @@ class Sending:
     """Data that a project would send.
 
     Attributes:
-        role: what answers there, "model", "judge" or "embedder".
+        role: what answers there, "model", "further model", "judge" or "embedder".
         model: its name.
         address: where to, without what may be secret in it.
         variable: the environment variable whose value goes with them; empty for none.
@@ -61,7 +61,8 @@ class Sending:
 def sendings(project: Project) -> tuple[Sending, ...]:
     """Everything that a project would send to an address."""
     task = project.task
-    asked = [("model", task.model)] + ([("judge", task.judge.model)] if task.judge else [])
+    asked = [("model", task.model), *(("further model", model) for model in task.models)]
+    asked += [("judge", task.judge.model)] if task.judge else []
     if (embedder := embedder_settings(task.embedder)) is not None:
         asked.append(("embedder", embedder))
     return tuple(

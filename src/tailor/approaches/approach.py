@@ -36,7 +36,8 @@ class Material:
 class Approach(Protocol):
     """A way to turn one System into another.
 
-    One that chooses something by the dev rows of its Material says so with a further attribute, `looks_at_dev = True`.
+    One that chooses something by the dev rows of its Material says so with a further attribute, `looks_at_dev = True`; one whose
+    System asks no generative model, and so is the same whatever it starts from, with `asks_no_model = True`.
 
     Attributes:
         name: what it adds to a System's name.
@@ -83,6 +84,11 @@ def looks_at_dev(approach: Approach) -> bool:
 def told_of(approach: Approach) -> str:
     """What to know about how the approach makes a System, in words that follow a semicolon; mostly nothing."""
     return str(getattr(approach, "told", ""))
+
+
+def asks_a_model(approach: Approach) -> bool:
+    """Whether a generative model answers for what the approach makes; else it is tried once, however many models there are."""
+    return not getattr(approach, "asks_no_model", False)
 
 
 def starting_system(task: Task, train: Sequence[Example], model: Model) -> System:

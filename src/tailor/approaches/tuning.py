@@ -94,6 +94,7 @@ class Reference:
     """Logistic regression on the frozen embedder: what can be had without a generative model."""
 
     name: str = "reference-classifier"
+    asks_no_model: ClassVar[bool] = True
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """A System whose weights are the embedder and a classifier head."""
@@ -111,6 +112,7 @@ class TfidfReference:
     """Logistic regression on words and characters: what can be had without any model."""
 
     name: str = "tfidf-classifier"
+    asks_no_model: ClassVar[bool] = True
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """A System whose weights are those of the words and characters of the training rows."""
@@ -130,6 +132,6 @@ def _classifier(name: str, system: System, classifier: Head | Tfidf, engine: Eng
     """The System that answers by this classifier, which is saved."""
     folder = f"heads/{classifier.digest[:16]}"
     classifier.save(engine.store / folder)
-    bare = system.with_(prompt={"shots": (), "show_labels": False})
+    bare = system.with_(prompt={"shots": (), "show_labels": False}, label="")
     tuned = weights.model_copy(update={"tuned": folder, "tuned_digest": classifier.digest})
     return bare.then(name, weights=tuned, decoding=Decoding(method="head", labels=classifier.labels, max_tokens=0))

@@ -44,7 +44,7 @@ def check(
     """Audit a project's data; exits with 1 if an error was found."""
     loaded = load_project(project)
     splits = load_splits(loaded)
-    window = loaded.task.model.context_tokens or BUILT_IN_CONTEXT
+    window = max(model.context_tokens or BUILT_IN_CONTEXT for model in loaded.task.asked)
     findings = audit(loaded, splits, estimate_tokens, window)
     flights: tuple[Preflight, ...] = ()
     if endpoint:
@@ -89,14 +89,15 @@ def _expected(project: Project, splits: Splits, flights: Sequence[Preflight]) ->
     from tailor.models.fake import FakeModel
 
     task = project.task
-    model = open_model(task.model) if task.model.is_remote else FakeModel(name=task.model.name)  # only its abilities are looked at
+    # Of a model on this machine only its abilities are looked at.
+    models = [open_model(asked) if asked.is_remote else FakeModel(name=asked.name) for asked in task.asked]
     judge = open_model(task.judge.model) if task.judge and task.judge.model.is_remote else None
     documents = read_documents(project.documents, project.own_files) if project.documents is not None else []
-    return expected_spending(task, splits, model, judge, documents, flights=flights)
+    return expected_spending(task, splits, models, judge, documents, flights=flights)
 
 
 def _endpoints(project: Project) -> bool:
-    asked = [project.task.model, *([project.task.judge.model] if project.task.judge else [])]
+    asked = [*project.task.asked, *([project.task.judge.model] if project.task.judge else [])]
     return any(model.is_remote for model in asked)
 
 

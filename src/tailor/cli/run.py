@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tailor.cli.sending import AllowHttp, Yes, ask_to_send
 from tailor.cli.terminal import plain_console
-from tailor.decide.formats import format_target
+from tailor.decide.formats import format_target, listed
 from tailor.project import REPORT_FILE
 from tailor.screen import Live
 
@@ -43,9 +43,11 @@ def run(
     ask_to_send(console, opened, yes=yes, allow_http=allow_http)
     fetch_missing(console, opened.task)
     task = opened.task
+    names = [label or task.model.name for label in task.model_labels]
+    models = f"model{'' if len(names) == 1 else 's'} {listed(names)}"
     console.print(
         Text(task.name, "bold"),
-        f": target {format_target(task.target)} {task.scored_by}, model {task.model.name}. "
+        f": target {format_target(task.target)} {task.scored_by}, {models}. "
         "Scores below are on dev, with 95 % intervals; the sealed test set decides.\n",
         sep="",
     )

@@ -12,7 +12,7 @@ from tailor.kinds.base import kind_of
 from tailor.stats.clusters import by_cluster, design_effect
 from tailor.stats.intervals import lower_bound
 from tailor.stats.power import Prospect, prospects
-from tailor.stats.spending import CLAIMS, MOST_FINALISTS, of_target
+from tailor.stats.spending import CLAIMS, MOST_FINALISTS, MOST_OF_SEVERAL, of_target
 from tailor.task import Task
 
 POWER = 0.8
@@ -48,8 +48,15 @@ def reach(task: Task, splits: Splits) -> Iterator[Finding]:
 
 
 def most_finalists(task: Task) -> int:
-    """How many systems may meet the test set: the reference classifier where there is one, retrieval with documents."""
-    return MOST_FINALISTS - (not kind_of(task).reference or not task.documents)
+    """How many systems may meet the test set: the reference classifier where there is one, retrieval with documents, and the best
+    of each of several models.
+    """
+    return MOST_OF_SEVERAL if task.models else MOST_FINALISTS - (not kind_of(task).reference or not task.documents)
+
+
+def most_claims(task: Task) -> int:
+    """How many claims may share the error of "target met", whatever finalists the task can have."""
+    return (MOST_OF_SEVERAL if task.models else MOST_FINALISTS) * claims_each(task)
 
 
 def claims_each(task: Task) -> int:

@@ -34,7 +34,7 @@ def planned(climb: Climb, tests: Sequence[Run], chosen: str) -> Plan:
     Args:
         climb: what the study asked on dev.
         tests: the finalists on the test set.
-        chosen: name of the chosen one.
+        chosen: fingerprint of the chosen one.
     """
     task, everyone = climb.material.task, tuple(tests)
     wanted = task.ask_again
@@ -42,7 +42,7 @@ def planned(climb: Climb, tests: Sequence[Run], chosen: str) -> Plan:
         return Plan(everyone)
     runs = (*tests, *(step.run for step in climb.steps if step.run))
     before = sum(len(run.answers) for run in runs if run.system.is_generative)
-    for asked in (everyone, tuple(run for run in tests if run.system.name == chosen)):
+    for asked in (everyone, tuple(run for run in tests if run.system.fingerprint == chosen)):
         for rows in range(REMOTE_ROWS, FEWEST - 1, -1) if wanted is None else ():
             calls = planned_calls(task, [run.system for run in asked], climb.material.dev, climb.engine, rows)
             if asked and sum(calls) <= SHARE * before:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tailor.approaches.approach import looks_at_dev
 from tailor.data.example import Example
+from tailor.decide.prices import tokens_of
 from tailor.decide.race import Standing, blocks_of, looked_and_counted
 from tailor.decide.rungs import Option, standing
 from tailor.evaluate.run import Run
@@ -21,6 +22,7 @@ class Arm:
         option: how it was made.
         system: what it is.
         setup: seconds of making it.
+        weigh: what an answer costs, in the unit of the race.
         run: what it has answered so far, in the order of answering.
         out: whether it is out of the race.
     """
@@ -28,13 +30,14 @@ class Arm:
     option: Option
     system: System
     setup: float
+    weigh: Callable[[Run], float] = tokens_of
     run: Run | None = None
     out: bool = False
 
     @property
     def standing(self) -> Standing | None:
         """How it does so far; None when it is out."""
-        return None if self.out or self.run is None else standing(self.run)
+        return None if self.out or self.run is None else standing(self.run, self.weigh)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tailor.approaches.distil import rows_learned
 from tailor.data.example import Example
 from tailor.decide.clock import Clock
 from tailor.decide.finalists import finalists, roles
-from tailor.decide.prices import NOMINAL_PARAMETERS, READING, WRITING
+from tailor.decide.prices import NOMINAL_PARAMETERS, READING, WRITING, tokens_of
 from tailor.decide.rungs import Option, Rung, tie
 from tailor.engine import Engine
 from tailor.errors import OutOfTime
@@ -41,6 +41,7 @@ class Budget:
         runs: what was measured so far; the climb adds to it.
         test_rows: rows of the sealed test, whose time is kept in reserve.
         keeps_reserve: whether it is.
+        weigh: what an answer costs where models are compared.
     """
 
     clock: Clock
@@ -49,6 +50,7 @@ class Budget:
     runs: Sequence[Run]
     test_rows: int
     keeps_reserve: bool = True
+    weigh: Callable[[Run], float] = tokens_of
 
     @property
     def is_limited(self) -> bool:
@@ -155,9 +157,10 @@ class Budget:
 
         Its prompt is counted on a few rows; an answer is taken to be as long as others were that might be as long, and else as long
         as it may be. Reading and writing are related as in the nominal speeds, and what was measured says how fast this machine is:
-        on answers of the same method, or on others where none was given by it.
+        on answers of the same model by the same method, or on others where none was given by it.
         """
-        answered = [run for run in self.runs if run.system.is_generative]
+        every = [run for run in self.runs if run.system.is_generative]
+        answered = [run for run in every if run.system.weights.digest == system.weights.digest] or every
         asked = [run for run in answered if run.system.decoding.method == system.decoding.method] or answered
         nominal = sum(len(run.examples) * _nominal(run.tokens_in, run.tokens_out) for run in asked)
         if not nominal:
@@ -173,7 +176,7 @@ class Budget:
         """Role -> seconds that the final test of its finalist will need, from its time on dev."""
         if not self.keeps_reserve:
             return {}
-        chosen = finalists(self.runs, tie(self.material.task))
+        chosen = finalists(self.runs, tie(self.material.task), self.weigh)
         return {role: run.seconds * self.test_rows for role, run in chosen.items()}
 
 

@@ -33,7 +33,7 @@ def break_even(evidence: Evidence, terms: Terms) -> tuple[BreakEven, ...]:
     saves per answer), and None where dear saves nothing.
     """
     known = [
-        (fixed, per_answer, c.name)
+        (fixed, per_answer, c.name, c.fingerprint)
         for c in evidence.contenders
         if (fixed := fixed_cost(c, terms)) is not None and (per_answer := cost_of_answer(c, terms)) is not None
     ]
@@ -41,7 +41,7 @@ def break_even(evidence: Evidence, terms: Terms) -> tuple[BreakEven, ...]:
     for cheap, dear in (sorted(pair) for pair in combinations(known, 2)):
         saved = cheap[1] - dear[1]
         answers = (dear[0] - cheap[0]) / (terms.months * saved) if saved > 0 else None
-        pairs.append(BreakEven(cheap[2], dear[2], answers))
+        pairs.append(BreakEven(cheap[2], dear[2], answers, cheap[3], dear[3]))
     return tuple(pairs)
 
 
@@ -137,15 +137,15 @@ def _volume(found: Findings) -> list[str]:
 
 def _pace(found: Findings) -> list[str]:
     """Changes a month at which another system is chosen: of the documents, then of the requirements."""
-    prices = {c.name: (c.per_document_change, c.per_rule_change) for c in _eligible(found)}
+    prices = [(c.per_document_change, c.per_rule_change) for c in _eligible(found)]
     sentences = []
     for place, (what, term) in enumerate((("documents", "document_changes"), ("requirements", "rule_changes"))):
         now: float = getattr(found.terms, term) or 0.0
         still = replace(found.terms, **{term: 0.0})
         lines = [
             (_fixed(c, still) + found.terms.answers * (cost_of_answer(c, still) or 0.0), found.terms.months * price)
-            for c in _eligible(found)
-            if (price := prices[c.name][place]) is not None
+            for c, changing in zip(_eligible(found), prices, strict=True)
+            if (price := changing[place]) is not None
         ]
         if len(lines) < len(prices):
             continue  # a system whose change has no price may become the cheaper one anywhere

@@ -82,8 +82,8 @@ def controls(task: Task, splits: Splits, labels: Sequence[str]) -> tuple[Control
 
 def told(decision: Decision, found: Sequence[Control], runs: Sequence[Run]) -> Decision:
     """The decision with what its controls say, and for answers how far right, exact and overlapping ones are apart."""
-    chosen = next(finalist for finalist in decision.finalists if finalist.name == decision.chosen)
-    warning, gap = _warning(decision, chosen, found), _apart(next(run for run in runs if run.system.name == decision.chosen))
+    chosen = decision.winner
+    warning, gap = _warning(decision, chosen, found), _apart(next(run for run in runs if run.key == chosen.key))
     is_last = bool(decision.reference) and decision.headline.endswith(decision.reference)
     main = decision.headline.removesuffix(decision.reference).rstrip() if is_last else decision.headline
     headline = " ".join(filter(None, (main, warning, decision.reference if is_last else "")))

@@ -76,7 +76,8 @@ def cost_of(
     if per_1000 is not None and training is not None and teaching is not None and kept is not None:
         answers = task.volume.months * task.volume.answers_per_month
         total = one_off + task.volume.months * kept + answers * (per_1000 + errors_per_1000) / 1000
-    return Cost(per_1000, one_off, errors_per_1000, total, "; ".join(notes), training, kept, changes)
+    right = _for_right(per_1000, error_rate(run))
+    return Cost(per_1000, one_off, errors_per_1000, total, "; ".join(notes), training, kept, changes, right)
 
 
 def system_cost(material: Material, run: Run, rates: Rates, engine: Engine, pace: Pace = NEVER_SAID) -> Cost:
@@ -121,7 +122,12 @@ def with_error_rate(task: Task, cost: Cost, rate: float) -> Cost:
     """The cost of the same system, were this the share of its answers that are not right."""
     errors_per_1000 = 1000 * rate * task.prices.error
     more = task.volume.months * task.volume.answers_per_month * (errors_per_1000 - cost.errors_per_1000) / 1000
-    return replace(cost, errors_per_1000=errors_per_1000, total=None if cost.total is None else cost.total + more)
+    total, right = None if cost.total is None else cost.total + more, _for_right(cost.per_1000, rate)
+    return replace(cost, errors_per_1000=errors_per_1000, total=total, per_1000_right=right)
+
+
+def _for_right(per_1000: float | None, errors: float) -> float | None:
+    return None if per_1000 is None or errors >= 1 else per_1000 / (1 - errors)
 
 
 def error_rate(run: Run) -> float:

@@ -167,10 +167,10 @@ def decide(
     not simply measured.
 
     Raises:
-        ValueError: there is no eligible candidate, two have one name, the Runs are empty or not on the same examples, or the
+        ValueError: there is no eligible candidate, one is there twice, the Runs are empty or not on the same examples, or the
             opening is not at least 1.
     """
-    candidates = sorted(candidates, key=lambda candidate: candidate.run.system.name)
+    candidates = sorted(candidates, key=lambda candidate: (candidate.run.system.name, candidate.run.system.fingerprint))
     _check(candidates)
     test, groups = estimate(candidates, opening), candidates[0].run.units
     finalists = tuple(map(_finalist, repeat(task), candidates, test.scores, test.certified))
@@ -237,15 +237,15 @@ def _decision(found: Findings, pairs: Sequence[PairedDifference]) -> Decision:
         reference=reference_sentence(found),
         dev_contradicted=bool(contradicted(found.evidence, found.terms.target)),
         pace=Pace(found.terms.document_changes, found.terms.rule_changes),
+        fingerprint=found.finalists[found.choice.index].fingerprint,
     )
 
 
 def _check(candidates: Sequence[Candidate]) -> None:
-    names = [candidate.run.system.name for candidate in candidates]
     if not any(candidate.eligible for candidate in candidates):
         raise ValueError("no candidate is eligible")
-    if len(set(names)) < len(names):
-        raise ValueError(f"the candidates' names are not all different: {', '.join(names)}")
+    if len({candidate.run.key for candidate in candidates}) < len(candidates):
+        raise ValueError("the candidates are not all different systems")
     if len({tuple(example.id for example in candidate.run.examples) for candidate in candidates}) > 1:
         raise ValueError("the candidates' Runs are not on the same examples")
     if not candidates[0].run.examples:
@@ -286,6 +286,7 @@ def _evidence(candidates: Sequence[Candidate], finalists: Sequence[Finalist], fo
             per_answer=None if candidate.cost.total is None or candidate.cost.per_1000 is None else candidate.cost.per_1000 / 1000,
             per_document_change=_change_price(candidate.cost, "document"),
             per_rule_change=_change_price(candidate.cost, "rule"),
+            fingerprint=finalist.fingerprint,
         )
         for candidate, finalist, errors in zip(candidates, finalists, found.error_rates, strict=True)
     )
@@ -309,7 +310,8 @@ def _differences(found: Findings, pairs: Sequence[PairedDifference]) -> tuple[Di
         mean, events = _mean(found, better) - _mean(found, worse), found.differing[better, worse]
         estimate = Interval(mean, low, high, found.n_test, level, method, clusters, events, "differ")
         p_value = adjusted[min(better, worse), max(better, worse)]
-        differences.append(Difference(found.finalists[better].name, found.finalists[worse].name, estimate, p_value))
+        (first, one), (second, other) = found.finalists[better].key, found.finalists[worse].key
+        differences.append(Difference(first, second, estimate, p_value, one, other))
     return tuple(differences)
 
 

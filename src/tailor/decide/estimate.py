@@ -15,13 +15,13 @@ from tailor.approaches.approach import starting_system
 from tailor.approaches.prompting import PRIOR_ROWS, ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.data.example import Splits
-from tailor.data.reach import claims_each
+from tailor.data.reach import most_claims
 from tailor.decide.again import SHARE
 from tailor.decide.amounts import SHORTER, Asker, Estimate, Range
 from tailor.decide.arms import course
 from tailor.decide.ladder import STOP_CONFIDENCE
 from tailor.decide.preflight import Preflight
-from tailor.decide.prices import batch_share, judge_rates, rates_for
+from tailor.decide.prices import batch_share, judge_rates, price_list
 from tailor.decide.race import Standing, heats
 from tailor.decide.rungs import Option, Rung, ladder
 from tailor.diagnose.knowledge import ASKED
@@ -38,7 +38,7 @@ from tailor.retrieval.chunk import chunk
 from tailor.retrieval.passage import Passage
 from tailor.stats.clusters import usual_size
 from tailor.stats.intervals import clopper_pearson_lower, lower_bound
-from tailor.stats.spending import MOST_FINALISTS, of_target
+from tailor.stats.spending import of_target
 from tailor.system import Knowledge, Shot, System
 from tailor.task import Task
 
@@ -49,7 +49,7 @@ SAMPLE = 24
 def expected_spending(
     task: Task,
     splits: Splits,
-    model: Model,
+    models: Sequence[Model],
     judge: Model | None,
     documents: Sequence[Document] = (),
     *,
@@ -62,22 +62,27 @@ def expected_spending(
     Args:
         task: the task.
         splits: its data.
-        model: the model that answers; it is asked nothing here.
+        models: those that answer; they are asked nothing here.
         judge: the model that judges; None where there is none.
         documents: what may be read.
         flights: what the endpoints showed when they were asked.
         everything: whether every rung is climbed.
         limited: whether a time limit may end the climb anywhere.
     """
-    known = {flight.role: list(zip(flight.answers, flight.lengths, strict=True)) for flight in flights}
-    asker = Asker(rates_for(task.model, task.prices, model), known.get("model", ())) if isinstance(model, Metered) else None
-    judging = Asker(judge_rates(task, judge), known.get("judge", ())) if judge is not None and isinstance(judge, Metered) else None
-    if asker is None and judging is None:
+    known = {(flight.role, flight.digest): list(zip(flight.answers, flight.lengths, strict=True)) for flight in flights}
+    judging = None
+    if judge is not None and isinstance(judge, Metered):
+        judging = Asker(judge_rates(task, judge), known.get(("judge", judge.digest), ()))
+    if judging is None and not any(isinstance(model, Metered) for model in models):
         return None
-    asker = asker and replace(asker, rates=asker.rates.times(batch_share(task.model) if task.model.batch is not False else 1.0))
     if judging is not None and task.judge is not None and task.judge.model.batch is not False:
         judging = replace(judging, rates=judging.rates.times(batch_share(task.judge.model)))
-    return Plan(task, splits, model, documents, everything, limited).estimate(asker, judging)
+    prices, total = price_list(task, models), Estimate(currency=task.prices.currency)
+    for model, settings in zip(models, task.asked, strict=True):
+        rates = prices.models[model.digest].times(batch_share(settings) if settings.batch is not False else 1.0)
+        asker = Asker(rates, known.get(("model", model.digest), ())) if isinstance(model, Metered) else None
+        total += Plan(task, splits, model, documents, everything, limited, alone=len(models) == 1).estimate(asker, judging)
+    return total
 
 
 Climbed = dict[Rung, tuple[list[System], bool]]
@@ -95,6 +100,9 @@ class Plan:
         documents: what may be read.
         everything: whether every rung is climbed.
         limited: whether a time limit may end the climb anywhere.
+        alone: whether it is the only model. With others, of which one may be cheaper and good enough, or in a race with it, only
+            its baseline is certain. In a race with them, each of its
+            candidates may have to answer all of dev.
     """
 
     task: Task
@@ -103,6 +111,7 @@ class Plan:
     documents: Sequence[Document] = ()
     everything: bool = False
     limited: bool = False
+    alone: bool = True
     _passages: tuple[Passage, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
@@ -170,14 +179,14 @@ class Plan:
 
     def _is_certain(self, rung: Rung) -> bool:
         """Whether a rung is climbed whatever is measured below it."""
-        if self.everything or self.limited:
-            return self.everything
+        if self.everything or self.limited or not self.alone:
+            return self.everything and self.alone
         if self.task.judge is not None:  # nothing is forecast, and no verdict ends the climb
             return True
         dev, test = self.splits.dev, self.splits.test
         shows = lower_bound([1.0] * len(dev), 1 - STOP_CONFIDENCE, groups=[row.unit for row in dev]) >= self.task.target
         rows = round(len(test) / usual_size([row.unit for row in test]))
-        certifies = clopper_pearson_lower(rows, rows, of_target(1, MOST_FINALISTS * claims_each(self.task))) >= self.task.target
+        certifies = clopper_pearson_lower(rows, rows, of_target(1, most_claims(self.task))) >= self.task.target
         return rung.is_open and rung.builds_on is None and not (shows and certifies)
 
     def _systems(self, rung: Rung, start: System, climbed: Climbed) -> list[System]:
@@ -229,6 +238,8 @@ class Plan:
     def _race(self, systems: Sequence[System], *, certain: bool) -> list[tuple[System, Range]]:
         """How often each system is asked: at most if the dearest go on, at least if the cheapest do, or the rung is left out."""
         blocks = [len(block) for block in course(self.splits.dev, ()).blocks]
+        if not self.alone:
+            return [(system, Range(0, sum(blocks))) for system in systems]
         asked = [0] * len(systems)
         for heat in heats(len(systems), len(blocks), lambda arm: Standing(-arm, 1.0)):
             for arm in heat.arms:
@@ -250,7 +261,7 @@ class Plan:
 
     def _finalists(self, start: System, climbed: Climbed) -> list[tuple[System, Range]]:
         """Who may meet the test: the baseline, and the best of a kind, which for prompts may be the baseline again."""
-        chosen = [(start, Range(1, 1))]
+        chosen = [(start, Range(float(self.alone), 1))]
         made = [(system, certain) for systems, certain in climbed.values() for system in systems if not system.is_start]
         for reads in (False, True):
             systems = [system for system, _ in made if system.has_knowledge == reads]

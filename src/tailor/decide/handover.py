@@ -164,7 +164,7 @@ def handover_sentences(task: Task, decision: Decision, thresholds: Mapping[str, 
         thresholds: of each finalist, by name.
     """
     found, eligible = decision.handover_of(decision.chosen), {f.name for f in decision.finalists if f.eligible}
-    least = next(finalist.cost.total for finalist in decision.finalists if finalist.name == decision.chosen)
+    least = decision.winner.cost.total
     told = [f"Nothing is handed over: {decision.chosen} {thresholds[decision.chosen].why_not}."]
     if found is not None:
         told, least = [_sentence(task, found, least)], found.total

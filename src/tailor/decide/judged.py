@@ -53,7 +53,7 @@ def decide_judged(
     Raises:
         ValueError: the task has no judge, or as `decide`.
     """
-    candidates = sorted(candidates, key=lambda candidate: candidate.run.system.name)
+    candidates = sorted(candidates, key=lambda candidate: (candidate.run.system.name, candidate.run.system.fingerprint))
     check = check_judge(task, [candidate.run for candidate in candidates], ratings)
     doubt = replace(doubt, changed=doubt.changed | doubt.again, again=frozenset())  # people may have rated just those
     # What the judge says of dev is not corrected, so it contradicts nothing.
@@ -67,8 +67,8 @@ def decide_judged(
     rates = tuple(float(rate) for rate in 1 - np.clip(rectified.means, 0.0, 1.0))
     candidates = [replace(c, cost=with_error_rate(task, c.cost, rate)) for c, rate in zip(candidates, rates, strict=True)]
     decision = decide(task, candidates, opening, pace, partial(_corrected, rectified, low, high, rates, doubt))
-    alone = {candidate.run.system.name: candidate.run.mean for candidate in candidates}
-    reasons = [*decision.reasons, *judge_reasons(check, decision, alone[decision.chosen])]
+    alone = {(candidate.run.system.name, candidate.run.system.fingerprint): candidate.run.mean for candidate in candidates}
+    reasons = [*decision.reasons, *judge_reasons(check, decision, alone[decision.winner.key])]
     if decision.verdict == "not shown":
         share = of_target(opening + 1, len(candidates))
         reasons += ratings_sentence(_ratings_to_settle(task, check, rectified, share), check)
@@ -218,7 +218,7 @@ def _unproven(candidates: Sequence[Candidate], opening: int) -> Estimates:
 
 def _held_back(task: Task, check: JudgeCheck, decision: Decision) -> Decision:
     """The decision with the reason that nothing can be shown yet in the place of all that rests on unproven verdicts."""
-    best = next(finalist for finalist in decision.finalists if finalist.name == decision.chosen)
+    best = decision.winner
     scored = f"{format_percent(best.score.mean)} on {decision.n_test:,} unseen examples"
     guess = f"By the judge alone the best guess is {best.name}: {scored}."
     file = task.judge.ratings if task.judge else ""

@@ -76,7 +76,7 @@ def judge_reasons(check: JudgeCheck, decision: Decision, alone: float | None) ->
         gave = f"it would have given {decision.chosen} {format_percent(alone)}"
         corrected = f"People rated all answers, so the judge decides nothing; {gave}."
     elif alone is not None:
-        score = next(finalist.score.mean for finalist in decision.finalists if finalist.name == decision.chosen)
+        score = decision.winner.score.mean
         corrected = (
             f"The ratings correct the judge: it gave {decision.chosen} {format_percent(alone)}, "
             f"which is {format_percent(score)} by people's standard."

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from tailor.approaches.approach import Material, starting_system
-from tailor.data.reach import claims_each
+from tailor.approaches.approach import Material, asks_a_model, starting_system
+from tailor.data.reach import most_claims
 from tailor.decide.budget import Budget
 from tailor.decide.clock import Clock
 from tailor.decide.cost import NEVER_SAID
 from tailor.decide.formats import format_percent, format_target
 from tailor.decide.hope import all_climbed, hopeless, in_order, most_promising
+from tailor.decide.prices import PriceList
 from tailor.decide.rungs import Option, Rung, best, ladder
 from tailor.decide.step import Observer, Step, StepStatus
 from tailor.decide.track import Track
-from tailor.decide.types import Pace, Rates
+from tailor.decide.types import Pace
 from tailor.diagnose.diagnosis import diagnose
 from tailor.diagnose.forecast import Pulls
 from tailor.diagnose.types import Diagnosis
@@ -24,7 +25,7 @@ from tailor.engine import Engine
 from tailor.errors import CallsFailed, ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
 from tailor.evaluate.run import Run
 from tailor.stats.intervals import clopper_pearson_lower, lower_bound, mean_interval
-from tailor.stats.spending import MOST_FINALISTS, of_target
+from tailor.stats.spending import of_target
 from tailor.system import START, System
 
 STOP_CONFIDENCE = 0.80
@@ -46,7 +47,7 @@ class Climb:
     Args:
         material: train and dev.
         engine: answers.
-        rates: token prices.
+        prices: of the models' tokens.
         clock: the time limit.
         observer: told what happens.
         everything: climb every rung, whatever was found.
@@ -57,7 +58,7 @@ class Climb:
 
     material: Material
     engine: Engine
-    rates: Rates
+    prices: PriceList
     clock: Clock
     observer: Observer
     everything: bool
@@ -70,12 +71,15 @@ class Climb:
     diagnosis: Diagnosis | None = None
     track: Track = field(init=False)
     budget: Budget = field(init=False)
+    starts: tuple[System, ...] = ()
     _looked: bool = False
+    _over: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         runs: list[Run] = []
-        self.budget = Budget(self.clock, self.material, self.engine, runs, self.test_rows, not self.everything)
-        self.track = Track(self.material, self.engine, self.rates, self.observer, self.budget, self.pace, runs)
+        keeps_reserve, weigh = not self.everything, self.prices.weigh
+        self.budget = Budget(self.clock, self.material, self.engine, runs, self.test_rows, keeps_reserve, weigh)
+        self.track = Track(self.material, self.engine, self.prices, self.observer, self.budget, self.pace, runs)
 
     @property
     def runs(self) -> Sequence[Run]:
@@ -100,43 +104,73 @@ class Climb:
             self.is_broken, self.stopped = True, f"{error}; run again to go on from here."
 
     def _climb(self) -> None:
-        task, model = self.material.task, self.engine.model
-        start = starting_system(task, self.material.train, model)
-        rungs = list(ladder(task, bool(self.engine.documents), model.capabilities, unlabelled=bool(self.material.unlabelled)))
+        task, models = self.material.task, self.engine.models
+        self.starts = tuple(
+            starting_system(task, self.material.train, model).with_(label=label)
+            for model, label in zip(models, task.model_labels, strict=True)
+        )
+        can = replace(models[0].capabilities, tunes=any(model.capabilities.tunes for model in models))
+        rungs = list(ladder(task, bool(self.engine.documents), can, unlabelled=bool(self.material.unlabelled)))
         rungs = [rung for rung in rungs if self.everything or not rung.optional]
-        while rungs:
-            rung = self._next(rungs, start)
+        while rungs and len(self._over) < len(self.starts):
+            rung = self._next(rungs)
             rungs.remove(rung)
-            candidates = rung.candidates(start, self.runs)
-            if (reason := self._reason_to_stop(rung, candidates)) is not None:
-                status, self.stopped = reason
-                self.track.leave_out(rung, candidates, status, self.stopped)
-                if status == "not needed" or all(later.trains for later in rungs):
-                    return
-                continue  # a training that was brought forward does not keep cheaper rungs from being climbed
-            if (why := self._cannot_win(rung, candidates)) is not None:
-                self.track.leave_out(rung, candidates, "cannot pay", why)
-            else:
-                self.track.race(rung, candidates)
+            if going := [option for start in self.starts for option in self._admitted(rung, rungs, start)]:
+                self.track.race(rung, going)
             if self.budget.is_limited and not self.generative:
                 break
             if not self._looked:
                 rungs = self._look_into(rungs)
-        self.stopped = self.stopped or all_climbed(self.steps)
+        ended = list(self._over.values())
+        if len(ended) < len(self.starts):
+            ended.append(self.stopped or all_climbed(self.steps))
+        self.stopped = " ".join(dict.fromkeys(ended))
 
-    def _next(self, rungs: Sequence[Rung], start: System) -> Rung:
+    def _options(self, rung: Rung, start: System) -> Sequence[Option]:
+        """The candidates of a rung for one model; what asks none is tried with the first one only."""
+        if rung.trains and not self.engine.model_of(start).capabilities.tunes:
+            return ()
+        digest = start.weights.digest
+        seen = [run for run in self.runs if not run.system.is_generative or run.system.weights.digest == digest]
+        options = rung.candidates(start, self.runs if rung.learns_from_all else seen)
+        return [option for option in options if start is self.starts[0] or asks_a_model(option.approach)]
+
+    def _own(self, start: System) -> list[Run]:
+        """The Runs of generative systems on the model of this one."""
+        return [run for run in self.generative if run.system.weights.digest == start.weights.digest]
+
+    def _admitted(self, rung: Rung, later: Sequence[Rung], start: System) -> Sequence[Option]:
+        """One model's candidates that take part in a rung; why the others do not is recorded."""
+        candidates = self._options(rung, start)
+        if not candidates or start.weights.digest in self._over:
+            return ()
+        if (reason := self._reason_to_stop(rung, start, candidates)) is not None:
+            status, why = reason
+            self.track.leave_out(rung, candidates, status, why)
+            if status == "not needed" or all(other.trains for other in later):
+                self._over[start.weights.digest] = why
+            else:  # a training that was brought forward does not keep cheaper rungs from being climbed
+                self.stopped = why
+            return ()
+        if (why_not := self._cannot_win(rung, start, candidates)) is not None:
+            self.track.leave_out(rung, candidates, "cannot pay", why_not)
+            return ()
+        return candidates
+
+    def _next(self, rungs: Sequence[Rung]) -> Rung:
         """The rung to climb next: in order, or under a time limit the one that promises most for its time."""
-        leader = best(self.generative)
+        leader = best(self.generative, weigh=self.prices.weigh)
         if not self.budget.is_limited or self.everything or leader is None:
             return rungs[0]
         if self.diagnosis is None:
             return next((rung for rung in rungs if rung.pulls in ADVISED.get(self.advised, ())), rungs[0])
-        seconds = {rung.name: self.budget.rung_seconds(rung, rung.candidates(start, self.runs)) for rung in rungs}
+        options = {rung: [option for start in self.starts for option in self._options(rung, start)] for rung in rungs}
+        seconds = {rung.name: self.budget.rung_seconds(rung, found) for rung, found in options.items()}
         return most_promising(self.diagnosis, rungs, leader, seconds, self.material.task.smallest_effect)
 
     def _look_into(self, rungs: Sequence[Rung]) -> list[Rung]:
         """Ask why the baseline fails, once it is measured; the rungs that follow, in the order that its forecasts speak for."""
-        baseline = next((run for run in self.runs if run.system.is_start), None)
+        baseline = next((run for run in self._own(self.starts[0]) if run.system.is_start), None)
         self._looked = baseline is not None
         if baseline is None or baseline.count("failed") == len(baseline.scores):
             return list(rungs)  # answers that did not come say nothing of why it fails
@@ -162,16 +196,23 @@ class Climb:
             self.observer.said(sentence)
         return in_order(self.diagnosis, rungs)
 
-    def _cannot_win(self, rung: Rung, candidates: Sequence[Option]) -> str | None:
-        """Why the forecasts leave this rung no hope of beating the leader, or None; the rungs behind it may still do."""
-        if self.everything or self.diagnosis is None:
-            return None
-        return hopeless(self.diagnosis, rung, candidates, self.generative)
+    def _cannot_win(self, rung: Rung, start: System, candidates: Sequence[Option]) -> str | None:
+        """Why the forecasts leave this rung no hope of beating what its model does already, or None; later rungs may still do.
 
-    def _reason_to_stop(self, rung: Rung, candidates: Sequence[Option]) -> tuple[StepStatus, str] | None:
-        """Why this rung is not climbed, or None."""
-        leader = best(self.generative)
-        if leader is None or not candidates:
+        Only the first model is diagnosed.
+        """
+        if self.everything or self.diagnosis is None or start is not self.starts[0]:
+            return None
+        return hopeless(self.diagnosis, rung, candidates, self._own(start))
+
+    def _reason_to_stop(self, rung: Rung, start: System, candidates: Sequence[Option]) -> tuple[StepStatus, str] | None:
+        """Why this rung is not climbed with this model, or None.
+
+        It is not needed where the target is reached with the model, or with another one for less than the model simply asked
+        costs. What a dearer model reaches ends nothing: a cheaper one may do.
+        """
+        leader = best(self._rivals(start), weigh=self.prices.weigh)
+        if leader is None:
             return None
         task = self.material.task
         # A judge's verdicts on dev say which system is better, but not how good it is: they are not corrected.
@@ -184,11 +225,20 @@ class Climb:
                 return "cannot pay", reason
         return None
 
+    def _rivals(self, start: System) -> list[Run]:
+        """The Runs of a model, and those of others whose answers cost no more than the model's own when it is simply asked."""
+        own, weigh = self._own(start), self.prices.weigh
+        asked = next((run for run in own if run.system.is_start), None)
+        if asked is None or not self.prices.in_money:
+            return own
+        others = [run for run in self.generative if run.system.weights.digest != start.weights.digest]
+        return [*own, *(run for run in others if weigh(run) <= weigh(asked))]
+
     def _test_would_show(self, leader: Run) -> bool:
         """Whether the sealed test has rows enough to certify the target if the leader is as good as on dev."""
         n = round(self.test_rows / self.test_alike)
         return (
-            clopper_pearson_lower(round(leader.mean * n), n, of_target(1, MOST_FINALISTS * claims_each(self.material.task)))
+            clopper_pearson_lower(round(leader.mean * n), n, of_target(1, most_claims(self.material.task)))
             >= self.material.task.target
         )
 
@@ -196,13 +246,16 @@ class Climb:
         """Why even a perfect result of this rung would cost more than it saves, or None (also when errors have no price)."""
         task = self.material.task
         volume = task.volume.answers_per_month * task.volume.months
+        rates = self.prices.of(candidate.base)
+        if self.prices.in_money:
+            return None  # a trained model may also save what the answers of a dearer one cost
         wrong = [1 - value for value in leader.values]
         error_rate = mean_interval(wrong, 2 * STOP_CONFIDENCE - 1, groups=leader.units).high
-        if not task.prices.error or error_rate is None or self.rates.training_per_million is None:
+        if not task.prices.error or error_rate is None or rates.training_per_million is None:
             return None
         saved = volume * error_rate * task.prices.error
         tokens = self.budget.training_tokens(candidate) * task.tuning.epochs
-        spent = len(self.material.train) * task.prices.label + tokens * self.rates.training_per_million / 1e6
+        spent = len(self.material.train) * task.prices.label + tokens * rates.training_per_million / 1e6
         if saved >= spent:
             return None
         return (

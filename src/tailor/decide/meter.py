@@ -22,7 +22,7 @@ class Meter:
 
     Args:
         spending: where it is noted down.
-        model: name of the model.
+        model: what the model is called: its name, or its label in a study of several.
         rates: prices of its tokens.
         batch_share: what a call in a batch costs, as a share of its ordinary price.
     """
@@ -113,16 +113,20 @@ class Meter:
         return None if price is None else price * (1.0 if call.billed is not None else call.share)
 
 
-def attach_meters(task: Task, model: Model, judge: Model | None, spending: Spending) -> None:
+def attach_meters(task: Task, models: Sequence[Model], judge: Model | None, spending: Spending) -> None:
     """Let every call to an endpoint be noted down, and held to the cap.
 
     Raises:
         ConfigError: there is a cap, and the price of a model's tokens is not known.
     """
-    metered = [(model, task.model, rates_for(task.model, task.prices, model), "prices")]
+    metered = []
+    for place, (model, answering) in enumerate(zip(models, task.asked, strict=True)):
+        where = f"models[{place - 1}].prices" if place else "prices"
+        rates, name = rates_for(answering, task.prices_of(place), model), task.model_labels[place] or model.name
+        metered.append((model, name, answering, rates, where))
     if judge is not None and task.judge is not None:
-        metered.append((judge, task.judge.model, judge_rates(task, judge), "judge.prices"))
-    for one, settings, rates, where in metered:
+        metered.append((judge, judge.name, task.judge.model, judge_rates(task, judge), "judge.prices"))
+    for one, name, settings, rates, where in metered:
         if not isinstance(one, Metered):
             continue
         if spending.cap is not None and not rates.is_known:
@@ -130,4 +134,4 @@ def attach_meters(task: Task, model: Model, judge: Model | None, spending: Spend
                 f"there is a budget, and the price of {quoted(one.name)} at {settings.address} is not known ({rates.how})",
                 f"give `{where}.input_per_million` and `{where}.output_per_million` in tailor.yaml; 0 where it costs nothing",
             )
-        one.meter = Meter(spending, one.name, rates, batch_share(settings))
+        one.meter = Meter(spending, name, rates, batch_share(settings))

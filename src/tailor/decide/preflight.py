@@ -37,6 +37,7 @@ class Preflight:
     Attributes:
         role: what it is asked as, "model" or "judge".
         model: its name.
+        digest: what tells it from others of the name.
         answers: what came back.
         asked: whether something was asked now; else the answers are of an earlier run.
         checks: name -> what was found, in words.
@@ -45,6 +46,7 @@ class Preflight:
 
     role: str
     model: str
+    digest: str
     answers: tuple[Answer, ...]
     lengths: tuple[int, ...]
     asked: bool
@@ -73,10 +75,11 @@ def preflight(task: Task, splits: Splits, engine: Engine, *, anew: bool = False)
         OverBudget: the budget does not even allow this.
     """
     found = []
-    if isinstance(engine.model, Metered):
-        system = starting_system(task, splits.train, engine.model)
-        rates = rates_for(task.model, task.prices, engine.model)
-        found.append(_preflight("model", engine, system, splits.dev[:ROWS], task.model, rates, anew))
+    for place, (model, settings) in enumerate(zip(engine.models, task.asked, strict=True)):
+        if isinstance(model, Metered):
+            system = starting_system(task, splits.train, model)
+            rates = rates_for(settings, task.prices_of(place), model)
+            found.append(_preflight("model", engine, system, splits.dev[:ROWS], settings, rates, anew))
     judge = engine.judge
     if judge is not None and task.judge is not None and isinstance(judge, Metered):
         system, case = judge_system(task.judge, judge), sample_case(task, splits.dev[0])
@@ -93,7 +96,8 @@ def _preflight(
         raise CallsFailed(failures(answers), "Nothing else was asked. Run again to try once more.")
     model = engine.model_of(system)
     lengths = tuple(model.count_tokens(chat) for chat, _ in engine.messages(system, rows))
-    return Preflight(role, model.name, answers, lengths, anew or missing > 0, _checks(settings, model, system, answers, rates))
+    asked, checks = anew or missing > 0, _checks(settings, model, system, answers, rates)
+    return Preflight(role, model.name, model.digest, answers, lengths, asked, checks)
 
 
 def _checks(settings: ModelSettings, model: Model, system: System, answers: Sequence[Answer], rates: Rates) -> dict[str, str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from tailor.decide.types import Rates
 from tailor.doors import door_at
+from tailor.evaluate.run import Run
 from tailor.models.base import Model
 from tailor.models.endpoint.listed import SAMPLE, listed
+from tailor.system import System
 from tailor.task import ModelSettings, Prices, Task, TokenPrices
 
 # Nominal speeds of the built-in model on two cores, measured once (docs/log.md). They are constants, not timings of this run, so
@@ -45,6 +48,52 @@ def rates_for(settings: ModelSettings, prices: Prices, model: Model) -> Rates:
     complete = {"input_per_million", "output_per_million"} <= set(given)
     how = "as given in `prices`" if complete else f"{' and '.join(given)} as given in `prices`, the rest {found.how}"
     return replace(found, **{"cached_per_million": cached} | {name: getattr(prices, name) for name in given}, how=how)
+
+
+@dataclass(frozen=True)
+class PriceList:
+    """The prices of a study's models.
+
+    Attributes:
+        models: digest of each model -> prices of its tokens.
+        reference: of what asks no generative model.
+    """
+
+    models: Mapping[str, Rates]
+    reference: Rates
+
+    def of(self, system: System) -> Rates:
+        """The prices of a system's tokens."""
+        return self.models[system.weights.digest] if system.is_generative else self.reference
+
+    @property
+    def in_money(self) -> bool:
+        """Whether systems are compared in money: there are several models, and all their prices are known.
+
+        With one model its tokens say the same, and need no price.
+        """
+        return len(self.models) > 1 and all(rates.is_known for rates in self.models.values())
+
+    def weigh(self, run: Run) -> float:
+        """What an answer costs, prompt included, in a unit that all systems share: money, or tokens where there is one model or a
+        price is unknown.
+        """
+        if not self.in_money:
+            return tokens_of(run)
+        return self.of(run.system).price(run.tokens_in, run.tokens_out) or 0.0
+
+
+def tokens_of(run: Run) -> float:
+    """Mean tokens of an answer, prompt and answer together."""
+    return run.tokens_in + run.tokens_out
+
+
+def price_list(task: Task, models: Sequence[Model]) -> PriceList:
+    """The prices of a task's models, which are opened in its order."""
+    found: dict[str, Rates] = {}
+    for place, model in enumerate(models):
+        found.setdefault(model.digest, rates_for(task.asked[place], task.prices_of(place), model))
+    return PriceList(found, machine_rates(task.prices, EMBEDDER_PARAMETERS))
 
 
 def judge_rates(task: Task, judge: Model) -> Rates:

@@ -9,7 +9,7 @@ halving gives no error probability, and those who are chosen by it still have to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 
@@ -30,7 +30,7 @@ class Standing:
 
     Attributes:
         mean: of the metric, in [0, 1].
-        cost: of an answer, in any unit that all arms share, such as tokens.
+        cost: of an answer, in any unit that all arms share: tokens of one model, or money.
     """
 
     mean: float
@@ -88,24 +88,36 @@ def _in_groups(groups: Sequence[str]) -> tuple[Block, list[int]]:
     return tuple(chain.from_iterable(members.values())), [0, *accumulate(map(len, members.values()))]
 
 
-def heats(arms: int, blocks: int, standing: Callable[[int], Standing | None], *, least: int = 2) -> Iterator[Heat]:
+def heats(
+    arms: int,
+    blocks: int,
+    standing: Callable[[int], Standing | None],
+    *,
+    least: int = 2,
+    teams: Sequence[Hashable] = (),
+) -> Iterator[Heat]:
     """Who answers what next, until the last two (with few blocks, the last few) have answered all.
 
-    Halvings stand between the last blocks, as many as lead to `least` arms; equal means are told apart by cost.
+    Halvings stand between the last blocks, as many as lead to `least` arms; equal means are told apart by cost. The best arm of
+    each team always goes on: what is best within a team does not hang on what the others cost or can do.
 
     Args:
         arms: how many start.
         blocks: how many there are.
         standing: asked between two heats for the arms of the heat that ended; None where an arm had to leave the race.
         least: how many answer all rows at least.
+        teams: team of each arm; all are of one unless given.
     """
+    team = teams or [0] * arms
     halvings = max(0, -(-arms // least) - 1).bit_length()
     field, done = tuple(range(arms)), 0
     for end in range(max(1, blocks - halvings), blocks + 1):
         yield Heat(field, range(done, end))
         done = end
         standings = {arm: found for arm in field if (found := standing(arm)) is not None}
-        field = tuple(sorted(ranked(standings)[: max(least, -(-len(standings) // 2))]))
+        order = ranked(standings)
+        first = {team[arm]: arm for arm in reversed(order)}
+        field = tuple(sorted({*order[: max(least, -(-len(standings) // 2))], *first.values()}))
 
 
 def ranked(standings: Mapping[int, Standing], near: float = 0.0) -> list[int]:

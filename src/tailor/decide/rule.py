@@ -45,6 +45,7 @@ class Contender:
 
     Attributes:
         name: the system's name.
+        fingerprint: the system's fingerprint.
         eligible: whether it may win.
         mean: metric on the test set.
         high: upper 95 % limit of the metric there, or None.
@@ -70,6 +71,7 @@ class Contender:
     per_answer: float | None
     per_document_change: float | None = 0.0
     per_rule_change: float | None = 0.0
+    fingerprint: str = ""
 
 
 Limits = Mapping[tuple[int, int], tuple[float | None, float | None]]
@@ -124,9 +126,9 @@ def cheapest_first(evidence: Evidence, costs: Totals) -> list[int]:
     """Numbers of all contenders by total cost; by tokens per answer if any total is unknown, since the two cannot be mixed."""
     known = all(cost is not None for cost in costs)
 
-    def key(i: int) -> tuple[float, float, str]:
+    def key(i: int) -> tuple[float, float, str, str]:
         contender, cost = evidence.contenders[i], costs[i]
-        return (cost if known and cost is not None else contender.tokens), contender.tokens, contender.name
+        return (cost if known and cost is not None else contender.tokens), contender.tokens, contender.name, contender.fingerprint
 
     return sorted(range(len(evidence.contenders)), key=key)
 

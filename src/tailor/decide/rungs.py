@@ -13,6 +13,7 @@ from tailor.approaches.named import approach_named
 from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona, RemovePrior, ZeroShot
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference, TfidfReference
+from tailor.decide.prices import tokens_of
 from tailor.decide.race import Standing, ranked
 from tailor.diagnose.forecast import Pulls
 from tailor.evaluate.run import Run
@@ -48,6 +49,7 @@ class Rung:
             training, which needs labels and time.
         is_open: whether it also tries what nobody can forecast, such as reasoning in steps, and costs little: no forecast
             leaves it out.
+        learns_from_all: whether it is given the Runs of every model, and not only those of its own and of the references.
         optional: climbed only when everything is asked for.
         builds_on: the rung whose best candidate it starts from; None where it starts from the baseline.
         is_complete: whether all its candidates are measured on all of dev, since none stands for another.
@@ -58,6 +60,7 @@ class Rung:
     pulls: Pulls = ()
     takes: Literal["nothing", "answers", "training"] = "nothing"
     is_open: bool = False
+    learns_from_all: bool = False
     optional: bool = False
     builds_on: Rung | None = None
     is_complete: bool = False
@@ -88,7 +91,7 @@ def ladder(task: Task, has_documents: bool, can: Capabilities, *, unlabelled: bo
     if can.tunes:
         rungs += _tuning(task, retrieve if has_documents else None)
         if unlabelled:
-            rungs.insert(-1, Rung("distil", _distilled, takes="training"))
+            rungs.insert(-1, Rung("distil", _distilled, takes="training", learns_from_all=True))
     return tuple(rungs)
 
 
@@ -180,23 +183,29 @@ def _is_scored(run: Run) -> bool:
     return run.system.is_generative and not run.system.is_tuned and 2 * scored > len(run.answers)
 
 
-def best(runs: Sequence[Run], wanted: Callable[[Run], bool] = lambda run: True, near: float = 0.0) -> Run | None:
+def best(
+    runs: Sequence[Run],
+    wanted: Callable[[Run], bool] = lambda run: True,
+    near: float = 0.0,
+    weigh: Callable[[Run], float] = tokens_of,
+) -> Run | None:
     """The best Run of those wanted: the highest mean, or what is `near` it and clearly cheaper (`tailor.decide.race.ranked`).
 
-    Two Runs are compared on the rows that both have. Not all have the same: what chose something by some rows counts on others.
+    What an answer costs is its tokens, or what `weigh` says where models with other prices are compared. Two Runs are compared on
+    the rows that both have. Not all have the same: what chose something by some rows counts on others.
     """
     found = [run for run in runs if wanted(run)]
     if not found:
         return None
     top = found[0]
     for run in found[1:]:
-        top = run if _leads(run, top) else top
-    return next(run for run in sorted(found, key=lambda run: standing(run).cost) if run is top or _leads(run, top, near))
+        top = run if _leads(run, top, weigh) else top
+    return next(run for run in sorted(found, key=weigh) if run is top or _leads(run, top, weigh, near))
 
 
-def standing(run: Run) -> Standing:
-    """How a Run does in a race; its cost is the tokens of an answer, prompt included."""
-    return Standing(run.mean, run.tokens_in + run.tokens_out)
+def standing(run: Run, weigh: Callable[[Run], float] = tokens_of) -> Standing:
+    """How a Run does in a race."""
+    return Standing(run.mean, weigh(run))
 
 
 def tie(task: Task) -> float:
@@ -207,8 +216,8 @@ def tie(task: Task) -> float:
     return task.smallest_effect / 2
 
 
-def _leads(run: Run, top: Run, near: float = 0.0) -> bool:
+def _leads(run: Run, top: Run, weigh: Callable[[Run], float], near: float = 0.0) -> bool:
     """Whether a Run is to be preferred to one that stands before it, on the rows that both have."""
     shared = run.on(top.examples).examples
     first, second = (part.on(shared) if shared else part for part in (top, run))
-    return ranked({0: standing(first), 1: standing(second)}, near)[0] == 1
+    return ranked({0: standing(first, weigh), 1: standing(second, weigh)}, near)[0] == 1

@@ -12,10 +12,11 @@ from tailor.data.example import Example
 from tailor.decide.arms import Arm, Course, course
 from tailor.decide.budget import Budget
 from tailor.decide.cost import NEVER_SAID, system_cost
+from tailor.decide.prices import PriceList
 from tailor.decide.race import heats
 from tailor.decide.rungs import Option, Rung
 from tailor.decide.step import Observer, Step, StepStatus
-from tailor.decide.types import Cost, Pace, Rates
+from tailor.decide.types import Cost, Pace
 from tailor.engine import Engine
 from tailor.errors import CallsFailed, ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
 from tailor.evaluate.measure import measure
@@ -32,7 +33,7 @@ class Track:
     Args:
         material: train and dev.
         engine: answers.
-        rates: token prices.
+        prices: of the models' tokens.
         observer: told what happens.
         budget: the time left.
         pace: how often documents and rules change.
@@ -42,7 +43,7 @@ class Track:
 
     material: Material
     engine: Engine
-    rates: Rates
+    prices: PriceList
     observer: Observer
     budget: Budget
     pace: Pace = NEVER_SAID
@@ -61,7 +62,8 @@ class Track:
         for candidate in candidates:
             arms += self._make(rung, candidate, where)
         least = max(2, len(arms)) if rung.is_complete else 2
-        for heat in heats(len(arms), len(where.blocks), lambda number: arms[number].standing, least=least):
+        teams = [arm.system.weights.digest for arm in arms]
+        for heat in heats(len(arms), len(where.blocks), lambda number: arms[number].standing, least=least, teams=teams):
             for arm in (arm for number, arm in enumerate(arms) if number not in heat.arms):
                 self._finish(rung, arm, where, "stopped early", "others of its rung did at least as well")
             rows = [row for block in heat.blocks for row in where.blocks[block]]
@@ -79,7 +81,7 @@ class Track:
 
     def cost(self, run: Run) -> Cost:
         """What a system costs, on token counts."""
-        return system_cost(self.material, run, self.rates, self.engine, self.pace)
+        return system_cost(self.material, run, self.prices.of(run.system), self.engine, self.pace)
 
     def _make(self, rung: Rung, candidate: Option, where: Course) -> list[Arm]:
         """The candidate made into a System, ready to race; nothing when that cannot be done, which is recorded.
@@ -98,7 +100,7 @@ class Track:
             started = time.monotonic()
             material = replace(self.material, dev=where.shown if looks_at_dev(candidate.approach) else ())
             system = candidate.approach.fit(candidate.base, material, self.engine, self.budget.paced(self.observer.progress))
-            return Arm(candidate, system, time.monotonic() - started)
+            return Arm(candidate, system, time.monotonic() - started, self.prices.weigh)
 
         try:
             made = self._guarded(rung, candidate, attempt)

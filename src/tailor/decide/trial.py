@@ -13,7 +13,7 @@ from tailor.card import Listing, card, table_html
 from tailor.decide.arms import Course, course
 from tailor.decide.cost import system_cost
 from tailor.decide.formats import format_money, format_percent
-from tailor.decide.prices import rates_for
+from tailor.decide.prices import price_list
 from tailor.decide.rungs import Option
 from tailor.decide.step import Observer, Step
 from tailor.decide.types import Cost, Difference, Interval
@@ -125,8 +125,7 @@ def _measured(option: Option, where: Course, material: Material, engine: Engine,
         run = part if run is None else run.extended(part)
     assert run is not None  # there are rows, and so blocks
     run = run.on(where.rows)
-    rates = rates_for(material.task.model, material.task.prices, engine.model)
-    cost = system_cost(material, run, rates, engine, pace_of(material.task))
+    cost = system_cost(material, run, price_list(material.task, engine.models).of(system), engine, pace_of(material.task))
     score = mean_interval(run.values, LEVEL, groups=run.units)
     seconds = setup + run.seconds * len(run.examples)
     observer.ended(Step("dev", system.name, "measured", dev=score, run=run, cost=cost, seconds=seconds, setup_seconds=setup))

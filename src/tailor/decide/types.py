@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tailor.data.doubt import NO_DOUBT
@@ -107,6 +107,8 @@ class Cost:
         training: the part of `one_off` that is training; None when its price is unknown.
         upkeep: keeping up with changes, a month, at the pace that was given; None when a price is unknown.
         changing: what one change of each kind takes.
+        per_1000_right: 1,000 right answers: what all answers cost, divided by the share that is right; None when a price is
+            unknown or none is right.
     """
 
     per_1000: float | None
@@ -117,10 +119,15 @@ class Cost:
     training: float | None = 0.0
     upkeep: float | None = 0.0
     changing: tuple[Changing, ...] = ()
+    per_1000_right: float | None = None
 
     def change(self, kind: ChangeKind) -> Changing | None:
         """What one change of this kind takes, or None where it was not worked out."""
         return next((changing for changing in self.changing if changing.kind == kind), None)
+
+
+Key = tuple[str, str]
+"""A system's name, which is only a label that others may have too, and the fingerprint that tells it from them."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +154,11 @@ class Finalist:
     cost: Cost
     eligible: bool = True
 
+    @property
+    def key(self) -> Key:
+        """What tells it from others."""
+        return self.name, self.fingerprint
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -158,12 +170,21 @@ class Difference:
         estimate: mean of first - second with simultaneous limits over all pairs.
         p_value: exact McNemar for rates (with groups the exact sign-flip test over groups), else the paired bootstrap;
             Holm-adjusted over all pairs.
+        first_fingerprint: of the first system.
+        second_fingerprint: of the second one.
     """
 
     first: str
     second: str
     estimate: Interval
     p_value: float
+    first_fingerprint: str = field(default="", compare=False)
+    second_fingerprint: str = field(default="", compare=False)
+
+    @property
+    def keys(self) -> tuple[Key, Key]:
+        """Of both systems."""
+        return (self.first, self.first_fingerprint), (self.second, self.second_fingerprint)
 
 
 @dataclass(frozen=True)
@@ -176,6 +197,13 @@ class BreakEven:
     cheap: str
     dear: str
     answers_per_month: float | None
+    cheap_fingerprint: str = field(default="", compare=False)
+    dear_fingerprint: str = field(default="", compare=False)
+
+    @property
+    def keys(self) -> tuple[Key, Key]:
+        """Of both systems."""
+        return (self.cheap, self.cheap_fingerprint), (self.dear, self.dear_fingerprint)
 
 
 @dataclass(frozen=True)
@@ -264,6 +292,7 @@ class Decision:
         answers_changed: test rows whose right answers were changed after an opening had shown them.
         doubt: rows that every limit takes for wrong.
         handover: what handing over comes to, of every finalist that would; empty where hand-overs have no price.
+        fingerprint: of the chosen system.
     """
 
     verdict: Verdict
@@ -287,6 +316,12 @@ class Decision:
     answers_changed: int = 0
     doubt: Doubt = NO_DOUBT
     handover: tuple[HandOver, ...] = ()
+    fingerprint: str = ""
+
+    @property
+    def winner(self) -> Finalist:
+        """The chosen finalist, or the best guess."""
+        return next(finalist for finalist in self.finalists if finalist.key == (self.chosen, self.fingerprint))
 
     def handover_of(self, system: str) -> HandOver | None:
         """What handing over comes to for a finalist, by name; None where it hands nothing over."""

@@ -20,6 +20,7 @@ from tailor.decide.formats import (
     format_target,
     listed,
 )
+from tailor.decide.modelwords import against_other_models
 from tailor.decide.rule import Choice, Evidence, Terms, cheapest_first, choose, contradicted
 from tailor.decide.types import Finalist
 from tailor.score.types import Outcome
@@ -104,6 +105,7 @@ def headline(found: Findings) -> str:
         sentences = [f"{_nobody_meets(found)}.", f"{named} is {shown}: {measured}"]
     else:
         sentences = [f"Not shown: {_why_not(found)}.", f"The best guess is {named}: {measured}", _settle(found)]
+    sentences.append(against_other_models(found.choice.index, found.systems, found.evidence, found.terms))
     reference = reference_sentence(found)
     order = [reference, *sentences] if _reference_would_win(found) else [*sentences, reference]
     return " ".join(filter(None, order))

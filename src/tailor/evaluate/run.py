@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 from tailor.data.example import Example, SplitName
 from tailor.errors import quoted
@@ -25,6 +26,11 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {quoted(self.system.name, 60)}: {self.mean:.3f} on {len(self.examples):,} {self.split} rows>"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The system's name and fingerprint."""
+        return self.system.name, self.system.fingerprint
 
     @property
     def values(self) -> list[float]:
@@ -94,6 +100,11 @@ class Run:
     def seconds(self) -> float:
         """Mean seconds of the answers that came one by one; 0 where all came in batches, which are not timed."""
         return _mean([a.seconds for a in self.answers if not a.error and a.seconds])
+
+    @property
+    def median_seconds(self) -> float:
+        """Seconds within which half of the answers came, of those that came; a batch's time is shared equally by its answers."""
+        return median(times) if (times := [a.seconds for a in self.answers if not a.error]) else 0.0
 
     @property
     def slow_seconds(self) -> float:

@@ -68,7 +68,7 @@ def known() -> tuple[Entry, ...]:
 
 def needed(task: Task, *, model_given: bool = False) -> list[BuiltIn]:
     """The built-in models that a task names; without the one that answers where that is given."""
-    asked = [*([] if model_given else [task.model]), *([] if task.judge is None else [task.judge.model])]
+    asked = [*task.asked[model_given:], *([] if task.judge is None else [task.judge.model])]
     names = [*(settings.name for settings in asked if not settings.is_remote), task.embedder]
     return [BUILT_INS[name] for name in names if name in BUILT_INS]
 

@@ -90,8 +90,9 @@ class Cases:
 def cases(study: Study) -> Cases:
     """First where the system looked at errs and another is right, then where it errs, then where others do."""
     _, shown = shown_runs(study)
-    runs = tuple(run for one in shown if (run := study.dev_run(one.system.name)) is not None)
-    name = focus(study)
+    runs = tuple(run for one in shown if (run := study.dev_run(one.system.fingerprint)) is not None)
+    looked_at = focus(study)
+    key = looked_at.key if looked_at else None
     by_example: dict[str, list[tuple[Run, Answer, Score]]] = {}
     examples: dict[str, Example] = {}
     for run in runs:
@@ -100,11 +101,11 @@ def cases(study: Study) -> Cases:
             by_example.setdefault(example.id, []).append((run, answer, score))
     ranked = []
     for id_, said in by_example.items():
-        kind = _kind([(run.system.name == name, score.outcome == "right") for run, _, score in said])
+        kind = _kind([(run.key == key, score.outcome == "right") for run, _, score in said])
         if kind is not None:
             ranked.append((kind, id_))
     ranked.sort(key=lambda pair: pair[0][0])
-    worst = [_case(study.task, examples[id_], kind[1], by_example[id_], name) for kind, id_ in ranked[:MAX_CASES]]
+    worst = [_case(study.task, examples[id_], kind[1], by_example[id_], key) for kind, id_ in ranked[:MAX_CASES]]
     return Cases(tuple(worst), len(ranked))
 
 
@@ -121,8 +122,10 @@ def _kind(results: Sequence[tuple[bool, bool]]) -> tuple[int, str] | None:
     return None
 
 
-def _case(task: Task, example: Example, kind: str, said: Sequence[tuple[Run, Answer, Score]], focus_name: str) -> Case:
-    answers = tuple(_case_answer(run, answer, score, focus_name) for run, answer, score in said)
+def _case(
+    task: Task, example: Example, kind: str, said: Sequence[tuple[Run, Answer, Score]], looked_at: tuple[str, str] | None
+) -> Case:
+    answers = tuple(_case_answer(run, answer, score, looked_at) for run, answer, score in said)
     return Case(example.id, _asked(task, example), example.answers, example.source, example.quote, answers, kind)
 
 
@@ -134,7 +137,7 @@ def _asked(task: Task, example: Example) -> str:
         return "\n".join(f"{name}: {value}" for name, value in example.fields.items())
 
 
-def _case_answer(run: Run, answer: Answer, score: Score, focus_name: str) -> CaseAnswer:
+def _case_answer(run: Run, answer: Answer, score: Score, looked_at: tuple[str, str] | None) -> CaseAnswer:
     text = score.answer if score.answer and score.outcome not in ("unparsed", "cut") else answer.raw
     numbers = dict.fromkeys(int(number) for number in CITATION.findall(answer.raw))
     cited = tuple(Cited(n, answer.passages[n - 1]) for n in numbers if 1 <= n <= len(answer.passages))
@@ -146,5 +149,5 @@ def _case_answer(run: Run, answer: Answer, score: Score, focus_name: str) -> Cas
         error=answer.error,
         cited=cited,
         read=tuple(dict.fromkeys(passage.title or passage.document for passage in answer.passages)),
-        focus=run.system.name == focus_name,
+        focus=run.key == looked_at,
     )

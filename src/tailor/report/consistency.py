@@ -61,15 +61,15 @@ def steady(
 
     Args:
         found: what was measured.
-        chosen: name of the chosen system; empty for none.
-        per_1000: the price of 1,000 answers by system, None where unknown.
+        chosen: fingerprint of the chosen system; empty for none.
+        per_1000: the price of 1,000 answers by fingerprint, None where unknown.
         target: share of right answers that is wanted.
         every_time: whether it is wanted however the system is asked.
     """
     if not found:
         return None
-    first = next((one for one in found if one.system == chosen), found[0])
-    prices = [None if (price := per_1000.get(one.system)) is None else one.calls * price / 1000 for one in found]
+    first = next((one for one in found if one.fingerprint == chosen), found[0])
+    prices = [None if (price := per_1000.get(one.fingerprint)) is None else one.calls * price / 1000 for one in found]
     known = [price for price in prices if price is not None]
     said = [(steadiness, sentence) for one in found for steadiness in one.kinds if (sentence := change_sentence(one, steadiness))]
     said.sort(key=lambda pair: -(pair[0].changed.mean if pair[0].changed else 0.0))
@@ -77,7 +77,7 @@ def steady(
         lead=lead_sentence(first, target, every_time),
         prominent=every_time,
         sentences=tuple(sentence for _, sentence in said),
-        rows=tuple(SteadyRow(one, one.system == chosen) for one in found),
+        rows=tuple(SteadyRow(one, one.fingerprint == chosen) for one in found),
         n=first.right.n,
         calls=sum(one.calls for one in found),
         price=sum(known) if len(known) == len(prices) else None,

@@ -10,7 +10,9 @@ from tailor.results import Study
 def who_answered(study: Study) -> Answered | None:
     """The models that the endpoint names in its answers; None where it names none."""
     runs = [*(step.run for step in study.steps if step.run), *study.tests]
-    return answered(study.task.model.name, (answer for run in runs for answer in run.answers))
+    # Of several models only the first: who answered is compared with who was asked.
+    first = study.task.model_labels[0]
+    return answered(study.task.model.name, (answer for run in runs if run.system.label == first for answer in run.answers))
 
 
 def paid(study: Study) -> str:

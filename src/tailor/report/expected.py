@@ -37,7 +37,7 @@ def expected(study: Study) -> Expected | None:
     if study.advice is None:
         return None
     decision = study.decision
-    run = study.test_run(decision.chosen) if decision else None
+    run = study.test_run(decision.winner.fingerprint) if decision else None
     if decision is None or run is None:
         outcome = f"Expected: {study.advice.expected}. Measured: nothing yet, since the test set was not opened."
     else:

@@ -119,8 +119,9 @@ def make_figures(study: Study) -> Figures:
     """The tables and series of the report."""
     decision = study.decision
     split, runs = shown_runs(study)
-    name = focus(study)
-    looked_at = next((run for run in runs if run.system.name == name), None) or study.dev_run(name)
+    looked_at = focus(study)
+    if looked_at is not None:
+        looked_at = next((run for run in runs if run.key == looked_at.key), looked_at)
     finalists = finalist_rows(study, decision) if decision else ()
     words, tone = badge(decision)
     main, reference = headline(decision) if decision else ("", "")
@@ -171,8 +172,8 @@ def _steady(study: Study) -> Steady | None:
     decision = study.decision
     if decision is None:
         return None
-    prices = {finalist.name: finalist.cost.per_1000 for finalist in decision.finalists}
-    return steady(study.consistency, decision.chosen, prices, study.task.target, bool(study.task.facts.every_time))
+    prices = {finalist.fingerprint: finalist.cost.per_1000 for finalist in decision.finalists}
+    return steady(study.consistency, decision.winner.fingerprint, prices, study.task.target, bool(study.task.facts.every_time))
 
 
 def to_json(study: Study) -> dict[str, Any]:
@@ -181,20 +182,20 @@ def to_json(study: Study) -> dict[str, Any]:
     Keys:
         format: 1; grows when a key changes its meaning or goes.
         task: name, kind, metric, target, smallest_effect, currency.
-        decision: None, or verdict, chosen, headline, reasons, changes, opening, alpha, n_test, rows_to_settle, reference,
-            dev_contradicted, pace (documents, rules: changes a month or None), judge (None, or judge, judgements, failed, wanted,
-            rated, unused, rows, all_rows, agreement and people (observed and kappa, each as dev, or None), gate, passed),
-            answers_changed, doubt (rows that limits take for wrong: changed, gone, picked, read; or leave out: again), handover.
-        stopped: why the climb ended.
-        ladder: per step rung, system, status, note, dev (mean, low, high, n, level, method, or None), per_1000 (or None), seconds,
-            setup_seconds, outcomes (None, or how many dev answers were right, wrong, unparsed, cut, refused, failed, unjudged).
-        finalists: per finalist, cheapest first, name, fingerprint, role, score (as dev), certified, meets_target, eligible,
-            cost (per_1000, one_off, errors_per_1000, total, how, training, upkeep, changing: per kind of change kind, work, price,
-            seconds), outcomes (of its test answers, as on the ladder).
-        differences: per pair first, second, estimate (as dev), p_value.
-        break_even: per pair of finalists cheap, dear, answers_per_month (None = never).
-        started, finished: ISO times.
-        provenance: name -> value.
+        decision: None, or verdict, chosen, fingerprint (of the chosen system), headline, reasons, changes, opening, alpha, n_test,
+            rows_to_settle, reference, dev_contradicted, pace (documents, rules: changes a month or None), judge (None, or judge,
+            judgements, failed, wanted, rated, unused, rows, all_rows, agreement and people (observed and kappa, each as dev, or
+            None), gate, passed), answers_changed, doubt (rows that limits take for wrong: changed, gone, picked, read; or leave
+            out: again), handover. stopped: why the climb ended.
+        ladder: per step rung, system, fingerprint (empty where it was never built), status, note, dev (mean, low, high, n, level,
+            method, or None), per_1000 (or None), seconds, setup_seconds, outcomes (None, or how many dev answers were right, wrong,
+            unparsed, cut, refused, failed, unjudged).
+        finalists: per finalist, cheapest first, name, fingerprint, role, score (as dev), certified, meets_target, eligible, cost
+            (per_1000, per_1000_right, one_off, errors_per_1000, total, how, training, upkeep, changing: per kind of change kind,
+            work, price, seconds), outcomes (of its test answers, as on the ladder).
+        differences: per pair first, second, estimate (as dev), p_value, first_fingerprint, second_fingerprint.
+        break_even: per pair of finalists cheap, dear, answers_per_month (None = never), cheap_fingerprint, dear_fingerprint.
+        started, finished: ISO times. provenance: name -> value.
         advice: None, or expected, means, confidence, why_confidence, outcome (against what was measured), reasons (criterion, name,
             answer, origin, counts, because, source, weight), unknown, observed, mind.
         diagnosis: None, or baseline, rows, failures, headline, levers (best first: name, forecast (as dev, level 0.8), alone, only,
@@ -215,7 +216,7 @@ def to_json(study: Study) -> dict[str, Any]:
     lists = {key: list(plain.pop(key, ())) for key in ("finalists", "differences", "break_even")}
     plain = {key: value for key, value in plain.items() if key not in ("target", "smallest_effect")}
     plain |= {key: list(plain.get(key, ())) for key in ("reasons", "changes", "handover")}
-    lists["finalists"] = [row | {"outcomes": _outcomes(study.test_run(row["name"]))} for row in lists["finalists"]]
+    lists["finalists"] = [row | {"outcomes": _outcomes(study.test_run(row["fingerprint"]))} for row in lists["finalists"]]
     return {
         "format": FORMAT,
         "task": {"name": task.name, "kind": task.kind, **_terms_json(task)},
@@ -268,6 +269,7 @@ def _step_json(step: Step) -> dict[str, Any]:
     return {
         "rung": step.rung,
         "system": step.system,
+        "fingerprint": step.run.system.fingerprint if step.run else "",
         "status": step.status,
         "note": step.note,
         "dev": asdict(step.dev) if step.dev else None,
@@ -364,7 +366,7 @@ def _finalist_lines(study: Study) -> list[str]:
             format_at_least(f.certified),
             amount(f.cost.per_1000),
             amount(f.cost.one_off),
-            "chosen" if f.name == decision.chosen else "",
+            "chosen" if f.key == decision.winner.key else "",
         )
         for f in decision.finalists
     ]

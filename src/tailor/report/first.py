@@ -49,7 +49,7 @@ def first_screen(task: Task, decision: Decision, steady: str = "") -> First:
         decision: what follows from the test set.
         steady: how steadily the chosen system answers, where the right answer is wanted every time; else empty.
     """
-    chosen = next(finalist for finalist in decision.finalists if finalist.name == decision.chosen)
+    chosen = decision.winner
     sure = (_expected(task, decision, chosen), _claim(decision, chosen), _agrees(decision), steady)
     opened = (_opened(decision), changed_answers(decision), *doubtful_rows(decision.doubt))
     return First(

@@ -44,9 +44,9 @@ def judged(study: Study) -> Judged | None:
         return None
     check = decision.judge
     rows = tuple(
-        JudgedRow(finalist.name, finalist.name == decision.chosen, run.mean, finalist.score if check.passed else None)
+        JudgedRow(finalist.name, finalist.key == decision.winner.key, run.mean, finalist.score if check.passed else None)
         for finalist in decision.finalists
-        if (run := study.test_run(finalist.name))
+        if (run := study.test_run(finalist.fingerprint))
     )
     return Judged(check, settings.rubric.strip(), _lead(check, Path(settings.ratings).name), rows)
 

@@ -59,8 +59,8 @@ class Rung:
 
 def ladder_rows(study: Study) -> tuple[LadderRow, ...]:
     """Every step in the order in which it was tried."""
-    finalists = {run.system.name for run in study.tests}
-    chosen = study.decision.chosen if study.decision else ""
+    finalists = {run.key for run in study.tests}
+    chosen = study.decision.winner.key if study.decision else None
     rows, begins = [], 0.0
     for number, step in enumerate(study.steps, start=1):
         rows.append(
@@ -69,8 +69,8 @@ def ladder_rows(study: Study) -> tuple[LadderRow, ...]:
                 step=step,
                 words=describe_system(step.run.system) if step.run else "",
                 begins=begins,
-                chosen=step.run is not None and step.system == chosen,
-                finalist=step.run is not None and step.system in finalists,
+                chosen=step.run is not None and step.run.key == chosen,
+                finalist=step.run is not None and step.run.key in finalists,
                 reaches=step.counts and step.dev is not None and step.dev.mean >= study.task.target,
             )
         )
@@ -113,8 +113,8 @@ def untried(study: Study) -> tuple[Step, ...]:
 def shown_runs(study: Study) -> tuple[SplitName, tuple[Run, ...]]:
     """The Runs set side by side: the finalists on test, cheapest first; without a decision the best of each rung on dev."""
     if study.decision:
-        rank = {finalist.name: place for place, finalist in enumerate(study.decision.finalists)}
-        return "test", tuple(sorted(study.tests, key=lambda run: rank.get(run.system.name, len(rank))))
+        rank = {finalist.key: place for place, finalist in enumerate(study.decision.finalists)}
+        return "test", tuple(sorted(study.tests, key=lambda run: rank.get(run.key, len(rank))))
     best: dict[str, Run] = {}
     for step in study.steps:
         if step.counts and step.run and (step.rung not in best or step.run.mean > best[step.rung].mean):
@@ -122,9 +122,9 @@ def shown_runs(study: Study) -> tuple[SplitName, tuple[Run, ...]]:
     return "dev", tuple(best.values())[-MAX_DEV_RUNS:]
 
 
-def focus(study: Study) -> str:
-    """Name of the system the report looks at most closely: the chosen one, else the best on dev."""
+def focus(study: Study) -> Run | None:
+    """The Run of the system that the report looks at most closely: the chosen one on test, else the best on dev; None without."""
     if study.decision:
-        return study.decision.chosen
+        return study.test_run(study.decision.winner.fingerprint)
     best = best_on_dev(study)
-    return best.step.system if best else ""
+    return best.step.run if best else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tailor.decide.formats import format_about, format_often, listed
-from tailor.decide.types import BreakEven, ChangeKind, Changing, Decision, Finalist, Pace
+from tailor.decide.types import BreakEven, ChangeKind, Changing, Decision, Finalist, Key, Pace
 from tailor.decide.upkeep import is_learned
 from tailor.kinds.base import kind_of
 from tailor.results import Study
@@ -86,8 +86,8 @@ def money(study: Study) -> Money | None:
     efforts = tuple(row for finalist in decision.finalists if (row := _effort_row(study, decision, finalist)))
     kinds = [change.kind for change in decision.finalists[0].cost.changing]
     return Money(
-        bills=tuple(_bill(finalist, study.task.volume, finalist.name == decision.chosen) for finalist in decision.finalists),
-        priced=tuple(against),
+        bills=tuple(_bill(finalist, study.task.volume, finalist.key == decision.winner.key) for finalist in decision.finalists),
+        priced=tuple(name for name, _ in against),
         against=tuple(tuple(row) for row in against.values()),
         kinds=tuple(KINDS[kind] for kind in kinds),
         efforts=efforts,
@@ -110,39 +110,39 @@ def _bill(finalist: Finalist, volume: Volume, chosen: bool) -> Bill:
     )
 
 
-def _against(decision: Decision) -> dict[str, list[Against | None]]:
+def _against(decision: Decision) -> dict[Key, list[Against | None]]:
     """For every finalist with a known price, when it is cheaper than each other one."""
-    totals = {f.name: f.cost.total for f in decision.finalists}
-    pairs = {frozenset((pair.cheap, pair.dear)): pair for pair in decision.break_even}
-    priced = [f.name for f in decision.finalists if any(f.name in names for names in pairs)]
+    totals = {f.key: f.cost.total for f in decision.finalists}
+    pairs = {frozenset(pair.keys): pair for pair in decision.break_even}
+    priced = [f.key for f in decision.finalists if any(f.key in keys for keys in pairs)]
 
-    def met(row: str, column: str) -> Against | None:
+    def met(row: Key, column: Key) -> Against | None:
         return None if row == column else _meeting(pairs[frozenset((row, column))], row, totals[row], totals[column])
 
     return {row: [met(row, column) for column in priced] for row in priced}
 
 
-def _meeting(pair: BreakEven, row: str, mine: float | None, other: float | None) -> Against:
+def _meeting(pair: BreakEven, row: Key, mine: float | None, other: float | None) -> Against:
     now = mine is not None and other is not None and mine < other
     where = pair.answers_per_month
     if where is None:
         if mine == other:
             return Against("the same", False)
-        return Against("always" if row == pair.cheap else "never", now)
+        return Against("always" if row == pair.keys[0] else "never", now)
     if where < 1:
-        return Against("always" if row == pair.dear else "never", now)
-    return Against(f"{'below' if row == pair.cheap else 'above'} {format_about(where)}", now)
+        return Against("always" if row == pair.keys[1] else "never", now)
+    return Against(f"{'below' if row == pair.keys[0] else 'above'} {format_about(where)}", now)
 
 
 def _effort_row(study: Study, decision: Decision, finalist: Finalist) -> EffortRow | None:
-    run = study.test_run(finalist.name)
+    run = study.test_run(finalist.fingerprint or finalist.name)
     if run is None or not finalist.cost.changing:
         return None
     efforts = tuple(
         Effort(describe_work(change, study.task, run.system), not change.work, change.seconds, change.price)
         for change in finalist.cost.changing
     )
-    return EffortRow(finalist.name, finalist.name == decision.chosen, efforts)
+    return EffortRow(finalist.name, finalist.key == decision.winner.key, efforts)
 
 
 def describe_work(change: Changing, task: Task, system: System) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from tailor.data.example import SplitName
 from tailor.decide.formats import describe_system, listed
-from tailor.decide.types import Decision, Difference, Finalist, Interval
+from tailor.decide.types import Decision, Difference, Finalist, Interval, Key
+from tailor.evaluate.run import Run
 from tailor.report.ladder import is_reference, shown_runs
 from tailor.results import Step, Study
 
@@ -55,6 +56,7 @@ class Cell:
     score: Interval | None = None
     split: SplitName | None = None
     reason: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class FinalistRow:
         words: what it does.
         tokens_in: mean per answer; None when unknown, as the next three.
         tokens_out: mean per answer.
-        seconds: mean per answer.
+        seconds: within which half of the answers came.
         slow_seconds: within which 95 of 100 answers came.
         front: whether another finalist scores no lower at no higher price of an answer, in words.
         chosen: whether it is the chosen one, or the best guess.
@@ -106,25 +108,25 @@ def finalist_rows(study: Study, decision: Decision) -> tuple[FinalistRow, ...]:
     """The finalists, cheapest first."""
     rows = []
     for finalist in decision.finalists:
-        run = study.test_run(finalist.name)
+        run = study.test_run(finalist.fingerprint)
         rows.append(
             FinalistRow(
                 finalist=finalist,
                 words=describe_system(run.system) if run else "",
                 tokens_in=run.tokens_in if run else None,
                 tokens_out=run.tokens_out if run else None,
-                seconds=(run.seconds or None) if run else None,
+                seconds=(run.median_seconds or None) if run else None,
                 slow_seconds=(run.slow_seconds or None) if run else None,
                 front=front_words(finalist, decision.finalists),
-                chosen=finalist.name == decision.chosen,
+                chosen=finalist.key == decision.winner.key,
             )
         )
     return tuple(rows)
 
 
-def oriented(difference: Difference, first: str) -> Difference:
+def oriented(difference: Difference, first: Key) -> Difference:
     """The same paired difference with `first` standing first, if it takes part."""
-    if difference.second != first:
+    if difference.keys[1] != first:
         return difference
     estimate = difference.estimate
     turned = replace(
@@ -133,18 +135,20 @@ def oriented(difference: Difference, first: str) -> Difference:
         low=None if estimate.high is None else -estimate.high,
         high=None if estimate.low is None else -estimate.low,
     )
-    return replace(difference, first=first, second=difference.first, estimate=turned)
+    (name, fingerprint), (other, others) = first, difference.keys[0]
+    return Difference(name, other, turned, difference.p_value, fingerprint, others)
 
 
 def chosen_pairs(decision: Decision) -> tuple[Difference, ...]:
     """The chosen system minus every other finalist, in the finalists' order."""
-    turned = {d.second: d for d in (oriented(d, decision.chosen) for d in decision.differences) if d.first == decision.chosen}
-    return tuple(turned[finalist.name] for finalist in decision.finalists if finalist.name in turned)
+    chosen = decision.winner.key
+    turned = {d.keys[1]: d for d in (oriented(d, chosen) for d in decision.differences) if d.keys[0] == chosen}
+    return tuple(turned[finalist.key] for finalist in decision.finalists if finalist.key in turned)
 
 
 def other_pairs(decision: Decision) -> tuple[Difference, ...]:
     """The pairs in which the chosen system takes no part."""
-    return tuple(d for d in decision.differences if decision.chosen not in (d.first, d.second))
+    return tuple(d for d in decision.differences if decision.winner.key not in d.keys)
 
 
 def quality_cost(study: Study) -> QualityCost:
@@ -152,11 +156,10 @@ def quality_cost(study: Study) -> QualityCost:
     split, runs = shown_runs(study)
     found: list[Point] = []
     unpriced: list[str] = []
-    for name, per_1000, score, eligible in _priced(study, [run.system.name for run in runs]):
+    for name, per_1000, score, eligible, chosen in _priced(study, runs):
         if per_1000 is None:
             unpriced.append(name)
         else:
-            chosen = study.decision is not None and study.decision.chosen == name
             found.append(Point(name, per_1000, score, pareto=False, chosen=chosen, eligible=eligible))
     marked = tuple(
         replace(point, pareto=_on_front(point, found)) for point in sorted(found, key=lambda p: (p.per_1000, -p.score.mean))
@@ -166,12 +169,16 @@ def quality_cost(study: Study) -> QualityCost:
     return QualityCost(marked, tuple(unpriced), split, study.task.target, log)
 
 
-def _priced(study: Study, names: Sequence[str]) -> list[tuple[str, float | None, Interval, bool]]:
-    if study.decision:
-        return [(f.name, f.cost.per_1000, f.score, f.eligible) for f in study.decision.finalists]
-    steps = {step.system: step for step in study.steps if step.counts and step.dev}
+def _priced(study: Study, runs: Sequence[Run]) -> list[tuple[str, float | None, Interval, bool, bool]]:
+    """Name, price of 1,000 answers, score, whether it may win and whether it was chosen."""
+    if (decision := study.decision) is not None:
+        winner = decision.winner.key
+        return [(f.name, f.cost.per_1000, f.score, f.eligible, f.key == winner) for f in decision.finalists]
+    steps = {step.run.key: step for step in study.steps if step.counts and step.run}
     return [
-        (n, s.cost.per_1000 if s.cost else None, s.dev, not is_reference(s.run)) for n in names if (s := steps.get(n)) and s.dev
+        (step.system, step.cost.per_1000 if step.cost else None, step.dev, not is_reference(step.run), False)
+        for run in runs
+        if (step := steps.get(run.key)) and step.dev
     ]
 
 
@@ -199,7 +206,7 @@ def front_words(finalist: Finalist, finalists: Sequence[Finalist]) -> str:
     others = [
         (f.name, (f.cost.per_1000, f.score.mean))
         for f in finalists
-        if f.eligible and f.name != finalist.name and f.cost.per_1000 is not None
+        if f.eligible and f.key != finalist.key and f.cost.per_1000 is not None
     ]
     beaten_by = [(name, other) for name, other in others if dominates(other, mine)]
     if not beaten_by:
@@ -231,11 +238,11 @@ def _cell(study: Study, tuned: bool, knowledge: bool) -> Cell:
     """The best system on test; where the cell has no finalist, the best on dev; else the reason it is empty."""
     place = (tuned, knowledge)
     tests = [r for r in study.tests if (r.system.is_tuned, r.system.has_knowledge) == place and not is_reference(r)]
-    scores = {f.name: f.score for f in study.decision.finalists} if study.decision else {}
-    tested = [(run.system.name, scores[run.system.name]) for run in tests if run.system.name in scores]
+    scores = {f.key: f.score for f in study.decision.finalists} if study.decision else {}
+    tested = [(run.key, scores[run.key]) for run in tests if run.key in scores]
     if tested:
-        name, score = max(tested, key=lambda pair: pair[1].mean)
-        return Cell(tuned, knowledge, name, score, "test")
+        (name, fingerprint), score = max(tested, key=lambda pair: pair[1].mean)
+        return Cell(tuned, knowledge, name, score, "test", fingerprint=fingerprint)
     inside = [step for step in study.steps if _place(step) == place and not is_reference(step.run)]
     measured = [step for step in inside if step.counts and step.dev]
     if measured:
@@ -261,6 +268,7 @@ def _effect(study: Study, change: str, before: Cell, after: Cell) -> Effect | No
         return None
     paired = None
     for difference in study.decision.differences if study.decision and after.split == "test" else ():
-        if {difference.first, difference.second} == {before.system, after.system}:
-            paired = oriented(difference, after.system).estimate
+        one, other = ((cell.system, cell.fingerprint) for cell in (before, after))
+        if set(difference.keys) == {one, other}:
+            paired = oriented(difference, other).estimate
     return Effect(change, before, after, after.score.mean - before.score.mean, paired)

@@ -10,6 +10,8 @@ LEAST = 1e-12
 
 MOST_FINALISTS = 6
 """Roles of finalists (`tailor.decide.finalists.finalists`): how many may share the error probability of an opening."""
+MOST_OF_SEVERAL = 8
+"""The same in a study of several models, where the best of each model is a finalist, too."""
 
 
 def of_opening(opening: int) -> float:

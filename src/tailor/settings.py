@@ -1,0 +1,143 @@
+"""Which models a task asks, and what things cost: settings that stand below the task, since there may be several of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from tailor.doors import through
+from tailor.keys import VARIABLE_NAME, looks_like_a_key, names_in, without_key
+
+
+class Settings(BaseModel):
+    """A group of settings: unknown keys are refused, values cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSettings(Settings):
+    """Which model answers: the built-in one, a local folder or Hub name, or an OpenAI-compatible endpoint."""
+
+    name: str = "smollm2-135m"
+    base_url: str = Field("", description="address of an OpenAI-compatible endpoint, such as http://localhost:8000/v1")
+    api_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the key; never the key itself")
+    revision: str = Field("", description="branch, tag or commit of a Hub model")
+    context_tokens: int | None = Field(None, gt=0, description="context window, when the model does not say it")
+    same_as: str = Field(
+        "", description="address that this one stands for, such as the provider behind a gateway: nothing is asked anew"
+    )
+    timeout_seconds: float = Field(60.0, gt=0)
+    patience_minutes: float = Field(5.0, gt=0, le=1440, description="how long an endpoint that does not answer is asked again")
+    concurrency: int = Field(4, ge=1, le=64)
+    batch: bool | float = Field(
+        default=False,
+        ge=0,
+        le=1,
+        description="wait for answers that cost less: the endpoint's Batch API; or its share of the price",
+    )
+    max_tokens: int | None = Field(
+        default=None, gt=0, description="longest remote answer with its thought; left out, room is found by itself"
+    )
+    temperature: Literal["", "default"] = Field("", description="`default` leaves the temperature to the endpoint")
+    reasoning_effort: str = Field("", description="how long the model may think, in the endpoint's words, such as low")
+    extra_body: dict[str, Any] = Field(default={}, description="further parameters of every call, as the endpoint names them")
+    extra_headers: dict[str, str] = Field(default={}, description="further headers of every call; never a key")
+
+    @property
+    def address(self) -> str:
+        """Where it is asked; empty for a model on this machine."""
+        return self.base_url
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether an endpoint is asked."""
+        return bool(self.base_url)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _through_a_door(cls, given: Any) -> Any:
+        """A name such as openai/gpt-5-mini names an endpoint too; next to an address or a revision, a name is just that."""
+        if not isinstance(given, dict) or given.get("base_url") or given.get("revision") or not isinstance(given.get("name"), str):
+            return given
+        found = through(given["name"])
+        return {"api_key_env": found.pop("api_key_env"), **given, **found} if found else given
+
+    @field_validator("base_url")
+    @classmethod
+    def _addresswithout_key(cls, address: str) -> str:
+        names = re.findall(r"[?&]([^=&#]+)=", address)
+        return without_key(address, names, "an address")
+
+    @field_validator("extra_headers")
+    @classmethod
+    def _headerswithout_key(cls, headers: dict[str, str]) -> dict[str, str]:
+        looks = any(looks_like_a_key(word) for value in headers.values() for word in value.split())
+        return without_key(headers, ["key"] if looks else list(headers), "a header")
+
+    @field_validator("extra_body")
+    @classmethod
+    def _bodywithout_key(cls, body: dict[str, Any]) -> dict[str, Any]:
+        return without_key(body, names_in(body), "a parameter")
+
+    @field_validator("revision")
+    @classmethod
+    def _is_a_revision(cls, revision: str) -> str:
+        if revision and (not re.fullmatch(r"[\w./-]{1,100}", revision) or ".." in revision):
+            raise ValueError("a revision is a branch, a tag or a commit, of letters, digits, `.`, `_`, `/` and `-`")
+        return revision
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _is_a_name(cls, name: str) -> str:
+        # The message must not repeat it: it is likely to be a key.
+        if not VARIABLE_NAME.fullmatch(name) or looks_like_a_key(name):
+            raise ValueError(
+                "it is the name of an environment variable, such as OPENAI_API_KEY, and never the key itself; "
+                "what is given is no such name. If it is a key, do not keep it here"
+            )
+        return name
+
+
+class TokenPrices(Settings):
+    """What a model's tokens cost. Prices left out are looked up (remote) or follow from `machine_hour` (local)."""
+
+    input_per_million: float | None = Field(None, ge=0, description="price of a million prompt tokens")
+    output_per_million: float | None = Field(None, ge=0, description="price of a million answer tokens")
+    cached_per_million: float | None = Field(
+        default=None, ge=0, description="price of a million prompt tokens that the endpoint had read before"
+    )
+
+
+class Prices(TokenPrices):
+    """What things cost."""
+
+    currency: str = "USD"
+    machine_hour: float = Field(0.10, ge=0, description="one hour of the machine that runs or trains a local model")
+    label: float = Field(0.25, ge=0, description="one hand-labelled example")
+    error: float = Field(0.0, ge=0, description="what one wrong answer costs the business")
+    handover: float | None = Field(default=None, ge=0, description="what one question costs that a person answers instead")
+
+
+class FurtherModel(ModelSettings):
+    """A further model of the same study, with the prices of its own tokens."""
+
+    prices: TokenPrices = Field(
+        default=TokenPrices(input_per_million=None, output_per_million=None), description="of this model's tokens, as in `prices`"
+    )
+
+
+def model_labels(models: Sequence[ModelSettings]) -> tuple[str, ...]:
+    """What a study calls its models: by name, with the address or a number behind it where two names are equal; a single one is
+    not named.
+    """
+    if len(models) == 1:
+        return ("",)
+    labels: list[str] = []
+    for model in models:
+        numbered = (f"{model.name} {number}" for number in range(2, len(models) + 1))
+        choices = [model.name, *([f"{model.name} at {model.address}"] if model.address else []), *numbered]
+        labels.append(next(label for label in choices if label not in labels))
+    return tuple(labels)
