@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,7 +42,9 @@ def with_costs(study: Study, costs: dict[str, Cost], pairs: tuple[BreakEven, ...
     assert study.decision is not None
     first = study.decision.finalists[0]
     finalists = tuple(replace(first, name=name, cost=cost) for name, cost in costs.items())
-    decision: Decision = replace(study.decision, finalists=finalists, break_even=pairs, chosen=next(iter(costs)))
+    known = tuple(replace(pair, cheap_fingerprint=first.fingerprint, dear_fingerprint=first.fingerprint) for pair in pairs)
+    chosen: dict[str, Any] = {"chosen": next(iter(costs)), "fingerprint": first.fingerprint}
+    decision: Decision = replace(study.decision, finalists=finalists, break_even=known, **chosen)
     return replace(study, decision=decision)
 
 
