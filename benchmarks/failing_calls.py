@@ -36,7 +36,7 @@ from tailor.experiment import final_test
 from tailor.ledger import Ledger
 from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeEmbedder, FakeModel
-from tailor.store.openings import Opening
+from tailor.store.openings import Opening, Rated
 from tailor.store.spending import Spent
 from tailor.task import Task
 
@@ -135,7 +135,7 @@ class Watched(Ledger):
     missing: Callable[[], int] | None = None
 
     def open_test(
-        self, rows: Sequence[Identity], systems: Iterable[str], data: Data | None = None, rated: Iterable[str] = ()
+        self, rows: Sequence[Identity], systems: Iterable[str], data: Data | None = None, rated: Rated | None = None
     ) -> Opening:
         """Note it, and open."""
         self.early += self.missing is not None and self.missing() > 0

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
-import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,147 +14,31 @@ from typing import Any
 
 import apsw
 import estimates
-import numpy as np
 import pytest
 from answer_keys import answer_keys
+from damage import (
+    SYSTEM,
+    Figures,
+    alone,
+    answer,
+    fill,
+    flipped_indexes,
+    flipped_ledgers,
+    flipped_spending,
+    flipped_studies,
+    flipped_vectors,
+)
 from disk import Journal, NotedDisk, after_power_cut
 from money import capped
-from test_retrieval_index import PAGES, HashingEmbedder, new_index, search_all
 
 from benchmarks.endpoint_kills import killed
-from tailor.data.example import Example, answer_key
-from tailor.data.identity import Identity, identity
+from tailor.data.example import Example
+from tailor.data.identity import identity
 from tailor.errors import StoreError
 from tailor.ledger import Ledger
-from tailor.models.fake import FakeEmbedder
-from tailor.models.vectors import CachedEmbedder
-from tailor.retrieval.index import Index
-from tailor.store.salvage import repair
-from tailor.system import fingerprint_of
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
-TRIALS = 300
-Figures = dict[str, int]
-SAVED = re.compile(r"[\d,]+ saved answers? ")
 _NAMES = itertools.count()
-
-
-def answer(number: int) -> dict[str, Any]:
-    """A record like those of answers, no two alike."""
-    passage = {"document": f"page-{number}.md", "text": f"sentence {number} " * (number % 40)}
-    record = {"raw": f"answer {number}", "tokens_in": 100 + number, "tokens_out": 3, "passages": [passage], "error": ""}
-    return record | {"example": f"{number}"}
-
-
-def opened_rows(number: int) -> list[Identity]:
-    return [identity(["text"], Example(f"{n}", {"text": f"test row {number} {n}"}, ("yes",))) for n in range(3)]
-
-
-ASKED: dict[str, Any] = {"prompt": {"shots": [], "nearest": 0}, "decoding": {"prior": []}}
-SYSTEM = fingerprint_of(ASKED)
-
-
-def study(number: int, answers: int) -> dict[str, Any]:
-    """A study in which the system answers every row."""
-    rows = [{"id": f"{n}", "fields": {"text": f"row {n}"}, "occurrence": 0} for n in range(answers)]
-    splits = {"train": [], "dev": [], "test": rows, "reserve": [], "how": f"{number}"}
-    run = {"system": ASKED, "examples": rows, "answers": [answer(n) for n in range(answers)], "scores": []}
-    return {"number": number, "text": [f"step {n}" for n in range(200)], "splits": splits, "tests": [run]}
-
-
-def fill(store: Path, answers: int = 120) -> dict[str, dict[str, Any]]:
-    """A ledger with answers, two openings and two studies that refer to the answers; gives the answers."""
-    given = {answer_key({"text": f"row {n}"}, 0): answer(n) for n in range(answers)}
-    with Ledger(store) as ledger:
-        ledger.save_answers(SYSTEM, given)
-        ledger.open_test(opened_rows(1), ["a"])
-        ledger.open_test(opened_rows(2), ["a"])
-        for number in (1, 2):
-            ledger.save_study(study(number, answers))
-    return given
-
-
-def flip(path: Path, chance: random.Random) -> None:
-    """Flip one bit of a file, or in one trial of three a run of bytes."""
-    data = bytearray(path.read_bytes())
-    place = chance.randrange(len(data))
-    if chance.random() < 1 / 3:
-        data[place : place + 16] = chance.randbytes(len(data[place : place + 16]))
-    else:
-        data[place] ^= 1 << chance.randrange(8)
-    path.write_bytes(bytes(data))
-
-
-@contextmanager
-def alone() -> Iterator[Path]:
-    """A folder of one's own, and a user's state in it."""
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TAILOR_STATE", str(Path(folder) / "state"))
-        yield Path(folder)
-
-
-def flipped_ledgers(trials: int = TRIALS) -> Figures:
-    """R6 for the ledger: flip bits, open it (repairing it where it asks for that), and compare everything with what was saved."""
-    figures = {"trials": trials, "wrong": 0, "lost": 0, "unnamed": 0, "repaired": 0, "opening_missed": 0, "old_study": 0}
-    figures["study_gone"] = 0
-    with alone() as folder:
-        given = fill(folder / "first")
-        whole = (folder / "first" / "ledger.db").read_bytes()
-        for trial in range(trials):
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("TAILOR_STATE", str(folder / f"state {trial}"))
-                store = folder / str(trial) / ".tailor"
-                store.mkdir(parents=True, mode=0o700)
-                (store / "ledger.db").write_bytes(whole)
-                flip(store / "ledger.db", random.Random(trial))
-                _judge(store, given, figures)
-    return figures
-
-
-def _judge(store: Path, given: dict[str, dict[str, Any]], figures: Figures) -> None:
-    told: list[str] = []
-    try:
-        ledger = Ledger(store)
-    except StoreError as error:
-        assert "is damaged" in str(error) and "tailor store repair" in error.hint, error
-        figures["repaired"] += 1
-        told += repair(store).problems
-        ledger = Ledger(store)
-    with ledger:
-        told += ledger.told
-        found = ledger.answers(SYSTEM, list(given))
-        figures["wrong"] += sum(record != given[key] for key, record in found.items())
-        lost = len(given) - len(found)
-        figures["lost"] += lost
-        counts = [int(sentence.split()[0].replace(",", "")) for sentence in told if SAVED.match(sentence)]
-        figures["unnamed"] += sum(counts) != lost and not any("count of saved answers is damaged" in s for s in told)
-        for number in (1, 2):
-            figures["opening_missed"] += ledger.open_test(opened_rows(number), ["b"]).number < 2
-        try:
-            last = ledger.last_study()
-            figures["wrong"] += last is not None and last != study(last["number"], len(given))
-            gone = last is None or last["number"] != 2
-            figures["old_study"] += gone and not any("Study 2" in s or "studies" in s or "damaged" in s for s in told)
-        except StoreError as error:
-            assert "is damaged" in str(error)
-            gone = True
-        figures["study_gone"] += gone
-
-
-def flipped_vectors(trials: int = TRIALS) -> Figures:
-    """R6 for vectors: those that a damaged file gives must be those that the embedder makes."""
-    texts = [f"text number {n}" for n in range(60)]
-    expected = FakeEmbedder().embed(texts)
-    figures = {"trials": trials, "wrong": 0}
-    with alone() as folder:
-        CachedEmbedder(FakeEmbedder(), folder / "vectors.db").embed(texts)
-        whole = (folder / "vectors.db").read_bytes()
-        for trial in range(trials):
-            path = folder / f"{trial}.db"
-            path.write_bytes(whole)
-            flip(path, random.Random(trial))
-            figures["wrong"] += not np.array_equal(CachedEmbedder(FakeEmbedder(), path).embed(texts), expected)
-    return figures
 
 
 @contextmanager
@@ -182,22 +63,6 @@ def work(ledger: Ledger, done: list[str], marks: list[int], journal: Journal) ->
         ledger.save_answers("system", {f"example {number:03}": answer(number)})
         done.append(f"example {number:03}")
         marks.append(len(journal.events))
-
-
-def flipped_indexes(trials: int = TRIALS) -> Figures:
-    """R6 and R24 for indexes: whatever is damaged, searches find what they found before."""
-    figures = {"trials": trials, "wrong": 0}
-    with alone() as folder:
-        expected = search_all(new_index(folder / "index", PAGES))
-        for trial in range(trials):
-            chance, place = random.Random(trial), folder / str(trial)
-            shutil.copytree(folder / "index", place)
-            files = sorted(path for path in place.rglob("*") if path.is_file() and path.stat().st_size)
-            flip(chance.choice(files), chance)
-            index = Index.open(place, HashingEmbedder())
-            index.update(PAGES)
-            figures["wrong"] += search_all(index) != expected
-    return figures
 
 
 def power_cuts(cuts: int = 200) -> Figures:
@@ -284,36 +149,6 @@ def full_reserves(step: int = 1) -> Figures:
     raise AssertionError("unreachable")
 
 
-def flipped_studies(trials: int = TRIALS) -> Figures:
-    """R6 for studies: bits are flipped in a ledger that holds little else; the newest one is whole, or is told to be damaged."""
-    figures = {"trials": trials, "wrong": 0, "old_study": 0, "damaged": 0}
-    noise = random.Random(6)
-    saved: list[dict[str, Any]] = [{"number": n, "text": [noise.randbytes(40).hex() for _ in range(400)]} for n in (1, 2)]
-    with alone() as folder:
-        with Ledger(folder / "first") as ledger:
-            for record in saved:
-                ledger.save_study(record)
-        whole = (folder / "first" / "ledger.db").read_bytes()
-        for trial in range(trials):
-            store = folder / str(trial) / ".tailor"
-            store.mkdir(parents=True, mode=0o700)
-            (store / "ledger.db").write_bytes(whole)
-            flip(store / "ledger.db", random.Random(trial))
-            told: list[str] = []
-            try:
-                with Ledger(store) as ledger:
-                    study = ledger.last_study()
-            except StoreError as error:
-                assert "is damaged" in str(error), error
-                told = repair(store).problems
-                figures["damaged"] += 1
-                with Ledger(store) as ledger:
-                    study = ledger.last_study()
-            figures["wrong"] += study is not None and study not in saved
-            figures["old_study"] += study != saved[1] and not told
-    return figures
-
-
 def two_processes(trials: int = 20) -> Figures:
     """R7: a second process that wants to write is refused within two seconds, and one that reads is let in."""
     code = """
@@ -390,6 +225,7 @@ def page() -> str:
         ("R5", "The disk is full from any one write on.", full, "writes"),
         ("R5", "The same with the reserve in place: it is freed, and what is still under way is saved.", reserves, "writes"),
         ("R6", "A bit, or 16 bytes, of `ledger.db` are damaged; `tailor store repair` where it is asked for.", ledgers, "trials"),
+        ("R6", "The same in `spending.db`, the notes on what endpoints were paid.", flipped_spending(), "trials"),
         ("R6", "The same in `vectors.db`.", vectors, "trials"),
         ("R6", "The same in the files of an index.", indexes, "trials"),
         ("R6", "The same in a `ledger.db` that holds two studies and little else.", studies, "trials"),
@@ -404,7 +240,20 @@ def page() -> str:
         ),
     ]
     table = "\n".join(f"| {name} | {what} | {_told(figures, unit)} |" for name, what, figures, unit in rows)
-    return TEXT.format(table=table, expected=expected(estimates.studies(50)))
+    written = TEXT.format(table=table, expected=expected(estimates.studies(50)))
+    return with_row(written, next((row for row in PAGE.read_text(encoding="utf-8").splitlines() if SOAKED in row), ""))
+
+
+def soak_row(figures: Figures) -> str:
+    """The row of the page on ten minutes of work by several processes; `python soak.py` measures it."""
+    return f"| R7 | {SOAKED} | {_told(figures, 'tries')} |"
+
+
+def with_row(written: str, soak: str) -> str:
+    """The page with this row in front of that of R8, in the place of an older one."""
+    lines = [line for line in written.split("\n") if SOAKED not in line]
+    place = next(number for number, line in enumerate(lines) if line.startswith("| R8 "))
+    return "\n".join([*lines[:place], *([soak] if soak else []), *lines[place:]])
 
 
 def expected(found: Mapping[str, int]) -> str:
@@ -428,6 +277,7 @@ def _told(figures: Figures, unit: str) -> str:
     return f"{tried} {unit}: {', '.join(f'{number} {WORDS[name]}' for name, number in rest)}."
 
 
+SOAKED = "Two processes run the project and save answers, are killed at random, and a third one reads, for ten minutes."
 KILLS = "A run against an endpoint is killed (SIGKILL) with 8, 16 or 32 calls under way, and goes on each time."
 KEYS = "One thing that may change an answer is changed at random in a system or its question, or only what cannot."
 WORDS = {
@@ -450,6 +300,10 @@ WORDS = {
     "late": "refusals after more than two seconds",
     "changed": "came back changed",
     "damaged": "refused and repaired",
+    "runs": "whole runs",
+    "refused": "refusals",
+    "killed": "killed",
+    "cheaper": "in which less counted than was paid, in silence",
     "over": "times over the budget",
     "unlisted": "billed calls neither known nor listed as maybe paid",
     "used": "percent of the budget billed",
@@ -476,6 +330,8 @@ Lost by power cuts and full disks means acknowledged answers; lost by damage mea
   the letter is told to be damaged; another run makes it again.
 - Openings of test sets form a chain. One that was removed or altered counts as an opening of every test set. The openings of all of
   a user's projects are noted down once more, as hashes, in the user's state folder (`TAILOR_STATE`).
+- Notes on calls to endpoints are sealed and counted, with the dearest of them. One that is damaged or gone counts as that one, so
+  that damage never makes room in a budget.
 - Whoever can write to the files can also make new seals: this guards against accidents and edits, not against forgery.
 - 4 MB are kept back on the disk (`.tailor/ballast`) and are freed when it is full, so that answers under way can still be saved.
 - A store of an older version is copied to `.tailor/backups` before it is changed, and changed in one transaction.

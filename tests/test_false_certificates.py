@@ -22,6 +22,7 @@ from tailor.data.split import load_splits
 from tailor.decide.decision import decide, measured
 from tailor.documents.reading import Document
 from tailor.errors import DataError
+from tailor.evaluate.ratings import Ratings
 from tailor.experiment import run, sealed
 from tailor.ledger import Ledger
 from tailor.project import load_project
@@ -284,13 +285,25 @@ def test_the_same_rows_in_other_groups_are_another_look(tmp_path: Path) -> None:
 
 
 def test_to_rate_on_until_the_target_is_shown_is_to_look_again(tmp_path: Path) -> None:
+    first, more, still = ({case: [("", "yes")] for case in cases} for cases in ("a", "ab", "abc"))
     with as_another_user(tmp_path / "state"), Ledger(tmp_path / "store") as ledger:
-        numbers = [
-            ledger.open_test(rows(12), ["a"], rated=rated).number
-            for rated in ((), ["first"], ["first"], ["more"], ["first"], ["still more"], ())
-        ]
+        numbers = [ledger.open_test(rows(12), ["a"], rated=rated).number for rated in ({}, first, first, more, first, still, {})]
         assert ledger.open_test(rows(12), ["b"]).number == 5
     assert numbers == [1, 1, 1, 2, 1, 3, 1]
+
+
+def test_ratings_that_a_decision_rested_on_stay_as_they_were(tmp_path: Path) -> None:
+    used = {"a": [("ann", "no"), ("bob", "yes")], "b": [("", "yes")]}
+    with as_another_user(tmp_path / "state"), Ledger(tmp_path / "store") as ledger:
+        assert ledger.rated() == {}
+        ledger.open_test(rows(12), ["a"], rated=used)
+        ledger.open_test(rows(12), ["a"], rated={"a": [("ann", "yes")], "c": [("", "no")]})
+        assert ledger.rated() == used | {"c": [("", "no")]}
+        flipped = Ratings({"a": {"ann": "yes", "bob": "yes"}, "d": {"": "no"}})
+        assert flipped.as_used(ledger.rated()) == (
+            Ratings({"a": {"ann": "no", "bob": "yes"}, "b": {"": "yes"}, "c": {"": "no"}, "d": {"": "no"}}),
+            3,
+        )
 
 
 # --- small edits in another project, where only hashes are kept

@@ -97,6 +97,19 @@ def test_finalists_are_asked_again_and_judged_and_what_nobody_gave_is_not(rated:
         assert one.all_right.mean == one.right.mean and one.of("format").turned is not None
 
 
+def test_ratings_flipped_after_the_decision_change_no_limit(rated: tuple[Path, Study, Study]) -> None:
+    folder, _, after = rated
+    flipped = sum(row.endswith("no") for row in sheet_rows(folder))
+    fill_in(folder / "judge.csv", lambda row: "yes")
+    watcher = Watcher()
+    study = run(load_project(folder), watcher, model=answering(), judge=judging(generous))
+    fill_in(folder / "judge.csv", fair)
+    assert study.decision is not None and after.decision is not None
+    assert study.decision.finalists == after.decision.finalists and study.decision.opening == after.decision.opening
+    said = f"{flipped} answers are rated otherwise since a decision rested on the ratings: the first ones count."
+    assert flipped > 10 and said in watcher.sentences and said in study.decision.reasons
+
+
 def test_answers_of_the_finalists_are_judged_once_and_everything_on_dev_too(tmp_path: Path) -> None:
     judge = judging(generous)
     study = climbed(write_codes(tmp_path), judge)

@@ -15,11 +15,11 @@ from tailor.data.example import Example
 from tailor.data.identity import Identity, identity
 from tailor.errors import StoreError
 from tailor.ledger import Ledger
-from tailor.store import studies
+from tailor.store import calls, facts, studies
 from tailor.store.database import VERSION
 from tailor.store.openings import Opening
 from tailor.store.pages import rows
-from tailor.store.salvage import repair
+from tailor.store.salvage import check, repair
 
 RECORD: dict[str, Any] = {"raw": "Grüße \ud800 \0 \u2028", "scores": [-0.1, -2.5], "passages": [], "error": ""}
 
@@ -252,3 +252,31 @@ def test_a_store_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file", encoding="utf-8")
     with pytest.raises(StoreError, match="cannot be written to"):
         Ledger(tmp_path / "store")
+
+
+def test_a_check_next_to_a_run_sees_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the rows and their count, another process writes."""
+    store = tmp_path / "p" / ".tailor"
+    with Ledger(store) as ledger:
+        spending, total = ledger.spending(), calls._total
+        ledger.save_answers("system", {"a": {"raw": "x", "error": ""}})
+        spending.reserve("m", 0.1)
+        written: list[str] = []
+
+        def read_fact(db: apsw.Connection, name: str) -> Any:
+            if len(written) < 1:
+                written.append(name)
+                ledger.save_answers("system", {"b": {"raw": "y", "error": ""}})
+            return facts.read_fact(db, name)
+
+        def read_total(row: tuple[object, ...]) -> tuple[int, float] | None:
+            if len(written) < 2:
+                written.append("total")
+                spending.reserve("m", 0.1)
+            return total(row)
+
+        monkeypatch.setattr("tailor.store.answers.read_fact", read_fact)
+        monkeypatch.setattr(calls, "_total", read_total)
+        found = check(store)
+        assert (found.answers, found.calls, found.problems, len(written)) == (1, 1, [], 2)
+        assert (check(store).answers, check(store).calls) == (2, 2)

@@ -11,22 +11,21 @@ from pathlib import Path
 import apsw
 import pytest
 from answer_keys import answer_keys
+from damage import flipped_indexes, flipped_ledgers, flipped_spending, flipped_studies, flipped_vectors
 from data_helpers import make_examples
 from disk import Journal
 from reliability import (
     OWN,
     PAGE,
-    flipped_indexes,
-    flipped_ledgers,
-    flipped_studies,
-    flipped_vectors,
     full_disks,
     full_reserves,
     naughty_strings,
     noted,
     odd_strings,
     power_cuts,
+    soak_row,
     two_processes,
+    with_row,
 )
 from tiny import LABELS, classify_material, make_engine, start
 
@@ -84,6 +83,19 @@ def test_flipped_bits_give_no_wrong_study_and_no_older_one_in_silence() -> None:
     assert (found["wrong"], found["old_study"]) == (0, 0)
 
 
+def test_flipped_bits_make_no_call_cheaper_in_silence() -> None:
+    found = flipped_spending(60)
+    assert found["damaged"] > 0
+    assert (found["wrong"], found["cheaper"]) == (0, 0)
+
+
+def test_the_row_on_ten_minutes_of_work_stands_where_it_belongs() -> None:
+    page = "# x\n| R7 | two |\n| R8 | cap |\n"
+    row = soak_row({"tries": 900, "killed": 50, "lost": 0})
+    assert row.endswith("| 900 tries: 50 killed, 0 lost. |")
+    assert with_row(with_row(page, row), row) == with_row(page, row) == f"# x\n| R7 | two |\n{row}\n| R8 | cap |\n"
+
+
 class Many(FakeModel):
     """A model that answers eight requests at once, like an endpoint."""
 
@@ -132,6 +144,9 @@ ALLOWED = (
     "refused and repaired",
     "newest studies to be made again from the answers",
     "percent of the budget billed",
+    "whole runs",
+    "refusals",
+    "killed",
 )
 """What may well be more than none."""
 
@@ -142,7 +157,23 @@ def test_what_may_change_an_answer_changes_its_key_and_nothing_else_does() -> No
 
 def test_the_page_names_every_promise_with_figures_and_none_was_broken() -> None:
     rows = re.findall(r"^\| (R\d+) \| .*? \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert [name for name, _ in rows] == ["R1", "R2", "R5", "R5", "R6", "R6", "R6", "R6", "R7", "R8", "R22", "R26", "R23"]
+    assert [name for name, _ in rows] == [
+        "R1",
+        "R2",
+        "R5",
+        "R5",
+        "R6",
+        "R6",
+        "R6",
+        "R6",
+        "R6",
+        "R7",
+        "R7",
+        "R8",
+        "R22",
+        "R26",
+        "R23",
+    ]
     for _, figures in rows[:-1]:
         tried, *numbers = re.findall(r"(\d+) ([a-z ]+)", figures)
         assert int(tried[0]) >= 20

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import apsw
 import pytest
+from flow import tailor, write_desk
 from money import capped
 
 from tailor.decide.bill import paid_amount, spent_sentence
 from tailor.decide.meter import Meter
 from tailor.decide.types import Rates
 from tailor.errors import OverBudget, StoreError
+from tailor.ledger import Ledger
 from tailor.models.base import Reply
+from tailor.store.calls import check_calls
 from tailor.store.spending import Spending
 
 RATES = Rates(1.0, 10.0, None, "as given", cached_per_million=0.1)
@@ -102,16 +105,71 @@ def test_a_record_that_was_altered_counts_as_the_dearest(tmp_path: Path) -> None
     db.execute("UPDATE calls SET record = replace(record, '\"paid\": 0.1', '\"paid\": 0.0')")
     db.close()
     with Spending(tmp_path, cap=4) as spending:
-        assert (spending.spent.paid, spending.spent.maybe, spending.left) == (1.5, 1.5, 1.0)
+        assert (spending.spent.paid, spending.spent.maybe, spending.left) == (1.5, 2.0, 0.5)
+        assert spending.told == [f"1 note {LOST} (2 USD)."]
 
 
-def test_a_file_that_is_damaged_says_what_to_do(tmp_path: Path) -> None:
+LOST = "on a call to an endpoint is damaged or gone; each counts as the dearest call that there was"
+
+
+def test_a_note_that_is_gone_counts_as_the_dearest(tmp_path: Path) -> None:
     with Spending(tmp_path) as spending:
         settled(spending, 2.0, 1.5)
-    (tmp_path / "spending.db").write_bytes(b"SQLite format 3\0" + os.urandom(8000))
+        settled(spending, 0.2, 0.1)
+    db = apsw.Connection(str(tmp_path / "spending.db"))
+    db.execute("DELETE FROM calls WHERE record LIKE '%1.5%'")
+    with Spending(tmp_path, cap=4) as spending:
+        assert (spending.spent.paid, spending.spent.maybe, spending.told) == (0.1, 2.0, [f"1 note {LOST} (2 USD)."])
+    db.execute("DELETE FROM total")
+    with Spending(tmp_path, cap=4) as spending:
+        assert len(spending.told) == 1 and "Look up what was spent at the provider" in spending.told[0]
+    db.execute("DROP TABLE total")  # as the first version left it
+    db.close()
+    with Spending(tmp_path, cap=4) as spending:
+        assert spending.told == [] and spending.spent.paid == 0.1
+    assert check_calls(tmp_path / "spending.db").is_counted
+
+
+def project(folder: Path) -> Path:
+    """A project that saved an answer and noted ten calls down; gives its store."""
+    store = write_desk(folder) / ".tailor"
+    with Ledger(store) as ledger:
+        ledger.save_answers("system", {"a": {"raw": "x", "error": ""}})
+        spending = ledger.spending()
+        for number in range(10):
+            settled(spending, 2.0, 0.1 * number)
+    return store
+
+
+def test_a_damaged_file_is_repaired_and_what_is_gone_counts(tmp_path: Path) -> None:
+    store = project(tmp_path / "desk")
+    assert "10 notes on calls to endpoints are whole" in tailor("store", "check", tmp_path / "desk").stdout
+    data = bytearray((store / "spending.db").read_bytes())
+    place = data.index(b'"paid": 0.9')
+    data[place + 8 : place + 11] = b"0.0"
+    data[:16] = bytes(16)
+    (store / "spending.db").write_bytes(data)
     with pytest.raises(StoreError, match="what was spent on endpoints is not known any more") as error:
-        Spending(tmp_path)
-    assert "take that off `budget`" in error.value.hint
+        Spending(store)
+    assert f"tailor store repair {tmp_path / 'desk'}" in error.value.hint
+    assert "spending.db is damaged" in tailor("store", "check", tmp_path / "desk").stdout
+    repaired = tailor("store", "repair", tmp_path / "desk").stdout
+    assert "1 answers, 0 openings of test sets, 0 studies and 9 notes on calls to endpoints are whole." in repaired
+    assert f"1 note {LOST} (2)." in repaired and (store / "damaged-1" / "spending.db").read_bytes() == bytes(data)
+    with Spending(store, cap=10) as spending:
+        assert (round(spending.spent.paid, 6), spending.spent.maybe, spending.told) == (3.6, 2.0, [])
+    whole = tailor("store", "check", tmp_path / "desk")
+    assert whole.exit_code == 0 and "10 notes" in whole.stdout
+    assert "Nothing had to be repaired" in tailor("store", "repair", tmp_path / "desk").stdout
+
+
+def test_a_backup_holds_what_was_paid(tmp_path: Path) -> None:
+    store = project(tmp_path / "desk")
+    assert tailor("store", "backup", tmp_path / "desk", "-o", tmp_path / "copy.db").exit_code == 0
+    os.replace(tmp_path / "copy-spending.db", store / "spending.db")
+    with Spending(store) as spending:
+        assert spending.spent.calls == 10 and spending.spent.paid == pytest.approx(4.5)
+    assert "is there already" in tailor("store", "backup", tmp_path / "desk", "-o", tmp_path / "copy.db").stderr
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from tailor.decide.finalists import finalists
 from tailor.decide.formats import counted, format_money
 from tailor.decide.handover import claims_of, looks_of, thresholds_of, with_handover
 from tailor.decide.judged import decide_judged, ratings_used
+from tailor.decide.judgewords import ratings_sentences
 from tailor.decide.ladder import Climb
 from tailor.decide.preflight import preflight
 from tailor.decide.prices import price_list
@@ -145,10 +146,11 @@ def final_test(
     thresholds = thresholds_of(task, chosen.values())
     looked_at = [task.scored_by, *judge, *systems, *looks_of(thresholds), *grouping(splits.test)]
     unread = [measure(task, dev.system, "test", splits.test, engine) for dev in chosen.values()] if task.judge else []
-    rated = ratings_used(task, unread, ratings or Ratings())
+    ratings, changed = (ratings or Ratings()).as_used(ledger.rated())
+    rated = ratings_used(task, unread, ratings)
     opened = ledger.open_test(identities(task, splits.test), looked_at, data, rated)
     opening = opened.number
-    for sentence in opening_sentences(opened, len(chosen), ledger.trouble):
+    for sentence in (*ratings_sentences(changed), *opening_sentences(opened, len(chosen), ledger.trouble)):
         observer.said(sentence)
     candidates = []
     for role, dev in chosen.items():
@@ -158,11 +160,11 @@ def final_test(
         eligible = task.allow_classifier or dev.system.is_generative
         candidates.append(Candidate(role, test, dev, cost, eligible))
     decision = (
-        decide_judged(task, candidates, opening, ratings or Ratings(), climb.pace, opened.doubt)
+        decide_judged(task, candidates, opening, ratings, climb.pace, opened.doubt)
         if task.judge
         else decide(task, candidates, opening, climb.pace, partial(measured, doubt=opened.doubt, claims=claims_of(thresholds)))
     )
-    reasons = (*doubtful_rows(opened.doubt), *decision.reasons)
+    reasons = (*ratings_sentences(changed), *doubtful_rows(opened.doubt), *decision.reasons)
     decision = replace(decision, reasons=reasons, answers_changed=opened.changed, doubt=opened.doubt)
     decision = with_handover(task, decision, candidates, thresholds)
     return tuple(candidate.run for candidate in candidates), decision
@@ -237,6 +239,8 @@ def before_spending(
     if engine.spending is None:
         return None
     spending = engine.spending
+    for sentence in spending.told:
+        observer.said(sentence)
     engine.say = observer.said
     waits = waiting(task)
     if waits and limited:

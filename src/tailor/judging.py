@@ -9,6 +9,7 @@ from tailor.decide.judged import check_judge
 from tailor.decide.types import JudgeCheck
 from tailor.errors import ConfigError
 from tailor.evaluate.ratings import rating_sample, read_ratings, write_sheet
+from tailor.ledger import Ledger
 from tailor.project import load_project
 from tailor.saved import load_study
 
@@ -52,6 +53,7 @@ def judge_state(folder: Path) -> JudgeState:
         )
     task = study.task.model_copy(update={"judge": judge})
     sheet = project.path(judge.ratings)
-    ratings = read_ratings(sheet)
+    with Ledger(project.store, shared=True) as ledger:
+        ratings, _ = read_ratings(sheet).as_used(ledger.rated())
     added = write_sheet(sheet, task, rating_sample(task, study.tests))
     return JudgeState(check_judge(task, study.tests, ratings), judge.rubric.strip(), sheet, added)

@@ -24,7 +24,7 @@ from tailor.store import answers, ballast, studies
 from tailor.store.database import LEDGER, SEALED, VERSION, connect, failure, lock, transaction, version_of
 from tailor.store.facts import read_fact, read_facts, write_fact
 from tailor.store.migrate import migrate
-from tailor.store.openings import Opening, Openings
+from tailor.store.openings import Opening, Openings, Rated
 from tailor.store.registry import Registry
 from tailor.store.spending import Spending
 
@@ -165,7 +165,7 @@ class Ledger:
             answers.add(self._db, system, records)
 
     def open_test(
-        self, rows: Sequence[Identity], systems: Iterable[str], data: Data | None = None, rated: Iterable[str] = ()
+        self, rows: Sequence[Identity], systems: Iterable[str], data: Data | None = None, rated: Rated | None = None
     ) -> Opening:
         """Note down that a sealed test set is opened; the same systems on the same rows again are the same opening.
 
@@ -176,7 +176,7 @@ class Ledger:
             rows: the test rows.
             systems: fingerprints of the finalists.
             data: the other rows, to see what became of rows that were shown before.
-            rated: fingerprints of the ratings that correct a judge; the first ones are no further opening.
+            rated: the ratings that correct a judge; the first ones are no further opening.
 
         Raises:
             StoreError: it could not be written.
@@ -186,6 +186,14 @@ class Ledger:
     def shown(self) -> list[Identity]:
         """Every row that was ever shown in an opened test set, in this project or another of the user's."""
         return self._openings.shown()
+
+    def rated(self) -> Rated:
+        """People's ratings that decisions rested on, each as it was first used.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        return self._openings.rated()
 
     @property
     def trouble(self) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tailor.cli.terminal import plain_console
+
+if TYPE_CHECKING:
+    from tailor.store.salvage import Condition
 
 app = typer.Typer(help="Check, back up and repair what a project has saved.", no_args_is_help=True)
 Project = Annotated[Path, typer.Argument(help="Folder with tailor.yaml.")]
@@ -16,11 +19,11 @@ Project = Annotated[Path, typer.Argument(help="Folder with tailor.yaml.")]
 
 @app.command("check")
 def check_store(project: Project = Path(".")) -> None:
-    """Compare every saved answer, opening and study with its seal; exit status 1 when something is damaged."""
+    """Compare every saved answer, opening, study and note on a call with its seal; exit status 1 when something is damaged."""
     from tailor.store.salvage import check
 
     found = check(_store(project))
-    _tell(found.answers, found.openings, found.studies, found.problems)
+    _tell(found)
     if found.problems:
         plain_console().print(f"What to do: run `tailor store repair {project}`.")
         raise typer.Exit(1)
@@ -35,20 +38,25 @@ def backup_store(
 ) -> None:
     """Write a checked copy of everything saved; a run may go on meanwhile."""
     from tailor.errors import ConfigError, quoted
+    from tailor.store.calls import SPENDING
     from tailor.store.database import LEDGER, connect
     from tailor.store.migrate import BACKUPS, backup
 
     store = _store(project)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
     target = output or store / BACKUPS / f"ledger-{now}.db"
-    if target.exists():
-        raise ConfigError(f"{quoted(target, 200)} is there already", "name a new file")
-    db = connect(store / LEDGER, write=False)
-    try:
-        backup(db, store / LEDGER, target.resolve())
-    finally:
-        db.close()
-    plain_console().print(f"Copy: {target}. To go back to it, put it in the place of {store / LEDGER} while nothing runs.")
+    files = {store / LEDGER: target, store / SPENDING: target.with_name(f"{target.stem}-spending{target.suffix}")}
+    copies = {path: copy for path, copy in files.items() if path.exists()}
+    for copy in copies.values():
+        if copy.exists():
+            raise ConfigError(f"{quoted(copy, 200)} is there already", "name a new file")
+    for path, copy in copies.items():
+        db = connect(path, write=False)
+        try:
+            backup(db, path, copy.resolve())
+        finally:
+            db.close()
+        plain_console().print(f"Copy: {copy}. To go back to it, put it in the place of {path} while nothing runs.")
 
 
 @app.command("repair")
@@ -57,7 +65,7 @@ def repair_store(project: Project = Path(".")) -> None:
     from tailor.store.salvage import repair
 
     found = repair(_store(project))
-    _tell(found.answers, found.openings, found.studies, found.problems)
+    _tell(found)
     console = plain_console()
     console.print(
         "Nothing had to be repaired." if found.aside is None else f"Repaired. The damaged files are kept in {found.aside}."
@@ -75,8 +83,11 @@ def _store(project: Path) -> Path:
     return store
 
 
-def _tell(answers: int, openings: int, studies: int, problems: list[str]) -> None:
+def _tell(found: Condition) -> None:
     console = plain_console()
-    console.print(f"{answers:,} answers, {openings:,} openings of test sets and {studies:,} studies are whole.")
-    for problem in problems:
+    console.print(
+        f"{found.answers:,} answers, {found.openings:,} openings of test sets, {found.studies:,} studies and {found.calls:,} notes "
+        "on calls to endpoints are whole."
+    )
+    for problem in found.problems:
         console.print(f"- {problem}")

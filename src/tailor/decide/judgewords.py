@@ -95,6 +95,14 @@ def ratings_sentence(ratings: int | None, check: JudgeCheck) -> list[str]:
     return [f"About {about} ratings ({setting}) would probably show that the target is met; there are {check.rated:,}."]
 
 
+def ratings_sentences(changed: int) -> list[str]:
+    """That ratings on which a decision rested count as they were; nothing where none was changed."""
+    if not changed:
+        return []
+    answers = "1 answer is" if changed == 1 else f"{changed:,} answers are"
+    return [f"{answers} rated otherwise since a decision rested on the ratings: the first ones count."]
+
+
 def _agreed(found: Agreement) -> str:
     share = found.observed
     limits = "" if share.low is None or share.high is None else f" [{100 * share.low:.0f}, {100 * share.high:.0f}]"

@@ -10,7 +10,8 @@ from tailor.decide.prices import batch_share, judge_rates, rates_for
 from tailor.decide.types import Rates
 from tailor.errors import ConfigError, quoted
 from tailor.models.base import Metered, Model, Reply
-from tailor.store.spending import Call, Spending
+from tailor.store.calls import Call
+from tailor.store.spending import Spending
 from tailor.task import Task
 
 

@@ -22,6 +22,10 @@ FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 """A cell that begins so is run as a formula by spreadsheets; an apostrophe in front keeps it text."""
 
 
+Used = Mapping[str, Sequence[tuple[str, str]]]
+"""Ratings that a decision rested on: case id -> its raters and what each said."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """The answers that people are asked to rate: all those of the finalists to some test rows, drawn by chance.
@@ -45,6 +49,15 @@ class Ratings:
         """Share of its raters who say yes; two who differ make one half."""
         given = self.by_case[case].values()
         return sum(rating == YES for rating in given) / len(given)
+
+    def as_used(self, used: Used) -> tuple[Ratings, int]:
+        """The ratings with those that a decision rested on as they were then, and how many answers are rated otherwise since.
+
+        Whoever has seen the decision knows which ratings would have to be others.
+        """
+        before = {case: dict(given) for case, given in used.items()}
+        changed = sum(self.by_case.get(case) != given for case, given in before.items())
+        return Ratings({**self.by_case, **before}), changed
 
 
 def rating_sample(task: Task, runs: Sequence[Run]) -> Sample:

@@ -148,6 +148,17 @@ def transaction(db: apsw.Connection, path: Path) -> Iterator[None]:
         raise failure(error, path) from error
 
 
+@contextmanager
+def snapshot(db: apsw.Connection) -> Iterator[None]:
+    """Inside, everything is read as it was at one moment, whatever another process writes meanwhile."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
 def failure(error: apsw.Error, path: Path) -> StoreError:
     """What a failure of the database means: damage, a full disk, no permission, a failing disk and a busy file differ in advice."""
     if _from_damage(error):

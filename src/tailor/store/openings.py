@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,8 @@ from tailor.store.database import dump, failure, seal, transaction
 from tailor.store.facts import read_fact, write_fact
 from tailor.store.registry import Registry, Seen
 
+Rated = Mapping[str, Sequence[tuple[str, str]]]
+"""Id of an answer -> who rated it and how."""
 RESEMBLING = 0.05
 """Share of a test set that is small edits of rows shown in another project, by hashes alone, from which on these are the same rows.
 
@@ -66,6 +68,7 @@ class Recorded:
     sha256: str
     previous: str
     deal: str | None
+    rated: Rated
 
     @property
     def is_known(self) -> bool:
@@ -90,7 +93,7 @@ class Openings:
         self._registry = registry
 
     def open_test(
-        self, rows: Sequence[Identity], systems: Iterable[str], data: Data | None = None, rated: Iterable[str] = ()
+        self, rows: Sequence[Identity], systems: Iterable[str], data: Data | None = None, rated: Rated | None = None
     ) -> Opening:
         """Note down that these rows are shown to these systems; the same again is the same opening.
 
@@ -98,19 +101,19 @@ class Openings:
             rows: the test rows.
             systems: fingerprints of whatever answers or scores.
             data: the other rows; left out, there are none.
-            rated: fingerprints of people's ratings that scores are corrected by. The first ones are no further opening, since
-                nothing could be shown without them.
+            rated: people's ratings that scores are corrected by. The first ones are no further opening, since nothing could be
+                shown without them.
 
         Raises:
             StoreError: it could not be written.
         """
         with self._registry.alone():
-            return self._open(rows, sorted(systems), data or Data(), sorted(rated))
+            return self._open(rows, sorted(systems), data or Data(), rated or {})
 
-    def _open(self, rows: Sequence[Identity], systems: Sequence[str], data: Data, rated: Sequence[str]) -> Opening:
+    def _open(self, rows: Sequence[Identity], systems: Sequence[str], data: Data, rated: Rated) -> Opening:
         exact = dump(sorted(row.exact for row in rows))
         unrated = seal("test", self._project, exact, dump(systems))
-        key = seal("test", self._project, exact, dump([*systems, *rated])) if rated else unrated
+        key = seal("test", self._project, exact, dump([*systems, _of_ratings(rated)])) if rated else unrated
         old = seal_of_old(rows, systems)
         records, missing = self.read()
         keys, noted = {record.key for record in records}, self._registry.read()
@@ -130,7 +133,7 @@ class Openings:
         counted = [record for record in earlier if record.key != unrated]
         opening = Opening(1 + len(counted) + len(strangers) + missing, changed, len(strangers), missing, doubtful)
         at = datetime.now(UTC).isoformat()
-        self.write([(key, at, rows, opening.number, "")], deal=data.deal)
+        self.write([(key, at, rows, opening.number, "")], deal=data.deal, rated=rated)
         with suppress(apsw.Error):  # out of the log into the file: a damaged log is taken for a shorter one, without a word
             self._db.execute("PRAGMA wal_checkpoint(FULL)")
         self._registry.add([*unnoted, Seen(key, self._project, at, tuple(rows), data.deal)])
@@ -142,6 +145,13 @@ class Openings:
         keys = {record.key for record in records}
         elsewhere = [row for seen in self._registry.read() if seen.key not in keys for row in seen.rows]
         return elsewhere + [row for record in records for row in record.rows]
+
+    def rated(self) -> Rated:
+        """The ratings that decisions rested on, each as it was first used here."""
+        found: dict[str, Sequence[tuple[str, str]]] = {}
+        for record in self.read()[0]:
+            found = {**record.rated, **found}
+        return found
 
     def read(self) -> tuple[list[Recorded], int]:
         """The openings that can be read, oldest first, and how many cannot.
@@ -169,7 +179,12 @@ class Openings:
         return [record for record in records if record.number not in altered], len(missing)
 
     def write(
-        self, openings: Sequence[tuple[str, str, Sequence[Identity], int, str]], *, inside: bool = False, deal: str | None = None
+        self,
+        openings: Sequence[tuple[str, str, Sequence[Identity], int, str]],
+        *,
+        inside: bool = False,
+        deal: str | None = None,
+        rated: Rated | None = None,
     ) -> None:
         """Add openings, given as (key, time, rows, number counted, old key), to the end of the chain.
 
@@ -177,17 +192,19 @@ class Openings:
             openings: what to add.
             inside: whether a transaction is under way already.
             deal: how rows were dealt to splits; None where it is not known.
+            rated: people's ratings that scores were corrected by.
         """
         if not inside:
             with transaction(self._db, self._path):
-                return self.write(openings, inside=True, deal=deal)
+                return self.write(openings, inside=True, deal=deal, rated=rated)
         number, head = read_fact(self._db, "openings") or self._last()
         for key, at, rows, counted, old in openings:
             shown = [(sha256, text, row.answers) for row in rows for text, sha256 in [_sealed(row)]]
             self._db.executemany("INSERT OR REPLACE INTO shown VALUES (?,?)", [(sha256, text) for sha256, text, _ in shown])
             number += 1
             kept = [[sha256, answers] for sha256, _, answers in shown]
-            record = dump({"key": key, "at": at, "rows": kept, "counted": counted, "old": old, "previous": head, "deal": deal})
+            fields = {"key": key, "at": at, "rows": kept, "counted": counted, "old": old, "previous": head, "deal": deal}
+            record = dump(fields | {"rated": rated or {}})
             head = seal("opening", number, record)
             self._db.execute("INSERT OR REPLACE INTO openings VALUES (?,?,?)", (number, record, head))
         write_fact(self._db, "openings", [number, head])
@@ -213,7 +230,7 @@ class Openings:
             rows = tuple(_answered(known[row], answers) for row, answers in record["rows"] if row in known)
             fields = (record["key"], record["at"], rows, record["counted"], record["old"])
             whole = len(rows) == len(record["rows"])
-            yield Recorded(int(str(number)), *fields, whole, sha256, record["previous"], record.get("deal"))
+            yield Recorded(int(str(number)), *fields, whole, sha256, record["previous"], record.get("deal"), _ratings(record))
 
 
 def _oldest_first(records: Sequence[Recorded], strangers: Sequence[Seen]) -> list[Shown]:
@@ -250,6 +267,14 @@ def _sealed(row: Identity) -> tuple[str, str]:
 
 def _answered(row: Identity, answers: str) -> Identity:
     return Identity(row.asked, row.values, row.characters, row.text, answers, row.old, row.exact)
+
+
+def _of_ratings(rated: Rated) -> str:
+    return f"ratings {hashlib.sha256(json.dumps(rated, sort_keys=True).encode()).hexdigest()}"
+
+
+def _ratings(record: dict[str, Any]) -> Rated:
+    return {case: [(rater, said) for rater, said in given] for case, given in record.get("rated", {}).items()}
 
 
 class _Meeting:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ import apsw
 
 from tailor.errors import StoreError
 from tailor.files import private_folder, sync_folder, write_failure
-from tailor.store import answers, studies
-from tailor.store.database import LEDGER, SEALED, connect, is_damage, lock, make_tables, seal, transaction, version_of
+from tailor.store import answers, calls, studies
+from tailor.store.database import LEDGER, SEALED, connect, is_damage, lock, make_tables, seal, snapshot, transaction, version_of
 from tailor.store.facts import read_fact
 from tailor.store.openings import Openings
 from tailor.store.pages import Row, rows
 from tailor.store.registry import Registry
 
-_FILES = (LEDGER, f"{LEDGER}-wal")
+_FILES = tuple(f"{name}{suffix}" for name in (LEDGER, calls.SPENDING) for suffix in ("", "-wal"))
 
 
 @dataclass
@@ -31,6 +31,7 @@ class Condition:
         answers: saved answers that are whole.
         openings: openings of test sets that are whole.
         studies: studies that are whole.
+        calls: notes on calls to endpoints that are whole.
         problems: what is damaged or gone, and what that costs, one sentence each.
         lost_studies: those of them that tell of studies.
         aside: where the damaged files were kept; None where nothing had to be made anew.
@@ -39,6 +40,7 @@ class Condition:
     answers: int = 0
     openings: int = 0
     studies: int = 0
+    calls: int = 0
     problems: list[str] = field(default_factory=list)
     lost_studies: list[str] = field(default_factory=list)
     aside: Path | None = None
@@ -62,14 +64,28 @@ def check(folder: Path) -> Condition:
     Raises:
         StoreError: it cannot be read, for another reason than damage.
     """
+    found = _check_ledger(folder / LEDGER)
     try:
-        db = connect(folder / LEDGER, write=False)
+        noted = calls.check_calls(folder / calls.SPENDING)
+    except StoreError as error:
+        if not is_damage(error):
+            raise
+        found.problems.append(f"{error}.")
+        return found
+    found.calls, found.problems = noted.whole, [*found.problems, *noted.told()]
+    return found
+
+
+def _check_ledger(path: Path) -> Condition:
+    try:
+        db = connect(path, write=False)
     except StoreError as error:
         if not is_damage(error):
             raise
         return Condition(problems=[f"{error}."])
     try:
-        return _condition(db, folder / LEDGER)
+        with snapshot(db):
+            return _condition(db, path)
     finally:
         db.close()
 
@@ -95,14 +111,12 @@ def _repair(folder: Path) -> Condition:
     found = _Found()
     for place in (aside, folder):  # a repair that was killed may have put the new file in place already
         _gather(found, place)
-    new = folder / f".{LEDGER}.repaired"
-    for suffix in ("", "-wal", "-shm"):
-        new.with_name(new.name + suffix).unlink(missing_ok=True)
     if not found.facts and (old := _of_old_version(aside)):
         raise StoreError(f"{folder / LEDGER} is damaged and of an older version", old)
-    db = connect(new)
+    ledger, spending = (_fresh(folder, name) for name in (LEDGER, calls.SPENDING))
+    db = connect(ledger)
     try:
-        with transaction(db, new):
+        with transaction(db, ledger):
             make_tables(db)
             _refill(db, found)
             lost = answers.sweep(db)
@@ -111,18 +125,37 @@ def _repair(folder: Path) -> Condition:
         after = _condition(db, folder / LEDGER)
     finally:
         db.close()
-    # The log of the damaged file must be gone before the new one stands beside it; both lie in the folder set aside.
+    noted = calls.NOTHING
+    if (aside / calls.SPENDING).exists():
+        noted = calls.salvage((row for place in (aside, folder) for row in _rows(place, calls.SPENDING)), spending)
     try:
-        for name in (*_FILES[1:], f"{LEDGER}-shm"):
-            (folder / name).unlink(missing_ok=True)
-        os.replace(new, folder / LEDGER)
-        sync_folder(folder)
+        for new in (ledger, spending):
+            if new.exists():
+                _put_in_place(new, folder)
         (aside / "unfinished").unlink()
     except OSError as error:
         raise write_failure(folder, error) from error
-    after.problems = list(dict.fromkeys([*lost, *after.problems, *before.lost_studies, *lost_studies]))
+    after.calls = noted.whole
+    after.problems = list(dict.fromkeys([*lost, *after.problems, *before.lost_studies, *lost_studies, *noted.told()]))
     after.aside = aside
     return after
+
+
+def _fresh(folder: Path, name: str) -> Path:
+    """Where the file of this name is made anew; what a repair that was killed left there is gone."""
+    new = folder / f".{name}.repaired"
+    for suffix in ("", "-wal", "-shm"):
+        new.with_name(new.name + suffix).unlink(missing_ok=True)
+    return new
+
+
+def _put_in_place(new: Path, folder: Path) -> None:
+    """The log of the damaged file must be gone before the new one stands beside it; both lie in the folder set aside."""
+    name = new.name.removeprefix(".").removesuffix(".repaired")
+    for suffix in ("-wal", "-shm"):
+        (folder / f"{name}{suffix}").unlink(missing_ok=True)
+    os.replace(new, folder / name)
+    sync_folder(folder)
 
 
 def _condition(db: apsw.Connection, path: Path) -> Condition:
@@ -179,9 +212,14 @@ def _of_old_version(aside: Path) -> str:
     return ""
 
 
+def _rows(folder: Path, name: str) -> Iterator[Row]:
+    """The rows that can be read in a file of a store and its log."""
+    paths = (folder / name, folder / f"{name}-wal")
+    return rows(*(path.read_bytes() if path.exists() else b"" for path in paths))
+
+
 def _gather(found: _Found, folder: Path) -> None:
-    file, log = ((folder / name).read_bytes() if (folder / name).exists() else b"" for name in _FILES)
-    for row in rows(file, log):
+    for row in _rows(folder, LEDGER):
         try:
             _take(found, row)
         except (UnicodeDecodeError, AttributeError, TypeError):

@@ -6,62 +6,20 @@ which no count came back, stays "maybe paid" at its worst: what is not known to 
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
 from tailor.errors import OverBudget, StoreError
-from tailor.store.database import connect, dump, is_damage, seal, transaction
+from tailor.store.calls import SPENDING, Call, keep_calls, prepare
+from tailor.store.database import connect, is_damage, transaction
 
-FILE = "spending.db"
-SCHEMA = "CREATE TABLE IF NOT EXISTS calls (number INTEGER PRIMARY KEY, record TEXT NOT NULL, sha256 TEXT NOT NULL)"
 ROUNDING = 1e-9
 """Money below this is an error of sums of floating-point numbers."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call to an endpoint, or a batch of them.
-
-    Attributes:
-        model: name of the model.
-        at: when it was made, ISO time.
-        worst: the most that it can cost; None where no price is known.
-        paid: what it cost; None while that is not known: it may have been paid.
-        counted: whether `paid` rests on a count of the endpoint's, not on an estimate.
-        tokens_in: prompt tokens.
-        tokens_out: answer tokens.
-        cached: prompt tokens that the endpoint had read before.
-        billed: what the endpoint said that it cost, in USD; None where it did not say.
-        calls: how many calls this is: those of a batch that were answered, once that is known.
-        batch: mark of the batch; empty for a call on its own.
-        share: of the ordinary price.
-    """
-
-    model: str
-    at: str
-    worst: float | None
-    paid: float | None = None
-    counted: bool = True
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cached: int = 0
-    billed: float | None = None
-    calls: int = 1
-    batch: str = ""
-    share: float = 1.0
-
-    @property
-    def most(self) -> float:
-        """What counts against a cap: what it cost, where that is known for certain, else the most that it can have cost."""
-        if self.paid is not None and self.counted:
-            return self.paid
-        return max(self.paid or 0.0, self.worst or 0.0)
 
 
 @dataclass(frozen=True)
@@ -99,6 +57,7 @@ class Spending:
 
     Attributes:
         rest: from what was paid to a sentence on what the rest needs, for whoever is stopped by the cap.
+        told: what was found damaged or gone when it was opened, and what that costs, one sentence each.
 
     Raises:
         StoreError: the file is damaged, or cannot be written.
@@ -107,7 +66,7 @@ class Spending:
     def __init__(self, folder: Path, *, cap: float | None = None, currency: str = "USD") -> None:
         self.cap, self.currency = cap, currency
         self.rest: Callable[[float], str] = lambda paid: ""
-        self._path = folder / FILE
+        self._path = folder / SPENDING
         self._state = threading.Condition()
         self._file = threading.Lock()
         self._unwritten: dict[int, Call] = {}
@@ -116,28 +75,17 @@ class Spending:
             self._db = connect(self._path)
             if cap is None:  # what a power cut takes of the notes is then no more than a list of what may have been paid
                 self._db.execute("PRAGMA synchronous=NORMAL")
-            with transaction(self._db, self._path):
-                self._db.execute(SCHEMA)
-                self._known = self._read()
+            noted = prepare(self._db, self._path)
         except StoreError as error:
             if not is_damage(error):
                 raise
             raise StoreError(
                 f"{self._path} is damaged: what was spent on endpoints is not known any more",
-                "move it away, look up what was spent at the provider, and take that off `budget`",
+                f"run `tailor store repair {folder.parent}`: every note that is whole is kept, and what is gone is told",
             ) from error
+        self.told = noted.told(currency)
+        self._known = dict(noted.calls)
         self._committed = sum(call.most for call in self._known.values())
-
-    def _read(self) -> dict[int, Call]:
-        """The calls by number. A damaged one counts as much as the dearest."""
-        found: dict[int, Call | None] = {}
-        for number, *columns in self._db.execute("SELECT number, CAST(record AS BLOB), CAST(sha256 AS BLOB) FROM calls"):
-            text, sha256 = (bytes(column).decode("ascii", "replace") for column in columns)
-            key = int(str(number))
-            found[key] = Call(**json.loads(text)) if seal("call", key, text) == sha256 else None
-        dearest = max((call.most for call in found.values() if call is not None), default=0.0)
-        damaged = Call("unknown, since its record is damaged", "", dearest)
-        return {number: call or damaged for number, call in found.items()}
 
     def reprice(self, model: str, price: Callable[[Call], float | None]) -> None:
         """Count the calls of a model at the prices of today against the cap, where these are higher than those they were noted at:
@@ -219,9 +167,7 @@ class Spending:
             calls, self._unwritten = self._unwritten, {}
         try:
             with transaction(self._db, self._path):
-                for number, call in calls.items():
-                    text = dump(asdict(call))
-                    self._db.execute("INSERT OR REPLACE INTO calls VALUES (?,?,?)", (number, text, seal("call", number, text)))
+                keep_calls(self._db, calls)
         except BaseException:
             with self._state:
                 self._unwritten = calls | self._unwritten
