@@ -33,6 +33,9 @@ from tailor.system import Prompt, System, Weights
 RECORDED = Path(__file__).parent / "recorded" / "handover.json"
 STUDIES, DEV, TEST = 1_000, 90, 160
 PRICED = TASK.model_copy(update={"prices": TASK.prices.model_copy(update={"error": 10.0, "handover": 2.0})})
+OTHERS = len(TASK.labels) - 1
+LEAST = 1.001 / len(TASK.labels)
+"""The least that the likeliest of so many labels can have."""
 RATES = Rates(1.0, 1.0, 1.0, "made up")
 SYSTEMS: dict[str, Approach] = {
     "zero-shot": ZeroShot(),
@@ -50,18 +53,22 @@ class Recorded:
     sure: NDArray[np.float64]
     right: NDArray[np.bool_]
 
+    @property
+    def system(self) -> System:
+        """A System by this name."""
+        return System(steps=(self.name,), weights=Weights(model=self.name), prompt=Prompt(instruction="", input="{{text}}"))
+
     def drawn(self, rows: NDArray[np.int64]) -> Run:
         """A Run on these rows."""
-        system = System(steps=(self.name,), weights=Weights(model=self.name), prompt=Prompt(instruction="", input="{{text}}"))
         answers = [_answer(number, float(self.sure[row])) for number, row in enumerate(rows)]
         scores = [Score("right" if self.right[row] else "wrong", float(self.right[row]), "") for row in rows]
         examples = tuple(Example(answer.example, {"text": ""}, ("",)) for answer in answers)
-        return Run(system, "test", examples, tuple(answers), tuple(scores))
+        return Run(self.system, "test", examples, tuple(answers), tuple(scores))
 
 
 def _answer(number: int, sure: float) -> Answer:
-    """An answer of this confidence among two labels: nothing but the likeliest label's share counts."""
-    return Answer(str(number), "", (math.log(sure), math.log(max(1 - sure, 1e-300))), tokens_in=1)
+    """An answer of this confidence: nothing but the likeliest label's share counts, so that the others share the rest."""
+    return Answer(str(number), "", (math.log(sure), *[math.log(max((1 - sure) / OTHERS, 1e-300))] * OTHERS), tokens_in=1)
 
 
 def record() -> None:
@@ -82,7 +89,7 @@ def recorded() -> dict[str, Recorded]:
     """The recorded systems by name."""
     found = json.loads(RECORDED.read_text(encoding="utf-8"))
     return {
-        name: Recorded(name, np.clip(np.array(kept["sure"]), 1e-6, 1.0), np.array(list(kept["right"])) == "1")
+        name: Recorded(name, np.clip(np.array(kept["sure"]), LEAST, 1.0), np.array(list(kept["right"])) == "1")
         for name, kept in found.items()
     }
 
@@ -93,7 +100,7 @@ def badly_calibrated(known: dict[str, Recorded]) -> list[Recorded]:
     chance = np.random.default_rng(1).uniform(0.9, 1.0, len(tfidf.sure))
     return [
         known["zero-shot"],
-        replace(nearest, name="inverted", sure=1.000001 - nearest.sure),
+        replace(nearest, name="inverted", sure=1 + LEAST - nearest.sure),
         replace(nearest, name="by another", sure=known["zero-shot"].sure),
         replace(tfidf, name="by chance", sure=chance),
     ]
@@ -107,7 +114,7 @@ def simulated(systems: list[Recorded], seed: int) -> dict[str, float]:
         thresholds = thresholds_of(PRICED, [system.drawn(dev) for system in systems])
         alpha, all_hold = of_target(1, claims_of(thresholds)), True
         for system in systems:
-            threshold = thresholds[system.name].value
+            threshold = thresholds[system.system.fingerprint].value
             if threshold is None:
                 continue
             run = system.drawn(test)

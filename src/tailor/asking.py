@@ -50,7 +50,7 @@ def asked(project: Project, fields: dict[str, str]) -> Asked:
     study = load_study(project.folder)
     system = chosen_system(study)
     system, (answer,) = _answered(project, system, [fields])
-    handing = study.decision.handover_of(study.decision.chosen) if study.decision else None
+    handing = study.decision.winner_handover if study.decision else None
     return Asked(system, answer, handing.threshold if handing else None)
 
 

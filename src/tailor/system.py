@@ -62,11 +62,13 @@ class Teacher(Part):
     Attributes:
         fingerprint: of the System that labelled, under which its answers are kept.
         model: the weights that it answers with.
+        digest: of these weights.
         method: how they were tuned, as in `Weights`.
     """
 
     fingerprint: str
     model: str
+    digest: str = ""
     method: Literal["none", "lora", "full", "head", "tfidf"] = "none"
 
 

@@ -48,9 +48,8 @@ class Distil:
             raise ConfigError("there are no rows without a label for a teacher to label", "leave the label of some rows empty")
         taught = self.labelled(material.unlabelled, engine, on_progress)
         student = FineTune("lora").fit(system, replace(material, train=(*material.train, *taught)), engine, on_progress)
-        teacher = Teacher(
-            fingerprint=self.teacher.fingerprint, model=self.teacher.weights.model, method=self.teacher.weights.method
-        )
+        own = self.teacher.weights
+        teacher = Teacher(fingerprint=self.teacher.fingerprint, model=own.model, digest=own.digest, method=own.method)
         return student.with_(steps=(*student.steps[:-1], self.name), weights={"teacher": teacher})
 
     def labelled(self, rows: Sequence[Example], engine: Engine, on_progress: OnProgress | None = None) -> tuple[Example, ...]:

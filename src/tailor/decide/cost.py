@@ -80,10 +80,15 @@ def cost_of(
     return Cost(per_1000, one_off, errors_per_1000, total, "; ".join(notes), training, kept, changes, right)
 
 
-def system_cost(material: Material, run: Run, rates: Rates, engine: Engine, pace: Pace = NEVER_SAID) -> Cost:
-    """What a system costs: labels it learned from, training, tokens, and keeping up with changes."""
+def system_cost(
+    material: Material, run: Run, rates: Rates, engine: Engine, pace: Pace = NEVER_SAID, teacher_rates: Rates | None = None
+) -> Cost:
+    """What a system costs: labels it learned from, training, tokens, and keeping up with changes.
+
+    `teacher_rates` are the prices of its teacher's tokens, where that is another model.
+    """
     system, embedding = run.system, machine_rates(material.task.prices, EMBEDDER_PARAMETERS)
-    teaching = _teaching(material, system.weights.teacher, rates, engine)
+    teaching = _teaching(material, system.weights.teacher, teacher_rates or rates, engine)
     rates = _rates_of(system.weights.method, material.task, rates)
     labels, trained = len(system.prompt.shots), 0
     if not system.is_generative:

@@ -75,10 +75,10 @@ def _reaching(target: float, ends: Sequence[int], right: Sequence[int]) -> int |
 
 
 def thresholds_of(task: Task, finalists: Iterable[Run]) -> dict[str, Threshold]:
-    """The threshold of each finalist by its dev Run, under its name; empty where hand-overs have no price, or a judge scores."""
+    """Fingerprint of each finalist -> its threshold by its dev Run; empty where hand-overs have no price, or a judge scores."""
     if task.prices.handover is None or task.judge is not None:
         return {}
-    return {dev.system.name: choose_threshold(task, dev) for dev in finalists}
+    return {dev.system.fingerprint: choose_threshold(task, dev) for dev in finalists}
 
 
 def claims_of(thresholds: Mapping[str, Threshold]) -> int:
@@ -88,7 +88,7 @@ def claims_of(thresholds: Mapping[str, Threshold]) -> int:
 
 def looks_of(thresholds: Mapping[str, Threshold]) -> list[str]:
     """What is looked at besides the systems: another threshold on the same rows is another opening of the test set."""
-    return [f"{name} hands over below {threshold.value!r}" for name, threshold in thresholds.items() if threshold.value is not None]
+    return [f"{system} hands over below {found.value!r}" for system, found in thresholds.items() if found.value is not None]
 
 
 def with_handover(task: Task, decision: Decision, candidates: Sequence[Candidate], thresholds: Mapping[str, Threshold]) -> Decision:
@@ -99,7 +99,7 @@ def with_handover(task: Task, decision: Decision, candidates: Sequence[Candidate
     found = [
         hand_over(task, candidate.run, candidate.cost, threshold.value, alpha, decision.doubt)
         for candidate in candidates
-        if (threshold := thresholds[candidate.run.system.name]).value is not None
+        if (threshold := thresholds[candidate.run.system.fingerprint]).value is not None
     ]
     decision = replace(decision, handover=tuple(found))
     return replace(decision, reasons=(*decision.reasons, *handover_sentences(task, decision, thresholds)))
@@ -122,6 +122,7 @@ def hand_over(task: Task, run: Run, cost: Cost, threshold: float, alpha: float, 
     wrong = sum(is_answered and not is_right for is_answered, is_right in zip(answered, right, strict=True))
     return HandOver(
         system=run.system.name,
+        fingerprint=run.system.fingerprint,
         threshold=threshold,
         answered=count / n,
         answered_at_least=at_least,
@@ -161,17 +162,17 @@ def handover_sentences(task: Task, decision: Decision, thresholds: Mapping[str, 
     Args:
         task: prices and volume.
         decision: with its `handover`.
-        thresholds: of each finalist, by name.
+        thresholds: of each finalist, by fingerprint.
     """
-    found, eligible = decision.handover_of(decision.chosen), {f.name for f in decision.finalists if f.eligible}
+    found, eligible = decision.winner_handover, {f.fingerprint for f in decision.finalists if f.eligible}
     least = decision.winner.cost.total
-    told = [f"Nothing is handed over: {decision.chosen} {thresholds[decision.chosen].why_not}."]
+    told = [f"Nothing is handed over: {decision.chosen} {thresholds[decision.fingerprint].why_not}."]
     if found is not None:
         told, least = [_sentence(task, found, least)], found.total
     cheaper = [
         (other.total, other)
         for other in decision.handover
-        if other.system in eligible and other.total is not None and least is not None and other.total < least
+        if other.fingerprint in eligible and other.total is not None and least is not None and other.total < least
     ]
     if cheaper:
         total, best = min(cheaper, key=lambda pair: pair[0])

@@ -81,7 +81,9 @@ class Track:
 
     def cost(self, run: Run) -> Cost:
         """What a system costs, on token counts."""
-        return system_cost(self.material, run, self.prices.of(run.system), self.engine, self.pace)
+        teacher = run.system.weights.teacher
+        taught_at = self.prices.models.get(teacher.digest) if teacher else None
+        return system_cost(self.material, run, self.prices.of(run.system), self.engine, self.pace, taught_at)
 
     def _make(self, rung: Rung, candidate: Option, where: Course) -> list[Arm]:
         """The candidate made into a System, ready to race; nothing when that cannot be done, which is recorded.

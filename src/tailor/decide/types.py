@@ -245,6 +245,7 @@ class HandOver:
 
     Attributes:
         system: the finalist's name.
+        fingerprint: the finalist's fingerprint.
         threshold: confidence, a probability, from which it answers by itself; chosen on dev.
         answered: share of the questions that it answers.
         answered_at_least: lower limit of that share.
@@ -256,6 +257,7 @@ class HandOver:
     """
 
     system: str
+    fingerprint: str
     threshold: float
     answered: float
     answered_at_least: float
@@ -323,9 +325,10 @@ class Decision:
         """The chosen finalist, or the best guess."""
         return next(finalist for finalist in self.finalists if finalist.key == (self.chosen, self.fingerprint))
 
-    def handover_of(self, system: str) -> HandOver | None:
-        """What handing over comes to for a finalist, by name; None where it hands nothing over."""
-        return next((found for found in self.handover if found.system == system), None)
+    @property
+    def winner_handover(self) -> HandOver | None:
+        """What handing over comes to for the chosen finalist; None where it hands nothing over."""
+        return next((found for found in self.handover if found.fingerprint == self.fingerprint), None)
 
     def __repr__(self) -> str:
         finalists = f"{len(self.finalists)} finalists on {self.n_test:,} test rows, opening {self.opening}"
