@@ -12,6 +12,7 @@ import hashlib
 import os
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -43,6 +44,10 @@ from tailor.task import Task
 STUDIES = 500
 RATE, TARGET = 0.69, 0.70
 SHARE = 0.1
+"""Of calls that fail, whatever the way; what follows makes up this share of the calls of a study."""
+ROW_FAILS, ROW_SHARE = 2, 0.06
+DOWN_EVERY, DOWN_FROM, DOWN_FOR = 100, 50, 11
+SYSTEM_SHARE = 0.2
 MOST_RUNS = 40
 """A study whose calls fail at random is not expected to take more runs until none fails."""
 RATES = Rates(1.0, 2.0, 0.0, "made up")
@@ -64,13 +69,11 @@ class Endpoint(FakeModel):
 
     def __init__(self, seed: int, way: Way | None) -> None:
         super().__init__(self._said)
-        self._seed, self._way, self._runs = seed, way, 0
+        self._seed, self._way = seed, way
         self._chance = random.Random(f"{seed} {way}")
+        self._asked = Counter[str]()
+        self._systems: list[str] = []
         self.made = self.failed = 0
-
-    def again(self) -> None:
-        """The study is run once more: rows that failed for a while come through after a few runs."""
-        self._runs += 1
 
     def stream(self, requests: Sequence[Request], deliver: Callable[[dict[int, Reply]], None]) -> None:
         """Each reply as it comes; those of failed calls with an error."""
@@ -89,16 +92,22 @@ class Endpoint(FakeModel):
     def _fails(self, request: Request) -> bool:
         if self._way is None:
             return False
-        if self._way == "by row":
-            return self._runs < 2 and self._share("row", request.messages[-1].text.split()[-1]) < SHARE
+        if self._way == "by row":  # the same rows for every system, as often as makes up the share of calls
+            question = str(request.messages)
+            self._asked[question] += 1
+            return self._asked[question] <= ROW_FAILS and self._share("row", request.messages[-1].text.split()[-1]) < ROW_SHARE
         if self._way == "by time":
-            return self.made % 200 >= 180
-        if self._way == "by system":  # every other system, on every fifth row
-            return self._share("system", self._system(request)) < 0.5 and self._chance.random() < 2 * SHARE
+            return DOWN_FROM <= self.made % DOWN_EVERY < DOWN_FROM + DOWN_FOR
+        if self._way == "by system":  # every other one
+            return self._number(request) % 2 == 0 and self._chance.random() < SYSTEM_SHARE
         return self._chance.random() < SHARE
 
-    def _system(self, request: Request) -> str:
-        return f"{len(request.messages)} {request.messages[0].text}" if len(request.messages) > 1 else ""
+    def _number(self, request: Request) -> int:
+        """Of the system that asks, in the order in which they first did."""
+        system = f"{len(request.messages)} {request.messages[0].text}" if len(request.messages) > 1 else ""
+        if system not in self._systems:
+            self._systems.append(system)
+        return self._systems.index(system)
 
     def _share(self, what: str, of: str) -> float:
         digest = hashlib.sha256(f"{self._seed} {what} {of}".encode()).digest()
@@ -152,7 +161,8 @@ def run() -> dict[str, float]:
 def figures(found: Sequence[tuple[bool, bool, int, int, int, int]]) -> dict[str, float]:
     """What came of some studies."""
     table = np.array(found, dtype=float)
-    false, false_without, early, runs, failed, made = table.mean(axis=0)
+    false, false_without, _, runs, failed, made = table.mean(axis=0)
+    by_way = {way.replace(" ", "_"): table[number :: len(WAYS)] for number, way in enumerate(WAYS)}
     return {
         "studies": float(len(found)),
         "false_claims": false,
@@ -161,7 +171,9 @@ def figures(found: Sequence[tuple[bool, bool, int, int, int, int]]) -> dict[str,
         "other_decision_than_without_failures": float((table[:, 0] != table[:, 1]).sum()),
         "runs_until_decided": runs,
         "share_of_calls_failed": failed / made,
-    } | {f"false_{way.replace(' ', '_')}": float(table[i :: len(WAYS), 0].mean()) for i, way in enumerate(WAYS)}
+        **{f"failed_{way}": float(part[:, 4].sum() / part[:, 5].sum()) for way, part in by_way.items()},
+        **{f"false_{way}": float(part[:, 0].mean()) for way, part in by_way.items()},
+    }
 
 
 def studied(number: int) -> tuple[bool, bool, int, int, int, int]:
@@ -172,7 +184,6 @@ def studied(number: int) -> tuple[bool, bool, int, int, int, int]:
         runs, decision = 0, None
         while decision is None and runs < MOST_RUNS:
             decision = decided(splits, ledger, folder, flaky)
-            flaky.again()
             runs += 1
         early = ledger.early
     with project(number) as (splits, ledger, folder):

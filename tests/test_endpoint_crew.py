@@ -12,7 +12,7 @@ import pytest
 
 from tailor.errors import EndpointError
 from tailor.models.base import Reply, Request, message
-from tailor.models.endpoint.crew import SHORTEST_HANG, Crew, Rules
+from tailor.models.endpoint.crew import SHORTEST_HANG, UNREADABLE_TRIES, Crew, Rules
 from tailor.models.endpoint.faults import Fault
 from tailor.models.endpoint.pace import Pace
 
@@ -66,6 +66,66 @@ def test_a_row_that_alone_is_refused_is_refused_and_the_others_are_answered() ->
     replies = run(crew(ask), 30)
     assert Counter(reply.finish for reply in replies.values()) == {"stop": 27, "refused": 3}
     assert replies[29].error == "h refused the request (403: moderated)"
+
+
+def spoilt() -> Fault:
+    return Fault("unreadable", "h: the answer is not JSON: <html>", cause="the answer is not JSON")
+
+
+@pytest.mark.parametrize("rows", [(0, 13), (29,)])
+def test_a_row_that_alone_cannot_be_read_is_given_up_for_good_once_others_are_known_to_be_answered(rows: tuple[int, ...]) -> None:
+    calls = Counter[int]()
+
+    def ask(number: int) -> Reply:
+        calls[number] += 1
+        if number in rows:
+            fault = spoilt()
+            fault.cost = Reply("", tokens_in=11, tokens_out=3)
+            raise fault
+        return Reply("yes")
+
+    replies = run(crew(ask), 30)
+    assert {number: reply.finish for number, reply in replies.items() if reply.finish != "stop"} == dict.fromkeys(rows, "refused")
+    assert all(replies[row].error.endswith("<html>") and replies[row].tokens_in == 11 for row in rows)
+    assert sum(calls.values()) <= 30 + len(rows) * (UNREADABLE_TRIES - 1) + 1, "one more asks what was answered before"
+
+
+def test_rows_that_cannot_be_read_since_nothing_can_any_more_are_failed_calls() -> None:
+    calls = Counter[int]()
+
+    def ask(number: int) -> Reply:
+        calls[number] += 1
+        if sum(calls.values()) > 28:
+            raise spoilt()
+        return Reply("yes")
+
+    finishes = Counter(reply.finish for reply in run(crew(ask, places=1), 30).values())
+    assert finishes == {"stop": 28, "error": 2}
+
+
+def test_answers_that_are_spoilt_now_and_then_are_asked_for_again() -> None:
+    chance = random.Random(4)
+
+    def ask(number: int) -> Reply:
+        if chance.random() < 0.1:
+            raise spoilt()
+        return Reply("yes")
+
+    assert {reply.text for reply in run(crew(ask), 200).values()} == {"yes"}
+
+
+def test_an_endpoint_that_sends_nothing_else_any_more_stops_the_run_in_its_words() -> None:
+    calls = Counter[int]()
+
+    def ask(number: int) -> Reply:
+        calls[number] += 1
+        if sum(calls.values()) > 20:
+            raise spoilt()
+        return Reply("yes")
+
+    with pytest.raises(EndpointError, match="the answer is not JSON"):
+        run(crew(ask), 500)
+    assert sum(calls.values()) < 200
 
 
 @pytest.mark.parametrize("first", [0, 20])

@@ -13,4 +13,4 @@ def test_failing_calls_neither_open_a_test_set_nor_change_a_decision(monkeypatch
     found = [studied(number) for number in range(len(WAYS))]
     told = figures(found)
     assert (told["opened_on_failed_calls"], told["other_decision_than_without_failures"]) == (0, 0)
-    assert told["share_of_calls_failed"] > 0.01 and sum(runs > 1 for *_, runs, _, _ in found) >= 2
+    assert told["share_of_calls_failed"] > 0.09 and sum(runs > 1 for *_, runs, _, _ in found) >= 2

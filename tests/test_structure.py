@@ -19,7 +19,7 @@ ROOT = Path(tailor.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
     "errors card limits files outside confined documents language doors jsonform keys mistakes plugins settings task "
-    "project stats system example passage score kinds data models trust retrieval store ledger render batches engine "
+    "project stats system example passage payment score kinds data models trust retrieval store ledger render batches engine "
     "approaches evaluate advise diagnose decide results saved report provenance opening seals experiment asking judging "
     "testing screen library cli __main__"
 ).split()

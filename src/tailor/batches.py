@@ -337,5 +337,5 @@ def _held(note: Mapping[str, Any]) -> set[Key]:
 def as_answer(example: str, raw: str, reply: Reply, passages: tuple[Passage, ...]) -> Answer:
     """A reply as the answer to an example, with the text that counts."""
     told = (reply.tokens_in, reply.tokens_out, reply.seconds, reply.finish, reply.error, reply.thought)
-    bill = (reply.cached, reply.billed, reply.counted, reply.answered_by)
+    bill = (reply.cached, reply.billed, reply.counted, reply.answered_by, reply.reasoning, reply.payment)
     return Answer(example, raw, reply.scores, passages, *told, *bill)

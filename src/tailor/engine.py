@@ -24,6 +24,7 @@ from tailor.ledger import Ledger
 from tailor.models.base import Array, Embedder, Message, Model, Reply, Request, Streaming
 from tailor.models.endpoint.desk import Batching
 from tailor.models.vectors import CachedEmbedder
+from tailor.payment import Payment
 from tailor.render import question_in, render_messages
 from tailor.retrieval.passage import Passage
 from tailor.retrieval.searches import retriever
@@ -375,4 +376,6 @@ def _without_prior(system: System, answer: Answer) -> Answer:
 
 def _answer(record: dict[str, Any], example: str) -> Answer:
     passages = tuple(Passage(**passage) for passage in record["passages"])
-    return Answer(**(record | {"example": example, "scores": tuple(record["scores"]), "passages": passages}))
+    payment = Payment(**record["payment"]) if record.get("payment") else None
+    read = {"example": example, "scores": tuple(record["scores"]), "passages": passages, "payment": payment}
+    return Answer(**(record | read))

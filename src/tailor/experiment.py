@@ -113,11 +113,11 @@ def run(
         tests, decision = final_test(climb, splits, ledger, observer, ratings, around_test(task, whole, engine.documents))
         found, decision = with_controls(task, splits, tests, decision)
         record = provenance(splits, engine.models, engine.judge)
-        whole_run = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _now())
+        whole_run = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _after(started))
         study = Study(*whole_run, advice, climb.diagnosis, curve, controls=found, spent=spent(engine), expected=expected)
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
         if decision and (steady := asked_again(climb, tests, observer, decision.winner.fingerprint)):
-            study = replace(study, consistency=steady, finished=_now(), spent=spent(engine))
+            study = replace(study, consistency=steady, finished=_after(started), spent=spent(engine))
             ledger.save_study(STUDY.dump_python(study, mode="json"), number)
     if task.judge and tests:
         write_sheet(project.path(task.judge.ratings), task, rating_sample(task, tests))
@@ -275,3 +275,8 @@ def spent(engine: Engine) -> Spent | None:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _after(started: str) -> str:
+    """The time now, which is not before the start: a clock may be put back meanwhile."""
+    return max(started, _now())

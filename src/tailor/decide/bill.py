@@ -21,6 +21,8 @@ def spent_sentence(spent: Spent, currency: str) -> str:
     said = [f"Paid to endpoints so far: {paid_amount(spent, currency)}, for {calls} ({tokens})."]
     if 0 < spent.unpriced < spent.calls:
         said.append(f"The price of {spent.unpriced:,} of them is not known.")
+    if spent.repriced:
+        said.append("Prices were changed meanwhile: each call counts at those of its time.")
     if spent.estimated:
         said.append(f"{format_money(spent.estimated, currency)} of it rest on estimated tokens: the endpoint did not count them.")
     if spent.maybe_paid:

@@ -10,7 +10,8 @@ from tailor.decide.prices import batch_share, judge_rates, rates_for
 from tailor.decide.types import Rates
 from tailor.errors import ConfigError, quoted
 from tailor.models.base import Metered, Model, Reply
-from tailor.store.calls import Call
+from tailor.payment import Payment
+from tailor.store.calls import Call, Prices
 from tailor.store.spending import Spending
 from tailor.task import Task
 
@@ -50,8 +51,11 @@ class Meter:
         self._allowed[number] = (tokens_in, tokens_out)
         return number
 
-    def settle(self, number: int, reply: Reply | None) -> None:
-        """Say what a call cost: the tokens of its reply, nothing for one without tokens; None where it may have been paid."""
+    def settle(self, number: int, reply: Reply | None) -> Payment | None:
+        """Say what a call cost: the tokens of its reply, nothing for one without tokens; None where it may have been paid.
+
+        Gives what it cost at the prices of now; None where that is nothing, or not known.
+        """
         allowed, call = self._allowed.pop(number), self.spending.call(number)
         if reply is not None:
             taken = replace(
@@ -61,12 +65,19 @@ class Meter:
                 cached=reply.cached,
                 billed=reply.billed if self.rates.currency == "USD" else None,
                 counted=reply.counted,
+                reasoning=reply.reasoning,
+                prices=self._prices,
             )
             call = replace(taken, paid=self._price(taken) or 0.0)
             worst = self.rates.worst(*allowed)
             if worst and call.paid:
                 self._over = max(self._over, call.paid / worst)
         self.spending.settle(number, call)
+        return Payment(call.paid, self.rates.currency, *self._prices) if call.paid else None
+
+    @property
+    def _prices(self) -> Prices:
+        return (self.rates.input_per_million, self.rates.output_per_million, self.rates.cached_per_million)
 
     def fitting(self, sizes: Sequence[tuple[int, int]]) -> int:
         """How many of these calls, the first ones, a batch may hold at the most without passing the cap; at least one."""
@@ -101,6 +112,8 @@ class Meter:
             cached=sum(reply.cached for reply in replies),
             counted=all(reply.counted for reply in replies),
             calls=len(replies),
+            reasoning=sum(reply.reasoning for reply in replies),
+            prices=self._prices,
         )
         self.spending.settle(number, replace(taken, paid=self._price(taken) or 0.0))
         self.spending.save()

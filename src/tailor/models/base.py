@@ -10,6 +10,8 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from tailor.payment import Payment
+
 Array = NDArray[np.float32]
 Role = Literal["system", "user", "assistant"]
 
@@ -86,6 +88,8 @@ class Reply:
         billed: what the endpoint says that this answer cost, in USD; None where it says nothing, or 0.
         counted: whether the tokens were counted; else they are estimates.
         answered_by: the model that answered, as an endpoint calls it, and its fingerprint behind an @; empty where it says neither.
+        reasoning: answer tokens that a hidden thought took, where the endpoint says so; they are counted in `tokens_out`, too.
+        payment: what it cost; None where nothing is paid for it, or that is not known.
     """
 
     text: str
@@ -100,6 +104,8 @@ class Reply:
     billed: float | None = None
     counted: bool = True
     answered_by: str = ""
+    reasoning: int = 0
+    payment: Payment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +219,11 @@ class Meter(Protocol):
         """
         ...
 
-    def settle(self, number: int, reply: Reply | None) -> None:
-        """Say what it took: the tokens of a reply, none for a call that is not billed, or None where it may have been paid."""
+    def settle(self, number: int, reply: Reply | None) -> Payment | None:
+        """Say what it took: the tokens of a reply, none for a call that is not billed, or None where it may have been paid.
+
+        Gives what that cost; None where it was nothing, or is not known.
+        """
         ...
 
     def fitting(self, sizes: Sequence[tuple[int, int]]) -> int:

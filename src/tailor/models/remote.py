@@ -23,6 +23,7 @@ from tailor.models.endpoint.listed import DEFAULT_WINDOW, context_window
 from tailor.models.endpoint.responses import ELSEWHERE
 from tailor.models.endpoint.transport import Answered
 from tailor.models.wire import ErrorInside, Unreadable, estimate_tokens, read_reply
+from tailor.payment import Payment
 from tailor.task import ModelSettings
 
 BROKEN = (500, 501)
@@ -36,6 +37,13 @@ JSON = ("{", "[", '"')
 """What JSON that fits a schema begins with, save for bare numbers and words."""
 SELF_MADE = "json_validate_failed"
 """The code of an error that holds what the model wrote instead of the JSON asked for."""
+
+
+class Bill(threading.local):
+    """What the calls for one answer cost, in the thread that makes them."""
+
+    def __init__(self) -> None:
+        self.payments: list[Payment] = []
 
 
 class RemoteModel:
@@ -74,6 +82,7 @@ class RemoteModel:
         self._keep: Callable[[Room], None] = lambda room: None
         self._finding_out = threading.Lock()
         self.meter: Meter | None = None
+        self._bill = Bill()
         self._wishes = Wishes(
             default_temperature=settings.temperature == "default",
             max_tokens=settings.max_tokens,
@@ -167,6 +176,20 @@ class RemoteModel:
     # --- one request, in one of several threads
 
     def _ask(self, request: Request) -> Reply:
+        """One answer, with what all its calls cost.
+
+        Raises:
+            Fault: there is none.
+        """
+        self._bill.payments = []
+        reply = self._answer(request)
+        payments = self._bill.payments
+        if not payments:
+            return reply
+        amount = sum(payment.amount for payment in payments)
+        return replace(reply, payment=replace(payments[-1], amount=amount, calls=len(payments)))
+
+    def _answer(self, request: Request) -> Reply:
         """One answer, with more room where a thought ate it, and once more where it is empty.
 
         Raises:
@@ -289,10 +312,11 @@ class RemoteModel:
             paid = UNPAID
             raise
         except Fault as fault:
-            paid = UNPAID if fault.is_unpaid else None
+            paid = UNPAID if fault.is_unpaid else fault.cost
             raise
         finally:
-            self.meter.settle(number, paid)
+            if (payment := self.meter.settle(number, paid)) is not None:
+                self._bill.payments.append(payment)
 
     def _call(self, request: Request, body: Mapping[str, Any]) -> Reply:
         started = time.perf_counter()
@@ -305,10 +329,12 @@ class RemoteModel:
             reply = read_reply(answered.body, request, time.perf_counter() - started, self._line.scrub)
         except ErrorInside as error:
             fault = self._line.interpreter.inside(error.said)
-            fault.lives, fault.is_unpaid = True, not error.wrote
+            fault.lives, fault.is_unpaid, fault.cost = True, error.cost is None, error.cost
             raise fault from None
         except Unreadable as error:
-            raise Fault("odd", f"{self.address}: {error}", cause=str(error)) from error
+            fault = Fault("unreadable", f"{self.address}: {error}", cause=str(error))
+            fault.cost = error.cost
+            raise fault from error
         if request.stop and "stop" not in body:
             return replace(reply, text=_until(reply.text, request.stop))
         return reply

@@ -37,15 +37,29 @@ BROKEN = {"error", "network_error", "insufficient_system_resource", "malformed_f
 
 
 class Unreadable(ValueError):
-    """A body that is no chat completion; the message says why."""
+    """A body that is no chat completion; the message says why.
+
+    Args:
+        reason: why.
+        cost: a reply without text, with the tokens that the body says it took; None where it says nothing of that.
+    """
+
+    def __init__(self, reason: str, cost: Reply | None = None) -> None:
+        super().__init__(reason)
+        self.cost = cost
 
 
 class ErrorInside(Exception):
-    """An error inside a body with a good status: what it says, and whether something had been written before."""
+    """An error inside a body with a good status.
 
-    def __init__(self, said: Said, *, wrote: bool) -> None:
+    Args:
+        said: what it says.
+        cost: a reply without text, with the tokens that were written before; None where none were.
+    """
+
+    def __init__(self, said: Said, cost: Reply | None) -> None:
         super().__init__(said.reason)
-        self.said, self.wrote = said, wrote
+        self.said, self.cost = said, cost
 
 
 def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lambda value: value) -> Reply:
@@ -69,15 +83,16 @@ def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lam
     ended = str(choice.get("finish_reason") or "").lower().replace("-", "_") if isinstance(choice, dict) else ""
     counts = data.get("usage")
     usage: Mapping[str, Any] = counts if isinstance(counts, dict) else {}
-    wrote = bool(_count(usage.get("completion_tokens")))
+    cost = _cost(usage)
+    wrote = cost if cost is not None and cost.tokens_out else None
     for error in (choice.get("error") if isinstance(choice, dict) else None, data.get("error")):
         if error:
-            raise ErrorInside(read_error({"error": error}), wrote=wrote)
+            raise ErrorInside(read_error({"error": error}), wrote)
     if not isinstance(choice, dict):
         reason = read_error(data).reason
-        raise Unreadable(f"the answer has no choices{': ' + reason if reason else ''}")
+        raise Unreadable(f"the answer has no choices{': ' + reason if reason else ''}", cost)
     if ended in BROKEN:
-        raise ErrorInside(Said(f"the answer ended with {ended!r}", frozenset(), 502), wrote=wrote)
+        raise ErrorInside(Said(f"the answer ended with {ended!r}", frozenset(), 502), wrote)
     said: Mapping[str, Any] = message if isinstance(message := choice.get("message"), dict) else {}
     finish: Finish = "length" if ended in CUT else "refused" if ended in REFUSED else "stop"
     thought, text = _thought_and_text(said)
@@ -97,6 +112,7 @@ def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lam
         cached=min(_cached(usage), tokens_in),
         billed=_billed(usage),
         counted=counted,
+        reasoning=_inside(usage, "completion_tokens_details", "reasoning_tokens"),
         answered_by="@".join(name for key in ("model", "system_fingerprint") if (name := str(data.get(key) or "")[:LONGEST_NAME])),
     )
 
@@ -159,6 +175,14 @@ def _usage(usage: Mapping[str, Any], text: str) -> tuple[int | None, int | None,
     read = read or None
     written = None if written == 0 and text else written
     return read, written, read is not None and written is not None
+
+
+def _cost(usage: Mapping[str, Any]) -> Reply | None:
+    """What an answer without text took, as far as it was counted; None where it was not."""
+    read, written, counted = _usage(usage, "")
+    if read is None or not counted:
+        return None
+    return Reply("", tokens_in=read, tokens_out=written or 0, cached=min(_cached(usage), read), billed=_billed(usage))
 
 
 def _inside(usage: Mapping[str, Any], group: str, name: str) -> int:

@@ -209,7 +209,7 @@ def to_json(study: Study) -> dict[str, Any]:
         answered: None, or asked, models and fingerprints (name -> answers), sentence (what puts comparisons in doubt, or empty).
         expected: None, or what was expected before: calls, tokens_in, tokens_out, money (or None), each low and high; currency.
         spent: None, or what all runs of the project paid endpoints: paid, estimated (on estimated tokens), maybe (at most, for
-            calls without an answer), calls, tokens_in, tokens_out, unpriced, maybe_paid (per call model, at, worst, ...).
+            calls without an answer), calls, tokens_in, tokens_out, unpriced, repriced, maybe_paid (per call model, at, worst, ...).
     """
     task, decision = study.task, study.decision
     plain = asdict(decision) if decision else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from tailor.payment import Payment
 from tailor.retrieval.passage import Passage
 
 Outcome = Literal["right", "wrong", "unparsed", "cut", "refused", "failed", "unjudged"]
@@ -30,6 +31,8 @@ class Answer:
         billed: what the endpoint says that the answer cost, in USD; None where it does not say.
         counted: whether the tokens were counted, not estimated.
         answered_by: the model that answered, as the endpoint calls it, with its fingerprint.
+        reasoning: answer tokens that a hidden thought took, which are among `tokens_out`.
+        payment: what its calls cost when they were made; None where nothing was paid, or that is not known.
     """
 
     example: str
@@ -46,6 +49,8 @@ class Answer:
     billed: float | None = None
     counted: bool = True
     answered_by: str = ""
+    reasoning: int = 0
+    payment: Payment | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,10 @@ from tailor.store.facts import read_fact, write_fact
 
 _COLUMNS = "CAST(system AS BLOB), CAST(example AS BLOB), CAST(record AS BLOB), CAST(sha256 AS BLOB), CAST(at AS BLOB)"
 _TOKENS = re.compile(rb'"tokens_(?:in|out)": (\d{1,9})\b')
+_PAID = re.compile(
+    rb'"amount": (\d{1,6}(?:\.\d{1,20})?(?:e-\d{1,2})?), "cached_per_million": [^,]{1,25}, "calls": \d+, "currency": "([A-Z]{3})"'
+)
+"""As `dump` writes a payment; quotes in the text of an answer stand behind a backslash, so no answer can look like one."""
 
 
 def read(db: apsw.Connection, system: str, examples: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -55,7 +59,7 @@ class Survey:
         told = []
         if self.damaged:
             tokens = sum(int(number) for row in self.damaged for number in _TOKENS.findall(row[2]))
-            price = f"about {tokens:,} tokens" if tokens else "their tokens are not known any more"
+            price = f"about {tokens:,} tokens{_paid(self.damaged)}" if tokens else "their tokens are not known any more"
             told.append(f"{_answers(len(self.damaged))} damaged, and asked for again where needed ({price}).")
         missing = 0 if self.counted is None else self.counted - self.whole - len(self.damaged)
         if missing > 0:
@@ -94,6 +98,16 @@ def sweep(db: apsw.Connection) -> list[str]:
     if found.counted != found.whole:
         write_fact(db, "answers", found.whole)
     return found.told()
+
+
+def _paid(damaged: Iterable[tuple[bytes, ...]]) -> str:
+    """What was paid for them, where that can still be read."""
+    amounts: dict[str, float] = {}
+    for row in damaged:
+        for amount, currency in _PAID.findall(row[2]):
+            name = currency.decode("ascii")
+            amounts[name] = amounts.get(name, 0.0) + float(amount)
+    return "".join(f", {amount:.2g} {currency}" for currency, amount in amounts.items())
 
 
 def _answers(number: int) -> str:

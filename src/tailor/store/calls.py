@@ -20,6 +20,8 @@ CREATE TABLE IF NOT EXISTS total (number INTEGER PRIMARY KEY, record TEXT NOT NU
 """
 """`total` has one row: how many calls there are, and the most that any of them can cost."""
 DAMAGED = "unknown, since its record is damaged"
+Prices = tuple[float | None, float | None, float | None]
+"""Of a million tokens read, written, and read that had been read before; None where not known, the last: as others."""
 _COLUMNS = "number, CAST(record AS BLOB), CAST(sha256 AS BLOB)"
 
 
@@ -40,6 +42,8 @@ class Call:
         calls: how many calls this is: those of a batch that were answered, once that is known.
         batch: mark of the batch; empty for a call on its own.
         share: of the ordinary price.
+        reasoning: answer tokens that a hidden thought took, which are among `tokens_out`.
+        prices: those that `paid` rests on, which may be edited later; None for a call of an older Tailor, and where it is not paid.
     """
 
     model: str
@@ -54,6 +58,8 @@ class Call:
     calls: int = 1
     batch: str = ""
     share: float = 1.0
+    reasoning: int = 0
+    prices: Prices | None = None
 
     @property
     def most(self) -> float:
@@ -198,7 +204,10 @@ def _noted(calls: Mapping[int, Call | None], total: tuple[int, float] | None, is
 
 def _call(row: tuple[object, ...]) -> Call | None:
     number, text, sha256 = _texts(row)
-    return Call(**json.loads(text)) if seal("call", number, text) == sha256 else None
+    if seal("call", number, text) != sha256:
+        return None
+    record = json.loads(text)
+    return Call(**(record | {"prices": tuple(record["prices"]) if record.get("prices") else None}))
 
 
 def _total(row: tuple[object, ...]) -> tuple[int, float] | None:

@@ -34,6 +34,7 @@ class Spent:
         tokens_in: their prompt tokens.
         tokens_out: their answer tokens.
         unpriced: how many of them have no known price.
+        repriced: whether prices of a model were changed between its calls; each counts at those of its time.
         maybe_paid: calls of which it is not known: they were under way at a kill, or what came back tells nothing of it.
     """
 
@@ -44,6 +45,7 @@ class Spent:
     tokens_in: int = 0
     tokens_out: int = 0
     unpriced: int = 0
+    repriced: bool = False
     maybe_paid: tuple[Call, ...] = ()
 
 
@@ -226,6 +228,7 @@ def _sum(calls: Iterable[Call]) -> Spent:
         tokens_in=sum(call.tokens_in for call, _ in answered),
         tokens_out=sum(call.tokens_out for call, _ in answered),
         unpriced=_count(call for call, _ in answered) - _count(call for call, _ in priced),
+        repriced=len(prices := {(call.model, call.prices) for call in calls if call.prices}) > len({model for model, _ in prices}),
         maybe_paid=tuple(unknown),
     )
 

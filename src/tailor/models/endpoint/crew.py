@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tailor.errors import EndpointError
@@ -24,7 +24,10 @@ from tailor.models.endpoint.pace import LONGEST_BACKOFF, Pace
 from tailor.models.endpoint.signals import Stopping
 
 ODD_TRIES = 2
-"""How often what is no chat completion is asked for: a page or a wrong path stays what it is."""
+"""How often an endpoint without an answer yet is asked that sends something else: a page or a wrong path stays what it is."""
+UNREADABLE_TRIES = 4
+"""How often a row is asked for whose answers alone cannot be read. Each may be billed, so the row is then given up for good, once
+others are known to be answered; where one answer in ten is spoilt by chance, this befalls one row in ten thousand."""
 SUSPECTS = 5
 """So many requests refused in a row, none answered between them, are no longer single rows that are refused."""
 FEWEST_FIRST = 4
@@ -52,6 +55,11 @@ class Row:
     failed_at: float | None = None
     fault: Fault | None = None
     done: bool = False
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether what came back last cannot be read."""
+        return self.fault is not None and self.fault.kind == "unreadable"
 
 
 @dataclass(eq=False)
@@ -96,6 +104,7 @@ class Crew:
     rules: Rules
     pace: Pace = field(default_factory=Pace)
     proven: bool = False
+    known: Request | None = None
     random: random.Random = field(default_factory=lambda: random.Random(0))
     seconds: deque[float] = field(default_factory=lambda: deque(maxlen=200))
 
@@ -125,6 +134,8 @@ class Shift:
         self.order = itertools.count()  # equal times go in the order in which they were put off
         self.calls: set[Call] = set()
         self.suspects: list[Row] = []
+        self.control: Row | None = None
+        self.spoilt = 0  # answers that cannot be read, since the last that can
         self.tasks: queue.SimpleQueue[Call | object] = queue.SimpleQueue()
         self.done: queue.SimpleQueue[tuple[Call, Reply | BaseException] | None] = queue.SimpleQueue()
         self.left = len(self.rows)
@@ -251,8 +262,9 @@ class Shift:
     def _answered(self, call: Call, reply: Reply, replies: dict[int, Reply]) -> None:
         now = time.monotonic()
         self.pace.answered(now)
+        self.spoilt = 0
         if not reply.error:
-            self.crew.proven = True
+            self.crew.proven, self.crew.known = True, call.row.request
             self.crew.seconds.append(now - call.started)
             # What was refused while others are answered was refused for what it is.
             alone = [row for row in self.suspects if row.failed_at is not None and row.failed_at < call.started]
@@ -275,18 +287,38 @@ class Shift:
             self._put_off(row, until)
         elif fault.kind == "request":
             self.suspects.append(row)
+        elif fault.kind == "unreadable" and self.crew.proven:
+            self._spoilt(row, now)
         elif self._is_hopeless(row, fault):
             if self.crew.proven:
                 self._give_up(row, replies, "error")
             else:
                 self._stop(_ended(fault))
         else:
-            pause = min(LONGEST_BACKOFF, self.rules.backoff * 2.0 ** (row.tries - 1)) * self.crew.random.uniform(0.5, 1.5)
-            self._put_off(row, now + max(pause, fault.wait or 0.0))
+            self._put_off(row, now + max(self._pause(row), fault.wait or 0.0))
+
+    def _pause(self, row: Row) -> float:
+        """Seconds until a row is tried again."""
+        return min(LONGEST_BACKOFF, self.rules.backoff * 2.0 ** (row.tries - 1)) * self.crew.random.uniform(0.5, 1.5)
+
+    def _spoilt(self, row: Row, now: float) -> None:
+        """An answer that cannot be read: a row that alone has such is told by its tries, an endpoint that sends nothing else by how
+        many there are in a row. It is given a little time, and then not asked any more, since each may be billed.
+        """
+        self.spoilt += 1
+        rounds, rest = divmod(self.spoilt, self.rules.places + SUSPECTS)
+        if rounds >= UNREADABLE_TRIES:
+            self._stop(self._failed_alike([row for row in self.rows if row.is_unreadable and not row.done]))
+        elif rounds and not rest:
+            self.pace.hold(now + self.rules.backoff * 2.0 ** (rounds - 1))
+        if row.tries >= UNREADABLE_TRIES:
+            self.suspects.append(row)
+        else:
+            self._put_off(row, now + self._pause(row))
 
     def _is_hopeless(self, row: Row, fault: Fault) -> bool:
         """Whether a row is not tried again: it fails while others succeed, or it never worked in a way that will not pass."""
-        if fault.kind == "odd" and row.tries >= ODD_TRIES:
+        if fault.kind in ("odd", "unreadable") and row.tries >= ODD_TRIES:
             return True
         if fault.kind == "unreachable" and not self.crew.proven:
             return row.tries >= min(4, self.rules.attempts)
@@ -299,12 +331,14 @@ class Shift:
         return row.tries >= self.rules.attempts and (lives or alone)
 
     def _give_up(self, row: Row, replies: dict[int, Reply], how: Literal["refused", "error"]) -> None:
-        self._done(row, Reply("", finish=how, error=str(row.fault)), replies)
+        cost = row.fault.cost if row.fault is not None else None
+        self._done(row, replace(cost or Reply(""), finish=how, error=str(row.fault)), replies)
 
     def _done(self, row: Row, reply: Reply, replies: dict[int, Reply]) -> None:
         row.done = True
-        self.left -= 1
-        replies[row.place] = reply
+        if row is not self.control:
+            self.left -= 1
+            replies[row.place] = reply
 
     def _put_off(self, row: Row, until: float) -> None:
         heapq.heappush(self.later, (until, next(self.order), row))
@@ -323,14 +357,26 @@ class Shift:
             self.suspects = [row for row in waiting if row.tries >= 2]
             for row in again:
                 self._put_off(row, time.monotonic() + self.rules.backoff)
-            if not again:  # the last ones, refused twice while the endpoint answers others
-                for row in self.suspects:
-                    self._give_up(row, replies, "refused")
-                self.suspects.clear()
+            if not again:
+                self._settle_last(replies)
         silent = time.monotonic() - max(self.began, self.pace.succeeded or 0.0)
         failing = [row for row in self.rows if row.fault is not None and not row.done]
         if failing and silent > self.rules.patience:
             self._stop(self._failed_alike(failing))
+
+    def _settle_last(self, replies: dict[int, Reply]) -> None:
+        """The last rows, with nobody left to be answered after them.
+
+        One that is refused was refused twice while others were answered. One that cannot be read may be so since the endpoint sends
+        nothing else by now: that is told by asking once more what it has answered before.
+        """
+        if self.control is None and self.crew.known is not None and any(row.is_unreadable for row in self.suspects):
+            self.control = Row(len(self.rows), self.crew.known)
+            self._put_off(self.control, time.monotonic())
+            return
+        for row in self.suspects:
+            self._give_up(row, replies, "error" if row.is_unreadable else "refused")
+        self.suspects.clear()
 
     def _failed_alike(self, rows: Sequence[Row]) -> EndpointError:
         """The end of a run in the endpoint's words: how many calls failed, and why."""

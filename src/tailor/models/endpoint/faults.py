@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-Kind = Literal["busy", "passing", "odd", "late", "unreachable", "request", "fatal"]
-"""busy: slow down; passing: a failure that may pass; odd: no chat completion; late: nothing came in time; unreachable: no
-connection; request: this request is not taken, or none is; fatal: no request will be."""
+from tailor.models.base import Reply
+
+Kind = Literal["busy", "passing", "odd", "unreadable", "late", "unreachable", "request", "fatal"]
+"""busy: slow down; passing: a failure that may pass; odd: an error in place of an answer; unreadable: no chat completion; late:
+nothing came in time; unreachable: no connection; request: this request is not taken, or none is; fatal: no request will be."""
 
 GONE_ON = frozenset({408, 499, 502, 504, *range(520, 528)})
 """Statuses with which a gateway gives up on a server that may go on, and bill what it writes."""
@@ -50,6 +52,7 @@ class Fault(Exception):
         lives: whether it shows that the endpoint works, though not for this request.
         status: of the answer; 0 where there was none.
         is_unpaid: whether it is sure that the call is not billed: it was not sent, or refused.
+        cost: a reply without text, with the tokens that were counted all the same; None where that is not known.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Fault(Exception):
         super().__init__(told)
         self.lives, self.status, self.is_unpaid = lives, 0, kind in ("busy", "request", "fatal", "unreachable")
         self.kind, self.hint, self.wait, self.cause = kind, hint, wait, cause or told
+        self.cost: Reply | None = None
 
 
 class Moderated(Exception):
@@ -176,7 +180,14 @@ def told_wait(headers: Mapping[str, str], body: object, reason: str) -> float | 
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait that the headers ask for: retry-after-ms, or Retry-After in seconds or as a date (RFC 9110, 10.2.3)."""
+    """Seconds to wait that the headers ask for: retry-after-ms, or Retry-After in seconds or as a date (RFC 9110, 10.2.3).
+
+    A date is counted from the endpoint's own time, where its `Date` header tells it: the clock here may be wrong, or be put right.
+
+    Args:
+        headers: of the answer.
+        now: the time here.
+    """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
             seconds = float(headers.get(name, "")) * unit
@@ -184,11 +195,16 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
             continue
         if math.isfinite(seconds):
             return max(0.0, seconds)
+    date = _date(headers.get("retry-after", ""))
+    return None if date is None else max(0.0, (date - (_date(headers.get("date", "")) or now)).total_seconds())
+
+
+def _date(text: str) -> datetime | None:
     try:
-        date = parsedate_to_datetime(headers.get("retry-after", ""))
+        date = parsedate_to_datetime(text)
     except ValueError:
         return None
-    return max(0.0, ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds())
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def used_up(headers: Mapping[str, str]) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 STEADY = 8
@@ -10,12 +11,20 @@ SHORT_RUNS = 3
 """So many runs of fewer answers, one after the other, and the refusals are at random: calls are no longer paced."""
 BELOW = 0.96
 """Share of the measured rate at which calls go on: a window that is filled to the brim overflows."""
-GROWTH, MOST_GROWTH = 0.005, 0.1
+GROWTH, MOST_GROWTH = 0.005, 0.05
 GROW_AFTER, LONG = 50, 200
 """The rate grows by a share after so many answers without a refusal; after many, each time by twice as much, up to the largest."""
+GROW_FEWEST, GROW_SECONDS = 10, 15.0
+"""Where calls are slow, fewer answers and so many seconds are enough for that, and each time counts as many."""
 LESS, MUCH_LESS = 0.97, 0.8
 """What a refusal leaves of a rate: of one that was kept to for a while, and of one that was refused again soon: the limit has
 changed."""
+LEAST = 0.5
+"""What a refusal leaves of a rate at least: little may be answered of late since little was asked."""
+SPAN = 60.0
+"""Seconds over which answers are counted: limits are mostly of a minute."""
+PROBE = 2.0
+"""Seconds in which one call alone shows whether a refusal is over, before another may."""
 HEADROOM = 3.0
 """Calls by which a refusal is waited out for longer than told, where calls are paced."""
 CATCH_UP = 1.0
@@ -38,19 +47,26 @@ class Pace:
     resume: float = 0.0
     _free: float = 0.0
     _run: int = 0
-    _since: float | None = None
+    _began: float | None = None
+    _answers: deque[float] = field(default_factory=deque)
     _refused: bool = False
     _streak: int = field(default=0)
     _short: int = 0
+    _probe: float | None = None
     _grown: int = 0
+    _grown_at: float = 0.0
     _growth: float = GROWTH
 
     def turn(self, now: float) -> float:
         """Seconds until the next call may start; 0 takes the turn."""
-        self._since = now if self._since is None else self._since
+        self._began = now if self._began is None else self._began
         ready = max(self.resume, self._free if self.rate is not None else 0.0)
+        if self._refused and self._probe is not None and self._short < SHORT_RUNS:
+            ready = max(ready, self._probe + PROBE)
         if ready > now:
             return ready - now
+        if self._refused:
+            self._probe = now
         if self.rate is not None:
             # What a call is late may be made up for, but little of it: many at once are what a limit refuses.
             self._free = max(now - CATCH_UP / self.rate, self._free) + 1 / self.rate
@@ -58,26 +74,34 @@ class Pace:
 
     def answered(self, now: float) -> None:
         """An answer came."""
+        self._answers.append(now)
+        while self._answers[0] < now - SPAN:
+            self._answers.popleft()
         # Answers that come while nothing may start are of calls from before the refusal.
-        if self._refused and now >= self.resume and self._since is not None:
-            if (
-                self._run < STEADY
-            ):  # no limit refuses so few: an endpoint that refuses at random gets no slower by being asked slowly
-                self._short += 1
-                self.rate = None if self._short >= SHORT_RUNS else self.rate
-            else:
-                self._short = 0
-                if self.rate is not None:
-                    self.rate *= LESS if self._run >= 2 * STEADY else MUCH_LESS
-                else:
-                    self.rate = BELOW * self._run / max(now - self._since, 0.001)
-            self._run, self._since, self._refused, self._grown, self._growth = 0, now, False, 0, GROWTH
+        if self._refused and now >= self.resume and self._began is not None:
+            self._learn(now)
+            self._run, self._refused, self._probe = 0, False, None
+            self._grown, self._grown_at, self._growth = 0, now, GROWTH
         self.succeeded, self._streak = now, 0
         self._run += 1
         self._grown += 1
-        if self.rate is not None and self._grown >= GROW_AFTER:
-            self.rate, self._grown = self.rate * (1 + self._growth), 0
-            self._growth = min(MOST_GROWTH, 2 * self._growth) if self._run >= LONG else GROWTH
+        few = self._grown >= GROW_FEWEST and now - self._grown_at >= GROW_SECONDS
+        if self.rate is not None and (self._grown >= GROW_AFTER or few):
+            self.rate, self._grown, self._grown_at = self.rate * (1 + self._growth), 0, now
+            self._growth = min(MOST_GROWTH, 2 * self._growth) if self._run >= LONG or few else GROWTH
+
+    def _learn(self, now: float) -> None:
+        """The rate after a refusal that was waited out: what was answered of late is what the limit allows."""
+        all_time = max(now - (self._began or 0.0), 0.001)
+        measured = len(self._answers) / min(SPAN, all_time)
+        is_short = self._run < STEADY
+        self._short = self._short + 1 if is_short else 0
+        if self._short >= SHORT_RUNS:  # no limit refuses so few: at random, which gets no better by being asked slowly
+            self.rate = None
+        elif self.rate is not None:
+            self.rate *= min(LESS, max(MUCH_LESS if is_short else LEAST, BELOW * measured / self.rate))
+        elif not is_short:
+            self.rate = BELOW * max(measured, self._run / all_time)  # the wait may have been longer than what is counted
 
     def refused(self, now: float, wait: float | None, backoff: float) -> float:
         """The endpoint asks to slow down; nothing starts until then. Returns when.
@@ -93,7 +117,7 @@ class Pace:
         elif before > 0:  # one that asks for no wait again and again is not asked without any
             wait = max(wait, min(2.0, backoff * 2.0**before / 2))
         self._streak = before + 1
-        self._refused = True
+        self._refused, self._probe = True, None
         if self.rate is not None:  # a window that is full to the brim would refuse the next ones too
             wait += HEADROOM / self.rate
         self.resume = max(self.resume, now + wait)

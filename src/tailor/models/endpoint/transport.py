@@ -103,14 +103,14 @@ class Transport:
                     if time.monotonic() > deadline:
                         raise late
                     if len(read) > largest:
-                        raise Fault("odd", f"{self._shown} sent more than {largest:,} bytes for one answer")
+                        raise Fault("unreadable", f"{self._shown} sent more than {largest:,} bytes for one answer")
                 return Answered(response.status_code, response.headers, bytes(read))
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol, httpx2.ProxyError) as error:
             raise self._unreachable(error) from error
         except httpx2.TimeoutException as error:
             raise late from error
         except httpx2.DecodingError as error:
-            raise Fault("odd", f"{self._shown}: the answer cannot be unpacked") from error
+            raise Fault("unreadable", f"{self._shown}: the answer cannot be unpacked") from error
         except httpx2.HTTPError as error:
             raise Fault("passing", f"{self._shown} broke the connection off", cause="connection broken off") from error
 
