@@ -7,12 +7,13 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import apsw
+import endpoint_trials
 import estimates
 import pytest
 from answer_keys import answer_keys
@@ -232,14 +233,10 @@ def page() -> str:
         ("R7", "A second process in the same project, to write and to read.", two, "tries"),
         ("R8", CAPPED, capped(40), "kills"),
         ("R22", "Odd strings as answers, as rows of an opening and in a study.", odd, "strings"),
-        (
-            "R26",
-            KEYS,
-            answer_keys(),
-            "cases",
-        ),
+        ("R26", KEYS, answer_keys(), "cases"),
+        *((name, what, trial(), unit) for name, what, trial, unit in endpoint_trials.ROWS),
     ]
-    table = "\n".join(f"| {name} | {what} | {_told(figures, unit)} |" for name, what, figures, unit in rows)
+    table = "\n".join(_row(*row) for row in sorted(rows, key=lambda row: int(row[0][1:])))
     written = TEXT.format(table=table, expected=expected(estimates.studies(50)))
     return with_row(written, next((row for row in PAGE.read_text(encoding="utf-8").splitlines() if SOAKED in row), ""))
 
@@ -270,6 +267,20 @@ def expected(found: Mapping[str, int]) -> str:
 CAPPED = (
     "A run with a budget and 32 calls under way is killed, its calls fail, and its prices are edited, until the budget is used up."
 )
+
+
+def anew(text: str, promises: Sequence[str]) -> str:
+    """The page with the rows of some promises on endpoints measured anew."""
+    lines = text.split("\n")
+    for name, what, trial, unit in endpoint_trials.ROWS:
+        if name in promises:
+            place = next(number for number, line in enumerate(lines) if line.startswith(f"| {name} |"))
+            lines[place] = _row(name, what, trial(), unit)
+    return "\n".join(lines)
+
+
+def _row(name: str, what: str, figures: Figures, unit: str) -> str:
+    return f"| {name} | {what} | {_told(figures, unit)} |"
 
 
 def _told(figures: Figures, unit: str) -> str:
@@ -307,11 +318,13 @@ WORDS = {
     "over": "times over the budget",
     "unlisted": "billed calls neither known nor listed as maybe paid",
     "used": "percent of the budget billed",
+    **endpoint_trials.WORDS,
 }
 TEXT = """# Reliability
 
 What the store of a project promises, and how often each promise held when it was tried. `python reliability.py` in `tests` tries it
-all again, in a few minutes, and writes this page; the tests try less of the same.
+all again, in a few minutes, and writes this page; the tests try less of the same. `python reliability.py R10 R13` tries only those
+rows on endpoints again.
 
 | Promise | What was done | What came of it |
 | --- | --- | --- |
@@ -345,7 +358,7 @@ Lost by power cuts and full disks means acknowledged answers; lost by damage mea
   ledger itself at once.
 - Damage to a hundredth of a large file of a model folder is missed in about half of the cases.
 - Power cuts and full disks were tried on the ledger alone, by simulation; vectors, indexes and tuned weights can be made anew.
-- What was lost is told in tokens, not in money: prices are not known where the store is opened.
+- What was lost is told in tokens, and in money where what was paid can still be read from the damaged record.
 - Where two projects of a user share rows, these are known again by hashes: of whole values, and of texts with one word left out or
   with a phrase cut off. That finds an edit of one word in texts of five words or more; whatever else says nearly the same is
   compared within one project only, since that needs the texts.
@@ -353,5 +366,6 @@ Lost by power cuts and full disks means acknowledged answers; lost by damage mea
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    named = sys.argv[1:]
+    PAGE.write_text(anew(PAGE.read_text(encoding="utf-8"), named) if named else page(), encoding="utf-8")
     sys.stdout.write(f"{PAGE} is written\n")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from endpoint import Answer, Endpoint, completion
 from flow import LABELS, tailor, write_desk
 from pydantic import ValidationError
 
+from tailor.models.endpoint.line import Line
 from tailor.models.secrets import PIECE, cleaned
 from tailor.task import ModelSettings
 
@@ -47,14 +49,17 @@ def repeating(payload: Mapping[str, Any]) -> Answer:
     return Answer(body | {"model": KEY, "system_fingerprint": f"fp_{KEY}", "id": KEY}, headers={"x-key": KEY})
 
 
+SPLIT = {"train": 6, "dev": 12, "test": 9}
+"""Few rows: what may hold a key is written and shown with them, too."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("copied", [f'"Bearer {KEY}\n"', KEY])
-def test_no_key_is_written_or_shown_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: str) -> None:
-    monkeypatch.setenv("CANARY_KEY", copied)
+def test_no_key_is_written_or_shown_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANARY_KEY", f'"Bearer {KEY}\n"')
     monkeypatch.setenv("TAILOR_STATE", str(tmp_path / "state"))
     with Endpoint(repeating) as endpoint:
         model = {"name": "m", "base_url": endpoint.url, "api_key_env": "CANARY_KEY", "concurrency": 8}
-        folder = write_desk(tmp_path / "desk", model=model)
+        folder = write_desk(tmp_path / "desk", model=model, split=SPLIT, ask_again=False)
         commands = [
             ("run", folder, "--yes"),
             ("show", folder, "--json"),
@@ -69,6 +74,32 @@ def test_no_key_is_written_or_shown_anywhere(tmp_path: Path, monkeypatch: pytest
     written = {path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert not seen(shown)
     assert {"report.html", "ledger.db"} <= written.keys() and [name for name, data in written.items() if seen(data)] == []
+
+
+def breaking_reader(body: bytes, *_: object) -> NoReturn:
+    raise ValueError(f"cannot read {body!r}")
+
+
+def breaking_line(line: Line, body: Mapping[str, Any], path: str) -> NoReturn:
+    raise RuntimeError(f"cannot send {line._transport._client.headers.multi_items()}")
+
+
+@pytest.mark.parametrize(("where", "breaking"), [("remote.read_reply", breaking_reader), ("remote.Line.post", breaking_line)])
+def test_no_key_is_in_the_traceback_or_the_logs_of_a_crash_inside_a_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str, breaking: object
+) -> None:
+    monkeypatch.setenv("CANARY_KEY", KEY)
+    monkeypatch.setattr(f"tailor.models.{where}", breaking)
+    caplog.set_level("DEBUG")
+    with Endpoint(repeating) as endpoint:
+        model = {"name": "m", "base_url": endpoint.url, "api_key_env": "CANARY_KEY"}
+        folder = write_desk(tmp_path / "desk", model=model, split=SPLIT)
+        result = tailor("run", folder, "--yes")
+    assert isinstance(result.exception, RuntimeError)
+    told = "".join(traceback.format_exception(result.exception))
+    assert "a fault of Tailor's" in told and "cannot " in told and "[key]" in told and "in _answer" in told
+    assert not seen(f"{told}{result.output}{caplog.text}".encode())
+    assert not any(seen(path.read_bytes()) for path in tmp_path.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429, 500])

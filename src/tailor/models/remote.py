@@ -6,13 +6,14 @@ import hashlib
 import json
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tailor.doors import door_at
-from tailor.errors import ModelError, quoted
+from tailor.errors import ModelError, TailorError, quoted
 from tailor.models.base import Capabilities, Message, Meter, Reply, Request, Room
 from tailor.models.endpoint.crew import Crew, Deliver, Rules
 from tailor.models.endpoint.desk import URLS, Desk
@@ -182,7 +183,13 @@ class RemoteModel:
             Fault: there is none.
         """
         self._bill.payments = []
-        reply = self._answer(request)
+        try:
+            reply = self._answer(request)
+        except (Fault, TailorError):
+            raise
+        except Exception as error:  # a fault of our own; the words of a library may hold what was sent, the key with it
+            told = self._line.scrub("".join(traceback.format_exception(error)))
+            raise RuntimeError(f"a call to {self.address} broke down, which is a fault of Tailor's:\n{told}") from None
         payments = self._bill.payments
         if not payments:
             return reply

@@ -35,6 +35,10 @@ SAMPLE, SLOW, HUNG = 10, 1.5, 3.0
 """Once there are `SAMPLE` answers, a call gives its place up after `SLOW` times the time in which 95 of 100 came, and its row is
 asked again next to it after `HUNG` times the longest of the last 200."""
 SHORTEST_HANG = 2.0  # seconds
+MOST_SLOW = 2
+"""So many slow calls for each place hold none."""
+MOST_HUNG = 512
+"""So many hung calls hold no place; each still has a thread and a connection until its time is over."""
 MOST_BESIDE = 2
 """How often a hung call is asked again next to it."""
 LAST_SHARE = 0.2
@@ -209,13 +213,14 @@ class Shift:
             return
         usual = sorted(self.crew.seconds)[int(0.95 * (len(self.crew.seconds) - 1))]
         hung_after = max(SHORTEST_HANG, HUNG * max(self.crew.seconds))
-        slow = sum(call.slow for call in self.calls)
+        slow = sum(call.slow and not call.hung for call in self.calls)
+        hung = sum(call.hung for call in self.calls)
         for call in self.calls:
             age = now - call.started
-            if not call.slow and age >= SLOW * usual and slow < self.rules.places:
+            if not call.slow and age >= SLOW * usual and slow < MOST_SLOW * self.rules.places:
                 call.slow, slow = True, slow + 1
             if not call.hung and age >= hung_after and not call.row.done:
-                call.hung = True
+                call.hung, call.slow, hung = True, call.slow or hung < MOST_HUNG, hung + 1
                 if call.row.beside < MOST_BESIDE and self.ending is None:
                     call.row.beside += 1
                     self._put_off(call.row, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 import weakref
 from collections.abc import Mapping
@@ -41,6 +42,8 @@ class Transport:
     def __init__(self, base_url: str, shown: str, *, headers: Mapping[str, str], timeout: float, is_here: bool, scrub: Any) -> None:
         import httpx2
 
+        # For debugging, the library logs all headers that come back, and an endpoint may repeat the key in them.
+        logging.getLogger("httpcore2").setLevel(logging.INFO)
         parts = urlsplit(base_url)
         self._base = parts._replace(path=parts.path.rstrip("/"), fragment="")
         self._shown, self._timeout, self._scrub = shown, timeout, scrub
