@@ -19,7 +19,7 @@ from tailor.project import load_project
 from tailor.report.figures import summary_text, to_json
 from tailor.results import Study
 from tailor.score.types import Answer as Saved
-from tailor.store.spending import Call
+from tailor.store.calls import Call
 
 EDITED = {"input_per_million": 3.0, "output_per_million": 4.0}
 
