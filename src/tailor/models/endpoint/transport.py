@@ -73,7 +73,7 @@ class Transport:
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
-        largest: int = LARGEST_BODY,
+        largest: int | None = None,
     ) -> Answered:
         """The answer to a call of any kind.
 
@@ -83,7 +83,7 @@ class Transport:
             content: what is sent.
             headers: stand in for the usual ones.
             timeout: stands in for the usual one, in seconds.
-            largest: bytes that may come back.
+            largest: bytes that may come back; those of one answer where it is not said.
 
         Raises:
             Fault: there was none: it cannot be reached, nothing came in time, or the connection broke off.
@@ -105,8 +105,8 @@ class Transport:
                     read += chunk
                     if time.monotonic() > deadline:
                         raise late
-                    if len(read) > largest:
-                        raise Fault("unreadable", f"{self._shown} sent more than {largest:,} bytes for one answer")
+                    if len(read) > (most := largest or LARGEST_BODY):
+                        raise Fault("unreadable", f"{self._shown} sent more than {most:,} bytes for one answer")
                 return Answered(response.status_code, response.headers, bytes(read))
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol, httpx2.ProxyError) as error:
             raise self._unreachable(error) from error
