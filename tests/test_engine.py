@@ -24,7 +24,7 @@ from tailor.engine import Engine
 from tailor.errors import ConfigError, EndpointError, ModelError, OutOfTime, StoreError
 from tailor.models.base import Array, Reply, Request
 from tailor.models.fake import FakeEmbedder, FakeModel
-from tailor.system import Decoding, Knowledge, Prompt, Shot, System, Weights, fingerprint_of
+from tailor.system import Decoding, Knowledge, Prompt, Shot, System, Teacher, Weights, fingerprint_of
 
 MakeEngine = Callable[..., Engine]
 EXAMPLES = make_examples(10, LABELS)
@@ -300,6 +300,7 @@ FULL = System(
     decoding=Decoding(method="score", labels=("a", "b"), prior=(-1.0, -2.0), max_tokens=5, temperature=0.0, seed=0),
 )
 OTHERS: dict[str, Any] = {
+    "weights.teacher": Teacher(fingerprint="f", model="m"),
     "weights.method": "full",
     "knowledge.kind": "whole",
     "knowledge.search": "hybrid",
@@ -338,9 +339,11 @@ def test_what_was_saved_before_there_were_forms_keeps_its_fingerprint() -> None:
     assert System.model_validate_json(formed.model_dump_json()) == formed
 
 
-def test_the_steps_alone_do_not_change_the_fingerprint() -> None:
-    assert set(System.model_fields) == {"steps", "weights", "prompt", "knowledge", "decoding"}
+def test_what_a_system_is_called_does_not_change_the_fingerprint() -> None:
+    assert set(System.model_fields) == {"steps", "label", "weights", "prompt", "knowledge", "decoding"}
     assert FULL.then("two").fingerprint == FULL.fingerprint and FULL.then("two").name == "one > two"
+    labelled = FULL.with_(label="small")
+    assert labelled.fingerprint == FULL.fingerprint and labelled.name == "one on small"
 
 
 def test_a_model_that_cannot_answer_at_all_raises(tmp_path: Path, engine_for: MakeEngine) -> None:

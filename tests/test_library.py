@@ -205,7 +205,7 @@ def test_the_winner_answers_one_text_several_columns_or_many_rows(done: ProjectS
     texts = ["billing please", "delivery tomorrow", "billing please"]
     assert done.answers([{"text": text} for text in texts]) == [done.chosen(text) for text in texts]
     assert done.answers(pandas.DataFrame({"text": texts, "more": 1})) == [done.chosen(text=text) for text in texts]
-    two = replace(done, tests=tuple(replace(run, system=_reading_two(run.system)) for run in done.tests))
+    two = _with_a_winner_reading_two(done)
     assert two.chosen(text="returns now", number="3") == two.chosen("returns now", number="3") == "returns"
     with pytest.raises(ConfigError, match="one text was given, but `desk` reads `text`, `number`"):
         two.chosen("returns now")
@@ -215,8 +215,16 @@ def test_the_winner_answers_one_text_several_columns_or_many_rows(done: ProjectS
         done.chosen(txt="returns now")
 
 
-def _reading_two(system: tailor.System) -> tailor.System:
-    return system.with_(prompt={"input": "{{text}} {{number}}"})
+def _with_a_winner_reading_two(study: ProjectStudy) -> ProjectStudy:
+    assert study.decision is not None
+    won = study.decision.winner
+    systems = {run.system.fingerprint: run.system for run in study.tests}
+    other = systems[won.fingerprint].with_(prompt={"input": "{{text}} {{number}}"})
+    finalists = tuple(
+        replace(found, fingerprint=other.fingerprint) if found is won else found for found in study.decision.finalists
+    )
+    tests = tuple(replace(run, system=other) if run.system.fingerprint == won.fingerprint else run for run in study.tests)
+    return replace(study, tests=tests, decision=replace(study.decision, finalists=finalists, fingerprint=other.fingerprint))
 
 
 def test_the_table_is_plain_sorted_and_complete(done: ProjectStudy) -> None:

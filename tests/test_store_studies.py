@@ -138,10 +138,10 @@ def test_whatever_is_packed_comes_back_to_the_letter(both: tuple[dict[str, Any],
 
 
 def test_a_study_is_the_same_after_further_runs_on_other_data(project: Path) -> None:
-    study = load_study(project)
     with Ledger(project / ".tailor") as ledger:
         record = ledger.last_study()
         assert record is not None
+        study = STUDY.validate_python(record)
         for further in range(3):
             rows = record["splits"]["train"]
             changed = record["splits"] | {"train": [row | {"fields": {"text": f"{row['id']} {further}"}} for row in rows]}

@@ -86,10 +86,10 @@ def _unknown_key(settings: type[BaseModel], place: tuple[str, ...]) -> str:
     *groups, name = place
     names = _setting_names(settings, tuple(groups))
     where = f" of {quoted('.'.join(groups))}" if groups else ""
-    meant = did_you_mean(name, names)
-    if not meant:
-        elsewhere = [path for path in _all_settings(settings) if path.split(".")[-1] == name.casefold()]
-        meant = f"; did you mean {quoted(elsewhere[0])}?" if elsewhere else f"; there are {_names(names)}"
+    elsewhere = [path for path in _all_settings(settings) if path.split(".")[-1] == name.casefold()]
+    if elsewhere:  # the very name in another group is nearer than a name that looks like it
+        return f"{quoted(name)} is not a setting{where}; did you mean {quoted(elsewhere[0])}?"
+    meant = did_you_mean(name, names) or f"; there are {_names(names)}"
     return f"{quoted(name)} is not a setting{where}{meant}"
 
 
