@@ -274,8 +274,9 @@ def anew(text: str, promises: Sequence[str]) -> str:
     lines = text.split("\n")
     for name, what, trial, unit in endpoint_trials.ROWS:
         if name in promises:
-            place = next(number for number, line in enumerate(lines) if line.startswith(f"| {name} |"))
-            lines[place] = _row(name, what, trial(), unit)
+            rows = {number: line.split()[1] for number, line in enumerate(lines) if line.startswith("| R")}
+            place = next(number for number, other in rows.items() if int(other[1:]) >= int(name[1:]))
+            lines[place : place + (rows[place] == name)] = [_row(name, what, trial(), unit)]
     return "\n".join(lines)
 
 
