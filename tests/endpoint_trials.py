@@ -208,19 +208,20 @@ def hidden_limits(minutes: int = 40, seeds: Sequence[int] = (1, 2)) -> Figures:
 def interrupted(signals: int = 100, seed: int = 13, *, hard: int = 5) -> Figures:
     """R13: a run gets Ctrl-C or SIGTERM at random; what is under way is saved. A second one ends it within two seconds."""
     chance, context = random.Random(seed), multiprocessing.get_context("forkserver")
-    found, rows, way = {"signals": signals, "lost": 0, "ended_late": 0}, 40 * signals, "uniform-10-60"
+    found, rows, way = {"signals": signals, "lost": 0, "ended_late": 0}, 4000, "uniform-10-60"
     with loopback() as endpoint, alone() as folder:
         seen = 0
         for number in range(signals):
             began = context.Event()
-            process = process_for(until_stopped, folder / "store", endpoint.url(way), rows, began)
+            store = folder / f"store {number // 10}"  # before all rows are answered
+            process = process_for(until_stopped, store, endpoint.url(way), rows, began)
             process.start()
             began.wait(60)
             time.sleep(chance.uniform(0.05, 0.4))
             os.kill(process.pid or 0, signal.SIGINT if number % 2 else signal.SIGTERM)
             process.join(60)
             asked_for, _, seen = since(endpoint, seen)
-            found["lost"] += len(set(asked_for) - saved_words(folder / "store", endpoint.url(way), rows))
+            found["lost"] += len(set(asked_for) - saved_words(store, endpoint.url(way), rows))
         for number in range(hard):
             began = context.Event()
             process = process_for(until_stopped, folder / f"hard {number}", endpoint.url("fixed-20000"), 8, began)
