@@ -103,12 +103,12 @@ class Run:
 
     @property
     def median_seconds(self) -> float:
-        """Seconds within which half of the answers came, of those that came; a batch's time is shared equally by its answers."""
-        return median(times) if (times := [a.seconds for a in self.answers if not a.error]) else 0.0
+        """Seconds within which half of the timed answers came; the time of a block is shared equally by its answers."""
+        return median(times) if (times := [a.seconds for a in self.answers if not a.error and a.seconds]) else 0.0
 
     @property
     def slow_seconds(self) -> float:
-        """Seconds within which 95 of 100 answers came, of those that came; a batch's time is shared equally by its answers."""
+        """Seconds within which 95 of 100 timed answers came; the time of a block is shared equally by its answers."""
         times = sorted(a.seconds for a in self.answers if not a.error and a.seconds)
         return times[math.ceil(0.95 * len(times)) - 1] if times else 0.0
 
