@@ -97,9 +97,8 @@ class ProjectStudy(Study):
     def _answers(self, inputs: Sequence[dict[str, str]]) -> list[str]:
         system = chosen_system(self)
         if not self.opened:
-            require_allowed(
-                self.project, _called(None)
-            )  # before it is opened: a model that is handed on counts as the caller's own
+            # Before it is opened: a model that is handed on counts as the caller's own.
+            require_allowed(self.project, _called(None))
             self.opened.append(open_model(self.task.model, base=self.project.folder))
         found = answers(self.project, system, inputs, self.opened[0])
         if failed := next((answer for answer in found if answer.error), None):

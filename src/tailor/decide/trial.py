@@ -33,7 +33,7 @@ class Measurement:
     """One approach on dev.
 
     Attributes:
-            score: the task's metric with its 95 % interval.
+        score: the task's metric with its 95 % interval.
         cost: what it would cost, in the task's currency.
         run: every answer with its score.
         currency: the task's.
