@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from flow import tailor, write_desk, write_rooms
+from safetensors.torch import load_file, save_file
 
 import tailor as package
 from tailor.confined import Confined, ConfinedError
@@ -116,7 +117,7 @@ def test_code_of_its_own_is_refused_wherever_it_is_named(folder: Path, file: str
 
 def test_remote_code_is_never_trusted() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in Path(package.__file__).parent.rglob("*.py"))
-    calls = re.findall(r"Auto\w+\.from_pretrained\(.*?\)\n", source, re.DOTALL)
+    calls = re.findall(r"(?:Auto\w+|kind)\.from_pretrained\(.*?\)\n", source, re.DOTALL)
     assert len(calls) >= 7 and all("trust_remote_code=False" in call for call in calls)
     assert "trust_remote_code=True" not in source
 
@@ -140,6 +141,24 @@ def test_an_odd_configuration_ends_in_a_sentence(folder: Path, change: dict[str,
     result = tailor("run", desk)
     assert result.exit_code in (0, 2) and "Traceback" not in result.output
     assert not result.exception or isinstance(result.exception, SystemExit)
+
+
+def test_a_folder_that_lacks_a_weight_is_refused(folder: Path) -> None:
+    """Transformers would make it up, another one in every process."""
+    (path,) = folder.glob("*.safetensors")
+    weights = load_file(path)
+    name = next(name for name in weights if "mlp" in name)
+    weights.pop(name)
+    save_file(weights, path, metadata={"format": "pt"})
+    with pytest.raises(ModelNotFound, match=f"lack 1 of the weights .* such as {name}"):
+        open_model(named(str(folder))).reply([Request((message("user", "Hello"),))])
+
+
+def test_a_configuration_of_more_weights_than_the_files_hold_takes_no_memory(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_key_value_heads": 40_000_000}))  # 80 GB
+    with pytest.raises(ModelNotFound, match=r"config.json asks for \d{2},\d{3},\d{3},\d{3} weights, and the files hold"):
+        open_model(named(str(folder))).reply([Request((message("user", "Hello"),))])
 
 
 @pytest.mark.parametrize("text", ["[]", "[" * 99_999, "null", '{"weight_map": []}', '{"weight_map": {"a": "../../x"}}', "\x00"])

@@ -15,6 +15,7 @@ from tailor.models.base import Array
 from tailor.models.cores import share_cores
 from tailor.models.local import device, fitting_dtype
 from tailor.models.quiet import quiet_libraries
+from tailor.models.whole import load_whole, weight_count
 
 BATCH_TOKENS = {"cpu": 1024, "cuda": 65_536}
 """Tokens computed at once, padding included: on a CPU no more than its caches hold, on a GPU as many as fill it."""
@@ -104,9 +105,7 @@ class TransformersEmbedder:
             plain = device() == "cpu" and dtype == "bfloat16" and self._max_tokens <= SHORT
             options = {"dtype": getattr(torch, dtype)} | ({"attn_implementation": "eager"} if plain else {})
             try:
-                module = AutoModel.from_pretrained(
-                    self._folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, **options
-                )
+                module = load_whole(AutoModel, self._folder, weight_count(self._folder), **options)
             except Exception as error:  # an odd folder makes the libraries fail in many ways
                 raise ModelNotFound(f"{self._folder} cannot be loaded as an embedder: {error}") from error
             return module.to(device()).eval()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from tailor.models.frozen import FrozenStates
 from tailor.models.packed import Prefix, can_pack, read_prefix
 from tailor.models.quiet import quiet_libraries
 from tailor.models.template import TemplateRefused, render_chat
+from tailor.models.whole import load_whole, weight_count
 
 LARGE = 1_000_000_000
 """Parameters above which only one set of weights is kept in memory at a time."""
@@ -311,25 +311,12 @@ def load_module(folder: Path, tuned: Path | None, dtype: str) -> Any:
 
         is_adapter = tuned is not None and (tuned / "adapter_config.json").exists()
         source = folder if tuned is None or is_adapter else tuned
-        module = AutoModelForCausalLM.from_pretrained(
-            source, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
-        )
+        module = load_whole(AutoModelForCausalLM, source, weight_count(source), dtype=getattr(torch, dtype))
         if is_adapter:
             from peft import PeftModel
 
             module = PeftModel.from_pretrained(module, tuned).merge_and_unload()
         return module.to(device()).eval()
-
-
-def weight_count(folder: Path) -> int:
-    """Parameters stored in a folder's safetensors files, read from their headers alone."""
-    from safetensors import safe_open
-
-    count = 0
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, framework="pt") as tensors:
-            count += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
-    return count
 
 
 def device() -> str:
