@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check clean
+.PHONY: setup demo test check golden clean
 
 setup: $(READY)
 
@@ -28,6 +28,9 @@ test: check
 	$(BIN)/tailor models pull
 	# A process per core; tiny networks, so more threads would only wait for each other.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+golden: setup # after a change of words: write the golden sentences of the tests again, then read the difference
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --renew-golden
 
 clean:
 	rm -rf $(VENV) demo

@@ -10,13 +10,22 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from golden_text import Golden, golden_file
 from tiny import make_engine, save_tiny
 
 from tailor.engine import Engine
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew-golden", action="store_true", help="run the tests that hold sentences, and keep what they write now")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files with slow tests come first, so that no process is left with one when the others are done."""
+    if config.getoption("--renew-golden"):
+        items[:] = [item for item in items if "golden" in getattr(item, "fixturenames", ())]
+        for path in {golden_file(item.path) for item in items}:
+            path.unlink(missing_ok=True)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
@@ -99,6 +108,12 @@ def state_of_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def own_trust(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """What the user allowed is not touched, and nothing is allowed."""
     monkeypatch.setenv("TAILOR_TRUST", str(tmp_path_factory.getbasetemp() / "trust" / str(uuid4())))
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Holds a text against the one that this test wrote when `make golden` was last run."""
+    return Golden(request.path, request.node.name, renew=request.config.getoption("--renew-golden"))
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from data_helpers import make_examples, make_task, rows, write_csv
 from flow import contents, write_desk, write_rooms
+from golden_text import Golden
 from typer.testing import CliRunner, Result
 
 from tailor.advise.advice import advise, questions
@@ -82,30 +83,28 @@ def test_the_context_window_is_known_as_far_as_it_can_be_without_the_model(tmp_p
     assert known(gather(make_task(), window=77), "context_tokens") == (77, "the model")
 
 
-def test_examples_are_counted_and_their_balance_is_said() -> None:
+def test_examples_are_counted_and_their_balance_is_said(golden: Golden) -> None:
     facts = gather(make_task(), make_examples(30))
     assert known(facts, "labels") == (30, "the data") and known(facts, "rarest_label") == (15, "the data")
-    assert facts.observed[0].startswith("30 labelled examples. What is asked takes")
-    assert facts.observed[1] == "Examples per label, 2 labels: `red` 15, `green` 15."
-    assert facts.observed[2] == "The labels are balanced: 15 examples each."
+    golden(facts.observed[0])
+    golden(facts.observed[1])
+    golden(facts.observed[2])
     some = gather(make_task(), make_examples(30, ["red", "red", "green"])).observed[-1]
-    assert some == "The labels are somewhat unbalanced: between 10 and 20 examples each."
+    golden(some)
     far = gather(make_task(labels=["red", "green", "blue"]), make_examples(30))
-    assert far.observed[-1] == "The labels are unbalanced: `red` has 15 examples and `blue` has 0."
+    golden(far.observed[-1])
     assert known(far, "rarest_label") == (0, "the data")
 
 
-def test_documents_are_measured_against_the_window_and_searched_for_the_answers() -> None:
+def test_documents_are_measured_against_the_window_and_searched_for_the_answers(golden: Golden) -> None:
     task = make_task(kind="answer", documents="docs")
     pages = [Document("a.md", "A", "The colour is Red." + " " * 3982), Document("b.md", "B", "x" * 2000)]
     facts = gather(task, make_examples(20), pages, window=3000)
     assert known(facts, "documents_tokens") == (1500, "the documents")
     assert known(facts, "documents_share") == (0.5, "the documents, the model")
     assert known(facts, "answers_in_documents") == (True, "tailor.yaml")
-    assert facts.observed[-2] == (
-        "2 documents, 1,500 tokens together (estimated at four characters a token): 50 % of the 3,000 that the model reads at once."
-    )
-    assert facts.observed[-1].startswith("Of 20 questions with an answer looked at, the answer of 10 stands word for word")
+    golden(facts.observed[-2])
+    golden(facts.observed[-1])
 
 
 def test_tokens_are_counted_where_they_can_be() -> None:

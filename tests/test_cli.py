@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from html import escape
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from data_helpers import sentence, write_csv, write_yaml
 from flow import DESK, LABELS, contents, tailor, write_desk, write_rooms
+from golden_text import Golden
 from typer.testing import Result
 
 from tailor.cli.terminal import plain_console
@@ -57,6 +59,21 @@ def test_show_prints_the_last_decision(name: str, request: pytest.FixtureRequest
     assert shown.exit_code == 0 and study.decision is not None
     assert study.decision.chosen in shown.stdout and study.stopped in shown.stdout
     assert json.loads(tailor("show", folder, "--json").stdout) == json.loads(json.dumps(to_json(study)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["rooms", "desk"])
+def test_what_the_commands_print_is_as_it_was(name: str, request: pytest.FixtureRequest, golden: Golden) -> None:
+    folder, result = request.getfixturevalue(name)
+    for printed in (result, tailor("show", folder), tailor("check", folder), tailor("advise", folder)):
+        assert printed.exit_code == 0
+        golden(without_place(printed.stdout, folder))
+
+
+def without_place(printed: str, folder: Path) -> str:
+    """What was printed, but for seconds, for where the folder lies, and for spaces and rules that depend on its length."""
+    lines = re.sub(r"\b\d[\d.]* m?s\b", "N s", printed.replace(str(folder), folder.name)).splitlines()
+    return "\n".join(re.sub(r"[ ─━]{3,}", "  ", line).rstrip() for line in lines)
 
 
 def test_try_answers_with_its_sources(rooms: tuple[Path, Result]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from data_helpers import make_example, make_examples, make_task, rows, sentence, write_csv
+from golden_text import Golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,13 +78,10 @@ def test_default_sizes_are_sensible_at_any_size(n: int, n_labels: int) -> None:
     assert reserve >= 0.09 * n or n < 200
 
 
-def test_rows_asked_for_are_given_and_the_rest_is_the_reserve() -> None:
+def test_rows_asked_for_are_given_and_the_rest_is_the_reserve(golden: Golden) -> None:
     splits = split_examples(make_examples(100), make_task(split={"train": 50, "dev": 10, "test": 25}))
     assert sizes(splits) == [50, 10, 25, 15]
-    assert (
-        splits.how == "50 train, 10 dev, 25 test, 15 reserve rows; stratified by label, seed 0; dev is too small to tell variants "
-        "apart reliably (10 rows)."
-    )
+    golden(splits.how)
 
 
 def test_shares_are_shares_and_what_is_left_open_is_filled_in() -> None:
@@ -168,12 +166,12 @@ def test_one_row_more_moves_hardly_any_row() -> None:
     assert max(moved) <= 0.02 * 480
 
 
-def test_a_unit_too_large_for_the_test_is_told() -> None:
+def test_a_unit_too_large_for_the_test_is_told(golden: Golden) -> None:
     examples = [make_example(n, "ab"[n % 2], group="one customer" if n < 60 else "") for n in range(400)]
     splits = split_examples(examples, make_task())
     assert sizes(splits) == [200, 60, 100, 40]
     assert {example.group for example in (*splits.dev, *splits.test, *splits.reserve)} == {""}
-    assert "60 rows of 1 group too large for the test set are in train, so that nothing is shown of them" in splits.how
+    golden(splits.how)
 
 
 def test_questions_are_stratified_by_answerability_and_source() -> None:
@@ -197,12 +195,12 @@ def test_a_first_part_of_a_split_is_a_fair_sample() -> None:
     assert 0.3 < sum(example.label == "red" for example in train[:60]) / 60 < 0.7
 
 
-def test_a_template_that_most_rows_fill_in_does_not_become_one_group() -> None:
+def test_a_template_that_most_rows_fill_in_does_not_become_one_group(golden: Golden) -> None:
     story = "Hello dear team, the parcel with the number {} has still not come to my home address in town, please look into it"
     examples = [make_example(number, "ab"[number % 2], text=story.format(number)) for number in range(100)]
     splits = split_examples(examples, make_task())
     assert min(sizes(splits)[:3]) >= 20
-    assert "only exact repeats were kept together" in splits.how
+    golden(splits.how)
 
 
 @pytest.mark.parametrize(

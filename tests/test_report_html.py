@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from golden_text import Golden
 from hostile import PAYLOADS, hostile_study
 from studies import answer_study, classify_study, not_shown_study, stopped_study
 from whole_studies import judged_study, unrated_study, whole_study
@@ -70,6 +71,14 @@ def assert_harmless(page: Page) -> None:
 @pytest.fixture(scope="module")
 def pages() -> dict[str, str]:
     return {make.__name__: render_report(make()) for make in STUDIES}
+
+
+@pytest.mark.parametrize("make", [classify_study, answer_study, unrated_study], ids=lambda make: make.__name__)
+def test_what_a_page_says_is_as_it_was(make: Callable[[], Study], golden: Golden) -> None:
+    html = " ".join(re.sub(r"<(style|svg)\b.*?</\1>", "", render_report(make()), flags=re.DOTALL).split())
+    lines = re.sub(r"</(?:p|li|tr|h\d|dt|dd|summary|caption|figcaption|blockquote|div)>", "\n", html)
+    spaced = re.sub(r"(?=<(?:strong|em|small|span|br)\b)", " ", re.sub(r"</t[dh]>", " | ", lines))
+    golden("\n".join(line for text in Page(spaced).text.splitlines() if (line := " ".join(text.split()))))
 
 
 @pytest.mark.parametrize("make", STUDIES)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from data_helpers import make_example, make_task, sentence, write_csv
 from decide_helpers import RATES, make_system
+from golden_text import Golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,7 +46,7 @@ def decided(task: Task, splits: Splits, right: list[bool], system: System | None
     return decide(task, [Candidate("best", run, None, cost_of(task, run, RATES, 0, 0))], 1)
 
 
-def test_twenty_five_texts_five_times_are_twenty_five_observations(tmp_path: Path) -> None:
+def test_twenty_five_texts_five_times_are_twenty_five_observations(golden: Golden, tmp_path: Path) -> None:
     # As a file of tests often is: 25 texts, each five times, all of them in the test set; every answer right.
     texts = [(sentence(number), "ab"[number % 2]) for number in range(25)]
     write_csv(tmp_path / "train.csv", [(sentence(number), "ab"[number % 2]) for number in range(100, 200)])
@@ -54,11 +55,11 @@ def test_twenty_five_texts_five_times_are_twenty_five_observations(tmp_path: Pat
     splits = load_splits(Project(tmp_path, task))
     decision = decided(task, splits, [True] * 125)
     assert (len(splits.test), len(kept_together(splits.test))) == (125, 25)
-    assert "125 rows stay with their near-duplicates or group" in splits.how
+    golden(splits.how)
     assert decision.finalists[0].score.clusters == 25
     assert decision.finalists[0].certified == pytest.approx(0.0125 ** (1 / 25), abs=0.004)
     assert decision.verdict == "not shown", "125 rows right of 125 would show 96.5 %"
-    assert "The 125 test examples come in 25 groups: near-duplicates and " in " ".join(decision.reasons)
+    golden(" ".join(decision.reasons))
 
 
 def test_repeated_rows_are_one_observation_in_one_split(tmp_path: Path) -> None:
@@ -89,11 +90,11 @@ def test_units_join_equal_texts_and_groups_and_nothing_else(rows: list[tuple[int
     assert [e.fingerprint for e in found] == [e.fingerprint for e in examples], "a unit changes no paid answer"
 
 
-def test_a_template_keeps_exact_repeats_together_as_units() -> None:
+def test_a_template_keeps_exact_repeats_together_as_units(golden: Golden) -> None:
     story = "Hello dear team, the parcel with the number {} has still not come to my home address in town, please look into it"
     examples = [make_example(number, "ab"[number // 2 % 2], text=story.format(number // 2)) for number in range(200)]
     splits = split_examples(examples, make_task())
-    assert "200 rows fill in a template, so of those only exact repeats were kept together" in splits.how
+    golden(splits.how)
     assert len(kept_together(splits.test)) == 25 and len(splits.test) == 50
 
 
