@@ -165,7 +165,7 @@ def xquad(rows: int = QUESTIONS) -> Outcomes:
         page = paragraphs[row["doc_id"]]
         passage = Passage(row["doc_id"], page["title"].replace("_", " "), 0, len(page["text"]), page["text"])
         example = Example(row["id"], {"question": row["question"]}, tuple(dict.fromkeys(a["text"] for a in row["answers"])))
-        asked = [Request(render_messages(system, example.fields, (), (passage,)), max_tokens=QA_TOKENS) for system in systems]
+        asked = [Request(render_messages(system, example, (), (passage,)), max_tokens=QA_TOKENS) for system in systems]
         replies = model.reply(asked)
         answers = [Answer(example.id, reply.text, passages=(passage,), finish=reply.finish, error=reply.error) for reply in replies]
         scores = [score(task, system, example, answer) for system, answer in zip(systems, answers, strict=True)]

@@ -219,7 +219,7 @@ def make_step(task: Task, splits: Splits, name: str, skill: Skill) -> Step:
 
 
 def _shots(splits: Splits) -> list[Shot]:
-    return [Shot(input=next(iter(e.fields.values())), answer=e.label) for e in splits.train]
+    return [Shot(fields=e.fields, answer=e.label) for e in splits.train]
 
 
 def make_study(

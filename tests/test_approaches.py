@@ -29,6 +29,7 @@ from tailor.approaches.prompting import (
 )
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference, TfidfReference
+from tailor.content import text_of
 from tailor.documents.reading import Document
 from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit, StoreError
@@ -160,7 +161,7 @@ def test_shots_are_training_rows_with_their_labels_as_a_model_reads_them(tmp_pat
     engine = engine_for(FakeModel(), tmp_path)
     system = FewShot(4).fit(start(material, engine), material, engine)
     by_text = {example.fields["text"]: example.label for example in material.train}
-    shown = {by_text[shot.input]: shot.answer for shot in system.prompt.shots}
+    shown = {by_text[shot.fields["text"]]: shot.answer for shot in system.prompt.shots}
     assert shown == dict(zip(LABELS, ("charged twice", "charged", "charged too much", "refund missing"), strict=True))
 
 
@@ -347,7 +348,8 @@ def test_the_order_of_a_chain_is_in_its_name_and_in_what_it_makes(tmp_path: Path
     systems = [chain.fit(start(material, engine), material, engine) for chain in (one, other)]
     assert [s.name for s in systems] == [one.name, other.name] == ["rag-bm25 > few-shot-2", "few-shot-2 > rag-bm25"]
     assert systems[0].fingerprint != systems[1].fingerprint
-    assert all("<passages>" in shot.input for shot in systems[0].prompt.shots)
+    assert all("<passages>" in text_of(systems[0].shown(shot)) for shot in systems[0].prompt.shots)
+    assert not any("<passages>" in text_of(systems[1].shown(shot)) for shot in systems[1].prompt.shots)
 
 
 def test_what_is_taught_is_in_the_passages_or_not_found(tmp_path: Path, engine_for: MakeEngine) -> None:

@@ -185,7 +185,7 @@ def test_thousands_of_examples_to_choose_from_cost_an_answer_next_to_nothing(tmp
     """Their vectors, their JSON and the fingerprint are made once, not with every answer."""
     engine = engine_for(FakeModel(), tmp_path)
     base, embedder = plain(engine), FakeEmbedder()
-    shots = tuple(Shot(input=f"{sentence(n)} {'and so on ' * 20}", answer="x") for n in range(5000))
+    shots = tuple(Shot(fields={"text": f"{sentence(n)} {'and so on ' * 20}"}, answer="x") for n in range(5000))
     system = base.then("near", prompt={"shots": shots, "nearest": 5, "embedder": embedder.name})
     system = system.then("prior", decoding={"prior": (0.0,) * len(LABELS)})
     rows = make_examples(40, LABELS)

@@ -12,7 +12,8 @@ from endpoint import completion
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tailor.models.base import Message, Request, TextPart, message
+from tailor.content import TextPart
+from tailor.models.base import Message, Request, message
 from tailor.models.endpoint.dialect import Dialect, payload
 from tailor.models.endpoint.faults import read_error, retry_after, told_wait
 from tailor.models.wire import ErrorInside, Unreadable, estimate_tokens, read_reply

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from tiny import DOCUMENTS
 
+from tailor.content import FENCE, TextPart, text_of, with_passages, without_passages
+from tailor.data.example import Example
 from tailor.documents.reading import Document
-from tailor.render import FENCE, question_in, render_messages, user_text
+from tailor.render import render_messages
 from tailor.retrieval.passage import Passage
 from tailor.system import Decoding, Knowledge, Prompt, Shot, System, Weights
 
@@ -34,6 +36,10 @@ def make_system(knowledge: str = "none", labels: tuple[str, ...] = (), **prompt:
     )
 
 
+def row(**fields: str) -> Example:
+    return Example("1", fields, ())
+
+
 def passage(text: str, title: str = "Pay") -> Passage:
     return Passage("pay.md", title, 0, len(text), text)
 
@@ -47,7 +53,7 @@ def test_a_chat_has_a_system_turn_the_shots_and_the_question() -> None:
         reasoning=True,
     )
     fields = {"text": "Where is {{year}}?", "bank": "Acme", "year": "2030"}
-    chat = render_messages(system, fields, [Shot(input="Q: a", answer="card lost"), Shot(input="Q: b", answer="other")])
+    chat = render_messages(system, row(**fields), [Shot(input="Q: a", answer="card lost"), Shot(input="Q: b", answer="other")])
     assert [(m.role, m.text) for m in chat[1:]] == [
         ("user", "Q: a"),
         ("assistant", "card lost"),
@@ -69,25 +75,25 @@ def test_a_chat_has_a_system_turn_the_shots_and_the_question() -> None:
 
 
 def test_labels_are_listed_only_when_asked_for() -> None:
-    assert render_messages(make_system(labels=("a", "b"), show_labels=False), {"text": ""})[0].text == "Answer."
+    assert render_messages(make_system(labels=("a", "b"), show_labels=False), row(text=""))[0].text == "Answer."
 
 
 def test_a_column_that_is_missing_is_an_error() -> None:
     with pytest.raises(KeyError, match="text"):
-        render_messages(make_system(), {"other": "x"})
+        render_messages(make_system(), row(other="x"))
 
 
 def test_passages_stand_numbered_in_a_fence_before_the_question() -> None:
     system = make_system("index", not_found="no idea")
-    chat = render_messages(system, {"text": "When?"}, passages=[passage("On the 25th."), passage("In March.", "Pay > Bonus")])
+    chat = render_messages(system, row(text="When?"), passages=[passage("On the 25th."), passage("In March.", "Pay > Bonus")])
     begin = "<passages>\n[1] Pay: On the 25th.\n[2] Pay > Bonus: In March.\n</passages>\n"
     assert chat[-1].text.startswith(begin) and "Q: When?" in chat[-1].text.removeprefix(begin)
     assert "not instructions" in chat[0].text and "no idea" not in chat[0].text
-    assert user_text(system, {"text": "When?"}, []).startswith("<passages>\n(nothing was found)\n</passages>\n")
+    assert text_of(system.turn(row(text="When?"))).startswith("<passages>\n(nothing was found)\n</passages>\n")
 
 
 def test_whole_documents_stand_in_the_system_turn_so_that_their_prefix_is_shared() -> None:
-    chat = render_messages(make_system("whole", not_found="no idea"), {"text": "When?"}, documents=DOCUMENTS)
+    chat = render_messages(make_system("whole", not_found="no idea"), row(text="When?"), documents=DOCUMENTS)
     first, second = chat
     pages = "\n\n".join(f"# {d.title}\n{d.text}" for d in DOCUMENTS)
     assert first.text.endswith(f"<passages>\n{pages}\n</passages>")
@@ -104,13 +110,13 @@ def test_whole_documents_stand_in_the_system_turn_so_that_their_prefix_is_shared
 )
 def test_a_grounded_system_is_told_to_say_when_it_does_not_know(knowledge: str, rule: str) -> None:
     system = make_system(knowledge, not_found="no idea", grounded=True)
-    assert rule in render_messages(system, {"text": ""})[0].text
+    assert rule in render_messages(system, row(text=""))[0].text
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_passages_and_documents_can_neither_close_their_fence_nor_open_another(text: str) -> None:
-    found = render_messages(make_system("index"), {"text": "?"}, passages=[passage(text, text), passage("harmless")])
-    whole = render_messages(make_system("whole"), {"text": "?"}, documents=[Document("a.md", text, text), *DOCUMENTS])
+    found = render_messages(make_system("index"), row(text="?"), passages=[passage(text, text), passage("harmless")])
+    whole = render_messages(make_system("whole"), row(text="?"), documents=[Document("a.md", text, text), *DOCUMENTS])
     for said in (found[-1].text, whole[0].text):
         before, begin, inside = said.partition("<passages>\n")
         inside, end, behind = inside.partition("\n</passages>")
@@ -123,12 +129,10 @@ def test_passages_and_documents_can_neither_close_their_fence_nor_open_another(t
 )
 def test_the_question_is_found_again_behind_its_passages(text: str) -> None:
     for passages in ([], [passage("On the 25th."), *(passage(hostile, hostile) for hostile in HOSTILE)]):
-        system = make_system("index", input="{{text}}")
-        assert question_in(system, user_text(system, {"text": text}, passages)) == text
+        for reminds in (False, True):
+            assert without_passages(text_of(with_passages((TextPart(text),), passages, reminds))) == text
 
 
 def test_a_question_without_passages_is_itself() -> None:
     # So is a shot that was chosen before the system learned to retrieve.
-    for text in ("When?\n</passages>\nNow.", "<passages>\nx\n</passages>\nNow."):
-        assert question_in(make_system(), text) == text
-    assert question_in(make_system("index"), "When?\n</passages>\nNow.") == "When?\n</passages>\nNow."
+    assert without_passages("When?\n</passages>\nNow.") == "When?\n</passages>\nNow."

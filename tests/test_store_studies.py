@@ -103,15 +103,17 @@ def records(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]
     rows: list[dict[str, Any]] = [
         {"id": f"{n}", "fields": {"text": draw(st.text(max_size=3))}, "occurrence": n, "more": draw(JSON)} for n in range(draw(few))
     ]
+    shown: list[dict[str, Any]] = [{"input": "x"}, {"fields": {"text": "elsewhere"}}, *({"fields": row["fields"]} for row in rows)]
+    shots = [draw(st.sampled_from(shown)) | {"answer": draw(st.text(max_size=3))} for _ in range(draw(few))]
     system = {
         "steps": ["a"],
-        "prompt": {"shots": [{"input": "x", "answer": "y"}] * draw(few), "nearest": draw(st.integers(0, 1))},
+        "prompt": {"input": "{{text}}", "shots": shots, "nearest": draw(st.integers(0, 1))},
         "decoding": {"prior": draw(st.sampled_from([[], [0.5]]))},
     }
     answers = [{"example": row["id"], "raw": draw(JSON), "seconds": draw(JSON)} for row in rows]
-    shown = [draw(st.sampled_from([row, row | {"more": draw(JSON)}])) for row in rows]
+    examples = [draw(st.sampled_from([row, row | {"more": draw(JSON)}])) for row in rows]
     scores = [draw(st.dictionaries(st.sampled_from("ab"), JSON, max_size=2)) for _ in rows]
-    run = {"system": system, "split": "dev", "examples": shown, "answers": answers, "scores": scores}
+    run = {"system": system, "split": "dev", "examples": examples, "answers": answers, "scores": scores}
     splits = {"train": rows[:1], "dev": rows[1:], "test": [], "reserve": [], "seed": 0}
     saved = {
         row["id"]: draw(st.sampled_from([answer, answer | {"seconds": draw(JSON)}, {"raw": 1}]))

@@ -19,9 +19,9 @@ ROOT = Path(tailor.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
     "errors card limits files outside confined documents language doors jsonform keys mistakes plugins settings task "
-    "project stats system example passage payment score kinds data models trust retrieval store ledger render batches engine "
-    "approaches evaluate advise diagnose decide results saved report provenance opening seals experiment asking judging "
-    "testing screen library cli __main__"
+    "project stats passage content media system example payment score kinds data models trust retrieval store ledger "
+    "render batches engine approaches evaluate advise diagnose decide results saved report provenance opening seals "
+    "experiment asking judging testing screen library cli __main__"
 ).split()
 LOW = {"tailor.data.example": "example", "tailor.retrieval.passage": "passage"}
 """Core types, which stand lower than the folders that they lie in."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tailor.data.example import Example
+from tailor.data.images import asked_with_images
 from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.files import private_files, tighten
 from tailor.ledger import Ledger
@@ -45,7 +46,7 @@ def asked(project: Project, fields: dict[str, str]) -> Asked:
         fields: the columns that the task's templates name.
 
     Raises:
-        ConfigError: a column is missing, or nothing was decided yet.
+        ConfigError: a column is missing or names no image that can be used, or nothing was decided yet.
     """
     study = load_study(project.folder)
     system = chosen_system(study)
@@ -77,7 +78,9 @@ def _answered(
         _check(project, system, fields)
     with private_files(), Ledger(tighten(project.store), shared=True) as ledger:
         engine = open_engine(project, ledger, model)
-        examples = [Example(f"asked {number}", fields, ()) for number, fields in enumerate(rows, start=1)]
+        images = project.task.data.images
+        given = [asked_with_images(fields, images, project.folder) for fields in rows]
+        examples = [Example(f"asked {number}", fields, (), media=media) for number, (fields, media) in enumerate(given, start=1)]
         system = engine.refreshed(system)
         return system, engine.answer(system, examples)
 

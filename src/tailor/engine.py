@@ -17,21 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailor.batches import AllBatches, as_answer
+from tailor.content import Content, text_of
 from tailor.data.example import Example
 from tailor.documents.reading import documents_digest
 from tailor.errors import ConfigError, StoreError
 from tailor.ledger import Ledger
+from tailor.media import located
 from tailor.models.base import Array, Embedder, Message, Model, Reply, Request, Streaming
 from tailor.models.endpoint.desk import Batching
 from tailor.models.vectors import CachedEmbedder
 from tailor.payment import Payment
-from tailor.render import question_in, render_messages
+from tailor.render import render_messages
 from tailor.retrieval.passage import Passage
 from tailor.retrieval.searches import retriever
 from tailor.score.types import Answer
 from tailor.store.spending import Spending
-from tailor.system import Shot, System, display_labels
-from tailor.task import fill
+from tailor.system import Prompt, Shot, System, display_labels
 
 if TYPE_CHECKING:
     from tailor.documents.reading import Document
@@ -73,12 +74,17 @@ class Engine:
     _indexes: dict[str, Index] = field(default_factory=dict)
     _checked: dict[Path, str] = field(default_factory=dict)
     _words: dict[str, Tfidf] = field(default_factory=dict)
-    _remembered: tuple[tuple[str, str], list[str], Array] | None = None
+    _remembered: tuple[Prompt, list[Content], Array] | None = None
 
     @cached_property
     def batches(self) -> AllBatches:
         """Answers that come in batches, for models whose endpoints offer this."""
         return AllBatches(self.ledger, self.model_of, self.render, self._saved, lambda sentence: self.say(sentence))
+
+    @property
+    def folder(self) -> Path:
+        """The project's folder, in which the images of rows lie."""
+        return self.store.parent
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -152,14 +158,17 @@ class Engine:
 
     def messages(self, system: System, examples: Sequence[Example]) -> list[tuple[tuple[Message, ...], tuple[Passage, ...]]]:
         """The chat and the passages in it for each example: for training, scoring and serving alike."""
-        questions = [fill(system.prompt.input, example.fields) for example in examples]
-        passages = self.retrieve(system, questions)
-        shots = self._shots(system, examples, questions)
+        asked = [system.question(example) for example in examples]
+        passages = self.retrieve(system, [text_of(question) for question in asked])
+        shots = self._shots(system, asked)
         whole = self.documents if system.knowledge.kind == "whole" else ()
-        return [
-            (render_messages(system, example.fields, shown, found, whole), found)
+        chats = [
+            render_messages(system, example, shown, found, whole)
             for example, shown, found in zip(examples, shots, passages, strict=True)
         ]
+        if any(example.media for example in examples) or any(shot.media for shown in shots for shot in shown):
+            chats = [tuple(replace(turn, content=located(turn.content, self.folder)) for turn in chat) for chat in chats]
+        return list(zip(chats, passages, strict=True))
 
     def render(self, system: System, examples: Sequence[Example]) -> list[tuple[Request, tuple[Passage, ...]]]:
         """The complete request, and the passages in it, for each example."""
@@ -178,13 +187,13 @@ class Engine:
         )
         return [(Request(chat, *asked), found) for chat, found in self.messages(system, examples)]
 
-    def _shots(self, system: System, examples: Sequence[Example], questions: Sequence[str]) -> list[tuple[Shot, ...]]:
-        """The worked examples each prompt shows. A training row never shows itself: equal inputs are passed over."""
+    def _shots(self, system: System, questions: Sequence[Content]) -> list[tuple[Shot, ...]]:
+        """The worked examples each prompt shows. A training row never shows itself: equal questions are passed over."""
         prompt = system.prompt
         if not prompt.nearest:
-            return [prompt.shots] * len(examples)
-        asked, vectors = self._pool(system)
-        likeness = self.embed(prompt.embedder, questions) @ vectors.T
+            return [prompt.shots] * len(questions)
+        asked, vectors = self._pool(prompt)
+        likeness = self.embed(prompt.embedder, [text_of(question) for question in questions]) @ vectors.T
         chosen = []
         for question, row in zip(questions, likeness, strict=True):
             others = (prompt.shots[i] for i in np.argsort(-row, kind="stable") if asked[i] != question)
@@ -192,12 +201,11 @@ class Engine:
             chosen.append(nearest if prompt.nearest_first else nearest[::-1])
         return chosen
 
-    def _pool(self, system: System) -> tuple[list[str], Array]:
-        """What the worked examples of a system ask, and their vectors; those of the system asked last are remembered."""
-        key = (system.prompt.canonical, system.knowledge.kind)
-        if self._remembered is None or self._remembered[0] != key:
-            asked = [question_in(system, shot.input) for shot in system.prompt.shots]
-            self._remembered = key, asked, self.embed(system.prompt.embedder, asked)
+    def _pool(self, prompt: Prompt) -> tuple[list[Content], Array]:
+        """What the worked examples of a prompt ask, and their vectors; those of the prompt asked last are remembered."""
+        if self._remembered is None or self._remembered[0] != prompt:
+            asked = [shot.question(prompt.input) for shot in prompt.shots]
+            self._remembered = prompt, asked, self.embed(prompt.embedder, [text_of(question) for question in asked])
         return self._remembered[1:]
 
     def answer(self, system: System, examples: Sequence[Example], on_progress: OnProgress | None = None) -> list[Answer]:
@@ -318,7 +326,7 @@ class Engine:
         ]
 
     def _classify(self, system: System, examples: Sequence[Example]) -> list[Answer]:
-        texts = [fill(system.prompt.input, example.fields) for example in examples]
+        texts = system.texts(examples)
         scores = self._head_scores(system, texts)
         # The same stated estimate as elsewhere: a token is about four characters.
         return [

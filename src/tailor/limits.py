@@ -24,6 +24,9 @@ MOST_LAYERS = 2_000
 LARGEST_SIZE = 50_000_000
 """Numbers in the configuration of a model: its layers, and all others, such as its vocabulary. Libraries build what it says."""
 
+IMAGE_BYTES = 5 << 20
+"""Size of one image; some providers take no larger one."""
+
 DATA_BYTES = 1 << 30
 """Size of one data file."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from tailor.data.images import not_read
 from tailor.decide.meter import attach_meters
 from tailor.documents.reading import read_documents
 from tailor.engine import Engine
@@ -29,10 +30,13 @@ def open_engine(
         budget: stands in for the task's.
 
     Raises:
-        ConfigError: the user has not allowed what would be sent, or there is a budget and no price.
+        ConfigError: the user has not allowed what would be sent, there is a budget and no price, or a model does not read the
+            images that rows hold.
         TailorError: a model or the documents cannot be opened.
     """
     task = project.task
+    if refused := not_read(task, model.capabilities.media if model else None):
+        raise ConfigError(refused.what.rstrip("."), refused.advice)
     asked = [role for role, given in (("model", model), ("judge", judge)) if given is None]
     require_allowed(project, ["embedder", "further model", *asked])
     cap = task.budget if budget is None else budget

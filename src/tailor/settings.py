@@ -43,6 +43,7 @@ class ModelSettings(Settings):
     )
     temperature: Literal["", "default"] = Field("", description="`default` leaves the temperature to the endpoint")
     reasoning_effort: str = Field("", description="how long the model may think, in the endpoint's words, such as low")
+    media: tuple[Literal["image"], ...] = Field((), description="what it reads besides text; an endpoint's model alone: [image]")
     extra_body: dict[str, Any] = Field(default={}, description="further parameters of every call, as the endpoint names them")
     extra_headers: dict[str, str] = Field(default={}, description="further headers of every call; never a key")
 
@@ -64,6 +65,12 @@ class ModelSettings(Settings):
             return given
         found = through(given["name"])
         return {"api_key_env": found.pop("api_key_env"), **given, **found} if found else given
+
+    @model_validator(mode="after")
+    def _reads_media(self) -> ModelSettings:
+        if self.media and not self.is_remote:
+            raise ValueError("`media` is for the model of an endpoint; models on this machine read text alone")
+        return self
 
     @field_validator("base_url")
     @classmethod

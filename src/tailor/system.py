@@ -16,8 +16,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from tailor.content import Content, MediaPart, Row, TextPart, as_json, question, text_of, with_passages, without_passages
 from tailor.errors import StoreError, quoted
 from tailor.plugins import RETRIEVERS
+from tailor.retrieval.passage import Passage
 from tailor.task import columns_in
 
 AROUND = " ?!.,:;\"'()[]{}*"
@@ -27,6 +29,10 @@ START = "zero-shot"
 """Name of the System that every approach starts from."""
 CALLED = frozenset(("steps", "label"))
 """The fields of a System that only say what it is called."""
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class Part(BaseModel):
@@ -52,7 +58,7 @@ class Part(BaseModel):
 
     @cached_property
     def canonical(self) -> str:
-        """Its JSON as fingerprints take it; made once, since a prompt may hold thousands of worked examples."""
+        """Its JSON as fingerprints take it."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
 
 
@@ -117,10 +123,36 @@ class Knowledge(Part):
 
 
 class Shot(Part):
-    """A worked example shown in the prompt."""
+    """A worked example: a row as it is, from which the prompt's template makes the question, and what should be answered.
 
-    input: str
+    Attributes:
+        answer: what should be answered, in the form that the model is asked for.
+        fields: the columns of the row.
+        media: those of them that hold media.
+        passages: what was retrieved for it; None for one that was chosen before the system retrieved.
+        input: the question as text, in place of a row: so worked examples were kept once, and so they can be given by hand.
+    """
+
     answer: str
+    fields: Mapping[str, str] = Field({}, exclude_if=operator.not_)
+    media: Mapping[str, MediaPart] = Field({}, exclude_if=operator.not_)
+    passages: tuple[Passage, ...] | None = Field(None, exclude_if=_is_none)
+    input: str | None = Field(None, exclude_if=_is_none)
+
+    def question(self, template: str) -> Content:
+        """What it asks."""
+        return question(template, self) if self.input is None else (TextPart(without_passages(self.input)),)
+
+    def turn(self, template: str, reminds: bool) -> Content:
+        """The user's turn that shows it: its question, behind its passages where it has any (`System.turn`)."""
+        if self.input is not None:
+            return (TextPart(self.input),)
+        asked = self.question(template)
+        return asked if self.passages is None else with_passages(asked, self.passages, reminds)
+
+    def told(self, template: str, reminds: bool) -> dict[str, object]:
+        """What the model is told of it, as JSON: this counts in fingerprints, and not what it is told from."""
+        return {"answer": self.answer, "input": as_json(self.turn(template, reminds))}
 
 
 class Prompt(Part):
@@ -160,6 +192,18 @@ class Prompt(Part):
     def variables(self) -> tuple[str, ...]:
         """Columns that its templates read, in order of first use."""
         return columns_in(self.instruction, self.context, self.persona, *self.constraints, self.input)
+
+    def told(self, reminds: bool) -> str:
+        """Its JSON as fingerprints take it, worked examples as the model is told them; made once, as there may be thousands."""
+        if reminds not in self.tellings:
+            shots = [shot.told(self.input, reminds) for shot in self.shots]
+            self.tellings[reminds] = json.dumps(self.model_dump(mode="json", exclude={"shots"}) | {"shots": shots}, sort_keys=True)
+        return self.tellings[reminds]
+
+    @cached_property
+    def tellings(self) -> dict[bool, str]:
+        """What `told` made so far."""
+        return {}
 
 
 class Decoding(Part):
@@ -221,7 +265,8 @@ class System(Part):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over everything that can change an answer; what it is called does not."""
-        parts = {name: getattr(self, name).canonical for name in sorted(set(type(self).model_fields) - CALLED)}
+        parts = {name: getattr(self, name).canonical for name in ("decoding", "knowledge", "weights")}
+        parts = dict(sorted({**parts, "prompt": self.prompt.told(self.reminds)}.items()))
         return _sha256("{" + ", ".join(f'"{name}": {text}' for name, text in parts.items()) + "}")
 
     @cached_property
@@ -241,6 +286,32 @@ class System(Part):
         if pattern and self.prompt.reasoning:
             pattern = rf"(?:(?s:.*)\n)?Answer: (?:{pattern})"
         return pattern
+
+    def question(self, row: Row) -> Content:
+        """What a row asks, and nothing of the prompt around it.
+
+        Raises:
+            KeyError: the template names a column that the row has not.
+        """
+        return question(self.prompt.input, row)
+
+    def texts(self, rows: Sequence[Row]) -> list[str]:
+        """What each row asks, for readers of text alone: an embedder, an index, a plain classifier."""
+        return [text_of(self.question(row)) for row in rows]
+
+    def turn(self, row: Row, passages: Sequence[Passage] = ()) -> Content:
+        """The user's turn: the question, behind its numbered passages where the system retrieves."""
+        asked = self.question(row)
+        return with_passages(asked, passages, self.reminds) if self.knowledge.kind == "index" else asked
+
+    def shown(self, shot: Shot) -> Content:
+        """The user's turn that shows a worked example."""
+        return shot.turn(self.prompt.input, self.reminds)
+
+    @property
+    def reminds(self) -> bool:
+        """Whether a question behind passages ends with a reminder to answer briefly; a label is brief anyway."""
+        return not self.chooses
 
     def then(self, step: str, **changes: object) -> System:
         """The System after one more approach; the plain starting point is not named in what is built on it."""
@@ -292,7 +363,10 @@ class System(Part):
 
 def fingerprint_of(record: Mapping[str, Any]) -> str:
     """The fingerprint of the System that has this record as JSON."""
-    return _sha256(json.dumps({name: value for name, value in record.items() if name not in CALLED}, sort_keys=True))
+    prompt, reminds = record["prompt"], not record["decoding"].get("labels")
+    shots = [Shot.model_validate(shot).told(prompt.get("input", ""), reminds) for shot in prompt["shots"]]
+    parts = {name: value for name, value in record.items() if name not in CALLED}
+    return _sha256(json.dumps(parts | {"prompt": prompt | {"shots": shots}}, sort_keys=True))
 
 
 def _sha256(text: str) -> str:

@@ -46,6 +46,7 @@ class DataFiles(Settings):
     id: str = Field("", description="column with a unique name per row; else rows are numbered")
     group_by: str = Field("", description="column whose equal values must stay in one split, such as a customer number")
     report_by: tuple[str, ...] = Field((), description="columns by whose values results are also shown")
+    images: tuple[str, ...] = Field((), description="columns of `input` that name image files inside the project's folder")
     quote: str = Field("", description="column with the sentence of the documents that answers the question")
     source: str = Field("", description="column with the name of the document that answers the question")
 
@@ -179,7 +180,7 @@ class Task(Settings, Plain):
     metric: str | None = Field(None, description="how an answer is scored; left out, as is usual for its kind")
     target: Fraction = 0.9
     smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02
-    data: DataFiles = DataFiles(columns=(), report_by=())
+    data: DataFiles = DataFiles(columns=(), report_by=(), images=())
     split: SplitSizes = SplitSizes(train=None, dev=None, test=None)
     documents: str = Field("", description="folder of Markdown, text or HTML files")
     model: ModelSettings = ModelSettings(context_tokens=None)
@@ -280,6 +281,23 @@ class Task(Settings, Plain):
         if not self.variables:
             raise ValueError("`input` names no column; write for example {{text}}")
         return self
+
+    @model_validator(mode="after")
+    def _images_are_asked(self) -> Task:
+        asked = columns_in(self.input)
+        if unasked := [name for name in self.data.images if name not in asked]:
+            raise ValueError(f"`data.images` names {unasked[0]!r}, which `input` does not read; write {{{{{unasked[0]}}}}} there")
+        texts = columns_in(self.instruction, self.context, self.persona, *self.constraints)
+        if beside := [name for name in self.data.images if name in texts]:
+            raise ValueError(f"{{{{{beside[0]}}}}} holds images, which can stand in `input` alone")
+        if self.data.images and self.judge is not None:
+            raise ValueError("`judge` reads text alone and cannot judge answers about images; score them by another metric")
+        return self
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether rows are asked about by texts, too, and not by images alone."""
+        return not set(columns_in(self.input)) <= set(self.data.images)
 
     @property
     def asked(self) -> tuple[ModelSettings, ...]:

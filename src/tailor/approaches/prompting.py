@@ -15,11 +15,9 @@ from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError
 from tailor.kinds.base import kind_of
 from tailor.models.base import Array
-from tailor.render import question_in, user_text
 from tailor.score.parse import find_label
 from tailor.score.types import Answer
 from tailor.system import Shot, System, display_labels
-from tailor.task import fill
 
 PRIOR_ROWS = 48
 """Training rows by which a label prior is estimated and chosen; its standard error is about a seventh of the spread of rows."""
@@ -157,13 +155,21 @@ class FewShot:
         """The System with its examples; with `nearest` it carries all training rows to choose from."""
         kind, embedder, pool = kind_of(material.task), material.task.embedder, material.train
         if self.choose == "diverse":
-            inputs = [fill(system.prompt.input, example.fields) for example in pool]
+            # Images alone lie nowhere among meanings, so they are spread over topics alone.
+            is_text = material.task.reads_text
+            vectors = engine.embed(embedder, system.texts(pool)) if is_text else np.zeros((len(pool), 1), np.float32)
             topics = [kind.topic(example) for example in pool]
-            pool = tuple(pool[i] for i in spread(engine.embed(embedder, inputs), topics, self.count))
-        chats = engine.messages(system.with_(prompt={"nearest": 0}), pool)
+            pool = tuple(pool[i] for i in spread(vectors, topics, self.count))
+        reads = system.knowledge.kind == "index"
+        found = engine.retrieve(system, system.texts(pool))
         shots = tuple(
-            Shot(input=user_text(system, example.fields, passages), answer=kind.wanted(system, example, passages))
-            for example, (_, passages) in zip(pool, chats, strict=True)
+            Shot(
+                answer=kind.wanted(system, example, passages),
+                fields=example.fields,
+                media=example.media,
+                passages=passages if reads else None,
+            )
+            for example, passages in zip(pool, found, strict=True)
         )
         change = {"shots": shots, "nearest": self.count, "embedder": embedder} if self.choose == "nearest" else {"shots": shots}
         return system.then(self.name, prompt=change)
@@ -213,8 +219,8 @@ class RemovePrior:
 def _unseen(system: System, rows: Sequence[Example]) -> list[Example]:
     """The rows that no prompt of the system shows with their answers; the nearest examples never show the row itself."""
     shots = () if system.prompt.nearest else system.prompt.shots
-    shown = {question_in(system, shot.input) for shot in shots}
-    return [example for example in rows if fill(system.prompt.input, example.fields) not in shown]
+    shown = {shot.question(system.prompt.input) for shot in shots}
+    return [example for example in rows if system.question(example) not in shown]
 
 
 def _scores(answers: Sequence[Answer]) -> list[tuple[float, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -15,7 +14,7 @@ from tailor.models.tfidf import Tfidf, fit_tfidf
 from tailor.models.training import Row
 from tailor.models.tune import LEARNING_RATES, Recipe, encoded, recipe_key, tune
 from tailor.system import Decoding, System, Weights
-from tailor.task import Task, fill
+from tailor.task import Task
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Reference:
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """A System whose weights are the embedder and a classifier head."""
         embedder = material.task.embedder
-        vectors = engine.embed(embedder, asked_texts(system, material.train))
+        vectors = engine.embed(embedder, system.texts(material.train))
         head = fit_head(vectors, [example.label for example in material.train])
         digest, precision = engine.embedder_digest(embedder), "full-precision embedder, logistic regression"
         return _classifier(
@@ -116,16 +115,11 @@ class TfidfReference:
 
     def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """A System whose weights are those of the words and characters of the training rows."""
-        texts = asked_texts(system, material.train)
+        texts = system.texts(material.train)
         classifier = fit_tfidf(texts, [example.label for example in material.train])
         return _classifier(
             self.name, system, classifier, engine, Weights(model="tf-idf", precision="logistic regression", method="tfidf")
         )
-
-
-def asked_texts(system: System, examples: Sequence[Example]) -> list[str]:
-    """What a classifier reads of each example: what is asked, and nothing of the prompt around it."""
-    return [fill(system.prompt.input, example.fields) for example in examples]
 
 
 def _classifier(name: str, system: System, classifier: Head | Tfidf, engine: Engine, weights: Weights) -> System:

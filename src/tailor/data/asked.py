@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tailor.data.columns import ABOUT_WHICH_NAMES, CONTEXT_NAMES, Column, Columns, named
 
@@ -89,6 +89,13 @@ def compose(columns: Columns, input: str, output: str, *, from_documents: bool) 
     lines += [_shown(after, "")] if after else []
     used = (*before, *filter(None, [context]), *main, *(name for name, _ in choices), *filter(None, [after]))
     return Asked("\n".join(lines), used, told, (first, second) if second else (), instructed, context, by_sign)
+
+
+def with_images(asked: Asked, images: Sequence[str]) -> Asked:
+    """The same with images in front of what is asked about them."""
+    before = [name for name in images if name not in asked.columns]
+    template = "\n".join([*(_shown(name, "") for name in before), asked.template])
+    return replace(asked, template=template, columns=(*before, *asked.columns))
 
 
 def _shown(name: str, label: str) -> str:

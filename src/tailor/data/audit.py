@@ -13,6 +13,7 @@ from tailor.data.cells import PERHAPS_MISSING, answers_in, is_missing, is_record
 from tailor.data.example import Example, Splits
 from tailor.data.finding import Finding
 from tailor.data.grounding import audit_documents
+from tailor.data.images import audit_images
 from tailor.data.joined import joined_labels
 from tailor.data.learnability import task_learnability
 from tailor.data.near import near_groups, normalise
@@ -52,6 +53,7 @@ def audit(project: Project, splits: Splits, count_tokens: Callable[[str], int] |
     findings = [
         *(finding for table in tables.values() for finding in table.findings),
         *_columns(task, tables),
+        *audit_images(task, tables),
         *_empty(task, tables, examples),
         *_repeats(task, examples),
         *(_leakage(task, splits) if "file" not in tables else ()),
@@ -69,7 +71,7 @@ def _by_row(examples: Sequence[Example]) -> list[Example]:
 
 def _columns(task: Task, tables: Mapping[str, Table]) -> Iterator[Finding]:
     data = task.data
-    roles = {name: "input" for name in task.variables} | {task.output: "right answer"}
+    roles = {name: "input" for name in task.variables} | {name: "image" for name in data.images} | {task.output: "right answer"}
     roles |= {name: setting for setting in ("id", "split_by", "group_by", "quote", "source") if (name := getattr(data, setting))}
     roles |= {name: "report_by" for name in data.report_by if name not in roles}
     for table in tables.values():

@@ -38,6 +38,9 @@ TOOL_NAMES = ("annotator", "annotation_id", "annotators", "created_at", "updated
 ABOUT_NAMES = ("from", "to", "cc", "sender", "recipient", "subject", "title", "name", "date", "language", "lang", *COLUMN_NAMES)
 GROUP_WORDS = ("customer", "client", "user", "account", "person", "patient", "author", "session", "thread", "conversation", "order")
 
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+IMAGES_LEAST = 0.9  # share of the values that must end so
+
 _DECISIONS = {"accept", "reject", "ignore"}
 _NUMBERS = re.compile(r"[-+]?[\d.,:/ T-]+%?")
 
@@ -93,6 +96,12 @@ class Column:
     def is_text(self) -> bool:
         """Whether the values read like sentences: several words, mostly different."""
         return self.words >= 3 and self.distinct > 0.5 * self.filled and not self.is_list
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the values are names of image files."""
+        named = sum(value.casefold().endswith(IMAGE_SUFFIXES) for value in self.values)
+        return not self.is_list and named >= max(1, IMAGES_LEAST * self.filled)
 
     @property
     def has_few_values(self) -> bool:

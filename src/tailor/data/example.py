@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, get_args
 
+from tailor.content import MediaPart
 from tailor.errors import quoted
 
 SplitName = Literal["train", "dev", "test", "reserve"]
@@ -20,7 +21,8 @@ class Example:
 
     Attributes:
         id: unique within the data.
-        fields: every input column, as text.
+        fields: every input column, as text; a column that holds media, as the hash of their bytes.
+        media: the columns that hold media.
         answers: accepted answers, the preferred one first; empty when the documents do not answer the question.
         source: name of the document that answers it, if the data say so.
         quote: the sentence that answers it, if the data say so.
@@ -49,6 +51,7 @@ class Example:
     unit: str = ""
     dealt_by: str = ""
     telling: tuple[str, str] | None = None
+    media: Mapping[str, MediaPart] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         asked = quoted(" ".join(" ".join(self.fields.values()).split()), 80)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tailor.data.asked import Asked, compose
+from tailor.data.asked import Asked, compose, with_images
 from tailor.data.cells import MISSING, answers_in, is_record, without_thought
 from tailor.data.columns import (
     ABOUT_NAMES,
@@ -84,6 +84,7 @@ class GuessedTask:
         columns: every column.
         files: data files by setting: `file`, or `train` and `test` and perhaps `dev`.
         split_by: column of the one file that names the split of each row, or empty.
+        images: columns that name image files.
         id: column with a unique name per row, or empty.
         group_by: column whose values seem to name a person, account or conversation, or empty.
         report_by: columns with two to eight different values.
@@ -105,6 +106,7 @@ class GuessedTask:
     columns: tuple[str, ...]
     files: Mapping[str, Path]
     split_by: str
+    images: tuple[str, ...]
     id: str
     group_by: str
     report_by: tuple[str, ...]
@@ -136,7 +138,8 @@ def guess_task(path: Path, told: Told = Told()) -> GuessedTask:
     output = told.output or _guess_output(path, columns, told.input)
     input = told.input or _guess_input(path, columns, output)
     documents = told.documents
-    asked = compose(columns, input, output, from_documents=documents is not None)
+    images = tuple(name for name, column in columns.items() if column.is_image and name != output)
+    asked = with_images(compose(columns, input, output, from_documents=documents is not None), images)
     kind: Kind = KINDS.load(told.kind) if told.kind else _guess_kind(columns[output], documents, asked)
     if kind.reads and documents is None and not asked.context:
         documents = _documents_beside(path)
@@ -164,6 +167,7 @@ def guess_task(path: Path, told: Told = Told()) -> GuessedTask:
         columns=table.columns,
         files=files,
         split_by=split_by,
+        images=images,
         id=identity,
         group_by=first(others, lambda column: is_group(column, n_rows)),
         report_by=tuple(column.name for column in others if is_facet(column, n_rows))[:3],
@@ -247,7 +251,7 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
     candidates = [column for name, column in columns.items() if name != input and column.is_answer]
     if name := named(OUTPUT_NAMES, candidates):
         return name
-    asked = [column for column in candidates if column.is_text]
+    asked = [column for column in candidates if column.is_text or column.is_image]
     few = [column for column in candidates if column.has_few_values and not (column.is_number or column.is_list)]
     few = [column for column in few if column.name.casefold() not in ABOUT_NAMES] or few
     few = few or [column for column in candidates if is_yes_or_no(column)]
@@ -275,12 +279,15 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
 
 def _guess_input(path: Path, columns: Columns, output: str) -> str:
     skipped = {output.casefold(), *QUOTE_NAMES, *SOURCE_NAMES, *CONTEXT_NAMES, *ID_NAMES, *NEVER_ASKED}
-    candidates = [column for name, column in columns.items() if column.filled and name.casefold() not in skipped]
+    filled = [column for name, column in columns.items() if column.filled and name != output]
+    candidates = [column for column in filled if column.name.casefold() not in skipped and not column.is_image]
     varied = [column for column in candidates if not column.has_few_values]
     if name := named(INPUT_NAMES, varied) or named(INPUT_NAMES, candidates):
         return name
     longest = max(candidates, key=lambda column: column.words, default=None)
     if longest is None or not longest.is_text:
+        if image := first(filled, lambda column: column.is_image):
+            return image
         raise ConfigError(
             f"No column of {path.name} looks like the text that is asked about",
             f"Say which with --input; the columns are {listed(columns)}.",

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from tailor.content import MediaPart
 from tailor.data.cells import answers_in, are_spans, is_missing
 from tailor.data.example import Example
 from tailor.data.identity import value_hashes
@@ -78,9 +79,15 @@ def _read(task: Task, table: Table, prefix: str) -> Iterator[Example]:
             values=value_hashes(as_text(value) for column, value in row.items() if column not in _answering(task)),
             occurrence=_occurrence(seen, [as_text(row[column]) for column in inputs]),
             telling=told[index],
+            media=_images(task, table, row),
         )
         for index, row in enumerate(table.rows)
     )
+
+
+def _images(task: Task, table: Table, row: Mapping[str, Value]) -> dict[str, MediaPart]:
+    """The columns of a row that hold images."""
+    return {column: table.images[as_text(row[column])] for column in task.data.images if row[column] in table.images}
 
 
 def _telling(task: Task, table: Table) -> list[Telling]:
@@ -148,6 +155,7 @@ def _check_columns(task: Task, table: Table) -> None:
         *((f"the template {{{{{name}}}}}", name) for name in task.variables),
         ("`output`", task.output),
         *((f"`data.{setting}`", getattr(data, setting)) for setting in ("id", "group_by", "quote", "source")),
+        *(("`data.images`", name) for name in data.images),
         *(("`data.report_by`", name) for name in data.report_by),
     ]
     missing = [(setting, name) for setting, name in wanted if name and name not in table.columns]

@@ -37,7 +37,7 @@ def write_project(guess: GuessedTask, folder: Path | None = None, *, force: bool
     path = folder / SETTINGS_FILE
     if path.exists() and not force:
         raise ConfigError(f"{quoted(path, 200)} exists already", "Use --force to replace it, or --folder to write elsewhere.")
-    text = "\n".join([*_question(guess), *_data(guess, folder), *_model(), *_money(guess), *_known(), ""])
+    text = "\n".join([*_question(guess), *_data(guess, folder), *_model(guess), *_money(guess), *_known(), ""])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text, mode=0o644)
@@ -109,6 +109,9 @@ def _data(guess: GuessedTask, folder: Path) -> Iterator[str]:
         yield f"  columns: [{', '.join(map(as_yaml, guess.told.columns))}]"
     if guess.told.encoding:
         yield f"  encoding: {as_yaml(guess.told.encoding)}"
+    if guess.images:
+        yield "  # The columns that name image files, relative to this file."
+        yield f"  images: [{', '.join(map(as_yaml, guess.images))}]"
     if guess.split_by:
         yield "  # The column that says which rows are for training, for choosing (dev) and for the test."
         yield f"  split_by: {as_yaml(guess.split_by)}"
@@ -132,10 +135,13 @@ def _data(guess: GuessedTask, folder: Path) -> Iterator[str]:
     yield f"documents: {as_yaml(_relative(guess.documents, folder))}" if guess.documents else '# documents: "docs"'
 
 
-def _model() -> Iterator[str]:
+def _model(guess: GuessedTask) -> Iterator[str]:
     yield ""
     yield "# The model that answers: the built-in one, a folder or Hub name, or an endpoint that speaks the OpenAI protocol:"
-    yield '# model: {name: "my-model", base_url: "http://localhost:8000/v1", api_key_env: "MY_KEY"}'
+    reads = ", media: [image]" if guess.images else ""
+    yield f'# model: {{name: "my-model", base_url: "http://localhost:8000/v1", api_key_env: "MY_KEY"{reads}}}'
+    if guess.images:
+        yield "# The built-in model reads text alone, so these rows need such an endpoint, of a model that reads images."
     yield "model: smollm2-135m"
 
 

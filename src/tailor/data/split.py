@@ -12,6 +12,7 @@ from typing import get_args
 from tailor.data.deal import Dealt, deal, place_key
 from tailor.data.example import Example, SplitName, Splits
 from tailor.data.given import split_by_column
+from tailor.data.images import with_images
 from tailor.data.readers import check_unique, to_examples
 from tailor.data.table import Table, read_table
 from tailor.data.units import Found, find_units, kept_together
@@ -35,7 +36,7 @@ def load_splits(project: Project) -> Splits:
 
     Raises:
         ConfigError: `split` gives sizes that cannot be had.
-        DataError: the data cannot be read, or are too few to split.
+        DataError: the data or an image that they name cannot be read, or they are too few to split.
     """
     return make_splits(project.task, read_tables(project))
 
@@ -45,7 +46,9 @@ def read_tables(project: Project) -> dict[str, Table]:
     settings = project.task.data
     named = {name: getattr(settings, name) for name in ("file", "train", "dev", "test")}
     tables = {
-        name: read_table(project.path(path), columns=settings.columns, encoding=settings.encoding)
+        name: with_images(
+            read_table(project.path(path), columns=settings.columns, encoding=settings.encoding), settings.images, project.folder
+        )
         for name, path in named.items()
         if path
     }

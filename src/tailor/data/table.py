@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tailor.content import MediaPart
 from tailor.data.finding import Finding
 from tailor.data.formats.annotation import flatten_annotations
 from tailor.data.formats.chat import flatten_chats
@@ -46,6 +47,7 @@ class Table:
         places: the file and the number of each row, the first data row being 1; in order unless given.
         findings: what was assumed, skipped or left out when the file was read.
         headerless: whether the names of the columns read like a row of data.
+        images: those that rows name, by the words that stand for them (`tailor.data.images`).
     """
 
     file: str
@@ -54,6 +56,7 @@ class Table:
     places: tuple[tuple[str, int], ...] = ()
     findings: tuple[Finding, ...] = ()
     headerless: bool = False
+    images: Mapping[str, MediaPart] = field(default_factory=dict)
 
     def where(self, index: int) -> tuple[str, int]:
         """The file that a row stands in, and its number there."""

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from tailor.content import question, text_of
 from tailor.data.example import Example, Splits
 from tailor.decide.formats import format_percent
 from tailor.decide.types import Decision, Finalist
@@ -18,7 +19,7 @@ from tailor.kinds.base import kind_of, metric_of, score_run
 from tailor.score.types import Answer
 from tailor.stats.intervals import Interval, mean_interval
 from tailor.system import Decoding, Prompt, System, Weights
-from tailor.task import Task, fill
+from tailor.task import Task
 
 GAP = 0.2
 """From this difference between right answers and exact ones on, it is told."""
@@ -56,7 +57,7 @@ def controls(task: Task, splits: Splits, labels: Sequence[str]) -> tuple[Control
     counts = Counter(example.label for example in splits.train)
     (commonest, _), constant = counts.most_common(1)[0], labels[0] if labels else task.not_found
     says: list[tuple[str, str, Callable[[Example], str]]] = [
-        ("echo", "repeats the question", lambda example: fill(task.input, example.fields)),
+        ("echo", "repeats the question", lambda example: text_of(question(task.input, example))),
         ("constant", f"always says {constant!r}", lambda _: constant),
         ("commonest answer", f"always says {commonest or task.not_found!r}", lambda _: commonest or task.not_found),
     ]

@@ -14,6 +14,7 @@ from statistics import mean
 from tailor.approaches.approach import starting_system
 from tailor.approaches.prompting import PRIOR_ROWS, ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
+from tailor.content import text_of
 from tailor.data.example import Splits
 from tailor.data.reach import most_claims
 from tailor.decide.again import SHARE
@@ -33,7 +34,7 @@ from tailor.evaluate.run import Run
 from tailor.kinds.base import kind_of
 from tailor.models.base import Metered, Model
 from tailor.models.wire import estimate_tokens
-from tailor.render import render_messages, user_text
+from tailor.render import render_messages
 from tailor.retrieval.chunk import chunk
 from tailor.retrieval.passage import Passage
 from tailor.stats.clusters import usual_size
@@ -171,7 +172,7 @@ class Plan:
         whole = self.documents if system.knowledge.kind == "whole" else ()
         found = self._passages * system.knowledge.passages if system.knowledge.kind == "index" else ()
         rows = (*self.splits.dev, *self.splits.test)[:: max(1, (len(self.splits.dev) + len(self.splits.test)) // SAMPLE)]
-        chats = [render_messages(system, row.fields, system.prompt.shots, found, whole) for row in rows]
+        chats = [render_messages(system, row, system.prompt.shots, found, whole) for row in rows]
         return mean(map(estimate_tokens, chats)) if chats else 0.0
 
     def _weight(self, system: System) -> float:
@@ -228,10 +229,15 @@ class Plan:
         """Worked examples of the usual length."""
         found = self._passages * base.knowledge.passages if base.knowledge.kind == "index" else ()
         shots = [
-            Shot(input=user_text(base, row.fields, found), answer=kind_of(self.task).wanted(base, row, found))
+            Shot(
+                answer=kind_of(self.task).wanted(base, row, found),
+                fields=row.fields,
+                media=row.media,
+                passages=tuple(found) if base.knowledge.kind == "index" else None,
+            )
             for row in self.splits.train
         ]
-        shots.sort(key=lambda shot: len(shot.input))
+        shots.sort(key=lambda shot: len(text_of(base.shown(shot))))
         middle = max(0, (len(shots) - count + 1) // 2)
         return tuple(shots[middle : middle + count])
 
@@ -277,6 +283,6 @@ class Plan:
             return Estimate(currency=self.task.prices.currency)
         asked = judge_system(self.task.judge, self.model)
         rows = [sample_case(self.task, row) for row in self.splits.dev[:SAMPLE]]
-        plain = mean(estimate_tokens(render_messages(asked, row.fields)) for row in rows)
+        plain = mean(estimate_tokens(render_messages(asked, row)) for row in rows)
         least = judge.estimate(Range(calls.low, 0.0), plain, asked.decoding.max_tokens)
         return least + judge.estimate(Range(0.0, calls.high), plain + system.decoding.max_tokens, asked.decoding.max_tokens)

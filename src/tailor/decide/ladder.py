@@ -179,6 +179,9 @@ class Climb:
         if self.material.task.judge is not None:
             self.observer.said(f"Why {START} fails is not forecast: a judge would have to be asked of answers that nobody gave.")
             return list(rungs)
+        if self.material.task.data.images:
+            self.observer.said(f"Why {START} fails is not forecast: what would forecast it reads text alone, and no images.")
+            return list(rungs)
         self.observer.began("diagnosis", f"why {START} fails")
         try:
             # It may take what the final test needs: without it the best would perhaps not be in the test.

@@ -78,7 +78,8 @@ def ladder(task: Task, has_documents: bool, can: Capabilities, *, unlabelled: bo
     if kind_of(task).closed:
         scored = partial(best, wanted=_is_scored, near=tie(task))
         rungs.append(Rung("calibrate", lambda start, runs: _on(scored(runs), RemovePrior()), takes="answers", builds_on=prompt))
-    retrieve = Rung("retrieve", lambda start, runs: [Option(approach, start) for approach in RETRIEVE], ("knowledge",))
+    found = RETRIEVE if task.reads_text else RETRIEVE[:1]  # an image cannot be searched by
+    retrieve = Rung("retrieve", lambda start, runs: [Option(approach, start) for approach in found], ("knowledge",))
     if has_documents:
         both = Rung(
             "retrieve and prompt",
@@ -105,7 +106,8 @@ RETRIEVE: tuple[Approach, ...] = (
 
 
 def _baseline(task: Task) -> Rung:
-    first: tuple[Approach, ...] = (ZeroShot(), Reference(), TfidfReference()) if kind_of(task).reference else (ZeroShot(),)
+    is_reference = kind_of(task).reference and task.reads_text  # the embedder and the words of a row know nothing of an image
+    first: tuple[Approach, ...] = (ZeroShot(), Reference(), TfidfReference()) if is_reference else (ZeroShot(),)
     return Rung(
         "baseline",
         lambda start, runs: [Option(approach, start) for approach in first],
@@ -116,6 +118,7 @@ def _baseline(task: Task) -> Rung:
 def _prompt(task: Task) -> Rung:
     closed = kind_of(task).closed
     shown: list[Approach] = [FewShot(5, "nearest"), FewShot(5, "diverse")] if closed else [FewShot(3, "diverse"), Grounded()]
+    shown = shown if task.reads_text else [approach for approach in shown if approach != FewShot(5, "nearest")]
     tried: list[Approach] = []
     if task.persona:
         tried.append(Persona())

@@ -43,7 +43,7 @@ def hidden_probe(subject: Subject, labels: Sequence[str]) -> Floats | None:
         return None
     system = bared(subject.material.task, subject.run.system)
     rows = (*subject.train, *subject.dev)
-    states = chat_means(model, [render_messages(system, example.fields) for example in rows])
+    states = chat_means(model, [render_messages(system, example) for example in rows])
     unit = standardised(states, len(subject.train))
     head = fit_head(unit[: len(subject.train)], labels)
     return subject.values(_said(head, unit[len(subject.train) :]))

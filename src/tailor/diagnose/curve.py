@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tailor.approaches.approach import Material, starting_system
 from tailor.approaches.tuning import FineTune
+from tailor.content import question, text_of
 from tailor.data.example import Example
 from tailor.data.subsets import folds, nested_order
 from tailor.data.units import kept_together
@@ -25,7 +26,7 @@ from tailor.kinds.base import kind_of
 from tailor.models.base import Array
 from tailor.models.head import best_strength, fit_head
 from tailor.stats.curve import REACH, Forecast, LabelsNeeded, fit_curve
-from tailor.task import Task, fill
+from tailor.task import Task
 
 Method = Literal["probe", "lora"]
 
@@ -124,6 +125,8 @@ def learning_curve(
     if method == "probe" and not kind_of(material.task).closed:
         why_not = "the quick probe applies to tasks with labels to choose from, and this task asks for free answers"
         return LearningCurve(method, at_hand, why_not=why_not)
+    if method == "probe" and material.task.data.images:
+        return LearningCurve(method, at_hand, why_not="the quick probe reads text alone, and no images")
     measured = (measure_probe if method == "probe" else measure_lora)(material, engine, sizes, on_progress)
     if measured is None:
         return LearningCurve(method, at_hand, why_not=TOO_FEW)
@@ -215,7 +218,7 @@ def probe_accuracy(task: Task, known: Sequence[Example], tested: Sequence[Exampl
 
 def _vectors(task: Task, rows: Sequence[Example], engine: Engine) -> dict[str, Array]:
     """The embedder's vector of each row, by its id."""
-    texts = [fill(task.input, example.fields) for example in rows]
+    texts = [text_of(question(task.input, example)) for example in rows]
     return dict(zip([example.id for example in rows], engine.embed(task.embedder, texts), strict=True))
 
 

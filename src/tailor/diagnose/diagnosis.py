@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from tailor.approaches.approach import Material
+from tailor.content import question, text_of
 from tailor.data.example import Example, SplitName
 from tailor.diagnose.classes import classes
 from tailor.diagnose.form import form
@@ -22,7 +23,6 @@ from tailor.evaluate.run import Run
 from tailor.kinds.base import kind_of
 from tailor.stats.clusters import usual_size
 from tailor.stats.intervals import counted_limits
-from tailor.task import fill
 
 FEWEST = 2
 """Training rows of a label from which probes learn anything at all."""
@@ -119,7 +119,7 @@ def look_at_labels(material: Material, engine: Engine) -> Look:
     units = [example.unit for _, example in rows]
     if not enough(labels, units):
         return (), None, (FEW_LABELS,)
-    texts = [fill(material.task.input, example.fields) for _, example in rows]
+    texts = [text_of(question(material.task.input, example)) for _, example in rows]
     found = find_errors(engine.embed(material.task.embedder, texts), labels, units)
     if not found.can_tell:
         return (), None, (UNTOLD.format(missed=100 * found.missed),)

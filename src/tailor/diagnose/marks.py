@@ -41,7 +41,7 @@ def marking_probe(subject: Subject) -> Floats | None:
         return None
     system = bared(subject.material.task, subject.run.system)
     rows = (*subject.train, *subject.dev)
-    read = chat_pieces(model, [render_messages(system, example.fields) for example in rows])
+    read = chat_pieces(model, [render_messages(system, example) for example in rows])
     pieces = [words for words, _ in read]
     n = len(subject.train)
     marks = [marked(words, example) for words, example in zip(pieces[:n], subject.train, strict=True)]

@@ -18,7 +18,6 @@ from tailor.models.base import Array, Model
 from tailor.score.types import Answer
 from tailor.stats.clusters import usual_size
 from tailor.stats.intervals import Floats, Interval
-from tailor.task import fill
 
 HALF = 0.5
 MOST_LEARNED = 3_000
@@ -67,7 +66,7 @@ class Subject:
 
     def inputs(self, examples: Sequence[Example]) -> list[str]:
         """What is asked in each example."""
-        return [fill(self.run.system.prompt.input, example.fields) for example in examples]
+        return self.run.system.texts(examples)
 
     def values(self, texts: Sequence[str]) -> Floats:
         """The metric on each dev row if these texts were the answers."""

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tailor.content import question, text_of
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.errors import CallsFailed
@@ -22,7 +23,7 @@ from tailor.score.parse import parse_answer
 from tailor.score.scorer import is_failed
 from tailor.score.types import Answer, Outcome, Score
 from tailor.system import Decoding, Prompt, System, Weights
-from tailor.task import JudgeSettings, Task, fill
+from tailor.task import JudgeSettings, Task
 
 YES, NO = "yes", "no"
 UNJUDGED = "unjudged"
@@ -78,7 +79,7 @@ def judged_case(task: Task, example: Example, score: Score) -> Case | None:
     if score.outcome in ("failed", "refused", "unparsed") or not score.answer or task.judge is None:
         return None
     nothing = task.not_found if task.documents else NO_REFERENCE
-    parts = (fill(task.input, example.fields), " / ".join(example.answers) or nothing, score.answer)
+    parts = (text_of(question(task.input, example)), " / ".join(example.answers) or nothing, score.answer)
     digest = hashlib.sha256(json.dumps([task.judge.rubric.split(), *parts]).encode()).hexdigest()
     # A letter in front: a spreadsheet would read some digests as numbers.
     return Case(f"r{digest[:12]}", *parts)
@@ -87,7 +88,7 @@ def judged_case(task: Task, example: Example, score: Score) -> Case | None:
 def sample_case(task: Task, example: Example) -> Example:
     """What a judge is asked about an accepted answer, as an example for its System."""
     answer = example.answers[0] if example.answers else task.not_found
-    return _example(Case("sample", fill(task.input, example.fields), " / ".join(example.answers) or NO_REFERENCE, answer))
+    return _example(Case("sample", text_of(question(task.input, example)), " / ".join(example.answers) or NO_REFERENCE, answer))
 
 
 def judge_scores(

@@ -123,7 +123,8 @@ def _forms(system: System, examples: Sequence[Example]) -> list[Asking]:
         changed = {}
         for place, example in enumerate(examples):
             fields = dict(example.fields)
-            for column in columns[-1:] if form.last_only else columns:
+            texts = [column for column in columns if column not in example.media]
+            for column in texts[-1:] if form.last_only else texts:
                 fields[column] = form.change(fields[column])
             if fields != example.fields:
                 changed[place] = replace(example, fields=fields)

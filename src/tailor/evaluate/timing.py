@@ -9,7 +9,6 @@ from tailor.engine import Engine
 from tailor.evaluate.run import Run
 from tailor.models.tune import read_tuned
 from tailor.system import System
-from tailor.task import fill
 
 
 def seconds_to_train(run: Run, material: Material, engine: Engine) -> float | None:
@@ -29,7 +28,7 @@ def _seconds_to_fit(system: System, material: Material, engine: Engine) -> float
     from tailor.models.head import fit_head
     from tailor.models.tfidf import fit_tfidf
 
-    texts = [fill(system.prompt.input, example.fields) for example in material.train]
+    texts = system.texts(material.train)
     labels = [example.label for example in material.train]
     if system.weights.method == "tfidf":
         started = time.perf_counter()

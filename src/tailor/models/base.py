@@ -10,18 +10,13 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from tailor.content import Content, TextPart, media_in, text_of
+from tailor.errors import ModelError
 from tailor.payment import Payment
 
 Array = NDArray[np.float32]
+READS_TEXT = "Ask a model that reads images, and say so: `media: [image]` under `model` in tailor.yaml."
 Role = Literal["system", "user", "assistant"]
-
-
-@dataclass(frozen=True, slots=True)
-class TextPart:
-    """A piece of text in a message; images and video frames can stand beside it later."""
-
-    text: str
-    type: Literal["text"] = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +24,18 @@ class Message:
     """One chat message; its content is a list of parts."""
 
     role: Role
-    content: tuple[TextPart, ...]
+    content: Content
 
     @property
     def text(self) -> str:
-        """All text parts, joined."""
-        return "".join(part.text for part in self.content)
+        """Its content, where this is text alone.
+
+        Raises:
+            ModelError: it holds media, which a reader of text would lose without a word.
+        """
+        if media := media_in(self.content):
+            raise ModelError(f"a message holds {media[0].medium} content, which cannot be read as text", READS_TEXT)
+        return text_of(self.content)
 
 
 def message(role: Role, text: str) -> Message:
@@ -120,6 +121,7 @@ class Capabilities:
         states: its hidden states can be looked into (`tailor.models.hidden`).
         billed: it is behind an endpoint, where each answer is paid for.
         batch_invariant: an answer does not depend on the others of its block; else a block is redone whole.
+        media: what it reads besides text, such as "image".
         parameters: how many weights it has; None where that is not known.
     """
 
@@ -130,6 +132,7 @@ class Capabilities:
     states: bool = False
     billed: bool = False
     batch_invariant: bool = True
+    media: tuple[str, ...] = ()
     parameters: int | None = None
 
 

@@ -69,7 +69,8 @@ def known() -> tuple[Entry, ...]:
 def needed(task: Task, *, model_given: bool = False) -> list[BuiltIn]:
     """The built-in models that a task names; without the one that answers where that is given."""
     asked = [*task.asked[model_given:], *([] if task.judge is None else [task.judge.model])]
-    names = [*(settings.name for settings in asked if not settings.is_remote), task.embedder]
+    embedders = [task.embedder] if task.reads_text else []
+    names = [*(settings.name for settings in asked if not settings.is_remote), *embedders]
     return [BUILT_INS[name] for name in names if name in BUILT_INS]
 
 

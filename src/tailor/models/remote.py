@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tailor.content import media_in
 from tailor.doors import door_at
 from tailor.errors import ModelError, TailorError, quoted
-from tailor.models.base import Capabilities, Message, Meter, Reply, Request, Room
+from tailor.models.base import READS_TEXT, Capabilities, Message, Meter, Reply, Request, Room
 from tailor.models.endpoint.crew import Crew, Deliver, Rules
 from tailor.models.endpoint.desk import URLS, Desk
 from tailor.models.endpoint.dialect import Dialect, Wishes, alike, most_tokens, otherwise, payload, shape
@@ -65,10 +66,10 @@ class RemoteModel:
     """
 
     precision = "as the endpoint serves it"
-    capabilities = Capabilities(billed=True)
 
     def __init__(self, settings: ModelSettings, *, attempts: int = 6, backoff_seconds: float = 0.5) -> None:
         self.name = settings.name
+        self.capabilities = Capabilities(billed=True, media=settings.media)
         self._line = Line(settings)
         self.address = self._line.address
         self.digest = _digest(settings)
@@ -156,13 +157,15 @@ class RemoteModel:
         """Hand over every reply as soon as it comes: place in `requests` -> reply.
 
         Raises:
-            ModelError: choices are to be scored, or a pattern kept to.
+            ModelError: choices are to be scored, a pattern kept to, or media read that it does not read.
             EndpointError: no request can succeed; what came before was handed over.
         """
         if any(request.choices for request in requests):
             raise ModelError(f"{quoted(self.name)} is remote and cannot score choices", "Generate the answer instead.")
         if any(request.pattern for request in requests):
             raise ModelError(f"{quoted(self.name)} is remote and cannot be held to a pattern", "Use a JSON schema instead.")
+        if not self.capabilities.media and any(media_in(turn.content) for request in requests for turn in request.messages):
+            raise ModelError(f"{quoted(self.name)} reads text alone, and is asked about an image", READS_TEXT)
         told = self.room
 
         def hand_over(replies: dict[int, Reply]) -> None:

@@ -11,13 +11,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tailor.content import described, question
 from tailor.data.example import Example
 from tailor.evaluate.run import Run
 from tailor.report.ladder import focus, shown_runs
 from tailor.results import Study
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer, Outcome, Score
-from tailor.task import Task, fill
+from tailor.task import Task
 
 MAX_CASES = 30
 CITATION = re.compile(r"\[(\d{1,3})\]")
@@ -131,7 +132,7 @@ def _case(
 
 def _asked(task: Task, example: Example) -> str:
     try:
-        return fill(task.input, example.fields)
+        return described(question(task.input, example))
     except KeyError:
         # A study of an older tailor.yaml can name a column that its saved examples do not have.
         return "\n".join(f"{name}: {value}" for name, value in example.fields.items())

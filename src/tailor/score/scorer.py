@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from tailor.content import question, text_of
 from tailor.data.example import Example
 from tailor.jsonform import canonical
 from tailor.language.detect import language_of
@@ -24,7 +25,7 @@ from tailor.score.text import (
 )
 from tailor.score.types import Answer, Outcome, Score
 from tailor.system import System
-from tailor.task import Task, fill
+from tailor.task import Task
 
 NOT_FOUND_STARTS = (
     "I don't know",
@@ -154,7 +155,7 @@ def _is_correct(task: Task, example: Example, text: str) -> bool:
 
 def _question(task: Task, example: Example) -> str:
     """What is asked, without a long text that it is asked about."""
-    text = fill(task.input, example.fields)
+    text = text_of(question(task.input, example))
     if len(text) <= _LONGEST_QUESTION:
         return text
     return " ".join(_ASKING.findall(text)[-2:]) or text[-_LONGEST_QUESTION:]

@@ -1,8 +1,9 @@
 """A study as it is kept: what it shares with others, or has many times, is kept once and referred to.
 
-A run of a study holds the rows that were asked, the system and its answers. The rows stand in the study's splits, a system has
-several runs, and the answers were saved before they were scored. What a packed study refers to cannot change under it: parts are
-named by their content, answers are sealed, and a digest of the whole record tells whether all of it came back as it was.
+A run of a study holds the rows that were asked, the system and its answers. The rows stand in the study's splits, and so do
+those that a prompt shows; a system has several runs, and the answers were saved before they were scored. What a packed study
+refers to cannot change under it: parts are named by their content, answers are sealed, and a digest of the whole record tells
+whether all of it came back as it was.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ Saved = Callable[[str, Sequence[str]], Mapping[str, Json]]
 
 _SPLITS = ("train", "dev", "test", "reserve")
 _PART = "part"
+_ASKING = ("fields", "media")
+"""What of a row, or of a worked example, is asked."""
 
 
 def pack(record: Mapping[str, Any], saved: Saved) -> tuple[Json, dict[str, str]]:
@@ -72,26 +75,30 @@ class _Packer:
         self.saved = saved
         self.parts: dict[str, str] = {}
         self.systems: list[Json] = []
+        self._fingerprints: list[str] = []  # of the systems, as their answers are saved
         self._numbers: dict[str, int] = {}  # text of a system -> its place in `systems`
         self._places: dict[str, int] = {}  # text of a row -> its place in the splits
+        self._asked: dict[str, int] = {}  # text of what a row asks -> the first place in the splits where it stands
 
     def splits(self, splits: Json) -> Json:
         rows = [row for name in _SPLITS for row in splits[name]]
         self._places = {dump(row): place for place, row in enumerate(rows)}
+        self._asked = {dump(_asking(row)): place for place, row in reversed(list(enumerate(rows)))}
         return self._part(splits | {name: _columns(splits[name]) for name in _SPLITS})
 
     def run(self, run: Json) -> Json:
-        answers = [self._answer(*both) for both in self._with_saved(run)]
+        number = self._system(run["system"])
+        answers = [self._answer(*both) for both in self._with_saved(run, self._fingerprints[number])]
         return run | {
-            "system": self._system(run["system"]),
+            "system": number,
             "examples": [self._places.get(dump(row), row) for row in run["examples"]],
             "answers": _columns(answers),
             "scores": _columns(run["scores"]),
         }
 
-    def _with_saved(self, run: Json) -> Iterator[tuple[Json, str, Json | None]]:
+    def _with_saved(self, run: Json, system: str) -> Iterator[tuple[Json, str, Json | None]]:
         """Each answer, the id of its row, and what is saved of it."""
-        found = self.saved(*_keys(run["system"], run["examples"]))
+        found = self.saved(system, _keys(run["examples"]))
         for answer, row in zip(run["answers"], run["examples"], strict=True):
             yield answer, row["id"], found.get(answer_key(row["fields"], row["occurrence"]))
 
@@ -107,11 +114,18 @@ class _Packer:
         text = dump(system)
         if text not in self._numbers:
             self._numbers[text] = len(self.systems)
+            self._fingerprints.append(_asked(system))
             prompt = system["prompt"]
-            # Nearest examples are chosen out of all training rows, which many systems do.
-            shots = self._part(prompt["shots"]) if prompt["nearest"] else prompt["shots"]
+            shots: Any = [self._shot(shot) for shot in prompt["shots"]]
+            if prompt["nearest"]:  # they are chosen out of all training rows, which many systems do
+                shots = self._part(_columns(shots))
             self.systems.append(system | {"prompt": prompt | {"shots": shots}})
         return self._numbers[text]
+
+    def _shot(self, shot: Json) -> Json:
+        """A worked example, by the place of its row."""
+        place = self._asked.get(dump(_asking(shot))) if "fields" in shot else None
+        return shot if place is None else {"row": place} | {name: shot[name] for name in shot if name not in _ASKING}
 
     def _part(self, value: Any) -> Json:
         text = dump(value)
@@ -140,19 +154,29 @@ def _unpacked(packed: Mapping[str, Any], part: Callable[[str], Any], saved: Save
         splits = given(study["splits"])
         study["splits"] = splits | {name: _rows(splits[name]) for name in _SPLITS}
         rows = [row for name in _SPLITS for row in study["splits"][name]]
-    systems = [system | {"prompt": system["prompt"] | {"shots": given(system["prompt"]["shots"])}} for system in packed["systems"]]
+
+    def shot(kept: Json) -> Json:
+        if "row" not in kept:
+            return kept
+        return _asking(rows[kept["row"]]) | {name: kept[name] for name in kept if name != "row"}
+
+    def shown(system: Json) -> Json:
+        shots = [shot(kept) for kept in _rows(given(system["prompt"]["shots"]))]
+        return system | {"prompt": system["prompt"] | {"shots": shots}}
+
+    systems = [shown(system) for system in packed["systems"]]
+    fingerprints = [_asked(system) for system in systems]
 
     def run(kept: Json) -> Json:
-        system = systems[kept["system"]]
         examples = [rows[row] if isinstance(row, int) else row for row in kept["examples"]]
-        found = saved(*_keys(system, examples))
+        found = saved(fingerprints[kept["system"]], _keys(examples))
         answers = [
             answer["whole"]
             if "whole" in answer
             else found[answer_key(row["fields"], row["occurrence"])] | {"example": row["id"]} | answer["but"]
             for answer, row in zip(_rows(kept["answers"]), examples, strict=True)
         ]
-        return kept | {"system": system, "examples": examples, "answers": answers, "scores": _rows(kept["scores"])}
+        return kept | {"system": systems[kept["system"]], "examples": examples, "answers": answers, "scores": _rows(kept["scores"])}
 
     if "steps" in study:
         study["steps"] = [step | {"run": run(step["run"])} if step["run"] else step for step in study["steps"]]
@@ -161,10 +185,19 @@ def _unpacked(packed: Mapping[str, Any], part: Callable[[str], Any], saved: Save
     return study
 
 
-def _keys(system: Json, examples: Sequence[Json]) -> tuple[str, list[str]]:
-    """What the answers were saved under: a prior is taken off what was saved without it."""
-    asked = system | {"decoding": system["decoding"] | {"prior": []}}
-    return fingerprint_of(asked), [answer_key(row["fields"], row["occurrence"]) for row in examples]
+def _asked(system: Json) -> str:
+    """The fingerprint that the answers were saved under: a prior is taken off what was saved without it."""
+    return fingerprint_of(system | {"decoding": system["decoding"] | {"prior": []}})
+
+
+def _keys(examples: Sequence[Json]) -> list[str]:
+    """The keys of the examples that the answers were saved under."""
+    return [answer_key(row["fields"], row["occurrence"]) for row in examples]
+
+
+def _asking(row: Json) -> Json:
+    """What of a row is asked, as a worked example has it."""
+    return {name: row[name] for name in _ASKING if row.get(name) or name == "fields"}
 
 
 def _columns(rows: Sequence[Json]) -> Json | list[Json]:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from tailor.content import MediaPart, TextPart, content
+from tailor.media import data_uri
 from tailor.models.base import Message, Model, Request
 from tailor.models.endpoint.probabilities import FEWER, MOST
 from tailor.models.endpoint.responses import ELSEWHERE, as_responses
@@ -18,6 +20,8 @@ FRAME = 256
 """Tokens that a server may put around a chat: the marks of its template, the date, a default instruction."""
 QUESTION = "\n\nQuestion: "
 """Stands between instruction and question where there is no system role to tell them apart."""
+MOST_IMAGE_TOKENS = 50_000
+"""The most tokens that a provider's published rule makes of one image: 2,833 and 5,667 for each of up to 8 tiles (gpt-4o-mini)."""
 FIT = "Answer with JSON that fits this schema, and with nothing else:\n"
 
 
@@ -102,22 +106,32 @@ def payload(request: Request, model: str, dialect: Dialect, wishes: Wishes | Non
 
 
 def most_tokens(body: Mapping[str, Any], window: int) -> tuple[int, int]:
-    """The most tokens that a call may take: of its prompt, since none is shorter than a byte of the text, and of its answers."""
+    """The most tokens that a call may take: of its prompt, since none is shorter than a byte of the text, and of its
+    answers. Images do not count by their bytes.
+    """
     limit = next((body[name] for name in ("max_tokens", "max_completion_tokens", "max_output_tokens") if name in body), None)
     answers = body.get("n")
     written = limit if isinstance(limit, int) else window
     read = len(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+    images = [part for message in turns(body) for part in _images(message["content"])]
+    read += sum(MOST_IMAGE_TOKENS - len(json.dumps(image)) for image in images)
     return read + FRAME, written * (answers if isinstance(answers, int) else 1)
 
 
 def shape(body: Mapping[str, Any]) -> frozenset[str]:
     """What of a body an endpoint may not take: its parameters and roles. What was taken once is taken again."""
-    return frozenset(body) | {f"role {message['role']}" for message in turns(body)}
+    images = {part["type"] for message in turns(body) for part in _images(message["content"])}
+    return frozenset(body) | {f"role {message['role']}" for message in turns(body)} | images
 
 
 def turns(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """The chat in a body."""
     return body["messages"] if "messages" in body else body["input"]  # type: ignore[no-any-return]
+
+
+def _images(content: str | Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The parts of a message that are images."""
+    return [] if isinstance(content, str) else [part for part in content if "image_url" in part]
 
 
 def otherwise(dialect: Dialect, body: Mapping[str, Any], refusal: str) -> Iterator[Dialect]:
@@ -178,18 +192,24 @@ def _turns(request: Request, dialect: Dialect) -> Sequence[Message]:
     turns = list(request.messages)
     if request.json_schema and dialect.schema != "json_schema":
         last = turns[-1]
-        turns[-1] = replace(last, content=(*last.content, replace(last.content[-1], text=f"\n\n{FIT}{request.json_schema}")))
+        turns[-1] = replace(last, content=(*last.content, TextPart(f"\n\n{FIT}{request.json_schema}")))
     if dialect.system or turns[0].role != "system" or len(turns) < 2:
         return turns
     first, second, *rest = turns
-    joined = replace(second.content[0], text=f"{first.text}{QUESTION}{second.content[0].text}")
-    return [replace(second, content=(joined, *second.content[1:])), *rest]
+    joined = content(f"{first.text}{QUESTION}", second.content[0])
+    return [replace(second, content=(*joined, *second.content[1:])), *rest]
 
 
 def _message(message: Message) -> dict[str, Any]:
-    parts = [_encodable(part.text) for part in message.content]
-    content: Any = parts[0] if len(parts) == 1 else [{"type": "text", "text": text} for text in parts]
-    return {"role": message.role, "content": content}
+    parts = [_part(part) for part in message.content]
+    is_text = len(parts) == 1 and "text" in parts[0]
+    return {"role": message.role, "content": parts[0]["text"] if is_text else parts}
+
+
+def _part(part: TextPart | MediaPart) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": _encodable(part.text)}
+    return {"type": "image_url", "image_url": {"url": data_uri(part)}}
 
 
 def _encodable(text: str) -> str:

@@ -50,7 +50,12 @@ def as_completion(data: Mapping[str, Any]) -> dict[str, Any]:
 def _turn(message: Mapping[str, Any]) -> dict[str, Any]:
     content = message["content"]
     if not isinstance(content, str):
-        content = [{"type": "input_text", "text": part["text"]} for part in content]
+        content = [
+            {"type": "input_text", "text": part["text"]}
+            if "text" in part
+            else {"type": "input_image", "image_url": part["image_url"]["url"]}
+            for part in content
+        ]
     return {"role": message["role"], "content": content}
 
 

@@ -1,0 +1,89 @@
+"""Images of the user's rows: found inside the project, told by their bytes, and read again when a model is asked."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from tailor.content import Content, MediaPart, TextPart
+from tailor.errors import ModelError, quoted
+from tailor.limits import IMAGE_BYTES
+from tailor.outside import read_file
+
+SIGNS = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+)
+ADDRESS = re.compile(r"(?:https?|ftp|file|data|s3|gs|blob):", re.IGNORECASE)
+ACCEPTED = "PNG, JPEG, WebP and GIF"
+
+
+def read_image(folder: Path, name: str) -> MediaPart:
+    """The image of this name.
+
+    Args:
+        folder: the project, outside of which no image is read, whatever a row names.
+        name: path of the file, relative to the folder.
+
+    Raises:
+        ValueError: there is none that can be used; it says why.
+    """
+    if ADDRESS.match(name):
+        raise ValueError("it is an address; images are read from files of the project, and nothing is fetched")
+    try:
+        path, inside = (folder / name).resolve(), folder.resolve()
+        if not path.is_relative_to(inside):
+            raise ValueError("it lies outside the project")
+        data = read_file(path, IMAGE_BYTES)
+    except FileNotFoundError:
+        raise ValueError("there is no such file") from None
+    except OSError as error:
+        raise ValueError(error.strerror or "it cannot be read") from error
+    mime = next((mime for sign, mime in SIGNS if data.startswith(sign)), "")
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        mime = "image/webp"
+    if not mime:
+        raise ValueError("it is a drawing (SVG)" if b"<svg" in data[:1024].lower() else f"it is none of {ACCEPTED}")
+    return MediaPart(hashlib.sha256(data).hexdigest(), mime, path.relative_to(inside).as_posix())
+
+
+def located(content: Content, folder: Path) -> Content:
+    """The content with the path of each image from the root, for a model that reads its bytes.
+
+    Raises:
+        ModelError: an image would lie outside the folder.
+    """
+    parts: list[TextPart | MediaPart] = []
+    for part in content:
+        if isinstance(part, MediaPart):
+            path = (folder / part.path).resolve()
+            if not path.is_relative_to(folder.resolve()):
+                raise ModelError(f"the image {quoted(part.path)} lies outside the project {quoted(folder, 200)}")
+            part = replace(part, path=str(path))
+        parts.append(part)
+    return tuple(parts)
+
+
+@lru_cache(maxsize=64)
+def data_uri(part: MediaPart) -> str:
+    """The image as an address that holds its bytes, for a model that is sent it; its path must lead there from anywhere.
+
+    Raises:
+        ModelError: the file is gone, or holds another image by now.
+    """
+    try:
+        data = read_file(Path(part.path), IMAGE_BYTES)
+    except OSError as error:
+        raise ModelError(f"the image {quoted(os.path.basename(part.path))} cannot be read any more: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != part.sha256:
+        raise ModelError(
+            f"the image {quoted(os.path.basename(part.path))} was changed while it was being asked about", "Run again."
+        )
+    return f"data:{part.mime};base64,{base64.b64encode(data).decode('ascii')}"
