@@ -38,6 +38,7 @@ BENCHMARKS = {
     "search-speed": "benchmarks.search_speed",
     "study": "benchmarks.study",
     "train": "benchmarks.train",
+    "train-together": "benchmarks.train_together",
 }
 PACKAGES = ("tailor", "torch", "transformers", "peft", "trl", "lancedb", "scikit-learn")
 

@@ -115,7 +115,7 @@ def _trained(model: LocalModel, case: Case, recipe: Recipe) -> tuple[list[bool],
     """Whether each test row is answered rightly; seconds of the whole training, and the median step after the first epoch."""
     # A model of its own, so that no states are at hand from the training before.
     model = LocalModel(model.folder, model.name, model.digest, "the same weights")
-    rows, dev = (_tokens(model, part) for part in (case.train, case.dev))
+    rows, dev = (token_rows(model, part) for part in (case.train, case.dev))
     stamps: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
@@ -134,7 +134,8 @@ def _chat(text: str) -> tuple[Message, ...]:
     return (message("system", CLASSIFY.cue), message("user", text))
 
 
-def _tokens(model: LocalModel, pairs: Sequence[tuple[str, str]]) -> list[Row]:
+def token_rows(model: LocalModel, pairs: Sequence[tuple[str, str]]) -> list[Row]:
+    """The texts as chat prompts, and their labels as answers."""
     return [
         Row(tuple(model.encode(_chat(text))), (*model.encode_answer(display_label(label)), model.end_token))
         for text, label in pairs

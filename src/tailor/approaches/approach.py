@@ -11,6 +11,7 @@ from tailor.engine import Engine, OnProgress
 from tailor.kinds.base import kind_of
 from tailor.models.base import Model
 from tailor.models.constrain import check_form
+from tailor.models.together import Training
 from tailor.system import START, Prompt, System, Weights
 from tailor.task import Task
 
@@ -37,7 +38,8 @@ class Approach(Protocol):
     """A way to turn one System into another.
 
     One that chooses something by the dev rows of its Material says so with a further attribute, `looks_at_dev = True`; one whose
-    System asks no generative model, and so is the same whatever it starts from, with `asks_no_model = True`.
+    System asks no generative model, and so is the same whatever it starts from, with `asks_no_model = True`. One that trains
+    weights may say which by a further method, `training(system, material, engine)`: then several can be trained side by side.
 
     Attributes:
         name: what it adds to a System's name.
@@ -75,6 +77,13 @@ class Chain:
             system = part.fit(system, material, engine, on_progress)
         return system
 
+    def training(self, system: System, material: Material, engine: Engine) -> Training | None:
+        """What its last part trains; None where another part does."""
+        *parts, last = self.parts
+        if any(hasattr(part, "training") for part in parts):
+            return None
+        return training_of(last, Chain(tuple(parts)).fit(system, material, engine), material, engine)
+
 
 def looks_at_dev(approach: Approach) -> bool:
     """Whether the approach chooses something by the dev rows of its Material, so that these do not count for what it makes."""
@@ -89,6 +98,14 @@ def told_of(approach: Approach) -> str:
 def asks_a_model(approach: Approach) -> bool:
     """Whether a generative model answers for what the approach makes; else it is tried once, however many models there are."""
     return not getattr(approach, "asks_no_model", False)
+
+
+def training_of(approach: Approach, system: System, material: Material, engine: Engine) -> Training | None:
+    """What the approach trains when it is fitted; None where it trains nothing, or cannot say it beforehand."""
+    if (find := getattr(approach, "training", None)) is None:
+        return None
+    training: Training | None = find(system, material, engine)
+    return training
 
 
 def starting_system(task: Task, train: Sequence[Example], model: Model) -> System:

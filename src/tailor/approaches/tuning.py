@@ -11,8 +11,9 @@ from tailor.engine import Engine, OnProgress
 from tailor.kinds.base import kind_of
 from tailor.models.head import Head, fit_head
 from tailor.models.tfidf import Tfidf, fit_tfidf
+from tailor.models.together import Training
 from tailor.models.training import Row
-from tailor.models.tune import LEARNING_RATES, Recipe, encoded, recipe_key, tune
+from tailor.models.tune import LEARNING_RATES, Recipe, encoded, recipe_key
 from tailor.system import Decoding, System, Weights
 from tailor.task import Task
 
@@ -41,6 +42,17 @@ class FineTune:
             ConfigError: the model's weights are not here to be tuned.
             DoesNotFit: a training row is longer than the context window.
         """
+        training = self.training(system, material, engine)
+        tuned = training.run(on_progress)
+        weights = {"tuned": f"tuned/{training.folder.name}", "tuned_digest": tuned.digest, "method": self.method}
+        return bared(material.task, system).then(self.name, weights=weights)
+
+    def training(self, system: System, material: Material, engine: Engine) -> Training:
+        """What `fit` trains.
+
+        Raises:
+            ConfigError: the model's weights are not here to be tuned.
+        """
         bare = bared(material.task, system)
         settings = material.task.tuning
         recipe = Recipe(
@@ -55,10 +67,7 @@ class FineTune:
         rows = training_rows(material.task, bare, material.train[: settings.max_rows], engine)
         dev = training_rows(material.task, bare, material.dev, engine)
         model = engine.model_of(bare)
-        key = recipe_key(model.digest, rows, dev, recipe)
-        tuned = tune(model, rows, dev, recipe, engine.store / "tuned" / key[:16], on_progress)
-        weights = {"tuned": f"tuned/{key[:16]}", "tuned_digest": tuned.digest, "method": self.method}
-        return bare.then(self.name, weights=weights)
+        return Training(model, rows, dev, recipe, engine.store / "tuned" / recipe_key(model.digest, rows, dev, recipe)[:16])
 
 
 def bared(task: Task, system: System) -> System:

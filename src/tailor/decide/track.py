@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TypeVar
 
-from tailor.approaches.approach import Material, looks_at_dev, told_of
+from tailor.approaches.approach import Material, looks_at_dev, told_of, training_of
 from tailor.data.example import Example
 from tailor.decide.arms import Arm, Course, course
 from tailor.decide.budget import Budget
@@ -18,9 +20,10 @@ from tailor.decide.rungs import Option, Rung
 from tailor.decide.step import Observer, Step, StepStatus
 from tailor.decide.types import Cost, Pace
 from tailor.engine import Engine
-from tailor.errors import CallsFailed, ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
+from tailor.errors import CallsFailed, ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime, TailorError
 from tailor.evaluate.measure import measure
 from tailor.evaluate.run import Run
+from tailor.models.together import side_by_side, train_together
 from tailor.stats.intervals import mean_interval
 
 T = TypeVar("T")
@@ -59,8 +62,9 @@ class Track:
             CallsFailed: an endpoint did not answer every row, so that nobody's score can be compared.
         """
         where, arms = course(self.material.dev, candidates), list[Arm]()
+        trained = self._train_together(rung, candidates, where)
         for candidate in candidates:
-            arms += self._make(rung, candidate, where)
+            arms += self._make(rung, candidate, where, trained)
         least = max(2, len(arms)) if rung.is_complete else 2
         teams = [arm.system.weights.digest for arm in arms]
         for heat in heats(len(arms), len(where.blocks), lambda number: arms[number].standing, least=least, teams=teams):
@@ -85,11 +89,31 @@ class Track:
         taught_at = self.prices.models.get(teacher.digest) if teacher else None
         return system_cost(self.material, run, self.prices.of(run.system), self.engine, self.pace, taught_at)
 
-    def _make(self, rung: Rung, candidate: Option, where: Course) -> list[Arm]:
-        """The candidate made into a System, ready to race; nothing when that cannot be done, which is recorded.
+    def _train_together(self, rung: Rung, candidates: Sequence[Option], where: Course) -> Mapping[Path, float]:
+        """Train side by side what several candidates need; the folders with the seconds that each took.
+
+        Under a time limit each training is judged, and cut short, by itself.
+        """
+        if not rung.trains or self.budget.is_limited or not where.rows:
+            return {}
+        trainings = []
+        for candidate in candidates:
+            with suppress(TailorError):  # whoever makes the candidate meets it again, and records it
+                trainings.append(training_of(candidate.approach, candidate.base, self._given(candidate, where), self.engine))
+        found = side_by_side(training for training in trainings if training is not None)
+        if found:
+            self.observer.began(rung.name, f"{len(found)} trainings side by side")
+        return train_together(found, self.observer.progress)
+
+    def _given(self, candidate: Option, where: Course) -> Material:
+        """What the candidate may learn from.
 
         It is given no dev rows but those that nobody in this race is measured on, and these only if it says that it looks at them.
         """
+        return replace(self.material, dev=where.shown if looks_at_dev(candidate.approach) else ())
+
+    def _make(self, rung: Rung, candidate: Option, where: Course, trained: Mapping[Path, float]) -> list[Arm]:
+        """The candidate made into a System, ready to race; nothing when that cannot be done, which is recorded."""
 
         def attempt() -> Arm:
             if not where.rows:
@@ -100,9 +124,10 @@ class Track:
                 self.budget.check_training(candidate)
             self.observer.began(rung.name, candidate.name)
             started = time.monotonic()
-            material = replace(self.material, dev=where.shown if looks_at_dev(candidate.approach) else ())
-            system = candidate.approach.fit(candidate.base, material, self.engine, self.budget.paced(self.observer.progress))
-            return Arm(candidate, system, time.monotonic() - started, self.prices.weigh)
+            progress = self.budget.paced(self.observer.progress)
+            system = candidate.approach.fit(candidate.base, self._given(candidate, where), self.engine, progress)
+            seconds = time.monotonic() - started + trained.get(self.engine.store / system.weights.tuned, 0.0)
+            return Arm(candidate, system, seconds, self.prices.weigh)
 
         try:
             made = self._guarded(rung, candidate, attempt)

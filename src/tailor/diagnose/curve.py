@@ -25,6 +25,7 @@ from tailor.evaluate.measure import measure
 from tailor.kinds.base import kind_of
 from tailor.models.base import Array
 from tailor.models.head import best_strength, fit_head
+from tailor.models.together import train_together
 from tailor.stats.curve import REACH, Forecast, LabelsNeeded, fit_curve
 from tailor.task import Task
 
@@ -252,11 +253,12 @@ def measure_lora(
     whole = material.train[:most]
     pool = nested_order(kept_together(whole), seed=0)
     start = starting_system(task, material.train, engine.model)
+    # All rows in their own order: what the ladder has trained or will train is not trained twice.
+    materials = [Material(task, whole if size == most else pool[:size], material.dev) for size in sizes]
+    train_together([FineTune().training(start, part, engine) for part in materials])
     means = []
-    for done, size in enumerate(sizes, start=1):
-        # All rows in their own order: what the ladder has trained or will train is not trained twice.
-        known = whole if size == most else pool[:size]
-        system = FineTune().fit(start, Material(task, known, material.dev), engine)
+    for done, part in enumerate(materials, start=1):
+        system = FineTune().fit(start, part, engine)
         means.append(measure(task, system, "dev", material.dev, engine).mean)
         if on_progress is not None:
             on_progress(done, len(sizes))
