@@ -25,7 +25,7 @@ RECIPE = Recipe("lora", epochs=2, rank=4, learning_rate=1e-2, batch_rows=4, seed
 
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr(together, "device", lambda: "cpu")
     monkeypatch.setattr(together, "LEAST_WORK", 0)
 
