@@ -13,6 +13,7 @@ from typing import Any
 from endpoint import completion
 
 Say = Callable[[Mapping[str, Any]], dict[str, Any]]
+Twist = Callable[[str, str, Any], Any]
 READ, WRITTEN = 40, 2
 """Tokens of every answer."""
 
@@ -38,6 +39,7 @@ class BatchEndpoint:
         spoils: number of a row in a batch -> what comes back for it instead of an answer.
         loses: answers to the making of a batch that never arrive.
         hides: how often a list of batches does not show the newest yet.
+        twist: from method, path and the answer to what is sent instead: an answer, or a status and bytes.
     """
 
     def __init__(self, say: Say = word, *, looks: int = 1, end: str = "completed") -> None:
@@ -48,6 +50,7 @@ class BatchEndpoint:
         self.at_once: list[str] = []
         self.spoils: dict[int, dict[str, Any]] = {}
         self.loses = self.hides = 0
+        self.twist: Twist = lambda method, path, found: found
         self._lock = threading.Lock()
         endpoint = self
 
@@ -57,20 +60,21 @@ class BatchEndpoint:
             def do_POST(self) -> None:
                 content = self.rfile.read(int(self.headers.get("content-length", 0)))
                 with endpoint._lock:
-                    found = endpoint._post(self.path, content)
+                    found = endpoint.twist("POST", self.path, endpoint._post(self.path, content))
                 self._answer(found)
 
             def do_GET(self) -> None:
                 with endpoint._lock:
-                    found = endpoint._get(self.path)
+                    found = endpoint.twist("GET", self.path, endpoint._get(self.path))
                 self._answer(found)
 
             def _answer(self, found: Any) -> None:
                 if found is None:  # the connection breaks off
                     self.close_connection = True
                     return
+                status, found = found if isinstance(found, tuple) else (404 if found == {"error": "unknown"} else 200, found)
                 body = found if isinstance(found, bytes) else json.dumps(found).encode()
-                self.send_response(404 if found == {"error": "unknown"} else 200)
+                self.send_response(status)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

@@ -32,7 +32,8 @@ from tailor.experiment import run
 from tailor.ledger import Ledger
 from tailor.models.base import Reply, Request, message
 from tailor.models.endpoint import faults
-from tailor.models.endpoint.crew import Crew, Rules
+from tailor.models.endpoint.crew import Crew
+from tailor.models.endpoint.rows import Rules
 from tailor.models.remote import RemoteModel
 from tailor.project import load_project
 from tailor.results import Study

@@ -12,9 +12,10 @@ import pytest
 
 from tailor.errors import EndpointError
 from tailor.models.base import Reply, Request, message
-from tailor.models.endpoint.crew import SHORTEST_HANG, UNREADABLE_TRIES, Crew, Rules
+from tailor.models.endpoint.crew import SHORTEST_HANG, Crew
 from tailor.models.endpoint.faults import Fault
 from tailor.models.endpoint.pace import Pace
+from tailor.models.endpoint.rows import UNREADABLE_TRIES, Rules
 
 Ask = Callable[[int], Reply]
 
@@ -90,7 +91,7 @@ def test_a_row_that_alone_cannot_be_read_is_given_up_for_good_once_others_are_kn
     assert sum(calls.values()) <= 30 + len(rows) * (UNREADABLE_TRIES - 1) + 1, "one more asks what was answered before"
 
 
-def test_rows_that_cannot_be_read_since_nothing_can_any_more_are_failed_calls() -> None:
+def test_rows_that_cannot_be_read_since_nothing_can_any_more_are_no_refusals() -> None:
     calls = Counter[int]()
 
     def ask(number: int) -> Reply:
@@ -99,8 +100,60 @@ def test_rows_that_cannot_be_read_since_nothing_can_any_more_are_failed_calls() 
             raise spoilt()
         return Reply("yes")
 
-    finishes = Counter(reply.finish for reply in run(crew(ask, places=1), 30).values())
-    assert finishes == {"stop": 28, "error": 2}
+    replies: dict[int, Reply] = {}
+    with pytest.raises(EndpointError, match="2 of 30 calls failed: the answer is not JSON"):
+        crew(ask, places=1).run(requests(30), replies.update)
+    assert Counter(reply.finish for reply in replies.values()) == {"stop": 28}
+
+
+@pytest.mark.parametrize("where", [range(10, 30), range(12)])
+def test_many_rows_in_a_row_that_are_refused_are_told_from_an_endpoint_that_refuses_everything(where: range) -> None:
+    """Rows that are too long, or of one kind, often lie next to one another."""
+    calls = Counter[int]()
+
+    def ask(number: int) -> Reply:
+        calls[number] += 1
+        if number in where:
+            raise (
+                Fault("moderated", "h will not answer this (400: flagged)", cause="400 flagged")
+                if not where[0]
+                else refusal("long")
+            )
+        return Reply("yes")
+
+    asked = Crew(lambda request: ask(int(text) if (text := request.messages[0].text).isdecimal() else -1), Rules(4, backoff=0.001))
+    replies = run(asked, 40)
+    assert Counter(reply.finish for reply in replies.values()) == {"stop": 40 - len(where), "refused": len(where)}
+    assert sum(count - 1 for number, count in calls.items() if number not in where) <= 8, "few are asked to find that out"
+
+
+def test_a_slip_that_says_nothing_of_a_text_is_no_refusal_of_it() -> None:
+    """One server of several that does not know the model yet, or the key."""
+    calls = Counter[int]()
+
+    def ask(number: int) -> Reply:
+        calls[number] += 1
+        if number % 9 == 4 and calls[number] <= 1 + number % 2:
+            raise refusal("no such model here")
+        return Reply("yes")
+
+    assert Counter(reply.finish for reply in run(crew(ask), 100).values()) == {"stop": 100}
+
+
+@pytest.mark.parametrize("last", [1, 4])
+def test_the_last_rows_are_no_refusals_where_nothing_is_answered_any_more(last: int) -> None:
+    answered: set[int] = set()
+
+    def ask(number: int) -> Reply:
+        if len(answered) >= 30 - last:
+            raise refusal("the key is revoked")
+        answered.add(number)
+        return Reply("yes")
+
+    replies: dict[int, Reply] = {}
+    with pytest.raises(EndpointError, match="the key is revoked"):
+        crew(ask, places=1).run(requests(30), replies.update)
+    assert Counter(reply.finish for reply in replies.values()) == {"stop": 30 - last}
 
 
 def test_answers_that_are_spoilt_now_and_then_are_asked_for_again() -> None:

@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -271,9 +273,20 @@ def test_other_refusals_end_in_the_words_of_the_endpoint() -> None:
     ],
 )
 def test_what_is_moderated_is_refused_even_if_it_is_the_only_question(answer: Answer) -> None:
-    with Endpoint([answer]) as endpoint:
+    with Endpoint([answer, Answer(completion("yes"))]) as endpoint:
         assert one(remote(endpoint.url)).finish == "refused"
-        assert endpoint.calls == 1
+        assert endpoint.calls == (1 if answer.status == 200 else 2), "a harmless question shows that others are answered"
+
+
+@pytest.mark.parametrize("first", [0, 12])
+def test_an_account_that_is_blocked_in_the_words_of_a_filter_is_no_refusal_of_texts(first: int) -> None:
+    blocked = refusal(403, "Your account was flagged for a violation of our usage policies")
+    with Endpoint([Answer(completion("yes"))] * first + [blocked]) as endpoint:
+        replies: dict[int, Reply] = {}
+        with pytest.raises(EndpointError, match="account was flagged"):
+            remote(endpoint.url).stream([ask(str(i)) for i in range(60)], replies.update)
+        assert len(replies) == first and {reply.finish for reply in replies.values()} <= {"stop"}
+        assert endpoint.calls < first + 20
 
 
 def test_tokens_the_endpoint_does_not_count_are_estimated_and_flagged() -> None:
@@ -298,6 +311,45 @@ def test_an_answer_that_takes_too_long_is_given_up(answer: Answer) -> None:
         with pytest.raises(EndpointError, match=f"^{endpoint.url} did not answer within 0.2 s$"):
             one(remote(endpoint.url, timeout_seconds=0.2))
         assert endpoint.calls == 2
+
+
+@pytest.mark.parametrize("endless", [b"HTTP/1.1 200 OK\r\nx-header: ", b"HTTP/1.1 102 Processing\r\n\r\n"])
+def test_an_endpoint_that_drips_is_given_up_in_time(endless: bytes) -> None:
+    """A byte of a header, or one interim answer, every now and then: each read is quick."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+
+        def drip() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection, suppress(OSError):
+                    connection.recv(65536)
+                    connection.sendall(endless)
+                    for _ in range(100):
+                        time.sleep(0.05)
+                        connection.sendall(b"a" if endless.endswith(b" ") else endless)
+
+        threading.Thread(target=drip, daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(EndpointError, match="did not answer within 0.3 s"):
+            one(remote(f"http://127.0.0.1:{server.getsockname()[1]}/v1", timeout_seconds=0.3))
+        assert time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203])
+def test_an_answer_is_one_whatever_good_status_it_comes_with(status: int) -> None:
+    with Endpoint([Answer(completion("Paris"), status)]) as endpoint:
+        assert one(remote(endpoint.url)).text == "Paris" and endpoint.calls == 1
+
+
+def test_an_allowance_of_a_day_that_is_used_up_holds_nobody_back_before_a_refusal() -> None:
+    headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "23h59m"}
+    with Endpoint([Answer(completion("Paris"), headers=headers)]) as endpoint:
+        replies = remote(endpoint.url).reply([ask(str(number)) for number in range(12)])
+    assert [reply.text for reply in replies] == ["Paris"] * 12
 
 
 def test_a_connection_that_breaks_off_is_tried_again() -> None:

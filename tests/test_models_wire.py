@@ -93,7 +93,7 @@ def test_why_an_answer_ended_is_kept(body: object, text: str, finish: str) -> No
     assert (reply.text, reply.finish) == (text, finish)
 
 
-@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "11"}, {"prompt_tokens": -1, "completion_tokens": True}, [1]])
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "eleven"}, {"prompt_tokens": -1, "completion_tokens": True}, [1]])
 def test_tokens_that_are_not_counted_are_estimated_and_said_to_be(usage: object) -> None:
     reply = read(completion("one two three four", usage=usage))
     assert not reply.counted and (reply.tokens_in, reply.tokens_out) == (estimate_tokens(REQUEST.messages), 5)
@@ -121,7 +121,7 @@ def test_what_an_endpoint_tells_of_its_bill_and_of_itself_is_read() -> None:
     assert (reply.cached, reply.billed, reply.answered_by) == (4, 0.002, "m-2026@fp")
 
 
-@pytest.mark.parametrize("cost", [0, -1, True, "0.1", float("nan")])
+@pytest.mark.parametrize("cost", [0, -1, True, "free", float("nan"), 10**400, 1e30])
 def test_a_bill_of_nothing_is_not_believed(cost: object) -> None:
     assert read(completion(usage={"prompt_tokens": 9, "completion_tokens": 8, "cost": cost})).billed is None
 
@@ -152,8 +152,11 @@ def test_a_thought_is_found_wherever_it_stands(message: dict[str, Any], thought:
     assert (reply.thought, reply.text) == (thought, text)
 
 
-@pytest.mark.parametrize("finish", ["error", "network_error", "insufficient_system_resource"])
-def test_text_in_front_of_an_error_is_no_answer(finish: str) -> None:
+BROKEN = ["error", "network_error", "insufficient_system_resource", "abort", "cancelled", "TIMEOUT", "engine_overloaded", "OTHER"]
+
+
+@pytest.mark.parametrize("finish", [*BROKEN, {"type": "abort", "message": "x"}])
+def test_text_in_front_of_an_error_is_no_answer(finish: Any) -> None:
     with pytest.raises(ErrorInside):
         read(completion("Par", finish))
     with pytest.raises(ErrorInside, match="overloaded"):
@@ -169,6 +172,17 @@ def test_text_in_front_of_an_error_is_no_answer(finish: str) -> None:
         ("content-filter", "refused"),
         ("PROHIBITED_CONTENT", "refused"),
         ("sensitive", "refused"),
+        ("ERROR_TOXIC", "refused"),
+        ("content_moderation", "refused"),
+        ("guardrails", "refused"),
+        ("blocked", "refused"),
+        ("model_context_window_exceeded", "length"),
+        ("max_completion_tokens", "length"),
+        ("end_turn", "stop"),
+        ("stop_sequence", "stop"),
+        ("eos_token", "stop"),
+        ("tool_calls", "stop"),
+        ("", "stop"),
     ],
 )
 def test_providers_name_the_same_end_differently(finish: str, read_as: str) -> None:
@@ -186,12 +200,73 @@ def test_providers_name_the_same_end_differently(finish: str, read_as: str) -> N
         ({}, {"error": {"details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s"}]}}, "", 34.5),
         ({}, {"error": {"retry_after": 3}}, "", 3.0),
         ({}, {}, "limit of 20 a minute", None),
+        ({}, {"error": {"retry_after": 10**400}}, "", None),
+        ({}, {}, f"try again in {'9' * 400}s", None),
     ],
 )
 def test_a_wait_is_read_from_headers_bodies_and_words(
     headers: dict[str, str], body: object, reason: str, seconds: float | None
 ) -> None:
-    assert told_wait(headers, body, reason) == seconds
+    assert told_wait(headers, body, read_error(reason)) == seconds
+
+
+def test_an_error_in_a_list_and_without_its_name_is_read() -> None:
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"}
+    words = "You exceeded your quota. " + "Read about it. " * 20 + "Please retry in 9s."
+    error = {"code": 429, "message": words, "status": "RESOURCE_EXHAUSTED"}
+    assert told_wait({}, [{"error": error | {"details": [info]}}], read_error([{"error": error}])) == 7.0
+    said = read_error([{"error": error}])
+    assert (said.status, said.wait, "resource_exhausted" in said.codes) == (429, 9.0, True)
+    with pytest.raises(ErrorInside) as caught:
+        read({"code": 429, "msg": "too many users", "data": None})
+    assert (caught.value.said.status, caught.value.said.reason) == (429, "too many users")
+
+
+@pytest.mark.parametrize(
+    ("choice", "text", "finish"),
+    [
+        ({"text": " Paris"}, "Paris", "stop"),
+        ({"message": {"content": ["Par", "is"]}}, "Paris", "stop"),
+        ({"message": {"content": {"type": "text", "text": "Paris"}}}, "Paris", "stop"),
+        ({"message": {"content": [{"type": "refusal", "refusal": "I cannot."}]}}, "I cannot.", "refused"),
+        ({"message": {"role": "assistant"}}, "", "stop"),
+    ],
+)
+def test_a_message_is_read_in_every_form(choice: dict[str, Any], text: str, finish: str) -> None:
+    reply = read({"choices": [choice]})
+    assert (reply.text, reply.finish) == (text, finish)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"finish_reason": "stop"},
+        {"message": None},
+        {"message": "Paris"},
+        {"delta": {"content": "Par"}},
+        {"message": {"content": {"answer": 5}}},
+        {"message": {"content": 5}},
+        {"message": {"content": True}},
+        {"message": {"content": [[]]}},
+    ],
+)
+def test_what_holds_no_message_is_no_empty_answer(choice: dict[str, Any]) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 8}
+    with pytest.raises(Unreadable) as caught:
+        read({"choices": [choice], "usage": usage})
+    assert caught.value.cost is not None and (caught.value.cost.tokens_in, caught.value.cost.tokens_out) == (9, 8)
+
+
+@pytest.mark.parametrize(("read_", "written"), [(11.0, 1.0), ("11", "1"), (11, 1)])
+def test_tokens_are_counted_however_they_are_written(read_: object, written: object) -> None:
+    reply = read(completion(usage={"prompt_tokens": read_, "completion_tokens": written}))
+    assert (reply.tokens_in, reply.tokens_out, reply.counted) == (11, 1, True)
+
+
+@pytest.mark.parametrize("count", [10**400, 10**15, 1e300, 1.5, "1e999", -1])
+def test_a_count_beyond_all_bounds_is_none(count: object) -> None:
+    reply = read(completion(usage={"prompt_tokens": count, "completion_tokens": count, "total_tokens": count, "cost": -1}))
+    assert not reply.counted and reply.tokens_in == estimate_tokens(REQUEST.messages)
 
 
 def test_an_estimate_is_a_token_for_four_letters() -> None:
@@ -254,6 +329,7 @@ def test_any_error_body_gives_one_short_line(body: object) -> None:
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": ""}, None),
+        ({"retry-after": f"Mon, 01 Jan {10**20} 00:00:00 GMT"}, None),
     ],
 )
 def test_how_long_to_wait_is_read_in_every_form(headers: dict[str, str], seconds: float | None) -> None:

@@ -31,7 +31,8 @@ from tiny import LABELS, classify_material, make_engine, start
 
 from tailor.errors import StoreError
 from tailor.models.base import Reply, Request
-from tailor.models.endpoint.crew import Crew, Deliver, Rules
+from tailor.models.endpoint.crew import Crew, Deliver
+from tailor.models.endpoint.rows import Rules
 from tailor.models.fake import FakeModel
 from tailor.store import database
 

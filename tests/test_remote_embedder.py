@@ -56,6 +56,12 @@ def test_a_busy_endpoint_is_waited_for_and_a_refusal_ends_in_its_words() -> None
         assert embedder(endpoint).embed(["a"]).shape == (1, 256)
     with Endpoint([refusal(401, "who are you")]) as endpoint, pytest.raises(EndpointError, match="who are you"):
         embedder(endpoint).embed(["a"])
+    filtered = refusal(400, "The prompt triggers our content management policy", "content_filter")
+    with Endpoint([filtered]) as endpoint, pytest.raises(EndpointError, match="will not answer this .*content management"):
+        embedder(endpoint).embed(["a"])
+    with Endpoint([Answer({"data": [{"index": 1e999, "embedding": [1.0]}]})]) as endpoint:
+        with pytest.raises(EndpointError, match="holds no vectors"):
+            embedder(endpoint).embed(["a"])
 
 
 @pytest.mark.parametrize(

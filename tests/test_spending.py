@@ -215,6 +215,32 @@ def test_prices_that_were_raised_count_for_what_was_bought_before(tmp_path: Path
             assert spending.spent.paid == pytest.approx(0.002)
 
 
+def test_two_processes_at_once_never_pass_the_cap_together(tmp_path: Path) -> None:
+    """Each has its own record of what was spent; what the other one notes down is seen before a call is made."""
+    made, refused = list[float](), 0
+    with Spending(tmp_path, cap=1.0) as one, Spending(tmp_path, cap=1.0) as other:
+        for number in range(40):
+            spending = (one, other)[number % 2]
+            try:
+                call = spending.reserve("m", 0.06)
+            except OverBudget:
+                refused += 1
+            else:
+                made.append(0.05)
+                spending.settle(call, replace(spending.call(call), paid=0.05, tokens_in=1))
+    assert sum(made) <= 1.0 and len(made) >= 14 and refused == 40 - len(made)
+    with Spending(tmp_path, cap=1.0) as both:
+        assert both.spent.paid == pytest.approx(sum(made)) and both.spent.calls == len(made)
+
+
+def test_nobody_waits_for_a_batch_to_turn_out_cheaper(tmp_path: Path) -> None:
+    with Spending(tmp_path, cap=1.0) as spending:
+        spending.reserve("m", 0.9, calls=9, batch="mark")
+        assert spending.spent.maybe == pytest.approx(0.9)
+        with pytest.raises(OverBudget, match="leaves no room"):
+            spending.reserve("m", 0.2)
+
+
 def test_calls_without_a_price_cost_an_unknown_amount_and_never_nothing(tmp_path: Path) -> None:
     with Spending(tmp_path) as spending:
         meter = Meter(spending, "m", Rates(None, None, None, "unknown"))

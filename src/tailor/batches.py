@@ -19,7 +19,7 @@ from tailor.data.example import Example
 from tailor.errors import EndpointError
 from tailor.ledger import Ledger
 from tailor.models.base import Model, Reply, Request
-from tailor.models.endpoint.desk import MOST_BYTES, MOST_ROWS, Batch, Batching, NotTaken
+from tailor.models.endpoint.desk import MOST_BYTES, MOST_ROWS, Batch, Batching, Came, NotTaken
 from tailor.models.wire import estimate_tokens
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer
@@ -33,6 +33,10 @@ ROUNDS = 2
 """How often rows are put into a batch: once more where the first did not come to an end in its time."""
 RECENT = 60.0
 """Seconds for which a batch may appear in the endpoint's list after it was handed in."""
+LONGEST_WAIT = 30 * 3600.0
+"""Seconds for which a run waits for one batch: a day is promised."""
+LONGEST_KEPT = 3 * 24 * 3600.0
+"""Seconds after which a batch is given up whose answers cannot be had: it would end every run."""
 
 Key = tuple[str, str]
 Say = Callable[[str], None]
@@ -205,20 +209,35 @@ class Batches:
     def _collect(self, mark: str, note: dict[str, Any], on_progress: Callable[[int], None]) -> None:
         """Wait for a batch, save its answers and close it; one that was never handed in is only closed."""
         if not note["batch"]:
-            age = (datetime.now(UTC) - datetime.fromisoformat(note["at"])).total_seconds()
-            found = self.model.desk.find(note["file"], mark, recent=age < RECENT) if note["file"] else None
+            found = self.model.desk.find(note["file"], mark, recent=_age(note) < RECENT) if note["file"] else None
             if found is None:
                 self._close(mark, [])
                 return
             note["batch"] = found.id
             self.ledger.note_batch(mark, note)
         batch = self._awaited(note["batch"], on_progress)
-        if batch is None:
-            self.say(f"The endpoint does not know the batch {note['batch']} any more; what it held is asked again.")
-            self.ledger.note_batch(mark, None)  # its money stays reserved: it may have been paid
+        try:
+            came = self.model.desk.replies(batch, self._questions(note)) if batch is not None else None
+        except EndpointError:
+            if _age(note) < LONGEST_KEPT:
+                raise
+            came = None
+        if batch is None or came is None:
+            what = "does not know" if batch is None else "has no answers of"
+            self.say(
+                f"The endpoint {what} the batch {note['batch']} any more: what it held is asked again, and its "
+                f"{len(note['rows']):,} answers count as what may have been paid."
+            )
+            self.ledger.note_batch(mark, None)  # its money stays reserved
             return
-        replies = self._saved(batch, note)
-        self._close(mark, replies)
+        replies = self._saved(mark, batch, note, came)
+        answered = sum(one.reply is not None or one.cost is not None for one in came)
+        if lost := max(0, min(batch.done, len(note["rows"])) - answered):
+            self.say(
+                f"Of {batch.done:,} answers that the endpoint counts in the batch {batch.id}, {lost:,} did not come and are asked "
+                "again; they may have been paid."
+            )
+        self._close(mark, replies, whole=not lost)
         if batch.status == "failed":
             raise EndpointError(f"the endpoint did not take the batch: {batch.trouble or 'it does not say why'}", fatal=True)
         if batch.status == "cancelled":
@@ -226,10 +245,15 @@ class Batches:
             raise EndpointError(text, "Run again to ask for the others, or take `model.batch` out.", fatal=True)
 
     def _awaited(self, name: str, on_progress: Callable[[int], None]) -> Batch | None:
-        pause = FIRST_PAUSE
+        pause, began = FIRST_PAUSE, time.monotonic()
         try:
             while (batch := self.model.desk.look(name)) is not None and not batch.is_over:
                 on_progress(batch.done)
+                if time.monotonic() - began > LONGEST_WAIT:
+                    hours = f"{LONGEST_WAIT / 3600:.0f} hours"
+                    text = f"the batch {name} is not over after {hours}; the endpoint calls it {batch.status!r}"
+                    hint = "Run again to wait on, or call it off at the endpoint and run again: what it has answered is fetched."
+                    raise EndpointError(text, hint, retryable=True, fatal=True)
                 time.sleep(pause)
                 pause = min(LONGEST_PAUSE, SLOWER * pause)
         except KeyboardInterrupt:
@@ -237,18 +261,23 @@ class Batches:
             raise
         return batch
 
-    def _saved(self, batch: Batch, note: Mapping[str, Any]) -> list[Reply]:
-        """Save what came of a batch; gives all replies, as all are paid for."""
-        rows = {str(number): row for number, row in enumerate(note["rows"])}
+    def _questions(self, note: Mapping[str, Any]) -> dict[str, Request]:
+        """What of each question the reading of its answer needs, by its name."""
         asked = [Request((), labels=tuple(labels), stop=tuple(stop)) for labels, stop in note["asked"]]
+        return {str(number): asked[row[4]] for number, row in enumerate(note["rows"])}
+
+    def _saved(self, mark: str, batch: Batch, note: Mapping[str, Any], came: Sequence[Came]) -> list[Reply]:
+        """Save what came of a batch; gives all replies that are paid for, those that cannot be used among them."""
+        rows, asked, meter = {str(number): row for number, row in enumerate(note["rows"])}, self._questions(note), self.model.meter
         passages = [tuple(Passage(**passage) for passage in found) for found in note["passages"]]
-        replies, records = list[Reply](), dict[str, dict[str, Any]]()
-        for name, reply in self.model.desk.replies(batch, {name: asked[row[4]] for name, row in rows.items()}):
-            system, key, example, found, kind, estimated = rows[name]
+        replies, records = [one.cost for one in came if one.reply is None and one.cost is not None], dict[str, dict[str, Any]]()
+        for name, reply in ((one.name, one.reply) for one in came if one.reply is not None):
+            system, key, example, found, _, estimated = rows[name]
             if not reply.tokens_in and reply.finish != "refused":  # the endpoint does not count
                 reply = replace(reply, tokens_in=estimated)
+            reply = replace(reply, payment=meter.price_in_batch(mark, reply) if meter is not None else None)
             replies.append(reply)
-            if self.model.is_whole(reply, asked[kind]):
+            if self.model.is_whole(reply, asked[name]):
                 records.setdefault(system, {})[key] = asdict(as_answer(example, reply.text, reply, passages[found]))
             else:
                 self._left_open.add((system, key))
@@ -258,9 +287,9 @@ class Batches:
             self._left_open |= {(row[0], row[1]) for row in rows.values() if row[1] not in records.get(row[0], {})}
         return replies
 
-    def _close(self, mark: str, replies: Sequence[Reply]) -> None:
+    def _close(self, mark: str, replies: Sequence[Reply], *, whole: bool = True) -> None:
         if self.model.meter is not None:
-            self.model.meter.settle_batch(mark, replies)
+            self.model.meter.settle_batch(mark, replies, whole=whole)
         self.ledger.note_batch(mark, None)
 
 
@@ -328,6 +357,11 @@ class AllBatches:
             Row(system.fingerprint, key, example.id, request, passages)
             for (key, example), (request, passages) in zip(missing.items(), rendered, strict=True)
         ]
+
+
+def _age(note: Mapping[str, Any]) -> float:
+    """Seconds since a batch was noted down."""
+    return (datetime.now(UTC) - datetime.fromisoformat(note["at"])).total_seconds()
 
 
 def _held(note: Mapping[str, Any]) -> set[Key]:

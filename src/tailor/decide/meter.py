@@ -58,16 +58,7 @@ class Meter:
         """
         allowed, call = self._allowed.pop(number), self.spending.call(number)
         if reply is not None:
-            taken = replace(
-                call,
-                tokens_in=reply.tokens_in,
-                tokens_out=reply.tokens_out,
-                cached=reply.cached,
-                billed=reply.billed if self.rates.currency == "USD" else None,
-                counted=reply.counted,
-                reasoning=reply.reasoning,
-                prices=self._prices,
-            )
+            taken = replace(_taken(call, [reply], self.rates.currency), prices=self._prices)
             call = replace(taken, paid=self._price(taken) or 0.0)
             worst = self.rates.worst(*allowed)
             if worst and call.paid:
@@ -98,33 +89,65 @@ class Meter:
         worst = [self._worst_in_batch(size) for size in sizes]
         known = [most for most in worst if most is not None]
         total = sum(known) if len(known) == len(worst) else None
-        self.spending.reserve(self.model, total, calls=len(sizes), batch=mark, share=self.batch_share)
+        self.spending.reserve(self.model, total, calls=len(sizes), batch=mark, share=self.batch_share, prices=self._prices)
 
-    def settle_batch(self, mark: str, replies: Sequence[Reply]) -> None:
-        """Say durably what a batch cost: the tokens of its replies. One that is not known, or settled already, stays as it is."""
+    def price_in_batch(self, mark: str, reply: Reply) -> Payment | None:
+        """What a reply in a batch cost, at the prices at which that was handed in; None where that is nothing, or not known."""
+        number = self.spending.batch(mark)
+        if number is None:
+            return None
+        rates, batch = self._rates_of(number), self.spending.call(number)
+        amount = self._price(_taken(replace(batch, calls=1), [reply], self.rates.currency), rates)
+        shared = rates.times(batch.share)
+        prices = (shared.input_per_million, shared.output_per_million, shared.cached_per_million)
+        return Payment(amount, rates.currency, *prices) if amount else None
+
+    def settle_batch(self, mark: str, replies: Sequence[Reply], *, whole: bool = True) -> None:
+        """Say durably what a batch cost: the tokens of its replies, at the prices at which it was handed in. One that is not known
+        stays as it is.
+
+        Args:
+            mark: of the batch.
+            replies: all that it holds.
+            whole: whether these are all that are paid for; else the batch counts at its worst against the cap.
+        """
         number = self.spending.batch(mark)
         if number is None:
             return
-        taken = replace(
-            self.spending.call(number),
-            tokens_in=sum(reply.tokens_in for reply in replies),
-            tokens_out=sum(reply.tokens_out for reply in replies),
-            cached=sum(reply.cached for reply in replies),
-            counted=all(reply.counted for reply in replies),
-            calls=len(replies),
-            reasoning=sum(reply.reasoning for reply in replies),
-            prices=self._prices,
-        )
-        self.spending.settle(number, replace(taken, paid=self._price(taken) or 0.0))
+        rates, batch = self._rates_of(number), self.spending.call(number)
+        calls = [_taken(replace(batch, calls=1), [reply], self.rates.currency) for reply in replies]
+        paid = sum(self._price(call, rates) or 0.0 for call in calls)
+        taken = _taken(batch, replies, self.rates.currency)
+        self.spending.settle(number, replace(taken, paid=paid, counted=taken.counted and whole, calls=len(replies)))
+        self.spending.reprice(self.model, self._price, batch=mark)
         self.spending.save()
+
+    def _rates_of(self, number: int) -> Rates:
+        """The prices at which a batch was handed in; those of now where they were not noted."""
+        read, written, again = self.spending.call(number).prices or self._prices
+        return replace(self.rates, input_per_million=read, output_per_million=written, cached_per_million=again)
 
     def _worst_in_batch(self, size: tuple[int, int]) -> float | None:
         worst = self.rates.worst(*size)
         return None if worst is None else worst * self._over * self.batch_share
 
-    def _price(self, call: Call) -> float | None:
-        price = self.rates.price(call.tokens_in, call.tokens_out, cached=call.cached, billed=call.billed)
+    def _price(self, call: Call, rates: Rates | None = None) -> float | None:
+        price = (rates or self.rates).price(call.tokens_in, call.tokens_out, cached=call.cached, billed=call.billed)
         return None if price is None else price * (1.0 if call.billed is not None else call.share)
+
+
+def _taken(call: Call, replies: Sequence[Reply], currency: str) -> Call:
+    """A call, or a batch of them, with what its replies took and were billed, where the endpoint says so of each."""
+    billed = [reply.billed for reply in replies if reply.billed is not None]
+    return replace(
+        call,
+        tokens_in=sum(reply.tokens_in for reply in replies),
+        tokens_out=sum(reply.tokens_out for reply in replies),
+        cached=sum(reply.cached for reply in replies),
+        billed=sum(billed) if replies and len(billed) == len(replies) and currency == "USD" else None,
+        counted=all(reply.counted for reply in replies),
+        reasoning=sum(reply.reasoning for reply in replies),
+    )
 
 
 def attach_meters(task: Task, models: Sequence[Model], judge: Model | None, spending: Spending) -> None:

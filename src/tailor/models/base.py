@@ -244,8 +244,12 @@ class Meter(Protocol):
         """
         ...
 
-    def settle_batch(self, mark: str, replies: Sequence[Reply]) -> None:
-        """Say durably what a batch took: the tokens of its replies."""
+    def price_in_batch(self, mark: str, reply: Reply) -> Payment | None:
+        """What a reply in a batch cost; None where that is nothing, or not known."""
+        ...
+
+    def settle_batch(self, mark: str, replies: Sequence[Reply], *, whole: bool = True) -> None:
+        """Say durably what a batch took: the tokens of its replies, which are `whole` where no more were paid for."""
         ...
 
 

@@ -16,13 +16,14 @@ from tailor.content import media_in
 from tailor.doors import door_at
 from tailor.errors import ModelError, TailorError, quoted
 from tailor.models.base import READS_TEXT, Capabilities, Message, Meter, Reply, Request, Room
-from tailor.models.endpoint.crew import Crew, Deliver, Rules
+from tailor.models.endpoint.crew import Crew, Deliver
 from tailor.models.endpoint.desk import URLS, Desk
 from tailor.models.endpoint.dialect import Dialect, Wishes, alike, most_tokens, otherwise, payload, shape
-from tailor.models.endpoint.faults import Fault, Moderated, used_up
+from tailor.models.endpoint.faults import Fault, used_up
 from tailor.models.endpoint.line import Line, canonical
 from tailor.models.endpoint.listed import DEFAULT_WINDOW, context_window
 from tailor.models.endpoint.responses import ELSEWHERE
+from tailor.models.endpoint.rows import Rules
 from tailor.models.endpoint.transport import Answered
 from tailor.models.wire import ErrorInside, Unreadable, estimate_tokens, read_reply
 from tailor.payment import Payment
@@ -35,6 +36,10 @@ UNDERSTOOD = (400, 422)
 MOST_WAYS = 20
 """How often an endpoint that refuses is asked otherwise, before the first answer; what is refused costs nothing."""
 UNPAID = Reply("")
+LONGEST_HOLD = 60.0
+"""Seconds for which calls are held back where headers say that an allowance is used up, and nobody was refused yet. Where it fills
+again later, such as that of a day, the next refusal says what it means.
+"""
 JSON = ("{", "[", '"')
 """What JSON that fits a schema begins with, save for bare numbers and words."""
 SELF_MADE = "json_validate_failed"
@@ -188,7 +193,11 @@ class RemoteModel:
         self._bill.payments = []
         try:
             reply = self._answer(request)
-        except (Fault, TailorError):
+        except Fault as fault:
+            if fault.kind == "moderated" and fault.cost is None:
+                fault.cost = Reply("", tokens_in=estimate_tokens(request.messages))
+            raise
+        except TailorError:
             raise
         except Exception as error:  # a fault of our own; the words of a library may hold what was sent, the key with it
             told = self._line.scrub("".join(traceback.format_exception(error)))
@@ -205,22 +214,19 @@ class RemoteModel:
         Raises:
             Fault: there is none.
         """
-        try:
-            dialect, reply = self._understood(request)
-            if not reply.text and reply.finish == "stop":
-                dialect, reply = self._understood(request)  # an empty answer is often the endpoint's slip; twice is an answer
-            if request.json_schema and not self._form_known:
-                dialect, reply = self._in_form(request, dialect, reply)
-            while self._wants_room(reply, dialect) and (wider := dialect.roomier()) is not None:
-                dialect, more = self._understood(request, wider)
-                if not more.thought and reply.text:  # it does not think; it only talks for long
-                    self._talks = True
-                    break
-                reply = more
-                if reply.finish != "length":
-                    self._widen(dialect)
-        except Moderated as reason:
-            return Reply("", tokens_in=estimate_tokens(request.messages), finish="refused", error=str(reason))
+        dialect, reply = self._understood(request)
+        if not reply.text and reply.finish == "stop":
+            dialect, reply = self._understood(request)  # an empty answer is often the endpoint's slip; twice is an answer
+        if request.json_schema and not self._form_known:
+            dialect, reply = self._in_form(request, dialect, reply)
+        while self._wants_room(reply, dialect) and (wider := dialect.roomier()) is not None:
+            dialect, more = self._understood(request, wider)
+            if not more.thought and reply.text:  # it does not think; it only talks for long
+                self._talks = True
+                break
+            reply = more
+            if reply.finish != "length":
+                self._widen(dialect)
         return reply
 
     def _in_form(self, request: Request, dialect: Dialect, reply: Reply) -> tuple[Dialect, Reply]:
@@ -309,7 +315,6 @@ class RemoteModel:
 
         Raises:
             Fault: it gave no answer.
-            Moderated: the endpoint will not answer this text.
         """
         if self.meter is None:
             return self._call(request, body)
@@ -318,9 +323,6 @@ class RemoteModel:
         try:
             paid = self._call(request, body)
             return paid
-        except Moderated:
-            paid = UNPAID
-            raise
         except Fault as fault:
             paid = UNPAID if fault.is_unpaid else fault.cost
             raise
@@ -331,9 +333,9 @@ class RemoteModel:
     def _call(self, request: Request, body: Mapping[str, Any]) -> Reply:
         started = time.perf_counter()
         answered = self._line.post(body, "responses" if "input" in body else "chat/completions")
-        if (wait := used_up(answered.headers)) is not None:
+        if (wait := used_up(answered.headers)) is not None and wait <= LONGEST_HOLD:
             self._crew.pace.hold(time.monotonic() + wait)
-        if answered.status != 200:
+        if not answered.is_good:
             return self._refused(request, answered, time.perf_counter() - started)
         try:
             reply = read_reply(answered.body, request, time.perf_counter() - started, self._line.scrub)

@@ -13,9 +13,10 @@ import numpy as np
 from tailor.doors import door_at, through
 from tailor.errors import EndpointError
 from tailor.models.base import Array, Reply, Request, message
-from tailor.models.endpoint.crew import Crew, Rules
+from tailor.models.endpoint.crew import Crew
 from tailor.models.endpoint.faults import Fault
 from tailor.models.endpoint.line import Line, canonical
+from tailor.models.endpoint.rows import Rules
 from tailor.task import ModelSettings
 
 BATCH = 64
@@ -100,11 +101,11 @@ class RemoteEmbedder:
     def _ask(self, request: Request) -> Reply:
         texts = [turn.text.encode("utf-8", "replace").decode("utf-8") or " " for turn in request.messages]
         answered = self._line.post({"model": self.name, "input": texts, "encoding_format": "float"}, "embeddings")
-        if answered.status != 200:
+        if not answered.is_good:
             raise self._line.fault(answered)
         try:
             self._made[request] = _vectors(json.loads(answered.body), len(texts))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
             raise Fault("odd", f"{self._line.address}: the answer holds no vectors", cause="no vectors") from error
         return Reply("")
 

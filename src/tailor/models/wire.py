@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from tailor.content import media_in, text_of
 from tailor.models.base import Message, Reply, Request
-from tailor.models.endpoint.faults import Said, read_error
+from tailor.models.endpoint.faults import Said, read_error, read_number
 from tailor.models.endpoint.probabilities import label_scores, read_places
 from tailor.models.endpoint.responses import as_completion
 from tailor.models.thought import split_thought
@@ -20,23 +21,18 @@ IMAGE_TOKENS = 1000
 """Of an image: providers' published rules make 765 (OpenAI) and 1,398 (Anthropic) of one of 1,024 by 1,024 pixels."""
 LONGEST_NAME = 200  # characters kept of the name of a model
 Finish = Literal["stop", "length", "refused"]
-CUT = {"length", "max_tokens", "model_length", "max_output_tokens", "max_length", "token_limit"}
-REFUSED = {
-    *(
-        "content_filter",
-        "content_filtered",
-        "refusal",
-        "safety",
-        "prohibited_content",
-        "sensitive",
-        "blocklist",
-        "spii",
-        "recitation",
+ENDS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "refused",
+        re.compile(r"filter|safety|refus|moder|block|prohibit|sensitive|toxic|guardrail|intervene|policy|spii|recit|language"),
     ),
-    *("guardrail_intervened", "moderation", "image_safety", "content_policy_violation", "language"),
-}
-BROKEN = {"error", "network_error", "insufficient_system_resource", "malformed_function_call", "aborted"}
-"""Names that providers give to why an answer ended, in lower case with underscores."""
+    ("cut", re.compile(r"length|limit|max|window|truncat|incomplete")),
+    (
+        "broken",
+        re.compile(r"error|abort|cancel|time_?out|fail|resource|overload|malformed|interrupt|disconnect|unavail|network|^other$"),
+    ),
+)
+"""What the names have in common that providers give to why an answer ended; any other one is that of an answer that is whole."""
 
 
 class Unreadable(ValueError):
@@ -84,6 +80,7 @@ def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lam
     choices = data.get("choices")
     choice: Any = choices[0] if isinstance(choices, list) and choices else None
     ended = str(choice.get("finish_reason") or "").lower().replace("-", "_") if isinstance(choice, dict) else ""
+    end = next((kind for kind, names in ENDS if names.search(ended)), "whole")
     counts = data.get("usage")
     usage: Mapping[str, Any] = counts if isinstance(counts, dict) else {}
     cost = _cost(usage)
@@ -92,15 +89,19 @@ def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lam
         if error:
             raise ErrorInside(read_error({"error": error}), wrote)
     if not isinstance(choice, dict):
-        reason = read_error(data).reason
-        raise Unreadable(f"the answer has no choices{': ' + reason if reason else ''}", cost)
-    if ended in BROKEN:
-        raise ErrorInside(Said(f"the answer ended with {ended!r}", frozenset(), 502), wrote)
-    said: Mapping[str, Any] = message if isinstance(message := choice.get("message"), dict) else {}
-    finish: Finish = "length" if ended in CUT else "refused" if ended in REFUSED else "stop"
-    thought, text = _thought_and_text(said)
-    if isinstance(said.get("refusal"), str) and said["refusal"]:
-        finish, text = "refused", text or said["refusal"]
+        told = read_error(data)
+        if told.status >= 400:  # some gateways tell of errors in a body without the name
+            raise ErrorInside(told, wrote)
+        raise Unreadable(f"the answer has no choices{': ' + told.reason if told.reason else ''}", cost)
+    if end == "broken":
+        raise ErrorInside(Said(f"the answer ended with {ended[:80]!r}", frozenset(), 502), wrote)
+    said = _message(choice, cost)
+    parts = _parts(said, cost)
+    thought, text = _thought_and_text(said, parts)
+    finish: Finish = "length" if end == "cut" else "refused" if end == "refused" else "stop"
+    refusals = [refusal for part in (said, *parts) if isinstance(refusal := part.get("refusal"), str) and refusal]
+    if refusals:
+        finish, text = "refused", text or refusals[0]
     tokens_in, tokens_out, counted = _usage(usage, text + thought)
     scores = label_scores(read_places(choice.get("logprobs")), request.labels, text) if request.labels and finish == "stop" else ()
     tokens_in = estimate_tokens(request.messages) if tokens_in is None else tokens_in
@@ -136,15 +137,39 @@ def _object(body: bytes, clean: Clean) -> dict[str, Any]:
     return as_completion(data) if isinstance(data.get("output"), list) and "choices" not in data else data
 
 
-def _thought_and_text(said: Mapping[str, Any]) -> tuple[str, str]:
-    """Thought and answer of a message: a thought stands in a field of its own, in parts of the content, or marked in its text."""
+def _message(choice: Mapping[str, Any], cost: Reply | None) -> Mapping[str, Any]:
+    """The message of a choice; that of a plain completion is its text.
+
+    Raises:
+        Unreadable: it has none.
+    """
+    said = choice.get("message")
+    if isinstance(said, dict):
+        return said
+    if said is None and isinstance(choice.get("text"), str):
+        return {"content": choice["text"]}
+    raise Unreadable("the answer has no message", cost)
+
+
+def _parts(said: Mapping[str, Any], cost: Reply | None) -> list[Mapping[str, Any]]:
+    """The parts of a message's content; none where it is empty.
+
+    Raises:
+        Unreadable: it is neither a text nor parts.
+    """
     content = said.get("content")
-    parts = content if isinstance(content, list) else [{"type": "text", "text": content}] if isinstance(content, str) else []
+    found = content if isinstance(content, list) else [content] if content is not None else []
+    parts = [{"type": "text", "text": part} if isinstance(part, str) else part for part in found]
+    if not all(isinstance(part, dict) and ("type" in part or "text" in part) for part in parts):
+        raise Unreadable("the answer's content is neither a text nor made of parts", cost)
+    return parts
+
+
+def _thought_and_text(said: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Thought and answer of a message: a thought stands in a field of its own, in parts of the content, or marked in its text."""
     thoughts = [said[name] for name in ("reasoning_content", "reasoning") if isinstance(said.get(name), str)][:1]
     texts = []
     for part in parts:
-        if not isinstance(part, dict):
-            continue
         if part.get("type") in ("thinking", "reasoning", "thought"):
             thoughts.append(_all_text(part))
         elif isinstance(part.get("text"), str):
@@ -200,12 +225,13 @@ def _cached(usage: Mapping[str, Any]) -> int:
 
 def _billed(usage: Mapping[str, Any]) -> float | None:
     """What the call cost, as the endpoint says it; 0 is not believed: it stands there where somebody else is billed."""
-    cost = usage.get("cost")
-    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 < cost < math.inf else None
+    cost = read_number(usage.get("cost"))
+    return cost if cost is not None and cost > 0 else None
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    number = read_number(value)
+    return int(number) if number is not None and number >= 0 and number == int(number) else None
 
 
 def _tokens(text: str) -> int:

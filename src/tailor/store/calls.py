@@ -43,7 +43,8 @@ class Call:
         batch: mark of the batch; empty for a call on its own.
         share: of the ordinary price.
         reasoning: answer tokens that a hidden thought took, which are among `tokens_out`.
-        prices: those that `paid` rests on, which may be edited later; None for a call of an older Tailor, and where it is not paid.
+        prices: those that `paid` rests on, which may be edited later; for a batch, those when it was handed in. None for a call of
+            an older Tailor, and where it is not paid.
     """
 
     model: str
@@ -117,9 +118,14 @@ def read_calls(db: apsw.Connection) -> Noted:
     return _noted(calls, total, "total" not in tables or not (calls or totals) or total is not None)
 
 
-def keep_calls(db: apsw.Connection, calls: Mapping[int, Call]) -> None:
-    """Note calls down, in place of those that are there; for use inside a transaction."""
-    count, dearest = next((found for row in db.execute(f"SELECT {_COLUMNS} FROM total") if (found := _total(row))), (0, 0.0))
+def count_calls(db: apsw.Connection) -> int:
+    """How many calls were noted down, as far as that is known."""
+    return _totals(db)[0]
+
+
+def keep_calls(db: apsw.Connection, calls: Mapping[int, Call]) -> int:
+    """Note calls down, in place of those that are there, for use inside a transaction; gives how many there are then."""
+    count, dearest = _totals(db)
     for number, call in calls.items():
         count += db.execute("SELECT 1 FROM calls WHERE number=?", (number,)).fetchone() is None
         dearest = max(dearest, call.worst or 0.0, call.most)
@@ -127,6 +133,11 @@ def keep_calls(db: apsw.Connection, calls: Mapping[int, Call]) -> None:
         db.execute("INSERT OR REPLACE INTO calls VALUES (?,?,?)", (number, text, seal("call", number, text)))
     text = dump([count, dearest])
     db.execute("INSERT OR REPLACE INTO total VALUES (1,?,?)", (text, seal("total", text)))
+    return count
+
+
+def _totals(db: apsw.Connection) -> tuple[int, float]:
+    return next((found for row in db.execute(f"SELECT {_COLUMNS} FROM total") if (found := _total(row))), (0, 0.0))
 
 
 def prepare(db: apsw.Connection, path: Path) -> Noted:

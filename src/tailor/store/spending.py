@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
 from tailor.errors import OverBudget, StoreError
-from tailor.store.calls import SPENDING, Call, keep_calls, prepare
+from tailor.store.calls import SPENDING, Call, Prices, count_calls, keep_calls, prepare, read_calls
 from tailor.store.database import connect, is_damage, transaction
 
 ROUNDING = 1e-9
@@ -50,7 +50,8 @@ class Spent:
 
 
 class Spending:
-    """The calls of one project, and the cap on what they cost. Safe to use from several threads.
+    """The calls of one project, and the cap on what they cost. Safe to use from several threads, and from several processes: what
+    another one notes down is read before a call is made.
 
     Args:
         folder: the project's store.
@@ -87,21 +88,36 @@ class Spending:
             ) from error
         self.told = noted.told(currency)
         self._known = dict(noted.calls)
+        self._noted = count_calls(self._db)
         self._committed = sum(call.most for call in self._known.values())
 
-    def reprice(self, model: str, price: Callable[[Call], float | None]) -> None:
+    def reprice(self, model: str, price: Callable[[Call], float | None], *, batch: str = "") -> None:
         """Count the calls of a model at the prices of today against the cap, where these are higher than those they were noted at:
         nobody can tell which of the two were right.
+
+        Args:
+            model: name of the model.
+            price: what a call would cost today.
+            batch: mark of the only batch that this is about.
         """
         with self._state:
             for call in self._known.values():
-                if call.model == model and call.paid is not None and call.counted:
+                if call.model == model and call.batch == (batch or call.batch) and call.paid is not None and call.counted:
                     self._committed += max(0.0, (price(call) or 0.0) - call.paid)
 
-    def reserve(self, model: str, worst: float | None, *, calls: int = 1, batch: str = "", share: float = 1.0) -> int:
+    def reserve(
+        self,
+        model: str,
+        worst: float | None,
+        *,
+        calls: int = 1,
+        batch: str = "",
+        share: float = 1.0,
+        prices: Prices | None = None,
+    ) -> int:
         """Note a call down before it is made, durably; gives its number.
 
-        Where the cap leaves no room for its worst case, it waits for calls under way to turn out cheaper.
+        Where the cap leaves no room for its worst case, it waits for calls under way to turn out cheaper. Nobody waits for a batch.
 
         Args:
             model: name of the model.
@@ -109,26 +125,32 @@ class Spending:
             calls: how many calls it is.
             batch: mark of the batch that they are.
             share: of the ordinary price, that is in `worst` already.
+            prices: at which a batch is handed in.
 
         Raises:
             OverBudget: the cap would be passed.
             StoreError: it cannot be noted down.
         """
-        call = Call(model, datetime.now(UTC).isoformat(timespec="seconds"), worst, calls=calls, batch=batch, share=share)
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        call = Call(model, at, worst, calls=calls, batch=batch, share=share, prices=prices)
         number = secrets.randbits(62)  # another process may be noting calls down at the same time
-        with self._state:
-            while self.cap is not None and self._committed + call.most > self.cap + ROUNDING:
-                if not self._open:
-                    raise self._no_room(call.most)
-                self._state.wait()
-            self._open[number] = self._unwritten[number] = call
-            self._committed += call.most
-        try:
-            self._write(number)
-        except BaseException:
-            self.settle(number, replace(call, paid=0.0))  # it is not made
-            raise
-        return number
+        while True:
+            with self._state:
+                while self.cap is not None and self._committed + call.most > self.cap + ROUNDING:
+                    if not self._open:
+                        raise self._no_room(call.most)
+                    self._state.wait()
+                (self._known if batch else self._open)[number] = self._unwritten[number] = call
+                self._committed += call.most
+            try:
+                self._write(number)
+            except BaseException:
+                self.settle(number, replace(call, paid=0.0))  # it is not made
+                raise
+            if self.cap is None or self._committed <= self.cap + ROUNDING:
+                return number
+            self.settle(number, replace(call, paid=0.0))  # another process was quicker
+            number = secrets.randbits(62)
 
     def settle(self, number: int, call: Call) -> None:
         """Say what became of a call; it is written with the next one, at the latest when this is closed."""
@@ -169,11 +191,21 @@ class Spending:
             calls, self._unwritten = self._unwritten, {}
         try:
             with transaction(self._db, self._path):
-                keep_calls(self._db, calls)
+                others = count_calls(self._db) != self._noted
+                self._noted = keep_calls(self._db, calls)
+                if others:
+                    self._take_in(read_calls(self._db).calls)
         except BaseException:
             with self._state:
                 self._unwritten = calls | self._unwritten
             raise
+
+    def _take_in(self, calls: Mapping[int, Call]) -> None:
+        """Count what another process has noted down meanwhile."""
+        with self._state:
+            for number in calls.keys() - self._known.keys() - self._open.keys():
+                self._known[number] = calls[number]
+                self._committed += calls[number].most
 
     @property
     def spent(self) -> Spent:

@@ -18,18 +18,19 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tailor.errors import EndpointError
-from tailor.models.base import Reply, Request
+from tailor.models.base import Reply, Request, message
 from tailor.models.endpoint.faults import Fault
 from tailor.models.endpoint.pace import LONGEST_BACKOFF, Pace
+from tailor.models.endpoint.rows import TRIES, UNREADABLE_TRIES, Call, Row, Rules
 from tailor.models.endpoint.signals import Stopping
 
 ODD_TRIES = 2
 """How often an endpoint without an answer yet is asked that sends something else: a page or a wrong path stays what it is."""
-UNREADABLE_TRIES = 4
-"""How often a row is asked for whose answers alone cannot be read. Each may be billed, so the row is then given up for good, once
-others are known to be answered; where one answer in ten is spoilt by chance, this befalls one row in ten thousand."""
-SUSPECTS = 5
-"""So many requests refused in a row, none answered between them, are no longer single rows that are refused."""
+SUSPECTS, MOST_SUSPECTS = 5, 80
+"""So many refused in a row, none answered between them, may be more than single rows: it is found out by a question that should be
+answered. Where it is, twice as many are waited for before it is asked again, up to the most."""
+CONTROL = Request((message("user", "Is snow white? Answer yes or no."),), max_tokens=8)
+"""That question, where none was answered yet."""
 FEWEST_FIRST = 4
 SAMPLE, SLOW, HUNG = 10, 1.5, 3.0
 """Once there are `SAMPLE` answers, a call gives its place up after `SLOW` times the time in which 95 of 100 came, and its row is
@@ -46,53 +47,6 @@ LAST_SHARE = 0.2
 STOP = object()
 
 Deliver = Callable[[dict[int, Reply]], None]
-
-
-@dataclass
-class Row:
-    """One request on its way to an answer."""
-
-    place: int
-    request: Request
-    tries: int = 0
-    beside: int = 0
-    failed_at: float | None = None
-    fault: Fault | None = None
-    done: bool = False
-
-    @property
-    def is_unreadable(self) -> bool:
-        """Whether what came back last cannot be read."""
-        return self.fault is not None and self.fault.kind == "unreadable"
-
-
-@dataclass(eq=False)
-class Call:
-    """One call under way."""
-
-    row: Row
-    started: float
-    slow: bool = False
-    hung: bool = False
-
-
-@dataclass
-class Rules:
-    """How a crew behaves.
-
-    Attributes:
-        places: calls under way at once.
-        attempts: how often a request that fails while others succeed is tried.
-        backoff: first wait between attempts, in seconds; each further one is twice as long.
-        patience: seconds without any answer after which the endpoint is given up.
-        timeout: longest wait for one answer.
-    """
-
-    places: int
-    attempts: int = 6
-    backoff: float = 0.5
-    patience: float = 300.0
-    timeout: float = 60.0
 
 
 @dataclass
@@ -138,7 +92,9 @@ class Shift:
         self.order = itertools.count()  # equal times go in the order in which they were put off
         self.calls: set[Call] = set()
         self.suspects: list[Row] = []
+        self.enough = SUSPECTS
         self.control: Row | None = None
+        self.control_at: float | None = None  # when to ask it; None while it is asked
         self.spoilt = 0  # answers that cannot be read, since the last that can
         self.tasks: queue.SimpleQueue[Call | object] = queue.SimpleQueue()
         self.done: queue.SimpleQueue[tuple[Call, Reply | BaseException] | None] = queue.SimpleQueue()
@@ -178,18 +134,33 @@ class Shift:
         self.wake = now + self.rules.timeout
         self._look_after(now)
         free = self.rules.places - sum(not call.slow for call in self.calls)
-        while self.ending is None and free > 0:
-            if not (self.later and self.later[0][0] <= now) and not self.fresh:
-                break
+        while self.ending is None and free > 0 and self._is_due(now):
             if (wait := self.pace.turn(now)) > 0:
                 self.wake = min(self.wake, now + wait)
                 break
-            row = heapq.heappop(self.later)[2] if self.later and self.later[0][0] <= now else self.fresh.popleft()
+            row = self._next(now)
             if not row.done:
                 self._call(row)
                 free -= 1
-        if self.later:
-            self.wake = min(self.wake, max(self.later[0][0], self.pace.resume))
+        due = self.control_at if self.control is not None else self.later[0][0] if self.later else None
+        if due is not None:
+            self.wake = min(self.wake, max(due, self.pace.resume))
+
+    def _is_due(self, now: float) -> bool:
+        """Whether there is something to ask now: while it is found out whether anything is answered at all, that alone."""
+        if self.control is not None:
+            return self.control_at is not None and self.control_at <= now
+        return bool(self.fresh) or bool(self.later and self.later[0][0] <= now)
+
+    def _next(self, now: float) -> Row:
+        if self.control is not None:
+            self.control_at = None
+            return self.control
+        if not (self.later and self.later[0][0] <= now):
+            return self.fresh.popleft()
+        row = heapq.heappop(self.later)[2]
+        row.waits = False
+        return row
 
     def _call(self, row: Row) -> None:
         call = Call(row, time.monotonic())
@@ -253,7 +224,7 @@ class Shift:
                 self._failed(call.row, outcome, replies)
             else:
                 self._stop(outcome)
-        self._settle(replies)
+        self._settle()
         self._hand_over(replies)
 
     def _hand_over(self, replies: dict[int, Reply]) -> None:
@@ -268,20 +239,24 @@ class Shift:
         now = time.monotonic()
         self.pace.answered(now)
         self.spoilt = 0
-        if not reply.error:
-            self.crew.proven, self.crew.known = True, call.row.request
-            self.crew.seconds.append(now - call.started)
-            # What was refused while others are answered was refused for what it is.
-            alone = [row for row in self.suspects if row.failed_at is not None and row.failed_at < call.started]
-            self.suspects = [row for row in self.suspects if row not in alone]
-            for row in alone:
+        self.crew.proven, self.crew.known = True, call.row.request
+        self.crew.seconds.append(now - call.started)
+        self.enough = min(MOST_SUSPECTS, 2 * self.enough) if call.row is self.control else SUSPECTS
+        # What was refused while others are answered was refused for what it is.
+        alone = [row for row in self.suspects if row.refused_at < call.started]
+        self.suspects = [row for row in self.suspects if row not in alone]
+        for row in alone:
+            if row.is_told:
                 self._give_up(row, replies, "refused")
+            else:
+                self._put_off(row, now + self._pause(row))
         self._done(call.row, reply, replies)
 
     def _failed(self, row: Row, fault: Fault, replies: dict[int, Reply]) -> None:
         now = time.monotonic()
         row.fault, row.failed_at = fault, row.failed_at if row.failed_at is not None else now
         row.tries += 1
+        row.refusals += fault.kind in TRIES
         if fault.kind == "fatal":
             self._stop(_ended(fault))
         elif fault.kind == "busy":
@@ -290,10 +265,8 @@ class Shift:
                 text = f"{fault}; it asks to wait {until - now:,.0f} s"
                 self._stop(EndpointError(text, "Run again later; answers are kept.", retryable=True, fatal=True))
             self._put_off(row, until)
-        elif fault.kind == "request":
-            self.suspects.append(row)
-        elif fault.kind == "unreadable" and self.crew.proven:
-            self._spoilt(row, now)
+        elif fault.kind in ("request", "moderated") or (fault.kind == "unreadable" and self.crew.proven):
+            self._refused(row, now)
         elif self._is_hopeless(row, fault):
             if self.crew.proven:
                 self._give_up(row, replies, "error")
@@ -306,6 +279,19 @@ class Shift:
         """Seconds until a row is tried again."""
         return min(LONGEST_BACKOFF, self.rules.backoff * 2.0 ** (row.tries - 1)) * self.crew.random.uniform(0.5, 1.5)
 
+    def _refused(self, row: Row, now: float) -> None:
+        """Not answered for what it is, or since nothing is."""
+        row.refused_at = now
+        if row is self.control:
+            if row.is_told:
+                self._stop(self._failed_alike(self.suspects))
+            else:
+                self._put_off(row, now + self._pause(row))
+        elif row.is_unreadable:
+            self._spoilt(row, now)
+        elif row not in self.suspects:
+            self.suspects.append(row)
+
     def _spoilt(self, row: Row, now: float) -> None:
         """An answer that cannot be read: a row that alone has such is told by its tries, an endpoint that sends nothing else by how
         many there are in a row. It is given a little time, and then not asked any more, since each may be billed.
@@ -316,10 +302,10 @@ class Shift:
             self._stop(self._failed_alike([row for row in self.rows if row.is_unreadable and not row.done]))
         elif rounds and not rest:
             self.pace.hold(now + self.rules.backoff * 2.0 ** (rounds - 1))
-        if row.tries >= UNREADABLE_TRIES:
-            self.suspects.append(row)
-        else:
+        if not row.is_told:
             self._put_off(row, now + self._pause(row))
+        elif row not in self.suspects:
+            self.suspects.append(row)
 
     def _is_hopeless(self, row: Row, fault: Fault) -> bool:
         """Whether a row is not tried again: it fails while others succeed, or it never worked in a way that will not pass."""
@@ -336,52 +322,50 @@ class Shift:
         return row.tries >= self.rules.attempts and (lives or alone)
 
     def _give_up(self, row: Row, replies: dict[int, Reply], how: Literal["refused", "error"]) -> None:
+        if row is self.control:
+            self._stop(self._failed_alike(self.suspects))
+            return
         cost = row.fault.cost if row.fault is not None else None
         self._done(row, replace(cost or Reply(""), finish=how, error=str(row.fault)), replies)
 
     def _done(self, row: Row, reply: Reply, replies: dict[int, Reply]) -> None:
         row.done = True
-        if row is not self.control:
+        self.suspects = [other for other in self.suspects if other is not row]  # of two calls for it, one may have been refused
+        if row is self.control:
+            self.control = self.control_at = None
+        else:
             self.left -= 1
             replies[row.place] = reply
 
     def _put_off(self, row: Row, until: float) -> None:
-        heapq.heappush(self.later, (until, next(self.order), row))
+        if row is self.control:
+            self.control_at = until
+        elif not row.waits:  # of two calls for it, both may have failed
+            row.waits = True
+            heapq.heappush(self.later, (until, next(self.order), row))
 
-    def _settle(self, replies: dict[int, Reply]) -> None:
+    def _settle(self) -> None:
         """What is to be thought of requests that were refused, and of a long silence."""
         if self.ending is not None:
             return
-        waiting = [row for row in self.suspects if row.fault is not None]
-        first = SUSPECTS if self.crew.proven else min(max(self.rules.places, FEWEST_FIRST), len(self.rows))
-        only_suspects = not self.calls and not self.fresh and not self.later
-        if len(waiting) >= first or (waiting and only_suspects and not self.crew.proven):
-            self._stop(self._failed_alike(waiting))
-        elif waiting and only_suspects:
-            again = [row for row in waiting if row.tries < 2]
-            self.suspects = [row for row in waiting if row.tries >= 2]
-            for row in again:
-                self._put_off(row, time.monotonic() + self.rules.backoff)
-            if not again:
-                self._settle_last(replies)
-        silent = time.monotonic() - max(self.began, self.pace.succeeded or 0.0)
+        now, proven = time.monotonic(), self.crew.proven
+        enough = self.enough if proven else min(max(self.rules.places, FEWEST_FIRST), len(self.rows))
+        is_last = not self.fresh and not self.later and all(call.row.done for call in self.calls)
+        if self.control is None and self.suspects and (is_last or len(self.suspects) >= enough):
+            again = [row for row in self.suspects if not row.is_told]
+            if again and not proven:
+                self._stop(self._failed_alike(self.suspects))
+            elif again and is_last:
+                self.suspects = [row for row in self.suspects if row.is_told]
+                for row in again:
+                    self._put_off(row, now + self._pause(row))
+            else:
+                self.control = Row(len(self.rows), self.crew.known or CONTROL)
+                self._put_off(self.control, now)
+        silent = now - max(self.began, self.pace.succeeded or 0.0)
         failing = [row for row in self.rows if row.fault is not None and not row.done]
         if failing and silent > self.rules.patience:
             self._stop(self._failed_alike(failing))
-
-    def _settle_last(self, replies: dict[int, Reply]) -> None:
-        """The last rows, with nobody left to be answered after them.
-
-        One that is refused was refused twice while others were answered. One that cannot be read may be so since the endpoint sends
-        nothing else by now: that is told by asking once more what it has answered before.
-        """
-        if self.control is None and self.crew.known is not None and any(row.is_unreadable for row in self.suspects):
-            self.control = Row(len(self.rows), self.crew.known)
-            self._put_off(self.control, time.monotonic())
-            return
-        for row in self.suspects:
-            self._give_up(row, replies, "error" if row.is_unreadable else "refused")
-        self.suspects.clear()
 
     def _failed_alike(self, rows: Sequence[Row]) -> EndpointError:
         """The end of a run in the endpoint's words: how many calls failed, and why."""
@@ -395,5 +379,5 @@ class Shift:
 
 
 def _ended(fault: Fault) -> EndpointError:
-    passing = fault.kind not in ("fatal", "request")
+    passing = fault.kind not in ("fatal", "request", "moderated")
     return EndpointError(str(fault), fault.hint or "Run again; what was answered is kept.", retryable=passing, fatal=True)

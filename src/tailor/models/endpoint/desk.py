@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from tailor.errors import EndpointError
 from tailor.models.base import Metered, Reply, Request
-from tailor.models.endpoint.faults import Fault, Moderated, read_error
+from tailor.models.endpoint.faults import Fault, read_error, read_number
 from tailor.models.endpoint.line import Line
 from tailor.models.endpoint.transport import Answered
 from tailor.models.wire import ErrorInside, Unreadable, estimate_tokens, read_reply
@@ -33,7 +33,15 @@ MARK = "tailor"
 PAGE, PAGES = 100, 20
 LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Pauses before each look for a batch of which it is not known whether it was taken: it may appear late."""
-OVER = frozenset({"completed", "expired", "cancelled", "failed"})
+ENDS = {
+    **dict.fromkeys(("completed", "complete", "success", "succeeded", "ended", "done"), "completed"),
+    **dict.fromkeys(("expired", "timeout_exceeded", "timed_out", "timeout"), "expired"),
+    **dict.fromkeys(("cancelled", "canceled", "aborted"), "cancelled"),
+    **dict.fromkeys(("failed", "failure", "error", "errored"), "failed"),
+}
+"""How providers call the end of a batch -> how OpenAI does."""
+GONE = (404, 410)
+REFUSALS = ("request", "moderated", "fatal")
 T = TypeVar("T")
 
 
@@ -43,8 +51,8 @@ class Batch:
 
     Attributes:
         id: its name there.
-        status: as the endpoint calls it; `OVER` holds those after which nothing changes.
-        done: how many of its questions are answered.
+        status: as OpenAI calls it where that is known, else as the endpoint does.
+        done: how many of its questions are answered, as the endpoint says.
         files: the files with what came of them.
         trouble: why it was not taken, in the endpoint's words.
     """
@@ -58,7 +66,22 @@ class Batch:
     @property
     def is_over(self) -> bool:
         """Whether all that will come has come."""
-        return self.status in OVER
+        return self.status in ENDS
+
+
+@dataclass(frozen=True)
+class Came:
+    """What came back for one question of a batch.
+
+    Attributes:
+        name: of the question.
+        reply: the reply, also one that says that the endpoint refuses it; None where it failed or was not reached.
+        cost: what it took all the same where there is no reply; None where that is nothing, or not told.
+    """
+
+    name: str
+    reply: Reply | None
+    cost: Reply | None = None
 
 
 class NotTaken(EndpointError):
@@ -129,7 +152,7 @@ class Desk:
         )
         content = parts.encode() + b"\n".join(lines) + f"\n\r\n--{mark}--\r\n".encode()
         kind = {"content-type": f"multipart/form-data; boundary={mark}"}
-        return str(self._patiently(lambda: self._json("POST", "files", content, headers=kind, timeout=FILE_SECONDS)["id"]))
+        return str(self._patiently(lambda: self._told("POST", "files", content, headers=kind, timeout=FILE_SECONDS)["id"]))
 
     def start(self, file: str, mark: str, url: str) -> Batch:
         """A batch over a file. Where no answer comes, it is looked for before it is asked for once more: no batch is paid twice.
@@ -141,15 +164,18 @@ class Desk:
         body = {"input_file_id": file, "endpoint": url, "completion_window": WINDOW, "metadata": {MARK: mark}}
         content = json.dumps(body).encode()
 
+        unsure = False
+
         def once() -> Batch:
+            nonlocal unsure
             try:
-                return _batch(self._json("POST", "batches", content))
+                return _batch(self._told("POST", "batches", content))
             except Fault as fault:
-                if fault.kind in ("request", "fatal"):
-                    raise NotTaken(f"its Batch API: {fault}", fault.hint, fatal=True) from fault
-                sent = fault.kind != "unreachable" and (fault.kind != "busy" or fault.status >= 500)
-                if sent and (found := self.find(file, mark)) is not None:
+                unsure = unsure or not fault.is_unpaid or fault.status >= 500
+                if unsure and (found := self.find(file, mark)) is not None:
                     return found
+                if not unsure and fault.kind in REFUSALS:
+                    raise NotTaken(f"its Batch API: {fault}", fault.hint, fatal=True) from fault
                 raise
 
         return self._patiently(once)
@@ -174,56 +200,94 @@ class Desk:
         return None
 
     def look(self, batch: str) -> Batch | None:
-        """How a batch is; None where the endpoint does not know it any more.
+        """How a batch is; None where the endpoint does not know it any more, asked more than once: a new one may appear late.
 
         Raises:
             EndpointError: it does not say.
         """
-        try:
-            return self._patiently(lambda: _batch(self._json("GET", f"batches/{batch}")))
-        except EndpointError as error:
-            if isinstance(cause := error.__cause__, Fault) and cause.status == 404:
-                return None
-            raise
+        return self._unless_gone(lambda: _batch(self._told("GET", f"batches/{batch}")))
 
-    def replies(self, batch: Batch, requests: Mapping[str, Request]) -> Iterator[tuple[str, Reply]]:
-        """What came back, by the names of the questions. One that the endpoint refuses has a reply that says so, one that failed or
-        was not reached has none.
+    def replies(self, batch: Batch, requests: Mapping[str, Request]) -> list[Came] | None:
+        """What came back, once for each question; None where a file with answers is not there any more.
+
+        Where fewer came than the endpoint counts as answered, the files are read again: they may not be whole at once.
 
         Raises:
-            EndpointError: a file with answers cannot be had.
+            EndpointError: a file cannot be had.
         """
-        for file in batch.files:
-            answered = self._patiently(
-                lambda file=file: self._good(  # type: ignore[misc]
-                    self._line.send("GET", f"files/{file}/content", timeout=FILE_SECONDS, largest=LARGEST_FILE)
-                )
-            )
-            for text in answered.body.splitlines():
-                with suppress(ValueError, RecursionError, AttributeError):
-                    told = json.loads(text)
-                    name = told.get("custom_id")
-                    if name in requests and (reply := self._reply(told, requests[name])) is not None:
-                        yield name, reply
+        found: dict[str, Came] = {}
+        for pause in (0.0, *LOOKS):
+            time.sleep(pause)
+            if pause and not batch.files:
+                batch = self.look(batch.id) or batch
+            for file in batch.files:
+                lines = self._unless_gone(lambda file=file: self._lines(file))  # type: ignore[misc]
+                if lines is None:
+                    return None
+                for told in lines:
+                    came = self._came(told, requests)
+                    if came is not None and (came.name not in found or found[came.name].reply is None):
+                        found[came.name] = came
+            if len(found) >= min(batch.done, len(requests)):
+                break
+        return list(found.values())
 
-    def _reply(self, told: Mapping[str, Any], request: Request) -> Reply | None:
-        response = told.get("response")
+    def _unless_gone(self, call: Callable[[], T]) -> T | None:
+        """What a call gives; None where what it asks for is not there, looked for more than once.
+
+        Raises:
+            EndpointError: it fails otherwise.
+        """
+        for pause in (0.0, *LOOKS):
+            time.sleep(pause)
+            try:
+                return self._patiently(call)
+            except EndpointError as error:
+                if not (isinstance(cause := error.__cause__, Fault) and cause.status in GONE):
+                    raise
+        return None
+
+    def _lines(self, file: str) -> list[Mapping[str, Any]]:
+        """The lines of a file with answers.
+
+        Raises:
+            Fault: it cannot be had, or is something else.
+        """
+        answered = self._good(self._line.send("GET", f"files/{file}/content", timeout=FILE_SECONDS, largest=LARGEST_FILE))
+        texts = [text for text in answered.body.splitlines() if text.strip()]
+        lines = []
+        for text in texts:
+            with suppress(ValueError, RecursionError):
+                lines.append(json.loads(text))
+        lines = [told for told in lines if isinstance(told, dict) and "custom_id" in told]
+        if texts and not lines:
+            raise Fault("passing", f"{self._line.address} sent something else than the answers in {file}")
+        return lines
+
+    def _came(self, told: Mapping[str, Any], requests: Mapping[str, Request]) -> Came | None:
+        """What a line of a file says; None where it is about none of the questions."""
+        name, response = str(told["custom_id"]), told.get("response")
+        if name not in requests:
+            return None
         if not isinstance(response, dict):
-            return None
+            return Came(name, None)
         body = self._line.scrub(response.get("body"))
+        status = read_number(response.get("status_code"))
+        if status is not None and not 200 <= status < 300:
+            fault = self._line.interpreter.fault(int(status), read_error(body), None)
+            return Came(name, self._refused(fault, requests[name]) if fault.kind == "moderated" else None)
         try:
-            if response.get("status_code", 200) != 200:
-                self._line.interpreter.fault(int(response["status_code"]), read_error(body), None)
-                return None
-            return read_reply(json.dumps(body).encode(), request, 0.0)
-        except Moderated as reason:
-            return Reply("", tokens_in=estimate_tokens(request.messages), finish="refused", error=str(reason))
+            return Came(
+                name, read_reply(body.encode() if isinstance(body, str) else json.dumps(body).encode(), requests[name], 0.0)
+            )
         except ErrorInside as error:
-            with suppress(Moderated):
-                self._line.interpreter.inside(error.said)
-            return None
-        except Unreadable:
-            return None
+            fault = self._line.interpreter.inside(error.said)
+            return Came(name, self._refused(fault, requests[name]) if fault.kind == "moderated" else None, error.cost)
+        except Unreadable as error:
+            return Came(name, None, error.cost)
+
+    def _refused(self, fault: Fault, request: Request) -> Reply:
+        return Reply("", tokens_in=estimate_tokens(request.messages), finish="refused", error=str(fault))
 
     # --- calls
 
@@ -231,31 +295,35 @@ class Desk:
         """The endpoint's batches, the newest first."""
         after = ""
         for _ in range(PAGES):
-            page = self._patiently(lambda after=after: self._json("GET", f"batches?limit={PAGE}{after}"))  # type: ignore[misc]
-            found = [told for told in page.get("data") or () if isinstance(told, dict)]
+            page = self._patiently(
+                lambda after=after: self._told("GET", f"batches?limit={PAGE}{after}", part="data")  # type: ignore[misc]
+            )
+            found = [told for told in page["data"] if isinstance(told, dict)]
             yield from found
             if not page.get("has_more") or not found:
                 return
             after = f"&after={found[-1].get('id')}"
 
-    def _json(self, method: str, path: str, content: bytes = b"", **how: Any) -> dict[str, Any]:
+    def _told(self, method: str, path: str, content: bytes = b"", *, part: str = "id", **how: Any) -> dict[str, Any]:
+        """What the endpoint tells, which has a certain part.
+
+        Raises:
+            Fault: it tells something else, or nothing.
+        """
         answered = self._good(self._line.send(method, path, content, **how))
         try:
             data = self._line.scrub(json.loads(answered.body))
         except (ValueError, RecursionError):
             data = None
-        if not isinstance(data, dict) or ("id" not in data and "data" not in data):
+        if not isinstance(data, dict) or not isinstance(data.get(part), list if part == "data" else str):
             raise Fault(
                 "odd", f"{self._line.address} answered to {path.partition('?')[0]} with something else than its Batch API does"
             )
         return data
 
     def _good(self, answered: Answered) -> Answered:
-        if answered.status != 200:
-            try:
-                raise self._line.fault(answered)
-            except Moderated as reason:
-                raise Fault("request", str(reason)) from None
+        if not answered.is_good:
+            raise self._line.fault(answered)
         return answered
 
     def _patiently(self, call: Callable[[], T]) -> T:
@@ -285,4 +353,5 @@ def _batch(told: Mapping[str, Any]) -> Batch:
     trouble = "; ".join(str(error.get("message") or error.get("code")) for error in found or () if isinstance(error, dict))
     files = [str(told[name]) for name in ("output_file_id", "error_file_id") if told.get(name)]
     done = counts.get("completed") if isinstance(counts, dict) else 0
-    return Batch(str(told["id"]), str(told.get("status")), done if isinstance(done, int) else 0, tuple(files), trouble[:300])
+    status = str(told.get("status")).lower()
+    return Batch(str(told["id"]), ENDS.get(status, status), int(read_number(done) or 0), tuple(files), trouble[:300])

@@ -6,19 +6,24 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Literal
 
 from tailor.models.base import Reply
 
-Kind = Literal["busy", "passing", "odd", "unreadable", "late", "unreachable", "request", "fatal"]
+Kind = Literal["busy", "passing", "odd", "unreadable", "late", "unreachable", "request", "moderated", "fatal"]
 """busy: slow down; passing: a failure that may pass; odd: an error in place of an answer; unreadable: no chat completion; late:
-nothing came in time; unreachable: no connection; request: this request is not taken, or none is; fatal: no request will be."""
+nothing came in time; unreachable: no connection; request: this request is not taken, or none is; moderated: the endpoint says that
+it will not answer this text; fatal: no request will be taken."""
 
+UNPAID = frozenset({"busy", "request", "moderated", "fatal", "unreachable"})
 GONE_ON = frozenset({408, 499, 502, 504, *range(520, 528)})
 """Statuses with which a gateway gives up on a server that may go on, and bill what it writes."""
+MOST = 10**9
+"""No call takes, costs or waits more than this: a larger number is none."""
 NO_MONEY = {
     *("insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "budget_exceeded", "insufficient_balance"),
     *("insufficient_credits", "payment_required", "quota_exceeded_error"),
@@ -59,13 +64,9 @@ class Fault(Exception):
         self, kind: Kind, told: str, hint: str = "", *, wait: float | None = None, cause: str = "", lives: bool = False
     ) -> None:
         super().__init__(told)
-        self.lives, self.status, self.is_unpaid = lives, 0, kind in ("busy", "request", "fatal", "unreachable")
+        self.lives, self.status, self.is_unpaid = lives, 0, kind in UNPAID
         self.kind, self.hint, self.wait, self.cause = kind, hint, wait, cause or told
         self.cost: Reply | None = None
-
-
-class Moderated(Exception):
-    """The endpoint will not answer this text; the message is its reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +77,35 @@ class Said:
         reason: its message on one line of at most 200 characters.
         codes: its codes and types, in lower case.
         status: the status that it names, where it stands inside another one; else 0.
+        wait: seconds that its words ask to wait.
     """
 
     reason: str
     codes: frozenset[str]
     status: int = 0
+    wait: float | None = None
+
+
+def read_number(value: object) -> float | None:
+    """A number as endpoints write it, in digits or as a string of them; None for what is none, or is beyond all bounds."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    with suppress(ValueError, OverflowError):
+        number = float(value)
+        return number if abs(number) <= MOST else None
+    return None
+
+
+def _error_in(body: object) -> object:
+    """The error in a body: in its `error`, in the only item of a list, or the body itself."""
+    body = body[0] if isinstance(body, list) and len(body) == 1 else body
+    error = body.get("error", body) if isinstance(body, Mapping) else body
+    return error[0] if isinstance(error, list) and len(error) == 1 else error
 
 
 def read_error(body: object) -> Said:
     """What an error body says, whatever its form."""
-    error = body.get("error", body) if isinstance(body, Mapping) else body
+    error = _error_in(body)
     status, codes = 0, set[str]()
     if isinstance(error, Mapping):
         text = error.get("message") or error.get("detail") or error.get("msg") or ""
@@ -97,7 +117,7 @@ def read_error(body: object) -> Said:
             inner.get("code") if isinstance(inner, Mapping) else None,
         ]
         codes = {str(code).lower() for code in found if isinstance(code, str | int) and not isinstance(code, bool)}
-        status = next((int(code) for code in codes if code.isdecimal() and len(code) == 3), 0)
+        status = max((int(code) for code in codes if code.isdecimal() and len(code) == 3), default=0)
         meta = error.get("metadata")
         if isinstance(meta, Mapping) and ("flagged_input" in meta or "reasons" in meta):
             codes.add("moderation")
@@ -107,12 +127,11 @@ def read_error(body: object) -> Said:
     if text.lstrip().lower().startswith(("<!doctype", "<html")):
         text = "a web page instead of an answer"
     line = " ".join(text.split())
-    return Said(line if len(line) <= 200 else line[:197] + "...", frozenset(codes), status)
-
-
-def is_moderated(said: Said) -> bool:
-    """Whether an error says that the text is one that the endpoint will not answer."""
-    return bool(said.codes & MODERATED_CODES) or bool(MODERATED.search(said.reason))
+    if MODERATED.search(line):
+        codes.add("moderation")
+    wait = WAIT.search(line)
+    reason = line if len(line) <= 200 else line[:197] + "..."
+    return Said(reason, frozenset(codes), status, _span(wait[1]) if wait else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +144,7 @@ class Interpreter:
     key_name: str
 
     def fault(self, status: int, said: Said, wait: float | None, location: str = "") -> Fault:
-        """What an error status means. `wait` is what was asked for, in seconds.
-
-        Raises:
-            Moderated: the endpoint will not answer this text.
-        """
+        """What an error status means. `wait` is what was asked for, in seconds."""
         fault = self._fault(status, said, wait, location)
         fault.status, fault.is_unpaid = status, status not in GONE_ON
         return fault
@@ -140,8 +155,8 @@ class Interpreter:
         if 300 <= status < 400:
             text = f"{self.address} redirects to {location or 'elsewhere'}, which is not followed"
             return Fault("fatal", text, "Give the final address as `base_url`.", cause=cause)
-        if status in (400, 403, 422, 451) and is_moderated(said):
-            raise Moderated(f"{self.address} will not answer this{told}")
+        if status in (400, 403, 422, 451) and said.codes & MODERATED_CODES:
+            return Fault("moderated", f"{self.address} will not answer this{told}", cause=cause)
         if status == 402 or said.codes & NO_MONEY:
             text = f"{self.address} has no money left for this key{told}"
             return Fault("fatal", text, "Check the account's plan and limits.", cause=cause)
@@ -154,29 +169,25 @@ class Interpreter:
             return Fault("fatal" if said.codes & GONE else "request", text, hint, cause=cause)
         if status in (429, 529) or (status == 503 and wait is not None):
             return Fault("busy", f"{self.address} failed{told}", wait=wait, cause=cause)
-        if status in (408, 409, 424, 425) or status >= 500:
+        if status in (408, 409, 424, 425, 499) or status >= 500:
             return Fault("passing", f"{self.address} failed{told}", wait=wait, cause=cause)
         return Fault("request", f"{self.address} refused the request{told}", cause=cause)
 
     def inside(self, said: Said) -> Fault:
-        """What an error inside an answer with a good status means.
-
-        Raises:
-            Moderated: the endpoint will not answer this text.
-        """
-        if is_moderated(said):
-            raise Moderated(f"{self.address} will not answer this ({said.reason})")
+        """What an error inside an answer with a good status means."""
+        if said.codes & MODERATED_CODES:
+            return Fault("moderated", f"{self.address} will not answer this ({said.reason})", cause=said.reason)
         if said.status >= 400 or said.codes & (NO_MONEY | GONE):
-            return self.fault(said.status or 400, said, told_wait({}, None, said.reason))
+            return self.fault(said.status or 400, said, said.wait)
         return Fault("odd", f"{self.address} sent an error instead of an answer: {said.reason}", cause=said.reason)
 
 
-def told_wait(headers: Mapping[str, str], body: object, reason: str) -> float | None:
+def told_wait(headers: Mapping[str, str], body: object, said: Said) -> float | None:
     """Seconds to wait that an endpoint asks for, by whatever means: a header, a field of the body, or its words."""
     found = retry_after(headers, datetime.now(UTC))
     if found is None:
         found = _in_body(body)
-    return _in_words(reason) if found is None else found
+    return said.wait if found is None else found
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -202,7 +213,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 def _date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
@@ -219,15 +230,12 @@ def used_up(headers: Mapping[str, str]) -> float | None:
 
 def _in_body(body: object) -> float | None:
     """A field such as `retry_after`, or Google's RetryInfo."""
-    error: Any = body.get("error", body) if isinstance(body, Mapping) else None
-    if isinstance(error, list) and error:
-        error = error[0]
+    error = _error_in(body)
     if not isinstance(error, Mapping):
         return None
     for name in ("retry_after", "retry_after_seconds", "retryAfter"):
-        value = error.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return max(0.0, float(value))
+        if (seconds := read_number(error.get(name))) is not None:
+            return max(0.0, seconds)
     details = error.get("details")
     for detail in details if isinstance(details, list) else ():
         if isinstance(detail, Mapping) and isinstance(delay := detail.get("retryDelay"), str):
@@ -235,18 +243,8 @@ def _in_body(body: object) -> float | None:
     return None
 
 
-def _in_words(reason: str) -> float | None:
-    found = WAIT.search(reason)
-    return _span(found[1]) if found else None
-
-
 def _span(text: str) -> float | None:
     """Seconds in a text such as "1m30.5s"; a bare number is seconds."""
     pieces = SPAN.findall(text)
-    if pieces:
-        return float(sum(float(number) * SECONDS[unit.lower()] for number, unit in pieces))
-    try:
-        seconds = float(text)
-    except ValueError:
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    seconds = sum(float(number) * SECONDS[unit.lower()] for number, unit in pieces) if pieces else text
+    return None if (number := read_number(seconds)) is None else max(0.0, number)

@@ -72,14 +72,10 @@ class Line:
         return data, read_error(data)
 
     def fault(self, answered: Answered) -> Fault:
-        """What an answer with another status means.
-
-        Raises:
-            Moderated: the endpoint will not answer this text.
-        """
+        """What an answer with another status means."""
         data, said = self.refusal(answered)
         location = self.scrub(answered.headers.get("location", ""))
-        return self.interpreter.fault(answered.status, said, told_wait(answered.headers, data, said.reason), location)
+        return self.interpreter.fault(answered.status, said, told_wait(answered.headers, data, said), location)
 
 
 def canonical(base_url: str) -> str:

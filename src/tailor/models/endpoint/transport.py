@@ -26,6 +26,11 @@ class Answered:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def is_good(self) -> bool:
+        """Whether it is an answer: some gateways say "created" or "accepted" where others say "OK"."""
+        return 200 <= self.status < 300
+
 
 class Transport:
     """A connection to an endpoint, shared by threads.
@@ -42,6 +47,8 @@ class Transport:
     def __init__(self, base_url: str, shown: str, *, headers: Mapping[str, str], timeout: float, is_here: bool, scrub: Any) -> None:
         import httpx2
 
+        from tailor.models.endpoint.deadline import Deadline, hold_to
+
         # For debugging, the library logs all headers that come back, and an endpoint may repeat the key in them.
         logging.getLogger("httpcore2").setLevel(logging.INFO)
         parts = urlsplit(base_url)
@@ -55,6 +62,8 @@ class Transport:
             trust_env=not is_here,
             headers={"content-type": "application/json", "user-agent": AGENT, **headers},
         )
+        self._deadline = Deadline()
+        hold_to(self._deadline, self._client)
         weakref.finalize(self, self._client.close)  # connections are closed when nobody can use them any more
 
     def post(self, body: Mapping[str, Any], path: str = "chat/completions") -> Answered:
@@ -93,7 +102,7 @@ class Transport:
         timeout = self._timeout if timeout is None else timeout
         late = Fault("late", f"{self._shown} did not answer within {timeout:g} s", "Raise `timeout_seconds`.")
         late.cause = f"no answer within {timeout:g} s"
-        deadline = time.monotonic() + timeout
+        self._deadline.at = time.monotonic() + timeout
         read = bytearray()
         path, _, query = path.partition("?")
         queries = "&".join(filter(None, (self._base.query, query)))
@@ -103,7 +112,7 @@ class Transport:
             with self._client.stream(method, url, content=content or None, headers=headers, timeout=waits) as response:
                 for chunk in response.iter_bytes():
                     read += chunk
-                    if time.monotonic() > deadline:
+                    if time.monotonic() > self._deadline.at:
                         raise late
                     if len(read) > (most := largest or LARGEST_BODY):
                         raise Fault("unreadable", f"{self._shown} sent more than {most:,} bytes for one answer")
