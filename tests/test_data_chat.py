@@ -15,6 +15,8 @@ from tailor.errors import DataError
 
 PARTS = [{"type": "input_text", "text": "Where "}, {"type": "text", "text": "is it?"}]
 IMAGE = [{"inline_data": {"data": ""}}]
+SEEN = {"type": "image_url", "image_url": {"url": "a.png"}}
+SHOWING = {"role": "user", "content": "<image>\nWhere is it?"}
 USER = {"role": "user", "content": "Where is it?"}
 ANSWER = {"role": "assistant", "content": "delivery"}
 CALL = {
@@ -132,9 +134,32 @@ def test_several_turns_of_the_assistant_are_said(tmp_path: Path) -> None:
         ({"messages": [{"role": "wizard", "content": "a"}, ANSWER]}, "the role `wizard` is none of user, assistant, system"),
         ({"messages": [{"content": "a"}, ANSWER]}, "a message has no role"),
         (
-            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}, ANSWER]},
-            "a message holds an `image` part, which cannot be used yet",
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a/b.png"}}]}, ANSWER]},
+            "a message holds an image that is no file; save it in the project's folder and give its path",
         ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]}]},
+            "a message holds an image that is no file",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image", "source": {"data": "A"}}]}, ANSWER]},
+            "a message holds an image",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image"}]}, ANSWER]},
+            "0 images are named beside it, and the user's last",
+        ),
+        ({"messages": [USER, ANSWER], "images": ["a.png"]}, "1 images are named beside it, and the user's last turn shows 0"),
+        ({"messages": [SHOWING, ANSWER], "images": ["a.png", "b.png"]}, "2 images are named beside it"),
+        ({"messages": [SHOWING, ANSWER], "image": {"bytes": "A"}}, "0 images are named beside it"),
+        ({"messages": [SHOWING, ANSWER], "images": ["https://a/b.png"]}, "it names an image that is no file"),
+        ({"messages": [SHOWING, ANSWER, USER, ANSWER], "images": ["a.png"]}, "an image stands outside the user's last turn"),
+        ({"messages": [{"role": "user", "content": [SEEN]}, ANSWER, USER, ANSWER]}, "an image stands outside the user's last turn"),
+        (
+            {"messages": [{"role": "user", "content": [SEEN]}, ANSWER], "image": "b.png"},
+            "it holds an image and has a column `image`",
+        ),
+        ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}, ANSWER]}, "a message holds an `audio` part"),
         (
             {"messages": [{"role": "user", "content": IMAGE}, ANSWER]},
             "a message holds an `inline` part, which cannot",
@@ -146,6 +171,33 @@ def test_the_odd_row_among_good_ones_is_named(tmp_path: Path, odd: object, why: 
         read(tmp_path, {"messages": [USER, ANSWER]}, odd, {"messages": [USER, ANSWER]})
     assert f"row 2 ({why}" in str(caught.value)
     assert "row 1" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"messages": [{"role": "user", "content": [SEEN, *PARTS]}, ANSWER]},
+        {"messages": [{"role": "user", "content": [{"type": "input_image", "image_url": "a.png"}, *PARTS]}, ANSWER]},
+        {"messages": [{"role": "user", "content": [{"type": "image", "image": "a.png"}, *PARTS]}, ANSWER]},
+        {"messages": [{"role": "user", "content": [{"type": "image"}, *PARTS]}, ANSWER], "images": ["a.png"]},
+        {"messages": [SHOWING, ANSWER], "images": ["a.png"]},
+        {"messages": [SHOWING, ANSWER], "image": "a.png"},
+        {"messages": [USER, ANSWER], "image": "a.png"},
+    ],
+)
+def test_images_of_the_last_question_are_columns_that_name_files(tmp_path: Path, content: object) -> None:
+    assert row(tmp_path, content) == {**MADE, "image": "a.png"}
+
+
+def test_several_images_and_none_keep_their_number(tmp_path: Path) -> None:
+    asked = {"role": "user", "content": "<image><image>"}
+    table = read(tmp_path, {"messages": [asked, ANSWER], "images": ["a.png", "b.png"]}, {"messages": [USER, ANSWER], "images": []})
+    assert [(found["image"], found["image_2"], found["input"]) for found in table.rows] == [
+        ("a.png", "b.png", ""),
+        ("", "", "Where is it?"),
+    ]
+    said = read(tmp_path, {"messages": [{"role": "user", "content": "What does <image> mean?"}, ANSWER]})
+    assert said.rows[0]["input"] == "What does <image> mean?"
 
 
 def test_a_column_that_is_called_like_a_part_of_a_chat_is_no_part_of_it(tmp_path: Path) -> None:

@@ -107,6 +107,31 @@ def test_images_and_text_are_asked_about_together(tmp_path: Path, seeing: Endpoi
     assert [part["type"] for part in first] == ["image_url", "text"] and first[1]["text"].startswith("\nItem ")
 
 
+def test_images_in_chats_are_shown_in_front_of_what_is_said(tmp_path: Path, seeing: Endpoint) -> None:
+    write_dots(tmp_path)
+    look = {"type": "text", "text": "Which colour is this?"}
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "image", "image": f"dots/{number}.png"}, look]},
+                {"role": "assistant", "content": list(COLOURS)[number % 3]},
+            ]
+        }
+        for number in range(96)
+    ]
+    (tmp_path / "chats.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    made = tailor("init", tmp_path / "chats.jsonl")
+    assert made.exit_code == 0, made.output
+    settings = yaml.safe_load((tmp_path / "tailor.yaml").read_text(encoding="utf-8"))
+    assert (settings["kind"], settings["data"]["images"]) == ("classify", ["image"])
+    model = {"name": "eye", "base_url": seeing.url, "context_tokens": 8192, "media": ["image"]}
+    write_yaml(tmp_path, settings | {"model": model, "prices": PRICES, "embedder": "fake", "target": 0.8, "ask_again": False})
+    study = climb(tmp_path)
+    assert study.decision is not None and study.decision.verdict == "target met"
+    asked = next(call for call in seeing.payloads if images_in(call))["messages"][-1]["content"]
+    assert [part["type"] for part in asked] == ["image_url", "text"] and asked[1]["text"] == "\nWhich colour is this?"
+
+
 # --- before anything is spent
 
 

@@ -51,7 +51,8 @@ def _shown(project: Project) -> Sequence[str]:
     rows = sum(len(table.rows) for table in read_tables(project).values())
     files = ", ".join(str(path) for path in project.data_files)
     documents = f", and passages of the documents in {project.documents}" if project.documents else ""
-    lines = [f"This project sends data to another program: of {rows:,} rows in {files}{documents}."]
+    images = ", the images that they name" if project.task.data.images else ""
+    lines = [f"This project sends data to another program: of {rows:,} rows in {files}{images}{documents}."]
     if not is_made_here(project):
         lines.append("It was not made here by `tailor init`: its tailor.yaml came from elsewhere, or was written by hand.")
     for sending in not_allowed(project):

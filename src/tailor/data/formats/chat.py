@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tailor.data.cells import written_list
 from tailor.data.finding import Finding
+from tailor.data.formats.chatimages import KINDS, MARK, beside, image_columns, image_in
 from tailor.data.formats.chattext import with_chats_in_texts
 from tailor.data.jsontext import to_text
 from tailor.errors import DataError, quoted
@@ -41,11 +42,12 @@ Object = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Turn:
-    """One turn of a chat: who speaks, what is said, and whether it calls a tool."""
+    """One turn of a chat: who speaks, what is said, whether it calls a tool, and the images in it."""
 
     role: str
     text: str
     calls: bool = False
+    images: tuple[str, ...] = ()
 
 
 def flatten_chats(name: str, rows: Sequence[Object]) -> tuple[Sequence[Object], tuple[Finding, ...]]:
@@ -80,7 +82,7 @@ def flatten_chats(name: str, rows: Sequence[Object]) -> tuple[Sequence[Object], 
             bad.append(f"row {number} ({error})")
             continue
         several += sum(1 for turn in turns if turn.role == "assistant" and not turn.calls) > 1
-        made.append({**chat, **{column: value for column, value in row.items() if column not in {*used, *SYSTEM}}})
+        made.append({**chat, **{column: value for column, value in row.items() if column not in {*used, *SYSTEM, *beside(row)}}})
     if bad:
         more = f" and {len(bad) - ROWS_NAMED:,} more" if len(bad) > ROWS_NAMED else ""
         raise DataError(
@@ -152,11 +154,12 @@ def _with_questions(name: str, rows: Sequence[Object], key: str) -> tuple[Sequen
     for number, row in enumerate(rows, start=1):
         try:
             turns = _turns(row[key])
+            images = _images(turns, len(turns) - 1, row)
         except ValueError as error:
             raise DataError(f"{name} row {number} holds a chat that cannot be used: {error}", "Take the row out.") from error
         system, history = _said_by_system(turns, row), _transcript(turns[:-1])
-        others = {column: value for column, value in row.items() if column not in {key, *SYSTEM}}
-        made.append({"input": turns[-1].text, "system": system, "history": history, **others})
+        others = {column: value for column, value in row.items() if column not in {key, *SYSTEM, *beside(row)}}
+        made.append({"input": _text(turns[-1], images), "system": system, "history": history, **images, **others})
     told = "the user's last turn is the column `input`, what was said before `history`"
     return made, (Finding("note", f"{name} holds chats in {quoted(key)} that end with a question: {told}."),)
 
@@ -215,21 +218,22 @@ def _turn(message: object) -> Turn:
     if not role:
         named = next(message[speaker] for speaker in _SPEAKER if isinstance(message.get(speaker), str))
         raise ValueError(f"the role {quoted(named, 30)} is none of user, assistant, system, developer and tool")
-    said, calls, results = _content(next((message[key] for key in _SAID if message.get(key) is not None), None))
+    said, calls, results, images = _content(next((message[key] for key in _SAID if message.get(key) is not None), None))
     calls += _calls(message)
     if role == "assistant" and str(message.get("from", "")).casefold() == "function_call":
         said, calls = "", [said]
     called = [f"calls {call}" for call in calls]
-    return Turn("tool" if results and not said else role, " ".join(filter(None, (said, *called, *results))), bool(calls))
+    told = " ".join(filter(None, (said, *called, *results)))
+    return Turn("tool" if results and not said else role, told, bool(calls), tuple(images))
 
 
-def _content(content: object) -> tuple[str, list[str], list[str]]:
-    """Text, tool calls and tool results of a message whose content is a text or a list of parts."""
+def _content(content: object) -> tuple[str, list[str], list[str], list[str]]:
+    """Text, tool calls, tool results and images of a message whose content is a text or a list of parts."""
     if content is None or isinstance(content, str):
-        return content or "", [], []
+        return content or "", [], [], []
     if isinstance(content, Mapping) and isinstance(content.get("parts"), list):
         content = content["parts"]
-    texts, calls, results = [], [], []
+    texts, calls, results, images = [], [], [], []
     for part in content if isinstance(content, list) else [content]:
         kind = str(part.get("type", "text")) if isinstance(part, Mapping) else "text"
         if isinstance(part, str):
@@ -239,12 +243,16 @@ def _content(content: object) -> tuple[str, list[str], list[str]]:
         elif kind == "tool_use":
             calls.append(f"{part.get('name', 'a tool')}({_json(part.get('input'))})")
         elif kind == "tool_result":
-            results.append(_content(part.get("content"))[0])
+            told = _content(part.get("content"))
+            results.append(told[0])
+            images += told[3]
+        elif kind in KINDS:
+            images.append(image_in(part))
         elif isinstance(part.get("text"), str) and kind in ("text", "input_text", "output_text", "refusal"):
             texts.append(part["text"])
         else:
             raise ValueError(f"a message holds {_named(kind, part)}, which cannot be used yet")
-    return "".join(texts), calls, results
+    return "".join(texts), calls, results, images
 
 
 def _named(kind: str, part: Mapping[str, object]) -> str:
@@ -281,16 +289,27 @@ def _chat(turns: Sequence[Turn], row: Object) -> dict[str, object]:
     if not last.text.strip():
         raise ValueError("the assistant's last turn is empty")
     asked = max((place for place, turn in enumerate(turns) if turn.role == "user"), default=None)
-    if asked is None or not turns[asked].text.strip():
+    images = {} if asked is None else _images(turns, asked, row)
+    if asked is None or not (turns[asked].text.strip() or images):
         raise ValueError("the user says nothing")
     steps = turns[asked + 1 : -1]
     return {
-        "input": turns[asked].text,
+        "input": _text(turns[asked], images),
         "output": last.text,
+        **images,
         "system": _said_by_system(turns, row),
         "history": _transcript(turns[:asked]),
         "steps": _transcript(steps),
     }
+
+
+def _images(turns: Sequence[Turn], asked: int, row: Object) -> dict[str, object]:
+    return image_columns(row, [turn.text for turn in turns], [turn.images for turn in turns], asked)
+
+
+def _text(turn: Turn, images: Mapping[str, object]) -> str:
+    """What is said in a turn, without the marks of images that stand in columns."""
+    return turn.text.replace(MARK, "").strip() if images else turn.text
 
 
 def _said_by_system(turns: Sequence[Turn], row: Object) -> str:
