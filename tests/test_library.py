@@ -578,7 +578,7 @@ def test_the_notebook_was_executed_and_names_no_machine() -> None:
 
 def test_pandas_is_optional() -> None:
     loaded = loaded_by("import tailor\ntailor.study, repr(tailor.Dataset([{'a': 1}, {'a': None}])), tailor.list_approaches()")
-    assert not loaded & {"pandas", "torch", "transformers", "IPython", "altair"}
+    assert not loaded & {"pandas", "torch", "transformers", "IPython"}
 
 
 def test_no_public_name_is_hidden_by_a_module() -> None:

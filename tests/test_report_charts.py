@@ -95,7 +95,7 @@ def test_hostile_labels_are_drawn_as_text() -> None:
     for drawn in (svg, quality_cost_svg(QualityCost(points, (), "test", 0.85, False), PAYLOADS[0], 344)):
         root = ET.fromstring(drawn)
         names = {element.tag.removeprefix(SVG) for element in root.iter()}
-        assert names <= {"svg", "title", "desc", "g", "path", "line", "rect", "text"}
+        assert names <= {"svg", "title", "desc", "g", "path", "line", "rect", "circle", "text"}
         assert not [name for element in root.iter() for name in element.attrib if name.startswith("on") or "href" in name]
     assert "<script>alert(1)</script>" in texts(svg)
 

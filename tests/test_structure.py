@@ -26,9 +26,7 @@ ORDER = (
 LOW = {"tailor.data.example": "example", "tailor.retrieval.passage": "passage"}
 """Core types, which stand lower than the folders that they lie in."""
 RANK = {part: place for place, level in enumerate(ORDER) for part in level.split(",")}
-HEAVY = (
-    "torch transformers scipy openai lancedb altair pyarrow sklearn cleanlab peft trl datasets vl_convert genai_prices jinja2"
-).split()
+HEAVY = ("torch transformers scipy openai lancedb pyarrow sklearn cleanlab peft trl datasets genai_prices jinja2").split()
 
 PUBLIC = set(
     "Dataset Decision Example Splits Study System TailorError Task ask compare list_approaches list_kinds load load_project "

@@ -1,37 +1,36 @@
-"""Charts as static SVG: figures in, one labelled ``<svg>`` element out; no script, nothing fetched.
+"""The charts of the report: figures in, SVG out (`tailor.report.svg`).
 
-Every chart stands on a light card, on light and dark pages alike, so its colours are fixed here. Texts from the data reach the
-drawing only as data: as values of a field or as strings in a JSON array.
+Every chart stands on a light card, on light and dark pages alike, so its colours are fixed here.
 """
 
 from __future__ import annotations
 
-import html
-import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 from tailor.decide.formats import format_effect, format_target
 from tailor.decide.types import Difference, Interval
 from tailor.report.failures import Confusion
 from tailor.report.labels import CHARACTER, Align, Box, Spot, place_labels
 from tailor.report.quality import Point, QualityCost
+from tailor.report.svg import INK, MUTED, WHITE, Anchor, Drawing, Margin, Place, Tick, plain_number, round_ticks
 from tailor.report.words import amount, limits, percent, plural, points, shorten
 
-FONT = "-apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
-INK, MUTED, GRID, BAND, ACCENT, TARGET = "#1f2328", "#59636e", "#e9ecef", "#eef1f4", "#1f5fa8", "#9a5b00"
-MISTAKES = ["#fbe9dd", "#f0a878", "#b8451f"]
+BAND, ACCENT, TARGET = "#eef1f4", "#1f5fa8", "#9a5b00"
+UNSEEN, RIGHT = "#f6f7f8", "#dfe3e8"
+MISTAKES = ((251, 233, 221), (240, 168, 120), (184, 69, 31))
+"""From few mistakes to many, as red, green and blue."""
 NARROW = 500
-TEXT_SIZE = 12
+ROW = 38
 PAIRS_TITLE = "Difference in percentage points"
+ANCHORS: dict[Align, Anchor] = {"left": "start", "right": "end", "center": "middle"}
 
 
 @dataclass(frozen=True)
 class Plane:
-    """The drawing area of quality against cost: its size in pixels and what its edges stand for."""
+    """The drawing area of a score against a cost or a number: its size in pixels and what its edges stand for."""
 
     width: float
     height: float
@@ -41,14 +40,23 @@ class Plane:
     top: float
     log: bool
 
-    def x(self, per_1000: float) -> float:
+    def x(self, value: float) -> float:
         """Pixels from the left edge."""
         scale = math.log if self.log else float
-        return (scale(per_1000) - scale(self.left)) / (scale(self.right) - scale(self.left)) * self.width
+        return (scale(value) - scale(self.left)) / (scale(self.right) - scale(self.left)) * self.width
 
     def y(self, score: float) -> float:
         """Pixels from the top edge."""
         return (self.top - score) / (self.top - self.bottom) * self.height
+
+    def at(self, across: float, score: float) -> Place:
+        """Both."""
+        return self.x(across), self.y(score)
+
+    def score_ticks(self) -> list[Tick]:
+        """Round shares, as percentages."""
+        ticks = round_ticks(self.bottom, min(1.0, self.top), 7)
+        return [(self.y(tick), f"{plain_number(round(100 * tick, 3))} %") for tick in ticks]
 
 
 def quality_cost_svg(figure: QualityCost, currency: str, width: int) -> str:
@@ -59,33 +67,25 @@ def quality_cost_svg(figure: QualityCost, currency: str, width: int) -> str:
         currency: of the costs.
         width: of the whole chart in pixels.
     """
-    import altair as alt
-
     plane = _plane(figure, width)
-    ticks = _cost_ticks(plane, 4 if width <= NARROW else 6)
-    names = _names([f"{tick:,.9f}".rstrip("0").rstrip(".") for tick in ticks], f"indexof({json.dumps(ticks)}, datum.value)")
-    x = alt.X(
-        "cost:Q", title=f"Cost of 1,000 answers, {_clean(shorten(currency, 12))}", axis=alt.Axis(values=ticks, labelExpr=names)
-    )
-    x = x.scale(type="log" if plane.log else "linear", domain=[plane.left, plane.right], nice=False)
-    y_axis = alt.Axis(values=_score_ticks(plane), labelExpr="format(100 * datum.value, '.3~f') + ' %'")
-    y = alt.Y("score:Q", title=None, axis=y_axis).scale(domain=[plane.bottom, plane.top], nice=False, zero=False)
-    rows = [_point_row(point) for point in figure.points]
-    front = [row for row in rows if row["front"]]
-    front += [{**front[-1], "cost": plane.right}] if front else []
-    stroke, fill = alt.Stroke("colour:N", scale=None, legend=None), alt.Fill("fill:N", scale=None, legend=None)
-    marks = _marks(plane, rows)
+    drawing = Drawing(plane.width, plane.height, Margin(left=48, right=20, top=8, bottom=48))
+    ticks = [(plane.x(tick), plain_number(tick)) for tick in _cost_ticks(plane, 4 if width <= NARROW else 6)]
+    drawing.bottom_axis(ticks, f"Cost of 1,000 answers, {shorten(currency, 12)}")
+    drawing.left_axis(plane.score_ticks())
+    goal, marks = plane.y(figure.target), _marks(plane, figure.points)
+    drawing.line((0, goal), (plane.width, goal), TARGET, dash="5,4")
+    front = sorted(plane.at(point.per_1000, point.score.mean) for point in figure.points if point.pareto)
+    drawing.path(_steps(front, plane.width), ACCENT, opacity=0.3)
+    for point in figure.points:
+        x = plane.x(point.per_1000)
+        drawing.line((x, plane.y(_low(point.score))), (x, plane.y(_high(point.score))), _colour(point), width=1.5)
+    for point in figure.points:
+        colour = _colour(point)
+        drawing.dot(plane.at(point.per_1000, point.score.mean), 5.5, colour if point.eligible else WHITE, edge=colour)
     spot = _target_spot(figure.target, plane, marks)
-    line = {"score": figure.target, "cost": plane.left if spot.align == "left" else plane.right}
-    chart = alt.layer(
-        alt.Chart(inline([line])).mark_rule(color=TARGET, strokeDash=[5, 4]).encode(y=y),
-        _label(line, f"target {format_target(figure.target)}", x, y, spot, TARGET),
-        alt.Chart(inline(front)).mark_line(interpolate="step-after", color=ACCENT, opacity=0.3, strokeWidth=2).encode(x=x, y=y),
-        alt.Chart(inline(rows)).mark_rule(strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q", stroke=stroke),
-        alt.Chart(inline(rows)).mark_point(size=95, opacity=1, strokeWidth=2).encode(x=x, y=y, stroke=stroke, fill=fill),
-        *_point_labels(figure, plane, rows, [*marks, spot.box], x, y),
-    ).properties(width=plane.width, height=plane.height, padding={"left": 48, "right": 20, "top": 8, "bottom": 48})
-    return to_svg(chart, "Quality against cost", _describe_points(figure, currency), f"quality-{width}")
+    _label(drawing, (0 if spot.align == "left" else plane.width, goal), f"target {format_target(figure.target)}", spot, TARGET)
+    _point_labels(drawing, figure, plane, [*marks, spot.box])
+    return drawing.svg("Quality against cost", _describe_points(figure, currency), f"quality-{width}")
 
 
 def _plane(figure: QualityCost, width: int) -> Plane:
@@ -100,26 +100,21 @@ def _plane(figure: QualityCost, width: int) -> Plane:
     return Plane(width - 68, 340 if width > NARROW else 290, left, right, max(0.0, low - pad), min(1.03, high + pad), figure.log)
 
 
-def _point_row(point: Point) -> dict[str, Any]:
-    colour = ACCENT if point.chosen else INK if point.eligible else MUTED
-    fill = colour if point.eligible else "#ffffff"
-    return {
-        "cost": point.per_1000,
-        "score": point.score.mean,
-        "low": _low(point.score),
-        "high": _high(point.score),
-        "front": point.pareto,
-        "chosen": point.chosen,
-        "colour": colour,
-        "fill": fill,
-    }
+def _colour(point: Point) -> str:
+    return ACCENT if point.chosen else INK if point.eligible else MUTED
 
 
-def _marks(plane: Plane, rows: Sequence[dict[str, Any]]) -> list[Box]:
+def _marks(plane: Plane, drawn: Sequence[Point]) -> list[Box]:
     """What the points and their whiskers cover."""
-    spots = [(plane.x(row["cost"]), plane.y(row["score"]), plane.y(row["high"]), plane.y(row["low"])) for row in rows]
+    spots = [(*plane.at(p.per_1000, p.score.mean), plane.y(_high(p.score)), plane.y(_low(p.score))) for p in drawn]
     dots = [Box(across - 7, down - 7, across + 7, down + 7) for across, down, _, _ in spots]
     return [*dots, *(Box(across - 4, top, across + 4, bottom) for across, _, top, bottom in spots)]
+
+
+def _steps(front: Sequence[Place], right: float) -> list[Place]:
+    """The line through points that holds its height up to the next one, and up to the right edge."""
+    ends = [*front, (right, front[-1][1])] if front else []
+    return [*ends[:1], *(place for before, place in pairwise(ends) for place in ((place[0], before[1]), place))]
 
 
 def _target_spot(target: float, plane: Plane, marks: Sequence[Box]) -> Spot:
@@ -134,22 +129,19 @@ def _target_spot(target: float, plane: Plane, marks: Sequence[Box]) -> Spot:
     return min(spots, key=lambda spot: sum(map(spot.box.shared, marks)))
 
 
-def _point_labels(
-    figure: QualityCost, plane: Plane, rows: Sequence[dict[str, Any]], taken: Sequence[Box], x: Any, y: Any
-) -> list[Any]:
+def _point_labels(drawing: Drawing, figure: QualityCost, plane: Plane, taken: Sequence[Box]) -> None:
     texts = [shorten(point.system, 34 if plane.width > NARROW else 24) for point in figure.points]
-    named = [(text, plane.x(row["cost"]), plane.y(row["score"])) for text, row in zip(texts, rows, strict=True)]
-    places = place_labels(named, plane.width, plane.height, taken)
-    return [_label(row, text, x, y, place, row["colour"]) for row, text, place in zip(rows, texts, places, strict=True)]
+    places = [plane.at(point.per_1000, point.score.mean) for point in figure.points]
+    named = [(text, *place) for text, place in zip(texts, places, strict=True)]
+    spots = place_labels(named, plane.width, plane.height, taken)
+    for point, text, place, spot in zip(figure.points, texts, places, spots, strict=True):
+        _label(drawing, place, text, spot, _colour(point))
 
 
-def _label(row: dict[str, Any], text: str, x: Any, y: Any, spot: Spot, colour: str) -> Any:
-    """A text beside a row's place, with a white edge so that lines behind it do not disturb."""
-    import altair as alt
-
-    base = alt.Chart(inline([{**row, "text": _clean(text)}])).encode(x=x, y=y, text="text:N")
-    mark = {"dx": spot.dx, "dy": spot.dy, "align": spot.align, "baseline": "middle", "fontSize": TEXT_SIZE}
-    return base.mark_text(**mark, color="#ffffff", stroke="#ffffff", strokeWidth=3) + base.mark_text(**mark, color=colour)
+def _label(drawing: Drawing, place: Place, text: str, spot: Spot, colour: str) -> None:
+    """A text next to a place."""
+    x, y = place
+    drawing.text((x + spot.dx, y + spot.dy), text, colour, anchor=ANCHORS[spot.align], halo=True)
 
 
 def _cost_ticks(plane: Plane, most: int) -> list[float]:
@@ -162,15 +154,7 @@ def _cost_ticks(plane: Plane, most: int) -> list[float]:
             if len(ticks) <= most:
                 break
         return ticks[:: math.ceil(len(ticks) / most)]
-    step = 10 ** math.floor(math.log10(plane.right / most))
-    step *= next(factor for factor in (1, 2, 5, 10, 20) if plane.right / (step * factor) <= most)
-    return [float(f"{i * step:.12g}") for i in range(int(plane.right / step) + 1)]
-
-
-def _score_ticks(plane: Plane) -> list[float]:
-    span = plane.top - plane.bottom
-    step = next(step for step in (0.02, 0.05, 0.1, 0.2, 0.5) if span / step <= 7)
-    return [round(i * step, 4) for i in range(int(1 / step) + 1) if plane.bottom <= i * step <= min(1.0, plane.top)]
+    return round_ticks(plane.left, plane.right, most)
 
 
 def forest_svg(pairs: Sequence[Difference], smallest_effect: float, width: int) -> str:
@@ -181,80 +165,72 @@ def forest_svg(pairs: Sequence[Difference], smallest_effect: float, width: int) 
         smallest_effect: half-width of the grey band of differences that do not matter.
         width: of the whole chart in pixels.
     """
-    import altair as alt
-
-    rows = [
-        {"row": i, "mean": 100 * d.estimate.mean, "low": 100 * _low(d.estimate), "high": 100 * _high(d.estimate)}
-        for i, d in enumerate(pairs)
-    ]
+    ends = [(100 * _low(pair.estimate), 100 * _high(pair.estimate)) for pair in pairs]
     least = 2.5 * 100 * smallest_effect
-    domain = [1.08 * min(-least, *(row["low"] for row in rows)), 1.08 * max(least, *(row["high"] for row in rows))]
-    names = [shorten(d.second, 32 if width > NARROW else 20) for d in pairs]
+    lowest, highest = 1.08 * min(-least, *(low for low, _ in ends)), 1.08 * max(least, *(high for _, high in ends))
+    names = [shorten(pair.second, 32 if width > NARROW else 20) for pair in pairs]
     left = CHARACTER * max(map(len, names)) + 16
-    axis = alt.Axis(labelExpr=_names(names), labelLimit=0, labelColor=INK, ticks=False, domain=False)
-    y = alt.Y("row:O", title=None, axis=axis, sort=None)
-    x_axis = alt.Axis(
-        tickCount=7 if width > NARROW else 4, labelExpr="(datum.value > 0 ? '+' : '') + replace(datum.label, '-', '\u2212')"
-    )
-    x = alt.X("mean:Q", title=PAIRS_TITLE, axis=x_axis).scale(domain=domain, nice=False)
-    band = alt.Chart(inline([{"from": -100 * smallest_effect, "to": 100 * smallest_effect}])).mark_rect(color=BAND)
-    zero = alt.Chart(inline([{"mean": 0}])).mark_rule(color=MUTED)
-    chart = alt.layer(
-        band.encode(x=alt.X("from:Q", title=PAIRS_TITLE), x2="to:Q"),
-        zero.encode(x=x),
-        alt.Chart(inline(rows))
-        .mark_rule(color=ACCENT, strokeWidth=2)
-        .encode(x=alt.X("low:Q", title=PAIRS_TITLE), x2="high:Q", y=y),
-        alt.Chart(inline(rows)).mark_point(color=ACCENT, filled=True, size=80, opacity=1).encode(x=x, y=y),
-    ).properties(width=width - left - 20, height=38 * len(rows), padding={"left": left, "right": 20, "top": 6, "bottom": 48})
+    drawing = Drawing(width - left - 20, ROW * len(pairs), Margin(left=left, right=20, top=6, bottom=48))
+
+    def x(value: float) -> float:
+        return (value - lowest) / (highest - lowest) * drawing.width
+
+    band = x(-100 * smallest_effect), x(100 * smallest_effect)
+    drawing.rect((band[0], 0), band[1] - band[0], drawing.height, BAND)
+    ticks = round_ticks(lowest, highest, 7 if width > NARROW else 4)
+    drawing.bottom_axis([(x(tick), f"{'+' if tick > 0 else ''}{plain_number(tick)}") for tick in ticks], PAIRS_TITLE)
+    drawing.line((x(0), 0), (x(0), drawing.height), MUTED)
+    for place, (pair, name, (low, high)) in enumerate(zip(pairs, names, ends, strict=True)):
+        y = (place + 0.5) * ROW
+        drawing.text((-6, y), name, INK, anchor="end")
+        drawing.line((x(low), y), (x(high), y), ACCENT, width=2)
+        drawing.dot((x(100 * pair.estimate.mean), y), 5, ACCENT)
     told = "; ".join(f"against {d.second} {points(d.estimate.mean)} points {limits(d.estimate)}" for d in pairs)
-    return to_svg(
-        chart,
-        f"{pairs[0].first} against the other finalists",
-        f"Paired differences: {told}. Grey: below {format_effect(smallest_effect)}.",
-        f"pairs-{width}",
-    )
+    described = f"Paired differences: {told}. Grey: below {format_effect(smallest_effect)}."
+    return drawing.svg(f"{pairs[0].first} against the other finalists", described, f"pairs-{width}")
 
 
 def confusion_svg(figure: Confusion, width: int) -> str:
     """A heat map: rows are the right labels, columns the labels given; mistakes are coloured, right answers stay grey."""
-    import altair as alt
-
-    cells = [
-        {"row": r, "column": c, "n": n, "right": label == answer}
-        for r, (label, line) in enumerate(zip(figure.labels, figure.counts, strict=True))
-        for c, (answer, n) in enumerate(zip(figure.answers, line, strict=True))
-    ]
-    wrong = [cell for cell in cells if cell["n"] and not cell["right"]]
-    diagonal = [cell for cell in cells if cell["n"] and cell["right"]]
     rows, columns = [shorten(label, 26) for label in figure.labels], [shorten(answer, 26) for answer in figure.answers]
     left, top = CHARACTER * max(map(len, rows)) + 14, 0.72 * CHARACTER * max(map(len, columns)) + 20
-    size = min(46, (width - left - 90) / len(columns))
-    most = max((cell["n"] for cell in wrong), default=1)
-    named = {"labelLimit": 0, "ticks": False, "domain": False, "labelColor": INK}
-    column_axis = alt.Axis(orient="top", labelAngle=-45, labelExpr=_names(columns), **named)
-    row_axis = alt.Axis(labelExpr=_names(rows), **named)
-    x = alt.X("column:O", title=None, axis=column_axis).scale(domain=list(range(len(figure.answers))))
-    y = alt.Y("row:O", title=None, axis=row_axis).scale(domain=list(range(len(figure.labels))))
-    shade = alt.Color("n:Q", legend=None).scale(domain=[1, (1 + most) / 2, most] if most > 2 else [0, 1, 2], range=MISTAKES)
-    edge = {"stroke": "#ffffff", "strokeWidth": 2}
-    over_half = f"datum.n > {most * 0.7}" if most > 2 else "datum.n > 1"
-    ink = alt.condition(over_half, alt.value("#ffffff"), alt.value(INK))
-    chart = alt.layer(
-        alt.Chart(inline(cells)).mark_rect(color="#f6f7f8", **edge).encode(x=x, y=y),
-        alt.Chart(inline(diagonal)).mark_rect(color="#dfe3e8", **edge).encode(x=x, y=y),
-        alt.Chart(inline(wrong)).mark_rect(**edge).encode(x=x, y=y, color=shade),
-        alt.Chart(inline(diagonal)).mark_text(color=MUTED, fontSize=TEXT_SIZE).encode(x=x, y=y, text="n:Q"),
-        alt.Chart(inline(wrong)).mark_text(fontSize=TEXT_SIZE, fontWeight="bold").encode(x=x, y=y, text="n:Q", color=ink),
-    ).properties(
-        width=size * len(columns),
-        height=min(size, 32) * len(rows),
-        padding={"left": left, "right": max(20, top - size), "top": top, "bottom": 6},
-    )
+    wide = min(46, (width - left - 90) / len(columns))
+    high = min(wide, 32)
+    margin = Margin(left=left, right=max(20, top - wide), top=top, bottom=6)
+    drawing = Drawing(wide * len(columns), high * len(rows), margin)
+    for place, name in enumerate(columns):
+        drawing.text(((place + 0.5) * wide + 2, -10), name, INK, anchor="start", turned=-45)
+    wrong = (n for label, line in zip(figure.labels, figure.counts, strict=True) for n in _wrong(figure, label, line))
+    most = max(wrong, default=1)
+    for row, (label, name, line) in enumerate(zip(figure.labels, rows, figure.counts, strict=True)):
+        drawing.text((-6, (row + 0.5) * high), name, INK, anchor="end")
+        for column, (answer, n) in enumerate(zip(figure.answers, line, strict=True)):
+            _cell(drawing, (column * wide, row * high), (wide, high), n, most=most, right=label == answer)
     told = "; ".join(f"{right} taken for {given} {plural(n, 'time')}" for right, given, n in figure.top[:8])
-    return to_svg(
-        chart.resolve_scale(color="independent"), f"Confusions of {figure.system}", f"Of {figure.n} examples: {told}.", "confusion"
-    )
+    return drawing.svg(f"Confusions of {figure.system}", f"Of {figure.n} examples: {told}.", "confusion")
+
+
+def _wrong(figure: Confusion, label: str, line: Sequence[int]) -> list[int]:
+    return [n for answer, n in zip(figure.answers, line, strict=True) if answer != label]
+
+
+def _cell(drawing: Drawing, corner: Place, size: tuple[float, float], n: int, *, most: int, right: bool) -> None:
+    """One cell of the heat map: its shade says how many mistakes, its number how many answers."""
+    shade = UNSEEN if not n else RIGHT if right else _shade(n, most)
+    drawing.rect(corner, *size, shade, edge=WHITE)
+    if n:
+        dark = n > (0.7 * most if most > 2 else 1)
+        ink = MUTED if right else WHITE if dark else INK
+        drawing.text((corner[0] + size[0] / 2, corner[1] + size[1] / 2), str(n), ink, bold=not right)
+
+
+def _shade(n: int, most: int) -> str:
+    """The colour of so many mistakes in a cell."""
+    first, last = (1, most) if most > 2 else (0, 2)
+    along = 2 * (n - first) / (last - first)
+    low, high = MISTAKES[:2] if along <= 1 else MISTAKES[1:]
+    part = along if along <= 1 else along - 1
+    return "#" + "".join(f"{round(a + part * (b - a)):02x}" for a, b in zip(low, high, strict=True))
 
 
 def _low(score: Interval) -> float:
@@ -265,53 +241,8 @@ def _high(score: Interval) -> float:
     return score.mean if score.high is None else score.high
 
 
-def inline(rows: Sequence[dict[str, Any]]) -> Any:
-    """The rows as the data of a chart."""
-    import altair as alt
-
-    return alt.Data(values=list(rows))
-
-
-def _names(labels: Sequence[str], index: str = "datum.value") -> str:
-    """A Vega expression that gives the label at an index; the labels stand in it as JSON strings, so none can be code."""
-    return f"{json.dumps([_clean(label) for label in labels])}[{index}]"
-
-
-def _clean(text: str) -> str:
-    """The text without what XML cannot hold: control characters and halves of surrogate pairs."""
-    return "".join(c if c.isprintable() or c == " " else "�" for c in text)
-
-
 def _describe_points(figure: QualityCost, currency: str) -> str:
     told = "; ".join(
         f"{p.system} {percent(p.score.mean)} {limits(p.score)} at {amount(p.per_1000, currency)}" for p in figure.points
     )
     return f"Score on the {figure.split} set and cost of 1,000 answers: {told}. Target {format_target(figure.target)}."
-
-
-def to_svg(chart: Any, title: str, description: str, name: str) -> str:
-    """Render offline and give the element a title and a description; `name` is the page-wide unique part of its id."""
-    import vl_convert
-
-    axis = {
-        "labelColor": MUTED,
-        "titleColor": MUTED,
-        "labelFontSize": TEXT_SIZE,
-        "titleFontSize": TEXT_SIZE,
-        "titleFontWeight": "normal",
-    }
-    drawn = chart.configure(font=FONT, background="#ffffff", autosize="none").configure_view(stroke=None)
-    drawn = drawn.configure_axis(
-        gridColor=GRID, domainColor="#c9cfd6", tickColor="#c9cfd6", titlePadding=10, labelPadding=6, **axis
-    )
-    svg: str = vl_convert.vegalite_to_svg(drawn.to_dict(), allowed_base_urls=[])
-    found = re.match(r'<svg [^>]*?width="([\d.]+)" height="([\d.]+)" viewBox="([^"]+)">', svg)
-    if found is None:
-        raise AssertionError(f"the renderer no longer begins an SVG with its size: {svg[:120]!r}")
-    width, height, box = found.groups()
-    title, description = html.escape(_clean(title)), html.escape(_clean(description))
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{title}" aria-describedby="{name}-text" '
-        f'width="{width}" height="{height}" viewBox="{box}"><title>{title}</title><desc id="{name}-text">{description}</desc>'
-    )
-    return head + svg[found.end() :]

@@ -6,11 +6,12 @@ import math
 
 from tailor.decide.formats import format_target
 from tailor.diagnose.curve import LearningCurve, sentence
-from tailor.report.charts import ACCENT, BAND, INK, NARROW, TARGET, TEXT_SIZE, inline, to_svg
+from tailor.report.charts import ACCENT, BAND, NARROW, TARGET, Plane
+from tailor.report.svg import INK, Drawing, Margin
 from tailor.report.words import percent
 
 TITLE = "Accuracy against number of labels"
-MARGIN = {"left": 52, "right": 20, "top": 8, "bottom": 48}
+MARGIN = Margin(left=52, right=20, top=8, bottom=48)
 
 
 def curve_svg(curve: LearningCurve, target: float, width: int) -> str:
@@ -24,32 +25,29 @@ def curve_svg(curve: LearningCurve, target: float, width: int) -> str:
     Raises:
         ValueError: the curve has no points.
     """
-    import altair as alt
-
     if not curve.points:
         raise ValueError("the curve has no points to draw")
-    series = [{"size": f.size, "accuracy": f.median, "low": f.low, "high": f.high} for f in curve.series]
-    points = [{"size": point.size, "accuracy": point.accuracy} for point in curve.points]
-    largest = curve.points[-1].size
-    left, right = series[0]["size"] / 1.1, series[-1]["size"] * 1.1
-    bottom = min(target, *(row["low"] for row in series), *(row["accuracy"] for row in points))
-    x_axis = alt.Axis(values=_ticks(left, right, 4 if width <= NARROW else 7), format=",d", grid=False)
-    x = alt.X("size:Q", title="Labels to learn from", axis=x_axis).scale(type="log", domain=[left, right], nice=False)
-    y_axis = alt.Axis(tickCount=6, labelExpr="format(100 * datum.value, '.3~f') + ' %'")
-    y = alt.Y("accuracy:Q", title=None, axis=y_axis).scale(domain=[max(0.0, bottom - 0.03), 1.0], nice=False, zero=False)
-    goal = {"accuracy": target, "size": left}
-    words = {"align": "left", "dx": 4, "dy": -8 if target < 0.97 else 10, "fontSize": TEXT_SIZE, "color": TARGET}
-    chart = alt.layer(
-        alt.Chart(inline(series)).mark_area(color=BAND, opacity=1).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q"),
-        alt.Chart(inline([goal])).mark_rule(color=TARGET, strokeDash=[5, 4]).encode(y=y),
-        alt.Chart(inline([row for row in series if row["size"] <= largest])).mark_line(color=ACCENT).encode(x=x, y=y),
-        alt.Chart(inline([row for row in series if row["size"] >= largest]))
-        .mark_line(color=ACCENT, strokeDash=[2, 3])
-        .encode(x=x, y=y),
-        alt.Chart(inline(points)).mark_point(color=INK, filled=True, size=60, opacity=1).encode(x=x, y=y),
-        alt.Chart(inline([goal])).mark_text(**words).encode(x=x, y=y, text=alt.value(f"target {format_target(target)}")),
-    ).properties(width=width - 72, height=260 if width > NARROW else 220, padding=MARGIN)
-    return to_svg(chart, TITLE, _describe(curve), f"curve-{curve.method}-{width}")
+    series, largest = curve.series, curve.points[-1].size
+    bottom = min(target, *(f.low for f in series), *(point.accuracy for point in curve.points))
+    plane = Plane(
+        width - MARGIN.left - MARGIN.right,
+        *(260 if width > NARROW else 220, series[0].size / 1.1, series[-1].size * 1.1),
+        *(max(0.0, bottom - 0.03), 1.0),
+        log=True,
+    )
+    drawing = Drawing(plane.width, plane.height, MARGIN)
+    ticks = _ticks(plane.left, plane.right, 4 if width <= NARROW else 7)
+    drawing.bottom_axis([(plane.x(tick), f"{tick:,}") for tick in ticks], "Labels to learn from", grid=False)
+    drawing.left_axis(plane.score_ticks())
+    drawing.area([plane.at(f.size, f.high) for f in series], [plane.at(f.size, f.low) for f in series], BAND)
+    goal = plane.y(target)
+    drawing.line((0, goal), (plane.width, goal), TARGET, dash="5,4")
+    drawing.path([plane.at(f.size, f.median) for f in series if f.size <= largest], ACCENT)
+    drawing.path([plane.at(f.size, f.median) for f in series if f.size >= largest], ACCENT, dash="2,3")
+    for point in curve.points:
+        drawing.dot(plane.at(point.size, point.accuracy), 4.4, INK)
+    drawing.text((4, goal + (-8 if target < 0.97 else 10)), f"target {format_target(target)}", TARGET, anchor="start", halo=True)
+    return drawing.svg(TITLE, _describe(curve), f"curve-{curve.method}-{width}")
 
 
 def _ticks(left: float, right: float, most: int) -> list[int]:
