@@ -15,8 +15,9 @@ cell:
 sqrt(nominal (1 - nominal) / runs). Limits that are drawn are drawn from fewer resamples here than in the product, which makes them
 vary more, not hold less often.
 
-The whole procedure: see `benchmarks.worlds`. Shares are the largest over the cells of kind x test rows x grouping, so that no cell
-hides behind another; `finds_10_points_at_400` is of the kind gain alone, in which nothing comes in groups.
+The whole procedure: see `benchmarks.worlds`. Shares are the largest over the cells of kind x test rows x grouping, and of kind with
+several models, so that no cell hides behind another; those of several models are given by themselves, too.
+`finds_10_points_at_400` is of the kind gain alone, in which nothing comes in groups.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class WorldCell:
     kind: str
     rows: int
     grouped: bool
+    several: bool = False
 
     @property
     def worlds(self) -> int:
@@ -77,6 +79,7 @@ WORLD_CELLS = [
     *(WorldCell(kind, 400, True) for kind in ("spread", "edge", "equal")),
     *(WorldCell(kind, rows, False) for kind in ("spread", "edge", "equal") for rows in (100, 400)),
     WorldCell("gain", 400, False),
+    *(WorldCell(kind, 400, False, several=True) for kind in ("spread", "edge", "equal")),
 ]
 
 
@@ -93,6 +96,7 @@ def run() -> dict[str, float]:
         for name, nominal in NOMINAL.items()
     }
     gain = worlds[WorldCell("gain", 400, False)]
+    several = [shares for cell, shares in worlds.items() if cell.several]
     spread, grouped = (worlds[WorldCell("spread", 400, grouped)] for grouped in (False, True))
     return {
         "worst_margin": min(margins.values()),
@@ -101,9 +105,11 @@ def run() -> dict[str, float]:
         "false_claims": max(shares["false_claim"] for shares in worlds.values()),
         "wrong_cheap_picks": max(shares["wrong_cheap_pick"] for shares in worlds.values()),
         "missed_limits": max(shares["missed_limit"] for shares in worlds.values()),
+        **{f"{name}s_several_models": max(shares[name] for shares in several) for name in ("false_claim", "missed_limit")},
         "finds_10_points_at_400": gain["find"],
         "claims_in_spread_worlds_at_400": spread["claim"],
         "claims_in_grouped_spread_worlds_at_400": grouped["claim"],
+        "claims_in_spread_worlds_of_several_models": worlds[WorldCell("spread", 400, False, several=True)]["claim"],
         "cells": len(CELLS),
         "runs_per_cell": RUNS,
         "world_cells": len(WORLD_CELLS),
@@ -161,6 +167,6 @@ def latent(rows: int, groups: list[str] | None, rates: tuple[float, ...], random
 def procedure(cell: WorldCell) -> dict[str, float]:
     """Shares of the worlds in which each thing happened."""
     random = np.random.default_rng([2, WORLD_CELLS.index(cell)])
-    outcomes = [try_world(cell.kind, cell.rows, cell.grouped, random) for _ in range(cell.worlds)]
+    outcomes = [try_world(cell.kind, cell.rows, cell.grouped, random, several=cell.several) for _ in range(cell.worlds)]
     names = ("false_claim", "missed_limit", "wrong_cheap_pick", "claim", "find")
     return {name: float(np.mean([getattr(outcome, name) for outcome in outcomes])) for name in names}

@@ -6,6 +6,9 @@ the variance of a normal latent score, 40 to 80 % is common to all systems (a co
 items come in groups half of that is common to the group. Dev has 100 items. `tailor.decide.finalists.finalists` chooses from dev,
 `tailor.decide.decision.decide` decides on the test items.
 
+In a world of several models there are six systems on three of them, whose tokens cost 1, 10 and 100: each simply asked, the small
+one tuned, the others shown the nearest examples. Dev is then weighed in money, and the best of each model meets the test, too.
+
 Kinds of worlds:
 
 - spread: the best system is right for 60 to 97 %, the others are 0 to 20 points worse; the target lies from 5 points below the best
@@ -38,6 +41,7 @@ from tailor.data.example import Example, SplitName
 from tailor.decide.cost import cost_of
 from tailor.decide.decision import Candidate, decide
 from tailor.decide.finalists import finalists
+from tailor.decide.prices import PriceList
 from tailor.decide.types import Decision, Rates
 from tailor.evaluate.run import Run
 from tailor.score.types import Answer, Score
@@ -66,10 +70,16 @@ _TASK = Task.model_validate(
 
 @dataclass(frozen=True)
 class World:
-    """The truth: a target, and for each system by name its share of right answers."""
+    """The truth: a target, the systems, cheapest first, and for each of them by name its share of right answers."""
 
     target: float
+    systems: tuple[System, ...]
     rates: dict[str, float]
+
+    @property
+    def prices(self) -> PriceList:
+        """What the tokens of its models cost."""
+        return PRICES_OF_SEVERAL if self.systems[0].label else PRICES
 
 
 @dataclass(frozen=True)
@@ -95,28 +105,52 @@ def make_system(steps: str) -> System:
 
 
 SYSTEMS = {steps: make_system(steps) for steps in _STEPS}
+MODELS = {"small": 1.0, "middle": 10.0, "large": 100.0}
+"""Of a world of several models, with what a token of each costs as a multiple of `RATES`."""
+ON_MODELS = {"small": ("zero-shot", "lora"), "middle": ("zero-shot", "nearest"), "large": ("zero-shot", "nearest")}
+PRICES = PriceList({"": RATES}, RATES)
+PRICES_OF_SEVERAL = PriceList({model: RATES.times(times) for model, times in MODELS.items()}, RATES)
 
 
-def make_world(kind: str, random: np.random.Generator) -> World:
-    """A world of the kind, with 5 to 10 systems; baseline and tuning are always among them."""
-    others = [steps for steps in _STEPS if steps not in ("zero-shot", "lora")]
-    chosen = {"zero-shot", "lora", *random.choice(others, size=random.integers(3, 9), replace=False)}
-    names = [SYSTEMS[steps].name for steps in _STEPS if steps in chosen]
+def systems_on_models() -> tuple[System, ...]:
+    """Six systems on three models, cheapest first."""
+    return tuple(
+        SYSTEMS[steps].with_(weights={"model": model, "digest": model}, label=model)
+        for model, tried in ON_MODELS.items()
+        for steps in tried
+    )
+
+
+def make_world(kind: str, random: np.random.Generator, *, several: bool = False) -> World:
+    """A world of the kind, of six systems on several models; or of 5 to 10 on one, baseline and tuning always among them."""
+    if several:
+        systems = systems_on_models()
+    else:
+        others = [steps for steps in _STEPS if steps not in ("zero-shot", "lora")]
+        chosen = {"zero-shot", "lora", *random.choice(others, size=random.integers(3, 9), replace=False)}
+        systems = tuple(SYSTEMS[steps] for steps in _STEPS if steps in chosen)
+    target, rates = _truth(kind, [system.name for system in systems], random)
+    return World(target, systems, {system.name: rate for system, rate in zip(systems, rates, strict=True)})
+
+
+def _truth(kind: str, names: Sequence[str], random: np.random.Generator) -> tuple[float, Floats]:
+    """The target, and the share of right answers of each system."""
+    rates: Floats
     if kind == "spread":
         best = random.uniform(0.6, 0.97)
         rates = best - random.uniform(0, 0.2, size=len(names))
         rates[random.integers(len(names))] = best
-        return World(min(best + random.uniform(-0.05, 0.03), 0.99), dict(zip(names, rates, strict=True)))
+        return min(best + random.uniform(-0.05, 0.03), 0.99), rates
     if kind == "gain":
         low = random.uniform(0.55, 0.85)
         rates = low + random.uniform(0, 0.1, size=len(names))
         rates[0], rates[names.index(SYSTEMS["lora"].name)] = low, low + 0.1
-        return World(0.99, dict(zip(names, rates, strict=True)))
+        return 0.99, rates
     target = random.uniform(0.7, 0.95)
     short = np.full(len(names), 0.005)
     if kind == "edge":
         short = random.uniform(0.001, 0.005, size=len(names)) + np.where(random.random(len(names)) < 0.5, EFFECT + 0.005, 0.0)
-    return World(target, dict(zip(names, target - short, strict=True)))
+    return target, target - short
 
 
 def answers(world: World, groups: Sequence[str], shared: float, random: np.random.Generator) -> Floats:
@@ -134,28 +168,30 @@ def answers(world: World, groups: Sequence[str], shared: float, random: np.rando
     return right
 
 
-def make_run(steps: str, split: SplitName, values: Floats, examples: tuple[Example, ...]) -> Run:
-    """A Run whose answers cost what the place among the systems says: each is dearer than the one before."""
-    answer = Answer("", "y", tokens_in=100 * (1 + _STEPS.index(steps)))
+def make_run(system: System, split: SplitName, values: Floats, examples: tuple[Example, ...]) -> Run:
+    """A Run whose answers take the tokens that the place of its steps says: each way takes more than the one before."""
+    answer = Answer("", "y", tokens_in=100 * (1 + _STEPS.index(" > ".join(system.steps))))
     scores = tuple(_RIGHT if value else _WRONG for value in values)
-    return Run(SYSTEMS[steps], split, examples, (answer,) * len(values), scores)
+    return Run(system, split, examples, (answer,) * len(values), scores)
 
 
-def try_world(kind: str, n: int, grouped: bool, random: np.random.Generator) -> Outcome:
+def try_world(kind: str, n: int, grouped: bool, random: np.random.Generator, *, several: bool = False) -> Outcome:
     """One world, from dev to decision."""
-    world, shared = make_world(kind, random), random.uniform(0.4, 0.8)
-    steps = [s for s in _STEPS if SYSTEMS[s].name in world.rates]
+    world, shared = make_world(kind, random, several=several), random.uniform(0.4, 0.8)
     runs: dict[SplitName, list[Run]] = {}
     splits: tuple[tuple[SplitName, int], ...] = (("dev", DEV_ROWS), ("test", n))
     for split, rows in splits:
         groups = draw_groups(rows, 4.0, random) if grouped else [""] * rows
         examples = tuple(Example(str(row), {}, ("y",), unit=group) for row, group in enumerate(groups))
         right = answers(world, groups, shared, random)
-        runs[split] = [make_run(s, split, right[:, place], examples) for place, s in enumerate(steps)]
+        runs[split] = [make_run(system, split, right[:, place], examples) for place, system in enumerate(world.systems)]
     task = _TASK.model_copy(update={"target": world.target})
     tests = {run.system.name: run for run in runs["test"]}
-    chosen = [(role, tests[dev.system.name], dev) for role, dev in finalists(runs["dev"]).items()]
-    candidates = [Candidate(role, test, dev, cost_of(task, test, RATES, 0, 0)) for role, test, dev in chosen]
+    chosen = finalists(runs["dev"], weigh=world.prices.weigh)
+    candidates = []
+    for role, dev in chosen.items():
+        test = tests[dev.system.name]
+        candidates.append(Candidate(role, test, dev, cost_of(task, test, world.prices.of(dev.system), 0, 0)))
     return judge(world, decide(task, candidates, 1))
 
 
@@ -179,11 +215,11 @@ def judge(world: World, decision: Decision) -> Outcome:
         *(e.low is not None and e.high is not None and not e.low <= gain <= e.high for e, gain in gains),
     ]
     pair = {SYSTEMS["zero-shot"].name, SYSTEMS["lora"].name}
-    tuned = next(d for d in decision.differences if {d.first, d.second} == pair)
+    tuned = next((d for d in decision.differences if {d.first, d.second} == pair), None)
     return Outcome(
         false_claim=any(false),
         missed_limit=any(missed),
         wrong_cheap_pick=decision.verdict != "not shown" and true[decision.chosen] < world.target and loss > EFFECT,
         claim=decision.verdict != "not shown",
-        find=tuned.first == SYSTEMS["lora"].name and tuned.estimate.low is not None and tuned.estimate.low > 0,
+        find=tuned is not None and tuned.first == SYSTEMS["lora"].name and (tuned.estimate.low or 0.0) > 0,
     )
