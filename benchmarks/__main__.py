@@ -39,6 +39,7 @@ BENCHMARKS = {
     "study": "benchmarks.study",
     "train": "benchmarks.train",
     "train-together": "benchmarks.train_together",
+    "two-models": "benchmarks.two_models",
 }
 PACKAGES = ("tailor", "torch", "transformers", "peft", "trl", "lancedb", "scikit-learn")
 

@@ -116,7 +116,10 @@ def write_settings(folder: Path, task: Task, place: Callable[[], DataFiles]) -> 
                 "Name another `folder`; or measure that project as it is, with `tailor run`.",
             )
         folder.mkdir(parents=True, exist_ok=True)
-        settings = _moved(task.model_copy(update={"data": place()}), folder).model_dump(mode="json", exclude_defaults=True)
+        moved = _moved(task.model_copy(update={"data": place()}), folder)
+        settings = moved.model_dump(mode="json", exclude_defaults=True)
+        if task.models:  # else the first of them would be taken for the model
+            settings["model"] = moved.model.model_dump(mode="json", exclude_defaults=True) | {"name": moved.model.name}
         text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=1000)
         write_atomically(path, f"{FROM_PYTHON}\n{text}")
     except (OSError, StoreError) as error:
