@@ -12,7 +12,8 @@ from flow import tailor
 
 from tailor.errors import ConfigError
 from tailor.report.endpoint import who_answered
-from tailor.report.figures import summary_text, to_json
+from tailor.report.record import to_json
+from tailor.report.summary import summary_text
 
 
 def test_a_budget_stops_a_run_before_the_opening_and_raised_lets_it_go_on(tmp_path: Path) -> None:
@@ -63,8 +64,8 @@ def test_another_model_than_the_one_asked_for_and_a_change_of_it_are_said(tmp_pa
     with Endpoint(biller) as endpoint:
         biller.more = {"model": "m-1-2026-01-01", "system_fingerprint": "fp_a"}
         study, _ = climbed(quiz(tmp_path / "same", endpoint.url))
-        found = who_answered(study)
-        assert found is not None and list(found.models) == ["m-1-2026-01-01"] and not found.sentence
+        (found,) = who_answered(study)
+        assert list(found.models) == ["m-1-2026-01-01"] and not found.sentence
         folder = quiz(tmp_path / "swapped", endpoint.url, budget=0.004)
         assert tailor("run", folder).exit_code == 2
         biller.more = {"model": "spare", "system_fingerprint": "fp_b"}

@@ -16,7 +16,7 @@ from golden_text import Golden
 from typer.testing import Result
 
 from tailor.cli.terminal import plain_console
-from tailor.report.figures import to_json
+from tailor.report.record import to_json
 from tailor.saved import load_study
 
 QUESTION = "What is the code of the amber cedar jetty room?"

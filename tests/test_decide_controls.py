@@ -10,7 +10,8 @@ from studies import answer_study, classify_study
 
 from tailor.data.example import Example, Splits
 from tailor.decide.controls import Control, controls, told
-from tailor.report.figures import summary_text, to_json
+from tailor.report.record import to_json
+from tailor.report.summary import summary_text
 from tailor.results import Study
 from tailor.saved import STUDY
 from tailor.task import Task

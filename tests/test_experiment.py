@@ -17,7 +17,8 @@ from tailor.ledger import Ledger
 from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
-from tailor.report.figures import make_figures, to_json
+from tailor.report.figures import make_figures
+from tailor.report.record import to_json
 from tailor.results import Study
 from tailor.saved import chosen_system, load_study
 

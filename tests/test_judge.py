@@ -19,8 +19,8 @@ from tailor.experiment import run
 from tailor.judging import judge_state
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
-from tailor.report.figures import to_json
 from tailor.report.html import write_report
+from tailor.report.record import to_json
 from tailor.results import Study
 from tailor.saved import load_study
 from tailor.task import Task

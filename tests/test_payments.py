@@ -16,7 +16,8 @@ from tailor.experiment import run
 from tailor.ledger import Ledger
 from tailor.models.remote import RemoteModel
 from tailor.project import load_project
-from tailor.report.figures import summary_text, to_json
+from tailor.report.record import to_json
+from tailor.report.summary import summary_text
 from tailor.results import Study
 from tailor.score.types import Answer as Saved
 from tailor.store.calls import Call

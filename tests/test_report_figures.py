@@ -13,9 +13,11 @@ from tailor.decide.types import Difference, Interval
 from tailor.report import words
 from tailor.report.cases import cases
 from tailor.report.failures import MAX_LABELS, NO_LABEL, OTHER, confusion, groups, measures
-from tailor.report.figures import make_figures, summary_text, to_json
+from tailor.report.figures import make_figures
 from tailor.report.ladder import best_on_dev, shown_runs, untried
 from tailor.report.quality import grid, oriented, quality_cost
+from tailor.report.record import to_json
+from tailor.report.summary import summary_text
 from tailor.results import Study
 from tailor.score.types import Answer, Score
 from tailor.system import Decoding
@@ -272,7 +274,8 @@ def test_the_json_can_be_written_and_read_and_has_stable_keys(make: object) -> N
     record = json.loads(json.dumps(to_json(study), allow_nan=False))
     assert list(record) == [
         *("format", "task", "decision", "stopped", "ladder", "finalists", "differences", "break_even", "started", "finished"),
-        *("provenance", "advice", "diagnosis", "curve", "consistency", "controls", "answered", "expected", "spent"),
+        *("provenance", "advice", "diagnosis", "other_diagnoses", "curve", "consistency", "controls", "answered", "other_answered"),
+        *("expected", "spent"),
     ]
     assert [row["system"] for row in record["ladder"]] == [step.system for step in study.steps]
     assert [row["outcomes"] for row in record["ladder"]] == [step.run and step.run.outcomes for step in study.steps]

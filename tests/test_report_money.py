@@ -20,10 +20,11 @@ from tailor.decide.types import BreakEven, Cost, Decision, Finalist, Interval, P
 from tailor.evaluate.consistency import Basis, Consistency, Steadiness, Variation
 from tailor.evaluate.rewording import Kind
 from tailor.report.consistency import Steady, change_sentence, lead_sentence, steady
-from tailor.report.figures import make_figures, summary_text
+from tailor.report.figures import make_figures
 from tailor.report.html import _environment, render_report
 from tailor.report.money import Money, money
 from tailor.report.quality import dominates, front_words
+from tailor.report.summary import summary_text
 from tailor.report.words import minutes
 from tailor.results import Study
 from tailor.stats.intervals import mean_interval

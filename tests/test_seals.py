@@ -26,8 +26,8 @@ from tailor.experiment import run
 from tailor.ledger import Ledger
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
-from tailor.report.figures import summary_text
 from tailor.report.first import first_screen
+from tailor.report.summary import summary_text
 from tailor.results import Study
 from tailor.saved import load_study
 from tailor.seals import identities

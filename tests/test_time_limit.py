@@ -206,7 +206,7 @@ def test_the_most_promising_rung_wins_most_for_its_time_and_waits_for_what_it_bu
 
     def first(effect: float = 0.02, **seconds: float) -> str:
         given = dict.fromkeys(names, 10.0) | {name.replace("_", " "): value for name, value in seconds.items()}
-        return most_promising(diagnosis, rungs, leader, given, effect).name
+        return most_promising([diagnosis], rungs, leader, given, effect).name
 
     assert first() == "tune"
     assert first(tune=30.0) == "prompt", "0.3 in 10 s against 0.6 in 30 s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from tailor.data.example import Example
@@ -13,9 +14,24 @@ from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.opening import open_engine
 from tailor.project import Project
+from tailor.results import Study
 from tailor.saved import chosen_system, load_study
 from tailor.score.types import Answer
 from tailor.system import System
+
+
+class Answering(NamedTuple):
+    """Who answers.
+
+    Attributes:
+        project: the project, with the one model that is asked.
+        system: the system that answers.
+        threshold: confidence below which a person should answer instead; None where nothing is handed over.
+    """
+
+    project: Project
+    system: System
+    threshold: float | None = None
 
 
 class Asked(NamedTuple):
@@ -33,26 +49,62 @@ class Asked(NamedTuple):
 
 
 def ask(project: Project, fields: dict[str, str]) -> tuple[System, Answer]:
-    """The chosen system of the last study, and its answer to one new input; arguments and errors are those of `asked`."""
-    found = asked(project, fields)
+    """The chosen system of the last study, and its answer to one new input; errors are those of `answering` and `asked`."""
+    found = asked(answering(project), fields)
     return found.system, found.answer
 
 
-def asked(project: Project, fields: dict[str, str]) -> Asked:
-    """What the chosen system of the last study answers to one new input, and whether it should.
+def answering(project: Project, model: str = "") -> Answering:
+    """Who answers: the system that the last study chose, or the best finalist on one of its models.
 
     Args:
         project: where the study is.
+        model: what the study calls the model; the chosen system's unless given.
+
+    Raises:
+        ConfigError: nothing was decided yet, or no finalist asks such a model.
+    """
+    study = load_study(project.folder)
+    system = finalist_on(study, model) if model else chosen_system(study)
+    handing = {found.fingerprint: found.threshold for found in study.decision.handover} if study.decision else {}
+    return Answering(narrowed(project, system), system, handing.get(system.fingerprint))
+
+
+def finalist_on(study: Study, model: str) -> System:
+    """The finalist on one of a study's models that scored best on the test set.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    place = study.task.place_of(model)
+    label, settings = study.task.model_labels[place], study.task.asked[place]
+    runs = [run for run in study.tests if run.system.is_generative and run.system.label == label]
+    if not runs:
+        raise ConfigError(f"no finalist of the last study asks {quoted(settings.name)}", "Run `tailor run` with more time.")
+    return max(runs, key=lambda run: run.mean).system
+
+
+def narrowed(project: Project, system: System) -> Project:
+    """The project with the one model that a system asks, so that no other one is opened, or must be allowed."""
+    task = project.task
+    if system.is_generative and system.label not in task.model_labels:
+        return project  # settings have changed since: whichever of the models has its weights answers
+    place = task.model_labels.index(system.label) if system.is_generative else 0
+    return replace(project, task=task.asking_only(place)) if task.models else project
+
+
+def asked(found: Answering, fields: dict[str, str]) -> Asked:
+    """What a system answers to one new input, and whether it should.
+
+    Args:
+        found: who answers.
         fields: the columns that the task's templates name.
 
     Raises:
-        ConfigError: a column is missing or names no image that can be used, or nothing was decided yet.
+        ConfigError: a column is missing or is none that is read, or one names no image that can be used.
     """
-    study = load_study(project.folder)
-    system = chosen_system(study)
-    system, (answer,) = _answered(project, system, [fields])
-    handing = study.decision.winner_handover if study.decision else None
-    return Asked(system, answer, handing.threshold if handing else None)
+    system, (answer,) = _answered(found.project, found.system, [fields])
+    return Asked(system, answer, found.threshold)
 
 
 def answers(project: Project, system: System, rows: Sequence[Mapping[str, str]], model: Model | None = None) -> list[Answer]:

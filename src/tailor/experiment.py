@@ -14,6 +14,7 @@ from functools import partial
 from tailor.advise.advice import Advice, advise
 from tailor.advise.gather import gather
 from tailor.approaches.approach import Material
+from tailor.approaches.distil import MOST_TAUGHT
 from tailor.data.doubt import Data
 from tailor.data.example import Example, Splits
 from tailor.data.split import load_splits
@@ -58,9 +59,6 @@ from tailor.stats.clusters import usual_size
 from tailor.store.spending import Spent
 from tailor.task import Task
 
-MOST_TAUGHT = 2_000
-"""Rows that a teacher labels: training on more takes hours on two cores."""
-
 
 def run(
     project: Project,
@@ -102,19 +100,19 @@ def run(
         observer.said(f"Expected before measuring: {advice.expected}. {advice.means}")
         material = Material(task, splits.train, splits.dev, to_teach(project, whole, ledger, engine, observer))
         prices = price_list(task, engine.models)
-        alike, pace = usual_size([example.unit for example in splits.test]), pace_of(task)
-        climb = Climb(
-            *(material, engine, prices, clock, observer, everything, len(splits.test), pace, advice.expected), test_alike=alike
-        )
+        alike = usual_size([example.unit for example in splits.test])
+        given = (material, engine, prices, clock, observer, everything, len(splits.test), pace_of(task), advice.expected)
+        climb = Climb(*given, test_alike=alike)
         climb.climb()
         observer.said(" ".join(filter(None, (climb.stopped, climb.budget.overrun()))))
         curve = learning_curve(material, engine, task.target)
         engine.check = lambda: None
         tests, decision = final_test(climb, splits, ledger, observer, ratings, around_test(task, whole, engine.documents))
         found, decision = with_controls(task, splits, tests, decision)
-        record = provenance(splits, engine.models, engine.judge)
-        whole_run = (task, splits, tuple(climb.steps), climb.stopped, tests, decision, record, started, _after(started))
-        study = Study(*whole_run, advice, climb.diagnosis, curve, controls=found, spent=spent(engine), expected=expected)
+        record, steps = provenance(splits, engine.models, engine.judge), tuple(climb.steps)
+        whole_run = (task, splits, steps, climb.stopped, tests, decision, record, started, _after(started))
+        why = next(iter(climb.diagnoses), None)
+        study = Study(*whole_run, advice, why, curve, (), found, spent(engine), expected, tuple(climb.diagnoses[1:]))
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
         if decision and (steady := asked_again(climb, tests, observer, decision.winner.fingerprint)):
             study = replace(study, consistency=steady, finished=_after(started), spent=spent(engine))

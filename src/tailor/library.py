@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tailor.approaches.approach import Approach, Material
 from tailor.approaches.named import approach_named, names
-from tailor.asking import answers
+from tailor.asking import answers, narrowed
 from tailor.data.dataset import Dataset, Rows, as_dataset
 from tailor.data.split import load_splits
 from tailor.decide.step import Observer
@@ -96,11 +96,12 @@ class ProjectStudy(Study):
 
     def _answers(self, inputs: Sequence[dict[str, str]]) -> list[str]:
         system = chosen_system(self)
+        project = narrowed(self.project, system)
         if not self.opened:
             # Before it is opened: a model that is handed on counts as the caller's own.
-            require_allowed(self.project, _called(None))
-            self.opened.append(open_model(self.task.model, base=self.project.folder))
-        found = answers(self.project, system, inputs, self.opened[0])
+            require_allowed(project, _called(None))
+            self.opened.append(open_model(project.task.model, base=project.folder))
+        found = answers(project, system, inputs, self.opened[0])
         if failed := next((answer for answer in found if answer.error), None):
             raise ModelError(f"{system.name} gave no answer: {failed.error}", "ask something shorter, or try again")
         read = [parse_answer(system, answer.raw) for answer in found]
@@ -177,27 +178,29 @@ def measure(
     quiet: bool = False,
     allow_send: bool = False,
     allow_http: bool = False,
-    model: Model | None = None,
+    model: Model | str | None = None,
 ) -> Measurement:
     """One approach on dev: its score with an interval, and what it costs. The test set stays sealed.
 
     Args:
         task: as for `study`.
         rows: as for `study`.
-        approach: a name from `list_approaches`, several with " > " between them, or an approach of your own.
+        approach: a name from `list_approaches`, several with " > " between them, or an approach of your own; a name may say which
+            of the task's models is asked, as a study does: "few-shot-5 on gpt-5-mini".
         folder: as for `study`; what a study there has asked is not asked again, nor the other way round.
         quiet: as for `study`.
         allow_send: as for `study`.
         allow_http: as for `study`.
-        model: as for `study`.
+        model: the name of one of the task's models, which is asked instead of the first one; or a model of your own.
 
     Raises:
-        TailorError: as for `study`; or the approach is not known, or fits neither task nor model.
+        TailorError: as for `study`; or the approach or the model is not known, or the approach fits neither task nor model.
     """
-    project, found = _project(task, rows, folder), _approach(approach)
-    permit(project, _called(model), allowed=allow_send, plain=allow_http)
-    with _opened(project, model, quiet=quiet) as (material, engine, observer):
-        return trial([found], material, engine, observer)[0]
+    project, (found, place) = _project(task, rows, folder), _approach(approach, task, model)
+    own = None if isinstance(model, str) else model
+    permit(project, _called(own), allowed=allow_send, plain=allow_http)
+    with _opened(project, own, quiet=quiet) as (material, engine, observer):
+        return trial([found], material, engine, observer, [place])[0]
 
 
 @plainly
@@ -210,7 +213,7 @@ def compare(
     quiet: bool = False,
     allow_send: bool = False,
     allow_http: bool = False,
-    model: Model | None = None,
+    model: Model | str | None = None,
 ) -> Comparison:
     """Several approaches on the same dev rows, and the paired difference of every two with its interval.
 
@@ -224,20 +227,21 @@ def compare(
         quiet: as for `study`.
         allow_send: as for `study`.
         allow_http: as for `study`.
-        model: as for `study`.
+        model: as for `measure`; it is asked where an approach does not name another.
 
     Raises:
         TailorError: as for `measure`; or there are fewer than two approaches, or one stands there twice.
     """
     if isinstance(approaches, str) or len(approaches) < 2:
         raise ConfigError("`compare` takes a list of two or more approaches", 'Write for example ["zero-shot", "few-shot-5"].')
-    project, found = _project(task, rows, folder), [_approach(approach) for approach in approaches]
-    twice = [name for name, count in Counter(approach.name for approach in found).items() if count > 1]
+    project, found = _project(task, rows, folder), [_approach(approach, task, model) for approach in approaches]
+    twice = [name for (name, _), count in Counter((approach.name, place) for approach, place in found).items() if count > 1]
     if twice:
         raise ConfigError(f"{quoted(twice[0])} stands there twice", "Name every approach once.")
-    permit(project, _called(model), allowed=allow_send, plain=allow_http)
-    with _opened(project, model, quiet=quiet) as (material, engine, observer):
-        return compared(trial(found, material, engine, observer))
+    own = None if isinstance(model, str) else model
+    permit(project, _called(own), allowed=allow_send, plain=allow_http)
+    with _opened(project, own, quiet=quiet) as (material, engine, observer):
+        return compared(trial([one for one, _ in found], material, engine, observer, [place for _, place in found]))
 
 
 def list_approaches() -> dict[str, str]:
@@ -250,8 +254,13 @@ def list_kinds() -> tuple[str, ...]:
     return KINDS.names
 
 
-def _approach(approach: str | Approach) -> Approach:
-    return approach_named(approach) if isinstance(approach, str) else approach
+def _approach(approach: str | Approach, task: Task, model: Model | str | None) -> tuple[Approach, int]:
+    """An approach, and the place of the model that it asks: the one in its name, behind " on "; else the one given or the first."""
+    place = task.place_of(model) if isinstance(model, str) else 0
+    if not isinstance(approach, str):
+        return approach, place
+    name, on, label = approach.partition(" on ")
+    return approach_named(name), task.place_of(label) if on else place
 
 
 def _project(task: Task, rows: Dataset | Rows, folder: str | Path | None) -> Project:

@@ -38,12 +38,13 @@ class Study:
         started: ISO time.
         finished: ISO time.
         advice: what was expected before anything was measured.
-        diagnosis: why the baseline fails, and what each lever was forecast to win; None when nothing was diagnosed.
+        diagnosis: why the first model's baseline fails, and what each lever was forecast to win; None when nothing was diagnosed.
         curve: what more labels would bring.
         consistency: how steadily the finalists answer, in the order of `tests`; empty when it was not measured.
         controls: what answers without sense score on the test set; empty when it was not opened.
         expected: what it was expected to ask endpoints for, before it did; None where none was asked.
         spent: what all calls of the project to endpoints cost until this study ended; None where no endpoint was asked.
+        other_diagnoses: the same of further models whose weights can be tuned.
     """
 
     task: Task
@@ -62,6 +63,7 @@ class Study:
     controls: tuple[Control, ...] = ()
     spent: Spent | None = None
     expected: Estimate | None = None
+    other_diagnoses: tuple[Diagnosis, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Study {quoted(self.task.name, 40)}: {self._said(100)}>"

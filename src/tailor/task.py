@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from tailor.doors import through
+from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.jsonform import check_expression, check_schema
 from tailor.mistakes import Plain
 from tailor.plugins import KINDS
@@ -308,6 +309,23 @@ class Task(Settings, Plain):
     def model_labels(self) -> tuple[str, ...]:
         """What the study calls each of them (`tailor.settings.model_labels`)."""
         return model_labels(self.asked)
+
+    def place_of(self, name: str) -> int:
+        """The place in `asked` of the model that the study calls so; a single one goes by its name.
+
+        Raises:
+            ConfigError: the study has none of this name.
+        """
+        labels = self.model_labels if self.models else (self.model.name,)
+        if name not in labels:
+            known = ", ".join(map(quoted, labels))
+            raise ConfigError(f"this study has no model {quoted(name)}{did_you_mean(name, labels)}", f"Its models are {known}.")
+        return labels.index(name)
+
+    def asking_only(self, place: int) -> Task:
+        """The same with one of its models, at its prices, and without the others."""
+        model = ModelSettings.model_validate(self.asked[place].model_dump(include=set(ModelSettings.model_fields)))
+        return self.model_copy(update={"model": model, "models": (), "prices": self.prices_of(place)})
 
     def prices_of(self, place: int) -> Prices:
         """The prices that hold for a model, by its place in `asked`: its own for its tokens, the task's for all else."""

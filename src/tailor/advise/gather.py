@@ -51,7 +51,7 @@ def gather(
     """
     count = count_tokens or estimate_tokens
     learned = task_learnability(task, examples if learned_from is None else learned_from)
-    known = {**_settings(task), **_window(task.model, window), **_rows(task, examples)}
+    known = {**_settings(task), **_widest(task, window), **_rows(task, examples)}
     if learned is not None:
         known["learnability"] = Fact(round(learned.skill, 2), "the data")
     if documents:
@@ -89,10 +89,16 @@ def _settings(task: Task) -> dict[str, Fact]:
     return known
 
 
-def _window(model: ModelSettings, window: int | None) -> dict[str, Fact]:
-    """What the model can read at once; nothing where it is not known before the model is opened."""
+def _widest(task: Task, window: int | None) -> dict[str, Fact]:
+    """The most that one of the models can read at once."""
     if window is not None:
         return {"context_tokens": Fact(window, "the model")}
+    known = [found["context_tokens"] for found in map(_window, task.asked) if found]
+    return {"context_tokens": max(known, key=lambda fact: int(fact.value))} if known else {}
+
+
+def _window(model: ModelSettings) -> dict[str, Fact]:
+    """What the model can read at once; nothing where it is not known before the model is opened."""
     if model.context_tokens is not None:
         return {"context_tokens": Fact(model.context_tokens, "tailor.yaml")}
     if model.is_remote and (known := context_window(model.name, model.address)) is not None:

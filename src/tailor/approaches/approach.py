@@ -108,6 +108,12 @@ def training_of(approach: Approach, system: System, material: Material, engine: 
     return training
 
 
+def starting_systems(task: Task, train: Sequence[Example], models: Sequence[Model]) -> tuple[System, ...]:
+    """The plain System on each model of a study, in their order, called as the study calls them."""
+    labelled = zip(models, task.model_labels, strict=True)
+    return tuple(starting_system(task, train, model).with_(label=label) for model, label in labelled)
+
+
 def starting_system(task: Task, train: Sequence[Example], model: Model) -> System:
     """The plain System every approach starts from: instruction and context, no examples, no documents, base weights.
 

@@ -15,6 +15,9 @@ from tailor.score.parse import parse_answer
 from tailor.stats.intervals import Interval
 from tailor.system import System, Teacher
 
+MOST_TAUGHT = 2_000
+"""Rows that a teacher labels: training on more takes hours on two cores."""
+
 
 @dataclass(frozen=True)
 class Distil:

@@ -17,7 +17,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Print the last decision."""
-    from tailor.report.figures import summary_text, to_json
+    from tailor.report.record import to_json
+    from tailor.report.summary import summary_text
     from tailor.saved import load_study
 
     study = load_study(project)

@@ -17,11 +17,12 @@ def tryout(
     values: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Value of a further column that the templates name.")
     ] = None,
+    model: Annotated[str, typer.Option("--model", help="Ask the best finalist on this model of the study instead.")] = "",
     yes: Yes = False,
     allow_http: AllowHttp = False,
 ) -> None:
     """Answer with the system that the last run chose, with sources."""
-    from tailor.asking import asked
+    from tailor.asking import answering, asked
     from tailor.decide.formats import format_percent
     from tailor.errors import ConfigError, ModelError, quoted
     from tailor.project import load_project
@@ -38,8 +39,9 @@ def tryout(
             raise ConfigError(f"{quoted(value)} is not NAME=VALUE", "write for example --set plan=fibre")
         fields[name] = content
     console = plain_console()
-    ask_to_send(plain_console(stderr=True), opened, yes=yes, allow_http=allow_http)
-    system, answer, threshold = asked(opened, fields)
+    found = answering(opened, model)
+    ask_to_send(plain_console(stderr=True), found.project, yes=yes, allow_http=allow_http)
+    system, answer, threshold = asked(found, fields)
     if answer.error:
         raise ModelError(f"{system.name} gave no answer: {answer.error}", "ask something shorter, or try again")
     parsed = parse_answer(system, answer.raw)
@@ -52,4 +54,4 @@ def tryout(
     if threshold is not None and (sure is None or sure < threshold):
         said = "it does not say how sure it is" if sure is None else f"{format_percent(sure)} sure"
         console.print(f"Hand over to a person: {said}, and {format_percent(threshold)} is asked for.", style="bold")
-    console.print(f"  by {system.name} ({system.weights.model})", style="dim")
+    console.print(f"  by {system.name}{'' if system.label else f' ({system.weights.model})'}", style="dim")

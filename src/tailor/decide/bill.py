@@ -6,7 +6,7 @@ from tailor.batches import FEWEST
 from tailor.decide.formats import format_money
 from tailor.decide.prices import batch_share
 from tailor.store.spending import Spent
-from tailor.task import Task
+from tailor.task import ModelSettings, Task
 
 
 def paid_amount(spent: Spent, currency: str) -> str:
@@ -32,7 +32,10 @@ def spent_sentence(spent: Spent, currency: str) -> str:
 
 def waiting(task: Task) -> str:
     """What waits for batches, and for how long; empty where nothing does."""
-    found = {"model": task.model, **({"judge": task.judge.model} if task.judge else {})}
+    found: dict[str, ModelSettings] = {
+        f"model {label}".strip(): model for label, model in zip(task.model_labels, task.asked, strict=True)
+    }
+    found |= {"judge": task.judge.model} if task.judge else {}
     waits = {role: settings for role, settings in found.items() if settings.batch is not False}
     if not waits:
         return ""

@@ -7,13 +7,26 @@ the length of prompts and answers is estimated, and known better once the endpoi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean
 
-from tailor.approaches.approach import starting_system
-from tailor.approaches.prompting import PRIOR_ROWS, ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona
+from tailor.approaches.approach import Chain, starting_system
+from tailor.approaches.distil import MOST_TAUGHT, Distil
+from tailor.approaches.prompting import (
+    PRIOR_ROWS,
+    ChainOfThought,
+    Constraints,
+    FewShot,
+    Generated,
+    Grounded,
+    Persona,
+    RemovePrior,
+    ZeroShot,
+)
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
+from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.content import text_of
 from tailor.data.example import Splits
 from tailor.data.reach import most_claims
@@ -43,6 +56,8 @@ from tailor.stats.spending import of_target
 from tailor.system import Knowledge, Shot, System
 from tailor.task import Task
 
+LONGEST = 5
+"""Examples in the longest of the prompts that are tried anyway."""
 SAMPLE = 24
 """Rows whose prompts are looked at."""
 
@@ -79,11 +94,17 @@ def expected_spending(
     if judging is not None and task.judge is not None and task.judge.model.batch is not False:
         judging = replace(judging, rates=judging.rates.times(batch_share(task.judge.model)))
     prices, total = price_list(task, models), Estimate(currency=task.prices.currency)
+    # Of a model on this machine a stand-in may be given, so that the settings say whether one can be tuned.
+    taught = 0 if all(settings.is_remote for settings in task.asked) else min(splits.unlabelled, MOST_TAUGHT)
+    teaching = [total]
     for model, settings in zip(models, task.asked, strict=True):
         rates = prices.models[model.digest].times(batch_share(settings) if settings.batch is not False else 1.0)
         asker = Asker(rates, known.get(("model", model.digest), ())) if isinstance(model, Metered) else None
-        total += Plan(task, splits, model, documents, everything, limited, alone=len(models) == 1).estimate(asker, judging)
-    return total
+        plan = Plan(task, splits, model, documents, everything, limited, alone=len(models) == 1)
+        total += plan.estimate(asker, judging)
+        if asker is not None and taught:
+            teaching.append(plan.teaching(asker, taught))
+    return total + max(teaching, key=lambda part: part.money.high if part.money else math.inf)
 
 
 Climbed = dict[Rung, tuple[list[System], bool]]
@@ -134,6 +155,12 @@ class Plan:
             if judge is not None:
                 total += self._judged(judge, replace(calls, low=SHORTER * calls.low if certain else 0.0), system)
         return total
+
+    def teaching(self, asker: Asker, rows: int) -> Estimate:
+        """What labelling rows takes at most, should the longest system of this model be the teacher."""
+        dearest = max((system for system, _, _ in self.calls()), key=self._weight)
+        steps, most = dearest.prompt.reasoning, dearest.decoding.max_tokens
+        return asker.estimate(Range(0, rows), self.prompt(dearest), most, steps=steps)
 
     def calls(self) -> list[tuple[System, Range, bool]]:
         """Each system as far as it can be known, how often it is asked, and whether others cannot have said the same before."""
@@ -216,14 +243,24 @@ class Plan:
         if isinstance(approach, WholeDocuments):
             whole = base.then(approach.name, knowledge=Knowledge(kind="whole"))
             return whole if self.prompt(whole) + decoding.max_tokens <= self.model.context_tokens else None
+        if isinstance(approach, Chain):
+            made: System | None = base
+            for part in approach.parts:
+                made = made and self._sketch(Option(part, made))
+            return made
         changes: dict[type, dict[str, object]] = {
             Grounded: {"grounded": True},
             Persona: {"persona": self.task.persona},
             Constraints: {"constraints": self.task.constraints},
             Generated: {},
+            ZeroShot: {},
         }
-        change = changes.get(type(approach))
-        return None if change is None else base.then(approach.name, prompt=change)
+        if isinstance(approach, RemovePrior | FineTune | Distil | Reference | TfidfReference):
+            return None  # it asks nothing new here, or weights of this machine
+        if (change := changes.get(type(approach))) is not None:
+            return base.then(approach.name, prompt=change)
+        # What a package adds is taken to show as much as the longest prompt of our own.
+        return base.then(approach.name, prompt={"shots": self._shots(base, LONGEST)})
 
     def _shots(self, base: System, count: int) -> tuple[Shot, ...]:
         """Worked examples of the usual length."""

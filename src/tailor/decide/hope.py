@@ -55,15 +55,15 @@ def in_order(diagnosis: Diagnosis, rungs: Sequence[Rung]) -> list[Rung]:
 
 
 def most_promising(
-    diagnosis: Diagnosis, rungs: Sequence[Rung], leader: Run, seconds: Mapping[str, float], smallest_effect: float
+    diagnoses: Sequence[Diagnosis], rungs: Sequence[Rung], leader: Run, seconds: Mapping[str, float], smallest_effect: float
 ) -> Rung:
     """The rung that promises the largest gain for its time; of equals the earlier one.
 
-    A rung promises what its forecast lies above the leader. Where that is little, or nothing was forecast, it is taken for the
+    A rung promises what its best forecast lies above the leader. Where that is little, or nothing was forecast, it is taken for the
     smallest effect, so that the quick ones of them come first. A rung that builds on another waits for it.
 
     Args:
-        diagnosis: of the baseline.
+        diagnoses: of the baselines of one or several models.
         rungs: those not climbed yet, in order.
         leader: the best Run on dev so far.
         seconds: what each rung is expected to take, by name.
@@ -71,8 +71,8 @@ def most_promising(
     """
 
     def per_second(rung: Rung) -> float:
-        forecast = forecast_for(diagnosis, rung.pulls)
-        gain = max(smallest_effect, forecast.mean - leader.mean if forecast else 0.0)
+        forecasts = [forecast_for(diagnosis, rung.pulls) for diagnosis in diagnoses]
+        gain = max([smallest_effect, *(forecast.mean - leader.mean for forecast in forecasts if forecast)])
         return gain / max(seconds[rung.name], SHORTEST)
 
     return max((rung for rung in rungs if rung.builds_on not in rungs), key=per_second)

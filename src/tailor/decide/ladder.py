@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from tailor.approaches.approach import Material, asks_a_model, starting_system
+from tailor.approaches.approach import Material, asks_a_model, starting_systems
 from tailor.data.reach import most_claims
 from tailor.decide.budget import Budget
 from tailor.decide.clock import Clock
@@ -17,13 +17,14 @@ from tailor.decide.rungs import Option, Rung, best, ladder
 from tailor.decide.step import Observer, Step, StepStatus
 from tailor.decide.track import Track
 from tailor.decide.types import Pace
-from tailor.diagnose.diagnosis import diagnose
+from tailor.diagnose.diagnosis import Look, diagnose, look_at_labels
 from tailor.diagnose.forecast import Pulls
 from tailor.diagnose.types import Diagnosis
 from tailor.diagnose.words import summary
 from tailor.engine import Engine
 from tailor.errors import CallsFailed, ConfigError, DocumentsError, DoesNotFit, EndpointError, OutOfTime
 from tailor.evaluate.run import Run
+from tailor.kinds.base import kind_of
 from tailor.stats.intervals import clopper_pearson_lower, lower_bound, mean_interval
 from tailor.stats.spending import of_target
 from tailor.system import START, System
@@ -68,11 +69,12 @@ class Climb:
     test_alike: float = 1.0
     stopped: str = ""
     is_broken: bool = False
-    diagnosis: Diagnosis | None = None
+    diagnoses: list[Diagnosis] = field(default_factory=list)
     track: Track = field(init=False)
     budget: Budget = field(init=False)
     starts: tuple[System, ...] = ()
     _looked: bool = False
+    _labels: Look | None = None
     _over: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -97,7 +99,7 @@ class Climb:
         return [run for run in self.runs if run.system.is_generative]
 
     def climb(self) -> None:
-        """Climb until a reason to stop is found; fills `runs`, `steps`, `stopped`, `is_broken` and `diagnosis`."""
+        """Climb until a reason to stop is found; fills `runs`, `steps`, `stopped`, `is_broken` and `diagnoses`."""
         try:
             self._climb()
         except CallsFailed as error:
@@ -105,10 +107,7 @@ class Climb:
 
     def _climb(self) -> None:
         task, models = self.material.task, self.engine.models
-        self.starts = tuple(
-            starting_system(task, self.material.train, model).with_(label=label)
-            for model, label in zip(models, task.model_labels, strict=True)
-        )
+        self.starts = starting_systems(task, self.material.train, models)
         can = replace(models[0].capabilities, tunes=any(model.capabilities.tunes for model in models))
         rungs = list(ladder(task, bool(self.engine.documents), can, unlabelled=bool(self.material.unlabelled)))
         rungs = [rung for rung in rungs if self.everything or not rung.optional]
@@ -162,51 +161,67 @@ class Climb:
         leader = best(self.generative, weigh=self.prices.weigh)
         if not self.budget.is_limited or self.everything or leader is None:
             return rungs[0]
-        if self.diagnosis is None:
+        if not self.diagnoses:
             return next((rung for rung in rungs if rung.pulls in ADVISED.get(self.advised, ())), rungs[0])
         options = {rung: [option for start in self.starts for option in self._options(rung, start)] for rung in rungs}
         seconds = {rung.name: self.budget.rung_seconds(rung, found) for rung, found in options.items()}
-        return most_promising(self.diagnosis, rungs, leader, seconds, self.material.task.smallest_effect)
+        return most_promising(self.diagnoses, rungs, leader, seconds, self.material.task.smallest_effect)
 
     def _look_into(self, rungs: Sequence[Rung]) -> list[Rung]:
-        """Ask why the baseline fails, once it is measured; the rungs that follow, in the order that its forecasts speak for."""
-        baseline = next((run for run in self._own(self.starts[0]) if run.system.is_start), None)
-        self._looked = baseline is not None
-        if baseline is None or baseline.count("failed") == len(baseline.scores):
-            return list(rungs)  # answers that did not come say nothing of why it fails
-        if len(baseline.scores) < len(self.material.dev):
-            return list(rungs)  # the time limit cut it short: none is left to ask why
+        """Ask why baselines fail, once they are measured; the rungs that follow, in the order that the first forecasts speak for.
+
+        Worth asking is that of the first model, and that of each model whose weights can be tuned: what tuning promises decides
+        whether it is paid for.
+        """
+        measured = {run.system.weights.digest: run for run in self.generative if run.system.is_start}
+        self._looked = bool(measured)
+        asked = [start for start in self.starts if start is self.starts[0] or self.engine.model_of(start).capabilities.tunes]
+        for start in asked:
+            baseline = measured.get(start.weights.digest)
+            if baseline is None or baseline.count("failed") == len(baseline.scores):
+                continue  # answers that did not come say nothing of why it fails
+            if len(baseline.scores) < len(self.material.dev):
+                continue  # the time limit cut it short: none is left to ask why
+            if why_not := self._not_forecast():
+                self.observer.said(f"Why {START} fails is not forecast: {why_not}.")
+                break
+            if not self._diagnose(baseline):
+                break
+        return in_order(self.diagnoses[0], rungs) if self.diagnoses else list(rungs)
+
+    def _not_forecast(self) -> str:
+        """Why nothing can be forecast for this task; empty where something can."""
         if self.material.task.judge is not None:
-            self.observer.said(f"Why {START} fails is not forecast: a judge would have to be asked of answers that nobody gave.")
-            return list(rungs)
-        if self.material.task.data.images:
-            self.observer.said(f"Why {START} fails is not forecast: what would forecast it reads text alone, and no images.")
-            return list(rungs)
-        self.observer.began("diagnosis", f"why {START} fails")
+            return "a judge would have to be asked of answers that nobody gave"
+        return "what would forecast it reads text alone, and no images" if self.material.task.data.images else ""
+
+    def _diagnose(self, baseline: Run) -> bool:
+        """Ask why a baseline fails, and say what was found; False where no time is left for it."""
+        name = baseline.system.name
+        self.observer.began("diagnosis", f"why {name} fails")
         try:
             # It may take what the final test needs: without it the best would perhaps not be in the test.
             self.clock.check()
-            self.diagnosis = diagnose(self.material, self.engine, baseline)
+            if kind_of(self.material.task).closed and self._labels is None:
+                self._labels = look_at_labels(self.material, self.engine)
+            found = diagnose(self.material, self.engine, baseline, self._labels)
         except OutOfTime:
-            return list(rungs)  # the next rung finds no time either, and says so
+            return False  # the next rung finds no time either, and says so
         except (ConfigError, DocumentsError, DoesNotFit, EndpointError) as error:
             if isinstance(error, EndpointError) and error.fatal:
                 raise
             # What stands in the way of a forecast stands in the way of a candidate at most: it is tried, and says so itself.
-            self.observer.said(f"Why {START} fails could not be found out: {error}.")
-            return list(rungs)
-        for sentence in summary(self.diagnosis):
+            self.observer.said(f"Why {name} fails could not be found out: {error}.")
+            return True
+        for sentence in summary(found)[: 1 if self.diagnoses else None]:  # the labels are the same for all models
             self.observer.said(sentence)
-        return in_order(self.diagnosis, rungs)
+        self.diagnoses.append(found)
+        return True
 
     def _cannot_win(self, rung: Rung, start: System, candidates: Sequence[Option]) -> str | None:
-        """Why the forecasts leave this rung no hope of beating what its model does already, or None; later rungs may still do.
-
-        Only the first model is diagnosed.
-        """
-        if self.everything or self.diagnosis is None or start is not self.starts[0]:
-            return None
-        return hopeless(self.diagnosis, rung, candidates, self._own(start))
+        """Why the forecasts leave this rung no hope of beating what its model does already, or None; later rungs may still do."""
+        found = next((diagnosis for diagnosis in self.diagnoses if diagnosis.model == start.label), None)
+        return None if self.everything or found is None else hopeless(found, rung, candidates, self._own(start))
 
     def _reason_to_stop(self, rung: Rung, start: System, candidates: Sequence[Option]) -> tuple[StepStatus, str] | None:
         """Why this rung is not climbed with this model, or None.
@@ -246,22 +261,29 @@ class Climb:
         )
 
     def _cannot_pay(self, leader: Run, candidate: Option) -> str | None:
-        """Why even a perfect result of this rung would cost more than it saves, or None (also when errors have no price)."""
+        """Why even a perfect result of this rung would cost more than it saves, or None (also when errors have no price).
+
+        With several models it may also save what the answers of a dearer one cost.
+        """
         task = self.material.task
         volume = task.volume.answers_per_month * task.volume.months
         rates = self.prices.of(candidate.base)
-        if self.prices.in_money:
-            return None  # a trained model may also save what the answers of a dearer one cost
         wrong = [1 - value for value in leader.values]
         error_rate = mean_interval(wrong, 2 * STOP_CONFIDENCE - 1, groups=leader.units).high
         if not task.prices.error or error_rate is None or rates.training_per_million is None:
             return None
-        saved = volume * error_rate * task.prices.error
+        answering = self.prices.weigh(leader) if self.prices.in_money else 0.0
+        saved = volume * (error_rate * task.prices.error + answering)
         tokens = self.budget.training_tokens(candidate) * task.tuning.epochs
         spent = len(self.material.train) * task.prices.label + tokens * rates.training_per_million / 1e6
         if saved >= spent:
             return None
+        trained, perfect = (
+            (f"Training {candidate.base.label}", "with answers that cost nothing and are always right")
+            if candidate.base.label
+            else ("Training", "without a single error")
+        )
         return (
-            f"Training costs about {spent:,.2f} {task.prices.currency} (labels and machine time); without a single error it would "
+            f"{trained} costs about {spent:,.2f} {task.prices.currency} (labels and machine time); {perfect} it would "
             f"save at most {saved:,.2f} {task.prices.currency} in {task.volume.months:g} months."
         )

@@ -22,6 +22,7 @@ from tailor.evaluate.run import failures
 from tailor.models.base import Metered, Model
 from tailor.models.endpoint.dialect import Dialect, dialect_of
 from tailor.models.secrets import variable_sent
+from tailor.score.parse import parse_answer
 from tailor.score.scorer import is_failed
 from tailor.score.types import Answer
 from tailor.system import System
@@ -110,7 +111,7 @@ def _checks(settings: ModelSettings, model: Model, system: System, answers: Sequ
     if dialect is not None:
         checks |= _spoken(dialect, bool(system.decoding.json_schema))
     if system.chooses:
-        checks["probabilities of labels"] = "are told" if any(answer.scores for answer in came) else "are not told"
+        checks["probabilities of labels"] = _probabilities(system, came, dialect)
     checks["thought"] = _thought(came, dialect)
     if not all(answer.counted for answer in came):
         checks["tokens"] = "are not counted by it, and estimated"
@@ -140,6 +141,17 @@ def _spoken(dialect: Dialect, schema: bool) -> dict[str, str]:
         }
         spoken["JSON schema"] = f"{ways[dialect.schema]}, and checked here"
     return spoken
+
+
+def _probabilities(system: System, answers: Sequence[Answer], dialect: Dialect | None) -> str:
+    """Whether it tells how likely labels are; what was never asked for, or goes with no label, says nothing of that."""
+    if any(answer.scores for answer in answers):
+        return "are told"
+    if dialect is not None and not dialect.logprobs:
+        return "are not asked for, since it does not take the parameter"
+    if not any(parse_answer(system, answer.raw) for answer in answers):
+        return "are not known yet: no label was written"
+    return "were asked for and are not told"
 
 
 def _thought(answers: Sequence[Answer], dialect: Dialect | None) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tailor.approaches.approach import Approach, Material, looks_at_dev, starting_system
+from tailor.approaches.approach import Approach, Material, looks_at_dev, starting_systems
 from tailor.card import Listing, card, table_html
 from tailor.decide.arms import Course, course
 from tailor.decide.cost import system_cost
@@ -94,18 +94,27 @@ class Comparison:
         return Listing(measurement.row() for measurement in sorted(self.measurements, key=lambda m: -m.score.mean))
 
 
-def trial(approaches: Sequence[Approach], material: Material, engine: Engine, observer: Observer) -> tuple[Measurement, ...]:
+def trial(
+    approaches: Sequence[Approach], material: Material, engine: Engine, observer: Observer, places: Sequence[int] = ()
+) -> tuple[Measurement, ...]:
     """Each approach, fitted to the training rows and measured on dev: all on the same rows.
 
     Where one of them chooses something by dev rows, these count for nobody (`tailor.decide.arms`).
+
+    Args:
+        approaches: what to measure.
+        material: train and dev.
+        engine: answers.
+        observer: told what happens.
+        places: which of the task's models each approach asks, by its place; the first one unless given.
 
     Raises:
         ConfigError: an approach does not fit the task or the model.
         CallsFailed: an endpoint did not answer every row, so that the score is not known.
         TailorError: a model, the documents or the disk stands in the way; what was answered is kept.
     """
-    start = starting_system(material.task, material.train, engine.model)
-    options = [Option(approach, start) for approach in approaches]
+    starts = starting_systems(material.task, material.train, engine.models)
+    options = [Option(approach, starts[place]) for approach, place in zip(approaches, places or [0] * len(approaches), strict=True)]
     where = course(material.dev, options)
     if not where.rows:
         raise ConfigError("all dev rows are of one group: none is left to measure what the others choose", "add groups")

@@ -42,7 +42,11 @@ NOT_HERE = "The model's weights are not on this machine: what tuning would reach
 ONE_LABEL = "All training rows have the same label, so that nothing can be forecast from them."
 
 
-def diagnose(material: Material, engine: Engine, baseline: Run) -> Diagnosis:
+Look = tuple[tuple[Suspect, ...], Labels | None, tuple[str, ...]]
+"""Suspected rows, what follows from them, and notes."""
+
+
+def diagnose(material: Material, engine: Engine, baseline: Run, look: Look | None = None) -> Diagnosis:
     """Why the baseline fails, and what each lever would win.
 
     What is asked of the model is asked through the engine, as the ladder asks it: it is saved, and used again there.
@@ -51,6 +55,7 @@ def diagnose(material: Material, engine: Engine, baseline: Run) -> Diagnosis:
         material: train and dev.
         engine: answers, embeds and searches.
         baseline: the zero-shot system's complete Run on dev.
+        look: what was found about the labels (`look_at_labels`), where somebody has looked already: it is the same for all models.
 
     Raises:
         TailorError: no request can succeed, or the documents cannot be searched.
@@ -59,7 +64,9 @@ def diagnose(material: Material, engine: Engine, baseline: Run) -> Diagnosis:
     started = time.perf_counter()
     subject = Subject(material, engine, baseline)
     closed = classes(subject)
-    found = heard(look_at_labels(material, engine), baseline) if kind_of(material.task).closed else ((), None, ())
+    found: Look = ((), None, ())
+    if kind_of(material.task).closed:
+        found = heard(look_at_labels(material, engine) if look is None else look, baseline)
     outlooks: list[Outlook] = []
     reach = None
     if closed is not None or not kind_of(material.task).closed:
@@ -83,11 +90,8 @@ def diagnose(material: Material, engine: Engine, baseline: Run) -> Diagnosis:
         reach,
         (*_too_little(subject, closed), *notes),
         time.perf_counter() - started,
+        baseline.system.label,
     )
-
-
-Look = tuple[tuple[Suspect, ...], Labels | None, tuple[str, ...]]
-"""Suspected rows, what follows from them, and notes."""
 
 
 def heard(found: Look, baseline: Run) -> Look:

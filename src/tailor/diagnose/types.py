@@ -112,6 +112,7 @@ class Diagnosis:
         reach: share of dev rows for which a search finds a passage with the answer; None without documents.
         notes: what could not be found out and why, and other things worth knowing, one sentence each.
         seconds: how long the diagnosis took, the baseline's own run not counted.
+        model: what the study calls the model whose baseline it is; empty in a study of one.
     """
 
     baseline: float
@@ -123,6 +124,7 @@ class Diagnosis:
     reach: float | None
     notes: tuple[str, ...]
     seconds: float
+    model: str = ""
 
     def lever(self, name: LeverName) -> Lever | None:
         """A lever's forecast, or None where it does not apply."""

@@ -28,7 +28,7 @@ SOUND = 0.05
 def sentences(diagnosis: Diagnosis) -> list[str]:
     """What was found, the most important first: why the model fails, what every lever would win, the labels, what is not known."""
     if not diagnosis.failures:
-        return [f"The model fails none of the {diagnosis.rows} dev rows: nothing needs mending.", *diagnosis.notes]
+        return [f"{_who(diagnosis)} fails none of the {diagnosis.rows} dev rows: nothing needs mending.", *diagnosis.notes]
     said = [labels_sentence(diagnosis)] if diagnosis.labels and diagnosis.labels.are_the_limit else []
     said.append(headline(diagnosis))
     said += [lever_sentence(diagnosis, lever) for lever in diagnosis.levers]
@@ -48,7 +48,7 @@ def summary(diagnosis: Diagnosis) -> list[str]:
 def headline(diagnosis: Diagnosis) -> str:
     """Why the model fails, and what would win most: "mostly" where that mends half of the failures."""
     best = diagnosis.levers[0] if diagnosis.levers else None
-    start = f"The model, simply asked, fails {diagnosis.failures} of {diagnosis.rows} dev rows"
+    start = f"{_who(diagnosis)}, simply asked, fails {diagnosis.failures} of {diagnosis.rows} dev rows"
     if best is None:
         return f"{start}; nothing could be forecast."
     if best.forecast.mean - diagnosis.baseline < CLEAR:
@@ -102,6 +102,11 @@ def cannot_win(forecast: Interval, rung: str, leader: str, score: float) -> str 
         f"The next rung ({rung}) is not expected to pay: on dev its forecast goes up to {_percent(forecast.high)} ({level}), and "
         f"{leader} has {_percent(score)}."
     )
+
+
+def _who(diagnosis: Diagnosis) -> str:
+    """Whose baseline it is."""
+    return diagnosis.model or "The model"
 
 
 def _gain(diagnosis: Diagnosis, forecast: Interval) -> str:

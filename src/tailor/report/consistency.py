@@ -10,6 +10,7 @@ from tailor.decide.types import Interval
 from tailor.evaluate.consistency import Consistency, Steadiness
 from tailor.evaluate.rewording import Kind
 from tailor.report.words import whole_limits
+from tailor.results import Study
 
 ASKED: dict[Kind, str] = {"again": "Asked again", "order": "Prompt in another order", "format": "Input in another form"}
 WHEN: dict[Kind, str] = {
@@ -126,3 +127,12 @@ def _number(count: int) -> str:
 
 def _share(interval: Interval) -> str:
     return f"{format_percent(interval.mean)} {whole_limits(interval)}"
+
+
+def study_steady(study: Study) -> Steady | None:
+    """The section of a study; None where nothing was decided, or asked again."""
+    decision = study.decision
+    if decision is None:
+        return None
+    prices = {finalist.fingerprint: finalist.cost.per_1000 for finalist in decision.finalists}
+    return steady(study.consistency, decision.winner.fingerprint, prices, study.task.target, bool(study.task.facts.every_time))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tailor.decide.types import Interval
+from tailor.diagnose.curve import sentence as curve_sentence
 from tailor.diagnose.types import Diagnosis, Lever, LeverName, Suspect
 from tailor.diagnose.words import REMEDIES, sentences
+from tailor.kinds.base import kind_of
 from tailor.report.ladder import is_reference
 from tailor.results import Step, Study
 
@@ -26,7 +28,7 @@ class LeverRow:
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """The section on the diagnosis.
+    """The section on the diagnosis of one model.
 
     Attributes:
         found: the diagnosis.
@@ -45,24 +47,30 @@ class Diagnosed:
     unshown: int
 
 
-def diagnosed(study: Study) -> Diagnosed | None:
-    """The section; None where nothing was diagnosed."""
-    found = study.diagnosis
-    if found is None:
-        return None
+def diagnosed(study: Study) -> tuple[Diagnosed, ...]:
+    """The section, a part for each model that was diagnosed."""
+    return tuple(_part(study, found) for found in (study.diagnosis, *study.other_diagnoses) if found is not None)
+
+
+def curve_told(study: Study) -> str:
+    """What more labels would bring, in a sentence; empty where nothing is known of it."""
+    return curve_sentence(study.curve) if study.curve and kind_of(study.task).closed else ""
+
+
+def _part(study: Study, found: Diagnosis) -> Diagnosed:
     lead, *more = sentences(found)
     return Diagnosed(
         found=found,
         lead=lead,
         more=tuple(more),
-        rows=tuple(_row(study, lever) for lever in found.levers),
+        rows=tuple(_row(study, found.model, lever) for lever in found.levers),
         suspects=found.suspects[:SUSPECTS],
         unshown=max(0, len(found.suspects) - SUSPECTS),
     )
 
 
-def _row(study: Study, lever: Lever) -> LeverRow:
-    steps = [step for step in study.steps if _pulls(step, lever.name)]
+def _row(study: Study, model: str, lever: Lever) -> LeverRow:
+    steps = [step for step in study.steps if _pulls(step, lever.name) and step.run and step.run.system.label == model]
     best = max(steps, key=lambda step: step.dev.mean if step.dev else 0.0, default=None)
     return LeverRow(lever, REMEDIES[lever.name], best.dev if best else None, best.system if best else "")
 

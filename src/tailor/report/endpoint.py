@@ -7,12 +7,14 @@ from tailor.evaluate.answered import Answered, answered
 from tailor.results import Study
 
 
-def who_answered(study: Study) -> Answered | None:
-    """The models that the endpoint names in its answers; None where it names none."""
-    runs = [*(step.run for step in study.steps if step.run), *study.tests]
-    # Of several models only the first: who answered is compared with who was asked.
-    first = study.task.model_labels[0]
-    return answered(study.task.model.name, (answer for run in runs if run.system.label == first for answer in run.answers))
+def who_answered(study: Study) -> tuple[Answered, ...]:
+    """For each model whose endpoint names who answers: who was asked, and who that was."""
+    task, runs = study.task, [*(step.run for step in study.steps if step.run), *study.tests]
+    each = [
+        answered(settings.name, (answer for run in runs if run.system.label == label for answer in run.answers))
+        for settings, label in zip(task.asked, task.model_labels, strict=True)
+    ]
+    return tuple(found for found in each if found is not None)
 
 
 def paid(study: Study) -> str:
