@@ -153,6 +153,7 @@ class BatchEndpoint:
             else:
                 response = {"status_code": 200, "body": self._paid(asked["body"])}
                 good.append(json.dumps({"custom_id": asked["custom_id"], "response": response, "error": None}))
+        batch["request_counts"] |= {"completed": len(good), "failed": len(bad)}
         for name, lines in (("output_file_id", good[::-1]), ("error_file_id", bad)):  # in no order
             batch[name] = f"{batch['id']}-{name}"
             self.files[batch[name]] = "\n".join(lines).encode()
