@@ -265,3 +265,9 @@ def test_a_system_that_writes_steps_first_is_not_asked_for_probabilities(tmp_pat
         system = ChainOfThought().fit(starting_system(material.task, material.train, engine.model), material, engine)
         engine.answer(system, material.dev)
     assert all("logprobs" not in payload for payload in endpoint.payloads)
+
+
+def test_a_number_beyond_all_bounds_is_no_log_probability() -> None:
+    assert read_places({"content": [{"token": "yes", "logprob": -(10**400)}]}) == []
+    (place,) = read_places({"content": [{"token": "yes", "logprob": -0.1, "top_logprobs": [{"token": "no", "logprob": 10**400}]}]})
+    assert place.others == ()

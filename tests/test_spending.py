@@ -202,6 +202,10 @@ def test_an_endpoint_that_takes_more_than_it_may_is_taken_to_do_so_again(tmp_pat
         meter.settle(meter.reserve(tokens_in=2000, tokens_out=200), Reply("x", tokens_in=2000, tokens_out=1000))
         number = meter.reserve(tokens_in=2000, tokens_out=200)
         assert spending.call(number).worst == pytest.approx(0.012)
+    with Spending(tmp_path, cap=1.0) as spending:
+        meter = Meter(spending, "m", RATES)
+        assert spending.call(meter.reserve(tokens_in=2000, tokens_out=200)).worst == pytest.approx(0.012), "in later runs too"
+        assert spending.call(Meter(spending, "n", RATES).reserve(tokens_in=2000, tokens_out=200)).worst == pytest.approx(0.004)
 
 
 def test_prices_that_were_raised_count_for_what_was_bought_before(tmp_path: Path) -> None:

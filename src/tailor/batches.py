@@ -31,8 +31,6 @@ FIRST_PAUSE, LONGEST_PAUSE, SLOWER = 0.2, 60.0, 1.5
 """Seconds between two looks at a batch: the first, the longest, and by what they grow."""
 ROUNDS = 2
 """How often rows are put into a batch: once more where the first did not come to an end in its time."""
-RECENT = 60.0
-"""Seconds for which a batch may appear in the endpoint's list after it was handed in."""
 LONGEST_WAIT = 30 * 3600.0
 """Seconds for which a run waits for one batch: a day is promised."""
 LONGEST_KEPT = 3 * 24 * 3600.0
@@ -209,7 +207,7 @@ class Batches:
     def _collect(self, mark: str, note: dict[str, Any], on_progress: Callable[[int], None]) -> None:
         """Wait for a batch, save its answers and close it; one that was never handed in is only closed."""
         if not note["batch"]:
-            found = self.model.desk.find(note["file"], mark, recent=_age(note) < RECENT) if note["file"] else None
+            found = self.model.desk.find(note["file"], mark) if note["file"] else None
             if found is None:
                 self._close(mark, [])
                 return

@@ -20,7 +20,8 @@ from tailor.task import Task
 class Meter:
     """Notes down what the calls of one model cost (`tailor.models.base.Meter`).
 
-    An endpoint that takes more tokens than a call allows it, or bills more than they cost, is taken to do so again.
+    An endpoint that takes more tokens than a call allows it, or bills more than they cost, is taken to do so again, in later runs
+    too.
 
     Args:
         spending: where it is noted down.
@@ -38,6 +39,7 @@ class Meter:
 
     def __post_init__(self) -> None:
         self.spending.reprice(self.model, self._price)
+        self._over = self.spending.overrun(self.model)
 
     def reserve(self, *, tokens_in: int, tokens_out: int) -> int:
         """Note a call down that may take so many tokens; gives its number.

@@ -105,6 +105,12 @@ class Spending:
                 if call.model == model and call.batch == (batch or call.batch) and call.paid is not None and call.counted:
                     self._committed += max(0.0, (price(call) or 0.0) - call.paid)
 
+    def overrun(self, model: str) -> float:
+        """How many times the most that a call of a model could cost one has cost; at least 1."""
+        with self._state:
+            calls = [call for call in self._known.values() if call.model == model and not call.batch]
+            return max([1.0, *(call.paid / call.worst for call in calls if call.paid and call.worst)])
+
     def reserve(
         self,
         model: str,

@@ -180,18 +180,17 @@ class Desk:
 
         return self._patiently(once)
 
-    def find(self, file: str, mark: str, *, recent: bool = True) -> Batch | None:
-        """The batch with a mark, or over a file; None where there is none.
+    def find(self, file: str, mark: str) -> Batch | None:
+        """The batch with a mark, or over a file; None where there is none, looked for more than once: a new one may appear late.
 
         Args:
             file: id of its file.
             mark: its mark.
-            recent: whether it may have been handed in a moment ago, and is looked for more than once.
 
         Raises:
             EndpointError: the endpoint does not tell of its batches.
         """
-        for pause in LOOKS if recent else (0.0,):
+        for pause in LOOKS:
             time.sleep(pause)
             for told in self._all():
                 data = told.get("metadata")

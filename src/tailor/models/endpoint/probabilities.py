@@ -105,7 +105,10 @@ def _token(entry: object) -> tuple[bytes, float] | None:
     """Bytes and log-probability of a token as the API writes it."""
     if not isinstance(entry, Mapping) or not isinstance(logprob := entry.get("logprob"), int | float) or isinstance(logprob, bool):
         return None
-    number = float(logprob)
+    try:
+        number = float(logprob)
+    except OverflowError:
+        return None
     if math.isnan(number) or number > 1e-3:
         return None
     raw: Any = entry.get("bytes")
