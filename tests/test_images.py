@@ -16,6 +16,7 @@ from dots import COLOURS, colour_of, images_in, png, sees, write_dots
 from endpoint import Endpoint
 from flow import Watcher, climb, tailor
 
+import tailor as tailor_library
 from tailor.content import MediaPart, TextPart
 from tailor.data.example import Example
 from tailor.data.split import load_splits
@@ -28,7 +29,6 @@ from tailor.models.fake import FakeModel
 from tailor.models.remote import RemoteModel
 from tailor.models.wire import IMAGE_TOKENS, estimate_tokens
 from tailor.project import load_project
-from tailor.saved import load_study
 from tailor.task import ModelSettings, Task
 
 PRICES = {"input_per_million": 1.0, "output_per_million": 4.0}
@@ -61,12 +61,10 @@ def rows_of(folder: Path) -> dict[str, Example]:
 
 
 def test_images_go_from_init_to_a_decision_and_each_is_sent_as_it_is(tmp_path: Path, seeing: Endpoint) -> None:
-    folder = initialised(tmp_path, seeing)
+    folder = initialised(tmp_path, seeing, ask_again=True)
     checked = tailor("check", folder)
     assert checked.exit_code == 0 and "data.csv names 96 different images: 96 PNG." in checked.output, checked.output
-    ran = tailor("run", folder, "--yes", "--all")
-    assert ran.exit_code == 0, ran.output
-    study = load_study(folder)
+    study = climb(folder, everything=True)
     assert study.decision is not None and study.decision.verdict == "target met", study.decision
     chosen = study.test_run(study.decision.chosen)
     assert chosen is not None and chosen.mean == 1.0
@@ -80,14 +78,17 @@ def test_images_go_from_init_to_a_decision_and_each_is_sent_as_it_is(tmp_path: P
     assert "few-shot-5" in tried and not tried & {"few-shot-nearest-5", "reference-classifier", "tfidf-classifier"}
     shown = [call for call in seeing.payloads if len(images_in(call)) == 6]
     assert shown and {colour_of(image) for image in images_in(shown[0])[:5]} == set(COLOURS)
+    (steady,) = study.consistency
+    bases = {kind.kind: kind.basis for kind in steady.kinds}
+    assert (bases["again"], bases["format"]) == ("measured", "nothing to vary"), "an image is not written in another form"
     calls = seeing.calls
-    climb(folder)
+    climb(folder, everything=True)
     assert seeing.calls == calls, "no answer is asked for twice"
     (folder / "dots" / "new.png").write_bytes(png("blue", 900))
     asked = tailor("try", folder, "dots/new.png", "--yes")
     assert asked.exit_code == 0 and asked.output.startswith("blue"), asked.output
     refused = tailor("try", folder, "../new.png", "--yes")
-    assert refused.exit_code != 0 and "it lies outside the project" in refused.output
+    assert refused.exit_code != 0 and "it lies outside this folder" in refused.output
 
 
 def test_images_and_text_are_asked_about_together(tmp_path: Path, seeing: Endpoint) -> None:
@@ -132,6 +133,27 @@ def test_images_in_chats_are_shown_in_front_of_what_is_said(tmp_path: Path, seei
     assert [part["type"] for part in asked] == ["image_url", "text"] and asked[1]["text"] == "\nWhich colour is this?"
 
 
+def test_rows_from_python_bring_their_images_with_them(tmp_path: Path, seeing: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_dots(Path("photos"))
+    model = {"name": "eye", "base_url": seeing.url, "context_tokens": 8192, "media": ["image"]}
+    asked: dict[str, Any] = {"kind": "classify", "instruction": "Which colour?", "input": "{{photo}}", "output": "colour"}
+    asked |= {"model": model, "prices": PRICES, "data": {"images": ["photo"]}, "target": 0.8, "ask_again": False}
+    rows = [{"photo": f"photos/dots/{number}.png", "colour": list(COLOURS)[number % 3]} for number in range(96)]
+    study = tailor_library.study(Task(name="dots", **asked), rows, quiet=True, allow_send=True)
+    assert study.decision is not None and study.decision.verdict == "target met"
+    assert len(list((tmp_path / "studies" / "dots" / "images").iterdir())) == 96
+    Path("new.png").write_bytes(png("green", 901))
+    assert study.chosen("new.png") == "green" and study.chosen(photo=str(tmp_path / "new.png")) == "green"
+    again = tailor_library.measure(
+        Task(name="dots", **asked), "photos/data.csv", "zero-shot", folder="of-a-file", quiet=True, allow_send=True
+    )
+    assert again.score.mean == 1.0 and again.score.n == 19
+    with pytest.raises(DataError, match=r"does not in row 1 \(`../new.png`: it lies outside this folder\)"):
+        monkeypatch.chdir(tmp_path / "photos")
+        study.chosen("../new.png")
+
+
 # --- before anything is spent
 
 
@@ -172,10 +194,10 @@ def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], why: str) 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("../secret.png", "it lies outside the project"),
-        ("/etc/hostname", "it lies outside the project"),
-        ("link.png", "it lies outside the project"),
-        ("dots/../../secret.png", "it lies outside the project"),
+        ("../secret.png", "it lies outside this folder"),
+        ("/etc/hostname", "it lies outside this folder"),
+        ("link.png", "it lies outside this folder"),
+        ("dots/../../secret.png", "it lies outside this folder"),
         ("https://example.org/a.png", "nothing is fetched"),
         ("data:image/png;base64,AAAA", "nothing is fetched"),
         ("file:///etc/hostname", "nothing is fetched"),

@@ -101,7 +101,8 @@ def asked(found: Answering, fields: dict[str, str]) -> Asked:
         fields: the columns that the task's templates name.
 
     Raises:
-        ConfigError: a column is missing or is none that is read, or one names no image that can be used.
+        ConfigError: a column is missing, or is none that is read.
+        DataError: a column names no image that can be used.
     """
     system, (answer,) = _answered(found.project, found.system, [fields])
     return Asked(system, answer, found.threshold)

@@ -16,6 +16,7 @@ from tailor.approaches.approach import Approach, Material
 from tailor.approaches.named import approach_named, names
 from tailor.asking import answers, narrowed
 from tailor.data.dataset import Dataset, Rows, as_dataset
+from tailor.data.images import copied
 from tailor.data.split import load_splits
 from tailor.decide.step import Observer
 from tailor.decide.trial import Comparison, Measurement, compared, trial
@@ -97,6 +98,8 @@ class ProjectStudy(Study):
     def _answers(self, inputs: Sequence[dict[str, str]]) -> list[str]:
         system = chosen_system(self)
         project = narrowed(self.project, system)
+        if images := self.task.data.images:
+            inputs = copied(inputs, images, Path(), self.project.folder)
         if not self.opened:
             # Before it is opened: a model that is handed on counts as the caller's own.
             require_allowed(project, _called(None))

@@ -29,18 +29,18 @@ def read_image(folder: Path, name: str) -> MediaPart:
     """The image of this name.
 
     Args:
-        folder: the project, outside of which no image is read, whatever a row names.
+        folder: outside of it no image is read, whatever a row names.
         name: path of the file, relative to the folder.
 
     Raises:
         ValueError: there is none that can be used; it says why.
     """
     if ADDRESS.match(name):
-        raise ValueError("it is an address; images are read from files of the project, and nothing is fetched")
+        raise ValueError("it is an address; images are files, and nothing is fetched")
     try:
         path, inside = (folder / name).resolve(), folder.resolve()
         if not path.is_relative_to(inside):
-            raise ValueError("it lies outside the project")
+            raise ValueError("it lies outside this folder")
         data = read_file(path, IMAGE_BYTES)
     except FileNotFoundError:
         raise ValueError("there is no such file") from None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tailor.card import card, table_html
+from tailor.data.images import copied
 from tailor.data.jsontext import to_value
 from tailor.data.readers import as_text
 from tailor.data.table import Table, read_table, table_of_lines
@@ -104,19 +105,25 @@ class Dataset:
     def keep(self, folder: Path, settings: DataFiles) -> DataFiles:
         """Put rows from memory into a folder, for their owner only, and name the files; a file is named where it lies.
 
+        Where rows name images, all of them are put there, with copies of the images.
+
         Args:
             folder: where the study is.
             settings: what else the task says about its data.
 
         Raises:
-            DataError: the task names a file itself.
+            DataError: the task names a file itself, or a row names no image that can be used.
             StoreError: a file cannot be written.
         """
         if settings.file or settings.train:
             raise DataError("the task names its data, and rows are given too", "Leave `file`, `train`, `dev` and `test` out of it.")
         named = {}
         for name, part in self._parts.items():
-            if isinstance(part, Path):
+            if settings.images:
+                rows, base = (part, Path()) if isinstance(part, list) else (self.tables[name].rows, part.expanduser().parent)
+                named[name] = _file_name(name)
+                _write(folder / named[name], copied(rows, settings.images, base, folder))
+            elif isinstance(part, Path):
                 named[name] = os.path.relpath(part.expanduser().resolve(), folder.resolve())
             else:
                 named[name] = _file_name(name)

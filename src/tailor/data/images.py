@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tailor.content import MediaPart
 from tailor.data.finding import Finding
-from tailor.data.jsontext import Value
+from tailor.data.jsontext import Value, to_value
 from tailor.data.table import Table
-from tailor.errors import ConfigError, DataError, quoted
+from tailor.errors import DataError, quoted
+from tailor.files import write_atomically
+from tailor.limits import IMAGE_BYTES
 from tailor.media import ACCEPTED, read_image
+from tailor.outside import read_file
 from tailor.task import Task
 
 NAMED = 5
+COPIES = "images"
+"""Folder of copies inside a project that is made from Python."""
 
 
 def with_images(table: Table, columns: Sequence[str], folder: Path) -> Table:
@@ -32,26 +38,86 @@ def with_images(table: Table, columns: Sequence[str], folder: Path) -> Table:
         DataError: a cell names no image that can be used; the rows are named.
     """
     columns = [column for column in columns if column in table.columns]
+    found = _images(table.rows, columns, folder, table.place)
+    if not columns:
+        return table
+    rows = [
+        {**row, **dict.fromkeys(columns, ""), **{column: part.words for column, part in parts.items()}}
+        for row, parts in zip(table.rows, found, strict=True)
+    ]
+    return replace(table, rows=tuple(rows), images={part.words: part for parts in found for part in parts.values()})
+
+
+def asked_with_images(
+    fields: Mapping[str, str], columns: Sequence[str], folder: Path
+) -> tuple[dict[str, str], dict[str, MediaPart]]:
+    """The columns of one new input as a row has them, and its images.
+
+    Raises:
+        DataError: a column names no image that can be used.
+    """
+    (media,) = _images([fields], columns, folder, lambda _: "what is asked")
+    return {**fields, **{column: part.words for column, part in media.items()}}, media
+
+
+def copied(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], base: Path, folder: Path) -> list[dict[str, Any]]:
+    """The rows with copies of their images in a project's folder, under the names of their hashes.
+
+    Args:
+        rows: the rows.
+        columns: which columns name images.
+        base: the folder that their paths are relative to, and in which the files lie.
+        folder: the project.
+
+    Raises:
+        DataError: a cell names no image that can be used; the rows are named.
+        StoreError: a copy cannot be written.
+    """
+    found = _images(rows, columns, base, lambda index: f"row {index + 1}")
+    different = {part.sha256: part for parts in found for part in parts.values()}
+    names = {name: f"{COPIES}/{name[:16]}.{part.mime.removeprefix('image/')}" for name, part in different.items()}
+    (folder / COPIES).mkdir(parents=True, exist_ok=True)
+    for name, part in different.items():
+        if not (folder / names[name]).exists():
+            write_atomically(folder / names[name], read_file(base / part.path, IMAGE_BYTES))
+    return [
+        {**row, **{column: names[part.sha256] for column, part in parts.items()}} for row, parts in zip(rows, found, strict=True)
+    ]
+
+
+def _images(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], folder: Path, place: Callable[[int], str]
+) -> list[dict[str, MediaPart]]:
+    """The images that each row names, by column; none for an empty cell.
+
+    Raises:
+        DataError: a cell names no image that can be used; the rows are named.
+    """
     known: dict[str, MediaPart] = {}
     bad: list[str] = []
-    rows: list[Mapping[str, Value]] = []
-    for index, row in enumerate(table.rows):
-        changed: dict[str, Value] = {}
+    found: list[dict[str, MediaPart]] = []
+    for index, row in enumerate(rows):
+        found.append({})
         for column in columns:
+            cell = to_value(row.get(column))
             try:
-                part = _image(row[column], folder, known)
+                if name := _name(cell):
+                    found[-1][column] = known[name] if name in known else known.setdefault(name, read_image(folder, name))
             except ValueError as error:
-                bad.append(f"{table.place(index)} ({quoted(row[column], 60)}: {error})")
-                continue
-            changed[column] = part.words if part else ""
-        rows.append({**row, **changed})
+                bad.append(f"{place(index)} ({quoted(cell, 60)}: {error})")
     if bad:
         more = f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else ""
         raise DataError(
             f"{' and '.join(map(quoted, columns))} must name image files, but does not in {'; '.join(bad[:NAMED])}{more}",
-            f"Give the path of a {ACCEPTED} file inside the project's folder, or take the column out of `data.images`.",
+            f"Give the path of a {ACCEPTED} file inside {quoted(folder, 200)}, or take the column out of `data.images`.",
         )
-    return replace(table, rows=tuple(rows), images={part.words: part for part in known.values()}) if columns else table
+    return found
+
+
+def _name(cell: Value) -> str:
+    if not isinstance(cell, str):
+        raise ValueError("it holds several")
+    return cell.strip()
 
 
 def audit_images(task: Task, tables: Mapping[str, Table]) -> Iterator[Finding]:
@@ -83,38 +149,3 @@ def not_read(task: Task, model: Sequence[str] | None = None) -> Finding | None:
         f"{quoted(blind[0])} reads text alone, but {quoted(task.data.images[0])} holds images (`data.images`).",
         advice="Name a model behind an endpoint that reads images, with `media: [image]` next to its `base_url`.",
     )
-
-
-def asked_with_images(
-    fields: Mapping[str, str], columns: Sequence[str], folder: Path
-) -> tuple[dict[str, str], dict[str, MediaPart]]:
-    """The columns of one new input as a row has them, and its images.
-
-    Raises:
-        ConfigError: a column names no image that can be used.
-    """
-    media: dict[str, MediaPart] = {}
-    for column in columns:
-        try:
-            part = _image(fields.get(column, ""), folder, {})
-        except ValueError as error:
-            raise ConfigError(
-                f"{quoted(column)} names no image: {quoted(fields[column], 60)}: {error}",
-                f"Give the path of a {ACCEPTED} file inside the project's folder.",
-            ) from error
-        media |= {column: part} if part else {}
-    return {**fields, **{column: part.words for column, part in media.items()}}, media
-
-
-def _image(cell: Value, folder: Path, known: dict[str, MediaPart]) -> MediaPart | None:
-    """The image that a cell names; None for an empty cell.
-
-    Raises:
-        ValueError: it names none that can be used.
-    """
-    if not isinstance(cell, str):
-        raise ValueError("it holds several")
-    name = cell.strip()
-    if name and name not in known:
-        known[name] = read_image(folder, name)
-    return known.get(name)

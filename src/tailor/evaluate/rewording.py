@@ -116,7 +116,7 @@ def _orders(system: System, examples: Sequence[Example]) -> list[Asking]:
 
 
 def _forms(system: System, examples: Sequence[Example]) -> list[Asking]:
-    """The input written otherwise."""
+    """The texts of the input written otherwise; images are not."""
     columns = columns_in(system.prompt.input)
     found = []
     for form in FORMS:
@@ -128,7 +128,8 @@ def _forms(system: System, examples: Sequence[Example]) -> list[Asking]:
                 fields[column] = form.change(fields[column])
             if fields != example.fields:
                 changed[place] = replace(example, fields=fields)
-        found.append(Asking("format", form.how, system, tuple(changed.values()), tuple(changed)))
+        if changed:
+            found.append(Asking("format", form.how, system, tuple(changed.values()), tuple(changed)))
     return found
 
 
