@@ -267,6 +267,52 @@ def test_what_no_batch_api_says_ends_the_run_in_words(tmp_path: Path, endpoint: 
         asked(project(tmp_path, endpoint))
 
 
+FLAGGED = {"error": {"message": "Your account was flagged for a violation of our usage policies"}}
+FILTERED = {"error": {"message": "The prompt triggers our content management policy", "code": "content_filter"}}
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_account_that_was_blocked_meanwhile_makes_no_refusals(tmp_path: Path, endpoint: BatchEndpoint, inside: bool) -> None:
+    response_ = {"status_code": 200 if inside else 403, "body": FLAGGED}
+    to_batch = content(each(lambda line: line | {"response": response_}))
+
+    def twist(method: str, path: str, found: Any) -> Any:
+        if endpoint.batches and path.endswith("chat/completions"):
+            return 403, json.dumps(FLAGGED).encode()
+        return to_batch(method, path, found)
+
+    endpoint.twist = twist
+    opened = project(tmp_path, endpoint)
+    with pytest.raises(EndpointError, match="account was flagged"):
+        asked(opened)
+    endpoint.twist = lambda method, path, found: found
+    answers, _, _ = asked(opened)
+    assert all(answer.raw.startswith("word") for answer in answers)
+
+
+def test_a_text_that_a_batch_refuses_is_refused_when_it_is_asked_at_once(tmp_path: Path, endpoint: BatchEndpoint) -> None:
+    texts = list[str]()
+
+    def refuse(line: dict[str, Any]) -> dict[str, Any]:
+        return line | {"response": {"status_code": 400, "body": FILTERED}} if line["custom_id"] in ("3", "7") else line
+
+    to_batch = content(each(refuse))
+
+    def twist(method: str, path: str, found: Any) -> Any:
+        if path.endswith("chat/completions") and endpoint.batches:
+            texts.append(path)
+            if len(texts) <= 2:
+                return 400, json.dumps(FILTERED).encode()
+        return to_batch(method, path, found)
+
+    endpoint.twist = twist
+    answers, _, _ = asked(project(tmp_path, endpoint))
+    assert sum(answer.finish == "refused" for answer in answers) == 2 and len(texts) == 3, (
+        "a known one shows that others are answered"
+    )
+    assert all("content management" in answer.error for answer in answers if answer.finish == "refused")
+
+
 # --- money
 
 

@@ -51,6 +51,12 @@ def test_check_asks_an_endpoint_when_told_to_and_shows_what_it_found(tmp_path: P
     assert record["endpoint"][0]["checks"]["thought"] == "none was seen"
 
 
+def test_empty_answers_are_told_before_others_are_paid_for(tmp_path: Path) -> None:
+    with Endpoint([Answer(completion(""))]) as endpoint:
+        said = tailor("check", quiz(tmp_path, endpoint.url), "--endpoint").output
+    assert "2 of 2 were empty" in " ".join(said.split())
+
+
 def test_check_says_that_there_is_no_endpoint_to_ask(tmp_path: Path) -> None:
     said = tailor("check", quiz(tmp_path, "", model="fake"), "--endpoint")
     assert said.exit_code == 2 and "asks no endpoint" in said.output

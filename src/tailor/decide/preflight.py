@@ -116,12 +116,11 @@ def _checks(settings: ModelSettings, model: Model, system: System, answers: Sequ
     if not all(answer.counted for answer in came):
         checks["tokens"] = "are not counted by it, and estimated"
     checks["price"] = _price(rates)
-    refused = len(answers) - len(came)
+    refused, empty = len(answers) - len(came), sum(not answer.raw for answer in came)
+    odd = [f"{empty} of {len(answers)} were empty"] if empty else []
     if refused:
-        checks["answers"] = (
-            f"{refused} of {len(answers)} were refused: {next(a.error for a in answers if is_failed(a)) or 'no reason'}"
-        )
-    return checks
+        odd.append(f"{refused} of {len(answers)} were refused: {next(a.error for a in answers if is_failed(a)) or 'no reason'}")
+    return checks | ({"answers": "; ".join(odd)} if odd else {})
 
 
 def _spoken(dialect: Dialect, schema: bool) -> dict[str, str]:

@@ -16,10 +16,10 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from tailor.errors import EndpointError
 from tailor.models.base import Metered, Reply, Request
-from tailor.models.endpoint.faults import Fault, read_error, read_number
+from tailor.models.endpoint.faults import Fault, read_number
 from tailor.models.endpoint.line import Line
 from tailor.models.endpoint.transport import Answered
-from tailor.models.wire import ErrorInside, Unreadable, estimate_tokens, read_reply
+from tailor.models.wire import ErrorInside, Unreadable, read_reply
 
 URLS = {"chat": "/v1/chat/completions", "responses": "/v1/responses"}
 WINDOW = "24h"
@@ -75,7 +75,8 @@ class Came:
 
     Attributes:
         name: of the question.
-        reply: the reply, also one that says that the endpoint refuses it; None where it failed or was not reached.
+        reply: None where it failed, was refused or was not reached. What was refused is asked again at once, where it can be told
+            what that was: the text, or everything.
         cost: what it took all the same where there is no reply; None where that is nothing, or not told.
     """
 
@@ -273,20 +274,13 @@ class Desk:
         body = self._line.scrub(response.get("body"))
         status = read_number(response.get("status_code"))
         if status is not None and not 200 <= status < 300:
-            fault = self._line.interpreter.fault(int(status), read_error(body), None)
-            return Came(name, self._refused(fault, requests[name]) if fault.kind == "moderated" else None)
+            return Came(name, None)
         try:
             return Came(
                 name, read_reply(body.encode() if isinstance(body, str) else json.dumps(body).encode(), requests[name], 0.0)
             )
-        except ErrorInside as error:
-            fault = self._line.interpreter.inside(error.said)
-            return Came(name, self._refused(fault, requests[name]) if fault.kind == "moderated" else None, error.cost)
-        except Unreadable as error:
+        except (ErrorInside, Unreadable) as error:
             return Came(name, None, error.cost)
-
-    def _refused(self, fault: Fault, request: Request) -> Reply:
-        return Reply("", tokens_in=estimate_tokens(request.messages), finish="refused", error=str(fault))
 
     # --- calls
 
