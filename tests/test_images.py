@@ -17,7 +17,7 @@ from endpoint import Endpoint
 from flow import Watcher, climb, tailor
 
 import tailor as tailor_library
-from tailor.content import MediaPart, TextPart
+from tailor.content import IMAGE_TOKENS, MediaPart, TextPart
 from tailor.data.example import Example
 from tailor.data.split import load_splits
 from tailor.errors import ConfigError, DataError, ModelError
@@ -27,7 +27,7 @@ from tailor.models.base import Message, Request, message
 from tailor.models.endpoint.dialect import MOST_IMAGE_TOKENS, Dialect, most_tokens, payload, shape
 from tailor.models.fake import FakeModel
 from tailor.models.remote import RemoteModel
-from tailor.models.wire import IMAGE_TOKENS, estimate_tokens
+from tailor.models.wire import estimate_tokens
 from tailor.project import load_project
 from tailor.task import ModelSettings, Task
 
@@ -63,6 +63,9 @@ def rows_of(folder: Path) -> dict[str, Example]:
 def test_images_go_from_init_to_a_decision_and_each_is_sent_as_it_is(tmp_path: Path, seeing: Endpoint) -> None:
     folder = initialised(tmp_path, seeing, ask_again=True)
     checked = tailor("check", folder)
+    assert "do not seem to follow from the texts" not in checked.output and load_project(folder).task.instruction.startswith(
+        "Look at"
+    )
     assert checked.exit_code == 0 and "data.csv names 96 different images: 96 PNG." in checked.output, checked.output
     study = climb(folder, everything=True)
     assert study.decision is not None and study.decision.verdict == "target met", study.decision

@@ -159,6 +159,13 @@ def test_nobody_asks_what_kind_a_task_is_called() -> None:
         assert "task.kind" not in page.read_text(encoding="utf-8"), page.name
 
 
+def test_questions_are_made_of_rows_in_one_place() -> None:
+    # `tailor.content.question` keeps images as parts; a template filled in elsewhere would lose them.
+    for where, node in nodes("fill", "task"):
+        if isinstance(node, ast.ImportFrom) and node.module == "tailor.task" and any(name.name == "fill" for name in node.names):
+            assert where.split(",")[0] in ("tailor.content", "tailor.render"), where
+
+
 # --- size and form
 
 

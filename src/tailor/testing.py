@@ -14,11 +14,12 @@ from pathlib import Path
 import yaml
 
 from tailor.approaches.approach import Approach, Material, starting_system
+from tailor.content import MediaPart, content
 from tailor.data.example import Example
 from tailor.engine import Engine
 from tailor.errors import DoesNotFit, ModelError
 from tailor.kinds.base import Draft, Kind, score
-from tailor.models.base import Capabilities, Model, Reply, Request, message
+from tailor.models.base import Capabilities, Message, Model, Reply, Request, message
 from tailor.models.fake import FakeModel
 from tailor.plugins import KINDS
 from tailor.retrieval.index import Index
@@ -43,6 +44,7 @@ def check_model(model: Model) -> None:
     _check_generation(model)
     _check_choices(model)
     _check_pattern(model)
+    _check_media(model)
     _check_long_prompt(model)
 
 
@@ -195,6 +197,17 @@ def _check_pattern(model: Model) -> None:
         raise AssertionError("a model that cannot be held to a pattern raises ModelError when asked to")
     (reply,) = model.reply([request])
     assert re.fullmatch("[0-9]{3}", reply.text), f"{reply.text!r} matches the pattern asked for"
+
+
+def _check_media(model: Model) -> None:
+    if "image" in model.capabilities.media:
+        return
+    image = MediaPart("0" * 64, "image/png", "/nowhere.png")
+    try:
+        model.reply([Request((Message("user", content("What is this? ", image)),), max_tokens=4)])
+    except ModelError:
+        return
+    raise AssertionError("a model that reads no images raises ModelError when shown one, instead of leaving it out")
 
 
 def _check_long_prompt(model: Model) -> None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from tailor.advise.facts import TOKENS_PER_PAGE, Answers, Fact, Facts
 from tailor.data.example import Example
 from tailor.data.learnability import Learnability, task_learnability
-from tailor.data.lengths import estimate_tokens
-from tailor.data.readers import asked
+from tailor.data.lengths import asked_tokens, estimate_tokens
 from tailor.errors import quoted
 from tailor.kinds.base import kind_of
 from tailor.language.detect import language_of
@@ -135,7 +134,7 @@ def _per_label(task: Task, examples: Sequence[Example]) -> Mapping[str, int]:
 def _observe_rows(task: Task, examples: Sequence[Example], count: Callable[[str], int], how: str) -> Iterator[str]:
     if not examples:
         return
-    lengths = [count(asked(task, example)) for example in examples]
+    lengths = [asked_tokens(task, example, count) for example in examples]
     yield (
         f"{_n(len(examples), 'labelled example')}. What is asked takes {statistics.median_high(lengths):,} tokens in the middle "
         f"and {max(lengths):,} at most{how}."

@@ -16,6 +16,7 @@ from tailor.data.grounding import audit_documents
 from tailor.data.images import audit_images
 from tailor.data.joined import joined_labels
 from tailor.data.learnability import task_learnability
+from tailor.data.lengths import asked_tokens
 from tailor.data.near import near_groups, normalise
 from tailor.data.reach import percent_down, reach
 from tailor.data.readers import accepted, asked, place
@@ -323,7 +324,7 @@ def _lengths(
     if count_tokens is None or context_tokens is None:
         return
     fixed = count_tokens("\n".join((task.instruction, task.context, *task.constraints)))
-    tokens = {place(example): fixed + count_tokens(asked(task, example)) for example in examples}
+    tokens = {place(example): fixed + asked_tokens(task, example, count_tokens) for example in examples}
     long = tuple(sorted((where for where in tokens if tokens[where] > context_tokens), key=lambda where: -tokens[where]))
     if long:
         most = f"(the longest takes {tokens[long[0]]:,})"

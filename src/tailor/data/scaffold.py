@@ -91,6 +91,7 @@ def _draft(guess: GuessedTask, asked: str) -> Draft:
         labels=guess.labels,
         n_labels=guess.n_labels,
         max_words=guess.max_words,
+        is_image=guess.input in guess.images,
     )
 
 

@@ -80,6 +80,7 @@ class Draft:
         labels: the different right answers of a closed set; none where there are too many to list.
         n_labels: how many there are.
         max_words: words of the longest answer that counts as short.
+        is_image: whether it is an image that is asked about.
     """
 
     asked: str
@@ -91,6 +92,7 @@ class Draft:
     labels: tuple[str, ...]
     n_labels: int
     max_words: int
+    is_image: bool = False
 
 
 class Kind(ABC):

@@ -44,7 +44,8 @@ class Classify(Kind):
             return f"{draft.told} {LABEL_ONLY}"
         if draft.instructed:
             return LABEL_ONLY
-        return f"Read {draft.asked} and name {'their' if draft.is_pair else 'its'} {draft.right}. {LABEL_ONLY}"
+        look, its = "Look at" if draft.is_image else "Read", "their" if draft.is_pair else "its"
+        return f"{look} {draft.asked} and name {its} {draft.right}. {LABEL_ONLY}"
 
     def settings(self, draft: Draft) -> Iterator[str]:
         """The labels, where they can be listed."""

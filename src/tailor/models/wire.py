@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from tailor.content import media_in, text_of
+from tailor.content import IMAGE_TOKENS, media_in, text_of
 from tailor.models.base import Message, Reply, Request
 from tailor.models.endpoint.faults import Said, read_error, read_number
 from tailor.models.endpoint.probabilities import label_scores, read_places
@@ -17,8 +17,6 @@ from tailor.models.thought import split_thought
 
 Clean = Callable[[Any], Any]
 PLAIN = 4096  # bytes looked at where an answer is no JSON
-IMAGE_TOKENS = 1000
-"""Of an image: providers' published rules make 765 (OpenAI) and 1,398 (Anthropic) of one of 1,024 by 1,024 pixels."""
 LONGEST_NAME = 200  # characters kept of the name of a model
 Finish = Literal["stop", "length", "refused"]
 ENDS: tuple[tuple[str, re.Pattern[str]], ...] = (

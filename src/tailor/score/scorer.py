@@ -162,7 +162,8 @@ def _question(task: Task, example: Example) -> str:
 
 
 def _language(example: Example) -> str:
-    return language_of(" ".join((*example.fields.values(), *example.answers[:1])))
+    texts = (text for column, text in example.fields.items() if column not in example.media)
+    return language_of(" ".join((*texts, *example.answers[:1])))
 
 
 def _squad(metric: str, text: str, example: Example, abstained: bool) -> float:
