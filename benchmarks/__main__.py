@@ -14,7 +14,7 @@ from importlib.metadata import version
 from tailor.errors import TailorError
 
 BENCHMARKS = {
-    "beside": "benchmarks.beside",
+    "busy-cores": "benchmarks.busy_cores",
     "cost-curves": "benchmarks.cost_curves",
     "certificate": "benchmarks.certificate",
     "coverage": "benchmarks.coverage",
@@ -45,7 +45,7 @@ PACKAGES = ("tailor", "torch", "transformers", "peft", "trl", "lancedb", "scikit
 
 
 def main() -> int:
-    """Run what was asked for; exit status 2 when its data are not at hand."""
+    """Run what was asked for; exit status 2 when its data are not available."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="which one; left out: list them")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else on standard output")

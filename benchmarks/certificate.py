@@ -9,7 +9,7 @@ and decided. The target lies half a point above the system's true rate, so that 
   that come from one text, or on none.
 - grouped: texts of one customer are right or wrong together, and `group_by` names the customer.
 - clean: 500 rows, 400 of them in the test set; a second system is right on 10 points more. `finds` is how often it is shown.
-- changes: 480 rows; after the test set was opened, one label is changed, test labels are mended, a row is added, and the file is
+- changes: 480 rows; after the test set was opened, one label is changed, test labels are fixed, a row is added, and the file is
   edited: another column in front, columns reordered or renamed, an id, a full stop behind every text. Each time the file is loaded
   and opened anew: a row seen in a test set may not be learned from, and the opening must be the second.
 
@@ -127,7 +127,7 @@ def certify(kind: str, number: int) -> tuple[bool, bool, bool, bool]:
 
 
 def decided(splits: Splits, target: float, right: Sequence[bool], better: Sequence[bool] | None) -> Decision:
-    """What follows of one system, or of it and a dearer one."""
+    """What follows of one system, or of it and a more expensive one."""
     task, candidates = _task().model_copy(update={"target": min(target, 0.999)}), []
     for steps, values in (("zero-shot", right), ("lora", better)):
         if values is not None:

@@ -23,7 +23,7 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def data_file(name: str) -> Path:
-    """A file of the public data sets beside the checkout.
+    """A file of the public data sets next to the checkout.
 
     Raises:
         FileNotFoundError: it is not there.

@@ -1,4 +1,4 @@
-"""What a study costs: time and memory against examples, labels, prompt length, documents and training rows, beside the limit.
+"""What a study costs: time and memory against examples, labels, prompt length, documents and training rows, next to the limit.
 
 Synthetic prompts of common words; the built-in model. The limit of a point is the time that its products would take at the
 machine's own rates, which are measured in the same run: what prompts share counted once, attention included, at the rate of a large
@@ -251,7 +251,7 @@ def peak_gb(since_reset: bool) -> float:
 
 
 def draw(figures: dict[str, float], path: Path) -> None:
-    """For each curve its seconds beside the limit, both logarithmic, and its memory."""
+    """For each curve its seconds next to the limit, both logarithmic, and its memory."""
     import altair as alt
 
     panels = []

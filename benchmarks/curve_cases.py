@@ -1,4 +1,4 @@
-"""Classification tasks out of public data for the learning curves: what is at hand, what comes later, and rows to test on.
+"""Classification tasks out of public data for the learning curves: what is available, what comes later, and rows to test on.
 
 Data: banking77 (Casanueva et al. 2020, arXiv:2003.04807), clinc150 (Larson et al. 2019, arXiv:1909.02027), NLU++ (Casanueva et al.
 2022, arXiv:2204.13021), WNUT 2017 (Derczynski et al. 2017) and XQuAD (Artetxe et al. 2019, arXiv:1910.11856).
@@ -29,9 +29,9 @@ class Case:
 
     Attributes:
         name: of the data and of what is asked.
-        rows: the pool in a random order; the first `size` of them are at hand, the first `2 * size` at the last size.
+        rows: the pool in a random order; the first `size` of them are available, the first `2 * size` at the last size.
         test: rows to test on, none of them near a row of the pool.
-        size: labels at hand.
+        size: existing labels.
         developed_on: the method's constants were set while looking at this case.
     """
 
@@ -68,7 +68,7 @@ def cases() -> list[Case]:
 
 
 def _case(name: str, rows: list[Row], size: int) -> Case | None:
-    """A random draw: at least four labels of each class at hand on average; a text and its near-duplicates come once."""
+    """A random draw: at least four labels of each class available on average; a text and its near-duplicates come once."""
     size = max(size, 4 * len({label for _, label in rows}))
     drawn = random.Random(name).sample(rows, min(len(rows), 3 * size + 2 * TEST_ROWS))
     first = [i for i, group in enumerate(near_groups([text for text, _ in drawn])) if group == i]

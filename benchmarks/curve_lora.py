@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.common import engine_for
 from benchmarks.curve_cases import Case, cases
-from tailor.approaches.approach import Material, starting_system
+from tailor.approaches.approach import TrainingData, starting_system
 from tailor.approaches.tuning import FineTune
 from tailor.data.subsets import nested_order
 from tailor.data.units import find_units, kept_together
@@ -63,13 +63,13 @@ def _measured(case: Case, sizes: list[int]) -> Iterator[tuple[int, float]]:
         start = starting_system(task, pool, engine.model)
         for size in sizes:
             started = time.perf_counter()
-            system = FineTune().fit(start, Material(task, pool[:size], dev), engine)
+            system = FineTune().fit(start, TrainingData(task, pool[:size], dev), engine)
             run = measure(task, system, "test", test, engine)
             print(f"  {case.name}, {size}: {run.mean:.3f} in {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
             yield size, run.mean
 
 
 def run() -> dict[str, float]:
-    """Every accuracy, measured anew in place of what was recorded."""
+    """Every accuracy, measured again in place of what was recorded."""
     RECORDED.unlink(missing_ok=True)
     return {f"{name}, {size}": accuracy for name, sizes in measure_anew().items() for size, accuracy in sizes.items()}

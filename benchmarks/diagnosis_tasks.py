@@ -19,7 +19,7 @@ from typing import Any, Literal
 from benchmarks.common import data_file
 from benchmarks.intents import LABELS
 from benchmarks.retrieval import clapnq, xquad
-from tailor.approaches.approach import Approach, Material
+from tailor.approaches.approach import Approach, TrainingData
 from tailor.approaches.prompting import Constraints
 from tailor.data.example import Example
 from tailor.documents.reading import Document
@@ -42,7 +42,7 @@ class Held:
     pattern: str
     name: str = "held"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System whose decoding can write nothing else."""
         return system.then(self.name, decoding=system.decoding.model_copy(update={"pattern": self.pattern}))
 
@@ -59,7 +59,7 @@ class Case:
         fresh: whether the constants of the forecasts were chosen without it.
     """
 
-    material: Material
+    material: TrainingData
     documents: tuple[Document, ...] = ()
     form: Approach | None = None
     shots: int = 5
@@ -125,7 +125,7 @@ def _intents(name: str, pairs: Sequence[Pair], each: int, dev: int, flipped: flo
         text, (label, *_) = train[i]
         train[i] = text, (draw.choice([other for other in labels if other != label]),)
     task = _task(name, kind="classify", instruction=INTENT, labels=labels)
-    return Case(Material(task, _examples("train", train), _examples("dev", left[:dev])))
+    return Case(TrainingData(task, _examples("train", train), _examples("dev", left[:dev])))
 
 
 def _dates() -> Case:
@@ -225,7 +225,7 @@ def _open(
     """Rows drawn with seed 0; of equal inputs the first alone."""
     drawn = list(dict(random.Random(0).sample(list(pairs), len(pairs))).items())
     rows = _examples("train", drawn[:train]), _examples("dev", drawn[train : train + dev])
-    return Case(Material(task, *rows), tuple(documents), form, shots=3)
+    return Case(TrainingData(task, *rows), tuple(documents), form, shots=3)
 
 
 def _task(name: str, **settings: Any) -> Task:

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.common import engine_for, measured, with_limits
 from benchmarks.intents import LABELS, TASK, read_rows
-from tailor.approaches.approach import Material, starting_system
+from tailor.approaches.approach import TrainingData, starting_system
 from tailor.approaches.distil import Distil
 from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.data.example import Example, Splits
@@ -26,7 +26,7 @@ from tailor.stats.paired import paired_max_t
 SEED_ROWS, DEV_ROWS, UNLABELLED, TEST_ROWS = 8, 4, 400, 10
 
 
-def material() -> tuple[Material, tuple[Example, ...], dict[str, str]]:
+def material() -> tuple[TrainingData, tuple[Example, ...], dict[str, str]]:
     """The rows to learn from, the test rows (ten of each intent, drawn with seed 0), and the labels not shown to the teacher."""
     by_label = {label: [row for row in read_rows("train.csv") if row.label == label] for label in LABELS}
     tests = {label: [row for row in read_rows("test.csv") if row.label == label] for label in LABELS}
@@ -39,7 +39,7 @@ def material() -> tuple[Material, tuple[Example, ...], dict[str, str]]:
         random.Random(0).shuffle(rows)
     hidden = {row.id: row.label for row in rest}
     asked = teachable(TASK, [replace(row, answers=()) for row in rest], Splits(tuple(train), tuple(dev), test), ())[:UNLABELLED]
-    return Material(TASK, tuple(train), tuple(dev), asked), test, hidden
+    return TrainingData(TASK, tuple(train), tuple(dev), asked), test, hidden
 
 
 def run() -> dict[str, float]:

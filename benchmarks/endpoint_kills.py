@@ -1,7 +1,7 @@
 """A run against an endpoint, killed (SIGKILL) at random moments with 8 to 32 calls under way, and resumed each time.
 
 Counted: answers that were saved and asked for again (`repeated`), answers that had arrived and were not saved (`lost`: sent before
-the kill in excess of what was under way), and the most calls of one kill of which nobody knows (`unknown`), beside the calls that
+the kill in excess of what was under way), and the most calls of one kill of which nobody knows (`unknown`), next to the calls that
 were allowed to be under way. TAILOR_KILLS in the environment says how often to kill (200 unless given).
 """
 

@@ -21,7 +21,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.data.doubt import Data
 from tailor.data.example import Example, Splits
 from tailor.data.identity import Identity
@@ -129,7 +129,7 @@ class Quiet:
     def pays(self, spent: Callable[[], Spent]) -> None:
         """Nothing."""
 
-    def said(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Nothing."""
 
 
@@ -203,7 +203,7 @@ def decided(splits: Splits, ledger: Watched, folder: Path, model: Endpoint) -> D
     """One run of the study; None where failed calls kept the test set sealed."""
     task = task_of()
     engine = Engine(model, lambda name: FakeEmbedder(), ledger, folder)
-    material, prices = Material(task, splits.train, splits.dev), PriceList({model.digest: RATES}, RATES)
+    material, prices = TrainingData(task, splits.train, splits.dev), PriceList({model.digest: RATES}, RATES)
     climb = Climb(material, engine, prices, Clock(None), Quiet(), False, len(splits.test))
     climb.climb()
     chosen = finalists(climb.runs, tie(task)).values()

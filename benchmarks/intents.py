@@ -10,7 +10,7 @@ import random
 from collections import defaultdict
 
 from benchmarks.common import data_file, engine_for, measured, with_limits
-from tailor.approaches.approach import Material, starting_system
+from tailor.approaches.approach import TrainingData, starting_system
 from tailor.approaches.prompting import FewShot, ZeroShot
 from tailor.approaches.tuning import FineTune, Reference
 from tailor.data.example import Example
@@ -46,7 +46,7 @@ TASK = Task.model_validate(
 )
 
 
-def material() -> tuple[Material, tuple[Example, ...]]:
+def material() -> tuple[TrainingData, tuple[Example, ...]]:
     """Training rows (40 of each intent, drawn with seed 0), five more of each as dev, and the test rows."""
     rows: dict[str, list[Example]] = defaultdict(list)
     for example in read_rows("train.csv"):
@@ -55,7 +55,7 @@ def material() -> tuple[Material, tuple[Example, ...]]:
     train = [example for label in LABELS for example in drawn[label][:TRAIN_ROWS]]
     dev = [example for label in LABELS for example in drawn[label][TRAIN_ROWS:]]
     random.Random(0).shuffle(train)
-    return Material(TASK, tuple(train), tuple(dev)), tuple(e for e in read_rows("test.csv") if e.label in LABELS)
+    return TrainingData(TASK, tuple(train), tuple(dev)), tuple(e for e in read_rows("test.csv") if e.label in LABELS)
 
 
 def read_rows(name: str) -> list[Example]:

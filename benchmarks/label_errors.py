@@ -11,9 +11,9 @@ import time
 
 from benchmarks.common import engine_for
 from benchmarks.intents import TASK, read_rows
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.data.example import Example
-from tailor.diagnose.diagnosis import look_at_labels
+from tailor.diagnose.diagnosis import review_labels
 from tailor.diagnose.types import Labels
 from tailor.engine import Engine
 
@@ -57,8 +57,8 @@ def flip(rows: list[Example], draw: random.Random) -> tuple[list[Example], set[s
 
 
 def _looked(rows: list[Example], engine: Engine) -> tuple[set[str], Labels]:
-    material = Material(TASK.model_copy(update={"labels": ()}), tuple(rows[DEV:]), tuple(rows[:DEV]))
-    suspects, labels, notes = look_at_labels(material, engine)
+    material = TrainingData(TASK.model_copy(update={"labels": ()}), tuple(rows[DEV:]), tuple(rows[:DEV]))
+    suspects, labels, notes = review_labels(material, engine)
     if labels is None:
         raise FileNotFoundError(notes[0])
     return {suspect.example for suspect in suspects}, labels

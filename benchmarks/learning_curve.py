@@ -1,6 +1,6 @@
 """Learning curves: the accuracy at twice the labels, forecast from fewer, against what is then measured.
 
-By probe, 37 tasks: the curve is cross-validated on the labels at hand, as a project's is; the forecast is for the probe trained
+By probe, 37 tasks: the curve is cross-validated on the existing labels, as a project's is; the forecast is for the probe trained
 on twice as many labels as the largest subset had, tested on rows that the curve never saw. By LoRA, eleven tasks: three sizes
 forecast the fourth on the same test rows; their accuracies are kept in `benchmarks/recorded` (`learning-curve-lora` measures anew).
 """
@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.common import engine_for
 from benchmarks.curve_cases import Case, cases
 from benchmarks.curve_lora import SIZES, TEST_ROWS, Accuracies, recorded
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.diagnose.curve import Measured, commonest_share, learned, measure_probe, probe_accuracy
 from tailor.engine import Engine
 from tailor.stats.curve import Forecast, fit_curve
@@ -46,7 +46,7 @@ class Outcome:
 def probe_outcome(case: Case, engine: Engine, at_hand: int, times: int) -> Outcome | None:
     """The forecast of the probe with so many times the labels; None where there are too few for a curve, as a user is told."""
     cut = round((1 - DEV_SHARE) * at_hand)
-    measured = measure_probe(Material(case.task, case.rows[:cut], case.rows[cut:at_hand]), engine)
+    measured = measure_probe(TrainingData(case.task, case.rows[:cut], case.rows[cut:at_hand]), engine)
     if measured is None or (measured := learned(measured)) is None:
         return None
     size = times * measured.sizes[-1]

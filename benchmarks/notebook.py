@@ -1,4 +1,4 @@
-"""Runs docs/notebook.ipynb anew with the built-in model, and keeps what it shows: `python -m benchmarks.notebook`.
+"""Runs docs/notebook.ipynb again with the built-in model, and keeps what it shows: `python -m benchmarks.notebook`.
 
 It needs `nbformat`, `nbclient` and `ipykernel`, and takes as long as the study in it: some minutes.
 """

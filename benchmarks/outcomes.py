@@ -22,7 +22,7 @@ class Outcomes:
         tokens: mean tokens of an answer, prompt included, of each variant.
         variants: their names.
         rows: number of each row in its file, from 0.
-        groups: rows with the same one are about the same text, such as a paragraph; empty where rows stand alone.
+        groups: rows with the same one are about the same text, such as a paragraph; empty where rows are alone.
         how: model, settings and date.
     """
 

@@ -113,7 +113,7 @@ def cache_figures(model: LocalModel) -> dict[str, float]:
 
 def _trained(model: LocalModel, case: Case, recipe: Recipe) -> tuple[list[bool], tuple[float, float]]:
     """Whether each test row is answered rightly; seconds of the whole training, and the median step after the first epoch."""
-    # A model of its own, so that no states are at hand from the training before.
+    # A model of its own, so that no states are available from the training before.
     model = LocalModel(model.folder, model.name, model.digest, "the same weights")
     rows, dev = (token_rows(model, part) for part in (case.train, case.dev))
     stamps: list[float] = []

@@ -3,7 +3,7 @@
 Recorded with the built-in model (`benchmarks.record_outcomes`): banking77, the same without the two variants that lead by far, so
 that the best ones are close to each other, and XQuAD, whose questions on one paragraph stay together. Synthetic: 24 variants on
 400 rows with accuracies in [.55, .85] (A) or [.75, .91] (B) and outcomes that correlate by .26 or .40. Every recorded matrix is
-replayed in many orders of its rows, every synthetic world is drawn anew. Tailor's own race is the code that the ladder runs.
+replayed in many orders of its rows, every synthetic world is drawn again. Tailor's own race is the code that the ladder runs.
 
 A pick is wrong if its accuracy over all rows lies more than 2 points below the best one's, which a full grid would pick. `calls`
 are shares of the full grid's. The headline, `calls_ratio` and `within_smallest_effect`, is the worst one of the recorded worlds.
@@ -24,7 +24,7 @@ from scipy.stats import t as student
 
 from benchmarks.intents import TASK
 from benchmarks.outcomes import load_outcomes
-from tailor.decide.race import Standing, blocks_of, heats, ranked
+from tailor.decide.race import Record, blocks_of, ranked, rounds
 from tailor.decide.rungs import tie
 
 RECORDED = {"banking77": ("banking77", ""), "banking77_close": ("banking77", "prior-removed"), "xquad": ("xquad", "")}
@@ -68,15 +68,15 @@ def tailor(replay: Replay) -> Pick:
     blocks = blocks_of(replay.groups)
     answered: list[list[int]] = [[] for _ in replay.right]
 
-    def standing(arm: int) -> Standing:
-        return Standing(float(replay.right[arm, answered[arm]].mean()), replay.tokens[arm])
+    def record(arm: int) -> Record:
+        return Record(float(replay.right[arm, answered[arm]].mean()), replay.tokens[arm])
 
     field: tuple[int, ...] = ()
-    for heat in heats(len(answered), len(blocks), standing):
-        field = heat.arms
+    for stage in rounds(len(answered), len(blocks), record):
+        field = stage.candidates
         for arm in field:
-            answered[arm] += [row for block in heat.blocks for row in blocks[block]]
-    pick = ranked({arm: standing(arm) for arm in field}, tie(TASK))[0]
+            answered[arm] += [row for block in stage.blocks for row in blocks[block]]
+    pick = ranked({arm: record(arm) for arm in field}, tie(TASK))[0]
     return pick, sum(map(len, answered)) / replay.right.size
 
 

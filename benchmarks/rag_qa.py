@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.common import data_file, engine_for, measured
 from benchmarks.retrieval import clapnq, retrieval_figures, xquad
-from tailor.approaches.approach import Approach, Chain, Material, starting_system
+from tailor.approaches.approach import Approach, Chain, TrainingData, starting_system
 from tailor.approaches.prompting import Grounded, ZeroShot
 from tailor.approaches.retrieval import Retrieve
 from tailor.data.example import Example
@@ -76,7 +76,7 @@ def abstain_figures() -> dict[str, float]:
 
 
 def _runs(documents: list[Document], examples: tuple[Example, ...], *approaches: Approach) -> list[Run]:
-    material = Material(TASK, examples[:1], examples[:1])
+    material = TrainingData(TASK, examples[:1], examples[:1])
     with engine_for(TASK, documents) as engine:
         start = starting_system(TASK, (), engine.model)
         return [measured(TASK, part.fit(start, material, engine), "test", examples, engine) for part in approaches]

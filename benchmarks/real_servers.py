@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tailor.approaches.approach import Material, starting_system
+from tailor.approaches.approach import TrainingData, starting_system
 from tailor.approaches.prompting import FewShot
 from tailor.approaches.retrieval import Retrieve
 from tailor.data.split import load_splits
@@ -136,17 +136,17 @@ def asked(local: LocalModel, rows: int, folder: Path) -> Iterator[tuple[str, lis
 
 
 @contextmanager
-def opened(sample: str, local: LocalModel, folder: Path) -> Iterator[tuple[Engine, System, Material]]:
+def opened(sample: str, local: LocalModel, folder: Path) -> Iterator[tuple[Engine, System, TrainingData]]:
     """A copy of a sample, its plain System and its rows."""
     copy = shutil.copytree(SAMPLES / sample, folder / sample, ignore=shutil.ignore_patterns(".tailor"))
     project = load_project(copy)
     splits = load_splits(project)
     with Ledger(project.store) as ledger:
         start = starting_system(project.task, splits.train, local)
-        yield open_engine(project, ledger, local), start, Material(project.task, splits.train, splits.dev)
+        yield open_engine(project, ledger, local), start, TrainingData(project.task, splits.train, splits.dev)
 
 
-def rendered(system: System, engine: Engine, material: Material, rows: int, **decoding: str) -> list[Request]:
+def rendered(system: System, engine: Engine, material: TrainingData, rows: int, **decoding: str) -> list[Request]:
     """The requests of the first dev rows, decoded in another way."""
     changed = system.model_copy(update={"decoding": system.decoding.model_copy(update=decoding)})
     return [request for request, _ in engine.render(changed, material.dev[:rows])]

@@ -2,7 +2,7 @@
 
 banking77: 31 variants on all 480 test rows of the twelve intents of the benchmark `intents`; labels are scored, once written.
 
-xquad: 24 wordings on 400 seeded English XQuAD questions, answered from their paragraph. What differs stands behind the question,
+xquad: 24 wordings on 400 seeded English XQuAD questions, answered from their paragraph. What differs comes after the question,
 so all wordings of a question are one call, which reads paragraph and question once. An answer is right if it holds an accepted one.
 """
 
@@ -22,7 +22,7 @@ from benchmarks.common import data_file, engine_for
 from benchmarks.intents import TASK, material
 from benchmarks.outcomes import Outcomes
 from benchmarks.rag_qa import TASK as QA
-from tailor.approaches.approach import Approach, Material, starting_system
+from tailor.approaches.approach import Approach, TrainingData, starting_system
 from tailor.approaches.prompting import FewShot, Generated, RemovePrior
 from tailor.data.example import Example
 from tailor.engine import Engine
@@ -106,7 +106,7 @@ def banking77(rows: int | None = None) -> Outcomes:
     )
 
 
-def _systems(start: System, known: Material, engine: Engine) -> Iterator[tuple[str, System]]:
+def _systems(start: System, known: TrainingData, engine: Engine) -> Iterator[tuple[str, System]]:
     """Name and System of each variant."""
 
     def said(system: System, **changes: object) -> System:

@@ -27,7 +27,7 @@ from benchmarks.intents import LABELS, TASK, read_rows
 from benchmarks.lm_eval_task import Harness, write_task
 from benchmarks.timing import seconds_of
 from benchmarks.train import BATCH, banking_rows, trl_seconds
-from tailor.approaches.approach import Approach, Material, starting_system
+from tailor.approaches.approach import Approach, TrainingData, starting_system
 from tailor.approaches.prompting import Constraints, FewShot, Persona, ZeroShot
 from tailor.approaches.retrieval import Retrieve
 from tailor.approaches.tuning import FineTune
@@ -35,7 +35,7 @@ from tailor.data.example import Example, Splits
 from tailor.decide.clock import Clock
 from tailor.decide.ladder import Climb
 from tailor.decide.prices import price_list
-from tailor.decide.rungs import Option, Rung
+from tailor.decide.rungs import Proposal, Rung
 from tailor.decide.step import Step
 from tailor.documents.reading import Document
 from tailor.engine import Engine, OnProgress
@@ -75,7 +75,7 @@ class Tuned:
         """Rank and rate."""
         return f"lora-{self.rank}-{self.learning_rate:g}"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The tuned System."""
         tuning = material.task.tuning.model_copy(update={"rank": self.rank, "learning_rate": self.learning_rate})
         task = material.task.model_copy(update={"tuning": tuning})
@@ -102,7 +102,7 @@ class Quiet:
     def pays(self, spent: Callable[[], Spent]) -> None:
         """Nothing."""
 
-    def said(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Nothing."""
 
 
@@ -113,7 +113,7 @@ class Grid(Climb):
         """Race the candidates of each rung."""
         start = starting_system(self.material.task, self.material.train, self.engine.model)
         for name, approaches in rungs:
-            self.track.race(Rung(name, lambda start, runs: []), [Option(approach, start) for approach in approaches])
+            self.track.race(Rung(name, lambda start, runs: []), [Proposal(approach, start) for approach in approaches])
 
 
 def run() -> dict[str, float]:
@@ -122,7 +122,7 @@ def run() -> dict[str, float]:
     extra = {"persona": "You are a careful bank clerk.", "constraints": ("Answer with the label only.",)}
     task = TASK.model_copy(update=extra)
     with engine_for(task, documents) as engine:
-        material = Material(task, splits.train, splits.dev)
+        material = TrainingData(task, splits.train, splits.dev)
         rungs = [("prompt", PROMPTS), ("retrieve", RETRIEVALS), ("tune", TUNED)]
         first, climb = seconds_of(lambda: study(material, splits, engine, rungs))
         again = [("prompt", (*PROMPTS, ADDED)), *rungs[1:]]
@@ -143,7 +143,7 @@ def run() -> dict[str, float]:
     }
 
 
-def study(material: Material, splits: Splits, engine: Engine, rungs: Sequence[tuple[str, Sequence[Approach]]]) -> Grid:
+def study(material: TrainingData, splits: Splits, engine: Engine, rungs: Sequence[tuple[str, Sequence[Approach]]]) -> Grid:
     """Race, test the finalists, decide."""
     climb = Grid(material, engine, price_list(material.task, engine.models), Clock(), Quiet(), True, len(splits.test))
     climb.over(rungs)
@@ -151,7 +151,7 @@ def study(material: Material, splits: Splits, engine: Engine, rungs: Sequence[tu
     return climb
 
 
-def rival_seconds(climb: Grid, material: Material, engine: Engine) -> dict[str, float]:
+def rival_seconds(climb: Grid, material: TrainingData, engine: Engine) -> dict[str, float]:
     """Seconds of the full grid by public tools: scoring, training and retrieval, scaled from samples."""
     model = engine.model
     if not isinstance(model, LocalModel):
@@ -168,7 +168,7 @@ def rival_seconds(climb: Grid, material: Material, engine: Engine) -> dict[str, 
     return {"score": sum(per_row) * DEV + finalists, "train": trained * epochs, "retrieve": embedded * len(RETRIEVALS)}
 
 
-def scoring_seconds(systems: Sequence[System], material: Material, engine: Engine, model: LocalModel) -> list[float]:
+def scoring_seconds(systems: Sequence[System], material: TrainingData, engine: Engine, model: LocalModel) -> list[float]:
     """Seconds of the harness for a row of each system, at the fastest of three batch sizes."""
     labels = display_labels(material.task.labels)
     with tempfile.TemporaryDirectory() as name:

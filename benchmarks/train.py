@@ -27,7 +27,7 @@ from tailor.models.base import message
 from tailor.models.catalogue import open_model
 from tailor.models.local import LocalModel, load_module
 from tailor.models.quiet import quiet_libraries
-from tailor.models.training import Lesson, Row, mean_loss
+from tailor.models.training import Collator, Row, mean_loss
 from tailor.models.tune import Recipe, tune
 from tailor.system import display_label
 from tailor.task import ModelSettings
@@ -78,12 +78,12 @@ def tailor_seconds(model: LocalModel, rows: Sequence[Row], dev: Sequence[Row]) -
     with tempfile.TemporaryDirectory() as folder:
         tuned = tune(model, rows, dev, RECIPE, Path(folder) / "tuned", lambda done, total: stamps.append(time.perf_counter()))
         module = load_module(model.folder, tuned.folder, model.dtype)
-    return per_step(stamps) * len(stamps), mean_loss(module, dev, plain_lesson())
+    return per_step(stamps) * len(stamps), mean_loss(module, dev, plain_collator())
 
 
-def plain_lesson() -> Lesson:
+def plain_collator() -> Collator:
     """The loss by the model's own forward pass over padded rows."""
-    return Lesson((), packs=False)
+    return Collator((), packs=False)
 
 
 def per_step(stamps: Sequence[float]) -> float:
@@ -118,7 +118,7 @@ def trl_seconds(model: LocalModel, rows: Sequence[Row], dev: Sequence[Row], pack
             )
             trainer.remove_callback(PrinterCallback)
             trainer.train()
-        loss = mean_loss(trainer.model, dev, replace(plain_lesson(), half=model.dtype == "bfloat16"))
+        loss = mean_loss(trainer.model, dev, replace(plain_collator(), half=model.dtype == "bfloat16"))
     return per_step(stamps) * len(stamps), loss, len(stamps)
 
 

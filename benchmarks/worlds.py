@@ -1,12 +1,12 @@
 """Synthetic worlds in which the truth is known, put through the whole procedure: dev, finalists, sealed test, decision.
 
-A world has 5 to 10 systems: a baseline, prompt variants, two ways of retrieval, a tuned and a combined one, each dearer than the
-one before. Each has a true share of right answers. An item is as hard for one system as for another to a degree drawn per world: of
-the variance of a normal latent score, 40 to 80 % is common to all systems (a correlation of answers of about .3 to .6), and where
-items come in groups half of that is common to the group. Dev has 100 items. `tailor.decide.finalists.finalists` chooses from dev,
-`tailor.decide.decision.decide` decides on the test items.
+A world has 5 to 10 systems: a baseline, prompt variants, two ways of retrieval, a tuned and a combined one, each more expensive
+than the one before. Each has a true share of right answers. An item is as hard for one system as for another to a degree drawn per
+world: of the variance of a normal latent score, 40 to 80 % is common to all systems (a correlation of answers of about .3 to .6),
+and where items come in groups half of that is common to the group. Dev has 100 items. `tailor.decide.finalists.finalists` chooses
+from dev, `tailor.decide.decision.decide` decides on the test items.
 
-In a world of several models there are six systems on three of them, whose tokens cost 1, 10 and 100: each simply asked, the small
+In a world of several models there are six systems on three of them, whose tokens cost 1, 10 and 100: each plain, the small
 one tuned, the others shown the nearest examples. Dev is then weighed in money, and the best of each model meets the test, too.
 
 Kinds of worlds:
@@ -21,10 +21,11 @@ Kinds of worlds:
 What is counted:
 
 - a false claim: a decision says anything false to be shown: that a system meets the target, that none does, that one system is
-  better than another, or that the chosen one loses less than the smallest effect to every dearer one (the dearest: is better than
-  all others).
+  better than another, or that the chosen one loses less than the smallest effect to every more expensive one (the most expensive:
+  is better than all others).
 - a missed limit: any certified limit or any limit of any difference does not hold, claimed or not.
-- a wrong cheap pick: a claim is made, and the chosen system is truly below the target and truly worse than a dearer finalist by
+- a wrong cheap pick: a claim is made, and the chosen system is truly below the target and truly worse than a more expensive
+finalist by
   more than the smallest effect.
 - a find: in a world of gain, tuning is shown to be better than the baseline.
 """

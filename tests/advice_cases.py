@@ -1,4 +1,4 @@
-"""The cases of docs/advice.md: their settings, and what is printed for them. Run as a program, it writes what is printed anew."""
+"""The cases of docs/advice.md: their settings, and what is printed for them. Run as a program, it writes what is printed again."""
 
 from __future__ import annotations
 

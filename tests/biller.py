@@ -34,13 +34,13 @@ class Biller:
 
     Args:
         right: share of the questions that it answers rightly.
-        wordy: answer tokens beside those of the answer, at most.
+        wordy: answer tokens next to those of the answer, at most.
         letters: letters of a token.
         usage: what its count of tokens says otherwise.
 
     Attributes:
         billed: so far.
-        more: what else stands in its answers.
+        more: what else is in its answers.
         thought: tokens that it thinks first; an answer that leaves no room for them is cut off.
     """
 
@@ -90,7 +90,7 @@ class Listener:
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_: None
 
-    def said(self, text: str) -> None:
+    def message(self, text: str) -> None:
         self.sentences.append(text)
 
 

@@ -116,7 +116,7 @@ def _judge(store: Path, given: dict[str, dict[str, Any]], figures: Figures) -> N
         told += repair(store).problems
         ledger = Ledger(store)
     with ledger:
-        told += ledger.told
+        told += ledger.messages
         found = ledger.answers(SYSTEM, list(given))
         figures["wrong"] += sum(record != given[key] for key, record in found.items())
         lost = len(given) - len(found)
@@ -165,7 +165,7 @@ def flipped_spending(trials: int = TRIALS) -> Figures:
                 told += repair(store).problems
                 spending = Spending(store)
             with spending:
-                told += spending.told
+                told += spending.messages
                 figures["wrong"] += sum(call not in saved and call.model != DAMAGED for call in spending._known.values())
                 figures["cheaper"] += spending._committed < committed - 1e-9 and not any("not known" in said for said in told)
     return figures

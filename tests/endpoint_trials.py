@@ -321,8 +321,8 @@ def _early(jump: timedelta) -> bool:
 
 MOVED = "The clock is put back by an hour or forward by up to a day, and the time zone changed, while a run asks."
 LIMITS = (
-    "Hidden limits on requests or tokens a minute, told of or not, which stay, are halved or are doubled; in simulated time, from "
-    "five minutes after the start or the change."
+    "Hidden limits on requests or tokens a minute, announced or not, which stay, are halved or are doubled; in simulated time, "
+    "from five minutes after the start or the change."
 )
 WAYS = "An endpoint asks to wait: in seconds, milliseconds, by a date, for 0, for less, for an hour, or says nothing readable."
 ROWS: tuple[tuple[str, str, Callable[[], Figures], str], ...] = (

@@ -103,7 +103,7 @@ class Watcher:
     def pays(self, spent: Callable[[], Spent]) -> None:
         self.spent = spent
 
-    def said(self, text: str) -> None:
+    def message(self, text: str) -> None:
         self.sentences.append(text)
 
 

@@ -94,7 +94,7 @@ def power_cuts(cuts: int = 200) -> Figures:
 def _after_cut(store: Path, acknowledged: list[str], figures: Figures) -> None:
     with Ledger(store) as ledger:
         (check,) = ledger._db.execute("PRAGMA integrity_check").fetchone() or ("",)
-        figures["not_whole"] += check != "ok" or bool(ledger.told)
+        figures["not_whole"] += check != "ok" or bool(ledger.messages)
         found = ledger.answers("system", [f"example {n:03}" for n in range(40)])
     figures["lost"] += sum(key not in found for key in acknowledged)
     figures["wrong"] += sum(record != answer(int(key[-3:])) for key, record in found.items())
@@ -222,10 +222,10 @@ def page() -> str:
     reserves = full_reserves()
     rows = [
         ("R1", KILLS, killed_runs(), "kills"),
-        ("R2", "The power goes at any moment: sectors that were not synced are there or not, in any order.", power, "cuts"),
+        ("R2", "The power fails at any moment: sectors that were not synced are there or not, in any order.", power, "cuts"),
         ("R5", "The disk is full from any one write on.", full, "writes"),
         ("R5", "The same with the reserve in place: it is freed, and what is still under way is saved.", reserves, "writes"),
-        ("R6", "A bit, or 16 bytes, of `ledger.db` are damaged; `tailor store repair` where it is asked for.", ledgers, "trials"),
+        ("R6", "A bit, or 16 bytes, of `ledger.db` are damaged; `tailor store repair` where needed.", ledgers, "trials"),
         ("R6", "The same in `spending.db`, the notes on what endpoints were paid.", flipped_spending(), "trials"),
         ("R6", "The same in `vectors.db`.", vectors, "trials"),
         ("R6", "The same in the files of an index.", indexes, "trials"),
@@ -256,9 +256,9 @@ def with_row(written: str, soak: str) -> str:
 def expected(found: Mapping[str, int]) -> str:
     """How often an estimate held, in a sentence."""
     return (
-        "What a run is expected to ask endpoints for is told before it begins. "
+        "A run says before it begins what it expects to ask endpoints for. "
         f"In {found['studies']} studies, which differ in documents, judges, thoughts and the length of answers and tokens, "
-        f"the calls lay in the range that was told {found['calls']} times, tokens read {found['read']} times, "
+        f"the calls were within the stated range {found['calls']} times, tokens read {found['read']} times, "
         f"tokens written {found['written']} times and the money {found['money']} times. "
         f"A budget stopped {found['stopped']} further ones; {found['over']} were billed more than their budget."
     )
@@ -270,7 +270,7 @@ CAPPED = (
 
 
 def anew(text: str, promises: Sequence[str]) -> str:
-    """The page with the rows of some promises on endpoints measured anew."""
+    """The page with the rows of some promises on endpoints measured again."""
     lines = text.split("\n")
     for name, what, trial, unit in endpoint_trials.ROWS:
         if name in promises:
@@ -290,7 +290,7 @@ def _told(figures: Figures, unit: str) -> str:
 
 
 SOAKED = "Two processes run the project and save answers, are killed at random, and a third one reads, for ten minutes."
-KILLS = "A run against an endpoint is killed (SIGKILL) with 8, 16 or 32 calls under way, and goes on each time."
+KILLS = "A run against an endpoint is killed (SIGKILL) with 8, 16 or 32 calls under way, and continues each time."
 KEYS = "One thing that may change an answer is changed at random in a system or its question, or only what cannot."
 WORDS = {
     "wrong": "wrong ones used",
@@ -315,7 +315,7 @@ WORDS = {
     "runs": "whole runs",
     "refused": "refusals",
     "killed": "killed",
-    "cheaper": "in which less counted than was paid, in silence",
+    "cheaper": "in which less than was paid was counted silently",
     "over": "times over the budget",
     "unlisted": "billed calls neither known nor listed as maybe paid",
     "used": "percent of the budget billed",
@@ -336,32 +336,33 @@ rows on endpoints again.
 
 Lost by power cuts and full disks means acknowledged answers; lost by damage means answers that were damaged themselves.
 
-## What stands behind it
+## How it works
 
-- Every record is sealed by a SHA-256 over its kind, its key and its content. A record that does not fit its seal is not used. It is
-  told, with the tokens that it cost where they can still be read, and asked for again where it is needed.
-- A study refers to saved answers, and to rows and worked examples that are named by their content. One that does not come back to
-  the letter is told to be damaged; another run makes it again.
-- Openings of test sets form a chain. One that was removed or altered counts as an opening of every test set. The openings of all of
-  a user's projects are noted down once more, as hashes, in the user's state folder (`TAILOR_STATE`).
-- Notes on calls to endpoints are sealed and counted, with the dearest of them. One that is damaged or gone counts as that one, so
-  that damage never makes room in a budget.
+- Every record is sealed by a SHA-256 over its kind, its key and its content. A record that does not match its seal is not used.
+  It is reported, with the tokens that it cost where they can still be read, and asked for again where it is needed.
+- A study refers to saved answers, and to rows and worked examples that are named by their content. One that does not come back
+  to the letter is reported as damaged; another run makes it again.
+- Openings of test sets form a chain. One that was removed or altered counts as an opening of every test set. The openings of
+  all of a user's projects are noted down once more, as hashes, in the user's state folder (`TAILOR_STATE`).
+- Notes on calls to endpoints are sealed and counted, with the most expensive of them. One that is damaged or gone counts as
+  that one, so that damage never makes room in a budget.
 - Whoever can write to the files can also make new seals: this guards against accidents and edits, not against forgery.
-- 4 MB are kept back on the disk (`.tailor/ballast`) and are freed when it is full, so that answers under way can still be saved.
+- 4 MB are kept back on the disk (`.tailor/ballast`) and are freed when it is full, so that answers under way can still be
+  saved.
 - A store of an older version is copied to `.tailor/backups` before it is changed, and changed in one transaction.
 - The files of a model folder are hashed once. While their size and time stay the same, 64 blocks of 64 KiB of each are compared
   whenever it is opened; a file that changed is refused. The models that Tailor fetches are read whole.
 
 ## What is not covered
 
-- When the process was killed and the write-ahead log next to the ledger is damaged before the next start, the last answers are gone
-  without being named: SQLite takes a damaged log for one that ends earlier. Openings are not among them: they are written to the
-  ledger itself at once.
+- When the process was killed and the write-ahead log next to the ledger is damaged before the next start, the last answers are
+  gone without being named: SQLite takes a damaged log for one that ends earlier. Openings are not among them: they are written
+  to the ledger itself at once.
 - Damage to a hundredth of a large file of a model folder is missed in about half of the cases.
-- Power cuts and full disks were tried on the ledger alone, by simulation; vectors, indexes and tuned weights can be made anew.
-- What was lost is told in tokens, and in money where what was paid can still be read from the damaged record.
-- Where two projects of a user share rows, these are known again by hashes: of whole values, and of texts with one word left out or
-  with a phrase cut off. That finds an edit of one word in texts of five words or more; whatever else says nearly the same is
+- Power cuts and full disks were tried on the ledger alone, by simulation; vectors, indexes and tuned weights can be made again.
+- What was lost is reported in tokens, and in money where what was paid can still be read from the damaged record.
+- Where two projects of a user share rows, these are known again by hashes: of whole values, and of texts with one word left out
+  or with a phrase cut off. That finds an edit of one word in texts of five words or more; whatever else says nearly the same is
   compared within one project only, since that needs the texts.
 """
 

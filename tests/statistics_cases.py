@@ -1,6 +1,6 @@
-"""Every statistic beside an independent figure: one list, checked by a test and shown in docs/statistics.md.
+"""Every statistic next to an independent figure: one list, checked by a test and shown in docs/statistics.md.
 
-To add a case, add one entry to `CASES`. `python tests/statistics_cases.py` writes the table into the page anew.
+To add a case, add one entry to `CASES`. `python tests/statistics_cases.py` writes the table into the page again.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def figures(*values: float | None) -> Callable[[], Figures]:
     return lambda: values
 
 
-# --- data that several cases share: fixed, and small enough to be made anew each time
+# --- data that several cases share: fixed, and small enough to be made again each time
 
 GRADED = [float(x) for x in np.random.default_rng(0).beta(2, 3, size=3000).round(2)]
 
@@ -387,7 +387,7 @@ CASES = [
 
 
 def table() -> str:
-    """The cases as a table in Markdown, all computed anew."""
+    """The cases as a table in Markdown, all computed again."""
     head = "| Statistic | Given | Tailor | Independent | From | Agree within |\n| --- | --- | --- | --- | --- | --- |\n"
     rows = [
         f"| {c.statistic} | {c.given} | {_shown(c.ours())} | {_shown(c.independent())} | {c.source} | {c.within:g} |" for c in CASES
@@ -396,7 +396,7 @@ def table() -> str:
 
 
 def page(text: str) -> str:
-    """The page with its table computed anew."""
+    """The page with its table computed again."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return before + BEGIN + "\n" + table() + "\n" + END + after

@@ -282,7 +282,7 @@ HANDBOOK = Task(
     prices=Prices(label=0.8, error=0.0, input_per_million=None, output_per_million=None),
     documents="docs",
 )
-BEHIND = "stopped after {} of 66 dev rows: others of its rung did better"
+BEHIND = "stopped after {} of 66 dev rows: others on its rung did better"
 TICKET_SKILLS = {
     "zero-shot": Skill("baseline", "baseline", 0.24, 0.25, 190, 21, unparsed=0.06),
     "reference-classifier": Skill("baseline", "reference classifier", 0.93, 0.92, 24, 2, setup=7),
@@ -337,7 +337,7 @@ def stopped_study() -> Study:
     study = answer_study()
     stopped = (
         "The next rung (retrieve and tune) would need about 25 minutes of training; "
-        "the time limit leaves 3 minutes beside the final test."
+        "the time limit leaves 3 minutes besides the final test."
     )
     steps = (*study.steps[:5], Step("retrieve and tune", "rag-hybrid > lora", "no time", stopped, pulls=("knowledge", "behaviour")))
     return replace(study, steps=steps, stopped=stopped, tests=(), decision=None)

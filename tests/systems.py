@@ -8,7 +8,7 @@ from typing import Any
 from flow import write_desk, write_rooms
 from tiny import DOCUMENTS, answer_material, classify_material, make_engine
 
-from tailor.approaches.approach import Approach, Chain, Material, starting_system
+from tailor.approaches.approach import Approach, Chain, TrainingData, starting_system
 from tailor.approaches.prompting import (
     ChainOfThought,
     Constraints,
@@ -19,7 +19,7 @@ from tailor.approaches.prompting import (
     ZeroShot,
 )
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
-from tailor.approaches.tuning import bared
+from tailor.approaches.tuning import minimal_prompt
 from tailor.data.example import Example, Splits
 from tailor.data.split import load_splits
 from tailor.engine import Engine
@@ -36,7 +36,7 @@ def systems_today(store: Path) -> dict[str, str]:
     labels, questions = classify_material(**SAID), answer_material(documents="docs", **SAID)
     held = answer_material(pattern="[0-9]+", documents="docs")
     shaped = answer_material(json_schema={"type": "object", "properties": {"days": {"type": "integer"}}})
-    plan: list[tuple[str, Material, Approach]] = [
+    plan: list[tuple[str, TrainingData, Approach]] = [
         ("label zero-shot", labels, ZeroShot()),
         ("label generated", labels, Generated()),
         ("label persona and constraints", labels, Chain((Persona(), Constraints()))),
@@ -56,11 +56,11 @@ def systems_today(store: Path) -> dict[str, str]:
         engine.ledger.close()
     for name, task in (("label zero-shot", labels.task), ("answer retrieved, with examples", questions.task)):
         tuned = Weights(model="fake", digest="d" * 64, tuned="tuned/0", tuned_digest="e" * 64, method="lora")
-        made[f"{name}, tuned"] = bared(task, made[name]).then("lora", weights=tuned)
+        made[f"{name}, tuned"] = minimal_prompt(task, made[name]).then("lora", weights=tuned)
     return {name: system.fingerprint for name, system in made.items()}
 
 
-def _fitted(approach: Approach, material: Material, engine: Engine) -> System:
+def _fitted(approach: Approach, material: TrainingData, engine: Engine) -> System:
     return approach.fit(starting_system(material.task, material.train, engine.model), material, engine)
 
 

@@ -47,7 +47,7 @@ SOME = st.fixed_dictionaries({}, optional={name: value_of(name) for name in Answ
 
 
 def know(**said: object) -> Facts:
-    return Facts().told(Answers.model_validate(said))
+    return Facts().with_answers(Answers.model_validate(said))
 
 
 def support(advice: Advice, step: Step) -> tuple[bool, int]:
@@ -265,7 +265,7 @@ def test_an_answer_that_cannot_be_is_refused(name: str, text: str, message: str)
     assert message in str(caught.value)
 
 
-# --- beside the measurement
+# --- next to the measurement
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,7 @@ def test_questions_are_asked_again_after_a_slip_and_may_be_left_open() -> None:
 
 def test_what_is_kept_of_the_answers_is_accepted_in_a_project() -> None:
     said = {"answers_in_documents": "no", "target": "95", "error_price": "3", "answers_per_month": "2000", "runs_on": "own"}
-    asked = ["answers_in_documents", *(c.id for c in questions(Facts().told(read_answers({"answers_in_documents": "no"}))))]
+    asked = ["answers_in_documents", *(c.id for c in questions(Facts().with_answers(read_answers({"answers_in_documents": "no"}))))]
     result = run("--ask", said="".join(f"{said.get(name, '')}\n" for name in asked))
     kept = yaml.safe_load(result.stdout.partition("write them into tailor.yaml")[2].partition("Next")[0])
     task = make_task(**kept)

@@ -15,7 +15,7 @@ import pytest
 from data_helpers import make_example
 from tiny import DOCUMENTS, LABELS, answer_material, classify_material, open_tiny, start
 
-from tailor.approaches.approach import Approach, Chain, Material
+from tailor.approaches.approach import Approach, Chain, TrainingData
 from tailor.approaches.prompting import (
     ChainOfThought,
     Constraints,
@@ -76,7 +76,7 @@ ANSWER: list[Approach] = [
 CASES = [*itertools.product(["classify"], [*BOTH, *CLASSIFY]), *itertools.product(["answer"], [*BOTH, *ANSWER])]
 
 
-def material_of(kind: str) -> Material:
+def material_of(kind: str) -> TrainingData:
     settings: dict[str, Any] = {"persona": "You are a clerk.", "constraints": ["Be short."], "tuning": QUICK}
     return classify_material(**settings) if kind == "classify" else answer_material(**settings)
 
@@ -106,7 +106,7 @@ class Broken:
     calls: list[int] = field(default_factory=list)
     name: str = "broken"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         self.calls.append(1)
         if self.promise == "input":
             object.__setattr__(system, "prompt", system.prompt.model_copy(update={"persona": "changed"}))
@@ -189,7 +189,7 @@ class Biased(FakeModel):
         return replies
 
 
-def labelled(n_train: int = 8, n_dev: int = 8) -> Material:
+def labelled(n_train: int = 8, n_dev: int = 8) -> TrainingData:
     material = classify_material(("red", "green", "blue", "pink"), n_train, n_dev)
     train, dev = (
         tuple(make_example(e.row, e.label, text=f"{e.fields['text']} {e.label}") for e in part)
@@ -339,7 +339,7 @@ def test_json_stands_alone(tmp_path: Path, engine_for: MakeEngine) -> None:
         assert caught.value.hint
     reads = Retrieve("bm25").fit(plain, material, engine)
     passage = Passage("pay.md", "Pay", 0, 4, DOCUMENTS[0].text)
-    assert kind_of(material.task).wanted(reads, make_example(1, '"March"'), (passage,)) == '"March"'
+    assert kind_of(material.task).target_text(reads, make_example(1, '"March"'), (passage,)) == '"March"'
 
 
 def test_the_order_of_a_chain_is_in_its_name_and_in_what_it_makes(tmp_path: Path, engine_for: MakeEngine) -> None:
@@ -358,10 +358,10 @@ def test_what_is_taught_is_in_the_passages_or_not_found(tmp_path: Path, engine_f
     reads = Retrieve("bm25").fit(plain, material, engine)
     example = make_example(1, "March", text="When is a bonus paid?")
     passages = tuple(Passage(d.path, d.title, 0, len(d.text), d.text) for d in (DOCUMENTS[1], DOCUMENTS[0]))
-    assert kind_of(material.task).wanted(reads, example, passages).startswith("March")
-    assert kind_of(material.task).wanted(reads, example, passages[:1]) == material.task.not_found
-    assert kind_of(material.task).wanted(plain, example, ()) == "March"
-    assert kind_of(material.task).wanted(plain, make_example(2, ""), ()) == material.task.not_found
+    assert kind_of(material.task).target_text(reads, example, passages).startswith("March")
+    assert kind_of(material.task).target_text(reads, example, passages[:1]) == material.task.not_found
+    assert kind_of(material.task).target_text(plain, example, ()) == "March"
+    assert kind_of(material.task).target_text(plain, make_example(2, ""), ()) == material.task.not_found
 
 
 @pytest.mark.parametrize("labels", [("red", "green"), ("red", "green", "blue", "pink")])

@@ -10,7 +10,7 @@ import pytest
 from endpoint import Answer, Endpoint, completion
 from flow import LABELS, Watcher, write_desk
 
-from tailor.decide.again import FEWEST, SHARE
+from tailor.decide.ask_again import FEWEST, SHARE
 from tailor.evaluate.consistency import REMOTE_ROWS
 from tailor.experiment import run
 from tailor.project import load_project
@@ -18,7 +18,7 @@ from tailor.results import Study
 
 
 def reading(payload: Mapping[str, Any]) -> Answer:
-    """Name the label that stands in the message."""
+    """Name the label that is in the message."""
     said = str(payload["messages"][-1]["content"]).split("\n")[-1]
     label = next((label for label in LABELS if label in said), LABELS[0])
     reasons = "Answer:" in str(payload["messages"][0]["content"])
@@ -41,7 +41,7 @@ def test_asking_again_is_a_small_part_of_a_study_unless_it_is_wanted(tmp_path: P
         assert sum(found.calls for found in study.consistency) <= SHARE * before
         small, calls = study.consistency, endpoint.calls
         if not small:
-            assert any("not asked again: in so small a study" in sentence for sentence in said)
+            assert any("not asked again: in such a small study" in sentence for sentence in said)
 
         study, said = studied(tmp_path, endpoint, ask_again=False)
         assert study.consistency == () and endpoint.calls == calls and not any("finalists are" in sentence for sentence in said)

@@ -39,7 +39,7 @@ def load(folder: Path, name: str, content: bytes, **changes: object) -> None:
             GOOD + "more,gren\nmuch more,gren\n",
             {"labels": ["red", "green"]},
             "2 rows have labels that are not in `labels`: `gren` (a.csv row 41, a.csv row 42); did you mean `green`?",
-            "Mend the rows",
+            "Fix the rows",
         ),
         ("a.csv", "", {}, "a.csv is empty", "one row per example"),
         ("a.csv", "  \n\n", {}, "a.csv is empty", ""),

@@ -18,7 +18,7 @@ from typer.testing import Result
 from tailor.ledger import Ledger
 from tailor.project import load_project
 
-STOPPED = "Stopped. What was measured is kept; the same command goes on from here."
+STOPPED = "Stopped. What was measured is kept; the same command continues from here."
 
 SLOW = """
 import sys, time

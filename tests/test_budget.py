@@ -23,13 +23,13 @@ def test_a_budget_stops_a_run_before_the_opening_and_raised_lets_it_go_on(tmp_pa
         stopped = tailor("run", folder)
         assert stopped.exit_code == 2
         assert "the budget of 0.004 USD leaves no room for the next call" in stopped.output
-        assert "sealed test set is opened" not in stopped.output and "raise `budget`" in stopped.output
-        assert "The budget of 0.004 USD is less than the least of that" in stopped.output
+        assert "Opening the sealed test set" not in stopped.output and "raise `budget`" in stopped.output
+        assert "The budget of 0.004 USD is below even the lowest estimate" in stopped.output
         assert "; the rest of the study is expected to take " in stopped.output
         assert 0.002 < biller.billed <= 0.004
         asked = endpoint.calls
         study, said = climbed(folder, budget=1.0)
-        assert "sealed test set is opened" in said
+        assert "Opening the sealed test set" in said
         assert study.spent is not None and study.spent.paid == pytest.approx(biller.billed)
         assert (study.spent.calls, study.spent.maybe_paid, study.spent.estimated) == (endpoint.calls, (), 0)
         assert endpoint.calls > asked

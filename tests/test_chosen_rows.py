@@ -1,4 +1,6 @@
-"""Test rows chosen by what was seen of them: whatever part is kept, repeated or dealt anew, no certificate becomes easier by it."""
+"""Test rows chosen by what was seen of them: whatever part is kept, repeated or dealt again, no certificate becomes easier by
+it.
+"""
 
 from __future__ import annotations
 
@@ -131,7 +133,7 @@ def write_files(folder: Path, **changes: object) -> Path:
 
 
 def rewrite(folder: Path, study: Study, change: Callable[[dict[str, bool], list[tuple[str, str]]], list[tuple[str, str]]]) -> None:
-    """Write the test file anew by what the best system had right."""
+    """Write the test file again by what the best system had right."""
     best = max(study.tests, key=lambda one: one.mean)
     was_right = {e.fields["text"]: s.outcome == "right" for e, s in zip(best.examples, best.scores, strict=True)}
     with (folder / "test.csv").open(encoding="utf-8", newline="") as file:
@@ -148,7 +150,7 @@ def test_taking_out_all_that_failed_meets_no_target(tmp_path: Path) -> None:
     second = run(load_project(folder), watcher)
     assert second.decision is not None and second.decision.verdict != "target met"
     assert max(finalist.certified for finalist in second.decision.finalists) == 0
-    assert any("seen together with more others, which are gone" in said for said in watcher.sentences)
+    assert any("seen together with other rows that are now gone" in said for said in watcher.sentences)
 
 
 def test_seeds_that_test_other_rows_of_the_same_data_are_counted(tmp_path: Path) -> None:

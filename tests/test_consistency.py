@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from statsmodels.stats.proportion import proportion_confint
 from tiny import DOCUMENTS, LABELS, answer_material, classify_material, open_tiny, start
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.approaches.prompting import FewShot, Generated, RemovePrior
 from tailor.approaches.retrieval import Retrieve
 from tailor.approaches.tuning import Reference
@@ -33,7 +33,7 @@ def questions(n: int) -> tuple[Example, ...]:
     return tuple(make_example(i, WHERE, text=f"When are wages paid, case {i}?") for i in range(n))
 
 
-def free(**changes: object) -> tuple[Task, Material]:
+def free(**changes: object) -> tuple[Task, TrainingData]:
     material = answer_material(**changes)
     return material.task, material
 
@@ -156,7 +156,7 @@ def test_few_rows_are_asked_where_each_answer_is_paid_for() -> None:
     assert consistency(task, [], rows, None) == consistency(task, [], (), None) == ()  # type: ignore[arg-type]
 
 
-def orders(system: System, material: Material, engine: Engine) -> dict[str, list[str]]:
+def orders(system: System, material: TrainingData, engine: Engine) -> dict[str, list[str]]:
     """By what is turned round: the requests in which it is."""
     found = [a for a in askings(system, material.dev, engine.model) if a.kind == "order"]
     return {a.how.split(" in the")[0]: [str(r.messages) for r, _ in engine.render(a.system, a.examples)] for a in found}

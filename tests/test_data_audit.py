@@ -12,7 +12,7 @@ from golden_text import Golden
 
 from tailor.data.audit import audit
 from tailor.data.finding import Finding
-from tailor.data.reach import most_finalists
+from tailor.data.power import most_finalists
 from tailor.data.split import load_splits
 from tailor.documents.reading import read_documents
 from tailor.errors import DocumentsError

@@ -32,7 +32,7 @@ def test_init_then_check_works_on_a_fresh_file(tmp_path: Path, monkeypatch: pyte
     checked = invoke("check", "project")
     assert checked.exit_code == 0, checked.output
     assert "0 errors, 1 warning, 4 notes" in checked.output
-    assert "four characters a token" in checked.output
+    assert "four characters per token" in checked.output
 
 
 def test_init_takes_what_it_is_told(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from data_helpers import SHARED, rows, sentence, write_csv
 
-from tailor.data.guess import GuessedTask, Told, guess_task
+from tailor.data.guess import GivenOptions, GuessedTask, guess_task
 from tailor.data.scaffold import write_project
 from tailor.data.split import load_splits
 from tailor.errors import ConfigError, DataError
@@ -50,7 +50,7 @@ def test_questions_with_answers_are_answered_from_the_documents_beside_them(tmp_
 
 def test_what_is_given_is_taken_as_it_is(tmp_path: Path) -> None:
     path = write(tmp_path, "text,label,other", "{text},{five},{two}")
-    found = guess_task(path, Told(output="other", input="text", kind="answer"))
+    found = guess_task(path, GivenOptions(output="other", input="text", kind="answer"))
     assert (found.kind.name, found.output, found.labels) == ("answer", "other", ())
 
 
@@ -103,7 +103,7 @@ def test_several_labels_per_row_are_not_taken_for_one(tmp_path: Path) -> None:
 def test_an_option_that_names_no_column_gives_the_nearest(tmp_path: Path) -> None:
     path = write(tmp_path, "text,label", "{text},{two}")
     with pytest.raises(ConfigError, match="--output names `lable`; did you mean `label`"):
-        guess_task(path, Told(output="lable"))
+        guess_task(path, GivenOptions(output="lable"))
 
 
 @pytest.mark.parametrize(
@@ -154,11 +154,11 @@ def test_an_existing_file_is_kept_unless_forced(tmp_path: Path) -> None:
 def test_nothing_is_written_when_something_is_wrong(tmp_path: Path) -> None:
     data = write(tmp_path, "text,label", "{text},{two}")
     with pytest.raises(ConfigError, match="--documents names"):
-        guess_task(data, Told(documents=tmp_path / "nowhere"))
+        guess_task(data, GivenOptions(documents=tmp_path / "nowhere"))
     with pytest.raises(DataError, match="There is no file"):
         guess_task(tmp_path / "nowhere.csv")
     with pytest.raises(ConfigError, match="cannot be named in a template"):
-        write_project(guess_task(write(tmp_path, "te{x}t,label", "{text},{two}", name="braces.csv"), Told(input="te{x}t")))
+        write_project(guess_task(write(tmp_path, "te{x}t,label", "{text},{two}", name="braces.csv"), GivenOptions(input="te{x}t")))
     with pytest.raises(ConfigError, match="cannot be written"):
         write_project(guess_task(data), data)
     assert not (tmp_path / "tailor.yaml").exists()
@@ -166,7 +166,7 @@ def test_nothing_is_written_when_something_is_wrong(tmp_path: Path) -> None:
 
 def test_documents_given_make_it_a_question_about_them(tmp_path: Path) -> None:
     (tmp_path / "kb").mkdir()
-    path = write_project(guess_task(write(tmp_path, "text,label", "{text},{two}"), Told(documents=tmp_path / "kb")))
+    path = write_project(guess_task(write(tmp_path, "text,label", "{text},{two}"), GivenOptions(documents=tmp_path / "kb")))
     assert load_project(path).task.kind == "answer"
     assert load_project(path).documents == (tmp_path / "kb").resolve()
 

@@ -36,7 +36,7 @@ def said(table: Table) -> str:
 def test_a_list_inside_an_object_is_the_table(tmp_path: Path, key: str) -> None:
     table = read(tmp_path, {"version": 1, key: ROWS, "meta": {"by": "us"}})
     assert plain(table) == ROWS
-    assert f"the rows stand in the list `{key}` (not read: `version`, `meta`)" in said(table)
+    assert f"the rows are in the list `{key}` (not read: `version`, `meta`)" in said(table)
 
 
 @pytest.mark.parametrize(

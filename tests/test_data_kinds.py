@@ -11,7 +11,7 @@ from data_helpers import rows, sentence, write_csv
 from typer.testing import CliRunner
 
 from tailor.cli import app
-from tailor.data.guess import GuessedTask, Told, guess_task
+from tailor.data.guess import GivenOptions, GuessedTask, guess_task
 from tailor.data.scaffold import write_project
 from tailor.data.split import load_splits
 from tailor.errors import ConfigError, DataError
@@ -27,9 +27,9 @@ def jsonl(folder: Path, make: Callable[[int], Row], n: int = 60, name: str = "da
     return path
 
 
-def guess(folder: Path, make: Callable[[int], Row], told: Told | None = None) -> GuessedTask:
+def guess(folder: Path, make: Callable[[int], Row], options: GivenOptions | None = None) -> GuessedTask:
     """The guess, after its settings were written and the data split by them."""
-    found = guess_task(jsonl(folder, make), told or Told())
+    found = guess_task(jsonl(folder, make), options or GivenOptions())
     load_splits(load_project(write_project(found)))
     return found
 
@@ -123,7 +123,7 @@ def test_a_context_is_not_shown_where_documents_are_searched_and_that_is_said(tm
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "a.md").write_text("# A\n", encoding="utf-8")
     make = lambda n: {"question": sentence(n), "context": sentence(n + 500), "answer": f"w{n}"}  # noqa: E731
-    found = guess(tmp_path, make, Told(documents=tmp_path / "pages"))
+    found = guess(tmp_path, make, GivenOptions(documents=tmp_path / "pages"))
     assert found.asked.template == "{{question}}"
     assert "`context` is not shown to the model" in " ".join(finding.what for finding in found.findings)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tailor.data.formats.chattext import turns_in
 from tailor.data.formats.codepages import likely_codec
-from tailor.data.guess import GuessedTask, Told, guess_task
+from tailor.data.guess import GivenOptions, GuessedTask, guess_task
 from tailor.data.scaffold import write_project
 from tailor.data.split import load_splits, read_tables
 from tailor.data.table import Table, read_table
@@ -68,7 +68,7 @@ def test_a_column_of_splits_that_cannot_be_used_is_named(tmp_path: Path, split: 
     assert callable(split)
     rows = [{**row, "split": split(number)} for number, row in enumerate(ROWS)]
     guess = guess_task(write(tmp_path, lines(rows), "data.jsonl"))
-    assert guess.split_by == "" and why in said(guess) and "split anew" in said(guess)
+    assert guess.split_by == "" and why in said(guess) and "split again" in said(guess)
 
 
 def test_test_rows_without_labels_are_not_split_off(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_list_below_a_comment_is_read(tmp_path: Path) -> None:
 def test_dictionaries_as_python_writes_them_are_read_and_said(tmp_path: Path) -> None:
     table = read_table(write(tmp_path, "\n".join(repr({**row, "note": None}) for row in ROWS), "data.jsonl"))
     assert [row["text"] for row in table.rows] == [row["text"] for row in ROWS] and {row["note"] for row in table.rows} == {""}
-    assert "60 rows written as Python writes dictionaries" in said(table)
+    assert "60 rows written as Python dictionaries" in said(table)
 
 
 def test_objects_that_hold_the_values_of_a_row_are_columns(tmp_path: Path) -> None:
@@ -194,14 +194,14 @@ def test_a_column_for_each_label_is_refused_with_what_to_do(tmp_path: Path) -> N
     rows = [{"text": row["text"], **{label: int(row["label"] == label) for label in LABELS}} for row in ROWS]
     with pytest.raises(ConfigError, match="a column for each label: `billing`, `refund`, `delivery`"):
         guess_task(write(tmp_path, lines(rows), "data.jsonl"))
-    assert guess_task(tmp_path / "data.jsonl", Told(output="refund")).labels == ("0", "1")
+    assert guess_task(tmp_path / "data.jsonl", GivenOptions(output="refund")).labels == ("0", "1")
 
 
 def test_a_second_column_of_answers_is_named(tmp_path: Path) -> None:
     rows = [{**row, "sentiment": ("good", "bad")[n % 2], "label_text": str(row["label"]).upper()} for n, row in enumerate(ROWS)]
     guess = guess_task(write(tmp_path, lines(rows), "data.jsonl"))
     assert guess.output == "label_text" and "but `sentiment` could be it as well" in said(guess)
-    assert "could be" not in said(guess_task(tmp_path / "data.jsonl", Told(output="label")))
+    assert "could be" not in said(guess_task(tmp_path / "data.jsonl", GivenOptions(output="label")))
 
 
 # --- chats

@@ -48,7 +48,7 @@ def test_break_even_is_the_one_off_cost_over_what_an_answer_saves() -> None:
     decision = decided(make_task())
     assert decision.chosen == "prompted"
     (pair,) = decision.break_even
-    assert (pair.cheap, pair.dear) == ("prompted", "tuned")
+    assert (pair.cheap, pair.expensive) == ("prompted", "tuned")
     assert pair.answers_per_month == pytest.approx(75 / (12 * (0.0004 - 0.0001)))
 
 
@@ -76,7 +76,7 @@ def test_break_even_is_told_for_every_two_finalists_with_a_known_price() -> None
     one_off, tokens = {"a": 0, "b": 40, "c": 400}, {"a": 900, "b": 500, "c": 100}
     candidates = [make_candidate(task, name, right(150, N), tokens=tokens[name], labels=4 * one_off[name]) for name in "cab"]
     unpriced = make_candidate(task, "z", right(150, N), rates=UNKNOWN)
-    pairs = {(pair.cheap, pair.dear): pair.answers_per_month for pair in decide(task, [*candidates, unpriced], 1).break_even}
+    pairs = {(pair.cheap, pair.expensive): pair.answers_per_month for pair in decide(task, [*candidates, unpriced], 1).break_even}
     # (what dear costs more at first) / (10 months x what it saves per answer, a millionth for each token)
     assert pairs.keys() == {("a", "b"), ("a", "c"), ("b", "c")}
     assert pairs["a", "b"] == pytest.approx(40 / (10 * 400e-6))
@@ -109,14 +109,14 @@ def test_at_the_break_even_two_totals_are_equal_and_beyond_it_the_dear_start_is_
     pairs = break_even(evidence, terms)
     assert len(pairs) == len(contenders) * (len(contenders) - 1) // 2
     for pair in pairs:
-        gaps = [total(pair.dear, volume) - total(pair.cheap, volume) for volume in (0, 10, 1e7)]
+        gaps = [total(pair.expensive, volume) - total(pair.cheap, volume) for volume in (0, 10, 1e7)]
         assert gaps[0] >= 0
         if (where := pair.answers_per_month) is None:
             assert min(gaps) >= 0
             continue
-        assert total(pair.dear, where) == pytest.approx(total(pair.cheap, where))
-        assert total(pair.dear, 1.5 * where + 1) < total(pair.cheap, 1.5 * where + 1)
-        assert where == 0 or total(pair.dear, 0.5 * where) > total(pair.cheap, 0.5 * where)
+        assert total(pair.expensive, where) == pytest.approx(total(pair.cheap, where))
+        assert total(pair.expensive, 1.5 * where + 1) < total(pair.cheap, 1.5 * where + 1)
+        assert where == 0 or total(pair.expensive, 0.5 * where) > total(pair.cheap, 0.5 * where)
 
 
 # --- changes of documents and requirements

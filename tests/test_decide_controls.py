@@ -1,4 +1,4 @@
-"""Controls: answers without sense, scored on the test rows, shown, and told where they come near."""
+"""Controls: answers without sense, scored on the test rows, shown, and reported where they come near."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from golden_text import Golden
 from studies import answer_study, classify_study
 
 from tailor.data.example import Example, Splits
-from tailor.decide.controls import Control, controls, told
+from tailor.decide.controls import Control, controls, with_warnings
 from tailor.report.record import to_json
 from tailor.report.summary import summary_text
 from tailor.results import Study
@@ -46,7 +46,7 @@ def test_an_echo_of_questions_that_name_the_answers_is_not_right() -> None:
 def study_with(study: Study, mean: float) -> Study:
     assert study.decision is not None
     control = Control("commonest answer", "always says 'x'", replace(study.decision.finalists[0].score, mean=mean), mean)
-    return replace(study, controls=(control,), decision=told(study.decision, (control,), study.tests))
+    return replace(study, controls=(control,), decision=with_warnings(study.decision, (control,), study.tests))
 
 
 def test_a_control_that_reaches_the_target_is_told_in_the_headline_and_one_far_below_is_not(golden: Golden) -> None:
@@ -83,6 +83,6 @@ def test_right_exact_and_overlapping_answers_are_set_side_by_side_and_a_gap_is_t
     assert study.decision is not None
     measured = {"correct": 0.9, "exact": exact, "f1": 0.6}
     tests = tuple(replace(run, scores=tuple(replace(score, details=measured) for score in run.scores)) for run in study.tests)
-    reason = told(study.decision, study_with(study, 0.02).controls, tests).reasons[-1]
+    reason = with_warnings(study.decision, study_with(study, 0.02).controls, tests).reasons[-1]
     assert f"90 % are right and {100 * exact:.0f} % are the accepted answer and nothing more" in reason
     assert ("many right answers say more" in reason) is wide

@@ -54,7 +54,7 @@ def test_a_run_without_answers_has_an_unknown_cost() -> None:
     )
     cost = cost_of(make_task(), failed, RATES, 0, 0)
     assert (cost.per_1000, cost.total) == (None, None)
-    assert "no answer came" in cost.how
+    assert "no answer arrived" in cost.how
 
 
 def test_whatever_is_not_right_is_an_error() -> None:

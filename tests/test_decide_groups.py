@@ -32,7 +32,7 @@ def of_size(size: int, n: int = N) -> list[str]:
 
 
 def two(groups: Sequence[str]) -> list[Candidate]:
-    """A cheap system and a better, dearer one."""
+    """A cheap system and a better, more expensive one."""
     task = make_task()
     pair = [make_candidate(task, "cheap", right(120, N)), make_candidate(task, "dear", right(144, N), tokens=900)]
     return [in_groups(candidate, groups) for candidate in pair]

@@ -10,7 +10,7 @@ import pytest
 from decide_helpers import RATES, make_run, make_system, make_task, right
 from tiny import DOCUMENTS, answer_material, classify_material, open_tiny, start
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.approaches.retrieval import Retrieve
 from tailor.approaches.tuning import FineTune, Reference
 from tailor.decide.cost import cost_of, system_cost
@@ -130,7 +130,7 @@ def test_how_often_is_told_in_the_unit_that_fits(per_month: float, words: str) -
 # --- as measured on real systems
 
 
-def costs(system: System, material: Material, engine: Engine) -> tuple[list[float | None], list[float | None]]:
+def costs(system: System, material: TrainingData, engine: Engine) -> tuple[list[float | None], list[float | None]]:
     """Seconds and prices of a new label, a changed rule and a changed document."""
     run = measure(material.task, system, "dev", material.dev, engine)
     run = replace(run, answers=tuple(replace(answer, seconds=0.5) for answer in run.answers))

@@ -176,9 +176,9 @@ def test_dev_and_test_that_differ_beyond_chance_are_said(golden: Golden) -> None
     task = make_task(target=0.9)
     leaked = make_candidate(task, "retrieval", [1.0] * 120, dev=[1.0] * 16 + [0.0] * 20)
     plain = make_candidate(task, "plain", [1.0] * 60 + [0.0] * 60, dev=[1.0] * 20 + [0.0] * 16)
-    (said,) = [reason for reason in decide(task, [plain, leaked], 1).reasons if "differ beyond chance" in reason]
+    (said,) = [reason for reason in decide(task, [plain, leaked], 1).reasons if "differ by more than chance" in reason]
     golden(said)
     assert "plain" not in said
     worse = make_candidate(task, "tuned", [1.0] * 30 + [0.0] * 90, dev=[1.0] * 30 + [0.0] * 6)
-    assert any("so much was tried on dev" in reason for reason in decide(task, [worse], 1).reasons)
+    assert any("so many systems were tried on dev" in reason for reason in decide(task, [worse], 1).reasons)
     assert not any("beyond chance" in reason for reason in decide(task, [plain], 1).reasons)

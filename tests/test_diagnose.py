@@ -12,12 +12,12 @@ from data_helpers import make_example, make_task
 from pydantic import TypeAdapter
 from tiny import DOCUMENTS, answer_material, open_tiny, start
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.approaches.retrieval import Retrieve
 from tailor.diagnose.classes import classes
+from tailor.diagnose.context import Context, LeverForecast, levers
 from tailor.diagnose.diagnosis import FEW_LABELS, ONE_LABEL, diagnose
-from tailor.diagnose.marks import best_span, marked
-from tailor.diagnose.subject import Outlook, Subject, levers
+from tailor.diagnose.span_probe import best_span, marked
 from tailor.diagnose.types import Diagnosis
 from tailor.engine import Engine
 from tailor.errors import DocumentsError
@@ -32,28 +32,28 @@ QUICK = {"batch_rows": 1}
 Make = Callable[..., Engine]
 
 
-def baseline(material: Material, engine: Engine) -> Run:
+def baseline(material: TrainingData, engine: Engine) -> Run:
     return measure(material.task, start(material, engine), "dev", material.dev, engine)
 
 
-def diagnosed(material: Material, engine: Engine) -> Diagnosis:
+def diagnosed(material: TrainingData, engine: Engine) -> Diagnosis:
     return diagnose(material, engine, baseline(material, engine))
 
 
-def colours(n_train: int = 40, n_dev: int = 20, **changes: Any) -> Material:
+def colours(n_train: int = 40, n_dev: int = 20, **changes: Any) -> TrainingData:
     """Texts whose words tell the label, though not by its name."""
     words = {"warm": "ember sun fire", "cold": "ice snow frost", "wet": "rain river sea"}
     names = list(words)
     rows = [make_example(i, names[i % 3], text=f"{words[names[i % 3]]} number {i}") for i in range(n_train + n_dev)]
-    return Material(make_task(labels=names, tuning=QUICK, **changes), tuple(rows[:n_train]), tuple(rows[n_train:]))
+    return TrainingData(make_task(labels=names, tuning=QUICK, **changes), tuple(rows[:n_train]), tuple(rows[n_train:]))
 
 
-def closed(answers: tuple[str, ...] = ("yes", "no")) -> Material:
+def closed(answers: tuple[str, ...] = ("yes", "no")) -> TrainingData:
     """Free answers that repeat: texts whose words tell which of them is right."""
     words = ("open door light", "shut wall dark")
     rows = [make_example(i, answers[i % 2], text=f"{words[i % 2]} {i}") for i in range(40)]
     task = make_task(kind="answer", instruction="Answer.", output="answer", metric="exact", max_words=5, tuning=QUICK)
-    return Material(task, tuple(rows[:24]), tuple(rows[24:]))
+    return TrainingData(task, tuple(rows[:24]), tuple(rows[24:]))
 
 
 # --- classes
@@ -71,13 +71,13 @@ def test_what_words_tell_is_forecast_for_tuning_and_for_examples(engine_for: Mak
     assert (tuned.only, shown.only) == (round(0.1 * found.failures), 0)
     assert tuned.forecast.low is not None and tuned.forecast.low < 1
     # Scored labels are held to their form, and there is nothing to retrieve from.
-    assert found.lever("form") is None and found.lever("knowledge") is None and found.reach is None
+    assert found.lever("form") is None and found.lever("knowledge") is None and found.retrieval_recall is None
 
 
 def test_few_steps_of_training_get_only_a_part_of_the_way(engine_for: Make, tmp_path: Path) -> None:
     known = colours()
     slow = known.task.model_copy(update={"tuning": known.task.tuning.model_copy(update={"batch_rows": 8})})
-    material = Material(slow, known.train, known.dev)
+    material = TrainingData(slow, known.train, known.dev)
     found = diagnosed(material, engine_for(FakeModel(), tmp_path))
     tuned = found.lever("behaviour")
     # Three passes over five batches: 15 steps of 50.
@@ -123,14 +123,14 @@ def test_a_handful_of_rows_is_diagnosed_with_what_they_cannot_tell(
 def test_rows_of_one_label_forecast_nothing(engine_for: Make, tmp_path: Path) -> None:
     known = colours()
     same = tuple(example for example in known.train if example.label == "warm")
-    found = diagnosed(Material(known.task, same, known.dev), engine_for(FakeModel(), tmp_path))
+    found = diagnosed(TrainingData(known.task, same, known.dev), engine_for(FakeModel(), tmp_path))
     assert found.levers == () and ONE_LABEL in found.notes
 
 
 def test_labels_that_no_training_row_has_are_named(engine_for: Make, tmp_path: Path) -> None:
     known = colours()
     seen = tuple(example for example in known.train if example.label != "wet")
-    found = diagnosed(Material(known.task, seen, known.dev), engine_for(FakeModel(), tmp_path))
+    found = diagnosed(TrainingData(known.task, seen, known.dev), engine_for(FakeModel(), tmp_path))
     assert any(note.startswith("1 label of the dev rows has no training row") for note in found.notes)
     tuned = found.lever("behaviour")
     assert tuned is not None and tuned.forecast.mean <= 1 - sum(e.label == "wet" for e in known.dev) / 20
@@ -150,7 +150,7 @@ def test_free_answers_that_repeat_are_probed_as_classes_and_held_to_their_set(en
 
 def test_right_answers_among_other_words_are_a_matter_of_form(engine_for: Make, tmp_path: Path) -> None:
     material = answer_material(metric="exact")
-    material = Material(material.task, material.train, material.train)
+    material = TrainingData(material.task, material.train, material.train)
     model = FakeModel({"wages": "They come on the 25th of each month.", "bonus": "It is March or 30 days.", "hotel": "No idea."})
     held = diagnosed(material, engine_for(model, tmp_path)).lever("form")
     # The first answer holds the right one alone; the second names another known answer too. A quarter of each is counted.
@@ -161,7 +161,7 @@ def test_answers_that_stand_in_the_input_are_marked(engine_for: Make, tmp_path: 
     days = ("monday", "friday", "sunday", "tuesday")
     rows = [make_example(i, f"{days[i % 4]} {i}", text=f"please come on {days[i % 4]} {i} to us") for i in range(40)]
     task = make_task(kind="answer", instruction="Copy the day.", output="answer", metric="exact", max_words=5, tuning=QUICK)
-    material = Material(task, tuple(rows[:28]), tuple(rows[28:]))
+    material = TrainingData(task, tuple(rows[:28]), tuple(rows[28:]))
     tuned = diagnosed(material, engine_for(open_tiny(tiny_folder), tmp_path)).lever("behaviour")
     assert tuned is not None and "marks the answer" in tuned.how and tuned.forecast.mean >= 0.8
 
@@ -184,14 +184,14 @@ def test_pieces_of_the_answer_are_marked_by_their_place_in_the_text() -> None:
 
 def test_passages_are_forecast_from_calls_that_the_ladder_uses_again(engine_for: Make, tmp_path: Path) -> None:
     material = answer_material(max_words=20)
-    material = Material(material.task, material.train[:2], (*material.train, *material.dev))
+    material = TrainingData(material.task, material.train[:2], (*material.train, *material.dev))
     model = FakeModel()
     engine = engine_for(model, tmp_path, DOCUMENTS)
     first = baseline(material, engine)
     found = diagnose(material, engine, first)
     read = found.lever("knowledge")
-    assert read is not None and found.reach == pytest.approx(5 / 6)
-    assert "holds the answer to 5 of 5 questions" in read.how
+    assert read is not None and found.retrieval_recall == pytest.approx(5 / 6)
+    assert "contains the answer to 5 of 5 questions" in read.how
     asked = len(model.requests)
     run = measure(material.task, Retrieve("hybrid").fit(first.system, material, engine), "dev", material.dev, engine)
     assert len(model.requests) == asked and read.values == tuple(run.values)
@@ -205,8 +205,8 @@ def test_documents_that_cannot_be_searched_are_a_note(engine_for: Make, tmp_path
 
     monkeypatch.setattr(Retrieve, "fit", refuse)
     found = diagnosed(answer_material(), engine_for(FakeModel(), tmp_path, DOCUMENTS))
-    assert found.lever("knowledge") is None and found.reach is None
-    assert "What passages would win could not be forecast: the documents are gone." in found.notes
+    assert found.lever("knowledge") is None and found.retrieval_recall is None
+    assert "What passages would gain could not be forecast: the documents are gone." in found.notes
 
 
 def test_rows_without_an_answer_are_learned_as_not_found(engine_for: Make, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_rows_not_asked_are_expected_to_do_as_those_of_their_kind() -> None:
 
 
 def test_few_rows_that_are_all_alike_are_not_sure_to_stay_so() -> None:
-    few, many = (Outlook("behaviour", np.ones(n), 0.01, "").interval() for n in (4, 400))
+    few, many = (LeverForecast("behaviour", np.ones(n), 0.01, "").interval() for n in (4, 400))
     assert few.low is not None and many.low is not None and few.low < 0.85 and many.low > 0.98
 
 
@@ -240,9 +240,9 @@ def test_alone_counts_what_a_lever_mends_and_only_what_no_other_does(engine_for:
     one, two = right.copy(), right.copy()
     one[failed[:2]] = 1
     two[failed[1:3]] = 1
-    first, second = levers([Outlook("behaviour", one, 0.1, ""), Outlook("examples", two, 0.1, "")], run)
+    first, second = levers([LeverForecast("behaviour", one, 0.1, ""), LeverForecast("examples", two, 0.1, "")], run)
     assert (first.alone, first.only, second.alone, second.only) == (2, 1, 2, 1)
-    (capped, _) = levers([Outlook("behaviour", one, 0.1, ""), Outlook("examples", two, 0.1, "")], run, ceiling=0.0)
+    (capped, _) = levers([LeverForecast("behaviour", one, 0.1, ""), LeverForecast("examples", two, 0.1, "")], run, ceiling=0.0)
     # What labels allow bounds the upper limit, never below the forecast itself.
     assert capped.forecast.high == capped.forecast.mean == one.mean()
 
@@ -250,4 +250,4 @@ def test_alone_counts_what_a_lever_mends_and_only_what_no_other_does(engine_for:
 def test_answers_are_a_closed_set_only_where_they_repeat(engine_for: Make, tmp_path: Path) -> None:
     engine = engine_for(FakeModel(), tmp_path)
     for material, is_closed in ((closed(), True), (answer_material(), False), (closed(("yes", "yes")), False), (colours(), True)):
-        assert (classes(Subject(material, engine, baseline(material, engine))) is not None) is is_closed
+        assert (classes(Context(material, engine, baseline(material, engine))) is not None) is is_closed

@@ -14,7 +14,7 @@ from golden_text import Golden
 from pydantic import TypeAdapter
 from tiny import answer_material, classify_material, make_engine, open_tiny, start
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.approaches.tuning import FineTune
 from tailor.data.example import Example
 from tailor.data.units import find_units
@@ -50,7 +50,7 @@ def noisy_rows(n: int) -> list[Example]:
     return rows
 
 
-MATERIAL = Material(make_task(labels=COLOURS), tuple(noisy_rows(200)[:160]), tuple(noisy_rows(200)[160:]))
+MATERIAL = TrainingData(make_task(labels=COLOURS), tuple(noisy_rows(200)[:160]), tuple(noisy_rows(200)[160:]))
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_the_probe_gives_a_rising_curve_that_goes_on_to_four_times_the_labels(cu
     sizes, accuracies = zip(*((point.size, point.accuracy) for point in curve.points), strict=True)
     assert sizes == (20, 30, 46, 70, 106, 160)  # four of five folds of 200 rows hold 160
     assert accuracies[-1] > accuracies[0] + 0.05
-    assert curve.rows > 180 and curve.at_hand == 160
+    assert curve.rows > 180 and curve.labels == 160
     assert curve.series[0].size == 20 and curve.series[-1].size == 640
     for forecast in curve.series:
         assert forecast.low < forecast.median < forecast.high
@@ -94,20 +94,22 @@ def test_rows_of_a_group_are_never_learned_from_and_tested(engine: Engine) -> No
     texts = [" ".join(draw.choices(WORDS, k=8)) for _ in range(40)]
     rows = [make_example(n, "ab"[texts.index(t) % 2], text=t, group=t) for n, t in enumerate(texts * 5)]
     task = make_task(labels=("a", "b"))
-    measured = measure_probe(Material(task, find_units(rows, task).examples, ()), engine)
+    measured = measure_probe(TrainingData(task, find_units(rows, task).examples, ()), engine)
     assert measured is not None and measured.rows == 40
     assert measured.accuracies[:, -1].mean() < 0.75
 
 
 def test_progress_is_told_up_to_the_end(engine: Engine) -> None:
     rows, told = noisy_rows(100), []
-    learning_curve(Material(make_task(labels=COLOURS), tuple(rows), ()), engine, 0.9, on_progress=lambda *done: told.append(done))
+    learning_curve(
+        TrainingData(make_task(labels=COLOURS), tuple(rows), ()), engine, 0.9, on_progress=lambda *done: told.append(done)
+    )
     assert told == sorted(told) and told[-1] == (120, 120)
 
 
 def test_sizes_can_be_given(engine: Engine) -> None:
     rows = noisy_rows(100)
-    measured = measure_probe(Material(make_task(labels=COLOURS), tuple(rows), ()), engine, (20, 40, 60))
+    measured = measure_probe(TrainingData(make_task(labels=COLOURS), tuple(rows), ()), engine, (20, 40, 60))
     assert measured is not None and measured.sizes == (20, 40, 60) and measured.accuracies.shape == (4, 3)
 
 
@@ -115,7 +117,7 @@ def test_few_groups_are_too_few_however_many_rows_they_have(golden: Golden, engi
     rows = [make_example(i, "ab"[i % 2], text=f"{'ab'[i % 2]} {i}", group=f"g{i % 4}") for i in range(120)]
     task = make_task(labels=("a", "b"), data={"file": "a.csv", "group_by": "g"})
     rows = list(find_units(rows, task).examples)
-    material = Material(task, tuple(rows[:90]), tuple(rows[90:]))
+    material = TrainingData(task, tuple(rows[:90]), tuple(rows[90:]))
     golden(learning_curve(material, engine, 0.9).why_not)
 
 
@@ -129,7 +131,7 @@ def test_few_labels_and_free_answers_are_told_apart(golden: Golden, engine: Engi
 
 def test_labels_that_teach_nothing_yet_make_no_curve(golden: Golden, engine: Engine) -> None:
     rows = [replace(row, answers=("rare" if number == 7 else "usual",)) for number, row in enumerate(noisy_rows(60))]
-    material = Material(make_task(labels=("usual", "rare")), tuple(rows), ())
+    material = TrainingData(make_task(labels=("usual", "rare")), tuple(rows), ())
     measured = measure_probe(material, engine)
     assert measured is not None and measured.accuracies.mean(axis=0) == pytest.approx([59 / 60] * 6)
     golden(sentence(learning_curve(material, engine, 0.9)))
@@ -183,9 +185,9 @@ def told(median: int | None, low: int | None, high: int | None, end: float = 0.9
         ((603, 482, 1004), "About 300 more labels would reach 95 % (80 % interval 180 to 700)."),
         ((603, 482, None), "About 300 more labels would reach 95 % (80 % interval 180 to more than 900)."),
         ((352, 300, 377), "About 50 more labels would reach 95 % (80 % interval 0 to 75)."),
-        ((300, 300, 300), "The labels at hand are enough for 95 %."),
-        ((301, 300, 520), "The labels at hand are about enough for 95 % (more labels needed: 80 % interval 0 to 220)."),
-        ((300, 300, 520), "The labels at hand are about enough for 95 % (more labels needed: 80 % interval 0 to 220)."),
+        ((300, 300, 300), "Your labels are enough for 95 %."),
+        ((301, 300, 520), "Your labels are roughly enough for 95 % (more labels needed: 80 % interval 0 to 220)."),
+        ((300, 300, 520), "Your labels are roughly enough for 95 % (more labels needed: 80 % interval 0 to 220)."),
     ],
 )
 def test_the_labels_needed_are_said_with_their_interval(needed: tuple[int | None, int | None, int | None], said: str) -> None:

@@ -11,9 +11,9 @@ import pytest
 from data_helpers import make_example, make_task
 from numpy.typing import NDArray
 
-from tailor.approaches.approach import Material, starting_system
+from tailor.approaches.approach import TrainingData, starting_system
 from tailor.diagnose import diagnosis
-from tailor.diagnose.diagnosis import heard, look_at_labels
+from tailor.diagnose.diagnosis import cross_check_labels, review_labels
 from tailor.diagnose.labels import _noise, crossed, enough, find_errors
 from tailor.engine import Engine
 from tailor.evaluate.run import Run
@@ -90,16 +90,16 @@ def test_few_groups_tell_nothing_and_stop_nothing() -> None:
 
 def test_a_model_that_agrees_with_the_labels_speaks_for_them(engine: Engine) -> None:
     known = material(100)
-    found = look_at_labels(known, engine)
+    found = review_labels(known, engine)
     system = starting_system(known.task, known.train, engine.model)
     by_label = tuple(Answer(example.id, example.label) for example in known.dev)
     agreeing = Run(system, "dev", known.dev, by_label, score_run(known.task, system, known.dev, by_label))
-    suspects, labels, notes = heard(found, agreeing)
+    suspects, labels, notes = cross_check_labels(found, agreeing)
     assert (suspects, labels) == ((), None)
     assert "answers 30 of 30 dev rows as they are labelled, 2 of 2 suspected ones among them." in notes[0]
     likely = {suspect.example: suspect.likely for suspect in found[0]}
     other = tuple(Answer(example.id, likely.get(example.id, example.label)) for example in known.dev)
-    assert heard(found, Run(system, "dev", known.dev, other, score_run(known.task, system, known.dev, other))) == found
+    assert cross_check_labels(found, Run(system, "dev", known.dev, other, score_run(known.task, system, known.dev, other))) == found
 
 
 def test_labels_that_nothing_can_be_learned_from_are_not_judged() -> None:
@@ -131,18 +131,18 @@ def test_labels_are_judged_only_where_there_are_rows_enough(labels: list[str], i
     assert enough(labels) is is_enough
 
 
-def material(flipped: int) -> Material:
+def material(flipped: int) -> TrainingData:
     """Rows that name their label, but for every fifth of the first `flipped`."""
     rows = []
     for i in range(160):
         label = NAMES[i % 4]
         given = NAMES[(i + 1) % 4] if i < flipped and i % 5 == 0 else label
         rows.append(make_example(i, given, text=f"{label} {label} paint number {i % 7}"))
-    return Material(make_task(labels=NAMES), tuple(rows[:90] + rows[120:]), tuple(rows[90:120]))
+    return TrainingData(make_task(labels=NAMES), tuple(rows[:90] + rows[120:]), tuple(rows[90:120]))
 
 
 def test_suspects_are_named_with_their_row_and_the_likelier_label(engine: Engine) -> None:
-    suspects, labels, notes = look_at_labels(material(100), engine)
+    suspects, labels, notes = review_labels(material(100), engine)
     assert {suspect.row for suspect in suspects} == set(range(0, 100, 5)) and not notes
     assert {suspect.split for suspect in suspects} == {"train", "dev"}
     assert all(suspect.text.startswith(f"{suspect.likely} ") and suspect.given != suspect.likely for suspect in suspects)
@@ -154,19 +154,19 @@ def test_suspects_are_named_with_their_row_and_the_likelier_label(engine: Engine
 def test_a_label_is_not_suspected_where_the_likelier_one_is_accepted_too(engine: Engine) -> None:
     known = material(100)
     both = tuple(replace(row, answers=(*row.answers, row.fields["text"].split()[0])) for row in known.train)
-    suspects, _, _ = look_at_labels(Material(known.task, both, known.dev), engine)
+    suspects, _, _ = review_labels(TrainingData(known.task, both, known.dev), engine)
     assert {suspect.split for suspect in suspects} == {"dev"}
 
 
 def test_sound_labels_leave_the_ceiling_at_all(engine: Engine) -> None:
-    suspects, labels, _ = look_at_labels(material(0), engine)
+    suspects, labels, _ = review_labels(material(0), engine)
     assert suspects == () and labels is not None
     assert labels.ceiling == 1.0 and labels.noise.mean == 0 and not labels.are_the_limit
 
 
 def test_without_cleanlab_or_rows_enough_it_says_what_to_do(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     known = material(0)
-    assert look_at_labels(Material(known.task, known.train[:10], known.dev[:5]), engine)[2] == (diagnosis.FEW_LABELS,)
+    assert review_labels(TrainingData(known.task, known.train[:10], known.dev[:5]), engine)[2] == (diagnosis.FEW_LABELS,)
     monkeypatch.setattr(diagnosis, "can_look", lambda: False)
-    suspects, labels, notes = look_at_labels(known, engine)
+    suspects, labels, notes = review_labels(known, engine)
     assert (suspects, labels) == ((), None) and "tailor[labels]" in notes[0]

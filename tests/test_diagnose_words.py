@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from golden_text import Golden
 
-from tailor.decide.hope import in_order
+from tailor.decide.prune import in_order
 from tailor.decide.rungs import Rung
 from tailor.diagnose.forecast import Pulls, forecast_for, promises_more
 from tailor.diagnose.types import Diagnosis, Labels, Lever, LeverName
@@ -45,9 +45,9 @@ def test_rungs_that_pull_no_lever_have_none() -> None:
 
 def test_several_levers_reach_between_the_best_of_them_and_all_they_mend() -> None:
     both = forecast_for(FOUND, ("examples", "behaviour"))
-    assert both == TUNED.forecast  # the examples mend nothing that tuning does not
+    assert both == TUNED.forecast  # the examples fix nothing that tuning does not
     reading = forecast_for(FOUND, ("knowledge", "form", "examples"))
-    # Seven rows are mended by one of the two; the best alone mends five.
+    # Seven rows are fixed by one of the two; the best alone fixes five.
     assert reading is not None and reading.mean == pytest.approx(0.6) and reading.low == pytest.approx(0.4)
     assert reading.high == pytest.approx(0.8)
 
@@ -55,7 +55,7 @@ def test_several_levers_reach_between_the_best_of_them_and_all_they_mend() -> No
 def test_tuning_on_passages_may_mend_every_row_whose_passage_is_found() -> None:
     found = forecast_for(FOUND, ("knowledge", "behaviour"))
     assert found is not None and found.mean == pytest.approx((0.5 + 0.8) / 2) and found.high == pytest.approx(0.9)
-    assert forecast_for(replace(FOUND, reach=None), ("knowledge", "behaviour")) != found
+    assert forecast_for(replace(FOUND, retrieval_recall=None), ("knowledge", "behaviour")) != found
 
 
 def test_a_rung_goes_first_only_where_its_forecast_lies_clearly_above() -> None:
@@ -105,9 +105,9 @@ def test_where_no_lever_wins_it_says_so(golden: Golden) -> None:
 @pytest.mark.parametrize(
     ("one", "mends"),
     [
-        (READ, "it mends about 4 of the 9 failed rows, all of them by itself alone."),
-        (TUNED, "it mends about 3 of the 9 failed rows, 1 of them by itself alone."),
-        (SHOWN, "it mends about 2 of the 9 failed rows, none of them by itself alone."),
+        (READ, "it would fix about 4 of the 9 failed rows and is the only fix for all of them."),
+        (TUNED, "it would fix about 3 of the 9 failed rows and is the only fix for 1 of them."),
+        (SHOWN, "it would fix about 2 of the 9 failed rows and is the only fix for none of them."),
     ],
 )
 def test_a_lever_is_said_with_what_it_mends_alone(one: Lever, mends: str) -> None:

@@ -12,7 +12,7 @@ from decide_helpers import make_run, make_system, right
 from flow import write_desk
 from tiny import classify_material, open_tiny, start
 
-from tailor.approaches.approach import Material, told_of
+from tailor.approaches.approach import TrainingData, summary_of
 from tailor.approaches.distil import Distil, rows_learned
 from tailor.approaches.tuning import FineTune, TfidfReference
 from tailor.data.example import Example, Splits
@@ -38,7 +38,7 @@ def unlabelled_rows(rows: Sequence[Example]) -> tuple[Example, ...]:
     return tuple(replace(row, id=f"u{row.id}", fields={n: f"so {t}" for n, t in row.fields.items()}, answers=()) for row in rows)
 
 
-def taught(tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine) -> tuple[Material, Engine, Distil]:
+def taught(tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine) -> tuple[TrainingData, Engine, Distil]:
     known = classify_material(tuning=QUICK)
     material = replace(known, unlabelled=unlabelled_rows(known.train))
     engine = engine_for(open_tiny(tiny_folder), tmp_path)
@@ -59,7 +59,7 @@ def test_the_student_is_tuned_on_the_rows_of_people_and_teacher(tiny_folder: Pat
     assert student.weights.tuned_digest == same.weights.tuned_digest != alone.weights.tuned_digest
     assert student.weights.teacher is not None and student.weights.teacher.fingerprint == approach.teacher.fingerprint
     assert rows_learned(approach, material) == len(material.train) + len(material.unlabelled)
-    assert told_of(approach).startswith("taught by tfidf-classifier, whose labels are people's on ")
+    assert summary_of(approach).startswith("taught by tfidf-classifier, whose labels are people's on ")
     # The teacher's answers are paid once, as a part of what the student costs before its first answer.
     run_on_dev = measure(material.task, student, "dev", material.dev, engine)
     rates = Rates(1.0, 1.0, 0.0, "")

@@ -13,7 +13,7 @@ from endpoint import Answer, Endpoint, completion, refusal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tailor.approaches.approach import Material, starting_system
+from tailor.approaches.approach import TrainingData, starting_system
 from tailor.approaches.prompting import ChainOfThought
 from tailor.data.example import Example
 from tailor.decide.rungs import ladder
@@ -221,13 +221,13 @@ def biased(payload: Mapping[str, Any]) -> Answer:
     return Answer(body)
 
 
-def coloured(n: int) -> Material:
+def coloured(n: int) -> TrainingData:
     def part(first: int) -> tuple[Example, ...]:
         labels = [(number, COLOURS[number % 4]) for number in range(first, first + n)]
         return tuple(make_example(number, label, text=f"{sentence(number)} {label}") for number, label in labels)
 
     task = make_task(labels=list(COLOURS), embedder="fake")
-    return Material(task, part(0), part(100))
+    return TrainingData(task, part(0), part(100))
 
 
 def test_the_prior_is_removed_from_what_an_endpoint_tells_and_nothing_is_asked_twice(

@@ -161,7 +161,7 @@ def test_a_prior_is_subtracted_before_the_label_is_chosen(tmp_path: Path, engine
 @pytest.mark.parametrize("retrieve_first", [False, True])
 def test_the_nearest_shots_never_show_the_row_itself(retrieve_first: bool, tmp_path: Path, engine_for: MakeEngine) -> None:
     material = answer_material()
-    # The same question under many numbers: none of them may be shown beside it.
+    # The same question under many numbers: none of them may be shown next to it.
     copies = [make_example(100 + i, "March", text=material.train[1].fields["text"]) for i in range(12)]
     material = replace(material, train=(*material.train, *copies))
     engine = engine_for(FakeModel(), tmp_path, DOCUMENTS)

@@ -46,7 +46,7 @@ def test_the_observer_sees_every_step_and_hears_of_the_opening(done: tuple[Path,
     assert watcher.steps == list(study.steps)
     assert {step.system for step in study.steps} <= set(watcher.names)
     assert watcher.fullest == 1
-    opened = f"The sealed test set is opened (number 1) for {len(study.tests)} finalists."
+    opened = f"Opening the sealed test set (number 1) for {len(study.tests)} finalists."
     assert study.advice is not None and study.diagnosis is not None
     expected = f"Expected before measuring: {study.advice.expected}. {study.advice.means}"
     assert watcher.sentences == [expected, *summary(study.diagnosis), study.stopped, opened]

@@ -95,7 +95,7 @@ def test_rows_without_a_label_are_told(tmp_path: Path) -> None:
     splits, watcher = load_splits(load_project(tmp_path)), Watcher()
     with Ledger(tmp_path / "store") as ledger:
         sealed(load_project(tmp_path).task, splits, ledger, watcher)
-    assert watcher.sentences == ["9 rows have no label: left out, so that nothing is shown of what is like them."]
+    assert watcher.sentences == ["9 rows have no label: left out, so the results say nothing about rows like them."]
 
 
 # --- what is done to rows after they were seen
@@ -184,7 +184,7 @@ def test_a_copy_of_the_folder_does_not_make_edits_good(tmp_path: Path) -> None:
 
 
 def test_limits_hold_whatever_is_true_of_rows_in_doubt() -> None:
-    """Ten wrong answers of 160 were mended to what the system said, and twenty wrong rows taken out: nothing is won by it."""
+    """Ten wrong answers of 160 were fixed to what the system said, and twenty wrong rows taken out: nothing is won by it."""
     task = make_task(target=0.85)
     told = make_candidate(task, "a", [1.0] * 160)
     honest = make_candidate(task, "a", [0.0] * 10 + [1.0] * 150 + [0.0] * 20)
@@ -234,7 +234,7 @@ def test_what_is_changed_where_the_system_was_wrong_certifies_nothing(act: Act, 
     second = run(load_project(folder), watcher)
     assert first.decision is not None and second.decision is not None
     assert second.decision.doubt.rows == count
-    assert any(said.startswith(f"{count} rows of the test set were changed or taken out") for said in watcher.sentences)
+    assert any(said.startswith(f"{count} rows of the test set were changed or removed") for said in watcher.sentences)
     highest = max(finalist.certified for finalist in second.decision.finalists)
     assert highest <= max(finalist.certified for finalist in first.decision.finalists)
 

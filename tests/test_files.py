@@ -105,7 +105,7 @@ def test_a_folder_is_no_link_and_no_file(make: Callable[[Path, Path], None], tmp
 def test_a_link_to_a_folder_is_no_folder_of_the_store(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / ".tailor").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(StoreError, match="is a link, or no folder"):
+    with pytest.raises(StoreError, match="is a link, or not a folder"):
         private_folder(tmp_path / ".tailor")
 
 

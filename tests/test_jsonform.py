@@ -77,7 +77,7 @@ def test_any_text_is_read(text: str) -> None:
 @pytest.mark.parametrize(
     ("schema", "reason"),
     [
-        ({"type": "strin"}, "it is no JSON schema: 'strin'"),
+        ({"type": "strin"}, "it is not a JSON schema: 'strin'"),
         ({"$ref": "#/$defs/month"}, "it refers to '#/\\$defs/month', which is not in it"),
         ({"prefixItems": [{"$ref": "http://127.0.0.1:9/month"}]}, "which is not in it"),
     ],

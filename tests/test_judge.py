@@ -118,7 +118,7 @@ def test_answers_of_the_finalists_are_judged_once_and_everything_on_dev_too(tmp_
     shown = [request.messages[-1].text for request in judge.requests]
     assert len(set(shown)) == len(shown)
     runs = [*study.tests, *(step.run for step in study.steps if step.run)]
-    # What had not the form asked for is not shown to the judge.
+    # What did not have the required form is not shown to the judge.
     assert all(("unjudged" in score.details) == (score.outcome in ("right", "wrong")) for run in runs for score in run.scores)
 
 
@@ -262,7 +262,7 @@ def test_the_settings_of_a_judge_and_their_defaults() -> None:
     ("changes", "said"),
     [
         ({"judge": None}, "metric 'judged' needs a group `judge` with a `rubric` and a `model`"),
-        ({"metric": "f1"}, "`judge` needs `metric: judged` beside it"),
+        ({"metric": "f1"}, "`judge` also needs `metric: judged`"),
         ({"kind": "classify"}, "metric 'judged' does not fit kind 'classify'"),
         ({"judge": {"rubric": "x"}}, "model"),
         ({"judge": {"model": "fake"}}, "rubric"),

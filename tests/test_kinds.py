@@ -42,7 +42,7 @@ def test_every_kind_keeps_its_promises(task: Task, rows: Sequence[Example]) -> N
 class Shouting(Classify):
     """Teaches what it does not take for right."""
 
-    def wanted(self, system: System, example: Example, passages: Sequence[Passage]) -> str:
+    def target_text(self, system: System, example: Example, passages: Sequence[Passage]) -> str:
         return "everything"
 
 

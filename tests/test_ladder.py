@@ -12,14 +12,14 @@ from decide_helpers import RATES, make_run, make_system
 from flow import Watcher, as_another_user, climb, statuses, timeless, write_desk, write_rooms
 from tiny import open_tiny
 
-from tailor.approaches.approach import Approach, Chain, Material, looks_at_dev, starting_system
+from tailor.approaches.approach import Approach, Chain, TrainingData, looks_at_dev, starting_system
 from tailor.data.example import Example, Splits
 from tailor.data.split import load_splits
 from tailor.decide.clock import Clock
 from tailor.decide.finalists import finalists
 from tailor.decide.ladder import Climb
 from tailor.decide.prices import PriceList
-from tailor.decide.rungs import Option, Rung, best, ladder, standing
+from tailor.decide.rungs import Proposal, Rung, best, ladder, record
 from tailor.engine import Engine, OnProgress
 from tailor.errors import EndpointError, OutOfTime, TailorError
 from tailor.evaluate.run import Run
@@ -48,7 +48,7 @@ class Slow(Tunable):
         return [Reply(r.text, r.scores, r.tokens_in, r.tokens_out, 1.0) for r in super().reply(requests, tuned)]
 
 
-class Writer(FakeModel):
+class GeneratingModel(FakeModel):
     """A fake that cannot score choices, as an endpoint cannot."""
 
     capabilities = Capabilities()
@@ -90,7 +90,7 @@ def test_training_that_cannot_pay_is_climbed_when_everything_is_asked_for(tmp_pa
 def test_training_is_tried_when_errors_have_no_price_or_a_high_one(
     tmp_path: Path, prices: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailor.decide.ladder.hopeless", lambda *given: None)  # here only money speaks
+    monkeypatch.setattr("tailor.decide.ladder.reason_to_prune", lambda *given: None)  # here only money speaks
     step = step_of(climb(write_rooms(tmp_path, prices=prices), Tunable()), "retrieve and tune")
     assert step.status == "not possible"
     assert step.note == "the weights of fake are not on this machine, so they cannot be tuned."
@@ -104,7 +104,7 @@ def test_everything_is_climbed_whatever_the_forecasts_say(tmp_path: Path) -> Non
 def test_training_that_does_not_fit_the_time_limit_says_what_it_would_need(tmp_path: Path) -> None:
     study = climb(write_rooms(tmp_path, tuning={"epochs": 50}), Tunable(), max_minutes=1)
     step = step_of(study, "retrieve and tune")
-    assert step.status == "no time" and " minutes of training; beside the final test the time limit leaves " in step.note
+    assert step.status == "no time" and " minutes of training; the time limit leaves " in step.note
     assert study.stopped == f"The time limit left no room for {step.system}."
     assert study.decision is not None
 
@@ -158,7 +158,7 @@ def test_the_weaker_half_of_a_rung_stops_and_the_last_two_see_all_of_dev(desk: t
             rows = len(step.run.examples)
             assert step.run.examples == study.splits.dev[:rows]
             assert step.status == ("measured" if rows == 48 else "stopped early")
-            assert rows == 48 or step.note == f"stopped after {rows} of 48 dev rows: others of its rung did at least as well"
+            assert rows == 48 or step.note == f"stopped after {rows} of 48 dev rows: others on its rung did at least as well"
     for rows in (24, 36):
         first = {name: sum(run.values[:rows]) for name, run in runs.items() if len(run.examples) >= rows}
         gone = {name for name in first if len(runs[name].examples) == rows}
@@ -166,7 +166,7 @@ def test_the_weaker_half_of_a_rung_stops_and_the_last_two_see_all_of_dev(desk: t
         tokens = {name: runs[name].on(study.splits.dev[:rows]) for name in first}
         for name in gone:
             for other in first.keys() - gone:
-                assert first[other] > first[name] or standing(tokens[other]).cost <= standing(tokens[name]).cost
+                assert first[other] > first[name] or record(tokens[other]).cost <= record(tokens[name]).cost
     assert not {name for name, run in runs.items() if len(run.examples) < 48} & {run.system.name for run in study.tests}
 
 
@@ -241,7 +241,7 @@ class Looking:
     looks_at_dev: bool
     given: list[tuple[Example, ...]]
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         self.given.append(material.dev)
         return system.then(self.name, prompt=system.prompt.model_copy(update={"persona": f"You are {self.name}."}))
 
@@ -253,7 +253,7 @@ def race(folder: Path, dev: Callable[[Splits], tuple[Example, ...]]) -> Iterator
     splits = load_splits(project)
     with Ledger(project.store) as ledger:
         engine = open_engine(project, ledger)
-        material = Material(project.task, splits.train, dev(splits))
+        material = TrainingData(project.task, splits.train, dev(splits))
         start = starting_system(project.task, splits.train, engine.model)
 
         def over(*rungs: Sequence[Approach]) -> Climb:
@@ -261,7 +261,7 @@ def race(folder: Path, dev: Callable[[Splits], tuple[Example, ...]]) -> Iterator
                 material, engine, PriceList({engine.model.digest: RATES}, RATES), Clock(), Watcher(), True, len(splits.test)
             )
             for approaches in rungs:
-                made.track.race(Rung("looks", lambda start, runs: []), [Option(approach, start) for approach in approaches])
+                made.track.race(Rung("looks", lambda start, runs: []), [Proposal(approach, start) for approach in approaches])
             return made
 
         yield over
@@ -339,7 +339,7 @@ def test_persona_and_constraints_are_tried_where_the_task_has_them(tmp_path: Pat
 
 
 def test_a_model_that_cannot_score_writes_its_labels(tmp_path: Path) -> None:
-    study = climb(write_desk(tmp_path), Writer())
+    study = climb(write_desk(tmp_path), GeneratingModel())
     assert not set(statuses(study)) & {"generated", "prior-removed"}
     methods = {step.run.system.decoding.method for step in study.steps if step.run is not None}
     assert methods == {"generate", "head"}

@@ -1,4 +1,4 @@
-"""What is the same, what is not, and what stands in what: numbers, units, signs, articles, scripts."""
+"""What is the same, what is not, and what is in what: numbers, units, signs, articles, scripts."""
 
 from __future__ import annotations
 

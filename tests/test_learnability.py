@@ -100,7 +100,7 @@ def test_advice_goes_by_it_and_by_the_number_of_rows() -> None:
     assert expected(90, labels)[0] == "prompting"
     approach, said = expected(300, shuffled(labels))
     assert approach == "prompting"
-    assert "do not seem to follow from the texts" in said and "Check that each stands next to its own text" in said
+    assert "do not seem to follow from the texts" in said and "Check that each is next to its own text" in said
 
 
 # --- real data

@@ -205,7 +205,7 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) ->
     assert caught.value.hint == "update Tailor"
     db.execute(f"PRAGMA user_version={VERSION}")
     db.close()
-    # The refusal is still at hand, and yet the store is not locked by it.
+    # The refusal is still available, and yet the store is not locked by it.
     with Ledger(tmp_path) as ledger:
         assert ledger.answers("s", ["a"]) == {"a": RECORD}
 
@@ -233,14 +233,14 @@ def test_a_damaged_file_is_refused_and_everything_whole_in_it_is_saved_by_a_repa
     assert condition.aside is not None and (condition.aside / "ledger.db").read_bytes() == bytes(data)
     with Ledger(tmp_path) as ledger:
         found = ledger.answers("s", list(given))
-        assert ledger.told == []
+        assert ledger.messages == []
     assert all(found[key] == given[key] for key in found)
     assert 350 < len(found) == condition.answers < 500
     assert f"{500 - len(found)} saved answers are gone" in condition.problems[0]
 
 
 def test_every_row_of_a_whole_file_is_read_without_sqlite(tmp_path: Path) -> None:
-    """Also those that stand between the leaves of the tree, of which there are many where records are long."""
+    """Also those that are between the leaves of the tree, of which there are many where records are long."""
     given = {str(i): RECORD | {"raw": f"answer {i} " * (i % 90), "tokens_in": i} for i in range(500)}
     with Ledger(tmp_path) as ledger:
         ledger.save_answers("s", given)

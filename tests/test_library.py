@@ -148,14 +148,14 @@ def test_any_text_comes_back_from_the_folder(tmp_path_factory: pytest.TempPathFa
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        (3, "`int` is no table of rows"),
+        (3, "`int` is not a table of rows"),
         ([], "a dataset has no rows"),
-        ({"text": ["a"]}, "`dict` is no table of rows"),
-        (["a", "b"], "row 1 is no dict but `str`"),
+        ({"text": ["a"]}, "`dict` is not a table of rows"),
+        (["a", "b"], "row 1 is not a dict but `str`"),
         ([{"a": 1}, {"a": object()}], "row 2, column `a` holds a `object`"),
         (pandas.DataFrame([["a", "b"]], columns=["x", "x"]), "several columns `x`"),
         ("nowhere.csv", "There is no file"),
-        (b"a,b", "`bytes` is no table of rows"),
+        (b"a,b", "`bytes` is not a table of rows"),
     ],
 )
 def test_what_is_no_table_is_told_in_a_sentence(rows: Any, told: str) -> None:
@@ -346,7 +346,7 @@ def test_wrong_lists_of_approaches_are_refused() -> None:
     for approaches, told in (
         (["zero-shot"], "two or more"),
         ("zero-shot", "two or more"),
-        (["full", "full"], "`full` stands there twice"),
+        (["full", "full"], "`full` is listed twice"),
     ):
         with pytest.raises(ConfigError, match=told):
             tailor.compare(desk(), ROWS, approaches, quiet=True)

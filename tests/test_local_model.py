@@ -1,4 +1,4 @@
-"""A model on this machine: scores and texts are those of the plain computation, whatever stands beside them in a batch."""
+"""A model on this machine: scores and texts are those of the plain computation, whatever is next to them in a batch."""
 
 from __future__ import annotations
 

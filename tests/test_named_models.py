@@ -12,7 +12,7 @@ from data_helpers import sentence
 from decide_helpers import make_task
 from endpoint import Answer, Endpoint, completion, refusal
 from flow import DESK, LABELS, climb, tailor, write_desk
-from test_hope import Tunable
+from test_prune import Tunable
 
 import tailor as library
 from tailor.approaches.distil import MOST_TAUGHT
@@ -88,7 +88,7 @@ def test_approaches_on_different_models_are_compared(tmp_path: Path) -> None:
     found = library.compare(desk(), ROWS, ["zero-shot", "zero-shot on fake:b", "few-shot-5"], folder=tmp_path, quiet=True)
     names = [measurement.name for measurement in found.measurements]
     assert names == ["zero-shot on fake:a", "zero-shot on fake:b", "few-shot-5 on fake:a"]
-    with pytest.raises(ConfigError, match="stands there twice"):
+    with pytest.raises(ConfigError, match="is listed twice"):
         library.compare(desk(), ROWS, ["zero-shot", "zero-shot on fake:a"], folder=tmp_path, quiet=True)
 
 

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from tiny import LABELS, chat, open_tiny
 
-from tailor.models import decoding, packed, plain, scoring
+from tailor.models import decoding, packed, scoring, unpacked
 from tailor.models.base import Request
 from tailor.models.decoding import Sampling
 from tailor.models.frozen import FrozenStates, can_split, only_layers
 from tailor.models.local import LocalModel
 from tailor.models.packed import can_pack
 from tailor.models.quiet import quiet_libraries
-from tailor.models.training import Lesson, Row, mean_loss, padded_logits
+from tailor.models.training import Collator, Row, mean_loss, padded_logits
 from tailor.models.tune import Recipe, _lora_config, tune
 
 SMALL = {"vocab_size": 400, "hidden_size": 32, "num_hidden_layers": 2}
@@ -109,7 +109,7 @@ def test_models_with_experts_learn_packed_and_on_their_top_layer(make: Callable[
         torch.manual_seed(0)
         module, rows = make().eval(), make_rows(7)
         assert can_pack(module)
-        losses = [float(lesson.loss(module, rows).detach()) for lesson in (Lesson((9, 8, 7)), Lesson((), packs=False))]
+        losses = [float(collator.loss(module, rows).detach()) for collator in (Collator((9, 8, 7)), Collator((), packs=False))]
         assert losses[0] == pytest.approx(losses[1], abs=1e-4)
         adapted = get_peft_model(module, _lora_config(module, 4, 1, 2))
         trained = [name for name, part in adapted.named_parameters() if part.requires_grad]
@@ -136,7 +136,7 @@ def test_whatever_the_architecture_scores_and_texts_are_the_models_own(make: Cal
         torch.manual_seed(0)
         module = make().eval()
         assert can_pack(module) == packs
-        way: Any = (scoring, decoding) if packs else (plain, plain)
+        way: Any = (scoring, decoding) if packs else (unpacked, unpacked)
         prompts, answers = [[5, 6, 7, 8, 9, 10, 11], [5, 6, 7, 8, 40], [5, 6, 7, 8, 50, 51]], [[5, 6], [7], [5, 9, 9]]
         found = way[0].score_answers(module, prompts, answers)
         texts = way[1].generate(module, prompts, [Sampling(6)] * 3, frozenset())
@@ -165,7 +165,7 @@ def test_a_model_that_cannot_be_packed_answers_and_learns_row_by_row(tiny_folder
     assert base[0].text in LABELS and base[1].tokens_out <= 4
     rows = make_rows(8)
     tuned = tune(model, rows, rows, Recipe("lora", 2, 4, 1e-2, 4, 0), tmp_path / "tuned")
-    assert tuned.dev_loss < mean_loss(model.module(), rows, Lesson((), packs=False))
+    assert tuned.dev_loss < mean_loss(model.module(), rows, Collator((), packs=False))
     assert not np.allclose(model.reply(requests[:1], tuned.folder)[0].scores, base[0].scores, atol=1e-3)
 
 
@@ -178,9 +178,9 @@ def test_packed_rows_have_the_loss_and_the_gradients_of_padded_ones(
     monkeypatch.setattr(packed, "DENSE_TOKENS", dense)
     module, rows = model.module(), make_rows(7)
     gradients = []
-    for lesson in (Lesson((9, 8, 7)), Lesson(()), Lesson((), packs=False)):
+    for collator in (Collator((9, 8, 7)), Collator(()), Collator((), packs=False)):
         module.zero_grad()
-        loss = lesson.loss(module, rows)
+        loss = collator.loss(module, rows)
         torch.autograd.backward(loss)
         gradients.append([loss.detach(), *(part.grad.clone() for part in module.parameters())])
     for found in gradients[:2]:
@@ -192,24 +192,24 @@ def test_packed_rows_have_the_loss_and_the_gradients_of_padded_ones(
 def test_frozen_states_give_the_upper_layers_what_the_whole_model_would(model: LocalModel) -> None:
     module, rows = model.module(), make_rows(7)
     assert can_split(module, 1) and not can_split(module, 0) and not can_split(module, 2)
-    states, lesson = FrozenStates(1), Lesson((9, 8, 7))
-    states.fill(module, lesson.shared, [lesson.own(row) for row in rows])
-    whole = mean_loss(module, rows, lesson)
+    states, collator = FrozenStates(1), Collator((9, 8, 7))
+    states.fill(module, collator.shared, [collator.own(row) for row in rows])
+    whole = mean_loss(module, rows, collator)
     with only_layers(module, 1):
-        assert mean_loss(module, rows, replace(lesson, embed=states.embed)) == pytest.approx(whole, abs=1e-5)
-    assert mean_loss(module, rows, lesson) == whole
+        assert mean_loss(module, rows, replace(collator, embed=states.embed)) == pytest.approx(whole, abs=1e-5)
+    assert mean_loss(module, rows, collator) == whole
 
 
 def test_adapters_on_the_top_layers_lie_there_when_loaded_again(model: LocalModel, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
     rows = make_rows(8)
-    before = mean_loss(model.module(), rows, Lesson(()))
+    before = mean_loss(model.module(), rows, Collator(()))
     recipe = Recipe("lora", 3, 8, 5e-2, 4, 0, layers=1)
     tuned = tune(model, rows, rows, recipe, tmp_path / "tuned")
     names = set(load_file(tuned.folder / "adapter_model.safetensors"))
     assert names and all(".layers.1.mlp." in name for name in names)
-    assert mean_loss(model.module(tuned.folder), rows, Lesson(())) == pytest.approx(tuned.dev_loss, abs=1e-4)
+    assert mean_loss(model.module(tuned.folder), rows, Collator(())) == pytest.approx(tuned.dev_loss, abs=1e-4)
     assert tuned.dev_loss < before - 0.5
     again = tune(model, rows, rows, replace(recipe, learning_rate=5e-3), tmp_path / "again")
     assert again.digest != tuned.digest

@@ -74,7 +74,7 @@ def test_loss_is_told_in_money_where_that_can_be_read(tmp_path: Path) -> None:
     with Ledger(tmp_path / ".tailor") as ledger:
         ledger._db.execute("UPDATE answers SET record = replace(record, '\"finish\"', '\"finisH\"')")
     with Ledger(tmp_path / ".tailor") as ledger:
-        (told,) = ledger.told
+        (told,) = ledger.messages
     with Ledger(tmp_path / ".tailor") as ledger:
         paid = ledger.spending().spent.paid
     assert told.endswith(f" tokens, {paid:.2g} USD).") and "asked for again" in told

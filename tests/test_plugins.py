@@ -12,7 +12,7 @@ import pytest
 from data_helpers import make_task
 from tiny import DOCUMENTS, answer_material, classify_material, make_engine, start
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.approaches.named import approach_named
 from tailor.data.table import read_table
 from tailor.decide.formats import describe_system
@@ -36,7 +36,7 @@ class Polite:
 
     name: str = "polite"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         return system.then(self.name, prompt={"instruction": f"Please: {system.prompt.instruction}"})
 
 

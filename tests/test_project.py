@@ -74,7 +74,7 @@ def test_missing_settings_are_listed_together(tmp_path: Path) -> None:
             "`name` is `a/b`, but up to 64 letters, digits, spaces, `.`, `_` and `-` are accepted, the first a letter",
         ),
         ({"instruction": ""}, "`instruction` is empty, but it should have at least 1 character"),
-        ({"input": "text"}, "`input` names no column; write for example {{text}}"),
+        ({"input": "text"}, "`input` names no column; write, for example, {{text}}"),
         ({"metric": "f1"}, "metric 'f1' does not fit kind 'classify'; use one of accuracy"),
         ({"data": {"file": "a.csv", "train": "b.csv"}}, "give either `file` (Tailor splits it) or `train` and `test`"),
         ({"kind": "answer", "pattern": "(a"}, "`pattern`: it is not a regular expression: missing ), unterminated subpattern"),

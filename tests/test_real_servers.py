@@ -1,4 +1,4 @@
-"""A server that others wrote answers as the local engine does; skipped where none is at hand."""
+"""A server that others wrote answers as the local engine does; skipped where none is available."""
 
 from __future__ import annotations
 

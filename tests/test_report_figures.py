@@ -306,10 +306,10 @@ def test_the_json_carries_advice_diagnosis_curve_and_consistency() -> None:
 
 
 def test_the_summary_tells_what_stands_beside_the_decision_a_line_each() -> None:
-    lines = summary_text(whole_study()).split("Beside the decision\n")[1].split("\n\n")[0].splitlines()
-    starts = ("- Expected: fine-tuning. Measured: lora", "- The model, simply asked, fails", "- lora was right on", "- About ")
+    lines = summary_text(whole_study()).split("Besides the decision\n")[1].split("\n\n")[0].splitlines()
+    starts = ("- Expected: fine-tuning. Measured: lora", "- The plain model fails", "- lora was right on", "- About ")
     assert len(lines) == 4 and all(line.startswith(start) for line, start in zip(lines, starts, strict=True))
-    assert "Beside the decision" not in summary_text(classify_study())
+    assert "Besides the decision" not in summary_text(classify_study())
 
 
 def test_sentences_of_the_summary_are_wrapped_and_its_tables_are_not() -> None:

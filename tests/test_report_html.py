@@ -1,4 +1,4 @@
-"""The report as a file: complete in itself, readable by everyone, and never at the mercy of what stands in the data."""
+"""The report as a file: complete in itself, readable by everyone, and never at the mercy of what is in the data."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def with_costs(study: Study, costs: dict[str, Cost], pairs: tuple[BreakEven, ...
     assert study.decision is not None
     first = study.decision.finalists[0]
     finalists = tuple(replace(first, name=name, cost=cost) for name, cost in costs.items())
-    known = tuple(replace(pair, cheap_fingerprint=first.fingerprint, dear_fingerprint=first.fingerprint) for pair in pairs)
+    known = tuple(replace(pair, cheap_fingerprint=first.fingerprint, expensive_fingerprint=first.fingerprint) for pair in pairs)
     chosen: dict[str, Any] = {"chosen": next(iter(costs)), "fingerprint": first.fingerprint}
     decision: Decision = replace(study.decision, finalists=finalists, break_even=known, **chosen)
     return replace(study, decision=decision)
@@ -152,7 +152,7 @@ def test_the_front_by_hand() -> None:
     assert [front_words(one, finalists) for one in finalists] == [
         "on the front, level with twin",
         "on the front, level with cheap",
-        "on the front: none cheaper scores as well",
+        "on the front: no cheaper system scores as well",
         "dear costs the same and scores higher",
         "cheap costs less and scores the same",
         "price unknown",
@@ -164,7 +164,7 @@ def test_the_front_by_hand() -> None:
 def test_the_front_is_what_no_trade_improves(points: list[tuple[float, float]]) -> None:
     front = [one for one in points if not any(dominates(other, one) for other in points)]
     assert front
-    # Somebody who weighs cost against score in whatever way finds the best of all on the front.
+    # Someone who weighs cost against score in whatever way finds the best of all on the front.
     for weight in (0.0, 0.001, 5.0, 10.0, 20.0, 1000.0):
         best = max(weight * score - cost for cost, score in points)
         assert max(weight * score - cost for cost, score in front) == best
@@ -178,7 +178,7 @@ def test_the_chart_and_the_table_agree_on_the_front() -> None:
     assert marked == {row.finalist.name for row in figures.finalists if row.front.startswith("on the front")}
     assert all(row.slow_seconds is not None and row.seconds is not None for row in figures.finalists)
     page = text_of(render_report(answer_study()))
-    assert "on the front: none cheaper scores as well" in page
+    assert "on the front: no cheaper system scores as well" in page
     assert (
         f"the best that each price of an answer buys: {listed([p.system for p in figures.quality_cost.points if p.pareto])}."
         in page

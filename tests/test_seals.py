@@ -227,7 +227,7 @@ def test_what_is_shared_holds_no_text(opened: tuple[Path, Study], tmp_path: Path
     (file,) = (tmp_path / "state").iterdir()
     assert file.stat().st_mode & 0o077 == 0
     words = {word for example in study.splits.test for word in example.fields["text"].split() if len(word) > 4}
-    words = {word for word in words if re.search("[g-z]", word)}  # digits may stand in a hash by chance
+    words = {word for word in words if re.search("[g-z]", word)}  # digits may be in a hash by chance
     assert words and not [word for word in words if word.encode() in file.read_bytes()]
 
 
@@ -271,7 +271,7 @@ def check_migrated(folder: Path) -> None:
     by_id = {example.id: example for example in examples}
     assert opening(study) == 1
     with Ledger(project.store) as ledger:
-        assert ledger.told == []
+        assert ledger.messages == []
         for tested in (*study.tests, *(step.run for step in study.steps if step.run is not None)):
             for answer in tested.answers:
                 example = by_id[answer.example]
@@ -288,7 +288,7 @@ def test_a_store_of_version_1_opens_with_everything_in_it(old_project: Path) -> 
 
 
 def migrate_and_die(store: Path, at: int) -> None:
-    """Open an old store and end without a word when so many statements have been executed."""
+    """Open an old store and end silently when so many statements have been executed."""
     import os
     import signal
 

@@ -1,4 +1,4 @@
-"""One study, several models: what each can do, what it costs, and that a changed price decides anew without a call."""
+"""One study, several models: what each can do, what it costs, and that a changed price decides again without a call."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tailor.decide.decision import decide
 from tailor.decide.finalists import finalists
 from tailor.decide.formats import format_about
 from tailor.decide.prices import PriceList, tokens_of
-from tailor.decide.race import Standing, heats
+from tailor.decide.race import Record, rounds
 from tailor.decide.types import Rates
 from tailor.evaluate.run import Run
 from tailor.report.html import write_report
@@ -163,7 +163,7 @@ def test_the_best_of_each_team_goes_on_however_weak_it_is() -> None:
     means = [0.9, 0.8, 0.85, 0.7, 0.2, 0.1]
 
     def field(teams: Sequence[str]) -> list[tuple[int, ...]]:
-        return [heat.arms for heat in heats(6, 4, lambda arm: Standing(means[arm], 1.0), teams=teams)]
+        return [stage.candidates for stage in rounds(6, 4, lambda arm: Record(means[arm], 1.0), teams=teams)]
 
     assert field(()) == field("aaaaaa") == [(0, 1, 2, 3, 4, 5), (0, 1, 2), (0, 2)]
     assert field("aaaabb") == [(0, 1, 2, 3, 4, 5), (0, 1, 2, 4), (0, 2, 4)]
@@ -174,9 +174,9 @@ def test_the_first_of_the_models_stands_for_the_model() -> None:
     named = Task.model_validate(base | {"models": [{"name": "a", "prices": {"input_per_million": 3.0}}, "b"]})
     assert [model.name for model in named.asked] == ["a", "b"] and named.model_labels == ("a", "b")
     assert named.prices_of(0).input_per_million == 3.0 and named.prices_of(1).input_per_million is None
-    beside = Task.model_validate(base | {"model": "a", "models": ["b"], "prices": {"output_per_million": 2.0}})
-    assert [model.name for model in beside.asked] == ["a", "b"] and beside.prices_of(1).output_per_million is None
-    assert Task.model_validate(beside.model_dump()) == beside
+    several = Task.model_validate(base | {"model": "a", "models": ["b"], "prices": {"output_per_million": 2.0}})
+    assert [model.name for model in several.asked] == ["a", "b"] and several.prices_of(1).output_per_million is None
+    assert Task.model_validate(several.model_dump()) == several
     assert Task.model_validate(base).model_labels == ("",)
 
 

@@ -106,10 +106,10 @@ def test_a_record_that_was_altered_counts_as_the_dearest(tmp_path: Path) -> None
     db.close()
     with Spending(tmp_path, cap=4) as spending:
         assert (spending.spent.paid, spending.spent.maybe, spending.left) == (1.5, 2.0, 0.5)
-        assert spending.told == [f"1 note {LOST} (2 USD)."]
+        assert spending.messages == [f"1 note {LOST} (2 USD)."]
 
 
-LOST = "on a call to an endpoint is damaged or gone; each counts as the dearest call that there was"
+LOST = "on a call to an endpoint is damaged or gone; each counts as the most expensive call so far"
 
 
 def test_a_note_that_is_gone_counts_as_the_dearest(tmp_path: Path) -> None:
@@ -119,14 +119,14 @@ def test_a_note_that_is_gone_counts_as_the_dearest(tmp_path: Path) -> None:
     db = apsw.Connection(str(tmp_path / "spending.db"))
     db.execute("DELETE FROM calls WHERE record LIKE '%1.5%'")
     with Spending(tmp_path, cap=4) as spending:
-        assert (spending.spent.paid, spending.spent.maybe, spending.told) == (0.1, 2.0, [f"1 note {LOST} (2 USD)."])
+        assert (spending.spent.paid, spending.spent.maybe, spending.messages) == (0.1, 2.0, [f"1 note {LOST} (2 USD)."])
     db.execute("DELETE FROM total")
     with Spending(tmp_path, cap=4) as spending:
-        assert len(spending.told) == 1 and "Look up what was spent at the provider" in spending.told[0]
+        assert len(spending.messages) == 1 and "Look up what was spent at the provider" in spending.messages[0]
     db.execute("DROP TABLE total")  # as the first version left it
     db.close()
     with Spending(tmp_path, cap=4) as spending:
-        assert spending.told == [] and spending.spent.paid == 0.1
+        assert spending.messages == [] and spending.spent.paid == 0.1
     assert check_calls(tmp_path / "spending.db").is_counted
 
 
@@ -149,7 +149,7 @@ def test_a_damaged_file_is_repaired_and_what_is_gone_counts(tmp_path: Path) -> N
     data[place + 8 : place + 11] = b"0.0"
     data[:16] = bytes(16)
     (store / "spending.db").write_bytes(data)
-    with pytest.raises(StoreError, match="what was spent on endpoints is not known any more") as error:
+    with pytest.raises(StoreError, match="what was spent on endpoints is no longer known") as error:
         Spending(store)
     assert f"tailor store repair {tmp_path / 'desk'}" in error.value.hint
     assert "spending.db is damaged" in tailor("store", "check", tmp_path / "desk").stdout
@@ -157,7 +157,7 @@ def test_a_damaged_file_is_repaired_and_what_is_gone_counts(tmp_path: Path) -> N
     assert "1 answers, 0 openings of test sets, 0 studies and 9 notes on calls to endpoints are whole." in repaired
     assert f"1 note {LOST} (2)." in repaired and (store / "damaged-1" / "spending.db").read_bytes() == bytes(data)
     with Spending(store, cap=10) as spending:
-        assert (round(spending.spent.paid, 6), spending.spent.maybe, spending.told) == (3.6, 2.0, [])
+        assert (round(spending.spent.paid, 6), spending.spent.maybe, spending.messages) == (3.6, 2.0, [])
     whole = tailor("store", "check", tmp_path / "desk")
     assert whole.exit_code == 0 and "10 notes" in whole.stdout
     assert "Nothing had to be repaired" in tailor("store", "repair", tmp_path / "desk").stdout

@@ -100,7 +100,7 @@ def test_the_band_holds_about_as_often_as_it_says(rows: int, nestings: int) -> N
         bends = np.array([*-np.cumsum(steps[4::-1])[::-1], 0, steps[5]])  # from the largest size known, down and up
         errors = random.uniform(0.05, 0.4) * (floor + (1 - floor) * ratio**-exponent) * np.exp(FORM * bends)
         errors = np.minimum(errors, 0.95)
-        # A row is hard or easy whatever the size: thresholds of one variable per row, blurred for every system anew.
+        # A row is hard or easy whatever the size: thresholds of one variable per row, blurred for every system again.
         hard = norm.ppf(errors[:-1])[:, None] - np.sqrt(0.7) * random.standard_normal(rows)
         wrong = random.random((nestings, 6, rows)) < norm.cdf(hard / np.sqrt(0.3))
         truths.append(1 - errors[-1])
@@ -166,7 +166,7 @@ def test_a_target_beyond_the_furthest_size_is_not_within_reach() -> None:
 
 
 def test_a_target_far_below_is_reached_with_what_is_there() -> None:
-    needed = fit_curve(SIZES, [0.7, 0.75, 0.8, 0.85, 0.88, 0.9], rows=1_000).labels_for(0.7, at_hand=300)
+    needed = fit_curve(SIZES, [0.7, 0.75, 0.8, 0.85, 0.88, 0.9], rows=1_000).labels_for(0.7, start=300)
     assert needed.low == needed.median == needed.high == 300
 
 

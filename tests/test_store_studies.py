@@ -228,7 +228,7 @@ def test_a_store_of_version_2_is_read_as_it_is_and_brought_to_this_version_by_wh
     assert check(store).problems == [] and check(store).studies == 1
     assert (store / "ledger.db").read_bytes() == before
     with Ledger(store) as ledger:
-        assert version_of(ledger._db) == VERSION and ledger.told == []
+        assert version_of(ledger._db) == VERSION and ledger.messages == []
         assert dump(ledger.last_study()) == dump(record)
     backup = apsw.Connection(str(store / "backups" / f"before-version-{VERSION}.db"))
     assert version_of(backup) == SEALED
@@ -248,12 +248,12 @@ def test_a_store_of_version_2_whose_migration_is_killed_anywhere_is_whole(tmp_pa
         versions.add(version_of(db))
         db.close()
         with Ledger(store) as ledger:
-            assert ledger.told == [] and version_of(ledger._db) == VERSION
+            assert ledger.messages == [] and version_of(ledger._db) == VERSION
             assert dump(ledger.last_study()) == dump(record)
     assert versions == {SEALED, VERSION}
 
 
-# --- beside a run
+# --- next to a run
 
 
 WRITER = """

@@ -48,7 +48,7 @@ def test_nothing_is_sent_before_it_was_allowed(tmp_path: Path, monkeypatch: pyte
         assert endpoint.calls <= asked + 1
         monkeypatch.setenv("GITHUB_TOKEN", SECRET)
         remote(tmp_path, base_url=endpoint.url, api_key_env="GITHUB_TOKEN")
-        assert tailor("run", folder).exit_code == 2  # another variable is asked for anew
+        assert tailor("run", folder).exit_code == 2  # another variable is asked for again
     for path in (*folder.rglob("*"), trust_file()):
         assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
     assert stat.S_IMODE(trust_file().stat().st_mode) == 0o600

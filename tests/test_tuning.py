@@ -15,7 +15,7 @@ import pytest
 from data_helpers import make_example
 from tiny import DOCUMENTS, LABELS, answer_material, chat, classify_material, make_engine, open_tiny, save_tiny, start
 
-from tailor.approaches.approach import Approach, Chain, Material
+from tailor.approaches.approach import Approach, Chain, TrainingData
 from tailor.approaches.prompting import FewShot
 from tailor.approaches.retrieval import Retrieve
 from tailor.approaches.tuning import FineTune
@@ -26,7 +26,7 @@ from tailor.models.base import Request
 from tailor.models.decoding import Sampling, generate
 from tailor.models.fake import FakeModel
 from tailor.models.local import LocalModel
-from tailor.models.training import Best, Check, Lesson, Row, checked
+from tailor.models.training import Check, Collator, EarlyStopping, Row, checked
 from tailor.models.tune import LEARNING_RATES, Recipe, read_tuned, recipe_key, tune
 from tailor.system import System
 
@@ -59,7 +59,7 @@ def plain_loss(model: LocalModel, rows: list[Row], tuned: Path | None = None) ->
     return float(np.mean(losses))
 
 
-def served_rows(system: System, material: Material, engine: Engine) -> tuple[list[Row], list[Row]]:
+def served_rows(system: System, material: TrainingData, engine: Engine) -> tuple[list[Row], list[Row]]:
     """Train and dev rows made from what the finished system is asked when it serves."""
     model = engine.model
     assert isinstance(model, LocalModel)
@@ -68,13 +68,13 @@ def served_rows(system: System, material: Material, engine: Engine) -> tuple[lis
         rows = []
         for example in examples:
             ((request, passages),) = engine.render(system, [example])
-            answer = model.encode_answer(kind_of(material.task).wanted(system, example, passages))
+            answer = model.encode_answer(kind_of(material.task).target_text(system, example, passages))
             rows.append(Row(tuple(model.encode(request.messages)), (*answer, model.end_token)))
         splits.append(rows)
     return splits[0], splits[1]
 
 
-CASES: dict[str, tuple[Callable[[], Material], Approach]] = {
+CASES: dict[str, tuple[Callable[[], TrainingData], Approach]] = {
     "labels, LoRA": (lambda: classify_material(tuning=QUICK), FineTune("lora")),
     "labels, full": (lambda: classify_material(tuning=QUICK), FineTune("full")),
     "passages and nearest shots, LoRA": (
@@ -86,7 +86,7 @@ CASES: dict[str, tuple[Callable[[], Material], Approach]] = {
 
 @pytest.mark.parametrize(("make_material", "approach"), CASES.values(), ids=CASES)
 def test_a_tuned_system_was_trained_on_what_it_is_asked_and_answers_the_same_when_loaded_again(
-    make_material: Callable[[], Material],
+    make_material: Callable[[], TrainingData],
     approach: Approach,
     model: LocalModel,
     tiny_folder: Path,
@@ -313,7 +313,7 @@ def test_a_stopped_training_leaves_nothing(error: BaseException, model: LocalMod
 def test_the_epoch_with_the_best_dev_score_is_kept_whatever_its_loss() -> None:
     import torch
 
-    module, best = torch.nn.Linear(1, 1, bias=False), Best()
+    module, best = torch.nn.Linear(1, 1, bias=False), EarlyStopping()
     # Ever surer: more rows are right, and the few wrong ones cost more.
     seen = [Check(0.6, -0.5), Check(0.8, -0.7), Check(0.8, -0.9), Check(0.8, -0.6), Check(0.7, -0.4), Check(0.8, -0.6)]
     stops = []
@@ -330,9 +330,9 @@ def test_a_row_scores_that_the_model_would_write_to_the_letter(model: LocalModel
     rows = make_rows(model, 8)
     said = generate(model.module(), [row.prompt for row in rows], [Sampling(6)] * len(rows), frozenset())
     own = [Row(row.prompt, tuple(text.tokens)) for row, text in zip(rows, said, strict=True)]
-    for lesson in (Lesson(()), Lesson((), packs=False)):
-        assert checked(model.module(), own, lesson).score == 1
-        assert checked(model.module(), [*own[:6], *rows[6:]], lesson).score == 0.75
+    for collator in (Collator(()), Collator((), packs=False)):
+        assert checked(model.module(), own, collator).score == 1
+        assert checked(model.module(), [*own[:6], *rows[6:]], collator).score == 0.75
 
 
 def test_the_epoch_with_the_lowest_dev_loss_is_kept_among_equal_scores(model: LocalModel, tmp_path: Path) -> None:

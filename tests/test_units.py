@@ -154,8 +154,8 @@ def test_labels_that_train_lacks_are_counted_foretold_and_bound_what_can_be_show
     reason = next(reason for reason in decision.reasons if "no training example has" in reason)
     best = round(100 * (1 - unknown / 75))
     assert reason == (
-        f"{unknown} of the 75 test examples have a label that no training example has: a cannot answer right there, and can reach "
-        f"{best} % at most."
+        f"{unknown} of the 75 test examples have a label that no training example has: a "
+        f"cannot get these right, and can reach {best} % at most."
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from data_helpers import WORDS, make_example, make_task
 
-from tailor.approaches.approach import Material, starting_system
+from tailor.approaches.approach import TrainingData, starting_system
 from tailor.documents.reading import Document
 from tailor.engine import Engine
 from tailor.ledger import Ledger
@@ -89,19 +89,19 @@ def chat(text: str, system: str = "Answer.") -> tuple[Message, ...]:
     return message("system", system), message("user", text)
 
 
-def classify_material(labels: Sequence[str] = LABELS, n_train: int = 12, n_dev: int = 6, **changes: Any) -> Material:
+def classify_material(labels: Sequence[str] = LABELS, n_train: int = 12, n_dev: int = 6, **changes: Any) -> TrainingData:
     """Sentences with labels in turn; dev rows differ from training rows."""
     task = make_task(labels=tuple(labels), **changes)
     rows = [make_example(i, labels[i % len(labels)]) for i in range(n_train + n_dev)]
-    return Material(task, tuple(rows[:n_train]), tuple(rows[n_train:]))
+    return TrainingData(task, tuple(rows[:n_train]), tuple(rows[n_train:]))
 
 
-def answer_material(**changes: Any) -> Material:
+def answer_material(**changes: Any) -> TrainingData:
     """Questions about `DOCUMENTS`, the last one without an answer there; dev repeats none of the first four."""
     settings: dict[str, Any] = {"kind": "answer", "instruction": "Answer the question.", "output": "answer", "max_words": 6}
     task = make_task(**settings | changes)
     rows = [make_example(i, answer, text=question) for i, (question, answer) in enumerate(QUESTIONS)]
-    return Material(task, tuple(rows[:4]), tuple(rows[4:]))
+    return TrainingData(task, tuple(rows[:4]), tuple(rows[4:]))
 
 
 def make_engine(model: Model, store: Path, documents: Sequence[Document] = ()) -> Engine:
@@ -109,5 +109,5 @@ def make_engine(model: Model, store: Path, documents: Sequence[Document] = ()) -
     return Engine(model, lambda name: FakeEmbedder(), Ledger(store), store, documents)
 
 
-def start(material: Material, engine: Engine) -> System:
+def start(material: TrainingData, engine: Engine) -> System:
     return starting_system(material.task, material.train, engine.model)

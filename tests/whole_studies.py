@@ -60,7 +60,7 @@ def made_diagnosis(study: Study) -> Diagnosis:
         levers=levers,
         suspects=tuple(_suspect(example) for example in study.splits.train[:3]),
         labels=Labels(Interval(0.014, 0.003, 0.04, 288, LEVEL, "confident learning"), 0.1, 0.01, 0.98, 60),
-        reach=None,
+        retrieval_recall=None,
         notes=("2 labels of the dev rows have no training row: no example or tuning can teach them.",),
         seconds=11.4,
     )
@@ -77,7 +77,7 @@ def _suspect(example: Example) -> Suspect:
 
 
 def made_curve(target: float) -> LearningCurve:
-    """A curve that still climbs at the labels at hand."""
+    """A curve that still climbs at the existing labels."""
     accuracies = np.array([[0.52, 0.63, 0.71, 0.77, 0.81], [0.5, 0.62, 0.71, 0.78, 0.82]])
     return continued("probe", 222, Measured((28, 47, 79, 132, 222), accuracies, 288), target)
 

@@ -49,7 +49,7 @@ class Row:
         key: of the example, in the ledger.
         example: its id.
         request: what is asked.
-        passages: what stands in the prompt.
+        passages: what is in the prompt.
     """
 
     system: str
@@ -86,7 +86,7 @@ class Batches:
         Raises:
             EndpointError: a batch is not taken, or it was called off at the endpoint.
             OverBudget: there is no money for a batch.
-            KeyboardInterrupt: somebody stops the run; the batch goes on.
+            KeyboardInterrupt: someone stops the run; the batch goes on.
         """
         wanted = {row.place for row in rows}
         for mark, note in self._noted().items():
@@ -321,7 +321,7 @@ class AllBatches:
         """Move from `missing` to `saved` what batches answer, where there are any."""
         batches = self._batches(model)
         if self.ledger.is_shared or not batches.concern(system.fingerprint, missing):
-            return  # beside a run, batches are the run's
+            return  # during a run, batches are the run's
         total = len(saved) + len(missing)
         batches.fetch(self._rows(system, missing), lambda done: on_progress and on_progress(min(total, len(saved) + done), total))
         saved |= self.saved(system, list(missing.values()))

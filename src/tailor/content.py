@@ -19,7 +19,7 @@ END_OF_PASSAGES = "</passages>\n\nQuestion: "
 IMAGE_TOKENS = 1000
 """What an image is taken for: providers' published rules make 765 (OpenAI) and 1,398 (Anthropic) of 1,024 by 1,024 pixels."""
 REMINDER = "\nAnswer in a few words, taken from the passages."
-"""Stands behind the question: small models lose an instruction that stands in front of the passages (docs/log.md)."""
+"""Comes after the question: small models lose an instruction that comes before the passages (docs/log.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,5 +142,5 @@ def without_passages(text: str) -> str:
 
 
 def fenced(text: str) -> str:
-    """Outside text that can neither close the fence that it stands in nor open another."""
+    """Outside text that can neither close the fence that it is in nor open another."""
     return FENCE.sub("&lt;", text).strip()

@@ -26,7 +26,7 @@ class Door:
         address: the address before /chat/completions; ``{NAME}`` stands for an environment variable.
         key: the environment variable that holds the key.
         page: the provider's page about it.
-        read: when somebody last compared this with it.
+        read: when someone last compared this with it.
         key_header: the header that carries the key; empty for `Authorization: Bearer`.
         hosts: further hosts at which the same endpoint is found.
         prices: its id in genai-prices; empty where that has none.

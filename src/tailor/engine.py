@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tailor.retrieval.index import Index
 
 OnProgress = Callable[[int, int], None]
-MADE_ANEW = "run `tailor run` again; it is made anew"
+MADE_ANEW = "run `tailor run` again; it is made again"
 
 
 @dataclass

@@ -13,14 +13,14 @@ from functools import partial
 
 from tailor.advise.advice import Advice, advise
 from tailor.advise.gather import gather
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.approaches.distil import MOST_TAUGHT
 from tailor.data.doubt import Data
 from tailor.data.example import Example, Splits
 from tailor.data.split import load_splits
 from tailor.data.unlabelled import load_unlabelled
-from tailor.decide.again import asked_again
 from tailor.decide.amounts import Estimate
+from tailor.decide.ask_again import ask_finalists_again
 from tailor.decide.bill import maybe_paid, waiting
 from tailor.decide.clock import Clock
 from tailor.decide.controls import with_controls
@@ -90,21 +90,21 @@ def run(
     splits = whole = load_splits(project)
     ratings = read_ratings(project.path(task.judge.ratings)) if task.judge else Ratings()
     with private_files(), Ledger(tighten(project.store)) as ledger:
-        for sentence in ledger.told:
-            observer.said(sentence)
+        for sentence in ledger.messages:
+            observer.message(sentence)
         splits = sealed(task, splits, ledger, observer)
         engine = open_engine(project, ledger, model, judge, budget=budget)
         expected = before_spending(task, splits, engine, observer, everything, max_minutes is not None)
         engine.check = clock.check
         advice = advised(task, splits, engine)
-        observer.said(f"Expected before measuring: {advice.expected}. {advice.means}")
-        material = Material(task, splits.train, splits.dev, to_teach(project, whole, ledger, engine, observer))
+        observer.message(f"Expected before measuring: {advice.expected}. {advice.means}")
+        material = TrainingData(task, splits.train, splits.dev, to_teach(project, whole, ledger, engine, observer))
         prices = price_list(task, engine.models)
         alike = usual_size([example.unit for example in splits.test])
         given = (material, engine, prices, clock, observer, everything, len(splits.test), pace_of(task), advice.expected)
         climb = Climb(*given, test_alike=alike)
         climb.climb()
-        observer.said(" ".join(filter(None, (climb.stopped, climb.budget.overrun()))))
+        observer.message(" ".join(filter(None, (climb.stopped, climb.budget.overrun()))))
         curve = learning_curve(material, engine, task.target)
         engine.check = lambda: None
         tests, decision = final_test(climb, splits, ledger, observer, ratings, around_test(task, whole, engine.documents))
@@ -114,7 +114,7 @@ def run(
         why = next(iter(climb.diagnoses), None)
         study = Study(*whole_run, advice, why, curve, (), found, spent(engine), expected, tuple(climb.diagnoses[1:]))
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
-        if decision and (steady := asked_again(climb, tests, observer, decision.winner.fingerprint)):
+        if decision and (steady := ask_finalists_again(climb, tests, observer, decision.winner.fingerprint)):
             study = replace(study, consistency=steady, finished=_after(started), spent=spent(engine))
             ledger.save_study(STUDY.dump_python(study, mode="json"), number)
     if task.judge and tests:
@@ -136,8 +136,8 @@ def final_test(
     if climb.is_broken or not climb.generative:
         return (), None
     if why := unanswered(task, chosen.values(), splits, engine, observer):
-        climb.stopped = f"The sealed test set is not opened: {why}. Run again to go on from here."
-        observer.said(climb.stopped)
+        climb.stopped = f"The sealed test set is not opened: {why}. Run again to continue."
+        observer.message(climb.stopped)
         return (), None
     systems = [run.system.fingerprint for run in chosen.values()]
     judge = [judge_system(task.judge, engine.judge).fingerprint] if task.judge and engine.judge else []
@@ -149,7 +149,7 @@ def final_test(
     opened = ledger.open_test(identities(task, splits.test), looked_at, data, rated)
     opening = opened.number
     for sentence in (*ratings_sentences(changed), *opening_sentences(opened, len(chosen), ledger.trouble)):
-        observer.said(sentence)
+        observer.message(sentence)
     candidates = []
     for role, dev in chosen.items():
         observer.began("final test", dev.system.name)
@@ -188,18 +188,19 @@ def sealed(task: Task, splits: Splits, ledger: Ledger, observer: Observer) -> Sp
     """The splits without rows to learn or choose from that a test set shows, this one or one opened before, and without copies."""
     if splits.unlabelled:
         rows, like = ("row has", "it") if splits.unlabelled == 1 else ("rows have", "them")
-        observer.said(f"{splits.unlabelled:,} {rows} no label: left out, so that nothing is shown of what is like {like}.")
+        observer.message(f"{splits.unlabelled:,} {rows} no label: left out, so the results say nothing about rows like {like}.")
     train, dev = unseen(task, (splits.train, splits.dev), splits.test, ledger.shown())
     left_out = len(splits.train) + len(splits.dev) - len(train) - len(dev)
     if not left_out:
         return splits
-    observer.said(
-        f"{left_out} rows to learn from are left out: they stand in the test set or in one opened before, say nearly the same as a "
-        "row there, or are of one group with it."
+    observer.message(
+        f"{left_out} rows to learn from are left out: they are in the test set or in one opened before, say nearly the same as a "
+        "row there, or share a group with it."
     )
     if not train or not dev:
         raise DataError(
-            "no rows are left to learn from: all of them are in a test set, nearly so, or of one group with a test row",
+            "no rows are left to learn from: all of them are in a test set, say nearly the same as a test row, or share a group "
+            "with one",
             "add fresh rows, or let Tailor split one file",
         )
     return replace(splits, train=train, dev=dev)
@@ -212,7 +213,7 @@ def to_teach(project: Project, whole: Splits, ledger: Ledger, engine: Engine, ob
     rows = load_unlabelled(project)
     kept = sorted(teachable(project.task, rows, whole, ledger.shown()), key=lambda example: example.key)[:MOST_TAUGHT]
     if rows:
-        observer.said(
+        observer.message(
             f"A teacher may label {len(kept):,} of the {counted(len(rows), 'row')} without a label, to tune a student on."
         )
     return tuple(kept)
@@ -237,31 +238,31 @@ def before_spending(
     if engine.spending is None:
         return None
     spending = engine.spending
-    for sentence in spending.told:
-        observer.said(sentence)
-    engine.say = observer.said
+    for sentence in spending.messages:
+        observer.message(sentence)
+    engine.say = observer.message
     waits = waiting(task)
     if waits and limited:
         raise ConfigError("a time limit cannot be kept with `model.batch`: a batch may take a day", "Leave one of them out.")
     if waits:
-        observer.said(waits)
+        observer.message(waits)
     engine.batches.gather((*engine.models, engine.judge))
     observer.pays(lambda: spending.spent)
     if (before := spending.spent).maybe_paid:
-        observer.said(maybe_paid(before, spending.currency))
+        observer.message(maybe_paid(before, spending.currency))
     observer.began("preflight", "one or two requests")
     flights = preflight(task, splits, engine)
     for flight in flights:
         if flight.asked:
-            observer.said(flight.sentence)
+            observer.message(flight.sentence)
     expected = expected_spending(
         task, splits, engine.models, engine.judge, engine.documents, flights=flights, everything=everything, limited=limited
     )
     if expected is not None:
-        observer.said(expected.sentence)
+        observer.message(expected.sentence)
         if spending.cap is not None and expected.money is not None and expected.money.low > spending.cap:
             budget = format_money(spending.cap, spending.currency)
-            observer.said(f"The budget of {budget} is less than the least of that: the run will stop on its way.")
+            observer.message(f"The budget of {budget} is below even the lowest estimate: the run will stop before it is done.")
         spending.rest = expected.rest
     return expected
 

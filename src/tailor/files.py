@@ -20,7 +20,7 @@ _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o600) -> None:
     """Write a file in one step: after a crash or a power cut it is there as a whole, or what was there before.
 
-    What stands under the name is replaced and never written through, so that a link there loses only itself.
+    What is under the name is replaced and never written through, so that a link there loses only itself.
 
     Args:
         path: the file.
@@ -61,7 +61,7 @@ def open_private(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int:
         handle = os.open(path, flags & ~os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
-            raise _not_ours(path, "is a link, or no file") from error
+            raise _not_ours(path, "is a link, or not a file") from error
         raise write_failure(path, error) from error
     try:
         refuse_foreign(path, os.fstat(handle))
@@ -91,7 +91,7 @@ def refuse_foreign(path: Path, status: os.stat_result | None = None) -> None:
         except OSError as error:
             raise write_failure(path, error) from error
     if not stat.S_ISREG(status.st_mode):
-        raise _not_ours(path, "is a link, or no file")
+        raise _not_ours(path, "is a link, or not a file")
     if status.st_nlink > 1:
         raise _not_ours(path, "is a second name of a file that lies elsewhere")
     if status.st_uid != os.geteuid():
@@ -121,11 +121,11 @@ def private_folder(path: Path) -> Path:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         status = os.lstat(path)
     except FileExistsError as error:
-        raise StoreError(f"{path} cannot be written to: it is no folder", "make it a folder that you may write to") from error
+        raise StoreError(f"{path} cannot be written to: it is not a folder", "make it a folder that you may write to") from error
     except OSError as error:
         raise write_failure(path, error) from error
     if not stat.S_ISDIR(status.st_mode):
-        raise _not_ours(path, "is a link, or no folder")
+        raise _not_ours(path, "is a link, or not a folder")
     if status.st_uid != os.geteuid():
         raise _not_ours(path, "belongs to another user")
     return path
@@ -180,13 +180,15 @@ def write_failure(path: Path, error: OSError) -> StoreError:
     why = error.strerror or str(error)
     if error.errno in _FULL:
         return StoreError(
-            f"the disk is full: {path} could not be written", "free some space and run the same command again; it goes on from here"
+            f"the disk is full: {path} could not be written",
+            "free some space and run the same command again; it continues from here",
         )
     if error.errno in _REFUSED:
         return StoreError(f"{path} cannot be written to: {why}", "make it writable for your user, then run the same command again")
     if error.errno == errno.EIO:
         return StoreError(
-            f"the disk reports an error at {path}", "copy the whole project folder to another disk and go on there; delete nothing"
+            f"the disk reports an error at {path}",
+            "copy the whole project folder to another disk and continue there; delete nothing",
         )
     return StoreError(f"{path} cannot be written to: {why}", "make it a place that you may write to")
 

@@ -33,7 +33,7 @@ def check_schema(schema: Mapping[str, Any]) -> None:
     """Make sure that answers can be compared with a JSON schema.
 
     Raises:
-        ValueError: it is no JSON schema, or refers to what is not in it; nothing is fetched.
+        ValueError: it is not a JSON schema, or refers to what is not in it; nothing is fetched.
     """
     from jsonschema import SchemaError
     from jsonschema.validators import validator_for
@@ -44,7 +44,7 @@ def check_schema(schema: Mapping[str, Any]) -> None:
     try:
         validator_for(schema).check_schema(schema)
     except SchemaError as error:
-        raise ValueError(f"it is no JSON schema: {error.message}") from error
+        raise ValueError(f"it is not a JSON schema: {error.message}") from error
     root = EMPTY_REGISTRY.resolver_with_root(Resource.from_contents(schema, default_specification=DRAFT202012))
     for reference in _references(schema):
         try:
@@ -81,7 +81,7 @@ def _read(text: str) -> Any:
 
 
 def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _dumped(value: Any) -> str:

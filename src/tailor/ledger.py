@@ -1,7 +1,7 @@
 """The durable record of a project: answers, openings of the test set, studies.
 
 One SQLite file (by APSW, which bundles a version without the WAL-reset bug) in write-ahead mode with ``synchronous=FULL``: what is
-committed survives a killed process and a power cut. One process works in a project at a time, and a second one is told so at once;
+committed survives a killed process and a power cut. One process works in a project at a time, and a second one is told at once;
 others may read meanwhile. What is damaged is never used, and what was lost is told.
 """
 
@@ -41,7 +41,7 @@ class Ledger:
             not kept otherwise.
 
     Attributes:
-        told: what was found damaged or gone when it was opened, and what that costs, one sentence each.
+        messages: what was found damaged or gone when it was opened, and what that costs, one sentence each.
 
     Raises:
         StoreError: another process is working here, or the file is damaged or made by a newer version.
@@ -52,7 +52,7 @@ class Ledger:
         self._path = folder / LEDGER
         self._lock = None if shared else lock(folder / "lock")
         self._spending: Spending | None = None
-        self.told: list[str] = []
+        self.messages: list[str] = []
         try:
             self._db = self._open(write=not shared)
             self._registry = Registry()
@@ -80,7 +80,7 @@ class Ledger:
         """Find what is damaged before it is missed."""
         try:
             with transaction(self._db, self._path):
-                self.told += answers.sweep(self._db)
+                self.messages += answers.sweep(self._db)
                 if read_fact(self._db, "project") is None:
                     write_fact(self._db, "project", secrets.token_hex(16))
         except BaseException:
@@ -88,7 +88,7 @@ class Ledger:
             raise
         if missing := self._openings.read()[1]:
             were = "opening of a test set is" if missing == 1 else "openings of test sets are"
-            self.told.append(f"{missing} {were} damaged or gone; in doubt each counts as an opening of every test set.")
+            self.messages.append(f"{missing} {were} damaged or gone; to be safe, each counts as an opening of every test set.")
 
     @property
     def is_shared(self) -> bool:
@@ -169,8 +169,8 @@ class Ledger:
     ) -> Opening:
         """Note down that a sealed test set is opened; the same systems on the same rows again are the same opening.
 
-        Every earlier opening that showed any of these rows counts: also when the data were split or spelled anew since, when the
-        columns have other names, and when another project of the user's showed them.
+        Every earlier opening that showed any of these rows counts: also when the data were split or spelled differently since,
+        when the columns have other names, and when another project of the user's showed them.
 
         Args:
             rows: the test rows.
@@ -237,7 +237,7 @@ class Ledger:
             raise failure(error, self._path) from error
 
     def learn(self, name: str, value: Any) -> None:
-        """Keep what was found out about a model, as JSON; read beside a run, only where that can be done at once."""
+        """Keep what was found out about a model, as JSON; read during a run, only where that can be done at once."""
         with suppress(StoreError) if self._lock is None else nullcontext(), transaction(self._db, self._path):
             write_fact(self._db, f"known {name}", value)
 
@@ -278,7 +278,7 @@ class Ledger:
     def _close(self) -> None:
         try:
             self._db.close()
-        except apsw.Error:  # on a full disk it cannot be tidied up; what was committed is safe in the log beside the file
+        except apsw.Error:  # on a full disk it cannot be tidied up; what was committed is safe in the log next to the file
             self._db.close(force=True)
         finally:
             self._unlock()

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from tailor.approaches.approach import Approach, Material
+from tailor.approaches.approach import Approach, TrainingData
 from tailor.approaches.named import approach_named, names
 from tailor.asking import answers, narrowed
 from tailor.data.dataset import Dataset, Rows, as_dataset
@@ -142,11 +142,11 @@ def study(
     Args:
         task: what is asked. It names no files; what else it says of the data (`group_by`, `id`) holds.
         rows: a Dataset, or what it takes.
-        folder: where everything is kept; `studies/NAME` here if left out. The same folder again goes on where it was stopped.
+        folder: where everything is kept; `studies/NAME` here if left out. The same folder again continues where it stopped.
         quiet: show nothing while it runs.
         everything: climb every rung, whatever was found.
         max_minutes: limit on climb and final test; the final test is not cut short.
-        allow_send: allow, for good, that rows go from this folder to the addresses that the task names.
+        allow_send: allow permanently that rows go from this folder to the addresses that the task names.
         allow_http: allow it over plain http to other machines too.
         model: a model of your own, in place of the one that the task names.
 
@@ -233,14 +233,14 @@ def compare(
         model: as for `measure`; it is asked where an approach does not name another.
 
     Raises:
-        TailorError: as for `measure`; or there are fewer than two approaches, or one stands there twice.
+        TailorError: as for `measure`; or there are fewer than two approaches, or one is listed twice.
     """
     if isinstance(approaches, str) or len(approaches) < 2:
-        raise ConfigError("`compare` takes a list of two or more approaches", 'Write for example ["zero-shot", "few-shot-5"].')
+        raise ConfigError("`compare` takes a list of two or more approaches", 'Write, for example, ["zero-shot", "few-shot-5"].')
     project, found = _project(task, rows, folder), [_approach(approach, task, model) for approach in approaches]
     twice = [name for (name, _), count in Counter((approach.name, place) for approach, place in found).items() if count > 1]
     if twice:
-        raise ConfigError(f"{quoted(twice[0])} stands there twice", "Name every approach once.")
+        raise ConfigError(f"{quoted(twice[0])} is listed twice", "Name every approach once.")
     own = None if isinstance(model, str) else model
     permit(project, _called(own), allowed=allow_send, plain=allow_http)
     with _opened(project, own, quiet=quiet) as (material, engine, observer):
@@ -291,7 +291,7 @@ def _shown(project: Project, model: Model | None, *, quiet: bool, max_minutes: f
     """An observer, after it was said where things are kept, and once the built-in models are here."""
     task = project.task
     with watching(task.prices.currency, quiet=quiet, max_minutes=max_minutes) as observer:
-        observer.said(f"Everything is kept in {seen_from_here(project.folder)}.")
+        observer.message(f"Everything is kept in {seen_from_here(project.folder)}.")
         _fetch(task, model, observer)
         yield observer
 
@@ -312,14 +312,14 @@ def _fetch(task: Task, model: Model | None, observer: Observer) -> None:
 
 
 @contextmanager
-def _opened(project: Project, model: Model | None, *, quiet: bool) -> Iterator[tuple[Material, Engine, Observer]]:
+def _opened(project: Project, model: Model | None, *, quiet: bool) -> Iterator[tuple[TrainingData, Engine, Observer]]:
     """Train and dev, without what a sealed test set shows, and the engine; the ledger is closed at the end."""
     with _shown(project, model, quiet=quiet) as observer, private_files(), Ledger(tighten(project.store)) as ledger:
-        for sentence in ledger.told:
-            observer.said(sentence)
+        for sentence in ledger.messages:
+            observer.message(sentence)
         splits = sealed(project.task, load_splits(project), ledger, observer)
         engine = open_engine(project, ledger, model)
-        engine.say = observer.said
+        engine.say = observer.message
         if (spending := engine.spending) is not None:
             observer.pays(lambda: spending.spent)
-        yield Material(project.task, splits.train, splits.dev), engine, observer
+        yield TrainingData(project.task, splits.train, splits.dev), engine, observer

@@ -9,7 +9,7 @@ SETTINGS_BYTES = 256 << 10
 """Size of a YAML file; the reader takes a few seconds for so much."""
 
 YAML_ALIASES = 8
-"""Aliases (`*name`) in one YAML text. Each can repeat what stands before it: eight make it 19 times as long at most (3 x 3 x 2)."""
+"""Aliases (`*name`) in one YAML text. Each can repeat what comes before it: eight make it 19 times as long at most (3 x 3 x 2)."""
 
 FRONT_MATTER_CHARACTERS = 64 << 10
 """Length of the YAML header of a Markdown document; a longer one is read as text."""

@@ -20,7 +20,7 @@ class Plain(BaseModel):
             try:
                 super().__init__(**settings)
             except ValidationError as error:
-                hint = "Every setting stands in docs/reference.md."
+                hint = "docs/reference.md lists every setting."
                 raise ConfigError("\n".join(mistakes(error, type(self))), hint) from None
 
         # Else pydantic would call it for `model_validate` too, whose errors those who read files put into sentences.

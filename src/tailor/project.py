@@ -69,7 +69,7 @@ class Project:
             or any(len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in name.split("/"))
             or len(name) > LONGEST_PATH
         ):
-            raise ConfigError(f"{quoted(name)} is no name that a file can have", "Write a shorter path, without odd characters.")
+            raise ConfigError(f"{quoted(name)} is not a valid file name", "Write a shorter path, without odd characters.")
         return (self.folder / name).resolve()
 
 
@@ -98,7 +98,7 @@ def load_project(folder_or_yaml: str | Path) -> Project:
 
 
 def write_settings(folder: Path, task: Task, place: Callable[[], DataFiles]) -> Project:
-    """Make a project of a task from Python, or write it anew into a folder that was made so before.
+    """Make a project of a task from Python, or write it again into a folder that was made so before.
 
     Args:
         folder: where; made if absent.
@@ -106,7 +106,7 @@ def write_settings(folder: Path, task: Task, place: Callable[[], DataFiles]) -> 
         place: puts the rows into the folder, and says how they are read.
 
     Raises:
-        ConfigError: the folder has settings that somebody wrote by hand, or cannot be written to; or a setting is not accepted.
+        ConfigError: the folder has settings that someone wrote by hand, or cannot be written to; or a setting is not accepted.
     """
     path = folder / SETTINGS_FILE
     try:

@@ -47,7 +47,8 @@ def _identified(decision: Decision) -> Decision:
         for found in decision.differences
     )
     pairs = (
-        replace(found, cheap_fingerprint=known[found.cheap], dear_fingerprint=known[found.dear]) for found in decision.break_even
+        replace(found, cheap_fingerprint=known[found.cheap], expensive_fingerprint=known[found.expensive])
+        for found in decision.break_even
     )
     return replace(decision, differences=tuple(differences), break_even=tuple(pairs), fingerprint=known.get(decision.chosen, ""))
 

@@ -107,7 +107,7 @@ class Live:
         if step.note:
             self.console.print(f"  {step.note}", style="dim")
 
-    def said(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Print a sentence, unless it stands right above."""
         if text != self.last_note:
             self.console.print(text)
@@ -149,7 +149,7 @@ class Page:
             self._lines.append(f"  {step.note}")
         self._draw()
 
-    def said(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Add a sentence, unless it stands right above."""
         if not (self._lines and self._lines[-1].strip() == text):
             self._lines.append(text)
@@ -187,7 +187,7 @@ class Silent:
     def pays(self, spent: Callable[[], Spent]) -> None:
         """Nothing."""
 
-    def said(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Nothing."""
 
 

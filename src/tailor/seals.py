@@ -54,7 +54,7 @@ def identities(task: Task, examples: Sequence[Example]) -> list[Identity]:
 def unseen(
     task: Task, parts: Sequence[Sequence[Example]], test: Sequence[Example], shown: Sequence[Identity]
 ) -> tuple[tuple[Example, ...], ...]:
-    """The parts without the rows that stand in the test set, that were shown in one before, or that say nearly the same as such.
+    """The parts without the rows that are in the test set, that were shown in one before, or that say nearly the same as such.
 
     Rows of a test row's unit go, too. No unit is divided where Tailor splits, but train and test given as files may divide some:
     then what was learned from a near-duplicate, or from another row of the customer, would be remembered and not answered.
@@ -112,7 +112,7 @@ def opening_sentences(opened: Opening, finalists: int, trouble: str = "") -> lis
     if opened.changed:
         was, they = ("answer was", "it") if opened.changed == 1 else ("answers were", "they")
         told.append(
-            f"{opened.changed} test {was} changed after {they} had been seen, so that this is another opening of the test set."
+            f"{opened.changed} test {was} changed after {they} had been seen, so this counts as another opening of the test set."
         )
     told += doubtful_rows(opened.doubt)
     if opened.elsewhere:
@@ -122,6 +122,6 @@ def opening_sentences(opened: Opening, finalists: int, trouble: str = "") -> lis
         counts = "opening counts that is" if opened.lost == 1 else "openings count that are"
         told.append(f"{opened.lost} earlier {counts} damaged or gone.")
     told.append(
-        f"The sealed test set is opened (number {opened.number}) for {finalists} {'finalist' if finalists == 1 else 'finalists'}."
+        f"Opening the sealed test set (number {opened.number}) for {finalists} {'finalist' if finalists == 1 else 'finalists'}."
     )
     return [*told, trouble] if trouble else told

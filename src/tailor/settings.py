@@ -27,7 +27,7 @@ class ModelSettings(Settings):
     revision: str = Field("", description="branch, tag or commit of a Hub model")
     context_tokens: int | None = Field(None, gt=0, description="context window, when the model does not say it")
     same_as: str = Field(
-        "", description="address that this one stands for, such as the provider behind a gateway: nothing is asked anew"
+        "", description="address that this one stands for, such as the provider behind a gateway: nothing is asked again"
     )
     timeout_seconds: float = Field(60.0, gt=0)
     patience_minutes: float = Field(5.0, gt=0, le=1440, description="how long an endpoint that does not answer is asked again")
@@ -103,7 +103,7 @@ class ModelSettings(Settings):
         if not VARIABLE_NAME.fullmatch(name) or looks_like_a_key(name):
             raise ValueError(
                 "it is the name of an environment variable, such as OPENAI_API_KEY, and never the key itself; "
-                "what is given is no such name. If it is a key, do not keep it here"
+                "what is given is not one. If it is a key, do not keep it here"
             )
         return name
 

@@ -102,7 +102,7 @@ class Weights(Part):
 
 
 class Knowledge(Part):
-    """What the model may read beside the question.
+    """What the model may read besides the question.
 
     Attributes:
         kind: nothing, the whole documents in the prompt, or passages found in an index.
@@ -276,7 +276,7 @@ class System(Part):
 
     @property
     def pattern(self) -> str:
-        """Regular expression of all that may be written: the answer's own, and what the prompt asks for beside it (a citation
+        """Regular expression of all that may be written: the answer's own, and what the prompt asks for besides it (a citation
         behind it, steps and "Answer: " in front of it); empty where the text is free.
         """
         pattern = self.decoding.pattern

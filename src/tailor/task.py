@@ -44,8 +44,8 @@ class DataFiles(Settings):
     columns: tuple[str, ...] = Field((), description="names of the columns of files without a row of names")
     encoding: str = Field("", description="how files of text are encoded, such as cp1252; UTF-8 unless given")
     split_by: str = Field("", description="column of `file` that names the split of each row: train, dev or test")
-    id: str = Field("", description="column with a unique name per row; else rows are numbered")
-    group_by: str = Field("", description="column whose equal values must stay in one split, such as a customer number")
+    id: str = Field("", description="column with a unique name per row; otherwise rows are numbered")
+    group_by: str = Field("", description="column whose values must each stay in one split, such as a customer number")
     report_by: tuple[str, ...] = Field((), description="columns by whose values results are also shown")
     images: tuple[str, ...] = Field((), description="columns of `input` that name image files inside the project's folder")
     quote: str = Field("", description="column with the sentence of the documents that answers the question")
@@ -56,7 +56,7 @@ class DataFiles(Settings):
         if self.file and self.train:
             raise ValueError(ONE_WAY)
         if self.train and not self.test:
-            raise ValueError("`train` needs `test` beside it; with one file use `file`")
+            raise ValueError("`train` also needs `test`; with one file use `file`")
         if self.split_by and self.train:
             raise ValueError("`split_by` names a column of `file`; `train` and `test` are files of their own")
         return self
@@ -103,9 +103,7 @@ class JudgeSettings(Settings):
     @classmethod
     def _is_plain(cls, rubric: str) -> str:
         if columns_in(rubric):
-            raise ValueError(
-                "a rubric is plain text; the judge is shown question, reference and answer beside it, so no {{column}}"
-            )
+            raise ValueError("a rubric is plain text; the judge sees question, reference and answer as well, so no {{column}}")
         return rubric
 
 
@@ -124,22 +122,24 @@ class Tuning(Settings):
 class KnownFacts(Settings):
     """What you know about the task before anything is measured, for `tailor advise`. All of it may be left out.
 
-    What stands elsewhere in ``tailor.yaml`` (target, prices, volume) or in the data is read there.
+    What is elsewhere in ``tailor.yaml`` (target, prices, volume) or in the data is read there.
     """
 
-    answers_in_documents: bool | None = Field(default=None, description="the answers stand in documents; else it is a skill")
+    answers_in_documents: bool | None = Field(default=None, description="the answers are in documents; otherwise it is a skill")
     documents_pages: float | None = Field(default=None, ge=0, description="pages of 500 words, where `documents` is not named yet")
     documents_change: Literal["never", "yearly", "monthly", "weekly", "daily"] | None = None
-    proprietary: bool | None = Field(default=None, description="what must be known is yours alone, and not public")
+    proprietary: bool | None = Field(default=None, description="the knowledge needed is yours alone, not public")
     sources_required: bool | None = Field(default=None, description="an answer must name the place it comes from")
-    labels: int | None = Field(default=None, ge=0, description="labelled examples at hand, if the data hold only some of them")
+    labels: int | None = Field(
+        default=None, ge=0, description="labelled examples that you have, if the data hold only some of them"
+    )
     rarest_label: int | None = Field(default=None, ge=0, description="examples of the rarest label, likewise")
     learnability: Annotated[float, Field(ge=0, le=1)] | None = Field(
         default=None, description="of what guessing gets wrong, the share that a simple classifier gets right; measured on the data"
     )
     obtainable_labels: int | None = Field(default=None, ge=0, description="further examples that you could have labelled")
-    domain_language: bool | None = Field(default=None, description="the texts speak a language of their own, such as a trade's")
-    every_time: bool | None = Field(default=None, description="it must be as good every time, not only on the whole")
+    domain_language: bool | None = Field(default=None, description="the texts use specialist language, such as a trade's")
+    every_time: bool | None = Field(default=None, description="it must be equally good every time, not only on average")
     stakes: Literal["low", "medium", "high"] | None = Field(default=None, description="what a wrong answer can do")
     stage: Literal["prototype", "production"] | None = None
     requirements_change: Literal["rarely", "sometimes", "often"] | None = None
@@ -201,7 +201,7 @@ class Task(Settings, Plain):
     )
     tuning: Tuning = Tuning(learning_rate=None, max_rows=None)
     facts: KnownFacts = KnownFacts()
-    allow_classifier: bool = Field(False, description="let a reference classifier win, not only be named")
+    allow_classifier: bool = Field(False, description="let a reference classifier win, rather than only be reported")
 
     @property
     def _kind(self) -> _Kind:
@@ -227,7 +227,7 @@ class Task(Settings, Plain):
     @model_validator(mode="before")
     @classmethod
     def _first_of_models(cls, given: Any) -> Any:
-        """Where only `models` is given, its first stands for `model`, and its prices for those of the task."""
+        """Where only `models` is given, its first one takes the place of `model`, and its prices for those of the task."""
         models = given.get("models") if isinstance(given, Mapping) and "model" not in given else None
         if not isinstance(models, list | tuple) or not models or not isinstance(models[0], str | Mapping):
             return given
@@ -276,11 +276,11 @@ class Task(Settings, Plain):
         if judged and self.judge is None:
             raise ValueError(f"metric {self.metric!r} needs a group `judge` with a `rubric` and a `model`")
         if self.judge is not None and not judged:
-            raise ValueError("`judge` needs `metric: judged` beside it; take `judge` out to score without a judge")
+            raise ValueError("`judge` also needs `metric: judged`; take `judge` out to score without a judge")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError(f"`labels` lists {max(self.labels, key=self.labels.count)!r} more than once")
         if not self.variables:
-            raise ValueError("`input` names no column; write for example {{text}}")
+            raise ValueError("`input` names no column; write, for example, {{text}}")
         return self
 
     @model_validator(mode="after")
@@ -289,8 +289,8 @@ class Task(Settings, Plain):
         if unasked := [name for name in self.data.images if name not in asked]:
             raise ValueError(f"`data.images` names {unasked[0]!r}, which `input` does not read; write {{{{{unasked[0]}}}}} there")
         texts = columns_in(self.instruction, self.context, self.persona, *self.constraints)
-        if beside := [name for name in self.data.images if name in texts]:
-            raise ValueError(f"{{{{{beside[0]}}}}} holds images, which can stand in `input` alone")
+        if elsewhere := [name for name in self.data.images if name in texts]:
+            raise ValueError(f"{{{{{elsewhere[0]}}}}} holds images, which can stand in `input` alone")
         if self.data.images and self.judge is not None:
             raise ValueError("`judge` reads text alone and cannot judge answers about images; score them by another metric")
         return self

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from tailor.approaches.approach import Approach, Material, starting_system
+from tailor.approaches.approach import Approach, TrainingData, starting_system
 from tailor.content import MediaPart, content
 from tailor.data.example import Example
 from tailor.engine import Engine
@@ -48,7 +48,7 @@ def check_model(model: Model) -> None:
     _check_long_prompt(model)
 
 
-def check_approach(approach: Approach, system: System, material: Material, engine: Engine) -> None:
+def check_approach(approach: Approach, system: System, material: TrainingData, engine: Engine) -> None:
     """Hold an approach to the `Approach` protocol; it is fitted twice, and what it made answers the first dev row.
 
     Raises:
@@ -92,7 +92,7 @@ def check_kind(kind: Kind, task: Task, rows: Sequence[Example]) -> None:
     assert strata == [kind.stratum(row) for row in rows] and len(set(strata)) > 1, f"rows fall into strata, not into {set(strata)}"
     _check_settings(kind, task)
     system = starting_system(task, rows, FakeModel())
-    assert starting_system(task, rows, Writer()).decoding.method == "generate", "what cannot be scored is written"
+    assert starting_system(task, rows, GeneratingModel()).decoding.method == "generate", "what cannot be scored is written"
     for row in rows:
         _check_scores(kind, task, system, row)
 
@@ -130,7 +130,7 @@ def _check_settings(kind: Kind, task: Task) -> None:
 
 
 def _check_scores(kind: Kind, task: Task, system: System, row: Example) -> None:
-    wanted = kind.wanted(system, row, ())
+    wanted = kind.target_text(system, row, ())
     answered = {
         "right": Answer(row.id, wanted),
         "failed": Answer(row.id, "", finish="error", error="no answer came"),
@@ -147,7 +147,7 @@ def _check_scores(kind: Kind, task: Task, system: System, row: Example) -> None:
     assert score(task, system, row, Answer(row.id, "")).value == 0, "nothing is worth nothing"
 
 
-class Writer(FakeModel):
+class GeneratingModel(FakeModel):
     """A model that cannot score, as one behind an endpoint."""
 
     capabilities = Capabilities()

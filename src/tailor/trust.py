@@ -94,7 +94,7 @@ def allow(project: Project, allowed: Iterable[Sending]) -> None:
     try:
         _write(record)
     except StoreError as error:
-        raise ConfigError(f"what you allowed cannot be kept: {error}", "Name a file of yours as TAILOR_TRUST.") from error
+        raise ConfigError(f"what you allowed cannot be saved: {error}", "Name a file of yours as TAILOR_TRUST.") from error
 
 
 def require_allowed(project: Project, roles: Iterable[str]) -> None:
@@ -146,7 +146,7 @@ def refuse_plain(wanted: Iterable[Sending], allowed: bool, how: str) -> None:
     if plain is not None and not allowed:
         key = f" and {plain.variable}" if plain.variable else ""
         raise ConfigError(
-            f"{plain.address} is plain http to another machine: others on the way can read the data{key}",
+            f"{plain.address} is plain http to another machine: others on the network can read the data{key}",
             f"Use https; or, if the network is yours, {how}.",
         )
 
@@ -204,7 +204,7 @@ def _read() -> dict[str, Any]:
     try:
         refuse_foreign(path)
         if path.stat().st_mode & 0o022:
-            raise ConfigError(f"{quoted(path, 200)} can be written by others, so it is not believed", f"Run `chmod 600 {path}`.")
+            raise ConfigError(f"{quoted(path, 200)} can be written by others, so it is ignored", f"Run `chmod 600 {path}`.")
         record = json.loads(read_file(path, LARGEST))
     except FileNotFoundError:
         return empty

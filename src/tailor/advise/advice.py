@@ -84,7 +84,7 @@ def advise(facts: Facts, criteria: Criteria | None = None) -> Advice:
     """What to expect, from what is known.
 
     Args:
-        facts: what is known; what is not has no say.
+        facts: what is known; what is not does not count.
         criteria: what it is judged by; those that come with Tailor unless given.
     """
     criteria = criteria or shipped_criteria()
@@ -108,7 +108,7 @@ def advise(facts: Facts, criteria: Criteria | None = None) -> Advice:
 
 
 def questions(facts: Facts, criteria: Criteria | None = None) -> tuple[Criterion, ...]:
-    """What to ask somebody: the questions whose facts are not known for sure and that make sense so far, in order."""
+    """What to ask someone: the questions whose facts are not known for sure and that make sense so far, in order."""
     asked = [
         criterion
         for criterion in (criteria or shipped_criteria()).criteria
@@ -182,9 +182,9 @@ def _confidence(weighed: Weighed) -> tuple[Confidence, str]:
     applying = [finding for finding in weighed.findings if finding.applies]
     known = f"{sum(finding.is_sure for finding in applying)} of {len(applying)} facts that matter are known for sure"
     if weighed.margin >= ROOM:
-        return "high", f"{known}, and nothing that is still open could change the advice."
+        return "high", f"{known}, and no unknown fact could change the advice."
     if weighed.margin >= 1:
-        return "fair", f"{known}, and nothing that is still open could change the advice, but it stands by a narrow margin."
+        return "fair", f"{known}, and no unknown fact could change the advice, but only by a narrow margin."
     steps = " and ".join(STEP_NAMES[step] for step in STEPS if not weighed.holds(step))
-    could = f"{known}; the open ones together could change the advice about {steps}."
+    could = f"{known}; the unknown ones together could change the advice about {steps}."
     return ("fair" if weighed.share_known >= MOSTLY else "low"), could

@@ -18,7 +18,7 @@ class Condition:
 
     Attributes:
         fact: name of the fact.
-        would: what would have to be true, to stand behind "if".
+        would: what would have to be true, to come after "if".
         is_open: whether nobody has said yet how it is.
     """
 
@@ -98,7 +98,7 @@ def _fewest(facts: Facts, criteria: Criteria, now: Weighed, tried: Sequence[tupl
         (
             step in now.ruled_out and step not in other.ruled_out,
             sign * (other.points[step] - now.points[step]),
-            any(other.points[beside] != now.points[beside] for beside in STEPS if beside != step),
+            any(other.points[other_step] != now.points[other_step] for other_step in STEPS if other_step != step),
             option,
         )
         for option, other in tried

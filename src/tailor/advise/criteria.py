@@ -1,4 +1,4 @@
-"""The criteria of the advice, read from a file that somebody who knows the subject can read and change: `criteria.yaml`."""
+"""The criteria of the advice, read from a file that someone who knows the subject can read and change: `criteria.yaml`."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _parse(text: str, name: str) -> Criteria:
             says = "there is no such setting here"
         elif detail["type"] == "model_type":
             says = "a group of settings is accepted"
-        more = f" ({len(details)} things to mend)" if len(details) > 1 else ""
+        more = f" ({len(details)} things to fix)" if len(details) > 1 else ""
         raise ConfigError(f"{name}: {_place(detail['loc'], settings)}{says}{more}") from error
 
 

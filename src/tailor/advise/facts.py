@@ -21,11 +21,11 @@ ONE_POINT = 0.01
 """The share of the answers by whose errors `labels_paid` is reckoned."""
 
 UNKNOWN = ("", "?", "-", "unknown", "don't know", "dont know", "do not know")
-"""What may be answered, in any case, by somebody who does not know."""
+"""What may be answered, in any case, by someone who does not know."""
 
 
 class Answers(KnownFacts):
-    """Every fact that a person can give: those of `facts:` in tailor.yaml, and those that stand elsewhere in it."""
+    """Every fact that a person can give: those of `facts:` in tailor.yaml, and those that are elsewhere in it."""
 
     target: Fraction | None = None
     error_price: float | None = Field(default=None, ge=0)
@@ -107,18 +107,18 @@ class Facts:
 
     def imagine(self, name: str, fact: Fact) -> Facts | None:
         """These facts as they would be if one were different; None where the others do not allow it."""
-        at_hand = self.get("labels")
-        if name != "labels_in_reach" or at_hand is None:
+        present = self.get("labels")
+        if name != "labels_in_reach" or present is None:
             return self.having({name: fact})
-        more = _number(fact) - _number(at_hand)
+        more = _number(fact) - _number(present)
         return self.having({"obtainable_labels": replace(fact, value=more)}) if more >= 0 else None
 
     def without(self, name: str) -> Facts:
         """These facts with one unknown."""
         return replace(self, known={key: fact for key, fact in self.known.items() if key != name})
 
-    def told(self, answers: Answers, origin: str = "you") -> Facts:
-        """These facts with what somebody said; what they left open stays as it is."""
+    def with_answers(self, answers: Answers, origin: str = "you") -> Facts:
+        """These facts with what someone said; what they left open stays as it is."""
         said = answers.model_dump(exclude_none=True)
         return self.having({name: Fact(value, origin) for name, value in said.items()})
 
@@ -131,7 +131,7 @@ def choices(name: str) -> tuple[str, ...]:
 
 
 def read_answers(given: Mapping[str, str]) -> Answers:
-    """What somebody said, checked.
+    """What someone said, checked.
 
     Args:
         given: name of a fact -> its value as text; an answer such as "don't know" leaves it open.
@@ -179,7 +179,7 @@ def _documents_share(facts: Facts) -> Fact | None:
 
 
 def _labels_in_reach(facts: Facts) -> Fact | None:
-    """Labels at hand and obtainable together; at least the one of them that is known."""
+    """Labels available and obtainable together; at least the one of them that is known."""
     parts = [fact for name in ("labels", "obtainable_labels") if (fact := facts.get(name)) is not None]
     if not parts:
         return None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LOOKED_AT = 200  # questions whose answers are looked for in the documents
 MOST_CHARACTERS = 5_000_000  # documents longer than this are not searched for answers, so that advice takes no time
 LABELS_SHOWN = 15
-UNBALANCED = 10  # the commonest label has this many times the rows of the rarest, as in `tailor check`
+UNBALANCED = 10  # the most common label has this many times the rows of the rarest, as in `tailor check`
 
 
 def gather(
@@ -42,7 +42,7 @@ def gather(
 
     Args:
         task: its settings.
-        examples: all labelled rows at hand, whatever split they are in.
+        examples: all labelled rows, whatever split they are in.
         documents: what can be read.
         window: tokens that the model reads at once, where it is known better than from the settings.
         count_tokens: tokens of a text; estimated at four characters each unless given.
@@ -59,8 +59,8 @@ def gather(
         known["documents_pages"] = Fact(-(-tokens // TOKENS_PER_PAGE), "the documents")
     elif not task.documents:
         known["documents_pages"] = Fact(0, "tailor.yaml")
-    how = "" if count_tokens else " (estimated at four characters a token)"
-    facts = Facts(known).told(Answers.model_validate(task.facts.model_dump()), "tailor.yaml")
+    how = "" if count_tokens else " (estimated at four characters per token)"
+    facts = Facts(known).with_answers(Answers.model_validate(task.facts.model_dump()), "tailor.yaml")
     observed = [
         *_observe_rows(task, examples, count, how),
         *_observe_learning(learned),
@@ -123,7 +123,7 @@ def _rows(task: Task, examples: Sequence[Example]) -> dict[str, Fact]:
 
 
 def _per_label(task: Task, examples: Sequence[Example]) -> Mapping[str, int]:
-    """Label -> rows, the commonest first; labels of the task that no row has come last, with 0."""
+    """Label -> rows, the most common first; labels of the task that no row has come last, with 0."""
     counts = Counter(example.label for example in examples)
     return dict(counts.most_common()) | {label: 0 for label in task.labels if label not in counts}
 
@@ -136,14 +136,14 @@ def _observe_rows(task: Task, examples: Sequence[Example], count: Callable[[str]
         return
     lengths = [asked_tokens(task, example, count) for example in examples]
     yield (
-        f"{_n(len(examples), 'labelled example')}. What is asked takes {statistics.median_high(lengths):,} tokens in the middle "
-        f"and {max(lengths):,} at most{how}."
+        f"{_n(len(examples), 'labelled example')}. What is asked "
+        f"takes a median of {statistics.median_high(lengths):,} tokens and {max(lengths):,} at most{how}."
     )
     if kind_of(task).closed:
         yield from _observe_labels(_per_label(task, examples))
     elif none := sum(not example.answers for example in examples):
         share = f"{100 * none / len(examples):.0f} %"
-        yield f"{none:,} of {len(examples):,} questions ({share}) have no answer: there, saying so is right."
+        yield f"{none:,} of {len(examples):,} questions ({share}) have no answer: saying so is the right answer to these."
 
 
 def _observe_labels(counts: Mapping[str, int]) -> Iterator[str]:
@@ -184,7 +184,7 @@ def _observe_documents(
         some = answered[:: -(-len(answered) // LOOKED_AT)]
         texts = [document.text for document in documents]
         found = sum(any(_stands(answer, texts) for answer in example.answers) for example in some)
-        yield f"Of {len(some):,} questions with an answer looked at, the answer of {found:,} stands word for word in the documents."
+        yield f"Of {len(some):,} questions with an answer looked at, the answer of {found:,} is in the documents word for word."
 
 
 def _stands(answer: str, texts: Sequence[str]) -> bool:

@@ -17,7 +17,7 @@ from tailor.task import Task
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingData:
     """What an approach may learn from. The test set is not in it.
 
     Attributes:
@@ -37,8 +37,8 @@ class Material:
 class Approach(Protocol):
     """A way to turn one System into another.
 
-    One that chooses something by the dev rows of its Material says so with a further attribute, `looks_at_dev = True`; one whose
-    System asks no generative model, and so is the same whatever it starts from, with `asks_no_model = True`. One that trains
+    One that chooses something by the dev rows of its TrainingData says so with a further attribute, `looks_at_dev = True`; one
+    whose System asks no generative model, and so is the same whatever it starts from, with `asks_no_model = True`. One that trains
     weights may say which by a further method, `training(system, material, engine)`: then several can be trained side by side.
 
     Attributes:
@@ -50,7 +50,7 @@ class Approach(Protocol):
         """What it adds to a System's name."""
         ...
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The new System; `system` stays as it is."""
         ...
 
@@ -71,13 +71,13 @@ class Chain:
         """Whether one of its parts does."""
         return any(map(looks_at_dev, self.parts))
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """Each part fitted to what the parts before it made."""
         for part in self.parts:
             system = part.fit(system, material, engine, on_progress)
         return system
 
-    def training(self, system: System, material: Material, engine: Engine) -> Training | None:
+    def training(self, system: System, material: TrainingData, engine: Engine) -> Training | None:
         """What its last part trains; None where another part does."""
         *parts, last = self.parts
         if any(hasattr(part, "training") for part in parts):
@@ -86,13 +86,13 @@ class Chain:
 
 
 def looks_at_dev(approach: Approach) -> bool:
-    """Whether the approach chooses something by the dev rows of its Material, so that these do not count for what it makes."""
+    """Whether the approach chooses something by the dev rows of its TrainingData, so that these do not count for what it makes."""
     return bool(getattr(approach, "looks_at_dev", False))
 
 
-def told_of(approach: Approach) -> str:
+def summary_of(approach: Approach) -> str:
     """What to know about how the approach makes a System, in words that follow a semicolon; mostly nothing."""
-    return str(getattr(approach, "told", ""))
+    return str(getattr(approach, "summary", ""))
 
 
 def asks_a_model(approach: Approach) -> bool:
@@ -100,7 +100,7 @@ def asks_a_model(approach: Approach) -> bool:
     return not getattr(approach, "asks_no_model", False)
 
 
-def training_of(approach: Approach, system: System, material: Material, engine: Engine) -> Training | None:
+def training_of(approach: Approach, system: System, material: TrainingData, engine: Engine) -> Training | None:
     """What the approach trains when it is fitted; None where it trains nothing, or cannot say it beforehand."""
     if (find := getattr(approach, "training", None)) is None:
         return None

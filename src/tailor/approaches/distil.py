@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from tailor.approaches.approach import Approach, Material
+from tailor.approaches.approach import Approach, TrainingData
 from tailor.approaches.tuning import FineTune
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
@@ -35,12 +35,12 @@ class Distil:
     """The dev rows choose the epoch."""
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Who taught, and how often the teacher agrees with people."""
         limits = "" if self.audit.low is None or self.audit.high is None else f" [{self.audit.low:.0%}, {self.audit.high:.0%}]"
         return f"taught by {self.teacher.name}, whose labels are people's on {self.audit.mean:.0%}{limits} of {self.audit.n} rows"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with weights tuned on both. The teacher's answers are kept, so that they are paid for once.
 
         Raises:
@@ -64,6 +64,6 @@ class Distil:
         return tuple(replace(row, answers=(label,)) for row, label in zip(rows, labels, strict=True) if label)
 
 
-def rows_learned(approach: Approach, material: Material) -> int:
+def rows_learned(approach: Approach, material: TrainingData) -> int:
     """How many rows an approach that trains learns from."""
     return len(material.train) + (len(material.unlabelled) if isinstance(approach, Distil) else 0)

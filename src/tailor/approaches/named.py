@@ -24,7 +24,7 @@ class Named:
     Attributes:
         says: what it does, in a sentence.
         make: the approach; given the number behind the name where there is one, else 0.
-        numbers: the numbers that may stand behind the name; empty where none may.
+        numbers: the numbers that may come after the name; empty where none may.
         default: whether the name may stand without a number.
     """
 
@@ -102,6 +102,6 @@ def _single(name: str) -> Approach:
     if number not in named.numbers and (found or not named.default):
         accepted = f"{named.numbers.start} to {named.numbers.stop - 1}"
         raise ConfigError(
-            f"{quoted(name)} needs a number from {accepted} behind its name", f"Write for example {stem}-{named.numbers[-1]}."
+            f"{quoted(name)} needs a number from {accepted} behind its name", f"Write, for example, {stem}-{named.numbers[-1]}."
         )
     return named.make(number)

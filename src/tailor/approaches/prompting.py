@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError
@@ -29,7 +29,7 @@ class ZeroShot:
 
     name: str = "zero-shot"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System as it is."""
         return system
 
@@ -40,7 +40,7 @@ class Generated:
 
     name: str = "generated"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with generated answers."""
         labels = "|".join(map(re.escape, display_labels(system.decoding.labels)))
         change = {"method": "generate", "prior": (), "pattern": labels if engine.model_of(system).capabilities.patterns else ""}
@@ -53,7 +53,7 @@ class Persona:
 
     name: str = "persona"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with the persona in front of its instruction.
 
         Raises:
@@ -70,7 +70,7 @@ class Constraints:
 
     name: str = "constraints"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with the constraints listed after its instruction.
 
         Raises:
@@ -87,7 +87,7 @@ class Grounded:
 
     name: str = "grounded"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with these two rules.
 
         Raises:
@@ -112,7 +112,7 @@ class ChainOfThought:
     max_tokens: int = 96
     name: str = "chain-of-thought"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System that writes its steps before its answer.
 
         Raises:
@@ -151,7 +151,7 @@ class FewShot:
         """Such as "few-shot-5" or "few-shot-nearest-5"."""
         return f"few-shot-nearest-{self.count}" if self.choose == "nearest" else f"few-shot-{self.count}"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with its examples; with `nearest` it carries all training rows to choose from."""
         kind, embedder, pool = kind_of(material.task), material.task.embedder, material.train
         if self.choose == "diverse":
@@ -164,7 +164,7 @@ class FewShot:
         found = engine.retrieve(system, system.texts(pool))
         shots = tuple(
             Shot(
-                answer=kind.wanted(system, example, passages),
+                answer=kind.target_text(system, example, passages),
                 fields=example.fields,
                 media=example.media,
                 passages=passages if reads else None,
@@ -201,7 +201,7 @@ class RemovePrior:
 
     name: str = "prior-removed"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with the better of the two priors subtracted, or with none where neither helps."""
         labels = system.decoding.labels
         plain = system.with_(decoding={"prior": ()})

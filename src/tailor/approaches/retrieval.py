@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.documents.reading import documents_digest
 from tailor.engine import Engine, OnProgress
 from tailor.errors import DocumentsError, DoesNotFit
@@ -21,7 +21,7 @@ class WholeDocuments:
 
     name: str = "whole-documents"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System that reads everything.
 
         Raises:
@@ -56,7 +56,7 @@ class Retrieve:
         """Such as "rag-hybrid-3"; the number is left out for a single passage."""
         return f"rag-{self.search}" if self.passages == 1 else f"rag-{self.search}-{self.passages}"
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System that retrieves; its index is brought up to date.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.kinds.base import kind_of
@@ -35,7 +35,7 @@ class FineTune:
         """The method's name."""
         return self.method
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with tuned weights and the shortest prompt that works: no label list, persona, context or constraints.
 
         Raises:
@@ -45,15 +45,15 @@ class FineTune:
         training = self.training(system, material, engine)
         tuned = training.run(on_progress)
         weights = {"tuned": f"tuned/{training.folder.name}", "tuned_digest": tuned.digest, "method": self.method}
-        return bared(material.task, system).then(self.name, weights=weights)
+        return minimal_prompt(material.task, system).then(self.name, weights=weights)
 
-    def training(self, system: System, material: Material, engine: Engine) -> Training:
+    def training(self, system: System, material: TrainingData, engine: Engine) -> Training:
         """What `fit` trains.
 
         Raises:
             ConfigError: the model's weights are not here to be tuned.
         """
-        bare = bared(material.task, system)
+        bare = minimal_prompt(material.task, system)
         settings = material.task.tuning
         recipe = Recipe(
             self.method,
@@ -70,7 +70,7 @@ class FineTune:
         return Training(model, rows, dev, recipe, engine.store / "tuned" / recipe_key(model.digest, rows, dev, recipe)[:16])
 
 
-def bared(task: Task, system: System) -> System:
+def minimal_prompt(task: Task, system: System) -> System:
     """The System with the prompt that is tuned and served: what the rows teach is not said."""
     short: dict[str, object] = {
         "show_labels": False,
@@ -93,7 +93,7 @@ def training_rows(task: Task, system: System, examples: tuple[Example, ...], eng
         ConfigError: the model's weights are not here to be tuned.
     """
     found = zip(examples, engine.messages(system, examples), strict=True)
-    pairs = [(chat, kind_of(task).wanted(system, example, passages)) for example, (chat, passages) in found]
+    pairs = [(chat, kind_of(task).target_text(system, example, passages)) for example, (chat, passages) in found]
     return encoded(engine.model_of(system), pairs)
 
 
@@ -104,7 +104,7 @@ class Reference:
     name: str = "reference-classifier"
     asks_no_model: ClassVar[bool] = True
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """A System whose weights are the embedder and a classifier head."""
         embedder = material.task.embedder
         vectors = engine.embed(embedder, system.texts(material.train))
@@ -122,7 +122,7 @@ class TfidfReference:
     name: str = "tfidf-classifier"
     asks_no_model: ClassVar[bool] = True
 
-    def fit(self, system: System, material: Material, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """A System whose weights are those of the words and characters of the training rows."""
         texts = system.texts(material.train)
         classifier = fit_tfidf(texts, [example.label for example in material.train])

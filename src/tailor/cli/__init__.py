@@ -40,7 +40,7 @@ class Commands(TyperGroup):
                 console.print(f"What to do: {error.hint}")
             raise typer.Exit(2) from None
         except KeyboardInterrupt as stop:
-            console.print("Stopped. What was measured is kept; the same command goes on from here.")
+            console.print("Stopped. What was measured is kept; the same command continues from here.")
             raise typer.Exit(128 + getattr(stop, "number", signal.SIGINT)) from None
 
 

@@ -39,7 +39,9 @@ OUTSIDE = {
 def advise(
     project: Annotated[Path | None, typer.Argument(help="Folder with tailor.yaml.", show_default=False)] = None,
     fact: Annotated[list[str] | None, typer.Option("--fact", metavar="NAME=VALUE", help="Something you know.")] = None,
-    ask: Annotated[bool | None, typer.Option("--ask/--no-ask", help="Ask what is not known; on a terminal it is asked.")] = None,
+    ask: Annotated[
+        bool | None, typer.Option("--ask/--no-ask", help="Ask for what is not known; the default on a terminal.")
+    ] = None,
     criteria: Annotated[Path | None, typer.Option(help="Criteria of your own, in a file like Tailor's.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
@@ -49,7 +51,7 @@ def advise(
 
     judged_by = read_criteria(criteria) if criteria else shipped_criteria()
     opened = _open(project)
-    facts = _gather(opened).told(_given(fact or []))
+    facts = _gather(opened).with_answers(_given(fact or []))
     asked: dict[str, Any] = {}
     if ask or (ask is None and not as_json and sys.stdin.isatty()):
         facts, asked = ask_open(Screen(stderr=True), facts, judged_by)
@@ -108,7 +110,7 @@ def _given(values: list[str]) -> Answers:
     for value in values:
         name, separator, content = value.partition("=")
         if not separator:
-            raise ConfigError(f"{quoted(value)} is not NAME=VALUE", "write for example --fact sources_required=yes")
+            raise ConfigError(f"{quoted(value)} is not NAME=VALUE", "write, for example, --fact sources_required=yes")
         pairs[name.strip()] = content
     return read_answers(pairs)
 
@@ -119,7 +121,7 @@ def ask_open(console: Console, facts: Facts, criteria: Criteria) -> tuple[Facts,
     from tailor.advise.facts import choices, read_answers
     from tailor.errors import ConfigError
 
-    console.print("A few questions. Press Enter where you do not know; what stays open is not guessed.")
+    console.print("A few questions. Press Enter if you do not know; nothing is guessed.")
     done: set[str] = set()
     said: dict[str, Any] = {}
     while left := [criterion for criterion in questions(facts, criteria) if criterion.id not in done]:
@@ -136,7 +138,7 @@ def ask_open(console: Console, facts: Facts, criteria: Criteria) -> tuple[Facts,
             console.print(Text(f"{error}", "yellow"))
             continue
         done.add(criterion.id)
-        facts = facts.told(told)
+        facts = facts.with_answers(told)
         said |= told.model_dump(exclude_none=True)
     return facts, said
 
@@ -161,7 +163,7 @@ def render(advice: Advice) -> Group:
     """The advice for a reader: what to expect, why, what the data say, what would change it."""
     parts: list[Any] = [Text.assemble((f"Expected: {advice.expected}. ", "bold"), advice.means)]
     parts.append(Text(f"Confidence: {advice.confidence}, as far as rules of thumb go. {advice.why_confidence}"))
-    parts.append(Text("This is what to expect. Nothing was measured yet: measure to confirm."))
+    parts.append(Text("This is only what to expect. Nothing has been measured yet: measure to confirm."))
     parts += [_heading("Why"), *_why(advice)]
     if advice.observed:
         parts += [_heading("What your data say"), *_bullets(advice.observed)]
@@ -183,7 +185,7 @@ def _why(advice: Advice) -> Iterator[Any]:
             known = Text(f"{reason.name}: {reason.answer}")
             table.add_row(known, Text(reason.origin), Text(format_counts(reason.counts)), Text(reason.because))
         yield table
-    yield Text("Every approach begins with a prompt. What speaks for each step beyond it:")
+    yield Text("Every approach begins with a prompt. The points for each further step:")
     sums = []
     for step, points in advice.points.items():
         sum_of = f"{points:+d} points, {advice.needed[step]} needed".replace("+0", "0")
@@ -192,18 +194,18 @@ def _why(advice: Advice) -> Iterator[Any]:
             sums.append(f"{STEP_NAMES[step]} ({STEP_MEANS[step]}): {sum_of}{', but ruled out' if wanted_in_vain else ''}")
     yield from _bullets(sums)
     if rest := [f"{reason.name} ({reason.answer})" for reason in advice.reasons if not reason.weight]:
-        yield Text(f"Known, and without weight here: {'; '.join(rest)}.")
+        yield Text(f"Known, but irrelevant here: {'; '.join(rest)}.")
     if advice.unknown:
-        yield Text(f"Not known, and so not counted: {'; '.join(advice.unknown)}.")
+        yield Text(f"Unknown, so not counted: {'; '.join(advice.unknown)}.")
 
 
 def _changes(advice: Advice) -> Iterator[Any]:
     """What would have to be true for each other approach."""
     if not advice.changes:
-        yield Text("Nothing short of another task: no few answers would change the advice.")
+        yield Text("Only a different task: no small set of other answers would change the advice.")
     for approach in dict.fromkeys(change.approach for change in advice.changes):
         wishes = [_wish(change) for change in advice.changes if change.approach == approach]
-        yield Text(f"Expected would be {approach}, if {'one of these were so' if len(wishes) > 1 else 'this were so'}:")
+        yield Text(f"The advice would be {approach} if {'one of these were true' if len(wishes) > 1 else 'this were true'}:")
         yield from _bullets([*wishes[:SHOWN], *([f"and {len(wishes) - SHOWN} more"] if len(wishes) > SHOWN else [])])
 
 
@@ -216,7 +218,7 @@ def next_steps(advice: Advice, given: Path | None, project: Project | None) -> I
     folder = "" if given is None else f" {given}"
     documents = " --documents FOLDER" if advice.expected.startswith(("retrieval", "documents")) else ""
     if project is None:
-        yield "Put real examples with their right answers into a CSV file, some hundreds if you can. They decide what is true."
+        yield "Put real examples with their right answers into a CSV file, a few hundred if you can: they decide."
         yield f"tailor init DATA{documents}"
         return
     yield f"tailor check{folder}"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ROWS_SHOWN = 5
 BUILT_IN_CONTEXT = 8192
-LENGTHS = "Lengths are estimated at four characters a token."
+LENGTHS = "Lengths are estimated at four characters per token."
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
@@ -76,7 +76,7 @@ def _asked(project: Project, splits: Splits) -> tuple[Preflight, ...]:
     if not _endpoints(project):
         raise ConfigError("this project asks no endpoint", "Leave --endpoint out, or set `model.base_url`.")
     with private_files(), Ledger(tighten(project.store)) as ledger:
-        return preflight(project.task, splits, open_engine(project, ledger), anew=True)
+        return preflight(project.task, splits, open_engine(project, ledger), again=True)
 
 
 def _expected(project: Project, splits: Splits, flights: Sequence[Preflight]) -> Estimate | None:

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from tailor.cli.terminal import plain_console
-from tailor.data.guess import Told, guess_task
+from tailor.data.guess import GivenOptions, guess_task
 from tailor.data.scaffold import write_project
 from tailor.errors import did_you_mean, quoted
 from tailor.files import seen_from_here
@@ -28,7 +28,7 @@ def _known_kind(name: str) -> str:
 
 def init(
     data: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL, JSON or Parquet file with your examples.")],
-    folder: Annotated[Path | None, typer.Option(help="Where to write tailor.yaml; beside the data unless given.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where to write tailor.yaml; next to the data unless given.")] = None,
     documents: Annotated[Path | None, typer.Option(help="Folder of documents that answer the questions.")] = None,
     input: Annotated[str, typer.Option(help="Column with what is asked.")] = "",
     output: Annotated[str, typer.Option(help="Column with the right answer.")] = "",
@@ -39,8 +39,8 @@ def init(
 ) -> None:
     """Look at a data file and write a commented tailor.yaml for it."""
     names = tuple(name.strip() for name in columns.split(",")) if columns else ()
-    told = Told(documents=documents, input=input, output=output, kind=kind, columns=names, encoding=encoding)
-    guess = guess_task(data, told)
+    options = GivenOptions(documents=documents, input=input, output=output, kind=kind, columns=names, encoding=encoding)
+    guess = guess_task(data, options)
     path = write_project(guess, folder, force=force)
     task = load_project(path).task
     asked = f"{', '.join(map(quoted, task.variables))} {'is' if len(task.variables) == 1 else 'are'} asked"

@@ -33,14 +33,14 @@ def models(context: typer.Context) -> None:
     """List the built-in models."""
     if context.invoked_subcommand is not None:
         return
-    table = Table("Name", "Kind", "Licence", "Size", "At hand", "What it is", box=None)
+    table = Table("Name", "Kind", "Licence", "Size", "Fetched", "What it is", box=None)
     for entry in known():
-        at_hand = "yes" if entry.at_hand else "no"
-        table.add_row(entry.name, entry.kind, entry.licence, f"{entry.megabytes:,.0f} MB", at_hand, entry.what)
+        fetched = "yes" if entry.fetched else "no"
+        table.add_row(entry.name, entry.kind, entry.licence, f"{entry.megabytes:,.0f} MB", fetched, entry.what)
     console = Screen()
     console.print(table)
     notes = (
-        f"Kept in {cache_folder() / 'models'}; `tailor models pull` fetches what is not at hand.",
+        f"Kept in {cache_folder() / 'models'}; `tailor models pull` fetches what is missing.",
         "Also accepted as a model: a folder of safetensors, a Hub name such as org/name, fake, and with base_url the name of a "
         "model at an OpenAI-compatible endpoint.",
     )
@@ -59,7 +59,7 @@ def pull_models(names: Names = None) -> None:
 
 @app.command("check")
 def check_models(names: Names = None) -> None:
-    """Read every file of the models at hand and compare its SHA-256; exit status 1 when one is damaged."""
+    """Read every file of the local models and compare its SHA-256; exit status 1 when one is damaged."""
     console, is_damaged = Screen(), False
     for built in _chosen(names):
         if not built.folder.exists():

@@ -19,10 +19,11 @@ def run(
     project: Annotated[Path, typer.Argument(help="Folder with tailor.yaml.")] = Path("."),
     everything: Annotated[bool, typer.Option("--all", help="Climb every rung, also those that are not needed.")] = False,
     max_minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="Try what promises most for its time, and leave time for the final test.")
+        float | None,
+        typer.Option(min=0.1, help="Time limit in minutes: try the most promising first, and leave time for the final test."),
     ] = None,
     budget: Annotated[
-        float | None, typer.Option(min=0.0, help="Most that all runs together may pay endpoints; stands in for `budget`.")
+        float | None, typer.Option(min=0.0, help="The most that all runs together may pay endpoints; overrides `budget`.")
     ] = None,
     ask_again: Annotated[
         bool | None,

@@ -12,8 +12,8 @@ from tailor.cli.terminal import Screen
 from tailor.errors import ConfigError
 from tailor.project import Project
 
-Yes = Annotated[bool, typer.Option("--yes", help="Allow for good that this project sends its data to the address it names.")]
-AllowHttp = Annotated[bool, typer.Option("--allow-http", help="Allow it over plain http too, which others on the way can read.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Permanently allow this project to send its data to the address it names.")]
+AllowHttp = Annotated[bool, typer.Option("--allow-http", help="Allow plain http too, which others on the network can read.")]
 
 
 def ask_to_send(console: Screen, project: Project, *, yes: bool, allow_http: bool) -> None:

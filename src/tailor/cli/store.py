@@ -56,12 +56,12 @@ def backup_store(
             backup(db, path, copy.resolve())
         finally:
             db.close()
-        plain_console().print(f"Copy: {copy}. To go back to it, put it in the place of {path} while nothing runs.")
+        plain_console().print(f"Copy: {copy}. To restore it, replace {path} with it while nothing is running.")
 
 
 @app.command("repair")
 def repair_store(project: Project = Path(".")) -> None:
-    """Make a damaged store anew from every record that is whole; the damaged file is kept."""
+    """Rebuild a damaged store from every record that is whole; the damaged file is kept."""
     from tailor.store.salvage import repair
 
     found = repair(_store(project))

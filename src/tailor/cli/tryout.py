@@ -36,7 +36,7 @@ def tryout(
     for value in values or []:
         name, separator, content = value.partition("=")
         if not separator:
-            raise ConfigError(f"{quoted(value)} is not NAME=VALUE", "write for example --set plan=fibre")
+            raise ConfigError(f"{quoted(value)} is not NAME=VALUE", "write, for example, --set plan=fibre")
         fields[name] = content
     console = plain_console()
     found = answering(opened, model)

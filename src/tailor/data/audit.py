@@ -18,18 +18,18 @@ from tailor.data.joined import joined_labels
 from tailor.data.learnability import task_learnability
 from tailor.data.lengths import asked_tokens
 from tailor.data.near import near_groups, normalise
-from tailor.data.reach import percent_down, reach
+from tailor.data.power import percent_down, power_findings
 from tailor.data.readers import accepted, asked, place
 from tailor.data.split import MIN_DEV, read_tables
 from tailor.data.table import Table
-from tailor.data.unseen import foretold
+from tailor.data.unseen import unseen_share
 from tailor.errors import quoted
 from tailor.kinds.base import kind_of
 from tailor.project import Project
 from tailor.task import Task
 
 FEW_TRAINING_ROWS = 5
-IMBALANCE = 10  # the commonest label has this many times the rows of the rarest
+IMBALANCE = 10  # the most common label has this many times the rows of the rarest
 NAMED = 8  # labels or columns named in a sentence
 
 _JOINED = re.compile(r"(?<=\w)[-_]+(?=\w)")
@@ -84,7 +84,7 @@ def _columns(task: Task, tables: Mapping[str, Table]) -> Iterator[Finding]:
         if name and name in task.variables:
             yield Finding(
                 "warning",
-                f"A template shows {quoted(name)}, the place where the answer stands, to the model.",
+                f"A template shows {quoted(name)}, the place of the answer, to the model.",
                 advice="Take it out, unless it will also be known when the system is used.",
             )
 
@@ -96,7 +96,7 @@ def _empty(task: Task, tables: Mapping[str, Table], examples: Sequence[Example])
             "warning",
             f"{_n(blank, 'row')} with nothing in the input.",
             blank,
-            "Fill them or delete them: nobody can answer nothing.",
+            "Fill them or delete them: there is nothing to answer.",
         )
     for table in tables.values():
         yield from _missing(task, table)
@@ -111,7 +111,7 @@ def _missing(task: Task, table: Table) -> Iterator[Finding]:
     none = tuple(table.place(index) for index, given in enumerate(answers) if not given)
     if none and not kind_of(task).abstains:
         but = f" ({unlisted} is what programs write for a missing value)" if unlisted else ""
-        advice = f"Fill in {output} or delete them{'; if it is a label after all, list it in `labels`' if unlisted else ''}."
+        advice = f"Fill in {output} or delete them{'; if it is a real label, list it in `labels`' if unlisted else ''}."
         yield Finding("warning", f"{_n(none, 'row')} without {kind_of(task).a_noun}{but}; left out.", none, advice)
     elif unlisted:
         rows = tuple(
@@ -129,7 +129,7 @@ def _missing(task: Task, table: Table) -> Iterator[Finding]:
     for text, count in sorted(perhaps.items()):
         rows = tuple(table.place(index) for index, given in enumerate(answers) if given and given[0] == text)
         what = f"{quoted(text)} is the right answer of {count:,} rows; some programs write it for a missing value."
-        yield Finding("warning", what, rows, f"If {output} is missing there, empty these cells; if it is meant, all is well.")
+        yield Finding("warning", what, rows, f"If {output} is missing there, empty these cells; if it is meant, ignore this note.")
 
 
 # The same text twice
@@ -221,7 +221,9 @@ def _labels(task: Task, splits: Splits, examples: Sequence[Example]) -> Iterator
     common, most = counts.most_common(1)[0]
     rarest, least = min(counts.items(), key=lambda item: (item[1], item[0]))
     share = percent_down(most / len(examples))
-    yield Finding("note", f"{len(counts)} labels; always answering the commonest, {quoted(common)}, would be right for {share}.")
+    yield Finding(
+        "note", f"{len(counts)} labels; always answering with the most common, {quoted(common)}, would be right for {share}."
+    )
     if most >= IMBALANCE * least:
         yield Finding(
             "warning",
@@ -233,7 +235,7 @@ def _labels(task: Task, splits: Splits, examples: Sequence[Example]) -> Iterator
         rows = tuple(place(example) for example in examples if example.label in absent)
         what = f"{_n(absent, 'label')} without a training row: {_some(absent)}."
         yield Finding("warning", what, rows, "Add examples of them; a tuned system cannot learn what it never saw.")
-    yield from foretold(task, splits)
+    yield from unseen_share(task, splits)
     few = sorted(label for label, count in train.items() if count < FEW_TRAINING_ROWS)
     if few:
         what = f"{_n(few, 'label')} with fewer than {FEW_TRAINING_ROWS} training rows: {_some(few)}."
@@ -257,7 +259,7 @@ def _learnable(task: Task, examples: Sequence[Example]) -> Iterator[Finding]:
     yield Finding(
         "warning",
         f"The labels do not seem to follow from the texts: {figures}.",
-        advice="Check that each label stands next to its own text. If it does, the texts may not hold what decides, or hold it in "
+        advice="Check that each label is next to its own text. If it does, the texts may not hold what decides, or hold it in "
         "what their words mean together; then these rows teach little, and training on them will not help.",
     )
 
@@ -343,7 +345,7 @@ def _sizes(task: Task, splits: Splits) -> Iterator[Finding]:
             f"Only {len(splits.dev)} dev rows: too few to tell variants apart reliably.",
             advice="Add examples, or raise `split.dev` in tailor.yaml.",
         )
-    yield from reach(task, splits)
+    yield from power_findings(task, splits)
 
 
 def _n(items: Sequence[object], noun: str) -> str:

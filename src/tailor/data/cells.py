@@ -1,6 +1,6 @@
 r"""What a cell with right answers holds: one text, several, or nothing, however the file writes that.
 
-Files write several answers as lists, as objects that keep the text beside its place, or as either of them put into text by
+Files write several answers as lists, as objects that keep the text next to its place, or as either of them put into text by
 Python, numpy or a JSON library. They write a missing value as `nan`, `\N` and the like.
 """
 

@@ -1,4 +1,4 @@
-"""Columns of somebody's table: what each is called, what stands in it, and which part it may play in a task."""
+"""Columns of someone's table: what each is called, what is in it, and which part it may play in a task."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Column:
 
     @property
     def is_answer(self) -> bool:
-        """Whether right answers may stand here: values that differ, and no marks of an annotation tool."""
+        """Whether right answers may be here: values that differ, and no marks of an annotation tool."""
         values = set(filter(None, self.values))
         return self.distinct > 1 and self.name.casefold() not in TOOL_NAMES and not values <= _DECISIONS and not self.marks_spans
 
@@ -121,7 +121,7 @@ class Column:
 
     @property
     def constant(self) -> str:
-        """The text that stands in every row, or an empty one."""
+        """The text that is in every row, or an empty one."""
         texts = {as_text(cell).strip() for cell in self.cells}
         return texts.pop() if len(texts) == 1 else ""
 
@@ -141,7 +141,7 @@ def is_id(column: Column, rows: int) -> bool:
 
 
 def is_group(column: Column, rows: int) -> bool:
-    """Whether the column seems to name somebody whose rows resemble each other."""
+    """Whether the column seems to name someone whose rows resemble each other."""
     known = any(word in column.name.casefold() for word in GROUP_WORDS)
     return known and column.words <= 3 and max(8, rows / 50) < column.distinct < 0.95 * column.filled
 

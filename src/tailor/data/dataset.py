@@ -165,10 +165,10 @@ def _records(rows: object) -> Iterator[dict[str, Any]]:
 
         rows = pyarrow.table(rows).to_pylist()
     if isinstance(rows, Mapping | bytes) or not isinstance(rows, Iterable):
-        raise DataError(f"{quoted(type(rows).__name__)} is no table of rows", f"Accepted are {ACCEPTED}.")
+        raise DataError(f"{quoted(type(rows).__name__)} is not a table of rows", f"Accepted are {ACCEPTED}.")
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Mapping):
-            raise DataError(f"row {number} is no dict but {quoted(type(row).__name__)}", f"Accepted are {ACCEPTED}.")
+            raise DataError(f"row {number} is not a dict but {quoted(type(row).__name__)}", f"Accepted are {ACCEPTED}.")
         yield {str(name): _plain(value, f"row {number}, column {quoted(name)}") for name, value in row.items()}
 
 

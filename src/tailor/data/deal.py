@@ -41,7 +41,7 @@ class Dealt:
 def deal(units: Sequence[Unit], strata: Mapping[str, str], sizes: Mapping[SplitName, int], seed: int) -> Dealt:
     """Every unit in one split, of the sizes wanted as nearly as units allow: exactly where enough rows are units by themselves.
 
-    In the order of their hashes, test takes the first units and reserve the last ones. Of the others, each stratum's stand at equal
+    In the order of their hashes, test takes the first units and reserve the last ones. Of the others, each stratum's are at equal
     distances on a line, from a start that a hash chooses (systematic sampling: Cochran, *Sampling Techniques*, chapter 8); dev is
     its beginning. Train takes the rest, and what is too large for another split.
 
@@ -78,7 +78,7 @@ def _by_key(keyed: tuple[str, Unit]) -> str:
 
 
 def _spread(line: _Line, strata: Mapping[str, str]) -> _Line:
-    """The units so that every beginning has its share of every stratum, to within a unit; those of rare strata as they stand."""
+    """The units so that every beginning has its share of every stratum, to within a unit; those of rare strata as they are."""
     by_stratum: dict[str, _Line] = defaultdict(list)
     for key, unit in line:
         counts = Counter(strata[example.id] for example in unit)
@@ -96,7 +96,7 @@ def _start(line: _Line) -> float:
 
 
 def _beginning(line: _Line, size: int, needed: bool = True) -> tuple[_Line, _Line]:
-    """The first units of so many rows, and the others. Where a large unit stands at the cut, the next small ones make up for it.
+    """The first units of so many rows, and the others. Where a large unit is at the cut, the next small ones make up for it.
 
     A unit of more than half of the rows wanted is passed over, unless there is no other.
     """

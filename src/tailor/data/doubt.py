@@ -20,7 +20,7 @@ from tailor.data.identity import Identity, Known
 from tailor.data.near_words import UNSPACED, UNSPACED_WEIGHT
 
 LEAST = 5
-"""Words of a question that tell it from others; shorter ones may stand anywhere."""
+"""Words of a question that tell it from others; shorter ones may be anywhere."""
 ALIKE = 0.9
 """Share of the rows left of an opening that were reworded, from which on this was done to all of them, and chose none."""
 
@@ -35,7 +35,7 @@ class Doubt:
         changed: places of test rows whose answers or words were changed after they had been seen.
         gone: rows that were taken out of the test set after they had been seen.
         read: places of test rows that the model reads in its prompt or its documents.
-        picked: places of test rows that were seen together with more others, which are gone: what is left may have been chosen.
+        picked: places of test rows that were seen together with other rows that are now gone: what is left may have been selected.
         again: places of test rows that repeat rows which had been seen. The others must show as much without them.
     """
 
@@ -165,7 +165,7 @@ def _edition(shown: Shown, test: Known, rest: Known, data: Data) -> _Edition:
     """What became of the rows of one opening.
 
     A row that is in another split now left the test set by chance if Tailor deals the rows as it did then, and the test set is no
-    smaller. Otherwise somebody may have looked for a seed, or for a part of it, with which it is easier.
+    smaller. Otherwise someone may have looked for a seed, or for a part of it, with which it is easier.
     """
     by_chance = bool(data.deal) and shown.deal in (None, data.deal) and len(test.rows) >= len(shown.rows)
     found, missing = _Edition(), list[Identity]()

@@ -28,7 +28,7 @@ def files_of(path: Path) -> dict[str, Path]:
     return {"train": train, **{name: found[name] for name in ("dev", "test") if name in found}}
 
 
-def left_beside(path: Path) -> list[str]:
+def unused_splits(path: Path) -> list[str]:
     """Names of files called like other splits of the same data that `files_of` leaves out, since no test goes with a training."""
     role = _role(path)[0]
     return sorted(file.name for name, group in _groups(path).items() for file in group if name != role) if role else []
@@ -45,7 +45,7 @@ def _groups(path: Path) -> dict[str, list[Path]]:
 
 
 def _neighbours(path: Path) -> Iterator[Path]:
-    """Files in the same folder; in the folders beside it, where the folder's own name says which split it holds."""
+    """Files in the same folder; in the folders unused it, where the folder's own name says which split it holds."""
     folder = path.resolve().parent
     folders = [folder]
     if not _WORD.search(path.stem) and folder.name.casefold() in ROLE_OF:

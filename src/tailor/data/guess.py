@@ -1,4 +1,4 @@
-"""A first look at somebody's data: which column is asked, which is the answer, and what else the columns may be."""
+"""A first look at someone's data: which column is asked, which is the answer, and what else the columns may be."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tailor.data.columns import (
     listed,
     named,
 )
-from tailor.data.files import files_of, left_beside
+from tailor.data.files import files_of, unused_splits
 from tailor.data.finding import Finding
 from tailor.data.given import role_of
 from tailor.data.joined import joined_labels
@@ -48,7 +48,7 @@ DOCUMENT_SUFFIXES = (".md", ".markdown", ".txt", ".html", ".htm")
 
 
 @dataclass(frozen=True)
-class Told:
+class GivenOptions:
     """What the user says about the data; what is empty is guessed.
 
     Attributes:
@@ -92,7 +92,7 @@ class GuessedTask:
         source: column with the document that answers, or empty.
         documents: folder of documents, or None.
         findings: what was assumed or left out when the files were read.
-        told: what the user said about the data.
+        options: what the user said about the data.
     """
 
     name: str
@@ -114,42 +114,42 @@ class GuessedTask:
     source: str
     documents: Path | None
     findings: tuple[Finding, ...]
-    told: Told
+    options: GivenOptions
 
 
-def guess_task(path: Path, told: Told = Told()) -> GuessedTask:
-    """What the task behind a data file seems to be; what is told is taken as it is.
+def guess_task(path: Path, options: GivenOptions = GivenOptions()) -> GuessedTask:
+    """What the task behind a data file seems to be; what the options say is taken as it is.
 
     Raises:
         DataError: the file cannot be read, or seems to have no header.
-        ConfigError: no column fits as input or as right answer, a column told does not exist, or the documents are no folder.
+        ConfigError: no column fits as input or as right answer, a column given does not exist, or the documents are no folder.
     """
-    if told.documents is not None and not told.documents.is_dir():
-        raise ConfigError(f"--documents names {quoted(told.documents, 200)}, which is not a folder")
-    files, tables, notes = _tables(path, told)
+    if options.documents is not None and not options.documents.is_dir():
+        raise ConfigError(f"--documents names {quoted(options.documents, 200)}, which is not a folder")
+    files, tables, notes = _tables(path, options)
     table, columns = next(iter(tables.values())), columns_of(tuple(tables.values()))
-    for option, given in (("--input", told.input), ("--output", told.output)):
+    for option, given in (("--input", options.input), ("--output", options.output)):
         if given and given not in columns:
             raise ConfigError(
                 f"{option} names {quoted(given)}{did_you_mean(given, columns)}", f"{path.name} has the columns {listed(columns)}."
             )
-    if table.headerless and not (told.input and told.output):
+    if table.headerless and not (options.input and options.output):
         _refuse_headerless(table)
-    output = told.output or _guess_output(path, columns, told.input)
-    input = told.input or _guess_input(path, columns, output)
-    documents = told.documents
+    output = options.output or _guess_output(path, columns, options.input)
+    input = options.input or _guess_input(path, columns, output)
+    documents = options.documents
     images = tuple(name for name, column in columns.items() if column.is_image and name != output)
     asked = with_images(compose(columns, input, output, from_documents=documents is not None), images)
-    kind: Kind = KINDS.load(told.kind) if told.kind else _guess_kind(columns[output], documents, asked)
+    kind: Kind = KINDS.load(options.kind) if options.kind else _guess_kind(columns[output], documents, asked)
     if kind.reads and documents is None and not asked.context:
-        documents = _documents_beside(path)
+        documents = _documents_next_to(path)
     files, tables, unused = _with_answers(files, tables, output)
     columns = columns_of(tuple(tables.values()))
     n_rows = sum(len(part.rows) for part in tables.values())
     labels = sorted({text for given in columns[output].answers for text in given}) if kind.closed else []
     split_by, said = _split_column(tables, output) if "file" in tables else ("", ())
     others = [column for name, column in columns.items() if name not in (output, split_by, *asked.columns)]
-    others_said = () if told.output else tuple(_other_answers(columns, output, others))
+    others_said = () if options.output else tuple(_other_answers(columns, output, others))
     quote = named(QUOTE_NAMES, others) if kind.sourced else ""
     source = named(SOURCE_NAMES, others) if kind.sourced else ""
     others = [column for column in others if column.name not in (quote, source)]
@@ -175,20 +175,20 @@ def guess_task(path: Path, told: Told = Told()) -> GuessedTask:
         source=source,
         documents=documents,
         findings=(*notes, *unused, *said, *_noticed(tables, columns, output, kind, documents), *_instructed(asked), *others_said),
-        told=told,
+        options=options,
     )
 
 
 # Files
 
 
-def _tables(path: Path, told: Told) -> tuple[dict[str, Path], dict[str, Table], tuple[Finding, ...]]:
+def _tables(path: Path, options: GivenOptions) -> tuple[dict[str, Path], dict[str, Table], tuple[Finding, ...]]:
     """The data files and their tables by the setting that names them, and what was found when they were read."""
     files = files_of(path)
-    tables = {name: read_table(file, columns=told.columns, encoding=told.encoding) for name, file in files.items()}
+    tables = {name: read_table(file, columns=options.columns, encoding=options.encoding) for name, file in files.items()}
     findings = [finding for table in tables.values() for finding in table.findings]
-    if "file" in files and (beside := left_beside(path)):
-        what = f"{listed(beside)} seem to be other splits of the same data; they are not used, and {quoted(path.name)} is split."
+    if "file" in files and (unused := unused_splits(path)):
+        what = f"{listed(unused)} seem to be other splits of the same data; they are not used, and {quoted(path.name)} is split."
         findings.append(Finding("warning", what, advice="To use them, start from the training file, with a test file next to it."))
     for name, file in files.items():
         if "*" in file.name:
@@ -226,8 +226,12 @@ def _split_column(tables: Mapping[str, Table], output: str) -> tuple[str, tuple[
             return column, (Finding("note", f"{quoted(column)} names the split of each row; the rows are split so."),)
         why = f"its rows of {bare[0]} have no right answers" if bare else "not every row is train, dev or test"
         why = why if bare or "" in roles else f"it names no row of {'train' if 'train' not in roles else 'test'}"
-        what = f"{quoted(column)} names splits, but {why}; so it is not used, and the rows are split anew."
-        return "", (Finding("warning", what, advice="Rows of the training set may be measured on; mind this if you compare."),)
+        what = f"{quoted(column)} names splits, but {why}; so it is not used, and the rows are split again."
+        return "", (
+            Finding(
+                "warning", what, advice="Rows of the training set may end up in the test set; keep this in mind when you compare."
+            ),
+        )
     return "", ()
 
 
@@ -380,7 +384,7 @@ def _name(path: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64] or "task"
 
 
-def _documents_beside(path: Path) -> Path | None:
+def _documents_next_to(path: Path) -> Path | None:
     for name in DOCUMENT_FOLDERS:
         folder = path.resolve().parent / name
         if folder.is_dir() and any(inner.suffix.lower() in DOCUMENT_SUFFIXES for inner in folder.rglob("*")):

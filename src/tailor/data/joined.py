@@ -28,6 +28,6 @@ def joined_labels(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def _parts(label: str, sign: str) -> frozenset[str]:
-    """What stands between the signs; none of a number."""
+    """What is between the signs; none of a number."""
     parts = [part.strip() for part in label.strip().strip(sign).split(sign)]
     return frozenset(parts) if all(parts) and not _NUMBER.fullmatch(label.strip()) else frozenset()

@@ -91,7 +91,7 @@ def written_by_python(line: str) -> dict[str, object] | None:
 
 
 def _is_deep(value: object) -> bool:
-    """Whether lists and objects stand in each other more than MAX_DEPTH deep."""
+    """Whether lists and objects are nested more than MAX_DEPTH deep."""
     level = [value]
     for _ in range(MAX_DEPTH):
         inner = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]

@@ -1,4 +1,4 @@
-"""How long texts are, before any model is at hand."""
+"""How long texts are, before any model is loaded."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tailor.data.near_words import UNSPACED, UNSPACED_WEIGHT
 
 LEAST = 5  # words that two texts have in common; each character of a script without spaces counts for 0.6
 LONGEST = 64  # words
-PHRASE = 24  # words that may stand in front or behind
+PHRASE = 24  # words that may be in front or behind
 
 _WORD = re.compile(r"\w+")
 

@@ -1,6 +1,6 @@
 """Near-duplicates by what they hold, wherever it stands: the same words in another order, or a passage word for word.
 
-A reply that quotes the mail it answers is mostly new, and what it is about stands in the quotation. Both looks are exact: texts of
+A reply that quotes the mail it answers is mostly new, and what it is about is in the quotation. Both looks are exact: texts of
 the same words are equal once their words are sorted, and a passage shows by the hashes of its runs of words.
 """
 
@@ -59,7 +59,7 @@ def _weight(text: str) -> float:
 
 
 def _runs(texts: Sequence[Sequence[str]], length: int) -> tuple[Hashes, _Indices]:
-    """A hash of every run of so many words, and the text that it stands in."""
+    """A hash of every run of so many words, and the text that it is in."""
     numbers: dict[str, int] = {}
     flat = np.array([numbers.setdefault(word, len(numbers)) for words in texts for word in words], dtype=np.int64)
     values = np.random.default_rng(0).integers(1, 2**64, size=len(numbers), dtype=np.uint64)[flat]

@@ -111,7 +111,7 @@ def _answering(task: Task) -> tuple[str, ...]:
 
 
 def _occurrence(seen: Counter[tuple[str, ...]], values: Sequence[str]) -> int:
-    """How often these values stood in a row before; they are counted by this."""
+    """How often each of these values came before; they are counted by this."""
     seen[tuple(values)] += 1
     return seen[tuple(values)] - 1
 
@@ -212,7 +212,7 @@ def _check_labels(task: Task, table: Table, answers: Sequence[tuple[str, ...]]) 
         more = f"; and {len(kinds) - ROWS_NAMED:,} more labels" if len(kinds) > ROWS_NAMED else ""
         raise DataError(
             f"{len(unknown):,} rows have labels that are not in `labels`: {'; '.join(named)}{more}",
-            "Mend the rows, or add the label to `labels` in tailor.yaml.",
+            "Fix the rows, or add the label to `labels` in tailor.yaml.",
         )
 
 

@@ -22,7 +22,7 @@ def write_project(guess: GuessedTask, folder: Path | None = None, *, force: bool
 
     Args:
         guess: what the task seems to be; its data stay where they are.
-        folder: where to write; beside the data unless given, made if absent.
+        folder: where to write; next to the data unless given, made if absent.
         force: replace an existing `tailor.yaml`.
 
     Raises:
@@ -74,7 +74,7 @@ def _question(guess: GuessedTask) -> Iterator[str]:
 
 
 def _spoken(name: str, otherwise: str) -> str:
-    """The name of a column as it can stand in a sentence; another word where it is a sentence itself."""
+    """The name of a column as it can be in a sentence; another word where it is a sentence itself."""
     words = name.replace("_", " ").split()
     return " ".join(words) if len(words) <= NAME_WORDS else otherwise
 
@@ -105,11 +105,11 @@ def _data(guess: GuessedTask, folder: Path) -> Iterator[str]:
     yield "# Where the examples are, relative to this file."
     yield "data:"
     yield from (f"  {name}: {as_yaml(_relative(path, folder))}" for name, path in guess.files.items())
-    if guess.told.columns:
-        yield "  # The files have no row of names; their columns are called:"
-        yield f"  columns: [{', '.join(map(as_yaml, guess.told.columns))}]"
-    if guess.told.encoding:
-        yield f"  encoding: {as_yaml(guess.told.encoding)}"
+    if guess.options.columns:
+        yield "  # The files have no header row; their columns are:"
+        yield f"  columns: [{', '.join(map(as_yaml, guess.options.columns))}]"
+    if guess.options.encoding:
+        yield f"  encoding: {as_yaml(guess.options.encoding)}"
     if guess.images:
         yield "  # The columns that name image files, relative to this file."
         yield f"  images: [{', '.join(map(as_yaml, guess.images))}]"
@@ -153,14 +153,14 @@ def _money(guess: GuessedTask) -> Iterator[str]:
     yield "  answers_per_month: 10000"
     yield "  months: 12"
     yield ""
-    yield "# What things cost you. These are guesses; put yours."
+    yield "# What things cost you. These are guesses; replace them with yours."
     yield "prices:"
     yield '  currency: "USD"'
     yield "  # One hour of the machine that runs a local model. For an endpoint, token prices are looked up."
     yield "  machine_hour: 0.10"
     yield f"  # {guess.kind.label_work} by hand."
     yield f"  label: {guess.kind.label_price:.2f}"
-    yield "  # What one wrong answer costs the business: the time to mend it, a refund, a lost customer. 0 leaves it out."
+    yield "  # What one wrong answer costs the business: the time to fix it, a refund, a lost customer. 0 leaves it out."
     yield "  error: 0.0"
 
 
@@ -168,12 +168,12 @@ def _known() -> Iterator[str]:
     yield ""
     yield "# What you know before anything is measured, for `tailor advise`. Say what you can; what is left out is not guessed."
     yield "# facts:"
-    yield "#   every_time: true             # it must be as good every time, not only on the whole"
+    yield "#   every_time: true             # it must be equally good every time, not only on average"
     yield "#   stakes: high                 # what a wrong answer can do: low, medium or high"
     yield "#   sources_required: false      # an answer must name the place that it comes from"
     yield "#   documents_change: weekly     # never, yearly, monthly, weekly or daily"
-    yield "#   proprietary: true            # what must be known is yours alone, and not public"
-    yield "#   domain_language: true        # the texts speak a language of their own, such as a trade's"
+    yield "#   proprietary: true            # the knowledge needed is yours alone, not public"
+    yield "#   domain_language: true        # the texts use specialist language, such as a trade's"
     yield "#   obtainable_labels: 2000      # further examples that you could have labelled"
     yield "#   requirements_change: rarely  # rarely, sometimes or often"
     yield "#   users_differ: false          # different users need different behaviour"

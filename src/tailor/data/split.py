@@ -206,7 +206,7 @@ def _too_large(dealt: Dealt) -> str:
         return ""
     rows, units = sum(map(len, dealt.too_large)), len(dealt.too_large)
     which = "1 group" if units == 1 else f"{units} groups"
-    return f"; {rows:,} rows of {which} too large for the test set are in train, so that nothing is shown of them"
+    return f"; {rows:,} rows of {which} too large for the test set are in train, so the results say nothing about them"
 
 
 def _refuse_empty(dealt: Dealt, sizes: Mapping[SplitName, int]) -> None:

@@ -1,7 +1,7 @@
 """Tables of text: CSV, TSV, JSONL, JSON, Parquet and chat files, each read into the same `Table` or refused whole.
 
-Nothing is guessed away: a file with a broken row is refused with the rows named, because a row dropped in silence changes
-every number that is measured afterwards. What was assumed, skipped or left out stands in the table's findings.
+Nothing is guessed away: a file with a broken row is refused with the rows named, because a row dropped silently changes
+every number that is measured afterwards. What was assumed, skipped or left out is in the table's findings.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Table:
     images: Mapping[str, MediaPart] = field(default_factory=dict)
 
     def where(self, index: int) -> tuple[str, int]:
-        """The file that a row stands in, and its number there."""
+        """The file that a row is in, and its number there."""
         return self.places[index] if self.places else (self.file, index + 1)
 
     def place(self, index: int) -> str:
@@ -120,8 +120,8 @@ def _read_bytes(path: Path) -> bytes:
         hint = f"Name the file inside it: {', '.join(map(quoted, inside[:5]))}." if inside else "Name the file inside it."
         raise DataError(f"{quoted(path.name, 120)} is a folder; {ACCEPTED}", hint) from None
     except FileNotFoundError:
-        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        meant = did_you_mean(path.name, beside)
+        neighbours = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        meant = did_you_mean(path.name, neighbours)
         raise DataError(
             f"There is no file {quoted(path, 200)}{meant}", "Paths in tailor.yaml are relative to its folder."
         ) from None

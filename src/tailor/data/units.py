@@ -1,7 +1,7 @@
 """What counts once: rows that stay together in one split, and that every limit takes for one observation.
 
-Rows of one `data.group_by` value and near-duplicates are one unit. A text that stands in the data five times says no more than one
-that stands there once; otherwise 25 texts would be certified as 125 observations.
+Rows of one `data.group_by` value and near-duplicates are one unit. A text that is in the data five times says no more than one
+that is there once; otherwise 25 texts would be certified as 125 observations.
 """
 
 from __future__ import annotations

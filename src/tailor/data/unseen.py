@@ -38,7 +38,7 @@ def percent_up(share: float) -> str:
     return f"{math.ceil(round(share * 1000, 6)) / 10:g} %"
 
 
-def foretold(task: Task, splits: Splits) -> Iterator[Finding]:
+def unseen_share(task: Task, splits: Splits) -> Iterator[Finding]:
     """What share of future rows will have a label that train lacks.
 
     The estimate is Good and Turing's (Good 1953, "The population frequencies of species and the estimation of population

@@ -132,9 +132,9 @@ class Asker:
         return min(SHORTER * min(seen), most), min(LONGER * max(seen) + CITED, most)
 
     def _money(self, read: Range, written: Range) -> Range | None:
-        dear = self.rates.price(read.high, written.high)
-        cheap = self.rates.price(read.low, written.low, cached=read.low)
-        if dear is None or cheap is None:
+        high = self.rates.price(read.high, written.high)
+        low = self.rates.price(read.low, written.low, cached=read.low)
+        if high is None or low is None:
             return None
         billed = [
             answer.billed / price
@@ -142,4 +142,4 @@ class Asker:
             if answer.billed is not None and (price := self.rates.price(answer.tokens_in, answer.tokens_out, cached=answer.cached))
         ]
         believed = billed if self.rates.currency == "USD" else []
-        return Range(cheap * min(1.0, *believed, 1.0), dear * max(1.0, *believed, 1.0))
+        return Range(low * min(1.0, *believed, 1.0), high * max(1.0, *believed, 1.0))

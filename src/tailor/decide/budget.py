@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.approaches.distil import rows_learned
 from tailor.data.example import Example
 from tailor.decide.clock import Clock
 from tailor.decide.finalists import finalists, roles
 from tailor.decide.prices import NOMINAL_PARAMETERS, READING, WRITING, tokens_of
-from tailor.decide.rungs import Option, Rung, tie
+from tailor.decide.rungs import Proposal, Rung, tie
 from tailor.engine import Engine
 from tailor.errors import OutOfTime
 from tailor.evaluate.run import Run
@@ -45,7 +45,7 @@ class Budget:
     """
 
     clock: Clock
-    material: Material
+    material: TrainingData
     engine: Engine
     runs: Sequence[Run]
     test_rows: int
@@ -59,18 +59,18 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """Seconds left for the climb, beside the final test of the present finalists; infinite without a limit."""
+        """Seconds left for the climb, besides the final test of the present finalists; infinite without a limit."""
         return self.clock.left - sum(self._reserve().values()) if self.is_limited else float("inf")
 
     def check(self) -> None:
-        """Make sure that time is left beside the final test.
+        """Make sure that time is left besides the final test.
 
         Raises:
             OutOfTime: there is none.
         """
         self.clock.check()
         if self.left <= 0:
-            raise OutOfTime("the time left is needed for the final test", "what was measured is kept; run again to go on from here")
+            raise OutOfTime("the time left is needed for the final test", "what was measured is kept; run again to continue")
 
     def check_fits(self, system: System, rows: Sequence[Example], run: Run | None = None) -> None:
         """Make sure that asking a system these rows, and testing it if it becomes a finalist, is expected to fit the time left.
@@ -109,7 +109,7 @@ class Budget:
         left = in_minutes(max(0.0, self.clock.left))
         return f"The final test needs about {in_minutes(need)}, and the time limit leaves {left}: it is not cut short."
 
-    def check_training(self, candidate: Option) -> None:
+    def check_training(self, candidate: Proposal) -> None:
         """Make sure that a training is expected to fit the time left.
 
         Raises:
@@ -131,13 +131,13 @@ class Budget:
 
         return progress
 
-    def rung_seconds(self, rung: Rung, candidates: Sequence[Option]) -> float:
+    def rung_seconds(self, rung: Rung, candidates: Sequence[Proposal]) -> float:
         """What a rung is roughly expected to take: its training, and all of dev for each candidate at the mean speed so far."""
         speeds = [run.seconds for run in self.runs if run.system.is_generative]
         answering = sum(speeds) / max(1, len(speeds)) * len(self.material.dev) * len(candidates)
         return answering + sum(self.training_seconds(candidate) for candidate in candidates if rung.trains)
 
-    def training_tokens(self, candidate: Option) -> int:
+    def training_tokens(self, candidate: Proposal) -> int:
         """Tokens of one epoch, estimated from a few rendered rows."""
         sample, rows = self.material.train[:8], rows_learned(candidate.approach, self.material)
         chats = self.engine.messages(candidate.base, sample)
@@ -145,7 +145,7 @@ class Budget:
         mean = sum(model.count_tokens(chat) for chat, _ in chats) / len(sample)
         return round(mean * min(rows, self.material.task.tuning.max_rows or rows))
 
-    def training_seconds(self, candidate: Option) -> float:
+    def training_seconds(self, candidate: Proposal) -> float:
         """What training a candidate is expected to take; it is slower in proportion to the model's parameters."""
         tuning = self.material.task.tuning
         scale = (self.engine.model_of(candidate.base).capabilities.parameters or NOMINAL_PARAMETERS) / NOMINAL_PARAMETERS
@@ -183,7 +183,9 @@ class Budget:
 def no_room(need: float, left: float, what: str = "") -> str:
     """Why something is not begun under a time limit."""
     work = f" of {what}" if what else ""
-    return f"it would need about {in_minutes(need)}{work}; beside the final test the time limit leaves {in_minutes(max(0.0, left))}"
+    return (
+        f"it would need about {in_minutes(need)}{work}; the time limit leaves {in_minutes(max(0.0, left))} besides the final test"
+    )
 
 
 def in_minutes(seconds: float) -> str:

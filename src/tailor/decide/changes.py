@@ -29,8 +29,8 @@ def break_even(evidence: Evidence, terms: Terms) -> tuple[BreakEven, ...]:
     """From how many answers a month the one of a pair that costs more at first is the cheaper one, errors and upkeep included.
 
     For every two contenders whose prices are known. `cheap` has the lower fixed cost (one-off and keeping up with changes; with
-    equal ones, the lower cost per answer) and `dear` the higher: N = (fixed cost of dear - that of cheap) / (months x what dear
-    saves per answer), and None where dear saves nothing.
+    equal ones, the lower cost per answer) and `expensive` the higher: N = (fixed cost of expensive - that of cheap) / (months x
+    what expensive saves per answer), and None where expensive saves nothing.
     """
     known = [
         (fixed, per_answer, c.name, c.fingerprint)
@@ -38,10 +38,10 @@ def break_even(evidence: Evidence, terms: Terms) -> tuple[BreakEven, ...]:
         if (fixed := fixed_cost(c, terms)) is not None and (per_answer := cost_of_answer(c, terms)) is not None
     ]
     pairs = []
-    for cheap, dear in (sorted(pair) for pair in combinations(known, 2)):
-        saved = cheap[1] - dear[1]
-        answers = (dear[0] - cheap[0]) / (terms.months * saved) if saved > 0 else None
-        pairs.append(BreakEven(cheap[2], dear[2], answers, cheap[3], dear[3]))
+    for cheap, expensive in (sorted(pair) for pair in combinations(known, 2)):
+        saved = cheap[1] - expensive[1]
+        answers = (expensive[0] - cheap[0]) / (terms.months * saved) if saved > 0 else None
+        pairs.append(BreakEven(cheap[2], expensive[2], answers, cheap[3], expensive[3]))
     return tuple(pairs)
 
 

@@ -34,4 +34,4 @@ class Clock:
     def check(self) -> None:
         """Raise OutOfTime when the limit is reached."""
         if self.left <= 0:
-            raise OutOfTime("the time limit was reached", "what was measured is kept; run again to go on from here")
+            raise OutOfTime("the time limit was reached", "what was measured is kept; run again to continue")

@@ -1,6 +1,6 @@
 """Controls: answers that cost no model, and no sense. A target or a finalist that they come near to says little.
 
-An echo says the question back, a constant always says the same, and the commonest answer is that of the training rows. They are
+An echo says the question back, a constant always says the same, and the most common answer is that of the training rows. They are
 scored like any system, on the same test rows, and can never be chosen.
 """
 
@@ -49,7 +49,7 @@ def with_controls(
     if decision is None:
         return (), None
     found = controls(task, splits, tests[0].system.decoding.labels)
-    return found, told(decision, found, tests)
+    return found, with_warnings(decision, found, tests)
 
 
 def controls(task: Task, splits: Splits, labels: Sequence[str]) -> tuple[Control, ...]:
@@ -81,7 +81,7 @@ def controls(task: Task, splits: Splits, labels: Sequence[str]) -> tuple[Control
     )
 
 
-def told(decision: Decision, found: Sequence[Control], runs: Sequence[Run]) -> Decision:
+def with_warnings(decision: Decision, found: Sequence[Control], runs: Sequence[Run]) -> Decision:
     """The decision with what its controls say, and for answers how far right, exact and overlapping ones are apart."""
     chosen = decision.winner
     warning, gap = _warning(decision, chosen, found), _apart(next(run for run in runs if run.key == chosen.key))

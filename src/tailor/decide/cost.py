@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.decide.prices import EMBEDDER_PARAMETERS, TFIDF_PARAMETERS, machine_rates
 from tailor.decide.types import Cost, Pace, Rates, Work
 from tailor.decide.upkeep import changing, upkeep
@@ -56,7 +56,7 @@ def cost_of(
     each = _answer_price(run, rates)
     per_1000 = 1000 * each if answered and each is not None else None
     if not answered:
-        notes.append("no answer came, so the cost of an answer is unknown")
+        notes.append("no answer arrived, so the cost of an answer is unknown")
     elif per_1000 is None:
         notes.append("the price of tokens is unknown")
     if uncounted := sum(not answer.counted and not answer.error for answer in run.answers):
@@ -81,7 +81,7 @@ def cost_of(
 
 
 def system_cost(
-    material: Material, run: Run, rates: Rates, engine: Engine, pace: Pace = NEVER_SAID, teacher_rates: Rates | None = None
+    material: TrainingData, run: Run, rates: Rates, engine: Engine, pace: Pace = NEVER_SAID, teacher_rates: Rates | None = None
 ) -> Cost:
     """What a system costs: labels it learned from, training, tokens, and keeping up with changes.
 
@@ -113,7 +113,7 @@ def _rates_of(method: str, task: Task, rates: Rates) -> Rates:
     return rates if parameters is None else machine_rates(task.prices, parameters)
 
 
-def _teaching(material: Material, teacher: Teacher | None, rates: Rates, engine: Engine) -> float | None:
+def _teaching(material: TrainingData, teacher: Teacher | None, rates: Rates, engine: Engine) -> float | None:
     """What a teacher's answers cost by which it labelled rows; nothing where there was none."""
     if teacher is None:
         return 0.0

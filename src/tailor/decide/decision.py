@@ -205,7 +205,7 @@ def decide(
 
 
 def _unlike_dev(candidates: Sequence[Candidate]) -> dict[int, tuple[float, float]]:
-    """Number of each candidate whose scores on dev and test differ beyond chance -> its mean on dev, and the p-value.
+    """Number of each candidate whose scores on dev and test differ by more than chance -> its mean on dev, and the p-value.
 
     Their number is corrected for (Bonferroni), as dev and test are looked at for each.
     """
@@ -298,13 +298,13 @@ def _evidence(candidates: Sequence[Candidate], finalists: Sequence[Finalist], fo
 
 
 def _differences(found: Findings, pairs: Sequence[PairedDifference]) -> tuple[Difference, ...]:
-    """Every pair, the better first (of equal ones the dearer), in the order of the finalists."""
+    """Every pair, the better first (of equal ones the more expensive), in the order of the finalists."""
     order = cheapest_first(found.evidence, found.costs)
     adjusted = {(p.first, p.second): value for p, value in zip(pairs, holm([p.p_value for p in pairs]), strict=True)}
     level, clusters = 1 - of_differences(found.opening), found.finalists[0].score.clusters
     differences = []
-    for cheap, dear in combinations(order, 2):
-        better, worse = (cheap, dear) if _mean(found, cheap) > _mean(found, dear) else (dear, cheap)
+    for cheap, expensive in combinations(order, 2):
+        better, worse = (cheap, expensive) if _mean(found, cheap) > _mean(found, expensive) else (expensive, cheap)
         low, high = found.evidence.limits[better, worse]
         method = "balanced max-T" if clusters is None else "balanced max-T over groups"
         mean, events = _mean(found, better) - _mean(found, worse), found.differing[better, worse]
@@ -326,7 +326,7 @@ def _rows_to_settle(
     """Rows of a fresh test set that would probably settle it, if what was measured were the truth; None when none would.
 
     The least over the eligible contenders of what shows the target to be met, or a loss to be below the smallest effect (for the
-    dearest: a gain over every cheaper one), with 80 % power at the error that the next opening may spend. Where rows come in
+    most expensive: a gain over every cheaper one), with 80 % power at the error that the next opening may spend. Where rows come in
     groups, as many times more as groups enlarge the variance.
     """
     ranked = [i for i in cheapest_first(evidence, costs) if evidence.contenders[i].eligible]

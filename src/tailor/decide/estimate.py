@@ -29,15 +29,15 @@ from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.content import text_of
 from tailor.data.example import Splits
-from tailor.data.reach import most_claims
-from tailor.decide.again import SHARE
+from tailor.data.power import most_claims
 from tailor.decide.amounts import SHORTER, Asker, Estimate, Range
-from tailor.decide.arms import course
+from tailor.decide.ask_again import SHARE
+from tailor.decide.candidates import race_rows
 from tailor.decide.ladder import STOP_CONFIDENCE
 from tailor.decide.preflight import Preflight
 from tailor.decide.prices import batch_share, judge_rates, price_list
-from tailor.decide.race import Standing, heats
-from tailor.decide.rungs import Option, Rung, ladder
+from tailor.decide.race import Record, rounds
+from tailor.decide.rungs import Proposal, Rung, ladder
 from tailor.diagnose.knowledge import ASKED
 from tailor.documents.reading import Document
 from tailor.evaluate.consistency import sampled
@@ -158,9 +158,9 @@ class Plan:
 
     def teaching(self, asker: Asker, rows: int) -> Estimate:
         """What labelling rows takes at most, should the longest system of this model be the teacher."""
-        dearest = max((system for system, _, _ in self.calls()), key=self._weight)
-        steps, most = dearest.prompt.reasoning, dearest.decoding.max_tokens
-        return asker.estimate(Range(0, rows), self.prompt(dearest), most, steps=steps)
+        costliest = max((system for system, _, _ in self.calls()), key=self._weight)
+        steps, most = costliest.prompt.reasoning, costliest.decoding.max_tokens
+        return asker.estimate(Range(0, rows), self.prompt(costliest), most, steps=steps)
 
     def calls(self) -> list[tuple[System, Range, bool]]:
         """Each system as far as it can be known, how often it is asked, and whether others cannot have said the same before."""
@@ -175,8 +175,8 @@ class Plan:
             climbed[rung] = (systems, self._is_certain(rung))
             asked += [(system, calls, False) for system, calls in self._race(systems, certain=self._is_certain(rung))]
         if start.chooses:
-            dearest = max((system for systems, _ in climbed.values() for system in systems), key=self._weight)
-            asked.append((dearest, Range(0, PRIOR_ROWS + 1), False))
+            costliest = max((system for systems, _ in climbed.values() for system in systems), key=self._weight)
+            asked.append((costliest, Range(0, PRIOR_ROWS + 1), False))
         asked += self._diagnosis(climbed)
         chosen = self._finalists(start, climbed)
         asked += [(system, calls.times((len(self.splits.test),) * 2), system is start) for system, calls in chosen]
@@ -220,15 +220,15 @@ class Plan:
     def _systems(self, rung: Rung, start: System, climbed: Climbed) -> list[System]:
         """The candidates of a rung, as far as they can be known before anything is asked or searched."""
         below = climbed.get(rung.builds_on, ([], False))[0] if rung.builds_on else []
-        for base in (*sorted(below, key=self._weight, reverse=True), start):  # the dearest that it may build on
-            made = [self._sketch(option) for option in rung.candidates(start, [Run(base, "dev", (), (), ())])]
+        for base in (*sorted(below, key=self._weight, reverse=True), start):  # the most expensive that it may build on
+            made = [self._sketch(proposal) for proposal in rung.candidates(start, [Run(base, "dev", (), (), ())])]
             if made:
                 return [system for system in made if system is not None]
         return []
 
-    def _sketch(self, option: Option) -> System | None:
+    def _sketch(self, proposal: Proposal) -> System | None:
         """A system with prompts as long as those that the approach would make; None where there is none."""
-        approach, base = option.approach, option.base
+        approach, base = proposal.approach, proposal.base
         decoding = base.decoding
         if isinstance(approach, Grounded | ChainOfThought) and decoding.json_schema:
             return None
@@ -246,7 +246,7 @@ class Plan:
         if isinstance(approach, Chain):
             made: System | None = base
             for part in approach.parts:
-                made = made and self._sketch(Option(part, made))
+                made = made and self._sketch(Proposal(part, made))
             return made
         changes: dict[type, dict[str, object]] = {
             Grounded: {"grounded": True},
@@ -267,7 +267,7 @@ class Plan:
         found = self._passages * base.knowledge.passages if base.knowledge.kind == "index" else ()
         shots = [
             Shot(
-                answer=kind_of(self.task).wanted(base, row, found),
+                answer=kind_of(self.task).target_text(base, row, found),
                 fields=row.fields,
                 media=row.media,
                 passages=tuple(found) if base.knowledge.kind == "index" else None,
@@ -279,19 +279,21 @@ class Plan:
         return tuple(shots[middle : middle + count])
 
     def _race(self, systems: Sequence[System], *, certain: bool) -> list[tuple[System, Range]]:
-        """How often each system is asked: at most if the dearest go on, at least if the cheapest do, or the rung is left out."""
-        blocks = [len(block) for block in course(self.splits.dev, ()).blocks]
+        """How often each system is asked: at most if the most expensive go on, at least if the cheapest do, or the rung is left
+        out.
+        """
+        blocks = [len(block) for block in race_rows(self.splits.dev, ()).blocks]
         if not self.alone:
             return [(system, Range(0, sum(blocks))) for system in systems]
         asked = [0] * len(systems)
-        for heat in heats(len(systems), len(blocks), lambda arm: Standing(-arm, 1.0)):
-            for arm in heat.arms:
-                asked[arm] += sum(blocks[heat.blocks.start : heat.blocks.stop])
-        dearest_last = sorted(systems, key=self._weight)
+        for stage in rounds(len(systems), len(blocks), lambda arm: Record(-arm, 1.0)):
+            for arm in stage.candidates:
+                asked[arm] += sum(blocks[stage.blocks.start : stage.blocks.stop])
+        by_cost = sorted(systems, key=self._weight)
         rows = sorted(asked, reverse=True)
         return [
             (system, Range(fewest if certain else 0, most))
-            for system, fewest, most in zip(dearest_last, rows, reversed(rows), strict=True)
+            for system, fewest, most in zip(by_cost, rows, reversed(rows), strict=True)
         ]
 
     def _diagnosis(self, climbed: Climbed) -> list[tuple[System, Range, bool]]:

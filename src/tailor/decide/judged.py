@@ -45,7 +45,7 @@ def decide_judged(
     """What follows from the test set where a judge scores, by the same rule as `decide`.
 
     Until people have rated the sample and agree with the judge, the verdict is "not shown". Then every score, limit and difference
-    is the judge's, corrected by prediction-powered inference. The first ratings with which it may decide open nothing anew.
+    is the judge's, corrected by prediction-powered inference. The first ratings with which it may decide are no further opening.
     Limits hold whatever is true of the rows in doubt.
 
     Raises:

@@ -29,7 +29,7 @@ def next_step(check: JudgeCheck, file: str) -> str:
     """What to do next, in one or two sentences."""
     missing = check.wanted - check.rated
     if check.passed:
-        return "Run `tailor run` again: it asks no model anew and decides."
+        return "Run `tailor run` again: it asks no model again and decides."
     if not check.wanted:
         return "Look at the answers in the report."
     if missing:
@@ -39,7 +39,7 @@ def next_step(check: JudgeCheck, file: str) -> str:
     if check.agreement is None or check.agreement.kappa is None:
         return "Raise `judge.sample`, rate the new answers and run again."
     return (
-        "Make the rubric clearer or take a better judge, and run again; another rubric needs ratings anew, and either is a further "
+        "Make the rubric clearer or take a better judge, and run again; another rubric needs new ratings, and either is a further "
         "opening of the test set."
     )
 

@@ -1,23 +1,23 @@
-"""The climb on dev, from cheap to dear, until the target is met or the next rung cannot pay or does not fit the time."""
+"""The climb on dev, from cheap to expensive, until the target is met or the next rung cannot pay or does not fit the time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from tailor.approaches.approach import Material, asks_a_model, starting_systems
-from tailor.data.reach import most_claims
+from tailor.approaches.approach import TrainingData, asks_a_model, starting_systems
+from tailor.data.power import most_claims
 from tailor.decide.budget import Budget
 from tailor.decide.clock import Clock
 from tailor.decide.cost import NEVER_SAID
 from tailor.decide.formats import format_percent, format_target
-from tailor.decide.hope import all_climbed, hopeless, in_order, most_promising
 from tailor.decide.prices import PriceList
-from tailor.decide.rungs import Option, Rung, best, ladder
+from tailor.decide.prune import all_climbed, in_order, most_promising, reason_to_prune
+from tailor.decide.rungs import Proposal, Rung, best, ladder
 from tailor.decide.step import Observer, Step, StepStatus
 from tailor.decide.track import Track
 from tailor.decide.types import Pace
-from tailor.diagnose.diagnosis import Look, diagnose, look_at_labels
+from tailor.diagnose.diagnosis import LabelReview, diagnose, review_labels
 from tailor.diagnose.forecast import Pulls
 from tailor.diagnose.types import Diagnosis
 from tailor.diagnose.words import summary
@@ -57,7 +57,7 @@ class Climb:
         advised: the approach that was advised; under a time limit it comes first where nothing could be forecast.
     """
 
-    material: Material
+    material: TrainingData
     engine: Engine
     prices: PriceList
     clock: Clock
@@ -74,7 +74,7 @@ class Climb:
     budget: Budget = field(init=False)
     starts: tuple[System, ...] = ()
     _looked: bool = False
-    _labels: Look | None = None
+    _labels: LabelReview | None = None
     _over: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -103,7 +103,7 @@ class Climb:
         try:
             self._climb()
         except CallsFailed as error:
-            self.is_broken, self.stopped = True, f"{error}; run again to go on from here."
+            self.is_broken, self.stopped = True, f"{error}; run again to continue."
 
     def _climb(self) -> None:
         task, models = self.material.task, self.engine.models
@@ -114,7 +114,7 @@ class Climb:
         while rungs and len(self._over) < len(self.starts):
             rung = self._next(rungs)
             rungs.remove(rung)
-            if going := [option for start in self.starts for option in self._admitted(rung, rungs, start)]:
+            if going := [proposal for start in self.starts for proposal in self._admitted(rung, rungs, start)]:
                 self.track.race(rung, going)
             if self.budget.is_limited and not self.generative:
                 break
@@ -125,22 +125,22 @@ class Climb:
             ended.append(self.stopped or all_climbed(self.steps))
         self.stopped = " ".join(dict.fromkeys(ended))
 
-    def _options(self, rung: Rung, start: System) -> Sequence[Option]:
+    def _proposals(self, rung: Rung, start: System) -> Sequence[Proposal]:
         """The candidates of a rung for one model; what asks none is tried with the first one only."""
         if rung.trains and not self.engine.model_of(start).capabilities.tunes:
             return ()
         digest = start.weights.digest
         seen = [run for run in self.runs if not run.system.is_generative or run.system.weights.digest == digest]
-        options = rung.candidates(start, self.runs if rung.learns_from_all else seen)
-        return [option for option in options if start is self.starts[0] or asks_a_model(option.approach)]
+        proposals = rung.candidates(start, self.runs if rung.learns_from_all else seen)
+        return [proposal for proposal in proposals if start is self.starts[0] or asks_a_model(proposal.approach)]
 
     def _own(self, start: System) -> list[Run]:
         """The Runs of generative systems on the model of this one."""
         return [run for run in self.generative if run.system.weights.digest == start.weights.digest]
 
-    def _admitted(self, rung: Rung, later: Sequence[Rung], start: System) -> Sequence[Option]:
+    def _admitted(self, rung: Rung, later: Sequence[Rung], start: System) -> Sequence[Proposal]:
         """One model's candidates that take part in a rung; why the others do not is recorded."""
-        candidates = self._options(rung, start)
+        candidates = self._proposals(rung, start)
         if not candidates or start.weights.digest in self._over:
             return ()
         if (reason := self._reason_to_stop(rung, start, candidates)) is not None:
@@ -163,8 +163,8 @@ class Climb:
             return rungs[0]
         if not self.diagnoses:
             return next((rung for rung in rungs if rung.pulls in ADVISED.get(self.advised, ())), rungs[0])
-        options = {rung: [option for start in self.starts for option in self._options(rung, start)] for rung in rungs}
-        seconds = {rung.name: self.budget.rung_seconds(rung, found) for rung, found in options.items()}
+        proposals = {rung: [proposal for start in self.starts for proposal in self._proposals(rung, start)] for rung in rungs}
+        seconds = {rung.name: self.budget.rung_seconds(rung, found) for rung, found in proposals.items()}
         return most_promising(self.diagnoses, rungs, leader, seconds, self.material.task.smallest_effect)
 
     def _look_into(self, rungs: Sequence[Rung]) -> list[Rung]:
@@ -183,7 +183,7 @@ class Climb:
             if len(baseline.scores) < len(self.material.dev):
                 continue  # the time limit cut it short: none is left to ask why
             if why_not := self._not_forecast():
-                self.observer.said(f"Why {START} fails is not forecast: {why_not}.")
+                self.observer.message(f"Why {START} fails is not forecast: {why_not}.")
                 break
             if not self._diagnose(baseline):
                 break
@@ -192,7 +192,7 @@ class Climb:
     def _not_forecast(self) -> str:
         """Why nothing can be forecast for this task; empty where something can."""
         if self.material.task.judge is not None:
-            return "a judge would have to be asked of answers that nobody gave"
+            return "a judge would have to score answers that no system gave"
         return "what would forecast it reads text alone, and no images" if self.material.task.data.images else ""
 
     def _diagnose(self, baseline: Run) -> bool:
@@ -203,7 +203,7 @@ class Climb:
             # It may take what the final test needs: without it the best would perhaps not be in the test.
             self.clock.check()
             if kind_of(self.material.task).closed and self._labels is None:
-                self._labels = look_at_labels(self.material, self.engine)
+                self._labels = review_labels(self.material, self.engine)
             found = diagnose(self.material, self.engine, baseline, self._labels)
         except OutOfTime:
             return False  # the next rung finds no time either, and says so
@@ -211,23 +211,23 @@ class Climb:
             if isinstance(error, EndpointError) and error.fatal:
                 raise
             # What stands in the way of a forecast stands in the way of a candidate at most: it is tried, and says so itself.
-            self.observer.said(f"Why {name} fails could not be found out: {error}.")
+            self.observer.message(f"Why {name} fails could not be found out: {error}.")
             return True
         for sentence in summary(found)[: 1 if self.diagnoses else None]:  # the labels are the same for all models
-            self.observer.said(sentence)
+            self.observer.message(sentence)
         self.diagnoses.append(found)
         return True
 
-    def _cannot_win(self, rung: Rung, start: System, candidates: Sequence[Option]) -> str | None:
+    def _cannot_win(self, rung: Rung, start: System, candidates: Sequence[Proposal]) -> str | None:
         """Why the forecasts leave this rung no hope of beating what its model does already, or None; later rungs may still do."""
         found = next((diagnosis for diagnosis in self.diagnoses if diagnosis.model == start.label), None)
-        return None if self.everything or found is None else hopeless(found, rung, candidates, self._own(start))
+        return None if self.everything or found is None else reason_to_prune(found, rung, candidates, self._own(start))
 
-    def _reason_to_stop(self, rung: Rung, start: System, candidates: Sequence[Option]) -> tuple[StepStatus, str] | None:
+    def _reason_to_stop(self, rung: Rung, start: System, candidates: Sequence[Proposal]) -> tuple[StepStatus, str] | None:
         """Why this rung is not climbed with this model, or None.
 
-        It is not needed where the target is reached with the model, or with another one for less than the model simply asked
-        costs. What a dearer model reaches ends nothing: a cheaper one may do.
+        It is not needed where the target is reached with the model, or with another one for less than the model's baseline
+        costs. What a more expensive model reaches ends nothing: a cheaper one may do.
         """
         leader = best(self._rivals(start), weigh=self.prices.weigh)
         if leader is None:
@@ -244,7 +244,7 @@ class Climb:
         return None
 
     def _rivals(self, start: System) -> list[Run]:
-        """The Runs of a model, and those of others whose answers cost no more than the model's own when it is simply asked."""
+        """The Runs of a model, and those of others whose answers cost no more than the model's own baseline."""
         own, weigh = self._own(start), self.prices.weigh
         asked = next((run for run in own if run.system.is_start), None)
         if asked is None or not self.prices.in_money:
@@ -260,10 +260,10 @@ class Climb:
             >= self.material.task.target
         )
 
-    def _cannot_pay(self, leader: Run, candidate: Option) -> str | None:
+    def _cannot_pay(self, leader: Run, candidate: Proposal) -> str | None:
         """Why even a perfect result of this rung would cost more than it saves, or None (also when errors have no price).
 
-        With several models it may also save what the answers of a dearer one cost.
+        With several models it may also save what the answers of a more expensive one cost.
         """
         task = self.material.task
         volume = task.volume.answers_per_month * task.volume.months

@@ -61,14 +61,14 @@ class Preflight:
         )
 
 
-def preflight(task: Task, splits: Splits, engine: Engine, *, anew: bool = False) -> tuple[Preflight, ...]:
+def preflight(task: Task, splits: Splits, engine: Engine, *, again: bool = False) -> tuple[Preflight, ...]:
     """What each endpoint of a task shows when it is asked; empty where none is.
 
     Args:
         task: the task.
         splits: the data.
         engine: asks.
-        anew: ask also where the answers are known.
+        again: ask also where the answers are known.
 
     Raises:
         EndpointError: it cannot be asked, in its own words.
@@ -80,24 +80,24 @@ def preflight(task: Task, splits: Splits, engine: Engine, *, anew: bool = False)
         if isinstance(model, Metered):
             system = starting_system(task, splits.train, model)
             rates = rates_for(settings, task.prices_of(place), model)
-            found.append(_preflight("model", engine, system, splits.dev[:ROWS], settings, rates, anew))
+            found.append(_preflight("model", engine, system, splits.dev[:ROWS], settings, rates, again))
     judge = engine.judge
     if judge is not None and task.judge is not None and isinstance(judge, Metered):
         system, case = judge_system(task.judge, judge), sample_case(task, splits.dev[0])
-        found.append(_preflight("judge", engine, system, (case,), task.judge.model, judge_rates(task, judge), anew))
+        found.append(_preflight("judge", engine, system, (case,), task.judge.model, judge_rates(task, judge), again))
     return tuple(found)
 
 
 def _preflight(
-    role: str, engine: Engine, system: System, rows: Sequence[Example], settings: ModelSettings, rates: Rates, anew: bool
+    role: str, engine: Engine, system: System, rows: Sequence[Example], settings: ModelSettings, rates: Rates, again: bool
 ) -> Preflight:
     missing = engine.missing(system, rows)
-    answers = tuple(engine.ask(system, rows) if anew and missing < len(rows) else engine.answer(system, rows))
+    answers = tuple(engine.ask(system, rows) if again and missing < len(rows) else engine.answer(system, rows))
     if all(answer.finish == "error" for answer in answers):
         raise CallsFailed(failures(answers), "Nothing else was asked. Run again to try once more.")
     model = engine.model_of(system)
     lengths = tuple(model.count_tokens(chat) for chat, _ in engine.messages(system, rows))
-    asked, checks = anew or missing > 0, _checks(settings, model, system, answers, rates)
+    asked, checks = again or missing > 0, _checks(settings, model, system, answers, rates)
     return Preflight(role, model.name, model.digest, answers, lengths, asked, checks)
 
 

@@ -1,10 +1,10 @@
 """Racing: which candidates are measured on which rows next. Pure: it asks nobody and knows no model.
 
 All survivors answer the same next block of rows, then the weaker half stops (synchronised sequential halving: Karnin, Koren and
-Somekh 2013, "Almost optimal exploration in multi-armed bandits", on rows that all arms share). Comparisons are therefore always
-paired, and which answer arrives first changes nothing. The last two duel on all rows: with two arms nothing beats equal sampling
-(Wang, Ariu and Proutiere, ICML 2024). What is nearly tied is told apart by cost and not by more calls. Nothing here is a claim:
-halving gives no error probability, and those who are chosen by it still have to meet the sealed test.
+Somekh 2013, "Almost optimal exploration in multi-armed bandits", on rows that all candidates share). Comparisons are therefore
+always paired, and which answer arrives first changes nothing. The last two duel on all rows: with two candidates nothing beats
+equal sampling (Wang, Ariu and Proutiere, ICML 2024). What is nearly tied is told apart by cost and not by more calls. Nothing here
+is a claim: halving gives no error probability, and those who are chosen by it still have to meet the sealed test.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ SMALLEST_BLOCK = 16
 CUTS = (3 / 4, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32)
 """Shares of the rows after which a rung may be cut, the last one first (docs/log.md)."""
 SAVING = 0.1
-"""Share of the cost that has to be saved for a near-tie to go to the cheaper arm: a few tokens are not worth a point."""
+"""Share of the cost that has to be saved for a near-tie to go to the cheaper candidate: a few tokens are not worth a point."""
 ROUNDING = 1e-9
 
 Block = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How an arm does on the rows it has answered.
+class Record:
+    """How a candidate does on the rows it has answered.
 
     Attributes:
         mean: of the metric, in [0, 1].
-        cost: of an answer, in any unit that all arms share: tokens of one model, or money.
+        cost: of an answer, in any unit that all candidates share: tokens of one model, or money.
     """
 
     mean: float
@@ -38,15 +38,15 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Heat:
+class Round:
     """What is measured next.
 
     Attributes:
-        arms: numbers of those who go on.
+        candidates: numbers of those who go on.
         blocks: numbers of the blocks that each of them answers now.
     """
 
-    arms: tuple[int, ...]
+    candidates: tuple[int, ...]
     blocks: range
 
 
@@ -69,7 +69,7 @@ def blocks_of(groups: Sequence[str]) -> tuple[Block, ...]:
 
     The partition follows from the rows alone, not from who races: it is cut at `CUTS`, the first block holding at least
     `SMALLEST_BLOCK` rows. So a block that was answered once is never
-    cut anew. Rows of a group are moved up to its first one and stay in one block, which may then be larger or smaller.
+    cut differently. Rows of a group are moved up to its first one and stay in one block, which may then be larger or smaller.
 
     Args:
         groups: group of each row; rows with an empty one stand alone.
@@ -88,49 +88,50 @@ def _in_groups(groups: Sequence[str]) -> tuple[Block, list[int]]:
     return tuple(chain.from_iterable(members.values())), [0, *accumulate(map(len, members.values()))]
 
 
-def heats(
-    arms: int,
+def rounds(
+    candidates: int,
     blocks: int,
-    standing: Callable[[int], Standing | None],
+    record: Callable[[int], Record | None],
     *,
     least: int = 2,
     teams: Sequence[Hashable] = (),
-) -> Iterator[Heat]:
+) -> Iterator[Round]:
     """Who answers what next, until the last two (with few blocks, the last few) have answered all.
 
-    Halvings stand between the last blocks, as many as lead to `least` arms; equal means are told apart by cost. The best arm of
-    each team always goes on: what is best within a team does not hang on what the others cost or can do.
+    Halvings are between the last blocks, as many as lead to `least` candidates; equal means are told apart by cost. The best
+    candidate of each team always goes on: what is best within a team does not hang on what the others cost or can do.
 
     Args:
-        arms: how many start.
+        candidates: how many start.
         blocks: how many there are.
-        standing: asked between two heats for the arms of the heat that ended; None where an arm had to leave the race.
+        record: asked between two rounds for the candidates of the round that ended; None where a candidate had to leave the race.
         least: how many answer all rows at least.
-        teams: team of each arm; all are of one unless given.
+        teams: team of each candidate; all are of one unless given.
     """
-    team = teams or [0] * arms
-    halvings = max(0, -(-arms // least) - 1).bit_length()
-    field, done = tuple(range(arms)), 0
+    team = teams or [0] * candidates
+    halvings = max(0, -(-candidates // least) - 1).bit_length()
+    field, done = tuple(range(candidates)), 0
     for end in range(max(1, blocks - halvings), blocks + 1):
-        yield Heat(field, range(done, end))
+        yield Round(field, range(done, end))
         done = end
-        standings = {arm: found for arm in field if (found := standing(arm)) is not None}
-        order = ranked(standings)
-        first = {team[arm]: arm for arm in reversed(order)}
-        field = tuple(sorted({*order[: max(least, -(-len(standings) // 2))], *first.values()}))
+        records = {candidate: found for candidate in field if (found := record(candidate)) is not None}
+        order = ranked(records)
+        first = {team[candidate]: candidate for candidate in reversed(order)}
+        field = tuple(sorted({*order[: max(least, -(-len(records) // 2))], *first.values()}))
 
 
-def ranked(standings: Mapping[int, Standing], near: float = 0.0) -> list[int]:
-    """The arms from best to worst: by mean; but of those within `near` of the best one left, the cheapest if it is clearly cheaper.
+def ranked(records: Mapping[int, Record], near: float = 0.0) -> list[int]:
+    """The candidates from best to worst: by mean; but of those within `near` of the best one left, the cheapest if it is clearly
+    cheaper.
 
     Clearly is by the share `SAVING`. Equal means go to the lower cost, then to the lower number.
     """
-    left = sorted(standings, key=lambda arm: (-standings[arm].mean, standings[arm].cost, arm))
+    left = sorted(records, key=lambda candidate: (-records[candidate].mean, records[candidate].cost, candidate))
     order = []
     while left:
-        top = standings[left[0]]
-        tied = [arm for arm in left if standings[arm].mean >= top.mean - near - ROUNDING]
-        cheapest = min(tied, key=lambda arm: standings[arm].cost)
-        order.append(cheapest if standings[cheapest].cost <= (1 - SAVING) * top.cost else left[0])
+        top = records[left[0]]
+        tied = [candidate for candidate in left if records[candidate].mean >= top.mean - near - ROUNDING]
+        cheapest = min(tied, key=lambda candidate: records[candidate].cost)
+        order.append(cheapest if records[cheapest].cost <= (1 - SAVING) * top.cost else left[0])
         left.remove(order[-1])
     return order

@@ -137,8 +137,8 @@ def choose(evidence: Evidence, terms: Terms, costs: Totals) -> Choice:
     """The rule.
 
     1. "target met": the cheapest eligible contender whose certified limit reaches the target.
-    2. "cheapest within the smallest effect": else the cheapest eligible one whose loss to every dearer eligible one is shown to be
-       below `smallest_effect` (see `is_enough`), unless the test set contradicts dev.
+    2. "cheapest within the smallest effect": else the cheapest eligible one whose loss to every more expensive eligible one is
+       shown to be below `smallest_effect` (see `is_enough`), unless the test set contradicts dev.
     3. "not shown": else, as best guess, the one with the best mean, ties going to the cheaper; where errors have a price, the one
        with the lowest total of those whose mean is less than `smallest_effect` below the best: nobody is offered less than that.
     """
@@ -160,16 +160,17 @@ def choose(evidence: Evidence, terms: Terms, costs: Totals) -> Choice:
 def is_enough(evidence: Evidence, ranked: Sequence[int], i: int, smallest_effect: float) -> bool:
     """Whether the data show that paying more than for contender `i` is not worth it.
 
-    Its loss to every dearer one is shown to be below `smallest_effect`, and no cheaper one scores as well, for then it would be no
-    bargain itself. The dearest has no dearer one: it must be shown to be better than every cheaper one instead.
+    Its loss to every more expensive one is shown to be below `smallest_effect`, and no cheaper one scores as well, for then it
+    would be no bargain itself. The most expensive has no more expensive one: it must be shown to be better than every cheaper one
+    instead.
     """
     place = ranked.index(i)
-    cheaper, dearer = ranked[:place], ranked[place + 1 :]
-    if not dearer:
+    cheaper, costlier = ranked[:place], ranked[place + 1 :]
+    if not costlier:
         return bool(cheaper) and all(_above(evidence.limits[i, other][0], 0.0) for other in cheaper)
     if any(evidence.contenders[other].mean >= evidence.contenders[i].mean for other in cheaper):
         return False
-    highest = [evidence.limits[other, i][1] for other in dearer]
+    highest = [evidence.limits[other, i][1] for other in costlier]
     return all(high is not None and high < smallest_effect for high in highest)
 
 

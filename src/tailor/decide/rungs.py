@@ -1,4 +1,4 @@
-"""The rungs of the ladder, from cheap to dear: which candidates each one holds, given what was measured below it."""
+"""The rungs of the ladder, from cheap to expensive: which candidates each one holds, given what was measured below it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Ge
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.decide.prices import tokens_of
-from tailor.decide.race import Standing, ranked
+from tailor.decide.race import Record, ranked
 from tailor.diagnose.forecast import Pulls
 from tailor.evaluate.run import Run
 from tailor.kinds.base import kind_of
@@ -25,7 +25,7 @@ from tailor.task import Task
 
 
 @dataclass(frozen=True)
-class Option:
+class Proposal:
     """An approach and the System it starts from."""
 
     approach: Approach
@@ -56,7 +56,7 @@ class Rung:
     """
 
     name: str
-    candidates: Callable[[System, Sequence[Run]], Sequence[Option]]
+    candidates: Callable[[System, Sequence[Run]], Sequence[Proposal]]
     pulls: Pulls = ()
     takes: Literal["nothing", "answers", "training"] = "nothing"
     is_open: bool = False
@@ -79,7 +79,7 @@ def ladder(task: Task, has_documents: bool, can: Capabilities, *, unlabelled: bo
         scored = partial(best, wanted=_is_scored, near=tie(task))
         rungs.append(Rung("calibrate", lambda start, runs: _on(scored(runs), RemovePrior()), takes="answers", builds_on=prompt))
     found = RETRIEVE if task.reads_text else RETRIEVE[:1]  # an image cannot be searched by
-    retrieve = Rung("retrieve", lambda start, runs: [Option(approach, start) for approach in found], ("knowledge",))
+    retrieve = Rung("retrieve", lambda start, runs: [Proposal(approach, start) for approach in found], ("knowledge",))
     if has_documents:
         both = Rung(
             "retrieve and prompt",
@@ -110,7 +110,7 @@ def _baseline(task: Task) -> Rung:
     first: tuple[Approach, ...] = (ZeroShot(), Reference(), TfidfReference()) if is_reference else (ZeroShot(),)
     return Rung(
         "baseline",
-        lambda start, runs: [Option(approach, start) for approach in first],
+        lambda start, runs: [Proposal(approach, start) for approach in first],
         is_complete=True,
     )
 
@@ -126,34 +126,34 @@ def _prompt(task: Task) -> Rung:
         tried.append(Constraints())
     tried += [ChainOfThought(), *map(approach_named, task.approaches)]
 
-    def candidates(start: System, runs: Sequence[Run]) -> list[Option]:
+    def candidates(start: System, runs: Sequence[Run]) -> list[Proposal]:
         written = [Generated()] if start.decoding.method == "score" else []
-        return [Option(approach, start) for approach in (*shown, *written, *tried)]
+        return [Proposal(approach, start) for approach in (*shown, *written, *tried)]
 
     return Rung("prompt", candidates, ("form", "examples"), is_open=True)
 
 
-def _prompted_retrieval(task: Task, runs: Sequence[Run]) -> list[Option]:
+def _prompted_retrieval(task: Task, runs: Sequence[Run]) -> list[Proposal]:
     found = best(runs, lambda run: run.system.knowledge.kind == "index" and not run.system.is_tuned, tie(task))
     extra: list[Approach] = [Grounded(), FewShot(3, "diverse")]
     if task.constraints:
         extra.append(Constraints())
-    return [Option(approach, found.system) for approach in extra] if found else []
+    return [Proposal(approach, found.system) for approach in extra] if found else []
 
 
 def _tuning(task: Task, retrieve: Rung | None) -> list[Rung]:
-    def alone(start: System, runs: Sequence[Run]) -> list[Option]:
-        return [Option(FineTune("lora"), start)]
+    def alone(start: System, runs: Sequence[Run]) -> list[Proposal]:
+        return [Proposal(FineTune("lora"), start)]
 
-    def with_retrieval(start: System, runs: Sequence[Run]) -> list[Option]:
+    def with_retrieval(start: System, runs: Sequence[Run]) -> list[Proposal]:
         plain = best(runs, _reads_without_examples, tie(task))
         return _on(plain, FineTune("lora"))
 
-    def with_examples(start: System, runs: Sequence[Run]) -> list[Option]:
-        return [Option(Chain((FewShot(2, "nearest"), FineTune("lora"))), start)]
+    def with_examples(start: System, runs: Sequence[Run]) -> list[Proposal]:
+        return [Proposal(Chain((FewShot(2, "nearest"), FineTune("lora"))), start)]
 
-    def full(start: System, runs: Sequence[Run]) -> list[Option]:
-        return [Option(FineTune("full"), start)]
+    def full(start: System, runs: Sequence[Run]) -> list[Proposal]:
+        return [Proposal(FineTune("full"), start)]
 
     kind = kind_of(task)
     tune = Rung("tune", alone, ("behaviour",), "training", optional=kind.reads)
@@ -164,16 +164,16 @@ def _tuning(task: Task, retrieve: Rung | None) -> list[Rung]:
     return [*rungs, Rung("tune fully", full, ("behaviour",), "training", optional=True)]
 
 
-def _distilled(start: System, runs: Sequence[Run]) -> list[Option]:
+def _distilled(start: System, runs: Sequence[Run]) -> list[Proposal]:
     """A student of the best system so far, the reference classifiers among them: who only labels need not be allowed to win."""
     teacher = best(runs)
     if teacher is None:
         return []
-    return [Option(Distil(teacher.system, mean_interval(teacher.values, 0.95, groups=teacher.units)), start)]
+    return [Proposal(Distil(teacher.system, mean_interval(teacher.values, 0.95, groups=teacher.units)), start)]
 
 
-def _on(run: Run | None, approach: Approach) -> list[Option]:
-    return [Option(approach, run.system)] if run else []
+def _on(run: Run | None, approach: Approach) -> list[Proposal]:
+    return [Proposal(approach, run.system)] if run else []
 
 
 def _reads_without_examples(run: Run) -> bool:
@@ -206,9 +206,9 @@ def best(
     return next(run for run in sorted(found, key=weigh) if run is top or _leads(run, top, weigh, near))
 
 
-def standing(run: Run, weigh: Callable[[Run], float] = tokens_of) -> Standing:
+def record(run: Run, weigh: Callable[[Run], float] = tokens_of) -> Record:
     """How a Run does in a race."""
-    return Standing(run.mean, weigh(run))
+    return Record(run.mean, weigh(run))
 
 
 def tie(task: Task) -> float:
@@ -220,7 +220,7 @@ def tie(task: Task) -> float:
 
 
 def _leads(run: Run, top: Run, weigh: Callable[[Run], float], near: float = 0.0) -> bool:
-    """Whether a Run is to be preferred to one that stands before it, on the rows that both have."""
+    """Whether a Run is to be preferred to one that comes before it, on the rows that both have."""
     shared = run.on(top.examples).examples
     first, second = (part.on(shared) if shared else part for part in (top, run))
-    return ranked({0: standing(first, weigh), 1: standing(second, weigh)}, near)[0] == 1
+    return ranked({0: record(first, weigh), 1: record(second, weigh)}, near)[0] == 1

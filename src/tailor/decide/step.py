@@ -77,6 +77,6 @@ class Observer(Protocol):
         """Endpoints are asked; `spent` tells at any time what they were paid so far."""
         ...
 
-    def said(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """A sentence worth showing."""
         ...

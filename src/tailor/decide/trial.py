@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tailor.approaches.approach import Approach, Material, looks_at_dev, starting_systems
+from tailor.approaches.approach import Approach, TrainingData, looks_at_dev, starting_systems
 from tailor.card import Listing, card, table_html
-from tailor.decide.arms import Course, course
+from tailor.decide.candidates import RaceRows, race_rows
 from tailor.decide.cost import system_cost
 from tailor.decide.formats import format_money, format_percent
 from tailor.decide.prices import price_list
-from tailor.decide.rungs import Option
+from tailor.decide.rungs import Proposal
 from tailor.decide.step import Observer, Step
 from tailor.decide.types import Cost, Difference, Interval
 from tailor.decide.upkeep import pace_of
@@ -95,11 +95,11 @@ class Comparison:
 
 
 def trial(
-    approaches: Sequence[Approach], material: Material, engine: Engine, observer: Observer, places: Sequence[int] = ()
+    approaches: Sequence[Approach], material: TrainingData, engine: Engine, observer: Observer, places: Sequence[int] = ()
 ) -> tuple[Measurement, ...]:
     """Each approach, fitted to the training rows and measured on dev: all on the same rows.
 
-    Where one of them chooses something by dev rows, these count for nobody (`tailor.decide.arms`).
+    Where one of them chooses something by dev rows, these count for nobody (`tailor.decide.candidates`).
 
     Args:
         approaches: what to measure.
@@ -114,23 +114,25 @@ def trial(
         TailorError: a model, the documents or the disk stands in the way; what was answered is kept.
     """
     starts = starting_systems(material.task, material.train, engine.models)
-    options = [Option(approach, starts[place]) for approach, place in zip(approaches, places or [0] * len(approaches), strict=True)]
-    where = course(material.dev, options)
+    proposals = [
+        Proposal(approach, starts[place]) for approach, place in zip(approaches, places or [0] * len(approaches), strict=True)
+    ]
+    where = race_rows(material.dev, proposals)
     if not where.rows:
         raise ConfigError("all dev rows are of one group: none is left to measure what the others choose", "add groups")
-    return tuple(_measured(option, where, material, engine, observer) for option in options)
+    return tuple(_measured(proposal, where, material, engine, observer) for proposal in proposals)
 
 
-def _measured(option: Option, where: Course, material: Material, engine: Engine, observer: Observer) -> Measurement:
-    observer.began("dev", option.name)
+def _measured(proposal: Proposal, where: RaceRows, material: TrainingData, engine: Engine, observer: Observer) -> Measurement:
+    observer.began("dev", proposal.name)
     started = time.monotonic()
-    shown = replace(material, dev=where.shown if looks_at_dev(option.approach) else ())
-    system = option.approach.fit(option.base, shown, engine, observer.progress)
+    shown = replace(material, dev=where.shown if looks_at_dev(proposal.approach) else ())
+    system = proposal.approach.fit(proposal.base, shown, engine, observer.progress)
     setup, run = time.monotonic() - started, None
     for block in where.blocks:  # in the blocks of a study, so that neither asks what the other has asked
         part = measure(material.task, system, "dev", block, engine, observer.progress)
         if part.failure:
-            raise CallsFailed(f"{part.failure}. The score of {quoted(system.name)} is not known", "run it again to go on from here")
+            raise CallsFailed(f"{part.failure}. The score of {quoted(system.name)} is not known", "run it again to continue")
         run = part if run is None else run.extended(part)
     assert run is not None  # there are rows, and so blocks
     run = run.on(where.rows)

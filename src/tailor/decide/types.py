@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field
 
 from tailor.data.doubt import NO_DOUBT
 from tailor.data.doubt import Doubt as Doubt
@@ -65,8 +67,8 @@ class Rates:
         """The most that a call can cost that takes so many tokens at most; None where no price is known."""
         if self.input_per_million is None or self.output_per_million is None:
             return None
-        dearest = max(self.input_per_million, self.cached_per_million or 0.0)
-        return (tokens_in * dearest + tokens_out * self.output_per_million) / 1_000_000
+        price_in = max(self.input_per_million, self.cached_per_million or 0.0)
+        return (tokens_in * price_in + tokens_out * self.output_per_million) / 1_000_000
 
 
 @dataclass(frozen=True)
@@ -189,21 +191,23 @@ class Difference:
 
 @dataclass(frozen=True)
 class BreakEven:
-    """The number of answers a month from which `dear` is the cheaper of two systems, errors and upkeep included; None = never.
+    """The number of answers a month from which `expensive` is the cheaper of two systems, errors and upkeep included; None = never.
 
-    `cheap` costs less before the first answer (at equal cost, less for each answer).
+    `cheap` costs less before the first answer (at equal cost, less for each answer). Earlier studies say `dear` for `expensive`.
     """
 
     cheap: str
-    dear: str
+    expensive: Annotated[str, Field(validation_alias=AliasChoices("expensive", "dear"))]
     answers_per_month: float | None
     cheap_fingerprint: str = field(default="", compare=False)
-    dear_fingerprint: str = field(default="", compare=False)
+    expensive_fingerprint: Annotated[str, Field(validation_alias=AliasChoices("expensive_fingerprint", "dear_fingerprint"))] = (
+        field(default="", compare=False)
+    )
 
     @property
     def keys(self) -> tuple[Key, Key]:
         """Of both systems."""
-        return (self.cheap, self.cheap_fingerprint), (self.dear, self.dear_fingerprint)
+        return (self.cheap, self.cheap_fingerprint), (self.expensive, self.expensive_fingerprint)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.decide.types import ChangeKind, Changing, Cost, Pace, Work
 from tailor.engine import Engine
 from tailor.evaluate.run import Run
@@ -37,7 +37,7 @@ def work_after(kind: ChangeKind, task: Task, system: System) -> tuple[Work, ...]
     - Whatever learned from examples (tuned weights, a classifier) is trained and measured again after a new label or a changed
       rule; after a changed document only if it reads no documents, since what they say is then in what it learned.
     - A prompt is measured again once it was edited. A newly labelled example of free answers concerns it only if it shows examples.
-    - Passages of a changed document are put into the index anew. Whole documents are read as they are; who reads none and learned
+    - Passages of a changed document are put into the index again. Whole documents are read as they are; who reads none and learned
       nothing is not concerned.
     """
     learned = is_learned(system)
@@ -74,7 +74,7 @@ def upkeep(changes: Sequence[Changing], pace: Pace) -> float | None:
     )
 
 
-def timed_cost(material: Material, run: Run, cost: Cost, engine: Engine) -> Cost:
+def timed_cost(material: TrainingData, run: Run, cost: Cost, engine: Engine) -> Cost:
     """The cost of a finalist with the times that bringing it up to date takes on this machine; for showing, not for deciding.
 
     Raises:

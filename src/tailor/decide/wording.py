@@ -30,11 +30,11 @@ from tailor.system import System
 MOST_ROWS = 100_000
 _MANY = ("rows of the test set were", "they", "they count")
 UNUSABLE: Mapping[Outcome, str] = {
-    "unparsed": "had not the form asked for",
-    "cut": "were cut off at their greatest length",
+    "unparsed": "did not have the required form",
+    "cut": "were cut off at the maximum length",
     "refused": "were refused",
-    "failed": "did not come",
-    "unjudged": "got no verdict of the judge",
+    "failed": "never arrived",
+    "unjudged": "got no verdict from the judge",
 }
 """Why an answer was no use, in words that follow its number."""
 
@@ -80,7 +80,7 @@ class Findings:
         return self.ranked[: self.ranked.index(self.choice.index)]
 
     @property
-    def dearer(self) -> list[int]:
+    def costlier(self) -> list[int]:
         """The eligible contenders behind the chosen one."""
         return self.ranked[self.ranked.index(self.choice.index) + 1 :]
 
@@ -100,8 +100,8 @@ def headline(found: Findings) -> str:
         meets = f"The cheapest {_kind(found)}system that meets your target of {target} is"
         sentences = [f"{meets} {named}: {measured}", _what_more_buys(found)]
     elif found.choice.verdict == "cheapest within the smallest effect":
-        beats = f"the cheapest that no dearer system beats by {format_effect(found.terms.smallest_effect)} or more"
-        shown = beats if found.dearer else "shown to be better than every cheaper system"
+        beats = f"the cheapest that no more expensive system beats by {format_effect(found.terms.smallest_effect)} or more"
+        shown = beats if found.costlier else "shown to be better than every cheaper system"
         sentences = [f"{_nobody_meets(found)}.", f"{named} is {shown}: {measured}"]
     else:
         sentences = [f"Not shown: {_why_not(found)}.", f"The best guess is {named}: {measured}", _settle(found)]
@@ -139,7 +139,7 @@ def reasons(found: Findings) -> tuple[str, ...]:
     unusable = [f"{counts[outcome]:,} {words}" for outcome, words in UNUSABLE.items() if counts.get(outcome)]
     usable = [f"Of {found.n_test:,} answers of {name}, {listed(unusable)}; all of them count as wrong."] if unusable else []
     opening = (
-        f"This was opening {found.opening} of the test set: what is called shown is wrong with a probability of at most "
+        f"This was opening {found.opening} of the test set: anything called shown is wrong with a probability of at most "
         f"{100 * found.alpha:g} %, over {counted(len(found.finalists), 'finalist')} and all their differences together."
     )
     return (
@@ -162,9 +162,9 @@ def _by_verdict(found: Findings) -> list[str]:
         met = f"{chosen.name} is shown to reach {format_at_least(chosen.certified)} or more; the target is {format_target(target)}."
         return [met, *(_only_shown(found, i, "is cheaper, but") for i in found.cheaper)]
     if found.choice.verdict == "cheapest within the smallest effect":
-        if found.dearer:
-            highest = [(i, limits[i, index][1] or 0.0) for i in found.dearer]
-            return [f"{found.finalists[i].name} is dearer and {_gain(high)}." for i, high in highest]
+        if found.costlier:
+            highest = [(i, limits[i, index][1] or 0.0) for i in found.costlier]
+            return [f"{found.finalists[i].name} costs more and {_gain(high)}." for i, high in highest]
         return [f"{chosen.name} is shown to score higher than {found.finalists[i].name}, which is cheaper." for i in found.cheaper]
     lines = [_only_shown(found, index, "is the best guess, but")]
     if found.all_right_shows < target:
@@ -178,19 +178,23 @@ def _by_verdict(found: Findings) -> list[str]:
 
 
 def _what_more_buys(found: Findings) -> str:
-    """What the best of the dearer systems could add at most, and what it costs more."""
-    if not found.dearer:
+    """What the best of the more expensive systems could add at most, and what it costs more."""
+    if not found.costlier:
         return ""
     index = found.choice.index
-    best = max(found.dearer, key=lambda i: found.finalists[i].score.mean)
-    highs = [found.evidence.limits[i, index][1] for i in found.dearer]
+    best = max(found.costlier, key=lambda i: found.finalists[i].score.mean)
+    highs = [found.evidence.limits[i, index][1] for i in found.costlier]
     if all(high is not None and high <= 0 for high in highs):
-        return "No dearer system does better."
+        return "No more expensive system does better."
     high = found.evidence.limits[best, index][1]
     if high is None:
         return ""
-    dear, cheap = found.costs[best], found.costs[index]
-    more = "" if dear is None or cheap is None else f" for {format_money(dear - cheap, found.currency)} more over {_months(found)}"
+    expensive, cheap = found.costs[best], found.costs[index]
+    more = (
+        ""
+        if expensive is None or cheap is None
+        else f" for {format_money(expensive - cheap, found.currency)} more over {_months(found)}"
+    )
     return f"{found.named(best)} {_would_add(high)}{more}."
 
 
@@ -219,14 +223,14 @@ def _nobody_meets(found: Findings) -> str:
 
 
 def _kind(found: Findings) -> str:
-    """What the systems that may win are, where a reference that may not stands beside them."""
+    """What the systems that may win are, where there is also a reference that may not."""
     return "" if all(finalist.eligible for finalist in found.finalists) else "generative "
 
 
 def _why_not(found: Findings) -> str:
     against = [found.finalists[i] for i in contradicted(found.evidence, found.terms.target)]
     if not against:
-        others = ", nor is a cheaper one shown to be as good as the dearer ones" if len(found.ranked) > 1 else ""
+        others = ", nor is a cheaper one shown to be as good as the more expensive ones" if len(found.ranked) > 1 else ""
         return f"n{_nobody_meets(found)[1:]}{others}"
     scores = listed([f"{finalist.name} with {format_score(finalist)}" for finalist in against])
     return f"the target of {format_target(found.terms.target)}, met on the development examples, is missed by {scores}"
@@ -254,9 +258,9 @@ def _unlike_dev(found: Findings) -> list[str]:
     why = (
         "documents, examples or prompts may show answers of test rows, or the two sets are of different kinds"
         if better
-        else "the two sets may be of different kinds, or so much was tried on dev that its scores flatter"
+        else "the two sets may be of different kinds, or so many systems were tried on dev that its scores are too optimistic"
     )
-    return [f"Dev and test differ beyond chance: {told}. Find out why before you trust this: {why}."]
+    return [f"Dev and test differ by more than chance: {told}. Find out why before you trust this: {why}."]
 
 
 def _too_few(found: Findings) -> list[str]:
@@ -268,10 +272,10 @@ def _too_few(found: Findings) -> list[str]:
     if score.clusters is not None:
         lines.append(
             f"The {counted(score.n, 'test example')} come in {counted(units, 'group')}: near-duplicates and examples of one "
-            "`group_by` value may be right or wrong together, so that every limit counts groups, not examples."
+            "`group_by` value may be right or wrong together, so every limit counts groups, not examples."
         )
     if units < FEW:
-        return [*lines, f"{counted(units, unit).capitalize()} can show hardly anything: collect more before you trust this answer."]
+        return [*lines, f"{counted(units, unit).capitalize()} prove almost nothing: collect more before you trust this answer."]
     if score.rests_on_few and score.low is not None and score.high is not None:
         low, high = (1 - score.high, 1 - score.low) if score.event == "wrong" else (score.low, score.high)
         some = f"Only {score.events} of the {units:,}" if score.events else f"None of the {units:,}"
@@ -296,7 +300,7 @@ def _out_of_reach(found: Findings) -> list[str]:
     if not rows:
         return []
     which = f"{rows:,} of the {found.n_test:,} test examples {'has' if rows == 1 else 'have'} a label that no training example has"
-    return [f"{which}: {chosen.name} cannot answer right there, and can reach {format_percent(1 - rows / found.n_test)} at most."]
+    return [f"{which}: {chosen.name} cannot get these right, and can reach {format_percent(1 - rows / found.n_test)} at most."]
 
 
 def doubtful_rows(doubt: Doubt) -> list[str]:
@@ -305,25 +309,25 @@ def doubtful_rows(doubt: Doubt) -> list[str]:
     if rows := len(doubt.changed) + doubt.gone:
         were, they, count = ("row of the test set was", "it", "it counts") if rows == 1 else _MANY
         told.append(
-            f"{rows:,} {were} changed or taken out after {they} had been seen: {count} as wrong in every limit. Put "
-            f"{'it' if rows == 1 else 'them'} back as before, or give test rows that nobody has seen."
+            f"{rows:,} {were} changed or removed after {they} had been seen: {count} as wrong in every limit. Put "
+            f"{'it' if rows == 1 else 'them'} back as before, or use test rows that nobody has seen."
         )
     if rows := len(doubt.picked):
         were, they, count = ("row of the test set was", "it", "it counts") if rows == 1 else _MANY
         told.append(
-            f"{rows:,} {were} seen together with more others, which are gone: what is left may have been chosen, so {count} as "
-            "wrong in every limit. Put the others back, or give test rows that nobody has seen."
+            f"{rows:,} {were} seen together with other rows that are now gone: what is left may have been selected, so {count} as "
+            "wrong in every limit. Put the others back, or use test rows that nobody has seen."
         )
     if rows := len(doubt.again):
         repeat, they = ("row repeats", "it") if rows == 1 else ("rows repeat", "them")
         told.append(
-            f"{rows:,} test {repeat} what had been seen already: every limit holds with and without {they}, so that repeating rows "
-            "wins nothing."
+            f"{rows:,} test {repeat} "
+            "rows that had been seen before: every limit holds with and without {they}, so repeating rows gains nothing."
         )
     if rows := len(doubt.read):
         stand, count = ("row stands", "it counts") if rows == 1 else ("rows stand", "they count")
         told.append(
-            f"{rows:,} test {stand} word for word in the prompt or the documents, and that says little of what will be asked: "
+            f"{rows:,} test {stand} word for word in the prompt or the documents, which says little about what will be asked: "
             f"{count} as wrong in every limit."
         )
     return told

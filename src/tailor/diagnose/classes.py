@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tailor.approaches.tuning import bared
-from tailor.diagnose.subject import Subject
+from tailor.approaches.tuning import minimal_prompt
+from tailor.diagnose.context import Context
 from tailor.kinds.base import kind_of
 from tailor.models.base import Array
 from tailor.models.head import Head, fit_head
@@ -20,33 +20,33 @@ REPEATED = 0.9
 """Free answers are taken for a closed set when so many training rows have an answer that another one has, too."""
 
 
-def classes(subject: Subject) -> list[str] | None:
+def classes(context: Context) -> list[str] | None:
     """The class of each training row: its label, or its answer where answers repeat; else, or where there is only one, None."""
-    labels = subject.wanted
+    labels = context.targets
     counts = Counter(labels)
     if len(counts) < 2:
         return None
     repeated = sum(count for count in counts.values() if count > 1) / len(labels)
-    return labels if kind_of(subject.material.task).closed or repeated >= REPEATED else None
+    return labels if kind_of(context.material.task).closed or repeated >= REPEATED else None
 
 
-def embedder_probe(subject: Subject, labels: Sequence[str]) -> Floats:
+def embedder_probe(context: Context, labels: Sequence[str]) -> Floats:
     """The metric on each dev row of a linear classifier on the embedder's vectors."""
-    train, dev = subject.vectors
-    return subject.values(_said(fit_head(train, labels), dev))
+    train, dev = context.vectors
+    return context.values(_said(fit_head(train, labels), dev))
 
 
-def hidden_probe(subject: Subject, labels: Sequence[str]) -> Floats | None:
+def hidden_probe(context: Context, labels: Sequence[str]) -> Floats | None:
     """The same on the states of the frozen model, which reads the prompt that tuning would use; None where it is not here."""
-    model = subject.model
+    model = context.model
     if not model.capabilities.states:
         return None
-    system = bared(subject.material.task, subject.run.system)
-    rows = (*subject.train, *subject.dev)
+    system = minimal_prompt(context.material.task, context.run.system)
+    rows = (*context.train, *context.dev)
     states = chat_means(model, [render_messages(system, example) for example in rows])
-    unit = standardised(states, len(subject.train))
-    head = fit_head(unit[: len(subject.train)], labels)
-    return subject.values(_said(head, unit[len(subject.train) :]))
+    unit = standardised(states, len(context.train))
+    head = fit_head(unit[: len(context.train)], labels)
+    return context.values(_said(head, unit[len(context.train) :]))
 
 
 def standardised(states: Array, rows: int) -> Array:
@@ -60,8 +60,8 @@ def _said(head: Head, vectors: Array) -> list[str]:
     return [head.labels[i] for i in head.log_probabilities(vectors).argmax(axis=1)]
 
 
-def neighbour_values(subject: Subject) -> Floats:
+def neighbour_values(context: Context) -> Floats:
     """The metric on each dev row of the nearest training row's answer."""
-    train, dev = subject.vectors
+    train, dev = context.vectors
     nearest = (dev @ train.T).argmax(axis=1)
-    return subject.values([subject.wanted[i] for i in nearest])
+    return context.values([context.targets[i] for i in nearest])

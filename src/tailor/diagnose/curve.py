@@ -1,7 +1,7 @@
-"""The learning curve: what more labels would bring, measured on fewer of those at hand.
+"""The learning curve: what more labels would bring, measured on fewer of the existing ones.
 
 By *probe*: logistic regression on the frozen embedder, cross-validated over train and dev on nested subsets; seconds. By *LoRA*:
-the model tuned on nested subsets of train, measured on dev; as dear as so many trainings. The test set is not touched.
+the model tuned on nested subsets of train, measured on dev; as expensive as so many trainings. The test set is not touched.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AliasChoices, Field
 
-from tailor.approaches.approach import Material, starting_system
+from tailor.approaches.approach import TrainingData, starting_system
 from tailor.approaches.tuning import FineTune
 from tailor.content import question, text_of
 from tailor.data.example import Example
@@ -26,7 +27,7 @@ from tailor.kinds.base import kind_of
 from tailor.models.base import Array
 from tailor.models.head import best_strength, fit_head
 from tailor.models.together import train_together
-from tailor.stats.curve import REACH, Forecast, LabelsNeeded, fit_curve
+from tailor.stats.curve import MAX_EXTRAPOLATION, Forecast, LabelsNeeded, fit_curve
 from tailor.task import Task
 
 Method = Literal["probe", "lora"]
@@ -61,7 +62,7 @@ class LearningCurve:
 
     Attributes:
         method: what learned from the labels.
-        at_hand: training rows of the task.
+        labels: training rows of the task (`at_hand` in earlier studies).
         points: measured, by increasing size; empty where nothing could be, and then `why_not` says why.
         rows: independent rows that each point was measured on; near-duplicates and rows of a group count once.
         series: accuracy to expect on other rows of the kind, from the smallest size to the furthest, with its 80 % interval.
@@ -70,7 +71,7 @@ class LearningCurve:
     """
 
     method: Method
-    at_hand: int
+    labels: Annotated[int, Field(validation_alias=AliasChoices("labels", "at_hand"))]
     points: tuple[Point, ...] = ()
     rows: int = 0
     series: tuple[Forecast, ...] = ()
@@ -86,7 +87,7 @@ class Measured:
         sizes: labels learned from.
         accuracies: shape (nestings, sizes).
         rows: independent rows tested on.
-        commonest: share of the commonest label among these rows; 0 for free answers.
+        commonest: share of the most common label among these rows; 0 for free answers.
     """
 
     sizes: tuple[int, ...]
@@ -96,7 +97,7 @@ class Measured:
 
 
 def learning_curve(
-    material: Material,
+    material: TrainingData,
     engine: Engine,
     target: float,
     method: Method = "probe",
@@ -122,28 +123,28 @@ def learning_curve(
         ConfigError: LoRA is asked for and the model's weights are not here.
         ValueError: the target is not between 0 and 1.
     """
-    at_hand = len(material.train)
+    labels = len(material.train)
     if method == "probe" and not kind_of(material.task).closed:
         why_not = "the quick probe applies to tasks with labels to choose from, and this task asks for free answers"
-        return LearningCurve(method, at_hand, why_not=why_not)
+        return LearningCurve(method, labels, why_not=why_not)
     if method == "probe" and material.task.data.images:
-        return LearningCurve(method, at_hand, why_not="the quick probe reads text alone, and no images")
+        return LearningCurve(method, labels, why_not="the quick probe reads text alone, and no images")
     measured = (measure_probe if method == "probe" else measure_lora)(material, engine, sizes, on_progress)
     if measured is None:
-        return LearningCurve(method, at_hand, why_not=TOO_FEW)
+        return LearningCurve(method, labels, why_not=TOO_FEW)
     measured = learned(measured)
     if measured is None:
-        why_not = "the labels at hand teach hardly more than always to give the commonest one, so there is no curve to continue"
-        return LearningCurve(method, at_hand, why_not=why_not)
-    if at_hand > REACH * measured.sizes[-1]:
-        return LearningCurve(method, at_hand, why_not="there are far more labels than the probe looks at")
-    return continued(method, at_hand, measured, target)
+        why_not = "your labels teach little more than always giving the most common one, so there is no curve to continue"
+        return LearningCurve(method, labels, why_not=why_not)
+    if labels > MAX_EXTRAPOLATION * measured.sizes[-1]:
+        return LearningCurve(method, labels, why_not="there are far more labels than the probe looks at")
+    return continued(method, labels, measured, target)
 
 
 def learned(measured: Measured) -> Measured | None:
     """Without the sizes up to the last at which nothing was learned yet; None where fewer than two are left.
 
-    There the system does no better than always giving the commonest label. Error falls as a power law only after that.
+    There the system does no better than always giving the most common label. Error falls as a power law only after that.
     """
     idle = np.flatnonzero(measured.accuracies.mean(axis=0) <= measured.commonest)
     first = int(idle[-1]) + 1 if idle.size else 0
@@ -153,17 +154,17 @@ def learned(measured: Measured) -> Measured | None:
 
 
 def commonest_share(examples: Sequence[Example]) -> float:
-    """Share of the examples that have the commonest label among them."""
+    """Share of the examples that have the most common label among them."""
     return max(Counter(example.label for example in examples).values()) / len(examples)
 
 
-def continued(method: Method, at_hand: int, measured: Measured, target: float) -> LearningCurve:
+def continued(method: Method, labels: int, measured: Measured, target: float) -> LearningCurve:
     """The curve through what was measured, with its continuation."""
     curve = fit_curve(measured.sizes, measured.accuracies, measured.rows)
     points = tuple(Point(n, float(a)) for n, a in zip(measured.sizes, measured.accuracies.mean(axis=0), strict=True))
     drawn = np.unique(np.geomspace(curve.sizes[0], curve.cap, SERIES).round().astype(int))
     return LearningCurve(
-        method, at_hand, points, measured.rows, curve.predict(drawn.tolist(), LEVEL), curve.labels_for(target, at_hand, LEVEL)
+        method, labels, points, measured.rows, curve.predict(drawn.tolist(), LEVEL), curve.labels_for(target, labels, LEVEL)
     )
 
 
@@ -175,7 +176,7 @@ def spaced(smallest: int, largest: int, count: int) -> tuple[int, ...]:
 
 
 def measure_probe(
-    material: Material, engine: Engine, sizes: Sequence[int] = (), on_progress: OnProgress | None = None
+    material: TrainingData, engine: Engine, sizes: Sequence[int] = (), on_progress: OnProgress | None = None
 ) -> Measured | None:
     """Cross-validated accuracies of the probe over train and dev; None with too few labels.
 
@@ -239,7 +240,7 @@ def _right(known: Sequence[Example], tested: Sequence[Example], vectors: dict[st
 
 
 def measure_lora(
-    material: Material, engine: Engine, sizes: Sequence[int] = (), on_progress: OnProgress | None = None
+    material: TrainingData, engine: Engine, sizes: Sequence[int] = (), on_progress: OnProgress | None = None
 ) -> Measured | None:
     """The metric's mean on dev with LoRA trained on nested subsets of train; None with too few labels.
 
@@ -254,7 +255,7 @@ def measure_lora(
     pool = nested_order(kept_together(whole), seed=0)
     start = starting_system(task, material.train, engine.model)
     # All rows in their own order: what the ladder has trained or will train is not trained twice.
-    materials = [Material(task, whole if size == most else pool[:size], material.dev) for size in sizes]
+    materials = [TrainingData(task, whole if size == most else pool[:size], material.dev) for size in sizes]
     train_together([FineTune().training(start, part, engine) for part in materials])
     means = []
     for done, part in enumerate(materials, start=1):
@@ -274,17 +275,17 @@ def sentence(curve: LearningCurve) -> str:
     target, end = f"{round(100 * needed.target, 2):g} %", _end(curve)
     if needed.low is None:
         return f"More labels of this kind, up to {needed.cap:,} in all, are not expected to reach {target}: {end}."
-    low, high = (None if n is None else _rounded(n - curve.at_hand) for n in (needed.low, needed.high))
-    most = _rounded(needed.cap - curve.at_hand)
+    low, high = (None if n is None else _rounded(n - curve.labels) for n in (needed.low, needed.high))
+    most = _rounded(needed.cap - curve.labels)
     if needed.median is None:
         least = f"; it probably takes at least {low:,} more" if low else ""
         return f"{target} is doubtful with more labels of this kind: {end}{least}."
     level = f"80 % interval {low:,} to {f'{high:,}' if high is not None else f'more than {most:,}'}"
     if high == 0:
-        return f"The labels at hand are enough for {target}."
-    more = _rounded(needed.median - curve.at_hand)
+        return f"Your labels are enough for {target}."
+    more = _rounded(needed.median - curve.labels)
     if not more:
-        return f"The labels at hand are about enough for {target} (more labels needed: {level})."
+        return f"Your labels are roughly enough for {target} (more labels needed: {level})."
     return f"About {more:,} more labels would reach {target} ({level})."
 
 

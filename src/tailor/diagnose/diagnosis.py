@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.content import question, text_of
 from tailor.data.example import Example, SplitName
 from tailor.diagnose.classes import classes
+from tailor.diagnose.context import Context, LeverForecast, failures, levers
 from tailor.diagnose.form import form
 from tailor.diagnose.knowledge import knowledge
 from tailor.diagnose.labels import can_look, enough, find_errors
-from tailor.diagnose.outlooks import behaviour, examples
-from tailor.diagnose.subject import Outlook, Subject, failures, levers
+from tailor.diagnose.lever_forecasts import behaviour, examples
 from tailor.diagnose.types import LEVEL, TELLING, Diagnosis, Labels, Suspect
 from tailor.engine import Engine
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit
@@ -33,20 +33,21 @@ NO_CLEANLAB = "Label errors were not looked for: install tailor[labels]."
 FEW_LABELS = (
     "Label errors were not looked for: that takes ten rows per label, and at least three of each; near-duplicates count once."
 )
-UNTOLD = "Label errors could not be told: a classifier that learned from the other rows misses {missed:.0f} % of the labels."
+UNTOLD = "Label errors could not be identified: a classifier that learned from the other rows misses {missed:.0f} % of the labels."
 AGREED = (
-    "Label errors could not be told: about {noise:.0f} % of the labels look wrong to a classifier, but the model, which learned "
-    "from none of them, answers {right} of {rows} dev rows as they are labelled, {agreed} of {suspected} suspected ones among them."
+    "Label errors could not be identified: about {noise:.0f} % of the labels look wrong to a classifier, but the model, which "
+    "learned from none of them, answers {right} of {rows} dev rows as they are labelled, {agreed} of {suspected} suspected ones "
+    "among them."
 )
 NOT_HERE = "The model's weights are not on this machine: what tuning would reach is forecast without looking into them."
 ONE_LABEL = "All training rows have the same label, so that nothing can be forecast from them."
 
 
-Look = tuple[tuple[Suspect, ...], Labels | None, tuple[str, ...]]
+LabelReview = tuple[tuple[Suspect, ...], Labels | None, tuple[str, ...]]
 """Suspected rows, what follows from them, and notes."""
 
 
-def diagnose(material: Material, engine: Engine, baseline: Run, look: Look | None = None) -> Diagnosis:
+def diagnose(material: TrainingData, engine: Engine, baseline: Run, look: LabelReview | None = None) -> Diagnosis:
     """Why the baseline fails, and what each lever would win.
 
     What is asked of the model is asked through the engine, as the ladder asks it: it is saved, and used again there.
@@ -55,46 +56,46 @@ def diagnose(material: Material, engine: Engine, baseline: Run, look: Look | Non
         material: train and dev.
         engine: answers, embeds and searches.
         baseline: the zero-shot system's complete Run on dev.
-        look: what was found about the labels (`look_at_labels`), where somebody has looked already: it is the same for all models.
+        look: what was found about the labels (`look_at_labels`), where someone has looked already: it is the same for all models.
 
     Raises:
         TailorError: no request can succeed, or the documents cannot be searched.
         OutOfTime: the time limit was reached.
     """
     started = time.perf_counter()
-    subject = Subject(material, engine, baseline)
-    closed = classes(subject)
-    found: Look = ((), None, ())
+    context = Context(material, engine, baseline)
+    closed = classes(context)
+    found: LabelReview = ((), None, ())
     if kind_of(material.task).closed:
-        found = heard(look_at_labels(material, engine) if look is None else look, baseline)
-    outlooks: list[Outlook] = []
-    reach = None
+        found = cross_check_labels(review_labels(material, engine) if look is None else look, baseline)
+    forecasts: list[LeverForecast] = []
+    recall = None
     if closed is not None or not kind_of(material.task).closed:
-        outlooks += [behaviour(subject, closed), examples(subject, closed)]
-    if (held := form(subject, closed)) is not None:
-        outlooks.append(held)
+        forecasts += [behaviour(context, closed), examples(context, closed)]
+    if (held := form(context, closed)) is not None:
+        forecasts.append(held)
     suspects, labels, notes = found
     if engine.documents:
         try:
-            read, reach = knowledge(subject)
-            outlooks.append(read)
+            read, recall = knowledge(context)
+            forecasts.append(read)
         except (ConfigError, DocumentsError, DoesNotFit) as error:
-            notes = (*notes, f"What passages would win could not be forecast: {error}.")
+            notes = (*notes, f"What passages would gain could not be forecast: {error}.")
     return Diagnosis(
         baseline.mean,
         len(baseline.scores),
         failures(baseline),
-        levers(outlooks, baseline, labels.ceiling if labels else 1.0),
+        levers(forecasts, baseline, labels.ceiling if labels else 1.0),
         suspects,
         labels,
-        reach,
-        (*_too_little(subject, closed), *notes),
+        recall,
+        (*_too_little(context, closed), *notes),
         time.perf_counter() - started,
         baseline.system.label,
     )
 
 
-def heard(found: Look, baseline: Run) -> Look:
+def cross_check_labels(found: LabelReview, baseline: Run) -> LabelReview:
     """What was found about the labels, unless the model contradicts it, which saw none and so shares wrong ones by chance only.
 
     It does where it gives most of the suspected dev rows their label, or more of all dev rows than so many wrong labels leave:
@@ -113,7 +114,7 @@ def heard(found: Look, baseline: Run) -> Look:
     return (), None, (said,)
 
 
-def look_at_labels(material: Material, engine: Engine) -> Look:
+def review_labels(material: TrainingData, engine: Engine) -> LabelReview:
     """Rows of train and dev whose labels look wrong, the surest first, what follows, and notes where labels could not be judged."""
     parts: list[tuple[SplitName, tuple[Example, ...]]] = [("train", material.train[:MOST_ROWS]), ("dev", material.dev)]
     rows = [(split, example) for split, part in parts for example in part]
@@ -153,14 +154,14 @@ def look_at_labels(material: Material, engine: Engine) -> Look:
     return suspects, Labels(found.noise, found.missed, found.by_labels, 1 - share, each), notes
 
 
-def _too_little(subject: Subject, closed: Sequence[str] | None) -> list[str]:
+def _too_little(context: Context, closed: Sequence[str] | None) -> list[str]:
     """What the training rows are too few to tell."""
-    notes = [] if subject.model.capabilities.states else [NOT_HERE]
+    notes = [] if context.model.capabilities.states else [NOT_HERE]
     if closed is None:
-        return [ONE_LABEL, *notes] if kind_of(subject.material.task).closed else notes
+        return [ONE_LABEL, *notes] if kind_of(context.material.task).closed else notes
     counts = Counter(closed)
     rare = sum(count < FEWEST for count in counts.values())
-    unseen = len({example.label for example in subject.dev if example.answers} - counts.keys())
+    unseen = len({example.label for example in context.dev if example.answers} - counts.keys())
     if rare:
         notes.append(f"Of {len(counts)} labels {rare} have a single training row: probes say little about them.")
     if unseen:

@@ -16,15 +16,15 @@ Pulls = tuple[LeverName, ...]
 def forecast_for(diagnosis: Diagnosis, pulls: Pulls) -> Interval | None:
     """The score on dev that these levers are expected to reach, with an 80 % interval; None where nothing was forecast.
 
-    Several levers reach at least what the best of them does, and at most every row that one of them mends. Tuning on prompts with
-    their passages teaches to answer from them: there every row whose passage is found may be mended.
+    Several levers reach at least what the best of them does, and at most every row that one of them fixes. Tuning on prompts with
+    their passages teaches to answer from them: there every row whose passage is found may be fixed.
     """
     pulled = [lever for name in pulls if (lever := diagnosis.lever(name)) is not None]
     if not pulled:
         return None
     best = max(pulled, key=lambda lever: lever.forecast.mean).forecast
     teaches = {"knowledge", "behaviour"} <= set(pulls)
-    together = max(_together(pulled), diagnosis.reach or 0.0 if teaches else 0.0)
+    together = max(_together(pulled), diagnosis.retrieval_recall or 0.0 if teaches else 0.0)
     if len(pulled) == 1 or together <= best.mean:
         return best
     mean, spare = (best.mean + together) / 2, (best.high or 1.0) - best.mean

@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 
 from tailor.approaches.retrieval import Retrieve
-from tailor.diagnose.subject import Outlook, Subject, percent
+from tailor.diagnose.context import Context, LeverForecast, percent
 from tailor.evaluate.measure import measure
 from tailor.score.scorer import holds_answer
 from tailor.stats.clusters import usual_size
@@ -19,7 +19,7 @@ OTHER_SEARCHES = 0.03
 """Standard error for what other searches, or more passages, would give."""
 
 
-def knowledge(subject: Subject) -> tuple[Outlook, float]:
+def knowledge(context: Context) -> tuple[LeverForecast, float]:
     """The forecast for retrieval, and the share of dev rows whose passage holds the answer.
 
     Passages are searched for every dev row, which asks no model. A first part of the rows is asked with the passage found: the same
@@ -29,20 +29,20 @@ def knowledge(subject: Subject) -> tuple[Outlook, float]:
     Raises:
         TailorError: the documents cannot be searched, or no request can succeed.
     """
-    material, engine = subject.material, subject.engine
-    system = Retrieve("hybrid").fit(subject.run.system, material, engine)
-    found = engine.retrieve(system, subject.inputs(subject.dev))
+    material, engine = context.material, context.engine
+    system = Retrieve("hybrid").fit(context.run.system, material, engine)
+    found = engine.retrieve(system, context.inputs(context.dev))
     holds = [
         any(holds_answer(passage.text, example) for passage in passages)
-        for example, passages in zip(subject.dev, found, strict=True)
+        for example, passages in zip(context.dev, found, strict=True)
     ]
     # Three kinds of rows: the passage holds the answer, it does not, and there is none to hold.
-    kinds = ["found" if held else "missed" if example.answers else "none" for example, held in zip(subject.dev, holds, strict=True)]
-    block = subject.model.block
-    run = measure(material.task, system, "dev", subject.dev[: -(-ASKED // block) * block], engine)
+    kinds = ["found" if held else "missed" if example.answers else "none" for example, held in zip(context.dev, holds, strict=True)]
+    block = context.model.block
+    run = measure(material.task, system, "dev", context.dev[: -(-ASKED // block) * block], engine)
     values, error = _spread(np.array(run.values), kinds, usual_size(run.units))
-    outlook = Outlook("knowledge", values, (error**2 + OTHER_SEARCHES**2) ** 0.5, _how(kinds, run.values))
-    return outlook, kinds.count("found") / len(kinds)
+    forecast = LeverForecast("knowledge", values, (error**2 + OTHER_SEARCHES**2) ** 0.5, _how(kinds, run.values))
+    return forecast, kinds.count("found") / len(kinds)
 
 
 def _spread(asked: Floats, kinds: list[str], alike: float = 1.0) -> tuple[Floats, float]:
@@ -67,7 +67,7 @@ def _spread(asked: Floats, kinds: list[str], alike: float = 1.0) -> tuple[Floats
 def _how(kinds: list[str], asked: list[float]) -> str:
     answerable = len(kinds) - kinds.count("none")
     given = [value for kind, value in zip(kinds, asked, strict=False) if kind == "found"]
-    recall = f"The passage found first holds the answer to {kinds.count('found')} of {answerable} questions"
+    recall = f"The top passage contains the answer to {kinds.count('found')} of {answerable} questions"
     if not given:
         return f"{recall}; none of those was asked."
     return f"{recall}; given such a passage, the model scores {percent(given)} on the {len(given)} that were asked."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field
 
 from tailor.data.example import SplitName
 from tailor.stats.intervals import Interval as Interval
@@ -29,8 +31,8 @@ class Lever:
             (show the nearest worked examples).
         forecast: the score on dev that it would reach, with an 80 % interval.
         values: the expected score of each dev row, in dev's order.
-        alone: failed dev rows that it would mend (expected number, rounded).
-        only: those of them that no other lever would mend.
+        alone: failed dev rows that it would fix (expected number, rounded).
+        only: those of them that no other lever would fix.
         how: how the forecast was made, in a sentence.
     """
 
@@ -109,7 +111,7 @@ class Diagnosis:
         levers: best forecast first.
         suspects: rows whose labels look wrong, the surest first.
         labels: what was found about the labels; None when nothing was looked for.
-        reach: share of dev rows for which a search finds a passage with the answer; None without documents.
+        retrieval_recall: share of dev rows for which a search finds a passage with the answer; None without documents.
         notes: what could not be found out and why, and other things worth knowing, one sentence each.
         seconds: how long the diagnosis took, the baseline's own run not counted.
         model: what the study calls the model whose baseline it is; empty in a study of one.
@@ -121,7 +123,7 @@ class Diagnosis:
     levers: tuple[Lever, ...]
     suspects: tuple[Suspect, ...]
     labels: Labels | None
-    reach: float | None
+    retrieval_recall: Annotated[float | None, Field(validation_alias=AliasChoices("retrieval_recall", "reach"))]
     notes: tuple[str, ...]
     seconds: float
     model: str = ""

@@ -28,7 +28,7 @@ SOUND = 0.05
 def sentences(diagnosis: Diagnosis) -> list[str]:
     """What was found, the most important first: why the model fails, what every lever would win, the labels, what is not known."""
     if not diagnosis.failures:
-        return [f"{_who(diagnosis)} fails none of the {diagnosis.rows} dev rows: nothing needs mending.", *diagnosis.notes]
+        return [f"{_who(diagnosis)} fails none of the {diagnosis.rows} dev rows: nothing needs fixing.", *diagnosis.notes]
     said = [labels_sentence(diagnosis)] if diagnosis.labels and diagnosis.labels.are_the_limit else []
     said.append(headline(diagnosis))
     said += [lever_sentence(diagnosis, lever) for lever in diagnosis.levers]
@@ -46,27 +46,27 @@ def summary(diagnosis: Diagnosis) -> list[str]:
 
 
 def headline(diagnosis: Diagnosis) -> str:
-    """Why the model fails, and what would win most: "mostly" where that mends half of the failures."""
+    """Why the model fails, and what would win most: "mostly" where that fixes half of the failures."""
     best = diagnosis.levers[0] if diagnosis.levers else None
-    start = f"{_who(diagnosis)}, simply asked, fails {diagnosis.failures} of {diagnosis.rows} dev rows"
+    start = f"{_who(diagnosis)} fails {diagnosis.failures} of {diagnosis.rows} dev rows"
     if best is None:
         return f"{start}; nothing could be forecast."
     if best.forecast.mean - diagnosis.baseline < CLEAR:
-        return f"{start}; no lever is expected to win {_points(CLEAR)} or more."
+        return f"{start}; no method is expected to gain {_points(CLEAR)} or more."
     share = "mostly" if 2 * best.alone >= diagnosis.failures else "partly"
     sure = "would" if (best.forecast.low or 0.0) > diagnosis.baseline else "may"
-    return f"{start}, {share} {LACKS[best.name]}: {REMEDIES[best.name]} {sure} win {_gain(diagnosis, best.forecast)}."
+    return f"{start}, {share} {LACKS[best.name]}: {REMEDIES[best.name]} {sure} gain {_gain(diagnosis, best.forecast)}."
 
 
 def lever_sentence(diagnosis: Diagnosis, lever: Lever) -> str:
-    """What one lever would reach, how many failures it mends, how many only it mends, and how that is known."""
+    """What one lever would reach, how many failures it fixes, how many only it fixes, and how that is known."""
     name = REMEDIES[lever.name]
     if lever.alone == 0:
-        mends = "it mends none of the failed rows"
+        fixes = "it would fix none of the failed rows"
     else:
         only = "none" if lever.only == 0 else "all" if lever.only == lever.alone else str(lever.only)
-        mends = f"it mends about {lever.alone} of the {diagnosis.failures} failed rows, {only} of them by itself alone"
-    return f"{name[0].upper()}{name[1:]} would reach {_reached(lever.forecast)}: {mends}. {lever.how}"
+        fixes = f"it would fix about {lever.alone} of the {diagnosis.failures} failed rows and is the only fix for {only} of them"
+    return f"{name[0].upper()}{name[1:]} would reach {_reached(lever.forecast)}: {fixes}. {lever.how}"
 
 
 def labels_sentence(diagnosis: Diagnosis) -> str:
@@ -84,13 +84,13 @@ def labels_sentence(diagnosis: Diagnosis) -> str:
         return (
             f"About {_percent(labels.noise.mean)} of the labels look wrong or are hard to tell ({_limits(labels.noise)}): with "
             f"{labels.rows_per_label:.0f} rows per label the two look alike. "
-            "Have somebody look at these rows before training on them."
+            "Have someone check these rows before training on them."
         )
     misses = f"A classifier that learned from the others misses {_percent(labels.missed)} of them"
     due = f"{_percent(labels.by_labels / labels.missed)} of its misses are due to wrong labels"
     if not labels.are_the_limit:
         return f"{noise[0].upper()}{noise[1:]}. {misses}; {due}."
-    return f"Labels, not the model, are the limit: {noise}. {misses}; {due}. Mend the labels first."
+    return f"Labels, not the model, are the limit: {noise}. {misses}; {due}. Fix the labels first."
 
 
 def cannot_win(forecast: Interval, rung: str, leader: str, score: float) -> str | None:
@@ -106,7 +106,7 @@ def cannot_win(forecast: Interval, rung: str, leader: str, score: float) -> str 
 
 def _who(diagnosis: Diagnosis) -> str:
     """Whose baseline it is."""
-    return diagnosis.model or "The model"
+    return f"The plain {diagnosis.model or 'model'}"
 
 
 def _gain(diagnosis: Diagnosis, forecast: Interval) -> str:

@@ -105,7 +105,7 @@ def _read(folder: Path, path: Path, read_markup: Confined) -> Document | None:
     try:
         title, text = read_markup(source, suffix in HTML)
     except ConfinedError as error:
-        raise DocumentsError(f"{path} cannot be read: reading it {error}", "mend it, or move it out of the documents") from error
+        raise DocumentsError(f"{path} cannot be read: reading it {error}", "fix it, or move it out of the documents") from error
     return Document(name, title or _spoken(path.stem), text)
 
 

@@ -18,7 +18,7 @@ class Answered:
 
     Attributes:
         asked: the model that was asked for.
-        models: name of each model that answered -> its answers, the commonest first.
+        models: name of each model that answered -> its answers, the most common first.
         fingerprints: the same for the endpoint's fingerprints, where it gives them.
         sentence: what of this puts a comparison in doubt; empty where nothing does.
     """

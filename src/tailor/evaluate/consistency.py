@@ -1,6 +1,6 @@
 """Whether a system says the same when it is asked the same: measured, not assumed.
 
-Each system answers a few dozen dev examples again: as they were, with what stands in its prompt in another order, and with the
+Each system answers a few dozen dev examples again: as they were, with what is in its prompt in another order, and with the
 input written in another form (see `rewording`). A system asked otherwise is a System and an example written otherwise an Example,
 so the engine and the ledger do the work, and nothing is paid for twice.
 
@@ -56,7 +56,7 @@ class Steadiness:
     """What came of all ways of asking of one kind.
 
     Attributes:
-        kind: what differed: nothing ("again"), the order of what stands in the prompt, or the form of the input.
+        kind: what differed: nothing ("again"), the order of what is in the prompt, or the form of the input.
         basis: whether that was measured, is certain because nothing in the system could answer otherwise, or does not apply.
         changed: share of the rows with another answer than the first time in at least one of these ways.
         turned: share of the rows that became right or wrong in at least one of them.

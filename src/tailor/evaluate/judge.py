@@ -2,7 +2,7 @@
 
 It is rendered, asked, saved and counted by the same engine as every other System, so that a judgement is durable before it is used
 and never paid for twice. It sees one answer at a time and not who gave it: there is no order to prefer. The answer is material to
-judge: it stands between marks that it cannot close.
+judge: it is between marks that it cannot close.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def judge_system(judge: JudgeSettings, model: Model) -> System:
 
 
 def judged_case(task: Task, example: Example, score: Score) -> Case | None:
-    """The case that an answer makes; None where there is nothing to judge: no answer came, or it had not the form asked for."""
+    """The case that an answer makes; None where there is nothing to judge: no answer came, or it did not have the required form."""
     if score.outcome in ("failed", "refused", "unparsed") or not score.answer or task.judge is None:
         return None
     nothing = task.not_found if task.documents else NO_REFERENCE

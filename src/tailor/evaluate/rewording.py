@@ -24,7 +24,7 @@ class Asking:
     """One way to ask the same again.
 
     Attributes:
-        kind: what differs: nothing, the order of what stands in the prompt, or the form of the input.
+        kind: what differs: nothing, the order of what is in the prompt, or the form of the input.
         how: in words, such as "asked one at a time".
         system: who is asked.
         examples: what is asked.
@@ -98,7 +98,7 @@ def _again(system: System, examples: Sequence[Example], model: Model) -> list[As
 
 
 def _orders(system: System, examples: Sequence[Example]) -> list[Asking]:
-    """What stands in the prompt in the opposite order: worked examples, the list of labels, passages."""
+    """What is in the prompt in the opposite order: worked examples, the list of labels, passages."""
     prompt, decoding, knowledge = system.prompt, system.decoding, system.knowledge
     if not system.is_generative:
         return []

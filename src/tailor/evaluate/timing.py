@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.engine import Engine
 from tailor.evaluate.run import Run
 from tailor.models.tune import read_tuned
 from tailor.system import System
 
 
-def seconds_to_train(run: Run, material: Material, engine: Engine) -> float | None:
+def seconds_to_train(run: Run, material: TrainingData, engine: Engine) -> float | None:
     """Tuned weights: the time that their training took, as noted down with them (None where it was not). A classifier: the time to
-    fit it again, the vectors of the training rows at hand. 0 for a system that learned nothing.
+    fit it again, the vectors of the training rows being computed already. 0 for a system that learned nothing.
     """
     system = run.system
     if not system.is_generative:
@@ -24,7 +24,7 @@ def seconds_to_train(run: Run, material: Material, engine: Engine) -> float | No
     return tuned.seconds if tuned is not None else None
 
 
-def _seconds_to_fit(system: System, material: Material, engine: Engine) -> float:
+def _seconds_to_fit(system: System, material: TrainingData, engine: Engine) -> float:
     from tailor.models.head import fit_head
     from tailor.models.tfidf import fit_tfidf
 

@@ -74,8 +74,8 @@ class FreeAnswer(Kind):
         """Free text, held to the form that the task asks for."""
         return Decoding(max_tokens=tokens_for(task.max_words), pattern=_pattern(task, train), json_schema=task.json_schema)
 
-    def wanted(self, system: System, example: Example, passages: Sequence[Passage]) -> str:
-        """The accepted answer with the passage it stands in.
+    def target_text(self, system: System, example: Example, passages: Sequence[Passage]) -> str:
+        """The accepted answer with the passage it is in.
 
         With retrieval, an answer that no passage holds is "not found": teaching the answer itself would teach to invent. JSON
         stands alone: nothing can be cited behind it.

@@ -198,7 +198,7 @@ class Kind(ABC):
         """
         return Decoding(max_tokens=tokens_for(task.max_words))
 
-    def wanted(self, system: System, example: Example, passages: Sequence[Passage]) -> str:
+    def target_text(self, system: System, example: Example, passages: Sequence[Passage]) -> str:
         """What the system should have written for a training row, having read these passages."""
         return example.label
 

@@ -31,7 +31,7 @@ class Classify(Kind):
     cue = "Classify."  # one word (docs/log.md)
 
     def likelihood(self, look: Look) -> float:
-        """Certain where a few values stand in many rows, and nothing says that they are answers."""
+        """Certain where a few values are in many rows, and nothing says that they are answers."""
         if look.documents or not look.few_values:
             return 0.0
         if look.choices:
@@ -62,10 +62,10 @@ class Classify(Kind):
         longest = max((len(label) for label in display_labels(labels)), default=0)
         return Decoding(method="score" if scores else "generate", labels=labels, max_tokens=longest // 2 + 8)
 
-    def wanted(self, system: System, example: Example, passages: Sequence[Passage]) -> str:
+    def target_text(self, system: System, example: Example, passages: Sequence[Passage]) -> str:
         """The label as the model reads it."""
         labels = system.decoding.labels
-        # A label that no training row has may stand in dev.
+        # A label that no training row has may be in dev.
         return dict(zip(labels, display_labels(labels), strict=True)).get(example.label, example.label)
 
     def score(self, task: Task, system: System, example: Example, answer: Answer) -> Score:

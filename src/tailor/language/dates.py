@@ -16,7 +16,7 @@ _MONTHS = {
 }
 _NAMES = tuple(_MONTHS["en"].split())
 _SHORT = {name[:3]: name for name in _NAMES if name != "may"} | {"sept": "september"}
-"""Read as months only where a day or a year stands next to them."""
+"""Read as months only where a day or a year is next to them."""
 
 _DIGIT = re.compile(r"\d")
 _PLURALS = (

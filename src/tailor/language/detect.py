@@ -1,4 +1,4 @@
-"""The language of a text, from its script and its commonest words.
+"""The language of a text, from its script and its most common words.
 
 Deterministic and without a model. Good enough to choose a stemmer or a decimal mark, which is all it is used for; short texts
 without a common word have no language.

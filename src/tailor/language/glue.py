@@ -98,7 +98,7 @@ def _without_ending(word: str, language: str) -> list[str]:
 
 
 def _graded(word: str) -> list[str]:
-    """Stems of a Finnish word as they stand before endings."""
+    """Stems of a Finnish word as they come before endings."""
     stems = [word[:-1]] if word[-1] in "aeiouyäö" else []
     for strong, weak in _GRADED:
         if word[:-1].endswith(strong) and word[-1] in "aeiouyäö":

@@ -1,4 +1,4 @@
-"""Texts as sequences of comparable tokens, and whether one stands in another.
+"""Texts as sequences of comparable tokens, and whether one is in another.
 
 What differs only in form is the same: case, quotes, full stops, spacing, the way a number is written, articles. What carries
 meaning stays: signs and comparisons of numbers, their units and currencies, decimals, the pluses of C++ and 18+, accents, vowel
@@ -53,7 +53,7 @@ _FIRST_A = re.compile(
     rf"(?:(?<=^)|(?<=[.!?:] )|(?<=\n))A{_BEFORE_A_WORD}(?!\s+(?:is|was|and|or|because|as|since|are|has|would|should)\b)"
 )
 _AROUND = " \t\n.`'\""
-"""What may stand around an answer that is nothing but signs, such as `==`."""
+"""What may be around an answer that is nothing but signs, such as `==`."""
 _ENGLISH_ARTICLES = frozenset({"", "en"})
 
 
@@ -118,7 +118,7 @@ def same(text: str, other: str, language: str = "") -> bool:
 
 
 def contains(text: str, part: str, language: str = "") -> bool:
-    """Whether the tokens of `part` stand in a row in `text`; never for a `part` without tokens."""
+    """Whether the tokens of `part` are in a row in `text`; never for a `part` without tokens."""
     needle = _joined(part, language)
     return needle != "  " and (needle in _joined(text, language) or bool(places(text, part, language)))
 
@@ -129,7 +129,7 @@ def _joined(text: str, language: str) -> str:
 
 
 def places(text: str, part: str, language: str = "") -> list[tuple[int, int]]:
-    """Where the tokens of `part` stand in those of `text`, as (start, stop) over `tokens(text, language)`.
+    """Where the tokens of `part` are in those of `text`, as (start, stop) over `tokens(text, language)`.
 
     Articles go from both sides; where nothing is found so and `part` has several tokens, they stay on both.
     """

@@ -31,7 +31,7 @@ class Message:
         """Its content, where this is text alone.
 
         Raises:
-            ModelError: it holds media, which a reader of text would lose without a word.
+            ModelError: it holds media, which a reader of text would lose silently.
         """
         if media := media_in(self.content):
             raise ModelError(f"a message holds {media[0].medium} content, which cannot be read as text", READS_TEXT)
@@ -188,7 +188,7 @@ class Room:
     """What was found out about the thoughts of a model.
 
     Attributes:
-        tokens: that a thought is given, beside those of the answer.
+        tokens: that a thought is given, besides those of the answer.
         talks: answers that are cut off are only long: more room does not end them.
     """
 

@@ -130,7 +130,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tailor"
 
 
-def is_at_hand(built: BuiltIn) -> bool:
+def is_fetched(built: BuiltIn) -> bool:
     """Whether its folder is complete: the manifest fits, and exactly its files are there in their sizes."""
     expected = _manifest_files(built)
     return expected is not None and sizes(built.folder) == {name: size for name, (size, _) in expected.items()}

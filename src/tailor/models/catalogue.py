@@ -24,7 +24,7 @@ from tailor.models.cache import (
     cache_folder,
     damage,
     file_sha256,
-    is_at_hand,
+    is_fetched,
     is_offline,
     sampled_sha256,
 )
@@ -47,9 +47,9 @@ class Entry:
         kind: a generative model or an embedder.
         what: what it is, in a few words.
         licence: SPDX name.
-        megabytes: size on disk where it is at hand, else of the download.
+        megabytes: size on disk where it is available, else of the download.
         folder: where it is, or will be.
-        at_hand: whether it is complete there.
+        fetched: whether it is complete there.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Entry:
     licence: str
     megabytes: float
     folder: Path
-    at_hand: bool
+    fetched: bool
 
 
 def known() -> tuple[Entry, ...]:
@@ -145,7 +145,7 @@ def fetch(built: BuiltIn, on_progress: Progress = lambda stage, done, total: Non
         DownloadError: fetching it failed.
     """
     _require_local_packages(built.name)
-    if is_at_hand(built) and not (repair and damage(built, on_progress)):
+    if is_fetched(built) and not (repair and damage(built, on_progress)):
         return built.folder
     if is_offline():
         raise ModelNotFound(
@@ -159,7 +159,7 @@ def check_folder(folder: Path) -> str:
     """How the weights in a model folder are held, such as "bfloat16 weights".
 
     Raises:
-        ModelNotFound: it is no folder of safetensors that can be read without running code from it.
+        ModelNotFound: it is not a folder of safetensors that can be read without running code from it.
     """
     config = _json(folder / "config.json")
     if config is None:
@@ -213,9 +213,9 @@ def folder_digest(folder: Path) -> str:
 
 
 def _entry(built: BuiltIn) -> Entry:
-    at_hand = is_at_hand(built)
-    size = sum(path.stat().st_size for path in built.folder.rglob("*") if path.is_file()) if at_hand else built.wheel_bytes
-    return Entry(built.name, built.kind, built.what, built.licence, size / 1e6, built.folder, at_hand)
+    fetched = is_fetched(built)
+    size = sum(path.stat().st_size for path in built.folder.rglob("*") if path.is_file()) if fetched else built.wheel_bytes
+    return Entry(built.name, built.kind, built.what, built.licence, size / 1e6, built.folder, fetched)
 
 
 def _of_kind(name: str, kind: Literal["model", "embedder"]) -> BuiltIn:

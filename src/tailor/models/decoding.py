@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tailor.models.packed import Layout, Prefix, Rows, Step, Store, forward, head, read_prefix
+from tailor.models.packed import KVCache, Layout, PrefixCache, Rows, Step, forward, head, read_prefix
 from tailor.models.scoring import CELLS_AT_ONCE, batches, common_prefix, tokens_at_once
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Sampling:
     stops: Callable[[list[int]], bool] | None = None
 
 
-class Writer:
+class Sampler:
     """One answer in the making."""
 
     def __init__(self, sampling: Sampling, end_tokens: frozenset[int]) -> None:
@@ -97,7 +97,7 @@ def generate(
     prompts: Sequence[Sequence[int]],
     sampling: Sequence[Sampling],
     end_tokens: frozenset[int],
-    prefixes: Callable[[Any, Sequence[int]], Prefix] = read_prefix,
+    prefixes: Callable[[Any, Sequence[int]], PrefixCache] = read_prefix,
 ) -> list[Generated]:
     """New tokens for each prompt.
 
@@ -120,47 +120,47 @@ def generate(
         prefix = prefixes(module, prompts[0][:shared])
         # Rows that are decoded together are limited by the keys they hold, not by the tokens of a pass: each step has one per row.
         for group in batches(room, CELLS_AT_ONCE):
-            writers = [Writer(sampling[i], end_tokens) for i in group]
-            _decode(module, prefix, [own[i] for i in group], writers, max(room[i] for i in group))
-            for i, writer in zip(group, writers, strict=True):
-                out[i] = Generated(writer.tokens, writer.ended)
+            samplers = [Sampler(sampling[i], end_tokens) for i in group]
+            _decode(module, prefix, [own[i] for i in group], samplers, max(room[i] for i in group))
+            for i, sampler in zip(group, samplers, strict=True):
+                out[i] = Generated(sampler.tokens, sampler.ended)
     return out
 
 
-def _decode(module: Any, prefix: Prefix, rows: list[list[int]], writers: list[Writer], capacity: int) -> None:
+def _decode(module: Any, prefix: PrefixCache, rows: list[list[int]], samplers: list[Sampler], capacity: int) -> None:
     """Read the rows, then one token at a time; finished rows leave."""
     import torch
 
     device = module.device
-    store, hidden = _read_rows(module, prefix, rows, capacity)
+    cache, hidden = _read_rows(module, prefix, rows, capacity)
     lengths = torch.tensor([len(tokens) for tokens in rows], device=device)
     while True:
         logits = head(module)(hidden).float()
         likeliest = logits.argmax(dim=-1).tolist()
-        going = [place for place, writer in enumerate(writers) if writer.take(logits[place], likeliest[place])]
+        going = [place for place, sampler in enumerate(samplers) if sampler.take(logits[place], likeliest[place])]
         if not going:
             return
-        if len(going) < len(writers):
-            writers = [writers[place] for place in going]
+        if len(going) < len(samplers):
+            samplers = [samplers[place] for place in going]
             kept = torch.tensor(going, device=device)
-            store.select(kept)
+            cache.select(kept)
             lengths = lengths[kept]
-        ids = [writer.tokens[-1] for writer in writers]
-        hidden = forward(module, ids, prefix.length + lengths, Step(prefix, store, lengths))
+        ids = [sampler.tokens[-1] for sampler in samplers]
+        hidden = forward(module, ids, prefix.length + lengths, Step(prefix, cache, lengths))
         lengths = lengths + 1
 
 
-def _read_rows(module: Any, prefix: Prefix, rows: list[list[int]], capacity: int) -> tuple[Store, torch.Tensor]:
+def _read_rows(module: Any, prefix: PrefixCache, rows: list[list[int]], capacity: int) -> tuple[KVCache, torch.Tensor]:
     """Keys and values of all rows, and the hidden state (rows, size) after each row's last token."""
     import torch
 
-    order, stores, ends = [], [], []
+    order, caches, ends = [], [], []
     for group in batches([len(tokens) for tokens in rows], tokens_at_once(module), prefix.length):
         layout = Layout([len(rows[i]) for i in group], module.device)
-        store = Store(capacity)
+        cache = KVCache(capacity)
         ids = [token for i in group for token in rows[i]]
-        ends.append(forward(module, ids, prefix.length + layout.column, Rows(layout, prefix, store=store), layout.last))
-        stores.append(store)
+        ends.append(forward(module, ids, prefix.length + layout.column, Rows(layout, prefix, cache=cache), layout.last))
+        caches.append(cache)
         order += group
     back = torch.tensor(sorted(range(len(order)), key=order.__getitem__), device=module.device)
-    return Store.joined(stores, back), torch.cat(ends)[back]
+    return KVCache.joined(caches, back), torch.cat(ends)[back]

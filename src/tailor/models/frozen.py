@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tailor.models.packed import Layout, Prefix, Rows, backbone, forward, run
+from tailor.models.packed import Layout, PrefixCache, Rows, backbone, forward, run
 from tailor.models.scoring import batches, tokens_at_once
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class FrozenStates:
         if not missing:
             return
         with torch.no_grad(), only_layers(module, 0, self.layers):
-            prefix, states = Prefix(shared), torch.zeros(0)
+            prefix, states = PrefixCache(shared), torch.zeros(0)
             if shared:
                 states = forward(module, shared, torch.arange(len(shared), device=module.device), prefix)
             self._states[(), shared] = states.cpu()
@@ -84,9 +84,9 @@ def can_split(module: Any, at: int) -> bool:
     tokens = [i % module.get_input_embeddings().num_embeddings for i in (3, 1, 4, 2)]
     positions = torch.arange(len(tokens), device=module.device)
     with torch.no_grad():
-        whole = forward(module, tokens, positions, Prefix(tuple(tokens)))
+        whole = forward(module, tokens, positions, PrefixCache(tuple(tokens)))
         with only_layers(module, 0, at):
-            states = forward(module, tokens, positions, Prefix(tuple(tokens)))
+            states = forward(module, tokens, positions, PrefixCache(tuple(tokens)))
         with only_layers(module, at):
-            parts = run(module, {"inputs_embeds": states[None]}, positions, Prefix(tuple(tokens)))
+            parts = run(module, {"inputs_embeds": states[None]}, positions, PrefixCache(tuple(tokens)))
     return bool(torch.equal(whole, parts))

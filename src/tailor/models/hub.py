@@ -24,7 +24,7 @@ UNWANTED = ["*/*.safetensors", "consolidated*.safetensors", "onnx/*", "openvino/
 
 
 def fetch_from_hub(name: str, on_progress: Progress, revision: str = "") -> Path:
-    """The folder of a Hub model: the copy at hand if there is one, else fetched.
+    """The folder of a Hub model: the local copy if there is one, else fetched.
 
     Which commit a name stood for at its first use is remembered, and is what it stands for from then on.
 
@@ -56,7 +56,9 @@ def fetch_from_hub(name: str, on_progress: Progress, revision: str = "") -> Path
         except HFValidationError as error:
             raise ModelNotFound(f"{quoted(name)} is not a Hub name: {error}") from error
         if is_offline():
-            raise ModelNotFound(f"{quoted(name)} is not at hand, and TAILOR_OFFLINE forbids fetching it", "Unset TAILOR_OFFLINE.")
+            raise ModelNotFound(
+                f"{quoted(name)} is not on this machine, and TAILOR_OFFLINE forbids fetching it", "Unset TAILOR_OFFLINE."
+            )
         try:
             return _pin(name, revision, Path(snapshot_download(name, tqdm_class=_progress_class(on_progress), **options)))
         except GatedRepoError as error:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from tailor.errors import ConfigError, ModelNotFound
-from tailor.models import decoding, plain, scoring
+from tailor.models import decoding, scoring, unpacked
 from tailor.models.base import Capabilities, Message, Model, Reply, Request
 from tailor.models.cache import BUILT_INS
 from tailor.models.constrain import Constraints
 from tailor.models.decoding import Sampling
 from tailor.models.frozen import FrozenStates
-from tailor.models.packed import Prefix, can_pack, read_prefix
+from tailor.models.packed import PrefixCache, can_pack, read_prefix
 from tailor.models.quiet import quiet_libraries
 from tailor.models.template import TemplateRefused, render_chat
 from tailor.models.whole import load_whole, weight_count
@@ -33,12 +33,12 @@ class Loaded:
 
     module: Any
     packs: bool
-    prefix: Prefix = field(default_factory=Prefix)
+    prefix: PrefixCache = field(default_factory=PrefixCache)
 
-    def read_prefix(self, module: Any, tokens: Sequence[int]) -> Prefix:
+    def read_prefix(self, module: Any, tokens: Sequence[int]) -> PrefixCache:
         """The prefix, computed unless it is that of the call before.
 
-        A longer or shorter one is computed anew, so that what a block is answered depends on nothing but the block.
+        A longer or shorter one is computed again, so that what a block is answered depends on nothing but the block.
         """
         if self.prefix.tokens != tuple(tokens):
             self.prefix = read_prefix(module, tokens)
@@ -193,7 +193,7 @@ class LocalModel:
         if loaded.packs:
             rows = scoring.score_answers(loaded.module, prompts, answers, loaded.read_prefix)
         else:
-            rows = plain.score_answers(loaded.module, prompts, answers)
+            rows = unpacked.score_answers(loaded.module, prompts, answers)
         best = [max(range(len(choices)), key=row.__getitem__) for row in rows]
         return [Reply(choices[i], tuple(row), tokens_out=len(answers[i])) for i, row in zip(best, rows, strict=True)]
 
@@ -203,7 +203,7 @@ class LocalModel:
         if loaded.packs:
             rows = decoding.generate(loaded.module, prompts, sampling, self.end_tokens, loaded.read_prefix)
         else:
-            rows = plain.generate(loaded.module, prompts, sampling, self.end_tokens)
+            rows = unpacked.generate(loaded.module, prompts, sampling, self.end_tokens)
         return [
             Reply(
                 cut(self._text(row.tokens), request.stop).strip(),
@@ -242,7 +242,7 @@ class LocalModel:
             try:
                 module = load_module(self.folder, tuned, self.dtype)
                 if not self._own_template:
-                    plain.try_out(module)
+                    unpacked.try_out(module)
             except Exception as error:  # as above; what goes wrong later is a fault of ours
                 raise _not_usable(tuned or self.folder, error) from error
             if self._packs is None:

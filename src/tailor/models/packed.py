@@ -1,11 +1,11 @@
 """Attention over rows that share a prefix: the prefix is computed once, and no other layer sees padding.
 
-The tokens of all rows stand behind one another in a single sequence, so that every matrix product is over real tokens only. Only
-attention knows rows: each token sees the shared prefix and what its row's mask allows. Nothing of a model is written anew: its own
-code runs, with an attention function registered with transformers that asks the `Pass` at hand.
+The tokens of all rows follow one another in a single sequence, so that every matrix product is over real tokens only. Only
+attention knows rows: each token sees the shared prefix and what its row's mask allows. Nothing of a model is rewritten: its own
+code runs, with an attention function registered with transformers that asks the current `AttentionPattern`.
 
 Models whose attention needs more than keys, values and a mask (sliding windows, soft caps, recurrent states) are found out by
-`can_pack`, which compares both ways on a few tokens, and are computed row by row (`tailor.models.plain`).
+`can_pack`, which compares both ways on a few tokens, and are computed row by row (`tailor.models.unpacked`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TOKEN_WISE = frozenset({"self_attn.q_proj", "self_attn.o_proj", "mlp"})
 """Parts of a layer that see one token at a time, by transformers' names; where a model has others, they see every token."""
 
 
-class Pass(Protocol):
+class AttentionPattern(Protocol):
     """How the tokens of one forward pass see each other."""
 
     def attend(self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float) -> torch.Tensor:
@@ -39,7 +39,7 @@ class Pass(Protocol):
 
 
 @dataclass
-class Prefix:
+class PrefixCache:
     """Keys and values of tokens that all rows share: per layer (key heads, length, size)."""
 
     tokens: tuple[int, ...] = ()
@@ -83,7 +83,7 @@ class Layout:
         return out
 
 
-class Store:
+class KVCache:
     """Keys and values of rows that grow token by token: per layer (rows, key heads, capacity, size)."""
 
     def __init__(self, capacity: int) -> None:
@@ -92,14 +92,14 @@ class Store:
         self.values: list[torch.Tensor] = []
 
     @classmethod
-    def joined(cls, stores: Sequence[Store], order: torch.Tensor) -> Store:
-        """The rows of several stores of one capacity, in the given order."""
+    def joined(cls, caches: Sequence[KVCache], order: torch.Tensor) -> KVCache:
+        """The rows of several caches of one capacity, in the given order."""
         import torch
 
-        out = cls(stores[0].capacity)
-        for layer in range(len(stores[0].keys)):
-            out.keys.append(torch.cat([store.keys[layer] for store in stores])[order])
-            out.values.append(torch.cat([store.values[layer] for store in stores])[order])
+        out = cls(caches[0].capacity)
+        for layer in range(len(caches[0].keys)):
+            out.keys.append(torch.cat([cache.keys[layer] for cache in caches])[order])
+            out.values.append(torch.cat([cache.values[layer] for cache in caches])[order])
         return out
 
     def select(self, rows: torch.Tensor) -> None:
@@ -113,26 +113,26 @@ class Rows:
 
     Args:
         layout: of the rows' tokens.
-        prefix: what all rows see; it is already computed, or, with `inline`, it stands at the head of this very sequence.
+        prefix: what all rows see; it is already computed, or, with `inline`, it is at the head of this very sequence.
         seen: boolean (rows or 1, width, width): which columns of its own row each token sees; causal when None.
-        store: where keys and values are kept for later steps.
+        cache: where keys and values are kept for later steps.
         inline: tokens of the shared prefix at the head of the sequence (training: they get gradients too).
     """
 
     def __init__(
-        self, layout: Layout, prefix: Prefix, seen: torch.Tensor | None = None, store: Store | None = None, inline: int = 0
+        self, layout: Layout, prefix: PrefixCache, seen: torch.Tensor | None = None, cache: KVCache | None = None, inline: int = 0
     ) -> None:
         import torch
 
-        self.layout, self.prefix, self.store, self.inline = layout, prefix, store, inline
-        self.dense = _dense(layout, inline) if seen is None and store is None and not prefix.length else None
+        self.layout, self.prefix, self.cache, self.inline = layout, prefix, cache, inline
+        self.dense = _dense(layout, inline) if seen is None and cache is None and not prefix.length else None
         width, shared = layout.width, inline or prefix.length
         if seen is None:
             seen = torch.ones((1, width, width), dtype=torch.bool, device=layout.row.device).tril()
         self.seen = torch.cat([seen.new_ones((*seen.shape[:2], shared)), seen], dim=2)[:, None]
 
     def attend(self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float) -> torch.Tensor:
-        """See `Pass.attend`."""
+        """See `AttentionPattern.attend`."""
         import torch
 
         if self.dense is not None:
@@ -140,9 +140,9 @@ class Rows:
             return attention(q, k, v, self.dense, scale)[0].transpose(0, 1)
         n, layout = self.inline, self.layout
         own_k, own_v = layout.spread(k[n:]), layout.spread(v[n:])
-        if self.store is not None:
-            self.store.keys.append(layout.spread(k[n:], self.store.capacity))
-            self.store.values.append(layout.spread(v[n:], self.store.capacity))
+        if self.cache is not None:
+            self.cache.keys.append(layout.spread(k[n:], self.cache.capacity))
+            self.cache.values.append(layout.spread(v[n:], self.cache.capacity))
         shared = (k[:n].transpose(0, 1), v[:n].transpose(0, 1)) if n else self.prefix.at(layer)
         if shared is not None:
             own_k, own_v = (
@@ -174,24 +174,26 @@ class Step:
 
     Args:
         prefix: what all rows see.
-        store: the rows' earlier tokens; the new ones are added.
-        lengths: (rows,) tokens in the store before this step.
+        cache: the rows' earlier tokens; the new ones are added.
+        lengths: (rows,) tokens in the cache before this step.
     """
 
-    def __init__(self, prefix: Prefix, store: Store, lengths: torch.Tensor) -> None:
+    def __init__(self, prefix: PrefixCache, cache: KVCache, lengths: torch.Tensor) -> None:
         import torch
 
-        self.prefix, self.store, self.lengths = prefix, store, lengths
+        self.prefix, self.cache, self.lengths = prefix, cache, lengths
         self.rows = torch.arange(len(lengths), device=lengths.device)
         self.width = int(lengths.max()) + 1
         beyond = torch.arange(self.width, device=lengths.device)[None] > lengths[:, None]
         self.mask = torch.zeros(beyond.shape, device=lengths.device).masked_fill_(beyond, -torch.inf)[:, None, None]
 
     def attend(self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float) -> torch.Tensor:
-        """See `Pass.attend`. The prefix is met by all rows' queries in one product per key head, and is never copied."""
+        """See `AttentionPattern.attend`. The prefix is met by all rows' queries in one product per key head, and is never
+        copied.
+        """
         import torch
 
-        keys, values = self.store.keys[layer], self.store.values[layer]
+        keys, values = self.cache.keys[layer], self.cache.values[layer]
         keys[self.rows, :, self.lengths], values[self.rows, :, self.lengths] = k, v
         (rows, heads, size), groups = q.shape, k.shape[1]
         q = (q * scale).view(rows, groups, heads // groups, size)
@@ -241,7 +243,11 @@ def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, seen: torch.Ten
 
 
 def forward(
-    module: Any, tokens: Sequence[int] | torch.Tensor, positions: torch.Tensor, way: Pass, read: torch.Tensor | None = None
+    module: Any,
+    tokens: Sequence[int] | torch.Tensor,
+    positions: torch.Tensor,
+    way: AttentionPattern,
+    read: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Last hidden states (tokens, size) of a packed sequence, before the vocabulary product; with `read`, of those places only."""
     import torch
@@ -251,7 +257,7 @@ def forward(
 
 
 def run(
-    module: Any, inputs: dict[str, torch.Tensor], positions: torch.Tensor, way: Pass, read: torch.Tensor | None = None
+    module: Any, inputs: dict[str, torch.Tensor], positions: torch.Tensor, way: AttentionPattern, read: torch.Tensor | None = None
 ) -> torch.Tensor:
     """The same for any input of the transformer: token ids or vectors, each of shape (1, tokens, ...)."""
     import torch
@@ -302,7 +308,9 @@ def _register() -> None:
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
     from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-    def attend(module: Any, query: Any, key: Any, value: Any, mask: Any, tailor_pass: Pass | None = None, **rest: Any) -> Any:
+    def attend(
+        module: Any, query: Any, key: Any, value: Any, mask: Any, tailor_pass: AttentionPattern | None = None, **rest: Any
+    ) -> Any:
         if tailor_pass is None:
             return sdpa_attention_forward(module, query, key, value, mask, **rest)
         q, k, v = (part[0].transpose(0, 1) for part in (query, key, value))
@@ -315,11 +323,11 @@ def _register() -> None:
     AttentionMaskInterface.register(NAME, masks)
 
 
-def read_prefix(module: Any, tokens: Sequence[int]) -> Prefix:
+def read_prefix(module: Any, tokens: Sequence[int]) -> PrefixCache:
     """The prefix of all rows, computed."""
     import torch
 
-    prefix = Prefix(tuple(tokens))
+    prefix = PrefixCache(tuple(tokens))
     if tokens:
         # Only its keys and values are wanted; one token is read, since not every model can read none.
         places = torch.arange(len(tokens), device=module.device)

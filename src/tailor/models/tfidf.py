@@ -86,7 +86,7 @@ class Tfidf:
             return cls(tuple(record["labels"]), terms, held["rarity"], held["weights"], held["bias"])
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise StoreError(
-                f"{folder} does not hold the classifier: {error}", "run `tailor run` again; it is made anew"
+                f"{folder} does not hold the classifier: {error}", "run `tailor run` again; it is made again"
             ) from error
 
     def _saved(self) -> tuple[bytes, bytes]:

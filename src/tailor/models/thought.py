@@ -22,8 +22,8 @@ AROUND_ANSWER = re.compile(r"<\|(?:begin|end)_of_solution\|>|<\|(?:START|END)_(?
 def split_thought(text: str) -> tuple[str, str]:
     """The thought and the answer in a model's text, both stripped; the thought is empty where the model only answers.
 
-    A thought stands between marks, behind a mark that is never closed (it was cut off: there is no answer then), in front of a
-    closing mark whose opening one stood in the prompt, or in any channel but `final`.
+    A thought is between marks, behind a mark that is never closed (it was cut off: there is no answer then), in front of a
+    closing mark whose opening one was in the prompt, or in any channel but `final`.
     """
     channels = CHANNEL.findall(text)
     if channels:

@@ -1,6 +1,6 @@
 """The training loop: TRL's trainer on batches whose rows share their prefix, and whose loss is computed where it is read.
 
-The rows of a batch stand behind one another after the prefix that all prompts share (`tailor.models.packed`): the prefix is
+The rows of a batch follow one another after the prefix that all prompts share (`tailor.models.packed`): the prefix is
 computed, and learned through, once a step instead of once a row, and no product is spent on padding. The vocabulary product is
 computed for the answers' tokens only. Loss and gradients are those of the plain computation (tested).
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tailor.models.cores import share_cores
-from tailor.models.packed import Layout, Prefix, Rows, head, run
+from tailor.models.packed import Layout, PrefixCache, Rows, head, run
 from tailor.models.scoring import batches, tokens_at_once
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def token_ids(prefix: Sequence[int], rows: Sequence[Sequence[int]]) -> dict[str,
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Collator:
     """How rows become a packed batch.
 
     Attributes:
@@ -88,7 +88,7 @@ class Lesson:
         ends = (start + layout.last).tolist()
         read = [at for end, row in zip(ends, rows, strict=True) for at in range(end + 1 - len(row.answer), end + 1)]
         places = torch.tensor(read, device=device)
-        logits: torch.Tensor = head(module)(run(module, inputs, positions, Rows(layout, Prefix(), inline=start), places))
+        logits: torch.Tensor = head(module)(run(module, inputs, positions, Rows(layout, PrefixCache(), inline=start), places))
         return logits
 
 
@@ -121,7 +121,7 @@ class Check:
 
 
 @dataclass
-class Best:
+class EarlyStopping:
     """The weights that are best on dev, and when to stop: after two evaluations in a row without better ones.
 
     The score chooses, and not the loss: a model that has learned to be sure is right more often, and pays dearly in loss for the
@@ -156,7 +156,7 @@ def _trained(module: Any) -> list[tuple[str, Any]]:
     return [(name, part) for name, part in module.named_parameters() if part.requires_grad]
 
 
-def checked(module: Any, rows: Sequence[Row], lesson: Lesson) -> Check:
+def checked(module: Any, rows: Sequence[Row], collator: Collator) -> Check:
     """The rows read in evaluation mode.
 
     A row is right if each token of its answer is the likeliest behind those before it: then the model writes just that. It costs
@@ -169,7 +169,7 @@ def checked(module: Any, rows: Sequence[Row], lesson: Lesson) -> Check:
     with torch.no_grad():
         for group in batches([len(row.tokens) for row in rows], tokens_at_once(module)):
             among = [rows[i] for i in group]
-            logits, aims = lesson.read(module, among)
+            logits, aims = collator.read(module, among)
             loss += float(torch.nn.functional.cross_entropy(logits, aims, reduction="sum"))
             hits = torch.split(logits.argmax(-1) == aims, [len(row.answer) for row in among])
             right += sum(bool(hit.all()) for hit in hits)
@@ -177,26 +177,26 @@ def checked(module: Any, rows: Sequence[Row], lesson: Lesson) -> Check:
     return Check(right / len(rows), -loss / sum(len(row.answer) for row in rows))
 
 
-def mean_loss(module: Any, rows: Sequence[Row], lesson: Lesson) -> float:
+def mean_loss(module: Any, rows: Sequence[Row], collator: Collator) -> float:
     """Cross-entropy per answer token over all rows, in evaluation mode."""
-    return -checked(module, rows, lesson).confidence
+    return -checked(module, rows, collator).confidence
 
 
 def train(
     module: Any,
     rows: Sequence[Row],
     dev: Sequence[Row],
-    lesson: Lesson,
+    collator: Collator,
     settings: dict[str, Any],
     on_step: Callable[[int], None],
-) -> tuple[Best, float]:
+) -> tuple[EarlyStopping, float]:
     """Train the module's trainable weights in place; it ends with those of the epoch that is best on dev.
 
     Args:
         module: in training mode.
         rows: to learn from.
         dev: to choose the best epoch by.
-        lesson: computes the loss.
+        collator: computes the loss.
         settings: of TRL's `SFTConfig`.
         on_step: called with the steps done.
 
@@ -207,18 +207,18 @@ def train(
     from transformers import PrinterCallback, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
-    best = Best()
+    best = EarlyStopping()
 
     class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             on_step(state.global_step)
 
         def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            control.should_training_stop |= best.see(module, checked(module, dev, lesson), state.epoch)
+            control.should_training_stop |= best.see(module, checked(module, dev, collator), state.epoch)
 
     class Trainer(SFTTrainer):  # type: ignore[misc]  # trl is untyped
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
-            loss = lesson.loss(model, [rows[i] for i in inputs["rows"]])
+            loss = collator.loss(model, [rows[i] for i in inputs["rows"]])
             return (loss, {}) if return_outputs else loss
 
     trainer = Trainer(

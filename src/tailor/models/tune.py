@@ -25,7 +25,7 @@ from tailor.models.local import LocalModel, as_local, load_module
 from tailor.models.packed import can_pack
 from tailor.models.quiet import quiet_libraries
 from tailor.models.scoring import common_prefix
-from tailor.models.training import Lesson, Row, token_ids, train
+from tailor.models.training import Collator, Row, token_ids, train
 
 MANIFEST = "manifest.json"
 LEARNING_RATES = {"lora": 1e-3, "full": 5e-5}
@@ -160,11 +160,11 @@ def read_tuned(folder: Path, key: str | None = None) -> Tuned | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{folder / MANIFEST} is damaged", f"delete {folder} and run again; it is trained anew") from error
+        raise StoreError(f"{folder / MANIFEST} is damaged", f"delete {folder} and run again; it is trained again") from error
     if key is not None and made_by != key:
         return None
     if _digests(folder) != files:
-        raise StoreError(f"tuned weights in {folder} are damaged", "delete that folder and run again; it is trained anew")
+        raise StoreError(f"tuned weights in {folder} are damaged", "delete that folder and run again; it is trained again")
     return Tuned(folder, hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(), *facts, seconds)
 
 
@@ -203,18 +203,20 @@ def _train(
 
             module = get_peft_model(module, _lora_config(module, recipe.rank, below, total))
         split = below > 0 and can_split(module, below)
-        lesson = Lesson(
+        collator = Collator(
             rows[0].prompt[: common_prefix([row.prompt for row in (*rows, *dev)])] if packs else (),
             packs,
             half=model.dtype == "bfloat16",
             embed=model.frozen(below).embed if split else token_ids,
         )
         if split:
-            model.frozen(below).fill(module, lesson.shared, [lesson.own(row) for row in (*rows, *dev)])
+            model.frozen(below).fill(module, collator.shared, [collator.own(row) for row in (*rows, *dev)])
         steps = -(-len(rows) // recipe.batch_rows) * recipe.epochs
         settings = _settings(recipe, steps, work)
         with only_layers(module, below) if split else nullcontext():
-            best, epochs = train(module.train(), rows, dev, lesson, settings, lambda done: on_progress and on_progress(done, steps))
+            best, epochs = train(
+                module.train(), rows, dev, collator, settings, lambda done: on_progress and on_progress(done, steps)
+            )
         module.eval()
         if not lora:
             module = module.to(getattr(torch, model.dtype))

@@ -17,7 +17,8 @@ UNUSED = "pooler"
 def load_whole(kind: Any, folder: Path, stored: int, **options: Any) -> Any:
     """The network, as transformers loads it.
 
-    Transformers makes up weights that a folder lacks, anew in every process: such a model would answer differently each time.
+    Transformers makes up weights that a folder lacks, differently in every process: such a model would answer differently each
+    time.
 
     Args:
         kind: a class of transformers, such as `AutoModel`.

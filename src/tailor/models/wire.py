@@ -164,7 +164,7 @@ def _parts(said: Mapping[str, Any], cost: Reply | None) -> list[Mapping[str, Any
 
 
 def _thought_and_text(said: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    """Thought and answer of a message: a thought stands in a field of its own, in parts of the content, or marked in its text."""
+    """Thought and answer of a message: a thought is in a field of its own, in parts of the content, or marked in its text."""
     thoughts = [said[name] for name in ("reasoning_content", "reasoning") if isinstance(said.get(name), str)][:1]
     texts = []
     for part in parts:
@@ -190,7 +190,7 @@ def _all_text(part: object) -> str:
 def _usage(usage: Mapping[str, Any], text: str) -> tuple[int | None, int | None, bool]:
     """Tokens read and written, None where they are not counted, and whether both are.
 
-    What is billed but hidden is what the total holds beside the two, or a thought that is longer than all that was written. A 0
+    What is billed but hidden is what the total holds besides the two, or a thought that is longer than all that was written. A 0
     where there is text is no count.
     """
     read, written, total = (_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
@@ -222,7 +222,7 @@ def _cached(usage: Mapping[str, Any]) -> int:
 
 
 def _billed(usage: Mapping[str, Any]) -> float | None:
-    """What the call cost, as the endpoint says it; 0 is not believed: it stands there where somebody else is billed."""
+    """What the call cost, as the endpoint says it; 0 is not believed: it is there where someone else is billed."""
     cost = read_number(usage.get("cost"))
     return cost if cost is not None and cost > 0 else None
 

@@ -42,7 +42,7 @@ class CaseAnswer:
         raw: the model's whole text where it differs from `text`, else empty.
         outcome: right, wrong, unparsed, cut, refused or failed.
         error: why there is no answer.
-        cited: passages whose numbers stand in the answer.
+        cited: passages whose numbers are in the answer.
         read: titles of all the passages it was given.
         focus: whether this is the system looked at most closely.
     """

@@ -1,6 +1,6 @@
 """The charts of the report: figures in, SVG out (`tailor.report.svg`).
 
-Every chart stands on a light card, on light and dark pages alike, so its colours are fixed here.
+Every chart is on a light card, on light and dark pages alike, so its colours are fixed here.
 """
 
 from __future__ import annotations

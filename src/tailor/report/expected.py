@@ -52,5 +52,5 @@ def _changes(advice: Advice) -> tuple[str, ...]:
     for approach in dict.fromkeys(change.approach for change in advice.changes):
         ways = [change.conditions for change in advice.changes if change.approach == approach][:SHOWN]
         told = "; or ".join(" and ".join(condition.would for condition in conditions) for conditions in ways)
-        sentences.append(f"Expected would be {approach} if {told}.")
+        sentences.append(f"The advice would be {approach} if {told}.")
     return tuple(sentences)

@@ -22,7 +22,7 @@ DETAILS = ("retrieved", "cited", "form", "correct", "exact", "f1")
 
 @dataclass(frozen=True)
 class Outcomes:
-    """How many of a system's answers were right, wrong, not in the form asked for, cut off, refused, not judged, or never came."""
+    """How many of a system's answers were right, wrong, not in the required form, cut off, refused, not judged, or never came."""
 
     system: str
     right: int

@@ -26,7 +26,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class First:
-    """What stands under the decision's sentence.
+    """What is under the decision's sentence.
 
     Attributes:
         why: the reasons.
@@ -71,7 +71,7 @@ def _expected(task: Task, decision: Decision, chosen: Finalist) -> str:
     if judge and not judge.passed:
         return f"{format_percent(score.mean)} is what the judge alone says of {score.n:,} answers; {why_not(judge)}."
     if score.low is None or score.high is None:
-        return f"Measured on {score.n:,} unseen examples: too few to say how far the truth may be from that."
+        return f"Measured on {score.n:,} unseen examples: too few to say how far off that may be."
     low, high = round(100 * score.low), round(100 * score.high)
     if metric_of(task).graded:
         return f"Measured on {score.n:,} unseen examples; the true score lies between {low} % and {high} %, 19 times in 20."
@@ -86,7 +86,7 @@ def _claim(decision: Decision, chosen: Finalist) -> str:
     if decision.verdict == "target met":
         what = f"That it reaches {format_target(decision.target)} is shown: at least {format_at_least(chosen.certified)}"
     else:
-        what = f"That no dearer system beats it by {format_effect(decision.smallest_effect)} or more is shown"
+        what = f"That no more expensive system beats it by {format_effect(decision.smallest_effect)} or more is shown"
     return f"{what}. Such a statement is wrong in at most 1 of {round(1 / decision.alpha):,} studies."
 
 

@@ -1,4 +1,4 @@
-"""A judge beside people: how far they agree, whether the judge may decide, and what the ratings corrected."""
+"""A judge compared with people: how far they agree, whether the judge may decide, and what the ratings corrected."""
 
 from __future__ import annotations
 

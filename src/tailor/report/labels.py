@@ -1,4 +1,4 @@
-"""Labels beside points so that they do not cover one another: a greedy choice among places around each point."""
+"""Labels next to points so that they do not cover one another: a greedy choice among places around each point."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ LOG_SPAN = 20.0
 
 @dataclass(frozen=True)
 class Point:
-    """A system in the chart of quality against cost; `per_1000` in the task's currency, `pareto`: none is better and no dearer."""
+    """A system in the chart of quality against cost; `per_1000` in the task's currency, `pareto`: none is better and no more
+    expensive.
+    """
 
     system: str
     per_1000: float
@@ -188,7 +190,7 @@ def _on_front(point: Point, points: Sequence[Point]) -> bool:
 
 
 def dominates(other: tuple[float, float], one: tuple[float, float]) -> bool:
-    """Whether a system of another (cost, score) makes one of this needless: no dearer, no worse, and cheaper or better.
+    """Whether a system of another (cost, score) makes one of this needless: no more expensive, no worse, and cheaper or better.
 
     Two of equal cost and score do not make each other needless: both are on the Pareto front, which is what nothing dominates.
     """
@@ -211,7 +213,7 @@ def front_words(finalist: Finalist, finalists: Sequence[Finalist]) -> str:
     beaten_by = [(name, other) for name, other in others if dominates(other, mine)]
     if not beaten_by:
         same = [name for name, other in others if other == mine]
-        return f"on the front, level with {listed(same)}" if same else "on the front: none cheaper scores as well"
+        return f"on the front, level with {listed(same)}" if same else "on the front: no cheaper system scores as well"
     name, (cost, score) = max(beaten_by, key=lambda pair: (pair[1][1], -pair[1][0]))
     return f"{name} {'costs less' if cost < price else 'costs the same'} and scores {'higher' if score > mine[1] else 'the same'}"
 

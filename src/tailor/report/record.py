@@ -15,14 +15,14 @@ from tailor.results import Step, Study
 from tailor.score.types import Outcome
 from tailor.task import Task
 
-FORMAT = 1
+FORMAT = 2
 
 
 def to_json(study: Study) -> dict[str, Any]:
     """The study as plain data for machines, with stable keys; shares are in [0, 1], money is in `task.currency`.
 
     Keys:
-        format: 1; grows when a key changes its meaning or goes.
+        format: 2; grows when a key changes its meaning or goes.
         task: name, kind, metric, target, smallest_effect, currency.
         decision: None, or verdict, chosen, fingerprint (of the chosen system), headline, reasons, changes, opening, alpha, n_test,
             rows_to_settle, reference, dev_contradicted, pace (documents, rules: changes a month or None), judge (None, or judge,
@@ -36,14 +36,14 @@ def to_json(study: Study) -> dict[str, Any]:
             (per_1000, per_1000_right, one_off, errors_per_1000, total, how, training, upkeep, changing: per kind of change kind,
             work, price, seconds), outcomes (of its test answers, as on the ladder).
         differences: per pair first, second, estimate (as dev), p_value, first_fingerprint, second_fingerprint.
-        break_even: per pair of finalists cheap, dear, answers_per_month (None = never), cheap_fingerprint, dear_fingerprint.
+        break_even: per pair cheap, expensive, answers_per_month (None = never), cheap_fingerprint, expensive_fingerprint.
         started, finished: ISO times. provenance: name -> value.
         advice: None, or expected, means, confidence, why_confidence, outcome (against what was measured), reasons (criterion, name,
             answer, origin, counts, because, source, weight), unknown, observed, mind.
         diagnosis: None, or baseline, rows, failures, headline, levers (best first: name, forecast (as dev, level 0.8), alone, only,
             how), suspects (example, split, row, file, given, likely, given_probability, likely_probability), labels (None, or noise
-            (as dev), missed, by_labels, ceiling), reach, notes, seconds, model (what the study calls it; empty where it has one).
-        curve: None, or method, at_hand, rows, points (size, accuracy), series (size, median, low, high), needed (None, or target,
+            (as dev), missed, by_labels, ceiling), retrieval_recall, notes, seconds, model (empty where there is one).
+        curve: None, or method, labels, rows, points (size, accuracy), series (size, median, low, high), needed (None, or target,
             cap, median, low, high), why_not, sentence.
         consistency: per finalist that was asked again system, fingerprint, right, all_right (as dev), ways, calls, kinds (kind,
             basis, changed, turned, all_right, variations: how, changed, became_wrong, became_right, failed).
@@ -102,7 +102,7 @@ def _advice_json(study: Study) -> dict[str, Any] | None:
 
 
 def _diagnosis_json(found: Diagnosed) -> dict[str, Any]:
-    """A diagnosis without what is long: the values of all rows, and texts that stand in the data."""
+    """A diagnosis without what is long: the values of all rows, and texts that are in the data."""
     plain = asdict(found.found) | {"headline": found.lead}
     for lever in plain["levers"]:
         del lever["values"]

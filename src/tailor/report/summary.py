@@ -20,7 +20,7 @@ BY_MODEL = ("1,000 right", "median", "95 % in")
 
 
 def summary_text(study: Study, width: int | None = None) -> str:
-    """The decision, what stands beside it, the ladder and the finalists as plain lines, for a terminal.
+    """The decision, what comes with it, the ladder and the finalists as plain lines, for a terminal.
 
     Args:
         study: what to tell.
@@ -30,7 +30,7 @@ def summary_text(study: Study, width: int | None = None) -> str:
     return "\n".join(
         [
             f"{study.task.name}: {words}",
-            *_wrapped([*_decision_lines(study), *_beside_lines(study)], width),
+            *_wrapped([*_decision_lines(study), *_further_lines(study)], width),
             "",
             f"Ladder (dev set; costs in {study.task.prices.currency})",
             *_ladder_lines(study),
@@ -52,7 +52,7 @@ def _decision_lines(study: Study) -> list[str]:
     return lines
 
 
-def _beside_lines(study: Study) -> list[str]:
+def _further_lines(study: Study) -> list[str]:
     """What was expected, why the model fails, how steady the answers are, and what more labels would bring: a sentence each."""
     advice, asked_again = expected(study), study_steady(study)
     said = [
@@ -64,7 +64,7 @@ def _beside_lines(study: Study) -> list[str]:
         paid(study),
     ]
     lines = [f"- {sentence}" for sentence in said if sentence]
-    return ["", "Beside the decision" if study.decision else "What is known", *lines] if lines else []
+    return ["", "Besides the decision" if study.decision else "What is known", *lines] if lines else []
 
 
 def _wrapped(lines: Sequence[str], width: int | None) -> list[str]:

@@ -55,7 +55,7 @@ class Index:
     A search sees what the last complete update left. An update that is killed changes nothing a search sees, and the next one goes
     on with the vectors that were saved. One process at a time may update an index; others may search it meanwhile.
 
-    The word index is made anew by every update, which takes a tenth of a second for 2,000 passages and two seconds for 100,000.
+    The word index is made again by every update, which takes a tenth of a second for 2,000 passages and two seconds for 100,000.
     Extended in place, in a fifth of that, it would keep the word counts of deleted passages, and the same documents would be ranked
     differently after another history.
     """
@@ -153,7 +153,7 @@ class Index:
             search: what is compared.
             k: how many passages.
             fusion: how "hybrid" joins the two rankings.
-            vectors: those of the queries where they are at hand, one row each; else the embedder makes those that are needed.
+            vectors: those of the queries where they are available, one row each; else the embedder makes those that are needed.
 
         Raises:
             ConfigError: vectors are asked for and the index was opened without an embedder.

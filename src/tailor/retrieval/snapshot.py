@@ -55,7 +55,7 @@ class Snapshot:
     def nearest(self, queries: Array, limit: int) -> list[list[Passage]]:
         """For each unit vector the passages with the highest cosine similarities, at most `limit`; every passage is compared.
 
-        Blocks of the product choose candidates; the scores that count are summed anew in float64 for the few that are near the
+        Blocks of the product choose candidates; the scores that count are summed again in float64 for the few that are near the
         best, so that they do not depend on which queries shared a block.
         """
         vectors = self._vectors

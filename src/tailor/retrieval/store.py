@@ -116,7 +116,7 @@ class Store:
             self.revisions.difference_update(revisions)
 
     def commit(self, documents: Mapping[str, str], words: Words) -> None:
-        """Make the word index anew and let searches see the rows as they are now.
+        """Rebuild the word index and let searches see the rows as they are now.
 
         Args:
             documents: path -> digest of the documents whose rows these are.
@@ -211,7 +211,7 @@ class Store:
             raise StoreError(
                 f"the index in {self.folder} cannot be opened: {error}", "check that the folder can be written"
             ) from error
-        _log.warning("the index in %s is damaged (%s); it was renamed to %s and is made anew", self.folder, error, aside.name)
+        _log.warning("the index in %s is damaged (%s); it was renamed to %s and is rebuilt", self.folder, error, aside.name)
         self.manifest = Manifest()
 
     def _write_manifest(self, documents: Mapping[str, str], words: Words, files: dict[str, str]) -> None:
@@ -243,7 +243,7 @@ class Store:
             yield
         except Exception as error:
             message = f"the index in {self.folder} cannot be read or written: {error}"
-            raise StoreError(message, "check the disk, then run the same command again; a damaged index is made anew") from error
+            raise StoreError(message, "check the disk, then run the same command again; a damaged index is rebuilt") from error
 
 
 def _lancedb() -> Any:

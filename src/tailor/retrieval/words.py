@@ -25,7 +25,7 @@ def words_for(texts: Iterable[str]) -> Words:
     """The settings for documents with these texts.
 
     One index has one stemmer: that of the language of most of the text. Where no language has two thirds of it, or none is known,
-    words are compared as they stand; texts without any known word are taken for English, as product codes do no harm there.
+    words are compared as they are; texts without any known word are taken for English, as product codes do no harm there.
     """
     return words_in(languages_of(texts))
 

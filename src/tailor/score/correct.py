@@ -54,7 +54,7 @@ def is_correct(question: str, accepted: Sequence[str], answer: str, fields: Mapp
         question: what was asked.
         accepted: the accepted answers.
         answer: what was said, without citations.
-        fields: the example's columns; where an accepted answer names one (the letter of a choice), what stands there is right too.
+        fields: the example's columns; where an accepted answer names one (the letter of a choice), what is there is right too.
     """
     question, *texts = with_versions([question, *accepted, answer])
     accepted, answer = texts[:-1], texts[-1]
@@ -155,7 +155,7 @@ class Said:
         return unit in self.asked.words or unit in own or not (own or unit in ("%", "‰"))
 
     def _offers_other(self, clause: str, span: Span) -> bool:
-        """Whether "or" and something else stands next to the value."""
+        """Whether "or" and something else is next to the value."""
         words = self.words(clause)
         either = phrases.OR | phrases.OR_OF.get(self.asked.language, frozenset())
         if len(words) > span[1] and _KOREAN_OR.search(words[span[1] - 1]):

@@ -1,6 +1,6 @@
 """Whether a clause denies a value in it: "not Paris", "Ana did not sign it", "no vive en Madrid", "Ankara'da yaşamıyor".
 
-A denial stands next to the value, or it is a verb's: a word in front of the verb (English, Spanish, Arabic), or the verb's ending
+A denial is next to the value, or it is a verb's: a word in front of the verb (English, Spanish, Arabic), or the verb's ending
 (Turkish, Japanese, Korean). The value is then what the verb acts on ("She does not live in Paris"), or who does not do what the
 question asks about ("Ana did not sign it"). Where the question denies something itself, a denied verb says nothing of the value.
 """
@@ -79,7 +79,7 @@ _FORBIDS = re.compile(
 )
 """What a question says that asks for something denied, without a word such as "not"."""
 _VERB_FIRST = frozenset("de nl sv da nb hi".split())
-"""Languages whose negation stands behind the verb, or behind all that it acts on."""
+"""Languages whose negation comes after the verb, or behind all that it acts on."""
 _HELPERS = frozenset(
     "has have had been being ever also yet he she they er sie man ze hij zij он она они elle elles ils lui lei ella ellas "
     "ele ela hän ő ona on ha han había sido estado estuvo fueron eran será puede pueden le les nos me te lo la se por con "
@@ -181,7 +181,7 @@ def is_opposite(clause: Collection[str], question: Collection[str]) -> bool:
 
 
 def is_denied(before: str, after: str) -> bool:
-    """Whether what stands next to a value denies it.
+    """Whether what is next to a value denies it.
 
     Args:
         before: the words in front of it in its clause.
@@ -225,7 +225,7 @@ def is_verb_denied(before: str, after: str, question: Sequence[str], language: s
 
 @lru_cache
 def _acts_on(language: str) -> re.Pattern[str] | None:
-    """Fits a denied verb in front of a value; in English with a preposition, where "not" stands in front of much else."""
+    """Fits a denied verb in front of a value; in English with a preposition, where "not" comes before much else."""
     if language not in _NOT_OF or language in _VERB_FIRST:
         return None
     light = "|".join(sorted({*LIGHT.split(), *_HELPERS}, key=len, reverse=True))

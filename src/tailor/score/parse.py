@@ -31,7 +31,7 @@ _JOINED = re.compile(r"\s*(?:,|(?:,\s*)?(?:or|nor|and|oder|und|o|u|y|ou|et)\s)\s
 
 
 def parse_answer(system: System, raw: str) -> str | None:
-    """The answer in a model's text: a label as it stands in the data, or free text; None when the form asked for is not there.
+    """The answer in a model's text: a label as it is in the data, or free text; None when the form asked for is not there.
 
     A system that reasons must end in a line "Answer: ...": what follows the last one counts. A label is read as `find_label` says.
     JSON must fit its schema, and comes in its canonical spelling.
@@ -76,7 +76,7 @@ def find_label(text: str, labels: Sequence[str]) -> str | None:
 
 
 def _in_a_field(text: str, by_name: dict[str, str], form: Callable[[str], str]) -> set[str]:
-    """The labels that stand behind "Label:" or "the category is", where each such field names one."""
+    """The labels that come after "Label:" or "the category is", where each such field names one."""
     fields = [_REASON.split(CLAUSES.split(text[match.end() :], maxsplit=1)[0])[0] for match in _FIELD.finditer(text)]
     named = [[label for label, denied in _longest(form(field), by_name) if not denied] for field in fields]
     return {labels[0] for labels in named if labels} if all(len({*labels}) < 2 for labels in named) else set()

@@ -86,7 +86,7 @@ LIGHT = (
     "encuentran trouve situé sich befindet liegt located found who that your my our his her their w we я في من "
     "على عن في ال в на по в о"
 )
-"""Words that may stand between a denial and what it denies."""
+"""Words that may be between a denial and what it denies."""
 MORE_OR_LESS = re.compile(
     r"(?:^| )(?<!no )(?<!not )(?:less|fewer|more|weniger|mehr|menos|más|moins|plus) (?:than|als|de|que)$"
     r"|(?:^| )(?:twice|half|almost|nearly)$"
@@ -163,13 +163,13 @@ OF_WHOM_IN_FRONT = re.compile(
     " (?:of|to|von|de|d|du|des|di|da|do|van)$"
 )
 OF_WHOM_BEHIND = re.compile(rf"^s (?:\w+ )?({_RELATIVE})(?: |$)")
-"""Next to a value: it is somebody else who is named by it, such as "Ana's brother"."""
+"""Next to a value: it is someone else who is named by it, such as "Ana's brother"."""
 _QUESTION = re.compile(r"[^.!?。？؟;\n]*[?？؟](?!\w)")
 _TAG_QUESTION = re.compile(r",\s*(?:right|isn['’]t it|no|nicht wahr|n['’]est-ce pas|verdad)\s*\?", re.IGNORECASE)
 
 
 def without_questions(text: str) -> str:
-    """The text without what it asks, which affirms nothing; a tag question ("isn't it?") leaves what stands in front of it."""
+    """The text without what it asks, which affirms nothing; a tag question ("isn't it?") leaves what comes before it."""
     if not any(mark in text for mark in "?？؟"):
         return text
     return _QUESTION.sub(" ", _TAG_QUESTION.sub(".", text))

@@ -1,7 +1,7 @@
 """Rows that come in groups: a group is one observation, however many rows it has.
 
 Rows of one customer, document or conversation are right or wrong together. Counting them as so many independent ones makes limits
-too narrow: with fifty groups of ten rows alike, a true null is rejected in 43 % of cases instead of 5 %. So groups are drawn anew,
+too narrow: with fifty groups of ten rows alike, a true null is rejected in 43 % of cases instead of 5 %. So groups are drawn again,
 not rows.
 """
 

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-REACH = 4.0
+MAX_EXTRAPOLATION = 4.0
 """Nothing is predicted beyond this many times the largest size measured."""
 FORM = 0.1
 """Standard deviation of the curve's relative departure from a power law per doubling of the labels (docs/log.md)."""
@@ -60,7 +60,7 @@ class LabelsNeeded:
     Attributes:
         target: accuracy wanted.
         median: fewest labels with which reaching it is as likely as not.
-        low: fewest with which the chance is (1 - level) / 2; those at hand where it is at least that already.
+        low: fewest with which the chance is (1 - level) / 2; the existing ones where it is at least that already.
         high: fewest with which the chance is (1 + level) / 2.
         cap: most labels that anything is said about.
         level: of the interval from low to high.
@@ -121,12 +121,12 @@ class Curve:
     @property
     def cap(self) -> int:
         """The largest size that anything is said about."""
-        return int(REACH * self.size)
+        return int(MAX_EXTRAPOLATION * self.size)
 
     def predict(
         self, sizes: Sequence[int], level: float = 0.8, *, new_rows: int | None = None, same_rows: bool = False
     ) -> tuple[Forecast, ...]:
-        """The accuracy at each size, the labels at hand being among those learned from.
+        """The accuracy at each size, the existing labels being among those learned from.
 
         Args:
             sizes: numbers of labels, at most `cap`.
@@ -152,12 +152,12 @@ class Curve:
         chance: Floats = self.grid.weights @ _below(mean, variance, np.full(len(sizes), 1 - target))
         return chance
 
-    def labels_for(self, target: float, at_hand: int | None = None, level: float = 0.8) -> LabelsNeeded:
+    def labels_for(self, target: float, start: int | None = None, level: float = 0.8) -> LabelsNeeded:
         """The labels that reach `target`: where its line crosses the median and the edges of the band of predictions.
 
         Args:
             target: accuracy wanted.
-            at_hand: the fewest that are looked at; the largest size measured if left out.
+            start: the fewest that are looked at; the largest size measured if left out.
             level: of the interval.
 
         Raises:
@@ -166,7 +166,7 @@ class Curve:
         tail = (1 - _checked(level)) / 2
         if not 0 < target <= 1:
             raise ValueError(f"target {target} is not between 0 and 1")
-        sizes = np.unique(np.geomspace(min(at_hand or self.size, self.cap), self.cap, STEPS).round().astype(int))
+        sizes = np.unique(np.geomspace(min(start or self.size, self.cap), self.cap, STEPS).round().astype(int))
         chance = self.chance(target, sizes.tolist())
         found = [np.flatnonzero(chance >= q) for q in (0.5, tail, 1 - tail)]
         median, low, high = (int(sizes[places[0]]) if places.size else None for places in found)

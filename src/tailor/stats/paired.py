@@ -153,7 +153,7 @@ def _exact(differences: Floats, alone: bool) -> float:
 def _draws(clusters: Clusters, resamples: int, seed: int) -> Floats:
     """Resampled means, shape (resamples, pairs, 2): with the worst value for the lower limit, -1, and for the upper one, +1."""
     different, counts = np.unique(np.column_stack([clusters.sums, clusters.sizes]), axis=0, return_counts=True)
-    # The added row is drawn anew for each pair and side: rare disagreements of different pairs need not come together.
+    # The added row is drawn again for each pair and side: rare disagreements of different pairs need not come together.
     random = np.random.default_rng([seed, 1])
     chunks = []
     for weights in gamma_draws(counts, resamples, seed):

@@ -16,7 +16,7 @@ class Prospect:
 
     Attributes:
         rate: the true rate.
-        chance: probability with which the rows at hand show the target.
+        chance: probability with which the existing rows show the target.
         rows: fewest rows with which the target is shown with the power asked for; None when no number does.
     """
 

@@ -18,8 +18,8 @@ def unlike_p(
 ) -> float:
     """The p-value, two-sided, of the hypothesis that both samples come from the same population.
 
-    Whole groups are dealt anew between the samples, each keeping its number of groups, and the difference of the means is looked at
-    (Fisher 1935; with the observed deal counted among the draws, so that the level is kept: Phipson and Smyth 2010).
+    Whole groups are dealt again between the samples, each keeping its number of groups, and the difference of the means is looked
+    at (Fisher 1935; with the observed deal counted among the draws, so that the level is kept: Phipson and Smyth 2010).
 
     Args:
         first: scores of the first sample's rows.

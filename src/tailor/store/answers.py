@@ -19,7 +19,7 @@ _TOKENS = re.compile(rb'"tokens_(?:in|out)": (\d{1,9})\b')
 _PAID = re.compile(
     rb'"amount": (\d{1,6}(?:\.\d{1,20})?(?:e-\d{1,2})?), "cached_per_million": [^,]{1,25}, "calls": \d+, "currency": "([A-Z]{3})"'
 )
-"""As `dump` writes a payment; quotes in the text of an answer stand behind a backslash, so no answer can look like one."""
+"""As `dump` writes a payment; quotes in the text of an answer come after a backslash, so no answer can look like one."""
 
 
 def read(db: apsw.Connection, system: str, examples: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -54,7 +54,7 @@ class Survey:
     damaged: tuple[tuple[bytes, ...], ...]
     counted: int | None
 
-    def told(self) -> list[str]:
+    def problems_found(self) -> list[str]:
         """What is damaged or gone, and what that costs, one sentence each."""
         told = []
         if self.damaged:
@@ -97,7 +97,7 @@ def sweep(db: apsw.Connection) -> list[str]:
         )
     if found.counted != found.whole:
         write_fact(db, "answers", found.whole)
-    return found.told()
+    return found.problems_found()
 
 
 def _paid(damaged: Iterable[tuple[bytes, ...]]) -> str:

@@ -75,7 +75,7 @@ class Noted:
     """What a file of notes holds.
 
     Attributes:
-        calls: by number; one that is damaged or gone counts as much as the dearest there was.
+        calls: by number; one that is damaged or gone counts as much as the most expensive there was.
         whole: how many of them are whole.
         is_counted: whether it is known how many there were.
     """
@@ -85,17 +85,17 @@ class Noted:
     is_counted: bool
 
     @property
-    def dearest(self) -> float:
+    def costliest(self) -> float:
         """The most that any of the calls can have cost."""
         return max((call.worst or call.most for call in self.calls.values()), default=0.0)
 
-    def told(self, currency: str = "") -> list[str]:
+    def problems_found(self, currency: str = "") -> list[str]:
         """What is damaged or gone, and what that costs, one sentence each."""
         told = []
         if lost := len(self.calls) - self.whole:
             notes = "1 note on a call to an endpoint is" if lost == 1 else f"{lost:,} notes on calls to endpoints are"
-            amount = f"{self.dearest:.2g} {currency}".strip()
-            told.append(f"{notes} damaged or gone; each counts as the dearest call that there was ({amount}).")
+            amount = f"{self.costliest:.2g} {currency}".strip()
+            told.append(f"{notes} damaged or gone; each counts as the most expensive call so far ({amount}).")
         if not self.is_counted:
             told.append(
                 "How many calls to endpoints were made is damaged: whether notes on others are gone is not known. Look up what was "
@@ -125,13 +125,13 @@ def count_calls(db: apsw.Connection) -> int:
 
 def keep_calls(db: apsw.Connection, calls: Mapping[int, Call]) -> int:
     """Note calls down, in place of those that are there, for use inside a transaction; gives how many there are then."""
-    count, dearest = _totals(db)
+    count, costliest = _totals(db)
     for number, call in calls.items():
         count += db.execute("SELECT 1 FROM calls WHERE number=?", (number,)).fetchone() is None
-        dearest = max(dearest, call.worst or 0.0, call.most)
+        costliest = max(costliest, call.worst or 0.0, call.most)
         text = dump(asdict(call))
         db.execute("INSERT OR REPLACE INTO calls VALUES (?,?,?)", (number, text, seal("call", number, text)))
-    text = dump([count, dearest])
+    text = dump([count, costliest])
     db.execute("INSERT OR REPLACE INTO total VALUES (1,?,?)", (text, seal("total", text)))
     return count
 
@@ -151,7 +151,7 @@ def prepare(db: apsw.Connection, path: Path) -> Noted:
         for statement in SCHEMA.split(";"):
             db.execute(statement)
         if noted.is_counted and not db.execute("SELECT 1 FROM total").fetchone():
-            text = dump([len(noted.calls), noted.dearest])
+            text = dump([len(noted.calls), noted.costliest])
             db.execute("INSERT INTO total VALUES (1,?,?)", (text, seal("total", text)))
     return noted
 
@@ -175,7 +175,7 @@ def check_calls(path: Path) -> Noted:
 
 
 def salvage(rows: Iterable[Row], new: Path) -> Noted:
-    """Write a file anew from rows that were found in the pages of a damaged one; gives what it held.
+    """Rewrite a file from rows that were found in the pages of a damaged one; gives what it held.
 
     Raises:
         StoreError: it cannot be written.
@@ -206,8 +206,8 @@ def salvage(rows: Iterable[Row], new: Path) -> Noted:
 
 def _noted(calls: Mapping[int, Call | None], total: tuple[int, float] | None, is_counted: bool) -> Noted:
     whole = {number: call for number, call in calls.items() if call is not None}
-    dearest = max(total[1] if total else 0.0, *(call.worst or call.most for call in whole.values()), 0.0)
-    damaged = Call(DAMAGED, "", dearest)
+    costliest = max(total[1] if total else 0.0, *(call.worst or call.most for call in whole.values()), 0.0)
+    damaged = Call(DAMAGED, "", costliest)
     gone = max(0, total[0] - len(calls)) if total else 0
     lost = [number for number, call in calls.items() if call is None] + [secrets.randbits(62) for _ in range(gone)]
     return Noted(whole | dict.fromkeys(lost, damaged), len(whole), is_counted)
@@ -225,8 +225,8 @@ def _total(row: tuple[object, ...]) -> tuple[int, float] | None:
     _, text, sha256 = _texts(row)
     if seal("total", text) != sha256:
         return None
-    count, dearest = json.loads(text)
-    return count, dearest
+    count, costliest = json.loads(text)
+    return count, costliest
 
 
 def _texts(row: tuple[object, ...]) -> tuple[int, str, str]:

@@ -134,7 +134,7 @@ class Openings:
         opening = Opening(1 + len(counted) + len(strangers) + missing, changed, len(strangers), missing, doubtful)
         at = datetime.now(UTC).isoformat()
         self.write([(key, at, rows, opening.number, "")], deal=data.deal, rated=rated)
-        with suppress(apsw.Error):  # out of the log into the file: a damaged log is taken for a shorter one, without a word
+        with suppress(apsw.Error):  # out of the log into the file: a damaged log is taken for a shorter one, silently
             self._db.execute("PRAGMA wal_checkpoint(FULL)")
         self._registry.add([*unnoted, Seen(key, self._project, at, tuple(rows), data.deal)])
         return opening

@@ -1,6 +1,6 @@
 """A study as it is kept: what it shares with others, or has many times, is kept once and referred to.
 
-A run of a study holds the rows that were asked, the system and its answers. The rows stand in the study's splits, and so do
+A run of a study holds the rows that were asked, the system and its answers. The rows are in the study's splits, and so do
 those that a prompt shows; a system has several runs, and the answers were saved before they were scored. What a packed study
 refers to cannot change under it: parts are named by their content, answers are sealed, and a digest of the whole record tells
 whether all of it came back as it was.

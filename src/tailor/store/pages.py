@@ -1,4 +1,4 @@
-"""The rows that stand in the pages of a SQLite file, read without SQLite: what can still be found in a file that it refuses.
+"""The rows that are in the pages of a SQLite file, read without SQLite: what can still be found in a file that it refuses.
 
 The format is that of https://www.sqlite.org/fileformat2.html: leaf pages of tables (0x0D) and both kinds of pages of tables without
 row numbers (0x0A and, between them, 0x02), records of values, long ones continued on overflow pages, and pages of the write-ahead
@@ -43,7 +43,7 @@ def _rows(pages: dict[int, bytes], among: dict[int, bytes] | None = None) -> Ite
         if kind not in (_TABLE_LEAF, _INDEX_LEAF, _INDEX_INSIDE):
             continue
         (cells,) = struct.unpack_from(">H", page, start + 3)
-        # Inside an index, the number of another page stands at the end of the header and in front of each row.
+        # Inside an index, the number of another page is at the end of the header and in front of each row.
         further = 4 if kind == _INDEX_INSIDE else 0
         for cell in range(min(cells, (PAGE - start - 8 - further) // 2)):
             (place,) = struct.unpack_from(">H", page, start + 8 + further + 2 * cell)
@@ -58,7 +58,7 @@ def _cell(pages: dict[int, bytes], page: bytes, place: int, kind: int) -> Row:
     number = None
     if kind == _TABLE_LEAF:
         number, place = _varint(page, place)
-    # How much of a long record stands on the page itself follows from its size (section 1.6 of the format).
+    # How much of a long record is on the page itself follows from its size (section 1.6 of the format).
     most = PAGE - 35 if kind == _TABLE_LEAF else (PAGE - 12) * 64 // 255 - 23
     least = (PAGE - 12) * 32 // 255 - 23
     here = size

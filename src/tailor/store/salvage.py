@@ -1,4 +1,4 @@
-"""Checking a store, and making a damaged one anew from every record in it that is whole; the damaged file is kept."""
+"""Checking a store, and rebuilding a damaged one from every record in it that is whole; the damaged file is kept."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Condition:
         calls: notes on calls to endpoints that are whole.
         problems: what is damaged or gone, and what that costs, one sentence each.
         lost_studies: those of them that tell of studies.
-        aside: where the damaged files were kept; None where nothing had to be made anew.
+        aside: where the damaged files were kept; None where nothing had to be made again.
     """
 
     answers: int = 0
@@ -72,7 +72,7 @@ def check(folder: Path) -> Condition:
             raise
         found.problems.append(f"{error}.")
         return found
-    found.calls, found.problems = noted.whole, [*found.problems, *noted.told()]
+    found.calls, found.problems = noted.whole, [*found.problems, *noted.problems_found()]
     return found
 
 
@@ -136,13 +136,13 @@ def _repair(folder: Path) -> Condition:
     except OSError as error:
         raise write_failure(folder, error) from error
     after.calls = noted.whole
-    after.problems = list(dict.fromkeys([*lost, *after.problems, *before.lost_studies, *lost_studies, *noted.told()]))
+    after.problems = list(dict.fromkeys([*lost, *after.problems, *before.lost_studies, *lost_studies, *noted.problems_found()]))
     after.aside = aside
     return after
 
 
 def _fresh(folder: Path, name: str) -> Path:
-    """Where the file of this name is made anew; what a repair that was killed left there is gone."""
+    """Where the file of this name is made again; what a repair that was killed left there is gone."""
     new = folder / f".{name}.repaired"
     for suffix in ("", "-wal", "-shm"):
         new.with_name(new.name + suffix).unlink(missing_ok=True)
@@ -150,7 +150,7 @@ def _fresh(folder: Path, name: str) -> Path:
 
 
 def _put_in_place(new: Path, folder: Path) -> None:
-    """The log of the damaged file must be gone before the new one stands beside it; both lie in the folder set aside."""
+    """The log of the damaged file must be gone before the new one takes its place; both lie in the folder set aside."""
     name = new.name.removeprefix(".").removesuffix(".repaired")
     for suffix in ("-wal", "-shm"):
         (folder / f"{name}{suffix}").unlink(missing_ok=True)
@@ -163,7 +163,7 @@ def _condition(db: apsw.Connection, path: Path) -> Condition:
     if version_of(db) < SEALED:
         return found
     surveyed = answers.survey(db)
-    found.answers, found.problems = surveyed.whole, surveyed.told()
+    found.answers, found.problems = surveyed.whole, surveyed.problems_found()
     records, missing = Openings(db, path, "", Registry()).read()
     found.openings = len(records)
     if missing:
@@ -177,7 +177,7 @@ def _condition(db: apsw.Connection, path: Path) -> Condition:
             found.studies += 1
     found.problems += found.lost_studies
     if read_fact(db, "project") is None:
-        found.problems.append("The store's own name is damaged; test sets opened again count anew.")
+        found.problems.append("The store's own name is damaged; test sets opened again count from the start.")
     return found
 
 
@@ -208,7 +208,7 @@ def _of_old_version(aside: Path) -> str:
     """What to do with a file of a version whose records do not vouch for themselves; empty for others."""
     data = (aside / LEDGER).read_bytes() if (aside / LEDGER).exists() else b""
     if data[:16] == b"SQLite format 3\0" and int.from_bytes(data[60:64], "big") == 1:
-        return f"its records cannot be told whole from damaged; a copy is in {aside}: restore a backup of the project"
+        return f"intact and damaged records cannot be told apart; a copy is in {aside}: restore a backup of the project"
     return ""
 
 

@@ -60,7 +60,7 @@ class Spending:
 
     Attributes:
         rest: from what was paid to a sentence on what the rest needs, for whoever is stopped by the cap.
-        told: what was found damaged or gone when it was opened, and what that costs, one sentence each.
+        messages: what was found damaged or gone when it was opened, and what that costs, one sentence each.
 
     Raises:
         StoreError: the file is damaged, or cannot be written.
@@ -83,10 +83,10 @@ class Spending:
             if not is_damage(error):
                 raise
             raise StoreError(
-                f"{self._path} is damaged: what was spent on endpoints is not known any more",
-                f"run `tailor store repair {folder.parent}`: every note that is whole is kept, and what is gone is told",
+                f"{self._path} is damaged: what was spent on endpoints is no longer known",
+                f"run `tailor store repair {folder.parent}`: every intact note is kept, and what is gone is reported",
             ) from error
-        self.told = noted.told(currency)
+        self.messages = noted.problems_found(currency)
         self._known = dict(noted.calls)
         self._noted = count_calls(self._db)
         self._committed = sum(call.most for call in self._known.values())
@@ -245,7 +245,8 @@ class Spending:
         return OverBudget(
             f"the budget of {_amount(self.cap or 0.0)} {self.currency} leaves no room for the next call: {_amount(spent.paid)} are "
             f"spent{maybe}, and the call can cost up to {_amount(worst)}{self.rest(spent.paid)}",
-            "raise `budget` in tailor.yaml, or give --budget, and run again: it goes on from here, and nothing is paid twice",
+            "raise `budget` in tailor.yaml, or give --budget, and run again: it continues where it stopped, and nothing is paid "
+            "twice",
         )
 
 

@@ -1,7 +1,7 @@
 """Chats as rows: what the user says last is asked, what the assistant says last is the right answer, the rest is shown.
 
 Read are lists of messages (`role` and `content`, or `from` and `value`), a prompt with its completion, and a prompt with a chosen
-and a rejected answer. A chat that cannot be scored is refused with its row named: no turn is left out in silence.
+and a rejected answer. A chat that cannot be scored is refused with its row named: no turn is left out silently.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tailor.data.cells import written_list
 from tailor.data.finding import Finding
-from tailor.data.formats.chatimages import KINDS, MARK, beside, image_columns, image_in
+from tailor.data.formats.chatimages import KINDS, MARK, image_columns, image_in, image_names
 from tailor.data.formats.chattext import with_chats_in_texts
 from tailor.data.jsontext import to_text
 from tailor.errors import DataError, quoted
@@ -19,9 +19,9 @@ from tailor.errors import DataError, quoted
 ROWS_NAMED = 5
 CHATS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns", "contents")
 ANSWERS = ("completion", "chosen", "response")  # columns with the last turns of a `prompt`
-SYSTEM = ("system", "systemInstruction", "system_instruction")  # columns with the system text beside a chat
+SYSTEM = ("system", "systemInstruction", "system_instruction")  # columns with the system text next to a chat
 ASKED = ("prompt", "input", "inputs", *CHATS)  # columns with chats that may end with the question
-BESIDE = (  # columns with the right answer to it
+ANSWER_COLUMNS = (  # columns with the right answer to it
     *("ideal", "expected", "expected_output", "reference", "target", "answer", "answers", "label", "labels", "category", "class"),
     *("intent", "topic", "gold", "ground_truth", "output"),
 )
@@ -82,7 +82,9 @@ def flatten_chats(name: str, rows: Sequence[Object]) -> tuple[Sequence[Object], 
             bad.append(f"row {number} ({error})")
             continue
         several += sum(1 for turn in turns if turn.role == "assistant" and not turn.calls) > 1
-        made.append({**chat, **{column: value for column, value in row.items() if column not in {*used, *SYSTEM, *beside(row)}}})
+        made.append(
+            {**chat, **{column: value for column, value in row.items() if column not in {*used, *SYSTEM, *image_names(row)}}}
+        )
     if bad:
         more = f" and {len(bad) - ROWS_NAMED:,} more" if len(bad) > ROWS_NAMED else ""
         raise DataError(
@@ -139,8 +141,8 @@ def _chat_column(rows: Sequence[Object]) -> str:
 
 
 def _asked_column(rows: Sequence[Object]) -> str:
-    """The column with chats that end with the user's turn, where the right answer stands in another column."""
-    if not rows or not any(answer in rows[0] for answer in BESIDE):
+    """The column with chats that end with the user's turn, where the right answer is in another column."""
+    if not rows or not any(answer in rows[0] for answer in ANSWER_COLUMNS):
         return ""
     return next((key for key in ASKED if all(_is_chat(cell := row.get(key)) and _ends_with_user(cell) for row in rows)), "")
 
@@ -158,7 +160,7 @@ def _with_questions(name: str, rows: Sequence[Object], key: str) -> tuple[Sequen
         except ValueError as error:
             raise DataError(f"{name} row {number} holds a chat that cannot be used: {error}", "Take the row out.") from error
         system, history = _said_by_system(turns, row), _transcript(turns[:-1])
-        others = {column: value for column, value in row.items() if column not in {key, *SYSTEM, *beside(row)}}
+        others = {column: value for column, value in row.items() if column not in {key, *SYSTEM, *image_names(row)}}
         made.append({"input": _text(turns[-1], images), "system": system, "history": history, **images, **others})
     told = "the user's last turn is the column `input`, what was said before `history`"
     return made, (Finding("note", f"{name} holds chats in {quoted(key)} that end with a question: {told}."),)
@@ -308,23 +310,23 @@ def _images(turns: Sequence[Turn], asked: int, row: Object) -> dict[str, object]
 
 
 def _text(turn: Turn, images: Mapping[str, object]) -> str:
-    """What is said in a turn, without the marks of images that stand in columns."""
+    """What is said in a turn, without the marks of images that are in columns."""
     return turn.text.replace(MARK, "").strip() if images else turn.text
 
 
 def _said_by_system(turns: Sequence[Turn], row: Object) -> str:
-    said, beside = "\n\n".join(turn.text for turn in turns if turn.role == "system"), _system(row)
-    if said and beside.strip() and beside.strip() != said.strip():
+    said, column_text = "\n\n".join(turn.text for turn in turns if turn.role == "system"), _system(row)
+    if said and column_text.strip() and column_text.strip() != said.strip():
         raise ValueError("its column `system` says something else than its system message")
-    return said or beside
+    return said or column_text
 
 
 def _system(row: Object) -> str:
-    """The system text that stands beside a chat, as text or as a message."""
-    beside = next((row[column] for column in SYSTEM if row.get(column)), "")
-    if isinstance(beside, Mapping):
-        beside = next((beside[key] for key in _SAID if beside.get(key) is not None), None)
-    return _content(beside)[0]
+    """The system text that is next to a chat, as text or as a message."""
+    column_text = next((row[column] for column in SYSTEM if row.get(column)), "")
+    if isinstance(column_text, Mapping):
+        column_text = next((column_text[key] for key in _SAID if column_text.get(key) is not None), None)
+    return _content(column_text)[0]
 
 
 def _transcript(turns: Sequence[Turn]) -> str:

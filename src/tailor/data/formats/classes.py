@@ -32,7 +32,7 @@ def with_class_names(name: str, rows: Sequence[Object], features: object) -> tup
         place = f"{name} row {number}"
         named.append({key: _name(value, found[key], place, key) if key in found else value for key, value in row.items()})
     listed = ", ".join(map(quoted, found))
-    return named, (Finding("note", f"{name} names the classes of {listed}; the names stand in place of the numbers."),)
+    return named, (Finding("note", f"{name} names the classes of {listed}; the names replace the numbers."),)
 
 
 def _described(features: object) -> list[tuple[str, object]]:

@@ -31,7 +31,7 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _Quotes = Literal["doubled", "spaced", "escaped", "literal"]
 _HOW = {
     "spaced": "Spaces stand between delimiters and quoted values here; they are skipped.",
-    "escaped": 'Quotation marks inside values are written \\" here, and read so.',
+    "escaped": 'Quotation marks inside values are written \\" here, and are read that way.',
     "literal": "Values are not quoted here: quotation marks are read as part of the text.",
 }
 _Record = tuple[int, list[str]]  # the line it starts on, counted from 1, and its values
@@ -133,7 +133,7 @@ def _unwrapped(source: _Source, sheet: Sheet) -> Sheet:
         return sheet
     if len(inner.columns) < 2:
         return sheet
-    found = Finding("note", f"{source.name}: every line is quoted as a whole; what stands inside is read as the row.")
+    found = Finding("note", f"{source.name}: every line is quoted as a whole; its contents are read as the row.")
     numbers = tuple(sheet.numbers[number - 1] for number in inner.numbers)
     return Sheet(inner.columns, inner.rows, numbers, (found, *inner.findings), inner.headerless)
 
@@ -267,13 +267,13 @@ def _filled(record: Sequence[str]) -> int:
 
 
 def _width(records: Sequence[Sequence[str]]) -> int:
-    """Columns in use: of the rows with the commonest number of cells, those up to the last that is filled anywhere."""
+    """Columns in use: of the rows with the most common number of cells, those up to the last that is filled anywhere."""
     common = Counter(map(len, records)).most_common(1)[0][0]
     return max(_filled(record) for record in records if len(record) == common)
 
 
 def _lead(records: Sequence[_Record], width: int) -> int:
-    """How many records stand before the row of column names: titles, comments, and lines with almost nothing filled in."""
+    """How many records come before the row of column names: titles, comments, and lines with almost nothing filled in."""
     lead = 0
     for place, (_, record) in enumerate(records[: min(LINES_BEFORE, len(records) - 2)]):
         filled = sum(1 for cell in record if cell.strip())

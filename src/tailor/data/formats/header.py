@@ -1,4 +1,4 @@
-"""Names of columns, and whether what stands in their place reads like a row of data."""
+"""Names of columns, and whether what is in their place reads like a row of data."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def _lines(name: str, text: str, columns: Sequence[str]) -> Read:
     if comments := sum(map(_is_comment, text.split("\n"))):
         findings.append(Finding("note", f"{name} has {_count(comments, 'line')} of comment; not read as rows."))
     if python:
-        findings.append(Finding("note", f"{name}: {_count(python, 'row')} written as Python writes dictionaries; read so."))
+        findings.append(Finding("note", f"{name}: {_count(python, 'row')} written as Python dictionaries, and read as such."))
     if bad:
         try:
             values = parse_several("\n".join(lines))
@@ -162,7 +162,7 @@ def _arrays(name: str, items: Sequence[list[object]], columns: Sequence[str]) ->
             f"{name} holds lists, and seems to have no header: the first reads like data ({first})",
             "Put a list of column names first, or name the columns, as in --columns text,label (`columns` under `data`).",
         )
-    note = f"{name} holds lists; {'they are named as told' if columns else 'the first names the columns'}."
+    note = f"{name} holds lists; {'they are named as you said' if columns else 'the first names the columns'}."
     return [dict(zip(names, row, strict=True)) for row in body], (Finding("note", note),)
 
 
@@ -195,8 +195,8 @@ def _in_splits(name: str, value: dict[str, object], columns: Sequence[str]) -> R
     parts = {key: _list(f"{name} {key}", cast("list[object]", rows), columns) for key, rows in lists.items()}
     if any("split" in row for rows, _ in parts.values() for row in rows):
         return None
-    beside = [key for key in value if key not in lists]
-    unread = f" (not read: {', '.join(map(quoted, beside[:LINES_NAMED]))})" if beside else ""
+    ignored = [key for key in value if key not in lists]
+    unread = f" (not read: {', '.join(map(quoted, ignored[:LINES_NAMED]))})" if ignored else ""
     what = f"{name} holds a list of rows for each split: {', '.join(map(quoted, lists))}{unread}; `split` says which a row is in."
     findings = dict.fromkeys(finding for _, more in parts.values() for finding in more)
     return [{**row, "split": key} for key, (rows, _) in parts.items() for row in rows], (Finding("note", what), *findings)
@@ -238,9 +238,9 @@ def _wrapped(name: str, value: dict[str, object], columns: Sequence[str]) -> Rea
     if isinstance(value.get("features"), list):
         objects, more = with_class_names(name, objects, cast("list[object]", value["features"]))
         findings = (*findings, *more)
-    beside = [key for key in value if key != lists[0]]
-    more_keys = f" (not read: {', '.join(map(quoted, beside[:LINES_NAMED]))})" if beside else ""
-    return objects, (Finding("note", f"{name}: the rows stand in the list {quoted(lists[0])}{more_keys}."), *findings)
+    ignored = [key for key in value if key != lists[0]]
+    more_keys = f" (not read: {', '.join(map(quoted, ignored[:LINES_NAMED]))})" if ignored else ""
+    return objects, (Finding("note", f"{name}: the rows are in the list {quoted(lists[0])}{more_keys}."), *findings)
 
 
 def _is_table(value: object) -> bool:

@@ -40,7 +40,7 @@ MOST_SLOW = 2
 """So many slow calls for each place hold none."""
 MOST_HUNG = 512
 """So many hung calls hold no place; each still has a thread and a connection until its time is over."""
-MOST_BESIDE = 2
+MOST_REPEATS = 2
 """How often a hung call is asked again next to it."""
 LAST_SHARE = 0.2
 """Share of the patience after which the last rows are given up; they fail while all others have succeeded."""
@@ -192,8 +192,8 @@ class Shift:
                 call.slow, slow = True, slow + 1
             if not call.hung and age >= hung_after and not call.row.done:
                 call.hung, call.slow, hung = True, call.slow or hung < MOST_HUNG, hung + 1
-                if call.row.beside < MOST_BESIDE and self.ending is None:
-                    call.row.beside += 1
+                if call.row.repeats < MOST_REPEATS and self.ending is None:
+                    call.row.repeats += 1
                     self._put_off(call.row, now)
             if not call.hung:
                 self.wake = min(self.wake, call.started + (hung_after if call.slow else SLOW * usual))

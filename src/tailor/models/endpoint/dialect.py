@@ -15,7 +15,7 @@ from tailor.models.endpoint.probabilities import FEWER, MOST
 from tailor.models.endpoint.responses import ELSEWHERE, as_responses
 
 ROOMS = (0, 1024, 4096, 16384)
-"""Tokens for a thought beside those of the answer, tried one after the other when answers come back cut off or empty."""
+"""Tokens for a thought besides those of the answer, tried one after the other when answers come back cut off or empty."""
 FRAME = 256
 """Tokens that a server may put around a chat: the marks of its template, the date, a default instruction."""
 QUESTION = "\n\nQuestion: "
@@ -39,7 +39,7 @@ class Dialect:
         schema: how a JSON schema is asked for.
         extras: whether it takes `reasoning_effort`.
         logprobs: how many of the likeliest tokens are told of at each place; 0 where none are.
-        room: tokens for a thought, beside those of the answer.
+        room: tokens for a thought, besides those of the answer.
     """
 
     api: Literal["chat", "responses"] = "chat"

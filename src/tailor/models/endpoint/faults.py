@@ -76,7 +76,7 @@ class Said:
     Attributes:
         reason: its message on one line of at most 200 characters.
         codes: its codes and types, in lower case.
-        status: the status that it names, where it stands inside another one; else 0.
+        status: the status that it names, where it is inside another one; else 0.
         wait: seconds that its words ask to wait.
     """
 

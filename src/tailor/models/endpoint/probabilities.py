@@ -12,9 +12,9 @@ from tailor.models.base import Request, message
 MOST, FEWER = 20, 5
 """How many of the likeliest tokens are asked for at each place: the most that OpenAI gives, and what others give."""
 AROUND = " \t\r\n\"'`*_([{<"
-"""What may stand in front of a label."""
+"""What may come before a label."""
 BEHIND = " .!,;:\"'`*)]}>"
-"""What may stand behind it."""
+"""What may come after it."""
 HALF = math.log(0.5)
 """A label that goes on where the written one ended has at most half of what both share, since the likeliest was written."""
 LEAST = -100.0
@@ -28,7 +28,7 @@ class Place:
     Attributes:
         token: its bytes.
         logprob: its log-probability.
-        others: other tokens that might have stood there, with theirs, as many as the endpoint tells.
+        others: other tokens that might have been there, with theirs, as many as the endpoint tells.
     """
 
     token: bytes
@@ -71,7 +71,7 @@ def label_scores(places: Sequence[Place], labels: Sequence[str], text: str) -> t
 
     Args:
         places: the tokens that were written, a thought in front included.
-        labels: as they stand in the prompt.
+        labels: as they are in the prompt.
         text: the answer, without a thought.
     """
     forms = [_form(label.encode("utf-8", "replace")) for label in labels]
@@ -143,7 +143,7 @@ def _meant(before: bytes, after: bytes, forms: Sequence[str]) -> list[int]:
 
 
 def _form(text: bytes) -> str:
-    """A text as labels are compared: whatever its case, underscores and what stands around it."""
+    """A text as labels are compared: whatever its case, underscores and what is around it."""
     return " ".join(text.decode("utf-8", "ignore").lstrip(AROUND).replace("_", " ").casefold().split())
 
 

@@ -21,7 +21,7 @@ class Row:
     place: int
     request: Request
     tries: int = 0
-    beside: int = 0
+    repeats: int = 0
     failed_at: float | None = None
     refusals: int = 0
     refused_at: float = 0.0

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tailor.diagnose.classes import embedder_probe, hidden_probe, neighbour_values
+from tailor.diagnose.context import Context, LeverForecast, percent
 from tailor.diagnose.form import in_form
-from tailor.diagnose.marks import marking_probe
-from tailor.diagnose.subject import Outlook, Subject, percent
+from tailor.diagnose.span_probe import span_probe
 from tailor.stats.intervals import Floats
 
 FROM_BETTER = 1 / 3
@@ -28,47 +28,47 @@ PROBED, MARKED, SHOWN, OPEN = 0.07, 0.07, 0.07, 0.08
 """Standard errors: of tuning from probes, from marks; of examples from neighbours; where only neighbours' answers speak."""
 
 
-def behaviour(subject: Subject, classes: Sequence[str] | None) -> Outlook:
+def behaviour(context: Context, classes: Sequence[str] | None) -> LeverForecast:
     """The forecast for tuning the weights on the training rows.
 
-    Closed sets: linear probes on the frozen model's states and on the embedder's vectors. Answers that stand in the input: a probe
+    Closed sets: linear probes on the frozen model's states and on the embedder's vectors. Answers that are in the input: a probe
     that marks them. Else neither is known; the nearest training row's answer scores what can be had by learning how answers look.
     """
-    values, error, how = _by_class(subject, classes) if classes is not None else _by_marks(subject) or _by_copies(subject)
-    steps = _steps(subject)
+    values, error, how = _by_class(context, classes) if classes is not None else _by_spans(context) or _by_copies(context)
+    steps = _steps(context)
     if steps < STEPS:
-        base = np.array(subject.run.values)
+        base = np.array(context.run.values)
         values = base + steps / STEPS * (values - base)
-        how += f" Training takes {steps} steps only, which gets a part of the way."
-    return Outlook("behaviour", values, error, how)
+        how += f" Training takes only {steps} steps, which gets part of the way."
+    return LeverForecast("behaviour", values, error, how)
 
 
-def examples(subject: Subject, classes: Sequence[str] | None) -> Outlook:
+def examples(context: Context, classes: Sequence[str] | None) -> LeverForecast:
     """The forecast for showing the nearest worked examples.
 
     Closed sets: a model mostly takes over the nearest example's answer. Other answers: the better of that answer and the baseline's
     own in the form that examples show.
     """
-    one, base = neighbour_values(subject), np.array(subject.run.values)
+    one, base = neighbour_values(context), np.array(context.run.values)
     if classes is not None:
         how = f"The nearest training row's answer scores {percent(one)}; a model shown it does not always take it over."
-        return Outlook("examples", base + COPIED * (one - base), SHOWN, how)
-    values = np.maximum(one, in_form(subject))
+        return LeverForecast("examples", base + COPIED * (one - base), SHOWN, how)
+    values = np.maximum(one, in_form(context))
     how = f"The nearest training row's answer scores {percent(one)}; with the model's own in the right form, {percent(values)}."
-    return Outlook("examples", values, OPEN, how)
+    return LeverForecast("examples", values, OPEN, how)
 
 
-def _by_class(subject: Subject, classes: Sequence[str]) -> tuple[Floats, float, str]:
-    outer, hidden = embedder_probe(subject, classes), hidden_probe(subject, classes)
-    rows = f"A linear probe that learned from {len(subject.train)} training rows reaches {percent(outer)} on the embedder's vectors"
+def _by_class(context: Context, classes: Sequence[str]) -> tuple[Floats, float, str]:
+    outer, hidden = embedder_probe(context, classes), hidden_probe(context, classes)
+    rows = f"A linear probe that learned from {len(context.train)} training rows reaches {percent(outer)} on the embedder's vectors"
     if hidden is None:
         return outer, PROBED, f"{rows}."
     better = outer if outer.mean() > hidden.mean() else hidden
     return hidden + FROM_BETTER * (better - hidden), PROBED, f"{rows}, and {percent(hidden)} on the frozen model's states."
 
 
-def _by_marks(subject: Subject) -> tuple[Floats, float, str] | None:
-    marks = marking_probe(subject)
+def _by_spans(context: Context) -> tuple[Floats, float, str] | None:
+    marks = span_probe(context)
     if marks is None:
         return None
     return (
@@ -78,14 +78,14 @@ def _by_marks(subject: Subject) -> tuple[Floats, float, str] | None:
     )
 
 
-def _by_copies(subject: Subject) -> tuple[Floats, float, str]:
+def _by_copies(context: Context) -> tuple[Floats, float, str]:
     """The better of the baseline and of copies of the nearest answers, and what training adds to such copies."""
-    one, base = neighbour_values(subject), np.array(subject.run.values)
+    one, base = neighbour_values(context), np.array(context.run.values)
     learned = one + LEARNED * one * (1 - one)
     how = f"The nearest training row's answer scores {percent(one)}; what else can be learned from free answers is not known."
     return learned if learned.mean() > base.mean() else base, OPEN, how
 
 
-def _steps(subject: Subject) -> int:
-    tuning = subject.material.task.tuning
-    return -(-len(subject.material.train[: tuning.max_rows]) // tuning.batch_rows) * tuning.epochs
+def _steps(context: Context) -> int:
+    tuning = context.material.task.tuning
+    return -(-len(context.material.train[: tuning.max_rows]) // tuning.batch_rows) * tuning.epochs

@@ -14,8 +14,8 @@ from flow import LABELS, Watcher, climb, statuses, write_desk, write_rooms
 
 from tailor import experiment
 from tailor.approaches.tuning import FineTune
-from tailor.decide.hope import hopeless
-from tailor.decide.rungs import Option, Rung, best
+from tailor.decide.prune import reason_to_prune
+from tailor.decide.rungs import Proposal, Rung, best
 from tailor.diagnose.forecast import forecast_for
 from tailor.diagnose.types import Diagnosis, Lever
 from tailor.errors import DoesNotFit, EndpointError, TailorError
@@ -74,9 +74,11 @@ def test_a_forecast_that_its_own_start_beats_speaks_against_nothing() -> None:
     runs = [make_run(zero, [0.0] * 6 + [1.0] * 4), make_run(shown, [1.0] * 10)]
     tune = Lever("behaviour", Interval(0.6, 0.5, 0.7, 10, 0.8), (1.0,) * 6 + (0.0,) * 4, 4, 4, "So.")
     found = Diagnosis(0.4, 10, 6, (tune,), (), None, None, (), 1.0)
-    assert hopeless(found, TUNE, [Option(FineTune(), zero)], runs) is not None
-    assert hopeless(found, TUNE, [Option(FineTune(), shown)], runs) is None
-    assert hopeless(found, replace(TUNE, is_open=True), [Option(FineTune(), zero)], runs) is None, "it may do what nobody forecast"
+    assert reason_to_prune(found, TUNE, [Proposal(FineTune(), zero)], runs) is not None
+    assert reason_to_prune(found, TUNE, [Proposal(FineTune(), shown)], runs) is None
+    assert reason_to_prune(found, replace(TUNE, is_open=True), [Proposal(FineTune(), zero)], runs) is None, (
+        "it may do what nobody forecast"
+    )
 
 
 def test_a_leader_on_easier_rows_takes_no_hope_from_others() -> None:
@@ -86,11 +88,11 @@ def test_a_leader_on_easier_rows_takes_no_hope_from_others() -> None:
     rows = (1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0)
     tune = Lever("behaviour", Interval(0.6, 0.5, 0.7, 10, 0.8), rows, 4, 4, "So.")
     found = Diagnosis(0.4, 10, 6, (tune,), (), None, None, (), 1.0)
-    options = [Option(FineTune(), start)]
+    options = [Proposal(FineTune(), start)]
     part = leader.on(leader.examples[5:])  # there the baseline has four of five, too
-    assert hopeless(found, TUNE, options, [baseline, leader]) is not None
-    assert hopeless(found, TUNE, options, [baseline, part]) is None
-    assert hopeless(replace(found, baseline=0.7), TUNE, options, [baseline, leader]) is None
+    assert reason_to_prune(found, TUNE, options, [baseline, leader]) is not None
+    assert reason_to_prune(found, TUNE, options, [baseline, part]) is None
+    assert reason_to_prune(replace(found, baseline=0.7), TUNE, options, [baseline, leader]) is None
 
 
 @pytest.mark.slow
@@ -101,7 +103,7 @@ def test_a_training_that_is_brought_forward_and_cannot_pay_keeps_nothing_cheaper
         return sorted(rungs, key=lambda rung: rung.name != "tune")
 
     monkeypatch.setattr("tailor.decide.ladder.in_order", tune_first)
-    monkeypatch.setattr("tailor.decide.ladder.hopeless", lambda *given: None)  # here only money speaks
+    monkeypatch.setattr("tailor.decide.ladder.reason_to_prune", lambda *given: None)  # here only money speaks
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "page.md").write_text("# Page\n\nWrite to billing.\n", encoding="utf-8")
     study = climb(write_numbers(tmp_path, documents="pages", prices=DEAR_LABELS), Copier())

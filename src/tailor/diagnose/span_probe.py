@@ -1,4 +1,4 @@
-"""A linear probe for answers that stand in the input: it marks the tokens that belong to the answer.
+"""A linear probe for answers that are in the input: it marks the tokens that belong to the answer.
 
 What it reaches tells whether the weights know which words are wanted; writing those and nothing else is what tuning teaches.
 """
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tailor.approaches.tuning import bared
+from tailor.approaches.tuning import minimal_prompt
 from tailor.data.example import Example
 from tailor.diagnose.classes import standardised
-from tailor.diagnose.subject import Subject
+from tailor.diagnose.context import Context
 from tailor.models.base import Array
 from tailor.models.hidden import chat_pieces
 from tailor.models.quiet import quiet_libraries
@@ -22,29 +22,29 @@ from tailor.score.text import contains
 from tailor.stats.intervals import Floats
 
 COPIED = 0.6
-"""Share of the training rows whose answer must stand in the input."""
+"""Share of the training rows whose answer must be in the input."""
 PENALTY = 10.0
 """As for the classes' probes; vectors are about 1 long here, too."""
 
 
-def copies(subject: Subject) -> float:
-    """Share of the training rows with an answer whose answer stands in their input."""
-    rows = [example for example in subject.train if example.answers]
-    inputs = subject.inputs(rows)
+def copies(context: Context) -> float:
+    """Share of the training rows with an answer whose answer is in their input."""
+    rows = [example for example in context.train if example.answers]
+    inputs = context.inputs(rows)
     return sum(contains(text, example.label) for text, example in zip(inputs, rows, strict=True)) / len(rows) if rows else 0.0
 
 
-def marking_probe(subject: Subject) -> Floats | None:
+def span_probe(context: Context) -> Floats | None:
     """The metric on each dev row of the words that the probe marks; None where the model is not here or nothing can be learned."""
-    model = subject.model
-    if not model.capabilities.states or copies(subject) < COPIED:
+    model = context.model
+    if not model.capabilities.states or copies(context) < COPIED:
         return None
-    system = bared(subject.material.task, subject.run.system)
-    rows = (*subject.train, *subject.dev)
+    system = minimal_prompt(context.material.task, context.run.system)
+    rows = (*context.train, *context.dev)
     read = chat_pieces(model, [render_messages(system, example) for example in rows])
     pieces = [words for words, _ in read]
-    n = len(subject.train)
-    marks = [marked(words, example) for words, example in zip(pieces[:n], subject.train, strict=True)]
+    n = len(context.train)
+    marks = [marked(words, example) for words, example in zip(pieces[:n], context.train, strict=True)]
     learned = [i for i, mark in enumerate(marks) if mark is not None]
     aims = np.concatenate([mark for mark in marks if mark is not None])
     states = standardised(
@@ -53,11 +53,11 @@ def marking_probe(subject: Subject) -> Floats | None:
     chances = _chances(states, aims)
     ends = np.cumsum([len(words) for words in pieces[n:]])[:-1]
     spans = [best_span(part) for part in np.split(chances, ends)]
-    return subject.values(["".join(words[a:b]).strip() for words, (a, b) in zip(pieces[n:], spans, strict=True)])
+    return context.values(["".join(words[a:b]).strip() for words, (a, b) in zip(pieces[n:], spans, strict=True)])
 
 
 def marked(pieces: Sequence[str], example: Example) -> NDArray[np.bool_] | None:
-    """Which pieces of the input belong to the first accepted answer that stands in it; None where none does."""
+    """Which pieces of the input belong to the first accepted answer that is in it; None where none does."""
     text = "".join(pieces).lower()
     ends = np.cumsum([len(piece) for piece in pieces])
     starts = ends - [len(piece) for piece in pieces]

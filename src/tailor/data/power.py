@@ -18,7 +18,7 @@ from tailor.task import Task
 POWER = 0.8
 
 
-def reach(task: Task, splits: Splits) -> Iterator[Finding]:
+def power_findings(task: Task, splits: Splits) -> Iterator[Finding]:
     """What the test set can certify at best, how likely it is to show the target, and how many rows would do so.
 
     At the first opening, with as many finalists as the task can have: fewer finalists show a little more with the same rows. Rows

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from tailor.approaches.approach import looks_at_dev
 from tailor.data.example import Example
 from tailor.decide.prices import tokens_of
-from tailor.decide.race import Standing, blocks_of, looked_and_counted
-from tailor.decide.rungs import Option, standing
+from tailor.decide.race import Record, blocks_of, looked_and_counted
+from tailor.decide.rungs import Proposal, record
 from tailor.evaluate.run import Run
 from tailor.system import System
 
 
 @dataclass
-class Arm:
+class RaceCandidate:
     """A candidate in a race.
 
     Attributes:
-        option: how it was made.
+        proposal: how it was made.
         system: what it is.
         setup: seconds of making it.
         weigh: what an answer costs, in the unit of the race.
@@ -27,7 +27,7 @@ class Arm:
         out: whether it is out of the race.
     """
 
-    option: Option
+    proposal: Proposal
     system: System
     setup: float
     weigh: Callable[[Run], float] = tokens_of
@@ -35,13 +35,13 @@ class Arm:
     out: bool = False
 
     @property
-    def standing(self) -> Standing | None:
+    def record(self) -> Record | None:
         """How it does so far; None when it is out."""
-        return None if self.out or self.run is None else standing(self.run, self.weigh)
+        return None if self.out or self.run is None else record(self.run, self.weigh)
 
 
 @dataclass(frozen=True)
-class Course:
+class RaceRows:
     """The rows of a race.
 
     Attributes:
@@ -55,10 +55,10 @@ class Course:
     blocks: tuple[tuple[Example, ...], ...]
 
 
-def course(dev: Sequence[Example], candidates: Sequence[Option]) -> Course:
+def race_rows(dev: Sequence[Example], candidates: Sequence[Proposal]) -> RaceRows:
     """Where these candidates race: on all of dev, or behind the rows that one of them may choose by."""
     looks = any(looks_at_dev(candidate.approach) for candidate in candidates)
     seen, counted = looked_and_counted([example.unit for example in dev]) if looks else ((), range(len(dev)))
     rows = tuple(dev[i] for i in sorted(counted))
     blocks = tuple(tuple(rows[i] for i in block) for block in blocks_of([example.unit for example in rows]))
-    return Course(tuple(dev[i] for i in seen), rows, blocks)
+    return RaceRows(tuple(dev[i] for i in seen), rows, blocks)

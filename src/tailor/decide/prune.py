@@ -1,11 +1,11 @@
-"""Whether a rung may still win, by what was forecast of it: the climb leaves out what has no hope."""
+"""Pruning and ordering rungs by forecasts: the climb leaves out what cannot win, and tries first what promises most."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from tailor.decide.formats import listed
-from tailor.decide.rungs import Option, Rung, best
+from tailor.decide.rungs import Proposal, Rung, best
 from tailor.decide.step import Step
 from tailor.diagnose.forecast import forecast_for, promises_more
 from tailor.diagnose.types import Diagnosis
@@ -16,7 +16,7 @@ SHORTEST = 1e-3
 """Seconds that anything is taken to last at least: what is answered already is not infinitely promising."""
 
 
-def hopeless(diagnosis: Diagnosis, rung: Rung, candidates: Sequence[Option], runs: Sequence[Run]) -> str | None:
+def reason_to_prune(diagnosis: Diagnosis, rung: Rung, candidates: Sequence[Proposal], runs: Sequence[Run]) -> str | None:
     """Why the forecasts leave a rung no hope of beating the leader, or None; an open rung always has some.
 
     A forecast that the rung's own start already beats is refuted, and speaks against nothing. The leader may have been measured on
@@ -86,6 +86,6 @@ def all_climbed(steps: Sequence[Step]) -> str:
         some = [f"to measure {listed(partly)} on more of dev"] if partly else []
         none = [f"for {listed(late)}"] if late else []
         return f"The time limit left no room {' and none '.join(some + none)}."
-    hopeless_ones = dict.fromkeys(step.rung for step in steps if step.status == "cannot pay")
-    but = f", but for what is not expected to pay ({', '.join(hopeless_ones)})" if hopeless_ones else ""
+    pruned = dict.fromkeys(step.rung for step in steps if step.status == "cannot pay")
+    but = f", but for what is not expected to pay ({', '.join(pruned)})" if pruned else ""
     return f"Every rung that this task, its documents and its model allow was climbed{but}."

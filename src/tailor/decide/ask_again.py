@@ -50,7 +50,7 @@ def planned(climb: Climb, tests: Sequence[Run], chosen: str) -> Plan:
     return Plan()
 
 
-def asked_again(climb: Climb, tests: Sequence[Run], observer: Observer, chosen: str) -> tuple[Consistency, ...]:
+def ask_finalists_again(climb: Climb, tests: Sequence[Run], observer: Observer, chosen: str) -> tuple[Consistency, ...]:
     """How steadily the finalists answer, on dev rows; empty where it is not wanted or not worth it, or where time, money or a model
     does not allow it, which is said. The arguments are those of `planned`.
     """
@@ -58,26 +58,28 @@ def asked_again(climb: Climb, tests: Sequence[Run], observer: Observer, chosen: 
     plan = planned(climb, tests, chosen)
     if not plan.tests:
         if task.ask_again is None:
-            observer.said("The finalists are not asked again: in so small a study it costs more than it shows (`ask_again`).")
+            observer.message(
+                "The finalists are not asked again: in such a small study it would cost more than it could show (`ask_again`)."
+            )
         return ()
     tests, systems = plan.tests, [run.system for run in plan.tests]
     calls = planned_calls(task, systems, dev, engine, plan.rows)
     if task.judge is not None and climb.clock.limit is not None:
         calls = tuple(2 * count for count in calls)  # what a judge takes is not timed; it is taken to be as slow
     if sum(count * run.seconds for count, run in zip(calls, tests, strict=True)) > climb.clock.left:
-        observer.said("The finalists are not asked again: the time limit leaves no room for it.")
+        observer.message("The finalists are not asked again: the time limit leaves no room for it.")
         return ()
     if engine.spending is not None and (_price(climb, tests, calls) or 0.0) > engine.spending.left:
-        observer.said("The finalists are not asked again: the budget leaves no room for it.")
+        observer.message("The finalists are not asked again: the budget leaves no room for it.")
         return ()
     if _is_paid(tests, engine):
         who = "The finalists are" if len(tests) > 1 else f"{systems[0].name} is"
-        observer.said(f"{who} asked again, {_told(climb, tests, calls)}.")
-    observer.began("consistency", f"{len(systems)} finalists asked otherwise")
+        observer.message(f"{who} asked again, {_told(climb, tests, calls)}.")
+    observer.began("consistency", f"{len(systems)} finalists, asked in other ways")
     try:
         return consistency(task, systems, dev, engine, observer.progress, plan.rows)
     except (ModelError, OverBudget) as error:
-        observer.said(f"The finalists could not be asked again: {error}.")
+        observer.message(f"The finalists could not be asked again: {error}.")
         return ()
 
 

@@ -56,7 +56,7 @@ def _timed(way: str, busy: int) -> dict[str, float]:
     """Seconds of each kind of work in a fresh process, next to so many busy ones."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_", "KMP_"))}
     with _busy(busy):
-        command = [sys.executable, "-m", "benchmarks.beside", way]
+        command = [sys.executable, "-m", "benchmarks.busy_cores", way]
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=900, check=True)
     print(f"  {way}, {busy} busy: {done.stdout.strip()}", file=sys.stderr)
     figures: dict[str, float] = json.loads(done.stdout)

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tailor.approaches.approach import Material
+from tailor.approaches.approach import TrainingData
 from tailor.data.example import Example
 from tailor.diagnose.types import LEVEL, Lever, LeverName
 from tailor.engine import Engine
@@ -25,10 +25,10 @@ MOST_LEARNED = 3_000
 
 
 @dataclass(frozen=True)
-class Subject:
+class Context:
     """A task's rows, its engine, and the baseline's Run on dev."""
 
-    material: Material
+    material: TrainingData
     engine: Engine
     run: Run
 
@@ -60,7 +60,7 @@ class Subject:
         return tuple(dict.fromkeys(example.label for example in self.train if example.answers))
 
     @cached_property
-    def wanted(self) -> list[str]:
+    def targets(self) -> list[str]:
         """What should have been answered in each training row; "not found" where there is no answer."""
         return [example.label or self.run.system.prompt.not_found for example in self.train]
 
@@ -76,13 +76,13 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class LeverForecast:
     """What is expected of a lever.
 
     Attributes:
         name: the lever.
         values: expected score of each dev row.
-        error: standard error of their mean as a forecast, beside what the rows' own chances give.
+        error: standard error of their mean as a forecast, besides what the rows' own chances give.
         how: how the forecast was made.
     """
 
@@ -96,7 +96,7 @@ class Outlook:
 
         `alike` rows count as one observation (`tailor.stats.clusters.usual_size`).
 
-        Beside the error of the forecast stands the chance of so many rows: that of the rows one by one, or, where more, that of
+        The error of the forecast is joined by the chance of so many rows: that of the rows one by one, or, where more, that of
         their rate, which is never nothing: few rows that are all alike are not sure to stay so.
         """
         from scipy.special import ndtri
@@ -119,30 +119,30 @@ def percent(values: Sequence[float] | Floats) -> str:
     return f"{100 * float(np.mean(values)):.0f} %"
 
 
-def levers(outlooks: Sequence[Outlook], run: Run, ceiling: float = 1.0) -> tuple[Lever, ...]:
-    """The levers, best forecast first, each with what it mends by itself and what no other one mends."""
+def levers(forecasts: Sequence[LeverForecast], run: Run, ceiling: float = 1.0) -> tuple[Lever, ...]:
+    """The levers, best forecast first, each with what it fixes by itself and what no other one fixes."""
     base, alike = np.array(run.values), usual_size(run.units)
     failed = base < HALF
-    mended = [_mended(outlook.values, base) * failed for outlook in outlooks]
+    fixed = [_fixed(forecast.values, base) * failed for forecast in forecasts]
     found = []
-    for place, outlook in enumerate(outlooks):
-        others = np.prod([1 - mends for i, mends in enumerate(mended) if i != place], axis=0) if len(mended) > 1 else 1.0
-        alone, only = float(mended[place].sum()), float((mended[place] * others).sum())
+    for place, forecast in enumerate(forecasts):
+        others = np.prod([1 - fixes for i, fixes in enumerate(fixed) if i != place], axis=0) if len(fixed) > 1 else 1.0
+        alone, only = float(fixed[place].sum()), float((fixed[place] * others).sum())
         found.append(
             Lever(
-                outlook.name,
-                outlook.interval(ceiling, alike),
-                tuple(map(float, outlook.values)),
+                forecast.name,
+                forecast.interval(ceiling, alike),
+                tuple(map(float, forecast.values)),
                 round(alone),
                 round(only),
-                outlook.how,
+                forecast.how,
             )
         )
     return tuple(sorted(found, key=lambda lever: -lever.forecast.mean))
 
 
-def _mended(values: Floats, base: Floats) -> Floats:
+def _fixed(values: Floats, base: Floats) -> Floats:
     """How much of what each row lacks a lever would give it, in [0, 1]."""
     lack = 1 - base
-    mended: Floats = np.clip((values - base) / np.where(lack > 0, lack, 1), 0, 1) * (lack > 0)
-    return mended
+    fixed: Floats = np.clip((values - base) / np.where(lack > 0, lack, 1), 0, 1) * (lack > 0)
+    return fixed

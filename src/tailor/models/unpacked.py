@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tailor.models.cores import share_cores
-from tailor.models.decoding import Generated, Sampling, Writer
+from tailor.models.decoding import Generated, Sampler, Sampling
 
 
 def score_answers(module: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> list[list[float]]:
@@ -39,16 +39,16 @@ def generate(
     from transformers import LogitsProcessor, StoppingCriteria
 
     class Choose(LogitsProcessor):  # type: ignore[misc]  # transformers is untyped
-        def __init__(self, writer: Writer) -> None:
-            self.writer, self.going = writer, True
+        def __init__(self, sampler: Sampler) -> None:
+            self.sampler, self.going = sampler, True
 
         def __call__(self, input_ids: Any, scores: Any) -> Any:
             logits = scores[0].float()
             greedy = int(logits.argmax())
-            self.going = self.writer.take(logits, greedy)
+            self.going = self.sampler.take(logits, greedy)
             forced = torch.full_like(scores, -torch.inf)
             # The token after the last one is thrown away, whichever it is.
-            forced[0, self.writer.tokens[-1] if self.going else greedy] = 0.0
+            forced[0, self.sampler.tokens[-1] if self.going else greedy] = 0.0
             return forced
 
     class Done(StoppingCriteria):  # type: ignore[misc]
@@ -62,7 +62,7 @@ def generate(
     with torch.inference_mode():
         for prompt, how in zip(prompts, sampling, strict=True):
             share_cores()
-            choose = Choose(Writer(how, end_tokens))
+            choose = Choose(Sampler(how, end_tokens))
             ids = torch.tensor([list(prompt)], device=module.device)
             module.generate(
                 input_ids=ids,
@@ -72,7 +72,7 @@ def generate(
                 logits_processor=[choose],
                 stopping_criteria=[Done(choose)],
             )
-            out.append(Generated(choose.writer.tokens, choose.writer.ended))
+            out.append(Generated(choose.sampler.tokens, choose.sampler.ended))
     return out
 
 
