@@ -14,6 +14,7 @@ from tailor.approaches.prompting import FewShot
 from tailor.content import MediaPart, TextPart, as_json, content, media_in, question, text_of
 from tailor.data.example import Example
 from tailor.errors import ModelError
+from tailor.media import located
 from tailor.models.base import Message, message
 from tailor.models.fake import FakeModel
 from tailor.store.packing import pack, unpack
@@ -43,6 +44,15 @@ def test_media_are_the_same_wherever_their_files_lie() -> None:
     moved = MediaPart(DOT.sha256, DOT.mime, "elsewhere/red.png")
     assert moved == DOT and as_json((moved,)) == as_json((DOT,)) == [{"sha256": "a" * 64, "mime": "image/png"}]
     assert as_json((TextPart("a"),)) == "a" and media_in((TextPart("a"), DOT)) == (DOT,)
+
+
+def test_an_image_is_looked_for_inside_its_project_alone(tmp_path: Path) -> None:
+    inside = located((TextPart("a"), DOT), tmp_path)
+    assert inside == (TextPart("a"), DOT) and media_in(inside)[0].path == str(tmp_path / DOT.path)
+    (tmp_path / "link.png").symlink_to("/etc/hostname")
+    for path in ("../secret.png", "/etc/hostname", "link.png"):
+        with pytest.raises(ModelError, match="lies outside the project"):
+            located((MediaPart("a" * 64, "image/png", path),), tmp_path)
 
 
 def test_a_reader_of_text_refuses_media_instead_of_leaving_them_out() -> None:

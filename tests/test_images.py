@@ -20,6 +20,7 @@ import tailor as tailor_library
 from tailor.content import IMAGE_TOKENS, MediaPart, TextPart
 from tailor.data.example import Example
 from tailor.data.split import load_splits
+from tailor.data.table import read_table
 from tailor.errors import ConfigError, DataError, ModelError
 from tailor.experiment import run
 from tailor.limits import IMAGE_BYTES
@@ -29,6 +30,7 @@ from tailor.models.fake import FakeModel
 from tailor.models.remote import RemoteModel
 from tailor.models.wire import estimate_tokens
 from tailor.project import load_project
+from tailor.saved import load_study
 from tailor.task import ModelSettings, Task
 
 PRICES = {"input_per_million": 1.0, "output_per_million": 4.0}
@@ -81,6 +83,8 @@ def test_images_go_from_init_to_a_decision_and_each_is_sent_as_it_is(tmp_path: P
     assert "few-shot-5" in tried and not tried & {"few-shot-nearest-5", "reference-classifier", "tfidf-classifier"}
     shown = [call for call in seeing.payloads if len(images_in(call)) == 6]
     assert shown and {colour_of(image) for image in images_in(shown[0])[:5]} == set(COLOURS)
+    kept = load_study(folder)
+    assert [step.run.system for step in kept.steps if step.run] == [step.run.system for step in study.steps if step.run]
     (steady,) = study.consistency
     bases = {kind.kind: kind.basis for kind in steady.kinds}
     assert (bases["again"], bases["format"]) == ("measured", "nothing to vary"), "an image is not written in another form"
@@ -234,6 +238,31 @@ def test_what_is_no_image_of_the_project_is_refused_with_its_row(name: str, why:
     with pytest.raises(DataError, match=r"`photo` must name image files, but does not in data.jsonl row 4 ") as caught:
         load_splits(load_project(folder))
     assert why in str(caught.value) and "row 5" not in str(caught.value)
+
+
+def test_images_inside_a_table_are_named_and_not_read_as_text(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    names = list(COLOURS)
+    images = {f"{number}.png": png(names[number % 3], number) for number in range(30)}
+    rows = [
+        {"image": {"bytes": data, "path": name}, "label": label}
+        for (name, data), label in zip(images.items(), names * 10, strict=True)
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    made = tailor("init", tmp_path / "a.parquet")
+    assert "warning: a.parquet holds images as bytes in `image`; they are not read. Save each as a file" in made.output
+    checked = tailor("check", tmp_path)
+    assert (
+        checked.exit_code != 0 and "`image` must name image files" in checked.output and "there is no such file" in checked.output
+    )
+    for name, data in images.items():
+        (tmp_path / name).write_bytes(data)
+    assert len({row.media["image"].sha256 for row in rows_of(tmp_path).values()}) == 30
+    plain = [{"image": png(names[n % 3], n), "text": f"a text {n}"} for n in range(3)]
+    parquet.write_table(pyarrow.Table.from_pylist(plain), tmp_path / "b.parquet")
+    assert [row["image"] for row in read_table(tmp_path / "b.parquet").rows] == ["", "", ""]
 
 
 # --- which row it is

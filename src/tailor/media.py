@@ -46,12 +46,16 @@ def read_image(folder: Path, name: str) -> MediaPart:
         raise ValueError("there is no such file") from None
     except OSError as error:
         raise ValueError(error.strerror or "it cannot be read") from error
-    mime = next((mime for sign, mime in SIGNS if data.startswith(sign)), "")
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        mime = "image/webp"
-    if not mime:
+    if not (mime := mime_of(data)):
         raise ValueError("it is a drawing (SVG)" if b"<svg" in data[:1024].lower() else f"it is none of {ACCEPTED}")
     return MediaPart(hashlib.sha256(data).hexdigest(), mime, path.relative_to(inside).as_posix())
+
+
+def mime_of(data: bytes) -> str:
+    """What the bytes are, by their beginning: an image of a sort that models read; empty for anything else."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return next((mime for sign, mime in SIGNS if data.startswith(sign)), "")
 
 
 def located(content: Content, folder: Path) -> Content:

@@ -19,6 +19,7 @@ from tailor.data.formats.classes import with_class_names
 from tailor.data.formats.delimited import read_delimited
 from tailor.data.formats.encoding import ACCEPTED, decode, foreign_hint
 from tailor.data.formats.header import column_names
+from tailor.data.formats.imagebytes import without_image_bytes
 from tailor.data.formats.jsonrows import Object, Read, read_json
 from tailor.data.formats.records import unpack_records
 from tailor.data.jsontext import Value, parse, to_value
@@ -200,7 +201,9 @@ def _parquet(name: str, data: bytes) -> Read:
         rows = table.to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{name} is not a Parquet file: {str(error).splitlines()[0]}") from error
-    return with_class_names(name, rows, _features(file.schema_arrow.metadata))
+    named, findings = without_image_bytes(name, rows)
+    objects, more = with_class_names(name, named, _features(file.schema_arrow.metadata))
+    return objects, (*findings, *more)
 
 
 def _features(metadata: Mapping[bytes, bytes] | None) -> object:
