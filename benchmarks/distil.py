@@ -57,7 +57,7 @@ def run() -> dict[str, float]:
             "student_seed_only": FineTune("lora").fit(start, known, engine),
         }
         runs = {name: measured(TASK, system, "test", test, engine) for name, system in systems.items()}
-        taught = distil.labelled(known.unlabelled, engine)
+        taught = distil.labelled(known, engine)
     figures = {"unlabelled": float(len(taught)), "audit": distil.audit.mean}
     figures["labels_right"] = float(np.mean([row.label == hidden[row.id] for row in taught]))
     for name, run in runs.items():

@@ -51,7 +51,7 @@ def test_the_student_is_tuned_on_the_rows_of_people_and_teacher(tiny_folder: Pat
     material, engine, approach = taught(tiny_folder, tmp_path, engine_for)
     plain = start(material, engine)
     student = approach.fit(plain, material, engine)
-    labelled = approach.labelled(material.unlabelled, engine)
+    labelled = approach.labelled(material, engine)
     assert [row.label for row in labelled] == [answer.raw for answer in engine.answer(approach.teacher, material.unlabelled)]
     same = FineTune("lora").fit(plain, replace(material, train=(*material.train, *labelled)), engine)
     alone = FineTune("lora").fit(plain, material, engine)

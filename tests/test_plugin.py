@@ -95,6 +95,11 @@ def test_a_kind_from_a_package_goes_from_init_to_the_report(installed: Path, pro
     tested = {finalist["name"]: finalist["outcomes"] for finalist in shown["finalists"]}["zero-shot"]
     assert tested["right"] and tested["wrong"] and tested["unparsed"]
     assert any(step["system"] == "few-shot-nearest-5" and step["outcomes"] for step in shown["ladder"])
+    # Forecasts and controls give a reason, too: a bare "yes" would be worth nothing.
+    levers = {lever["name"]: lever["forecast"]["mean"] for lever in shown["diagnosis"]["levers"]}
+    assert levers["behaviour"] > 0.5 and levers["examples"] > 0.4
+    controls = {control["name"]: control for control in shown["controls"]}
+    assert "number" in controls["constant"]["does"] and controls["constant"]["score"]["mean"] > 0.2
     page = (project / "report.html").read_text(encoding="utf-8")
     assert "Right, with a reason" in page and "the share of verdicts that are right and give a reason" in page
     assert "yes, it came in time" in tried

@@ -68,7 +68,10 @@ def test_missing_settings_are_listed_together(tmp_path: Path) -> None:
         ({"target": "high"}, "`target` is `high`, but it should be a valid number, unable to parse string as a number"),
         ({"prices": {"error": -1}}, "`prices.error` is `-1`, but it should be greater than or equal to 0"),
         ({"prices": 3}, "`prices` is `3`, but a group of settings is accepted"),
-        ({"labels": ["yes", True]}, '`labels.1` is `True`, but text is accepted; write "true" between quotes'),
+        (
+            {"labels": ["yes", True]},
+            "`labels.1` is `True`, but text is accepted; write words such as yes, no, on, off, true and false between quotes",
+        ),
         (
             {"name": "a/b"},
             "`name` is `a/b`, but up to 64 letters, digits, spaces, `.`, `_` and `-` are accepted, the first a letter",
@@ -82,7 +85,7 @@ def test_missing_settings_are_listed_together(tmp_path: Path) -> None:
         ({"kind": "answer", "json_schema": "{"}, "`json_schema`: it is not JSON"),
         ({"kind": "answer", "json_schema": ["a"]}, "`json_schema`: a JSON schema is a group of settings, such as {type: object}"),
         ({"kind": "answer", "pattern": "a", "json_schema": {"type": "null"}}, "give `pattern` or `json_schema`, one of the two"),
-        ({"pattern": "a"}, "`pattern` and `json_schema` are for kind `answer`; with `classify`, `labels` say what"),
+        ({"pattern": "a"}, "`pattern` and `json_schema` are for free answers; with kind `classify`, `labels` say what"),
         (
             {"kind": "answer", "pattern": "a", "model": {"name": "m", "base_url": "http://localhost/v1"}},
             "`pattern` needs a model on this machine; an endpoint can be held to a `json_schema`",

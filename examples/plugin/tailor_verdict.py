@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from tailor.data.example import Example
 from tailor.kinds.base import Draft, Kind, Metric
 from tailor.retrieval.passage import Passage
+from tailor.score.parse import parse_answer
 from tailor.score.scorer import is_failed
+from tailor.score.text import without_citations
 from tailor.score.types import Answer, Score
 from tailor.system import System
 from tailor.task import Task
 
-VERDICT_FIRST = re.compile(r"\W*(yes|no)\b[\s,.:;-]*(.*)", re.IGNORECASE | re.DOTALL)
+VERDICT_FIRST = re.compile(r"\W*(yes|no)\b(?!\s+or\s+(?:yes|no)\b)[\s,.:;-]*(.*)", re.IGNORECASE | re.DOTALL)
 LEAST_WORDS = 3  # of a reason
 
 
@@ -52,7 +54,7 @@ class Verdict(Kind):
         """Right when the verdict is the accepted one and a reason follows."""
         if is_failed(answer):
             return Score("refused" if answer.finish == "refused" else "failed", 0.0, "")
-        found = VERDICT_FIRST.match(answer.raw)
+        found = VERDICT_FIRST.match(without_citations(parse_answer(system, answer.raw) or ""))
         if found is None:
             return Score("cut" if answer.finish == "length" else "unparsed", 0.0, answer.raw.strip())
         reason = float(len(found[2].split()) >= LEAST_WORDS)

@@ -72,8 +72,9 @@ def _accepted(detail: dict[str, Any]) -> str:
         options = [option.strip(" '") for option in str(detail["ctx"]["expected"]).replace(" or ", ", ").split(",")]
         return f"{_names(options, 'or')} is accepted{did_you_mean(str(given), options)}"
     if kind == "string_type":
-        quote = f'; write "{str(given).lower()}" between quotes' if isinstance(given, bool | int | float) else ""
-        return f"text is accepted{quote}"
+        if isinstance(given, bool):  # YAML 1.1 takes yes, no, on and off for truth values
+            return "text is accepted; write words such as yes, no, on, off, true and false between quotes"
+        return "text is accepted" + (f'; write "{given}" between quotes' if isinstance(given, int | float) else "")
     if kind == "string_pattern_mismatch":
         return "up to 64 letters, digits, spaces, `.`, `_` and `-` are accepted, the first a letter or digit"
     if kind == "model_type":

@@ -173,11 +173,15 @@ class Task(Settings, Plain):
     constraints: tuple[str, ...] = Field((), description="limits on form, length or tone; adherence is measured")
     input: str = Field(description="template of what is asked; {{column}} inserts a column of the data")
     output: str = Field(description="column with the right answer")
-    labels: tuple[str, ...] = Field((), description="classify: the closed set; read from the training data if left out")
-    not_found: str = Field("not in the documents", min_length=1, description="answer: what to say when they do not say")
-    max_words: int = Field(25, ge=1, description="answer: longest answer that still counts as following the form")
-    pattern: str = Field("", description="answer: regular expression that a generated answer must match")
-    json_schema: str = Field("", description="answer: JSON schema that a generated answer must fit, as settings or as text")
+    labels: tuple[str, ...] = Field(
+        (), description="the closed set of labels, where a kind has one; read from the training data if left out"
+    )
+    not_found: str = Field(
+        "not in the documents", min_length=1, description="what to say when the documents do not say, where a kind may abstain"
+    )
+    max_words: int = Field(25, ge=1, description="longest free answer that still counts as following the form")
+    pattern: str = Field("", description="regular expression that a free answer must match")
+    json_schema: str = Field("", description="JSON schema that a free answer must fit, as settings or as text")
     metric: str | None = Field(None, description="how an answer is scored; left out, as is usual for its kind")
     target: Fraction = 0.9
     smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02
@@ -190,7 +194,7 @@ class Task(Settings, Plain):
     )
     embedder: str = "minilm-l6"
     approaches: tuple[str, ...] = Field((), description="further approaches, tried on the rung of prompts; by name, or of packages")
-    judge: JudgeSettings | None = Field(None, description="answer: who judges free text; needed by metric `judged`")
+    judge: JudgeSettings | None = Field(None, description="who judges free text; needed by metric `judged`")
     volume: Volume = Volume()
     prices: Prices = Prices(input_per_million=None, output_per_million=None)
     budget: float | None = Field(

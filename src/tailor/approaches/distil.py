@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -11,12 +10,15 @@ from tailor.approaches.tuning import FineTune
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.errors import CallsFailed, ConfigError
-from tailor.score.parse import parse_answer
+from tailor.kinds.base import kind_of
 from tailor.stats.intervals import Interval
 from tailor.system import System, Teacher
 
 MOST_TAUGHT = 2_000
 """Rows that a teacher labels: training on more takes hours on two cores."""
+
+READ = ("right", "wrong")
+"""Outcomes of answers that could be read; which of the two it is, nobody knows of a row without a label."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +51,20 @@ class Distil:
         """
         if not material.unlabelled:
             raise ConfigError("there are no rows without a label for a teacher to label", "leave the label of some rows empty")
-        taught = self.labelled(material.unlabelled, engine, on_progress)
+        taught = self.labelled(material, engine, on_progress)
         student = FineTune("lora").fit(system, replace(material, train=(*material.train, *taught)), engine, on_progress)
         own = self.teacher.weights
         teacher = Teacher(fingerprint=self.teacher.fingerprint, model=own.model, digest=own.digest, method=own.method)
         return student.with_(steps=(*student.steps[:-1], self.name), weights={"teacher": teacher})
 
-    def labelled(self, rows: Sequence[Example], engine: Engine, on_progress: OnProgress | None = None) -> tuple[Example, ...]:
-        """The rows with the teacher's labels; those that it gave no label are left out."""
+    def labelled(self, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> tuple[Example, ...]:
+        """The rows without a label, with the teacher's; those whose answer cannot be read as one are left out."""
+        task, rows = material.task, material.unlabelled
         answers = engine.answer(self.teacher, rows, on_progress)
         if failed := [answer.error for answer in answers if answer.finish == "error"]:
             raise CallsFailed(f"{len(failed)} of {len(answers)} calls to the teacher failed, such as: {failed[0]}")
-        labels = [parse_answer(self.teacher, answer.raw) if not answer.error else None for answer in answers]
-        return tuple(replace(row, answers=(label,)) for row, label in zip(rows, labels, strict=True) if label)
+        read = [kind_of(task).score(task, self.teacher, row, answer) for row, answer in zip(rows, answers, strict=True)]
+        return tuple(replace(row, answers=(found.answer,)) for row, found in zip(rows, read, strict=True) if found.outcome in READ)
 
 
 def rows_learned(approach: Approach, material: TrainingData) -> int:

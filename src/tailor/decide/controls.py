@@ -7,7 +7,7 @@ scored like any system, on the same test rows, and can never be chosen.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tailor.content import question, text_of
@@ -54,13 +54,6 @@ def with_controls(
 
 def controls(task: Task, splits: Splits, labels: Sequence[str]) -> tuple[Control, ...]:
     """Every control, on dev and test; `labels` are those that answers are read as, none for free answers."""
-    counts = Counter(example.label for example in splits.train)
-    (commonest, _), constant = counts.most_common(1)[0], labels[0] if labels else task.not_found
-    says: list[tuple[str, str, Callable[[Example], str]]] = [
-        ("echo", "repeats the question", lambda example: text_of(question(task.input, example))),
-        ("constant", f"always says {constant!r}", lambda _: constant),
-        ("commonest answer", f"always says {commonest or task.not_found!r}", lambda _: commonest or task.not_found),
-    ]
     unjudged = {"metric": kind_of(task).metric(None).name, "judge": None}
     plain = task.model_copy(update=unjudged) if metric_of(task).judged else task
     system = System(
@@ -69,6 +62,7 @@ def controls(task: Task, splits: Splits, labels: Sequence[str]) -> tuple[Control
         prompt=Prompt(instruction=task.instruction, input=task.input),
         decoding=Decoding(labels=tuple(labels)),
     )
+    says = list(_says(task, system, splits.train))
 
     def values(rows: Sequence[Example], say: Callable[[Example], str]) -> list[float]:
         answers = [Answer(example.id, say(example)) for example in rows]
@@ -79,6 +73,19 @@ def controls(task: Task, splits: Splits, labels: Sequence[str]) -> tuple[Control
         Control(name, does, mean_interval(values(splits.test, say), 0.95, groups=groups), _mean(values(splits.dev, say)))
         for name, does, say in says
     )
+
+
+def _says(task: Task, system: System, train: Sequence[Example]) -> Iterator[tuple[str, str, Callable[[Example], str]]]:
+    """Name, words and answer of each control; a label is said as a row that has it should be answered."""
+    kind, labels = kind_of(task), system.decoding.labels
+    written = {example.label: kind.target_text(system, example, ()) for example in reversed(train)}
+    (commonest, _), *_ = Counter(example.label for example in train).most_common(1)
+    constant = labels[0] if labels else min(written) if kind.closed else "" if kind.abstains else None
+    yield "echo", "repeats the question", lambda example: text_of(question(task.input, example))
+    for name, label in (("constant", constant), ("commonest answer", commonest)):
+        if label is not None:
+            said = written.get(label, label) or task.not_found
+            yield name, f"always says {said!r}", lambda _, said=said: said
 
 
 def with_warnings(decision: Decision, found: Sequence[Control], runs: Sequence[Run]) -> Decision:

@@ -33,7 +33,7 @@ def classes(context: Context) -> list[str] | None:
 def embedder_probe(context: Context, labels: Sequence[str]) -> Floats:
     """The metric on each dev row of a linear classifier on the embedder's vectors."""
     train, dev = context.vectors
-    return context.values(_said(fit_head(train, labels), dev))
+    return _values(context, labels, fit_head(train, labels), dev)
 
 
 def hidden_probe(context: Context, labels: Sequence[str]) -> Floats | None:
@@ -46,7 +46,7 @@ def hidden_probe(context: Context, labels: Sequence[str]) -> Floats | None:
     states = chat_means(model, [render_messages(system, example) for example in rows])
     unit = standardised(states, len(context.train))
     head = fit_head(unit[: len(context.train)], labels)
-    return context.values(_said(head, unit[len(context.train) :]))
+    return _values(context, labels, head, unit[len(context.train) :])
 
 
 def standardised(states: Array, rows: int) -> Array:
@@ -56,12 +56,14 @@ def standardised(states: Array, rows: int) -> Array:
     return unit
 
 
-def _said(head: Head, vectors: Array) -> list[str]:
-    return [head.labels[i] for i in head.log_probabilities(vectors).argmax(axis=1)]
+def _values(context: Context, labels: Sequence[str], head: Head, vectors: Array) -> Floats:
+    """The metric if each dev row were answered as the first training row of the likeliest class should be."""
+    written = dict(zip(reversed(labels), reversed(context.written), strict=True))
+    return context.values([written[head.labels[i]] for i in head.log_probabilities(vectors).argmax(axis=1)])
 
 
 def neighbour_values(context: Context) -> Floats:
     """The metric on each dev row of the nearest training row's answer."""
     train, dev = context.vectors
     nearest = (dev @ train.T).argmax(axis=1)
-    return context.values([context.targets[i] for i in nearest])
+    return context.values([context.written[i] for i in nearest])

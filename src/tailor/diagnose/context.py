@@ -14,6 +14,7 @@ from tailor.diagnose.types import LEVEL, Lever, LeverName
 from tailor.engine import Engine
 from tailor.evaluate.measure import scored
 from tailor.evaluate.run import Run
+from tailor.kinds.base import kind_of
 from tailor.models.base import Array, Model
 from tailor.score.types import Answer
 from tailor.stats.clusters import usual_size
@@ -63,6 +64,12 @@ class Context:
     def targets(self) -> list[str]:
         """What should have been answered in each training row; "not found" where there is no answer."""
         return [example.label or self.run.system.prompt.not_found for example in self.train]
+
+    @cached_property
+    def written(self) -> list[str]:
+        """What the model should have written in each training row, as the kind writes a right answer."""
+        kind, system = kind_of(self.material.task), self.run.system
+        return [kind.target_text(system, example, ()) for example in self.train]
 
     def inputs(self, examples: Sequence[Example]) -> list[str]:
         """What is asked in each example."""

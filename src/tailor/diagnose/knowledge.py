@@ -9,6 +9,7 @@ import numpy as np
 from tailor.approaches.retrieval import Retrieve
 from tailor.diagnose.context import Context, LeverForecast, percent
 from tailor.evaluate.measure import measure
+from tailor.kinds.base import kind_of
 from tailor.score.scorer import holds_answer
 from tailor.stats.clusters import usual_size
 from tailor.stats.intervals import Floats
@@ -32,12 +33,12 @@ def knowledge(context: Context) -> tuple[LeverForecast, float]:
     material, engine = context.material, context.engine
     system = Retrieve("hybrid").fit(context.run.system, material, engine)
     found = engine.retrieve(system, context.inputs(context.dev))
-    holds = [
-        any(holds_answer(passage.text, example) for passage in passages)
+    # The passage holds the answer, it does not, or there is none to hold: a label does not stand in documents.
+    closed = kind_of(material.task).closed
+    kinds = [
+        "none" if closed or not example.answers else "found" if any(holds_answer(p.text, example) for p in passages) else "missed"
         for example, passages in zip(context.dev, found, strict=True)
     ]
-    # Three kinds of rows: the passage holds the answer, it does not, and there is none to hold.
-    kinds = ["found" if held else "missed" if example.answers else "none" for example, held in zip(context.dev, holds, strict=True)]
     block = context.model.block
     run = measure(material.task, system, "dev", context.dev[: -(-ASKED // block) * block], engine)
     values, error = _spread(np.array(run.values), kinds, usual_size(run.units))
@@ -67,6 +68,8 @@ def _spread(asked: Floats, kinds: list[str], alike: float = 1.0) -> tuple[Floats
 def _how(kinds: list[str], asked: list[float]) -> str:
     answerable = len(kinds) - kinds.count("none")
     given = [value for kind, value in zip(kinds, asked, strict=False) if kind == "found"]
+    if not answerable:
+        return f"With the top passage, the model scores {percent(asked)} on the {len(asked)} that were asked."
     recall = f"The top passage contains the answer to {kinds.count('found')} of {answerable} questions"
     if not given:
         return f"{recall}; none of those was asked."

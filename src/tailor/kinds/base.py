@@ -143,7 +143,7 @@ class Kind(ABC):
         """
         if self.closed and (task.pattern or task.json_schema):
             raise ValueError(
-                f"`pattern` and `json_schema` are for kind `answer`; with `{self.name}`, `labels` say what may be answered"
+                f"`pattern` and `json_schema` are for free answers; with kind `{self.name}`, `labels` say what may be answered"
             )
 
     def metric(self, name: str | None) -> Metric:
@@ -196,17 +196,26 @@ class Kind(ABC):
             train: training rows.
             scores: whether the model can score given answers.
         """
-        return Decoding(max_tokens=tokens_for(task.max_words))
+        return Decoding(max_tokens=tokens_for(task.max_words), pattern=task.pattern, json_schema=task.json_schema)
 
     def target_text(self, system: System, example: Example, passages: Sequence[Passage]) -> str:
-        """What the system should have written for a training row, having read these passages."""
+        """What the system should have written for a row, having read these passages: such an answer is worth 1.
+
+        Worked examples and training show it. Forecasts and controls say it too, of a row with the label that they mean.
+        """
         return example.label
 
     # Scoring
 
     @abstractmethod
     def score(self, task: Task, system: System, example: Example, answer: Answer) -> Score:
-        """How good one answer is, in one of the outcomes of `tailor.score.types.Score`."""
+        """How good one answer is, in one of the outcomes of `tailor.score.types.Score`.
+
+        Read the answer by `tailor.score.parse.parse_answer`: it takes off the reasoning of a system that reasons, and gives None
+        where the form asked for is missing. `tailor.score.text.without_citations` takes off the numbers of passages. The outcome
+        says what an answer costs: one that is not right costs an error, whatever its value. What counts as the label stands in
+        `Score.answer`.
+        """
 
     def said(self, score: Score) -> str | None:
         """What counts of an answer when two are compared; None for one without the form asked for."""
