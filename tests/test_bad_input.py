@@ -76,7 +76,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "It has the columns `text`, `label`.",
     ),
     "missing answer column": (settings(output="lable"), "names the column `lable`; did you mean `label`?", "It has the columns"),
-    "unknown label": (settings(labels=["billing", "delivery"]), "30 rows have labels that are not in `labels`: `returns`", "Mend"),
+    "unknown label": (settings(labels=["billing", "delivery"]), "30 rows have labels that are not in `labels`: `returns`", "Fix"),
     "empty file": (lambda folder: (folder / "data.csv").write_bytes(b""), "data.csv is empty", "one row per example"),
     "broken JSON line": (
         lambda folder: give_json(folder, '{"text": "a"}\n{"text": \n'),

@@ -81,7 +81,7 @@ def test_few_steps_of_training_get_only_a_part_of_the_way(engine_for: Make, tmp_
     found = diagnosed(material, engine_for(FakeModel(), tmp_path))
     tuned = found.lever("behaviour")
     # Three passes over five batches: 15 steps of 50.
-    assert tuned is not None and "15 steps only" in tuned.how
+    assert tuned is not None and "only 15 steps" in tuned.how
     assert tuned.forecast.mean == pytest.approx(found.baseline + 15 / 50 * (1 - found.baseline))
 
 
