@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flow import climb, write_desk
 from hostile import hostile_study
 from studies import answer_study
 from whole_studies import whole_study
@@ -47,7 +48,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reports")
-    for name, study in (("classify", whole_study()), ("answer", answer_study()), ("hostile", hostile_study())):
+    desk = write_desk(folder / "desk", model="fake:first", models=["fake:a-second-one-with-a-long-name"], ask_again=False)
+    several = climb(desk)
+    for name, study in (
+        ("classify", whole_study()),
+        ("answer", answer_study()),
+        ("hostile", hostile_study()),
+        ("several", several),
+    ):
         write_report(study, folder / f"{name}.html")
     return folder
 
@@ -69,13 +77,20 @@ def test_title_headline_and_every_section_are_there(browser: Any, folder: Path) 
     assert {heading.text for heading in browser.find_elements("css selector", "section h2")} == SECTIONS
 
 
-@pytest.mark.parametrize("name", ["classify", "answer", "hostile"])
+@pytest.mark.parametrize("name", ["classify", "answer", "hostile", "several"])
 @pytest.mark.parametrize("width", [400, 1400])
 def test_the_page_never_scrolls_sideways_and_the_console_stays_empty(browser: Any, folder: Path, name: str, width: int) -> None:
     show(browser, folder / f"{name}.html", width)
     browser.execute_script("document.querySelectorAll('details').forEach(details => { details.open = true })")
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("cells", ['#diagnosis td[data-label="Forecast:"]', "#finalists tbody td:nth-of-type(1)"])
+def test_a_narrow_page_shows_figures_next_to_names(browser: Any, folder: Path, cells: str) -> None:
+    show(browser, folder / "several.html", 390)
+    found = browser.find_elements("css selector", cells)
+    assert found and all(cell.rect["x"] + cell.rect["width"] <= 390 for cell in found)
 
 
 def test_details_open_by_keyboard_and_the_first_tab_skips_to_the_decision(browser: Any, folder: Path) -> None:

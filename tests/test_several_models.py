@@ -26,6 +26,7 @@ from tailor.decide.race import Record, rounds
 from tailor.decide.types import Rates
 from tailor.evaluate.run import Run
 from tailor.report.html import write_report
+from tailor.report.words import headline
 from tailor.results import Study
 from tailor.saved import load_study
 from tailor.settings import model_labels
@@ -132,6 +133,32 @@ def test_the_headline_says_what_the_other_model_is_worth(golden: Golden) -> None
     golden(told)
     pays = decision.break_even[0].answers_per_month
     assert pays is not None and f"about {format_about(pays)} answers a month" in told
+
+
+def test_a_dearer_choice_is_said_to_be_better_by_so_much_or_not_to_be_shown_better() -> None:
+    def told(large_right: int, target: float) -> str:
+        task = make_task(target=target)
+        small = make_candidate(task, "lora", right(200, 300), tokens=100, labels=0)
+        large = make_candidate(task, "few-shot-5", right(large_right, 300), tokens=3000)
+        named = [
+            replace(candidate, run=replace(candidate.run, system=candidate.run.system.with_(label=label)))
+            for candidate, label in ((small, "A"), (large, "B"))
+        ]
+        decision = decide(task, named, 1)
+        assert decision.chosen == "few-shot-5 on B"
+        return decision.headline
+
+    better = re.search(r"few-shot-5 on B is at least ([\d.]+) points better than lora on A, and 30 times as exp", told(290, 0.9))
+    assert better is not None and 15 < float(better[1]) < 30
+    assert "few-shot-5 on B is not shown to be better than lora on A, and 30 times as expensive" in told(205, 0.99)
+
+
+def test_a_reference_that_comes_first_is_told_once() -> None:
+    task = make_task(target=0.8)
+    decision = decide(task, [make_candidate(task, "lora", right(280, 300), tokens=100)], 1)
+    first = replace(decision, headline=f"The reference wins. {decision.headline}", reference="The reference wins.")
+    last = replace(decision, headline=f"{decision.headline} The reference wins.", reference="The reference wins.")
+    assert headline(first) == (first.headline, "") and headline(last) == (decision.headline, "The reference wins.")
 
 
 def test_the_best_of_each_model_is_a_finalist_and_their_number_is_bounded() -> None:

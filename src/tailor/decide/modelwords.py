@@ -10,7 +10,8 @@ from tailor.system import System
 
 
 def against_other_models(chosen: int, systems: Sequence[System], evidence: Evidence, terms: Terms) -> str:
-    """How far the chosen system may be below the best of another model, how many times cheaper it is and from where on it pays.
+    """How far the chosen system may be below the best of another model, how many times cheaper it is and from where on it pays; or
+    whether it is better, where it is dearer.
 
     Empty where there is one model, or too few rows for limits.
 
@@ -28,21 +29,22 @@ def against_other_models(chosen: int, systems: Sequence[System], evidence: Evide
     high = evidence.limits[best, chosen][1]
     if high is None:
         return ""
+    names = contenders[chosen].name, contenders[best].name
+    times = _times(evidence, chosen, best)
+    if times is not None and times > 1:
+        better = f"is at least {format_points(-high)} better than" if high < 0 else "is not shown to be better than"
+        return f"{names[0]} {better} {names[1]}, and {format_about(times)} times as expensive per answer."
     below = f"is at most {format_points(high)} below" if high > 0 else "is shown to be no worse than"
-    parts = [f"{contenders[chosen].name} {below} {contenders[best].name}", _price(evidence, chosen, best)]
+    cheaper = f"{format_about(1 / times)} times cheaper per answer" if times is not None and times < 1 else ""
     pays = _pays(evidence, terms, chosen, best)
-    return ", ".join(filter(None, parts)) + (f", and pays from about {format_about(pays)} answers a month on." if pays else ".")
+    told = ", ".join(filter(None, (f"{names[0]} {below} {names[1]}", cheaper)))
+    return told + (f", and pays from about {format_about(pays)} answers a month on." if pays else ".")
 
 
-def _price(evidence: Evidence, chosen: int, best: int) -> str:
+def _times(evidence: Evidence, chosen: int, best: int) -> float | None:
+    """What an answer costs as a multiple of one of the other; None where a price is unknown, or nothing."""
     mine, other = (evidence.contenders[i].per_answer for i in (chosen, best))
-    if not mine or not other or mine == other:
-        return ""
-    return (
-        f"{format_about(other / mine)} times cheaper per answer"
-        if mine < other
-        else f"{format_about(mine / other)} times as expensive per answer"
-    )
+    return mine / other if mine and other else None
 
 
 def _pays(evidence: Evidence, terms: Terms, chosen: int, best: int) -> float | None:

@@ -142,6 +142,7 @@ def loss(difference: Difference) -> str:
 
 
 def headline(decision: Decision) -> tuple[str, str]:
-    """The decision's sentences without the one about the reference classifier, and that one."""
+    """The decision's sentences without the one about the reference classifier, and that one; together where it comes first."""
     main = decision.headline.removesuffix(decision.reference).rstrip()
-    return main or decision.headline, decision.reference if main else ""
+    apart = main and main != decision.headline
+    return (main, decision.reference) if apart else (decision.headline, "")
