@@ -57,6 +57,10 @@ class ConfigError(UserError):
     """A setting in tailor.yaml, or an option, cannot be used."""
 
 
+class NotInstalled(ConfigError):
+    """What is wanted needs packages that are not installed; what does without them goes on."""
+
+
 class DataError(UserError):
     """The examples cannot be used."""
 

@@ -10,6 +10,7 @@ from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.kinds.base import kind_of
 from tailor.models.head import Head, fit_head
+from tailor.models.packages import CLASSIFIER, require
 from tailor.models.tfidf import Tfidf, fit_tfidf
 from tailor.models.together import Training
 from tailor.models.training import Row
@@ -105,7 +106,12 @@ class Reference:
     asks_no_model: ClassVar[bool] = True
 
     def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
-        """A System whose weights are the embedder and a classifier head."""
+        """A System whose weights are the embedder and a classifier head.
+
+        Raises:
+            NotInstalled: the packages that it takes are not installed.
+        """
+        require(self.name, CLASSIFIER)
         embedder = material.task.embedder
         vectors = engine.embed(embedder, system.texts(material.train))
         head = fit_head(vectors, [example.label for example in material.train])
@@ -123,7 +129,12 @@ class TfidfReference:
     asks_no_model: ClassVar[bool] = True
 
     def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
-        """A System whose weights are those of the words and characters of the training rows."""
+        """A System whose weights are those of the words and characters of the training rows.
+
+        Raises:
+            NotInstalled: the packages that it takes are not installed.
+        """
+        require(self.name, CLASSIFIER)
         texts = system.texts(material.train)
         classifier = fit_tfidf(texts, [example.label for example in material.train])
         return _classifier(

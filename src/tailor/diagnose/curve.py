@@ -22,6 +22,7 @@ from tailor.data.example import Example
 from tailor.data.subsets import folds, nested_order
 from tailor.data.units import kept_together
 from tailor.engine import Engine, OnProgress
+from tailor.errors import NotInstalled
 from tailor.evaluate.measure import measure
 from tailor.kinds.base import kind_of
 from tailor.models.base import Array
@@ -129,7 +130,10 @@ def learning_curve(
         return LearningCurve(method, labels, why_not=why_not)
     if method == "probe" and material.task.data.images:
         return LearningCurve(method, labels, why_not="the quick probe reads text alone, and no images")
-    measured = (measure_probe if method == "probe" else measure_lora)(material, engine, sizes, on_progress)
+    try:
+        measured = (measure_probe if method == "probe" else measure_lora)(material, engine, sizes, on_progress)
+    except NotInstalled as error:
+        return LearningCurve(method, labels, why_not=f"{error}")
     if measured is None:
         return LearningCurve(method, labels, why_not=TOO_FEW)
     measured = learned(measured)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from tailor.models.cache import (
     is_offline,
     sampled_sha256,
 )
+from tailor.models.packages import MODEL, missing, require
 from tailor.models.pull import pull
 from tailor.outside import read_file
 from tailor.plugins import MODELS
@@ -67,9 +67,11 @@ def known() -> tuple[Entry, ...]:
 
 
 def needed(task: Task, *, model_given: bool = False) -> list[BuiltIn]:
-    """The built-in models that a task names; without the one that answers where that is given."""
+    """The built-in models that a task names; without the one that answers where that is given, and without an embedder that could
+    not be run here: what asks it is left out.
+    """
     asked = [*task.asked[model_given:], *([] if task.judge is None else [task.judge.model])]
-    embedders = [task.embedder] if task.reads_text else []
+    embedders = [task.embedder] if task.reads_text and not missing(MODEL) else []
     names = [*(settings.name for settings in asked if not settings.is_remote), *embedders]
     return [BUILT_INS[name] for name in names if name in BUILT_INS]
 
@@ -141,7 +143,8 @@ def fetch(built: BuiltIn, on_progress: Progress = lambda stage, done, total: Non
             compared.
 
     Raises:
-        ModelNotFound: it is absent and may not be fetched, or the packages that run it are.
+        ModelNotFound: it is absent and may not be fetched.
+        NotInstalled: the packages that run it are absent.
         DownloadError: fetching it failed.
     """
     _require_local_packages(built.name)
@@ -271,11 +274,7 @@ def _check_weights(paths: list[Path]) -> None:
 
 
 def _require_local_packages(name: str) -> None:
-    missing = [package for package in ("torch", "transformers", "safetensors") if importlib.util.find_spec(package) is None]
-    if missing:
-        raise ModelNotFound(
-            f"{quoted(name)} runs on this machine and needs {', '.join(missing)}", "Run `pip install 'tailor[local]'`."
-        )
+    require(f"{quoted(name)} runs on this machine and", MODEL)
 
 
 def _too_large(config: object, key: str = "") -> str:
