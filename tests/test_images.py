@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,19 @@ from endpoint import Endpoint
 from flow import Watcher, climb, tailor
 
 import tailor as tailor_library
-from tailor.content import IMAGE_TOKENS, MediaPart, TextPart
+from tailor.content import IMAGE_TOKENS, MediaPart, TextPart, media_in
 from tailor.data.example import Example
 from tailor.data.split import load_splits
 from tailor.data.table import read_table
 from tailor.errors import ConfigError, DataError, ModelError
 from tailor.experiment import run
 from tailor.limits import IMAGE_BYTES
-from tailor.models.base import Message, Request, message
+from tailor.models.base import Capabilities, Message, Reply, Request, message
 from tailor.models.endpoint.dialect import MOST_IMAGE_TOKENS, Dialect, most_tokens, payload, shape
 from tailor.models.fake import FakeModel
 from tailor.models.remote import RemoteModel
 from tailor.models.wire import estimate_tokens
+from tailor.plugins import MODELS
 from tailor.project import load_project
 from tailor.saved import load_study
 from tailor.task import ModelSettings, Task
@@ -177,6 +178,30 @@ def test_a_model_that_reads_text_alone_is_refused_before_it_is_asked(tmp_path: P
     assert seeing.calls == 0
 
 
+class Eye(FakeModel):
+    """A model on this machine, as a package may add one: it looks at the file of the last image."""
+
+    capabilities = Capabilities(media=("image",))
+
+    def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
+        seen = [media_in(request.messages[-1].content)[-1] for request in requests]
+        return [Reply(colour_of(Path(image.path).read_bytes()), tokens_in=1, tokens_out=1) for image in seen]
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        return estimate_tokens(messages)
+
+
+def test_a_model_of_a_package_may_read_images_and_must_do_what_its_settings_say(
+    tmp_path: Path, seeing: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = initialised(tmp_path, seeing, model={"name": "fake:eye", "media": ["image"]}, embedder="fake")
+    with pytest.raises(ConfigError, match="`fake:eye` reads text alone"):
+        climb(folder)
+    monkeypatch.setitem(MODELS._loaded, "fake", lambda settings: Eye(name=settings.name))
+    study = climb(folder)
+    assert study.decision is not None and study.decision.verdict == "target met" and seeing.calls == 0
+
+
 @pytest.mark.parametrize("text_alone", [FakeModel(), RemoteModel(ModelSettings(name="m", base_url="http://127.0.0.1:9/v1"))])
 def test_a_model_that_reads_text_alone_raises_where_an_image_is_put_to_it(text_alone: Any) -> None:
     dot = MediaPart("a" * 64, "image/png", "/nowhere/red.png")
@@ -189,7 +214,7 @@ def test_a_model_that_reads_text_alone_raises_where_an_image_is_put_to_it(text_a
     [
         ({"input": "{{text}}", "data": {"file": "d.csv", "images": ["photo"]}}, "which `input` does not read"),
         ({"input": "{{photo}}", "context": "{{photo}}", "data": {"file": "d.csv", "images": ["photo"]}}, "in `input` alone"),
-        ({"model": {"name": "folder", "media": ["image"]}}, "models on this machine read text alone"),
+        ({"model": {"name": "folder", "media": ["image"]}}, "other models on this machine read text alone"),
         ({"model": {"name": "m", "base_url": "http://127.0.0.1:9/v1", "media": ["sound"]}}, "image"),
     ],
 )

@@ -75,7 +75,7 @@ def located(content: Content, folder: Path) -> Content:
     return tuple(parts)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)  # a hundred megabytes at most
 def data_uri(part: MediaPart) -> str:
     """The image as an address that holds its bytes, for a model that is sent it; its path must lead there from anywhere.
 

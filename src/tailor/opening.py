@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from tailor.data.images import not_read
@@ -14,6 +15,7 @@ from tailor.models.base import Embedder, Metered, Model, Room, Roomy
 from tailor.models.catalogue import open_embedder, open_model
 from tailor.models.remote_embedder import embedder_settings
 from tailor.project import Project
+from tailor.task import Task
 from tailor.trust import require_allowed
 
 
@@ -35,8 +37,8 @@ def open_engine(
         TailorError: a model or the documents cannot be opened.
     """
     task = project.task
-    if refused := not_read(task, model.capabilities.media if model else None):
-        raise ConfigError(refused.what.rstrip("."), refused.advice)
+    said = [settings.media for settings in task.asked]
+    _refuse_blind(task, said if model is None else [model.capabilities.media, *said[1:]])
     asked = [role for role, given in (("model", model), ("judge", judge)) if given is None]
     require_allowed(project, ["embedder", "further model", *asked])
     cap = task.budget if budget is None else budget
@@ -52,6 +54,7 @@ def open_engine(
     documents = read_documents(project.documents, project.own_files) if project.documents is not None else []
     engine = Engine(model or open_model(task.model, base=project.folder), embedder, ledger, project.store, documents)
     engine.others = [open_model(settings, base=project.folder) for settings in task.models]
+    _refuse_blind(task, [one.capabilities.media for one in engine.models])
     if task.judge is not None:
         engine.judge = judge or open_model(task.judge.model, base=project.folder)
     if any(isinstance(one, Metered) for one in (*engine.models, engine.judge)):
@@ -61,6 +64,16 @@ def open_engine(
         if isinstance(one, Roomy):
             _let_remember(one, f"room {one.digest}", ledger)
     return engine
+
+
+def _refuse_blind(task: Task, media: Sequence[Sequence[str]]) -> None:
+    """Refuse a model that does not read the images of the rows: by its settings before it is opened, by what it can do after.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    if refused := not_read(task, media):
+        raise ConfigError(refused.what.rstrip("."), refused.advice)
 
 
 def _let_remember(model: Roomy, name: str, ledger: Ledger) -> None:

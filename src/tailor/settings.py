@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from tailor.doors import through
 from tailor.keys import VARIABLE_NAME, looks_like_a_key, names_in, without_key
+from tailor.plugins import MODELS
 
 
 class Settings(BaseModel):
@@ -68,8 +69,8 @@ class ModelSettings(Settings):
 
     @model_validator(mode="after")
     def _reads_media(self) -> ModelSettings:
-        if self.media and not self.is_remote:
-            raise ValueError("`media` is for the model of an endpoint; models on this machine read text alone")
+        if self.media and not self.is_remote and self.name.partition(":")[0] not in MODELS:
+            raise ValueError("`media` is for models of endpoints and of packages; other models on this machine read text alone")
         return self
 
     @field_validator("base_url")

@@ -131,17 +131,15 @@ def audit_images(task: Task, tables: Mapping[str, Table]) -> Iterator[Finding]:
             yield Finding("note", f"{table.file} names {len(table.images):,} different images: {held}.")
 
 
-def not_read(task: Task, model: Sequence[str] | None = None) -> Finding | None:
+def not_read(task: Task, media: Sequence[Sequence[str]] | None = None) -> Finding | None:
     """What stands in the way where rows hold images and a model does not read any; None where nothing does.
 
     Args:
-        task: says what its models read.
-        model: what the model reads that stands in for the first of them.
+        task: names the models.
+        media: what each of them reads; what their settings say unless given.
     """
-    read: list[Sequence[str]] = [settings.media for settings in task.asked]
-    if model is not None:
-        read[0] = model
-    blind = [settings.name for settings, media in zip(task.asked, read, strict=True) if "image" not in media]
+    read = [settings.media for settings in task.asked] if media is None else media
+    blind = [settings.name for settings, known in zip(task.asked, read, strict=True) if "image" not in known]
     if not task.data.images or not blind:
         return None
     return Finding(
