@@ -81,7 +81,7 @@ def _work(way: str) -> dict[str, float]:
     from tailor.models import cores
     from tailor.models.catalogue import open_model
     from tailor.models.local import LocalModel
-    from tailor.models.training import Row
+    from tailor.models.training import TrainingRow
     from tailor.models.tune import Recipe, tune
     from tailor.task import ModelSettings
 
@@ -102,7 +102,9 @@ def _work(way: str) -> dict[str, float]:
 
     def train(turn: str) -> None:
         rows = [
-            Row(tuple(model.encode((message("user", text),))), (*model.encode_answer(LABELS[i % len(LABELS)]), model.end_token))
+            TrainingRow(
+                tuple(model.encode((message("user", text),))), (*model.encode_answer(LABELS[i % len(LABELS)]), model.end_token)
+            )
             for i, text in enumerate(asked(turn, 24))
         ]
         with tempfile.TemporaryDirectory() as folder:

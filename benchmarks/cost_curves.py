@@ -32,7 +32,7 @@ from tailor.models.catalogue import open_model
 from tailor.models.fake import FakeEmbedder
 from tailor.models.local import LocalModel
 from tailor.models.scoring import build_trie, common_prefix
-from tailor.models.training import Row
+from tailor.models.training import TrainingRow
 from tailor.models.tune import Recipe, tune
 from tailor.retrieval.index import Index
 from tailor.task import ModelSettings
@@ -194,7 +194,7 @@ def index(count: int) -> Work:
 def train(model: LocalModel, machine: Machine, rows: int) -> Work:
     """One epoch of LoRA on all layers over rows of `OWN_WORDS` words."""
     made = [
-        Row(tuple(model.encode((message("user", text(OWN_WORDS)),))), (*model.encode_answer(text(2)), model.end_token))
+        TrainingRow(tuple(model.encode((message("user", text(OWN_WORDS)),))), (*model.encode_answer(text(2)), model.end_token))
         for _ in range(rows)
     ]
     common = common_prefix([row.prompt for row in made])

@@ -21,7 +21,7 @@ from benchmarks.intents import LABELS
 from tailor.kinds.classify import CLASSIFY
 from tailor.models.base import Message, Request, message
 from tailor.models.local import LocalModel
-from tailor.models.training import Row
+from tailor.models.training import TrainingRow
 from tailor.models.tune import LEARNING_RATES, Recipe, tune
 from tailor.system import display_label
 
@@ -134,10 +134,10 @@ def _chat(text: str) -> tuple[Message, ...]:
     return (message("system", CLASSIFY.cue), message("user", text))
 
 
-def token_rows(model: LocalModel, pairs: Sequence[tuple[str, str]]) -> list[Row]:
+def token_rows(model: LocalModel, pairs: Sequence[tuple[str, str]]) -> list[TrainingRow]:
     """The texts as chat prompts, and their labels as answers."""
     return [
-        Row(tuple(model.encode(_chat(text))), (*model.encode_answer(display_label(label)), model.end_token))
+        TrainingRow(tuple(model.encode(_chat(text))), (*model.encode_answer(display_label(label)), model.end_token))
         for text, label in pairs
     ]
 

@@ -31,7 +31,7 @@ from tailor.models.cache import SMOLLM2
 from tailor.models.catalogue import fetch
 from tailor.models.local import LocalModel
 from tailor.models.remote import RemoteModel
-from tailor.opening import open_engine
+from tailor.open_engine import open_engine
 from tailor.project import load_project
 from tailor.system import System
 from tailor.task import ModelSettings

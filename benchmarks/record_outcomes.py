@@ -23,7 +23,7 @@ from benchmarks.intents import TASK, material
 from benchmarks.outcomes import Outcomes
 from benchmarks.rag_qa import TASK as QA
 from tailor.approaches.approach import Approach, TrainingData, starting_system
-from tailor.approaches.prompting import FewShot, Generated, RemovePrior
+from tailor.approaches.prompting import FewShot, RemovePrior, WriteLabels
 from tailor.data.example import Example
 from tailor.engine import Engine
 from tailor.evaluate.measure import measure
@@ -144,7 +144,7 @@ def _systems(start: System, known: TrainingData, engine: Engine) -> Iterator[tup
     yield "few-shot-5-constraints", said(five, constraints=CONSTRAINTS[1])
     yield "prior-removed", made(RemovePrior())
     yield "few-shot-5-prior-removed", made(RemovePrior(), five)
-    yield "few-shot-5-generated", made(Generated(), five)
+    yield "few-shot-5-generated", made(WriteLabels(), five)
 
 
 def xquad(rows: int = QUESTIONS) -> Outcomes:

@@ -27,7 +27,7 @@ from tailor.models.base import message
 from tailor.models.catalogue import open_model
 from tailor.models.local import LocalModel, load_module
 from tailor.models.quiet import quiet_libraries
-from tailor.models.training import Collator, Row, mean_loss
+from tailor.models.training import Collator, TrainingRow, mean_loss
 from tailor.models.tune import Recipe, tune
 from tailor.system import display_label
 from tailor.task import ModelSettings
@@ -46,13 +46,13 @@ def run() -> dict[str, float]:
     return rival_figures(model, rows[:ROWS], rows[ROWS : ROWS + DEV_ROWS]) | cache_figures(model)
 
 
-def banking_rows(model: LocalModel) -> list[Row]:
+def banking_rows(model: LocalModel) -> list[TrainingRow]:
     """All training rows of banking77 in one order, as chat prompts and answers."""
     with data_file("banking77/train.csv").open(encoding="utf-8", newline="") as file:
         pairs = [(row["text"], display_label(row["label"])) for row in csv.DictReader(file)]
     random.Random(0).shuffle(pairs)
     return [
-        Row(
+        TrainingRow(
             tuple(model.encode([message("system", INSTRUCTION), message("user", text)])),
             (*model.encode_answer(label), model.end_token),
         )
@@ -60,7 +60,7 @@ def banking_rows(model: LocalModel) -> list[Row]:
     ]
 
 
-def rival_figures(model: LocalModel, rows: Sequence[Row], dev: Sequence[Row]) -> dict[str, float]:
+def rival_figures(model: LocalModel, rows: Sequence[TrainingRow], dev: Sequence[TrainingRow]) -> dict[str, float]:
     """`ratio_vs_trl` and `ratio_vs_trl_packed`, with seconds and dev losses."""
     ours, loss = tailor_seconds(model, rows, dev)
     figures = {"tailor_s": ours, "tailor_dev_loss": loss, "tailor_rows_per_s": len(rows) / ours}
@@ -72,7 +72,7 @@ def rival_figures(model: LocalModel, rows: Sequence[Row], dev: Sequence[Row]) ->
     return figures | {"tailor_spread": abs(again - ours) / ours}
 
 
-def tailor_seconds(model: LocalModel, rows: Sequence[Row], dev: Sequence[Row]) -> tuple[float, float]:
+def tailor_seconds(model: LocalModel, rows: Sequence[TrainingRow], dev: Sequence[TrainingRow]) -> tuple[float, float]:
     """Seconds between the first step and the last, scaled to all of them, and the dev loss of what was saved."""
     stamps: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -91,7 +91,9 @@ def per_step(stamps: Sequence[float]) -> float:
     return (stamps[-1] - stamps[0]) / (len(stamps) - 1)
 
 
-def trl_seconds(model: LocalModel, rows: Sequence[Row], dev: Sequence[Row], packed: bool) -> tuple[float, float, int]:
+def trl_seconds(
+    model: LocalModel, rows: Sequence[TrainingRow], dev: Sequence[TrainingRow], packed: bool
+) -> tuple[float, float, int]:
     """The same for TRL's trainer as `trl sft` sets it up, on tokenised rows; packed, as many tokens a step as `BATCH` rows have."""
     with quiet_libraries():
         from datasets import Dataset, disable_progress_bars
@@ -148,7 +150,7 @@ def _trl_settings(model: LocalModel, folder: str, rows: int, pack: int) -> Any:
     )
 
 
-def _masked(row: Row) -> dict[str, list[int]]:
+def _masked(row: TrainingRow) -> dict[str, list[int]]:
     return {"input_ids": list(row.tokens), "completion_mask": [0] * len(row.prompt) + [1] * len(row.answer)}
 
 

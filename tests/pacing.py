@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tailor.models.endpoint.pace import Pace
+from tailor.models.endpoint.pace import CallRate
 
 MINUTE = 60.0
 Limit = Callable[[float], float]
@@ -53,7 +53,7 @@ class Allowance:
 
 def asked(endpoint: Allowance, sizes: Callable[[], float], *, minutes: float, places: int, seed: int) -> None:
     """Ask for as long as that, so many at once, each answered after 0.2 to 1.5 seconds; what is refused is asked again."""
-    chance, pace, now, order = random.Random(seed), Pace(), 0.0, itertools.count()
+    chance, pace, now, order = random.Random(seed), CallRate(), 0.0, itertools.count()
     under_way: list[tuple[float, int, float, float | None]] = []  # until, order, size, what came: 0 for an answer
     later: list[tuple[float, int, float]] = []
     while now < minutes * MINUTE:

@@ -13,9 +13,9 @@ from tailor.approaches.prompting import (
     ChainOfThought,
     Constraints,
     FewShot,
-    Generated,
     Grounded,
     Persona,
+    WriteLabels,
     ZeroShot,
 )
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
@@ -38,7 +38,7 @@ def systems_today(store: Path) -> dict[str, str]:
     shaped = answer_material(json_schema={"type": "object", "properties": {"days": {"type": "integer"}}})
     plan: list[tuple[str, TrainingData, Approach]] = [
         ("label zero-shot", labels, ZeroShot()),
-        ("label generated", labels, Generated()),
+        ("label generated", labels, WriteLabels()),
         ("label persona and constraints", labels, Chain((Persona(), Constraints()))),
         ("label few-shot-nearest", labels, FewShot(3, "nearest")),
         ("label steps", labels, ChainOfThought()),

@@ -20,10 +20,10 @@ from tailor.approaches.prompting import (
     ChainOfThought,
     Constraints,
     FewShot,
-    Generated,
     Grounded,
     Persona,
     RemovePrior,
+    WriteLabels,
     ZeroShot,
     spread,
 )
@@ -55,7 +55,7 @@ BOTH: list[Approach] = [
     Chain((Persona(), FewShot(2))),
 ]
 CLASSIFY: list[Approach] = [
-    Generated(),
+    WriteLabels(),
     RemovePrior(),
     Reference(),
     TfidfReference(),
@@ -285,13 +285,13 @@ def test_generated_labels_are_held_to_the_labels_where_the_model_can_be(
     tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine
 ) -> None:
     material, engine = classify_material(), engine_for(open_tiny(tiny_folder), tmp_path)
-    system = Generated().fit(start(material, engine), material, engine)
+    system = WriteLabels().fit(start(material, engine), material, engine)
     run = measure(material.task, system, "dev", material.dev, engine)
     assert {answer.raw for answer in run.answers} <= set(display_labels(LABELS)) and run.count("unparsed") == 0
     remote = FakeModel({"": "something else"})
     remote.capabilities = Capabilities()
     engine = engine_for(remote, tmp_path / "remote")
-    assert Generated().fit(start(material, engine), material, engine).pattern == ""
+    assert WriteLabels().fit(start(material, engine), material, engine).pattern == ""
 
 
 @pytest.mark.parametrize("documents", ["", "docs"])

@@ -23,7 +23,7 @@ from tailor.decide.meter import Meter
 from tailor.errors import ConfigError, EndpointError, OverBudget
 from tailor.ledger import Ledger
 from tailor.models.endpoint.desk import Desk
-from tailor.opening import open_engine
+from tailor.open_engine import open_engine
 from tailor.project import Project, load_project
 from tailor.score.types import Answer
 from tailor.store.spending import Spending, Spent

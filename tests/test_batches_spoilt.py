@@ -18,7 +18,7 @@ from tailor.approaches.approach import starting_system
 from tailor.data.split import load_splits
 from tailor.errors import EndpointError, OverBudget
 from tailor.ledger import Ledger
-from tailor.opening import open_engine
+from tailor.open_engine import open_engine
 from tailor.project import Project, load_project
 from tailor.score.types import Answer
 from tailor.store.spending import Spent

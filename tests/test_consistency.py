@@ -13,7 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 from tiny import DOCUMENTS, LABELS, answer_material, classify_material, open_tiny, start
 
 from tailor.approaches.approach import TrainingData
-from tailor.approaches.prompting import FewShot, Generated, RemovePrior
+from tailor.approaches.prompting import FewShot, RemovePrior, WriteLabels
 from tailor.approaches.retrieval import Retrieve
 from tailor.approaches.tuning import Reference
 from tailor.data.example import Example
@@ -219,7 +219,7 @@ def test_labels_without_the_form_asked_for_are_all_alike(tmp_path: Path, engine_
     model = FakeModel(lambda request: f"no idea about {request.messages[-1].text}")
     model.capabilities = Capabilities()
     engine = engine_for(model, tmp_path)
-    system = Generated().fit(start(material, engine), material, engine)
+    system = WriteLabels().fit(start(material, engine), material, engine)
     (found,) = consistency(material.task, [system], material.dev, engine)
     assert changed(found, "format") == 0
 

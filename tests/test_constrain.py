@@ -14,7 +14,7 @@ from tiny import LABELS, chat, open_tiny
 
 from tailor.errors import ConfigError
 from tailor.models.base import Request
-from tailor.models.constrain import Constraints, Guide, check_form
+from tailor.models.constrain import GrammarGuide, Grammars, check_form
 
 LONGEST = 300
 PADDING = 7
@@ -38,11 +38,11 @@ def ends(tokenizer: Any) -> frozenset[int]:
 
 
 @pytest.fixture(scope="module")
-def constraints(tokenizer: Any, ends: frozenset[int]) -> Constraints:
-    return Constraints(tokenizer, ends)
+def constraints(tokenizer: Any, ends: frozenset[int]) -> Grammars:
+    return Grammars(tokenizer, ends)
 
 
-def allowed(guide: Guide, size: int) -> set[int]:
+def allowed(guide: GrammarGuide, size: int) -> set[int]:
     import torch
 
     logits = torch.zeros(size)
@@ -51,7 +51,7 @@ def allowed(guide: Guide, size: int) -> set[int]:
     return set(torch.nonzero(logits == 0).flatten().tolist())
 
 
-def walk(guide: Guide, tokenizer: Any, ends: frozenset[int], seed: int) -> str | None:
+def walk(guide: GrammarGuide, tokenizer: Any, ends: frozenset[int], seed: int) -> str | None:
     """What a model without sense writes: it prefers tokens at random, after a while to end where it may; None if it never did."""
     import torch
 
@@ -69,7 +69,7 @@ def walk(guide: Guide, tokenizer: Any, ends: frozenset[int], seed: int) -> str |
     return None
 
 
-def follow(guide: Guide, tokenizer: Any, text: str) -> bool:
+def follow(guide: GrammarGuide, tokenizer: Any, text: str) -> bool:
     """Whether the text may be written, token by token."""
     for token in tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]:
         if token not in allowed(guide, len(tokenizer)):
@@ -99,7 +99,7 @@ expressions = st.recursive(
 @given(expressions, st.integers(0, 2**32))
 @quick
 def test_what_may_be_written_matches_the_expression(
-    constraints: Constraints, tokenizer: Any, ends: frozenset[int], pattern: str, seed: int
+    constraints: Grammars, tokenizer: Any, ends: frozenset[int], pattern: str, seed: int
 ) -> None:
     text = walk(constraints.guide(pattern), tokenizer, ends, seed)
     assert text is None or re.fullmatch(pattern, text), text
@@ -107,7 +107,7 @@ def test_what_may_be_written_matches_the_expression(
 
 @given(st.data(), expressions)
 @quick
-def test_what_matches_the_expression_may_be_written(constraints: Constraints, tokenizer: Any, data: Any, pattern: str) -> None:
+def test_what_matches_the_expression_may_be_written(constraints: Grammars, tokenizer: Any, data: Any, pattern: str) -> None:
     text = data.draw(
         st.from_regex(re.compile(pattern), fullmatch=True).filter(lambda text: len(text) < 50 and "\ud800" > max(text + " "))
     )
@@ -118,13 +118,13 @@ def test_what_matches_the_expression_may_be_written(constraints: Constraints, to
 @given(st.lists(st.text("abc é_1?.", min_size=1, max_size=8), min_size=1, max_size=6, unique=True), st.integers(0, 2**32))
 @quick
 def test_of_labels_one_is_written_whole(
-    constraints: Constraints, tokenizer: Any, ends: frozenset[int], labels: list[str], seed: int
+    constraints: Grammars, tokenizer: Any, ends: frozenset[int], labels: list[str], seed: int
 ) -> None:
     assert walk(constraints.guide("|".join(map(re.escape, labels))), tokenizer, ends, seed) in labels
 
 
 def test_an_answer_may_end_at_a_label_and_go_on_to_a_longer_one(
-    constraints: Constraints, tokenizer: Any, ends: frozenset[int]
+    constraints: Grammars, tokenizer: Any, ends: frozenset[int]
 ) -> None:
     guide = constraints.guide("|".join(map(re.escape, LABELS)))
     for stretch, may_end in (("charge", False), ("d", True), (" too ", False), ("much", True)):
@@ -134,14 +134,14 @@ def test_an_answer_may_end_at_a_label_and_go_on_to_a_longer_one(
     assert left == ends
 
 
-def test_a_control_token_is_never_written_for_its_name(constraints: Constraints, tokenizer: Any, ends: frozenset[int]) -> None:
+def test_a_control_token_is_never_written_for_its_name(constraints: Grammars, tokenizer: Any, ends: frozenset[int]) -> None:
     name = "<|stop|>"
     forms = {"pattern": re.escape(name)}, {"json_schema": json.dumps({"const": name})}
     for form, written in zip(forms, (name, f'"{name}"'), strict=True):
         assert walk(constraints.guide(**form), tokenizer, ends, 0) == written
 
 
-def test_neither_other_controls_nor_padding_may_be_written(constraints: Constraints, tokenizer: Any, ends: frozenset[int]) -> None:
+def test_neither_other_controls_nor_padding_may_be_written(constraints: Grammars, tokenizer: Any, ends: frozenset[int]) -> None:
     controls = set(tokenizer.convert_tokens_to_ids(["<|start|>", "<|header|>"]))
     left = allowed(constraints.guide("(?s:.*)"), len(tokenizer) + PADDING)
     assert ends < left and not left & controls and max(left) < len(tokenizer)
@@ -149,7 +149,7 @@ def test_neither_other_controls_nor_padding_may_be_written(constraints: Constrai
     assert allowed(constraints.guide("(?s:.*)"), 100) == {token for token in left if token < 100}
 
 
-def test_guides_of_one_form_do_not_know_of_each_other(constraints: Constraints, tokenizer: Any) -> None:
+def test_guides_of_one_form_do_not_know_of_each_other(constraints: Grammars, tokenizer: Any) -> None:
     first, second = constraints.guide("ab+"), constraints.guide("ab+")
     before = allowed(second, len(tokenizer))
     assert follow(first, tokenizer, "abb") and allowed(second, len(tokenizer)) == before != allowed(first, len(tokenizer))
@@ -193,13 +193,13 @@ def fits(value: Any, schema: dict[str, Any]) -> bool:
 @given(schemas, st.integers(0, 2**32))
 @quick
 def test_what_may_be_written_fits_the_schema(
-    constraints: Constraints, tokenizer: Any, ends: frozenset[int], schema: dict[str, Any], seed: int
+    constraints: Grammars, tokenizer: Any, ends: frozenset[int], schema: dict[str, Any], seed: int
 ) -> None:
     text = walk(constraints.guide(json_schema=json.dumps(schema)), tokenizer, ends, seed)
     assert text is None or fits(json.loads(text), schema), text
 
 
-def test_json_is_written_on_one_line_as_programs_write_it(constraints: Constraints, tokenizer: Any) -> None:
+def test_json_is_written_on_one_line_as_programs_write_it(constraints: Grammars, tokenizer: Any) -> None:
     value = {"city": "Köln #1 // \\", "nights": 3}
     ways = {', ": ': True, ',":': True, ',\n": ': False, ',  ": ': False}
     for way, may in ways.items():
@@ -214,7 +214,7 @@ def test_what_a_schema_says_about_its_own_handling_does_not_count() -> None:
 
 
 def test_a_schema_may_hold_what_a_grammar_would_read_as_its_own(
-    constraints: Constraints, tokenizer: Any, ends: frozenset[int]
+    constraints: Grammars, tokenizer: Any, ends: frozenset[int]
 ) -> None:
     value = '# // } %json "start: /x/" \\'
     schema = {"description": value, "const": value}
@@ -237,9 +237,7 @@ def test_a_schema_may_hold_what_a_grammar_would_read_as_its_own(
         ("a{5,2}", "min repeat"),
     ],
 )
-def test_an_expression_that_cannot_be_kept_to_is_refused_with_the_reason(
-    constraints: Constraints, pattern: str, reason: str
-) -> None:
+def test_an_expression_that_cannot_be_kept_to_is_refused_with_the_reason(constraints: Grammars, pattern: str, reason: str) -> None:
     for refusing in (check_form, constraints.guide):
         with pytest.raises(ConfigError, match=reason) as caught:
             refusing(pattern)
@@ -259,7 +257,7 @@ def test_an_expression_that_cannot_be_kept_to_is_refused_with_the_reason(
         ("[" * 100_000, "not JSON"),
     ],
 )
-def test_a_schema_that_cannot_be_kept_to_is_refused_with_the_reason(constraints: Constraints, schema: str, reason: str) -> None:
+def test_a_schema_that_cannot_be_kept_to_is_refused_with_the_reason(constraints: Grammars, schema: str, reason: str) -> None:
     for refusing in (check_form, constraints.guide):
         with pytest.raises(ConfigError, match=reason) as caught:
             refusing(json_schema=schema)
@@ -272,13 +270,13 @@ def test_no_form_is_no_mistake_but_two_are() -> None:
         check_form("a", "{}")
 
 
-def test_an_expression_that_nothing_matches_is_refused(constraints: Constraints) -> None:
+def test_an_expression_that_nothing_matches_is_refused(constraints: Grammars) -> None:
     for _ in range(2):
         with pytest.raises(ConfigError, match="no text that this model can write"):
             constraints.guide(r"[^\s\S]")
 
 
-def test_a_token_that_does_not_fit_is_refused(constraints: Constraints, tokenizer: Any) -> None:
+def test_a_token_that_does_not_fit_is_refused(constraints: Grammars, tokenizer: Any) -> None:
     guide = constraints.guide("a")
     with pytest.raises(ConfigError, match="doesn't satisfy"):
         guide.accept(tokenizer.convert_tokens_to_ids("b"))
@@ -292,7 +290,7 @@ def test_a_tokenizer_of_another_kind_is_refused() -> None:
             return 1
 
     with pytest.raises(ConfigError, match="tokenizer cannot hold"):
-        Constraints(Slow(), {0})
+        Grammars(Slow(), {0})
 
 
 # --- through the model

@@ -70,7 +70,7 @@ def test_an_instruction_that_differs_is_asked_and_one_that_does_not_is_the_instr
     same = guess(tmp_path / "b", lambda n: {"instruction": "Turn it round.", "input": sentence(n), "output": sentence(n + 500)})
     assert same.asked.template == "{{input}}"
     assert load_project(tmp_path / "b").task.instruction == "Turn it round."
-    assert "Every row is told the same (`Turn it round.`)" in " ".join(finding.what for finding in same.findings)
+    assert "Every row gives the model the same text (`Turn it round.`)" in " ".join(finding.what for finding in same.findings)
 
 
 def test_an_instruction_without_input_is_what_is_asked(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tailor.errors import EndpointError
 from tailor.models.base import Reply, Request, message
 from tailor.models.endpoint.crew import SHORTEST_HANG, Crew
 from tailor.models.endpoint.faults import Fault
-from tailor.models.endpoint.pace import Pace
+from tailor.models.endpoint.pace import CallRate
 from tailor.models.endpoint.rows import UNREADABLE_TRIES, Rules
 
 Ask = Callable[[int], Reply]
@@ -257,7 +257,7 @@ def test_refusals_at_random_are_waited_out(wait: float | None) -> None:
 
 
 def test_calls_that_are_refused_together_are_waited_out_once() -> None:
-    pace = Pace()
+    pace = CallRate()
     assert [pace.refused(10.0 + 0.01 * n, None, 0.5) for n in range(4)] == pytest.approx([10.5, 10.51, 10.52, 10.53])
     assert pace.refused(10.6, None, 0.5) == pytest.approx(11.6), "refused again, it waits twice as long"
     pace.answered(11.7)
@@ -265,7 +265,7 @@ def test_calls_that_are_refused_together_are_waited_out_once() -> None:
 
 
 def test_an_endpoint_that_refuses_at_random_is_not_asked_ever_more_slowly() -> None:
-    pace, now = Pace(rate=5.0), 0.0
+    pace, now = CallRate(rate=5.0), 0.0
     for _ in range(40):  # every question is refused once
         now = pace.refused(now, None, 0.5)
         for _ in range(4):
@@ -319,7 +319,7 @@ def test_calls_that_hang_cost_no_more_than_a_quarter_of_the_time() -> None:
 
 
 def test_the_pace_grows_slowly_where_nothing_is_refused() -> None:
-    pace, now = Pace(), 0.0
+    pace, now = CallRate(), 0.0
     for _ in range(20):
         now += 0.1
         assert pace.turn(now) == 0.0

@@ -29,7 +29,7 @@ from tailor.project import load_project
 from tailor.results import Study
 from tailor.seals import around_test, grouping, unseen
 from tailor.store.openings import Opening
-from tailor.store.registry import Registry
+from tailor.store.registry import OpeningsRegistry
 
 
 def row(text: str, answer: str = "yes") -> Identity:
@@ -258,7 +258,7 @@ def test_what_could_not_be_shared_is_shared_later(tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "one")
         with Ledger(tmp_path / "one") as ledger:
             assert ledger.open_test(rows(60), ["b"]).number == 2
-        assert len(Registry().read()) == 2
+        assert len(OpeningsRegistry().read()) == 2
 
 
 def test_a_lost_log_of_the_ledger_loses_no_opening(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from tailor.evaluate.run import Run
 from tailor.ledger import Ledger
 from tailor.models.base import Capabilities, Reply, Request
 from tailor.models.fake import FakeModel
-from tailor.opening import open_engine
+from tailor.open_engine import open_engine
 from tailor.project import load_project
 from tailor.results import Step, Study
 from tailor.system import System

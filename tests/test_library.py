@@ -542,9 +542,9 @@ def test_the_lines_of_the_readme_run_as_they_stand(tmp_path: Path, monkeypatch: 
     section = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## From a notebook")[2].partition("\n## ")[0]
     ((_, _, code),) = BLOCK.findall(section)
     monkeypatch.setattr("tailor.library.needed", lambda *_, **__: [])
-    for place in ("tailor.opening", "tailor.library"):
+    for place in ("tailor.open_engine", "tailor.library"):
         monkeypatch.setattr(f"{place}.open_model", lambda *_, **__: FakeModel())
-    monkeypatch.setattr("tailor.opening.open_embedder", lambda *_, **__: FakeEmbedder())
+    monkeypatch.setattr("tailor.open_engine.open_embedder", lambda *_, **__: FakeEmbedder())
     (tmp_path / "examples" / "townhall").mkdir(parents=True)
     pandas.read_csv(ROOT / "examples" / "townhall" / "messages.csv").head(100).to_csv("examples/townhall/messages.csv", index=False)
     names: dict[str, Any] = {}

@@ -119,7 +119,7 @@ def test_only_the_model_that_answers_is_opened(studied: Path, monkeypatch: pytes
         opened.append(settings.name)
         return open_model(settings, **more)
 
-    monkeypatch.setattr("tailor.opening.open_model", watched)
+    monkeypatch.setattr("tailor.open_engine.open_model", watched)
     assert tailor("try", studied, "billing please", "--model", "fake:b").exit_code == 0
     assert opened == ["fake:b"]
 

@@ -19,7 +19,7 @@ from tailor.models.frozen import FrozenStates, can_split, only_layers
 from tailor.models.local import LocalModel
 from tailor.models.packed import can_pack
 from tailor.models.quiet import quiet_libraries
-from tailor.models.training import Collator, Row, mean_loss, padded_logits
+from tailor.models.training import Collator, TrainingRow, mean_loss, padded_logits
 from tailor.models.tune import Recipe, _lora_config, tune
 
 SMALL = {"vocab_size": 400, "hidden_size": 32, "num_hidden_layers": 2}
@@ -31,9 +31,9 @@ def model(tiny_folder: Path) -> LocalModel:
     return open_tiny(tiny_folder)
 
 
-def make_rows(n: int) -> list[Row]:
+def make_rows(n: int) -> list[TrainingRow]:
     draw = np.random.default_rng(0)
-    return [Row((9, 8, 7, *draw.integers(4, 300, 1 + i % 5).tolist()), (5 + i % 3, 6, 2)) for i in range(n)]
+    return [TrainingRow((9, 8, 7, *draw.integers(4, 300, 1 + i % 5).tolist()), (5 + i % 3, 6, 2)) for i in range(n)]
 
 
 def sliding() -> Any:

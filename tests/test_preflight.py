@@ -17,7 +17,7 @@ from tailor.approaches.approach import starting_system
 from tailor.data.split import load_splits
 from tailor.errors import TailorError
 from tailor.ledger import Ledger
-from tailor.opening import open_engine
+from tailor.open_engine import open_engine
 from tailor.project import load_project
 
 
@@ -42,8 +42,8 @@ def test_check_asks_an_endpoint_when_told_to_and_shows_what_it_found(tmp_path: P
     with Endpoint(answers) as endpoint:  # type: ignore[arg-type]
         folder = quiz(tmp_path, endpoint.url)
         said = tailor("check", folder, "--endpoint").output
-        assert "max_tokens, without temperature" in said and "is not taken: its text goes into the first turn" in said
-        assert "answers as m-1-0601" in said and "are not counted by it, and estimated" in said
+        assert "max_tokens, without temperature" in said and "is not accepted: its text goes into the first turn" in said
+        assert "answers as m-1-0601" in said and "are estimated, since the endpoint does not count them" in said
         assert "1 USD for a million tokens read, 10 USD written (as given in `prices`)" in said
         calls = endpoint.calls
         record = json.loads(tailor("check", folder, "--endpoint", "--json").output)
@@ -67,7 +67,7 @@ def test_a_run_tells_both_first_and_asks_nothing_for_it_that_it_does_not_use(tmp
         study, said = climbed(quiz(tmp_path, endpoint.url))
         asked = [str(payload["messages"]) for payload in endpoint.payloads]
     first, second, *_ = said.split("\n")
-    assert first.startswith("Model m-1 answers: key none is sent; parameters max_tokens; system role is taken; ")
+    assert first.startswith("Model m-1 answers: key none is sent; parameters max_tokens; system role is accepted; ")
     assert second.startswith("The whole study is expected to take ")
     assert study.spent is not None and study.spent.calls == len(asked)
     again = sum(found.calls for found in study.consistency)

@@ -11,14 +11,14 @@ from judge_helpers import JUDGE, RUBRIC, fill_in, judged_candidate, judged_task,
 
 from tailor.data.table import read_table
 from tailor.errors import ConfigError, DataError
-from tailor.evaluate.judge import NO, YES, Case
+from tailor.evaluate.judge import NO, YES, JudgedCase
 from tailor.evaluate.ratings import FORMULA, Sample, defused, rating_sample, read_ratings, write_sheet
 
 TASK = judged_task()
 
 
 def sample(*answers: str) -> Sample:
-    cases = [Case(f"r{place:03}", "What?", "this", answer) for place, answer in enumerate(answers)]
+    cases = [JudgedCase(f"r{place:03}", "What?", "this", answer) for place, answer in enumerate(answers)]
     return Sample((0,), {case.id: case for case in cases})
 
 
@@ -79,7 +79,7 @@ def test_ratings_that_were_filled_in_survive_whatever_is_asked_next(tmp_path: Pa
     fill_in(path, lambda row: "yes" if row["answer"] == "a" else "")
     before = path.read_bytes()
     assert write_sheet(path, TASK, sample("a", "b")) == 0 and path.read_bytes() == before
-    later = Sample((0,), {"r777": Case("r777", "Who?", "she", "she")})
+    later = Sample((0,), {"r777": JudgedCase("r777", "Who?", "she", "she")})
     assert write_sheet(path, TASK, later) == 1
     # The rated one stays, the one that nobody rated and nobody asks for goes.
     assert [(row["id"], row["rating"]) for row in sheet(path)] == [("r000", "yes"), ("r777", "")]

@@ -16,7 +16,7 @@ from tailor.ledger import Ledger
 from tailor.models.catalogue import open_embedder
 from tailor.models.fake import FakeEmbedder, FakeModel
 from tailor.models.remote_embedder import BATCH, RemoteEmbedder, embedder_settings
-from tailor.opening import open_engine
+from tailor.open_engine import open_engine
 from tailor.project import load_project
 from tailor.task import ModelSettings
 from tailor.trust import not_allowed

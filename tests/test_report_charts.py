@@ -15,7 +15,7 @@ from tailor.decide.types import Interval
 from tailor.report.charts import confusion_svg, forest_svg, quality_cost_svg
 from tailor.report.failures import Confusion
 from tailor.report.labels import Box, place_labels
-from tailor.report.quality import Point, QualityCost, chosen_pairs, quality_cost
+from tailor.report.quality import QualityCost, QualityPoint, chosen_pairs, quality_cost
 
 SVG = "{http://www.w3.org/2000/svg}"
 boxes = st.builds(
@@ -27,8 +27,8 @@ def texts(svg: str) -> list[str]:
     return [element.text or "" for element in ET.fromstring(svg).iter(f"{SVG}text")]
 
 
-def point(name: str, cost: float, mean: float, *, low: float | None = None, high: float | None = None) -> Point:
-    return Point(name, cost, Interval(mean, low, high, 50), pareto=True, chosen=False, eligible=True)
+def point(name: str, cost: float, mean: float, *, low: float | None = None, high: float | None = None) -> QualityPoint:
+    return QualityPoint(name, cost, Interval(mean, low, high, 50), pareto=True, chosen=False, eligible=True)
 
 
 @pytest.mark.parametrize("width", [760, 344])
@@ -54,7 +54,7 @@ def test_the_chart_of_quality_against_cost_names_every_system_and_the_target(wid
         ((point("a", 0.01, 0.3), replace(point("b", 0.3, 0.3), pareto=False)), True),
     ],
 )
-def test_every_range_of_costs_and_scores_can_be_drawn(points: tuple[Point, ...], log: bool) -> None:
+def test_every_range_of_costs_and_scores_can_be_drawn(points: tuple[QualityPoint, ...], log: bool) -> None:
     svg = quality_cost_svg(QualityCost(points, (), "test", 0.85, log), "EUR", 760)
     assert {p.system for p in points} <= set(texts(svg))
     assert "NaN" not in svg and "Infinity" not in svg and "undefined" not in svg

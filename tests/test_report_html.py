@@ -254,3 +254,12 @@ def test_the_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written"):
         write_report(study, path / "below-a-file.html")
     assert path.read_text(encoding="utf-8") == render_report(study)
+
+
+def test_worked_examples_that_are_rows_are_shown_as_what_they_ask() -> None:
+    study = classify_study()
+    assert study.decision is not None
+    shown = next(run.system for run in study.tests if run.system.prompt.shots)
+    page = Page(render_report(replace(study, decision=replace(study.decision, chosen=shown.name, fingerprint=shown.fingerprint))))
+    for shot in shown.prompt.shots[:20]:
+        assert shot.input is None and next(iter(shot.fields.values())) in page.text

@@ -20,7 +20,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
     "errors card limits files outside confined documents language doors jsonform keys mistakes plugins settings task "
     "project stats passage content media system example payment score kinds data models trust retrieval store ledger "
-    "render batches engine approaches evaluate advise diagnose decide results saved report provenance opening seals "
+    "render batches engine approaches evaluate advise diagnose decide results saved report provenance open_engine seals "
     "experiment asking judging testing screen library cli __main__"
 ).split()
 LOW = {"tailor.data.example": "example", "tailor.retrieval.passage": "passage"}

@@ -17,7 +17,7 @@ from tailor.models import together
 from tailor.models.fake import FakeModel
 from tailor.models.local import LocalModel
 from tailor.models.together import Training, side_by_side, train_together
-from tailor.models.training import Row
+from tailor.models.training import TrainingRow
 from tailor.models.tune import Recipe, read_tuned
 
 RECIPE = Recipe("lora", epochs=2, rank=4, learning_rate=1e-2, batch_rows=4, seed=0)
@@ -32,7 +32,7 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make_training(model: LocalModel, folder: Path, answer: str, words: int = 1, epochs: int = 2) -> Training:
     prompts = [model.encode(chat(f"row {number} " + "amber " * words)) for number in range(8)]
-    rows = [Row(tuple(prompt), (*model.encode_answer(answer), model.end_token)) for prompt in prompts]
+    rows = [TrainingRow(tuple(prompt), (*model.encode_answer(answer), model.end_token)) for prompt in prompts]
     return Training(model, rows, rows[:2], replace(RECIPE, epochs=epochs), folder)
 
 

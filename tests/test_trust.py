@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tailor.errors import ConfigError
 from tailor.ledger import Ledger
-from tailor.opening import open_engine
+from tailor.open_engine import open_engine
 from tailor.project import load_project
 from tailor.trust import allow, is_made_here, not_allowed, sendings, trust_file
 

@@ -26,7 +26,7 @@ from tailor.models.base import Request
 from tailor.models.decoding import Sampling, generate
 from tailor.models.fake import FakeModel
 from tailor.models.local import LocalModel
-from tailor.models.training import Check, Collator, EarlyStopping, Row, checked
+from tailor.models.training import Check, Collator, EarlyStopping, TrainingRow, checked
 from tailor.models.tune import LEARNING_RATES, Recipe, read_tuned, recipe_key, tune
 from tailor.system import System
 
@@ -41,12 +41,12 @@ def model(tiny_folder: Path) -> LocalModel:
     return open_tiny(tiny_folder)
 
 
-def make_rows(model: LocalModel, n: int, answer: str = "charged twice") -> list[Row]:
+def make_rows(model: LocalModel, n: int, answer: str = "charged twice") -> list[TrainingRow]:
     prompts = [model.encode(chat(f"row {number} " + "amber " * (number % 5))) for number in range(n)]
-    return [Row(tuple(prompt), (*model.encode_answer(answer), model.end_token)) for prompt in prompts]
+    return [TrainingRow(tuple(prompt), (*model.encode_answer(answer), model.end_token)) for prompt in prompts]
 
 
-def plain_loss(model: LocalModel, rows: list[Row], tuned: Path | None = None) -> float:
+def plain_loss(model: LocalModel, rows: list[TrainingRow], tuned: Path | None = None) -> float:
     """Mean negative log-likelihood of the answers' tokens, each row by itself."""
     import torch
 
@@ -59,7 +59,7 @@ def plain_loss(model: LocalModel, rows: list[Row], tuned: Path | None = None) ->
     return float(np.mean(losses))
 
 
-def served_rows(system: System, material: TrainingData, engine: Engine) -> tuple[list[Row], list[Row]]:
+def served_rows(system: System, material: TrainingData, engine: Engine) -> tuple[list[TrainingRow], list[TrainingRow]]:
     """Train and dev rows made from what the finished system is asked when it serves."""
     model = engine.model
     assert isinstance(model, LocalModel)
@@ -69,7 +69,7 @@ def served_rows(system: System, material: TrainingData, engine: Engine) -> tuple
         for example in examples:
             ((request, passages),) = engine.render(system, [example])
             answer = model.encode_answer(kind_of(material.task).target_text(system, example, passages))
-            rows.append(Row(tuple(model.encode(request.messages)), (*answer, model.end_token)))
+            rows.append(TrainingRow(tuple(model.encode(request.messages)), (*answer, model.end_token)))
         splits.append(rows)
     return splits[0], splits[1]
 
@@ -225,7 +225,7 @@ def test_the_key_changes_with_everything_that_decides_the_weights(model: LocalMo
 
 def test_weights_of_one_epoch_keep_the_key_that_they_always_had() -> None:
     """How the epoch is chosen changes nothing there. Where it may, weights are tuned anew, and saved ones stay for their study."""
-    rows, recipe = [Row((1, 2), (3,))], Recipe("lora", 1, 4, 1e-3, 8, 0)
+    rows, recipe = [TrainingRow((1, 2), (3,))], Recipe("lora", 1, 4, 1e-3, 8, 0)
     assert recipe_key("d" * 64, rows, rows, recipe) == PINNED
     assert recipe_key("d" * 64, rows, rows, replace(recipe, epochs=2)) != PINNED
 
@@ -283,7 +283,7 @@ def tuned_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, System, 
 
 def test_a_row_that_does_not_fit_stops_training_before_it_starts(model: LocalModel, tmp_path: Path) -> None:
     rows = make_rows(model, 3)
-    long = Row(tuple(range(4, 300)) * 2, rows[0].answer)
+    long = TrainingRow(tuple(range(4, 300)) * 2, rows[0].answer)
     for train, dev in (([*rows, long], rows), (rows, [long])):
         with pytest.raises(DoesNotFit, match="the longest training row does not fit: 598 of 512 tokens"):
             tune(model, train, dev, RECIPE, tmp_path / "tuned")
@@ -292,7 +292,7 @@ def test_a_row_that_does_not_fit_stops_training_before_it_starts(model: LocalMod
 
 def test_a_row_may_fill_the_window_and_is_read_whole(model: LocalModel, tmp_path: Path) -> None:
     answer = (*model.encode_answer("charged twice"), model.end_token)
-    rows = [Row(tuple(4 + i % 300 for i in range(512 - len(answer))), answer)]
+    rows = [TrainingRow(tuple(4 + i % 300 for i in range(512 - len(answer))), answer)]
     tuned = tune(model, rows, rows, replace(RECIPE, learning_rate=1e-12), tmp_path / "tuned")
     assert tuned.trained_tokens == 512 and tuned.dev_loss == pytest.approx(plain_loss(model, rows), abs=1e-3)
 
@@ -329,7 +329,7 @@ def test_the_epoch_with_the_best_dev_score_is_kept_whatever_its_loss() -> None:
 def test_a_row_scores_that_the_model_would_write_to_the_letter(model: LocalModel, tmp_path: Path) -> None:
     rows = make_rows(model, 8)
     said = generate(model.module(), [row.prompt for row in rows], [Sampling(6)] * len(rows), frozenset())
-    own = [Row(row.prompt, tuple(text.tokens)) for row, text in zip(rows, said, strict=True)]
+    own = [TrainingRow(row.prompt, tuple(text.tokens)) for row, text in zip(rows, said, strict=True)]
     for collator in (Collator(()), Collator((), packs=False)):
         assert checked(model.module(), own, collator).score == 1
         assert checked(model.module(), [*own[:6], *rows[6:]], collator).score == 0.75
@@ -339,7 +339,7 @@ def test_the_epoch_with_the_lowest_dev_loss_is_kept_among_equal_scores(model: Lo
     # What the base model says by itself is the likeliest for it, so learning something else makes it ever less likely.
     rows = make_rows(model, 8)
     said = generate(model.module(), [row.prompt for row in rows], [Sampling(6)] * len(rows), frozenset())
-    dev = [Row(row.prompt, tuple(own.tokens)) for row, own in zip(rows, said, strict=True)]
+    dev = [TrainingRow(row.prompt, tuple(own.tokens)) for row, own in zip(rows, said, strict=True)]
     tuned = tune(model, rows, dev, replace(RECIPE, epochs=9), tmp_path / "tuned")
     assert tuned.epoch == 1, "the first epoch did the least harm"
     assert tuned.trained_tokens == 3 * sum(len(row.prompt) + len(row.answer) for row in rows), "two more in vain end it"

@@ -12,7 +12,7 @@ from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.files import private_files, tighten
 from tailor.ledger import Ledger
 from tailor.models.base import Model
-from tailor.opening import open_engine
+from tailor.open_engine import open_engine
 from tailor.project import Project
 from tailor.results import Study
 from tailor.saved import chosen_system, load_study
@@ -34,7 +34,7 @@ class Answering(NamedTuple):
     threshold: float | None = None
 
 
-class Asked(NamedTuple):
+class WinnerAnswer(NamedTuple):
     """One answer of the chosen system.
 
     Attributes:
@@ -93,7 +93,7 @@ def narrowed(project: Project, system: System) -> Project:
     return replace(project, task=task.asking_only(place)) if task.models else project
 
 
-def asked(found: Answering, fields: dict[str, str]) -> Asked:
+def asked(found: Answering, fields: dict[str, str]) -> WinnerAnswer:
     """What a system answers to one new input, and whether it should.
 
     Args:
@@ -105,7 +105,7 @@ def asked(found: Answering, fields: dict[str, str]) -> Asked:
         DataError: a column names no image that can be used.
     """
     system, (answer,) = _answered(found.project, found.system, [fields])
-    return Asked(system, answer, found.threshold)
+    return WinnerAnswer(system, answer, found.threshold)
 
 
 def answers(project: Project, system: System, rows: Sequence[Mapping[str, str]], model: Model | None = None) -> list[Answer]:

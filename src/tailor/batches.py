@@ -41,7 +41,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Row:
+class BatchRow:
     """A question to be asked.
 
     Attributes:
@@ -79,7 +79,7 @@ class Batches:
     say: Say
     _left_open: set[Key] = field(default_factory=set)
 
-    def fetch(self, rows: Sequence[Row], on_progress: Callable[[int], None] = lambda done: None) -> None:
+    def fetch(self, rows: Sequence[BatchRow], on_progress: Callable[[int], None] = lambda done: None) -> None:
         """Get answers into the ledger: from batches that hold them already, and else, where the settings ask for that, from a new
         one. Rows without an answer afterwards are asked in the ordinary way.
 
@@ -116,14 +116,14 @@ class Batches:
             else:
                 self._collect(mark, note, lambda done: None)
 
-    def _unanswered(self, rows: Sequence[Row]) -> list[Row]:
+    def _unanswered(self, rows: Sequence[BatchRow]) -> list[BatchRow]:
         by_system: dict[str, list[str]] = {}
         for row in rows:
             by_system.setdefault(row.system, []).append(row.key)
         saved = {(system, key) for system, keys in by_system.items() for key in self.ledger.answers(system, keys)}
         return [row for row in rows if row.place not in saved and row.place not in self._left_open]
 
-    def _introduced(self, rows: Sequence[Row]) -> list[Row]:
+    def _introduced(self, rows: Sequence[BatchRow]) -> list[BatchRow]:
         """The rows without the first of each kind that the endpoint has not answered yet: these are asked at once, to find out how
         such a question has to be put; nobody wants to wait a day for that.
         """
@@ -137,7 +137,7 @@ class Batches:
                 self.ledger.save_answers(row.system, {row.key: asdict(as_answer(row.example, reply.text, reply, row.passages))})
         return [row for row in left if self.model.is_understood(row.request)]
 
-    def _filled(self, rows: Sequence[Row]) -> tuple[int, list[bytes]]:
+    def _filled(self, rows: Sequence[BatchRow]) -> tuple[int, list[bytes]]:
         """How many rows the next batch holds, and their lines without the names."""
         meter = self.model.meter
         most = min(len(rows), MOST_ROWS)
@@ -151,7 +151,7 @@ class Batches:
                 break
         return len(lines), lines
 
-    def _hand_in(self, rows: Sequence[Row], bodies: Sequence[bytes], on_progress: Callable[[int], None]) -> None:
+    def _hand_in(self, rows: Sequence[BatchRow], bodies: Sequence[bytes], on_progress: Callable[[int], None]) -> None:
         mark = f"tailor-{secrets.token_hex(12)}"
         note = self._note(rows)
         self.ledger.note_batch(mark, note)
@@ -180,7 +180,7 @@ class Batches:
         )
         self._collect(mark, note, on_progress)
 
-    def _note(self, rows: Sequence[Row]) -> dict[str, Any]:
+    def _note(self, rows: Sequence[BatchRow]) -> dict[str, Any]:
         """What has to be known of a batch by whoever fetches it."""
         passages = list(dict.fromkeys(row.passages for row in rows))
         asked = list(dict.fromkeys((row.request.labels, row.request.stop) for row in rows))
@@ -330,7 +330,7 @@ class AllBatches:
 
     def ahead(self, asked: Iterable[tuple[System, Sequence[Example]]]) -> None:
         """Let several systems wait together: what they will be asked goes into one batch, where their model answers in batches."""
-        rows: dict[str, list[Row]] = {}
+        rows: dict[str, list[BatchRow]] = {}
         for system, examples in ((one.asked, examples) for one, examples in asked if one.is_generative):
             model = self.model_of(system)
             if isinstance(model, Batching) and model.in_batches:
@@ -349,10 +349,10 @@ class AllBatches:
     def _batches(self, model: Batching) -> Batches:
         return self._of.setdefault(model.digest, Batches(model, self.ledger, self.say))
 
-    def _rows(self, system: System, missing: Mapping[str, Example]) -> list[Row]:
+    def _rows(self, system: System, missing: Mapping[str, Example]) -> list[BatchRow]:
         rendered = self.render(system, list(missing.values())) if missing else []
         return [
-            Row(system.fingerprint, key, example.id, request, passages)
+            BatchRow(system.fingerprint, key, example.id, request, passages)
             for (key, example), (request, passages) in zip(missing.items(), rendered, strict=True)
         ]
 

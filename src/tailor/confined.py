@@ -87,7 +87,7 @@ class Confined:
                 process.stdin.flush()
             line = process.stdout.readline()
             if not line.endswith(b"\n"):
-                process.wait()  # it is ending by itself; how, is told by its status
+                process.wait()  # it is ending by itself; its status says how
         finally:
             timer.cancel()
             if not line.endswith(b"\n"):

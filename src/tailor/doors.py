@@ -67,7 +67,7 @@ def door_at(address: str) -> Door | None:
     """The door whose endpoint an address is of; None where it is of none."""
     try:
         return next((door for door in doors().values() if door.is_at(address)), None)
-    except ValueError:  # no address at all, which is told where it is used
+    except ValueError:  # no address at all, which is reported where it is used
         return None
 
 

@@ -49,7 +49,7 @@ from tailor.evaluate.run import Run, failures
 from tailor.files import private_files, tighten
 from tailor.ledger import Ledger
 from tailor.models.base import Model
-from tailor.opening import open_engine
+from tailor.open_engine import open_engine
 from tailor.project import Project
 from tailor.provenance import provenance
 from tailor.results import Study

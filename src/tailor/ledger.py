@@ -2,7 +2,7 @@
 
 One SQLite file (by APSW, which bundles a version without the WAL-reset bug) in write-ahead mode with ``synchronous=FULL``: what is
 committed survives a killed process and a power cut. One process works in a project at a time, and a second one is told at once;
-others may read meanwhile. What is damaged is never used, and what was lost is told.
+others may read meanwhile. What is damaged is never used, and what was lost is reported.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tailor.store.database import LEDGER, SEALED, VERSION, connect, failure, loc
 from tailor.store.facts import read_fact, read_facts, write_fact
 from tailor.store.migrate import migrate
 from tailor.store.openings import Opening, Openings, Rated
-from tailor.store.registry import Registry
+from tailor.store.registry import OpeningsRegistry
 from tailor.store.spending import Spending
 
 BATCH = "batch "
@@ -55,7 +55,7 @@ class Ledger:
         self.messages: list[str] = []
         try:
             self._db = self._open(write=not shared)
-            self._registry = Registry()
+            self._registry = OpeningsRegistry()
             self._openings = Openings(self._db, self._path, str(read_fact(self._db, "project")), self._registry)
             if not shared:
                 ballast.make(folder)

@@ -27,7 +27,7 @@ from tailor.files import private_files, seen_from_here, tighten
 from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.models.catalogue import fetch, needed, open_model
-from tailor.opening import open_engine
+from tailor.open_engine import open_engine
 from tailor.plugins import KINDS
 from tailor.project import REPORT_FILE, Project, load_project, write_settings
 from tailor.report.html import write_report
@@ -288,7 +288,7 @@ def _called(model: Model | None) -> tuple[str, ...]:
 
 @contextmanager
 def _shown(project: Project, model: Model | None, *, quiet: bool, max_minutes: float | None = None) -> Iterator[Observer]:
-    """An observer, after it was said where things are kept, and once the built-in models are here."""
+    """An observer, after it has reported where things are kept, and once the built-in models are here."""
     task = project.task
     with watching(task.prices.currency, quiet=quiet, max_minutes=max_minutes) as observer:
         observer.message(f"Everything is kept in {seen_from_here(project.folder)}.")

@@ -1,4 +1,4 @@
-"""The sealed test set: which rows were seen before, and what is said when it is opened."""
+"""The sealed test set: which rows were seen before, and what is reported when it is opened."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def teachable(task: Task, rows: Sequence[Example], splits: Splits, shown: Sequen
 
 
 def opening_sentences(opened: Opening, finalists: int, trouble: str = "") -> list[str]:
-    """What the user is told when the test set is opened."""
+    """What is reported when the test set is opened."""
     told = []
     if opened.changed:
         was, they = ("answer was", "it") if opened.changed == 1 else ("answers were", "they")

@@ -156,7 +156,7 @@ class Shot(Part):
 
 
 class Prompt(Part):
-    """What is said to the model.
+    """What the model is given.
 
     Attributes:
         instruction: what to do. Templates may name columns, as in the task.
@@ -239,7 +239,7 @@ class System(Part):
     Attributes:
         steps: the approaches that made it, in order.
         weights: which weights answer.
-        prompt: what is said to the model.
+        prompt: what the model is given.
         knowledge: what it may read.
         decoding: how an answer is read off it.
         label: what a study that holds several models calls its model; empty in a study of one.

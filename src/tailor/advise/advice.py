@@ -11,7 +11,7 @@ from typing import Literal
 from tailor.advise.changes import Change, what_would_change
 from tailor.advise.criteria import POINTS, STEPS, Approach, Criteria, Criterion, Step, Strength, shipped_criteria
 from tailor.advise.facts import Answers, Facts
-from tailor.advise.weigh import Finding, Weighed, is_skipped, name_approach, weigh
+from tailor.advise.weigh import Weighed, WeighedFact, is_skipped, name_approach, weigh
 from tailor.advise.words import STEP_NAMES, format_fact
 from tailor.system import System
 
@@ -150,7 +150,7 @@ def compare(advice: Advice, chosen: System, shown: bool = True) -> str:
     return f"Expected: {advice.expected}. Measured: {won}{differs}; {verdict}."
 
 
-def _reason(finding: Finding, weighed: Weighed) -> Reason:
+def _reason(finding: WeighedFact, weighed: Weighed) -> Reason:
     criterion, case, fact = finding.criterion, finding.case, finding.fact
     counts = case.counts if case else {}
     weights = [

@@ -11,7 +11,7 @@ from tailor.advise.facts import Fact, Facts
 
 
 @dataclass(frozen=True)
-class Finding:
+class WeighedFact:
     """What one criterion says about the facts.
 
     Attributes:
@@ -45,7 +45,7 @@ class Weighed:
         ruled_out: steps that cannot be taken, whatever speaks for them.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[WeighedFact, ...]
     points: Mapping[Step, int]
     needed: Mapping[Step, int]
     ruled_out: frozenset[Step]
@@ -125,14 +125,14 @@ def name_approach(documents: bool, search: bool, tuning: bool) -> Approach:
     return "documents in the prompt and fine-tuning" if tuning else "documents in the prompt"
 
 
-def _find(criterion: Criterion, facts: Facts) -> Finding:
+def _find(criterion: Criterion, facts: Facts) -> WeighedFact:
     fact = facts.get(criterion.id)
     if is_skipped(criterion, facts):
-        return Finding(criterion, fact, None, applies=False, is_sure=False)
+        return WeighedFact(criterion, fact, None, applies=False, is_sure=False)
     number = criterion.case(fact)
     gate = facts.get(criterion.skip_if_no) if criterion.skip_if_no else fact
     is_sure = number is not None and not any(known is None or known.is_assumed for known in (fact, gate))
-    return Finding(criterion, fact, None if number is None else criterion.cases[number], applies=True, is_sure=is_sure)
+    return WeighedFact(criterion, fact, None if number is None else criterion.cases[number], applies=True, is_sure=is_sure)
 
 
 def _points(case: Case | None, step: Step) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tailor.approaches.approach import Approach, Chain
-from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona, RemovePrior, ZeroShot
+from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Grounded, Persona, RemovePrior, WriteLabels, ZeroShot
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.errors import ConfigError, did_you_mean, quoted
@@ -36,7 +36,7 @@ class Named:
 
 APPROACHES: dict[str, Named] = {
     "zero-shot": Named("the instruction alone", lambda n: ZeroShot()),
-    "generated": Named("write the label instead of scoring every label", lambda n: Generated()),
+    "generated": Named("write the label instead of scoring every label", lambda n: WriteLabels()),
     "persona": Named("say who the model is to be: the task's `persona`", lambda n: Persona()),
     "constraints": Named("state the task's `constraints`", lambda n: Constraints()),
     "grounded": Named("cite the passage used, and say so rather than guess where none answers", lambda n: Grounded()),

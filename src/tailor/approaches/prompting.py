@@ -1,4 +1,4 @@
-"""Approaches that change what is said to the model."""
+"""Approaches that change the prompt."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ZeroShot:
 
 
 @dataclass(frozen=True)
-class Generated:
+class WriteLabels:
     """Write the label instead of scoring all labels. Where the model can be held to it, nothing but a label is written."""
 
     name: str = "generated"

@@ -13,7 +13,7 @@ from tailor.models.head import Head, fit_head
 from tailor.models.packages import CLASSIFIER, require
 from tailor.models.tfidf import Tfidf, fit_tfidf
 from tailor.models.together import Training
-from tailor.models.training import Row
+from tailor.models.training import TrainingRow
 from tailor.models.tune import LEARNING_RATES, Recipe, encoded, recipe_key
 from tailor.system import Decoding, System, Weights
 from tailor.task import Task
@@ -87,7 +87,7 @@ def minimal_prompt(task: Task, system: System) -> System:
     return system.with_(prompt=short, decoding={"prior": ()})
 
 
-def training_rows(task: Task, system: System, examples: tuple[Example, ...], engine: Engine) -> list[Row]:
+def training_rows(task: Task, system: System, examples: tuple[Example, ...], engine: Engine) -> list[TrainingRow]:
     """Token ids of each example's prompt, as it would be served, and of the answer wanted, the end token included.
 
     Raises:

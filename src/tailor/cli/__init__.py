@@ -52,7 +52,7 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def stopped_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end what runs inside as Ctrl-C does, so that it is put in order and a sentence is said."""
+    """Let SIGTERM end what runs inside as Ctrl-C does, so that it is put in order and ends with a sentence."""
 
     def stop(*_: object) -> None:
         raise Terminated

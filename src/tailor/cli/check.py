@@ -71,7 +71,7 @@ def _asked(project: Project, splits: Splits) -> tuple[Preflight, ...]:
     from tailor.decide.preflight import preflight
     from tailor.files import private_files, tighten
     from tailor.ledger import Ledger
-    from tailor.opening import open_engine
+    from tailor.open_engine import open_engine
 
     if not _endpoints(project):
         raise ConfigError("this project asks no endpoint", "Leave --endpoint out, or set `model.base_url`.")

@@ -17,7 +17,7 @@ AllowHttp = Annotated[bool, typer.Option("--allow-http", help="Allow plain http 
 
 
 def ask_to_send(console: Screen, project: Project, *, yes: bool, allow_http: bool) -> None:
-    """Ask the user before a project sends data to an address for the first time, and remember what was said.
+    """Ask the user before a project sends data to an address for the first time, and remember the answer.
 
     Args:
         console: where it is shown.

@@ -11,7 +11,7 @@ import typer
 from tailor.cli.terminal import plain_console
 
 if TYPE_CHECKING:
-    from tailor.store.salvage import Condition
+    from tailor.store.salvage import StoreCondition
 
 app = typer.Typer(help="Check, back up and repair what a project has saved.", no_args_is_help=True)
 Project = Annotated[Path, typer.Argument(help="Folder with tailor.yaml.")]
@@ -83,7 +83,7 @@ def _store(project: Path) -> Path:
     return store
 
 
-def _tell(found: Condition) -> None:
+def _tell(found: StoreCondition) -> None:
     console = plain_console()
     console.print(
         f"{found.answers:,} answers, {found.openings:,} openings of test sets, {found.studies:,} studies and {found.calls:,} notes "

@@ -37,13 +37,13 @@ _OFFERED = ("choice", "option", "ending")
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedTemplate:
     """What is asked of each row.
 
     Attributes:
         template: the columns that make up the question.
         columns: which these are.
-        told: what every row is told alike, which belongs into the instruction; empty where there is no such thing.
+        told: what every row tells the model, which belongs in the instruction; empty where there is no such thing.
         pair: two columns that are asked about together, or none.
         instructed: whether each row says what to do in it.
         context: the column with the passage that each question is about, or empty.
@@ -59,7 +59,7 @@ class Asked:
     choices: bool = False
 
 
-def compose(columns: Columns, input: str, output: str, *, from_documents: bool) -> Asked:
+def compose(columns: Columns, input: str, output: str, *, from_documents: bool) -> AskedTemplate:
     """The template for a table.
 
     Args:
@@ -88,10 +88,10 @@ def compose(columns: Columns, input: str, output: str, *, from_documents: bool) 
     after = named(("steps",), others)
     lines += [_shown(after, "")] if after else []
     used = (*before, *filter(None, [context]), *main, *(name for name, _ in choices), *filter(None, [after]))
-    return Asked("\n".join(lines), used, told, (first, second) if second else (), instructed, context, by_sign)
+    return AskedTemplate("\n".join(lines), used, told, (first, second) if second else (), instructed, context, by_sign)
 
 
-def with_images(asked: Asked, images: Sequence[str]) -> Asked:
+def with_images(asked: AskedTemplate, images: Sequence[str]) -> AskedTemplate:
     """The same with images in front of what is asked about them."""
     before = [name for name in images if name not in asked.columns]
     template = "\n".join([*(_shown(name, "") for name in before), asked.template])
@@ -103,7 +103,7 @@ def _shown(name: str, label: str) -> str:
 
 
 def _instructions(others: Sequence[Column]) -> tuple[list[str], str]:
-    """Columns that say what to do in this row, with what was said before, and what all rows are told alike."""
+    """Columns that say what to do in this row, with what was said before, and what all rows have in common."""
     before: list[str] = []
     told: list[str] = []
     for names in (("system", "system_prompt"), ("instruction", "instructions", "task")):

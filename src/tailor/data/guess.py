@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tailor.data.asked import Asked, compose, with_images
+from tailor.data.asked import AskedTemplate, compose, with_images
 from tailor.data.cells import MISSING, answers_in, is_record, without_thought
 from tailor.data.columns import (
     ABOUT_NAMES,
@@ -76,7 +76,7 @@ class GuessedTask:
         name: a name for the task.
         kind: the kind of task.
         input: column with what is asked.
-        asked: the template of what is asked, and what all rows are told alike.
+        asked: the template of what is asked, and what all rows have in common.
         output: column with the right answer.
         labels: the different right answers of a closed set, sorted; empty when there are too many to list.
         n_labels: how many there are.
@@ -98,7 +98,7 @@ class GuessedTask:
     name: str
     kind: Kind
     input: str
-    asked: Asked
+    asked: AskedTemplate
     output: str
     labels: tuple[str, ...]
     n_labels: int
@@ -213,7 +213,7 @@ def _with_answers(
 
 
 def _split_column(tables: Mapping[str, Table], output: str) -> tuple[str, tuple[Finding, ...]]:
-    """The column that names the split of each row, and what is said of one that cannot be used."""
+    """The column that names the split of each row, and a finding on one that cannot be used."""
     table = tables["file"]
     for column in (name for name in table.columns if name.casefold() in COLUMN_NAMES and name != output):
         roles = {role_of(row[column]) for row in table.rows}
@@ -299,7 +299,7 @@ def _guess_input(path: Path, columns: Columns, output: str) -> str:
     return longest.name
 
 
-def _guess_kind(output: Column, documents: Path | None, asked: Asked) -> Kind:
+def _guess_kind(output: Column, documents: Path | None, asked: AskedTemplate) -> Kind:
     """The kind that such a column is likeliest of."""
     name = output.name.casefold()
     look = Look(
@@ -363,9 +363,9 @@ def _other_answers(columns: Columns, output: str, others: Sequence[Column]) -> I
         yield Finding("warning", what, advice=f"If it is, say so: --output {also[0]}.")
 
 
-def _instructed(asked: Asked) -> Iterator[Finding]:
+def _instructed(asked: AskedTemplate) -> Iterator[Finding]:
     if asked.told:
-        yield Finding("note", f"Every row is told the same ({quoted(asked.told)}); this is now the `instruction`.")
+        yield Finding("note", f"Every row gives the model the same text ({quoted(asked.told)}); this is now the `instruction`.")
 
 
 def _rows(places: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ from tailor.kinds.base import kind_of
 from tailor.task import Task
 
 FOLDS = 5
-LEAST = 80  # rows; with fewer, too little can be told
+LEAST = 80  # rows; with fewer, too little can be determined
 MOST = 1500  # rows looked at, drawn by a seed
 CHARACTERS = 1000  # of a text, from its beginning
 RUNS = (2, 3, 4)  # characters
@@ -65,8 +65,8 @@ class Learnability:
 
 
 def task_learnability(task: Task, examples: Sequence[Example]) -> Learnability | None:
-    """How well the labels of a task follow from what is asked; None where that cannot be told, as where answers are no labels, or
-    what decides may stand in an image.
+    """How well the labels of a task follow from what is asked; None where that cannot be determined, as where answers are no
+    labels, or what decides may stand in an image.
     """
     if not kind_of(task).closed or len(examples) < LEAST or task.data.images:
         return None

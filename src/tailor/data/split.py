@@ -15,7 +15,7 @@ from tailor.data.given import split_by_column
 from tailor.data.images import with_images
 from tailor.data.readers import check_unique, to_examples
 from tailor.data.table import Table, read_table
-from tailor.data.units import Found, find_units, kept_together
+from tailor.data.units import FoundUnits, find_units, kept_together
 from tailor.data.unseen import unseen_clause
 from tailor.errors import ConfigError, DataError, quoted
 from tailor.kinds.base import kind_of
@@ -188,10 +188,10 @@ def _in_order(examples: Iterable[Example], task: Task) -> tuple[Example, ...]:
     return tuple(sorted(examples, key=lambda example: (place_key(example, task.split.seed), example.id)))
 
 
-# What is said
+# Sentences
 
 
-def _together(found: Found) -> str:
+def _together(found: FoundUnits) -> str:
     """What was kept together."""
     rows = sum(len(unit) for unit in kept_together(found.examples) if len(unit) > 1)
     together = f"; {rows:,} rows stay with their near-duplicates or group" if rows else ""

@@ -27,7 +27,7 @@ COPIES_AGREE = 0.9
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundUnits:
     """Examples that know their units.
 
     Attributes:
@@ -39,7 +39,7 @@ class Found:
     in_template: int
 
 
-def find_units(examples: Sequence[Example], task: Task) -> Found:
+def find_units(examples: Sequence[Example], task: Task) -> FoundUnits:
     """The examples with the unit that each belongs to; the same units whatever the order of the rows.
 
     Near-duplicates are one unit, and so are rows of one group; links chain. Where a large part of the data are near-duplicates of
@@ -64,7 +64,7 @@ def find_units(examples: Sequence[Example], task: Task) -> Found:
     found = [
         replace(example, unit=name, dealt_by=key, telling=None) for example, name, key in zip(examples, names, keys, strict=True)
     ]
-    return Found(tuple(found), sum(template.values()))
+    return FoundUnits(tuple(found), sum(template.values()))
 
 
 def kept_together(examples: Iterable[Example]) -> list[Unit]:

@@ -20,14 +20,14 @@ FEWEST = 8
 
 
 @dataclass(frozen=True)
-class Plan:
+class AskAgainPlan:
     """Who is asked again, and on how many rows; None for as many as `consistency` takes."""
 
     tests: tuple[Run, ...] = ()
     rows: int | None = None
 
 
-def planned(climb: Climb, tests: Sequence[Run], chosen: str) -> Plan:
+def planned(climb: Climb, tests: Sequence[Run], chosen: str) -> AskAgainPlan:
     """As much asking again as the task wants. Where it says nothing, as much as is worth its calls: of all finalists or of the
     chosen one alone, on as many rows as `SHARE` allows.
 
@@ -39,20 +39,20 @@ def planned(climb: Climb, tests: Sequence[Run], chosen: str) -> Plan:
     task, everyone = climb.material.task, tuple(tests)
     wanted = task.ask_again
     if wanted or (wanted is None and not _is_paid(tests, climb.engine)):
-        return Plan(everyone)
+        return AskAgainPlan(everyone)
     runs = (*tests, *(step.run for step in climb.steps if step.run))
     before = sum(len(run.answers) for run in runs if run.system.is_generative)
     for asked in (everyone, tuple(run for run in tests if run.system.fingerprint == chosen)):
         for rows in range(REMOTE_ROWS, FEWEST - 1, -1) if wanted is None else ():
             calls = planned_calls(task, [run.system for run in asked], climb.material.dev, climb.engine, rows)
             if asked and sum(calls) <= SHARE * before:
-                return Plan(asked, rows)
-    return Plan()
+                return AskAgainPlan(asked, rows)
+    return AskAgainPlan()
 
 
 def ask_finalists_again(climb: Climb, tests: Sequence[Run], observer: Observer, chosen: str) -> tuple[Consistency, ...]:
     """How steadily the finalists answer, on dev rows; empty where it is not wanted or not worth it, or where time, money or a model
-    does not allow it, which is said. The arguments are those of `planned`.
+    does not allow it, which is reported. The arguments are those of `planned`.
     """
     task, engine, dev = climb.material.task, climb.engine, climb.material.dev
     plan = planned(climb, tests, chosen)

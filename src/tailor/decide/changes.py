@@ -14,13 +14,13 @@ from tailor.decide.upkeep import PER_MONTH
 from tailor.decide.wording import Findings
 
 LARGEST_EFFECT = 20
-"""Points: nobody calls a larger difference too small to matter, so no change is told beyond it."""
+"""Points: nobody calls a larger difference too small to matter, so no change is reported beyond it."""
 
 SMALLEST_TARGET = 0.75
 """Share of the target below which nobody would settle for less."""
 
 MOST_OFTEN = {"documents": 24 * PER_MONTH["daily"], "requirements": PER_MONTH["daily"]}
-"""Changes a month beyond which no change is told: documents that change every hour, requirements that change every day."""
+"""Changes a month beyond which no change is reported: documents that change every hour, requirements that change every day."""
 
 Flip = tuple[float, int]
 

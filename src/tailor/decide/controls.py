@@ -22,7 +22,7 @@ from tailor.system import Decoding, Prompt, System, Weights
 from tailor.task import Task
 
 GAP = 0.2
-"""From this difference between right answers and exact ones on, it is told."""
+"""From this difference between right answers and exact ones on, it is reported."""
 
 
 @dataclass(frozen=True)

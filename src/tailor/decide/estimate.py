@@ -19,10 +19,10 @@ from tailor.approaches.prompting import (
     ChainOfThought,
     Constraints,
     FewShot,
-    Generated,
     Grounded,
     Persona,
     RemovePrior,
+    WriteLabels,
     ZeroShot,
 )
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
@@ -100,7 +100,7 @@ def expected_spending(
     for model, settings in zip(models, task.asked, strict=True):
         rates = prices.models[model.digest].times(batch_share(settings) if settings.batch is not False else 1.0)
         asker = Asker(rates, known.get(("model", model.digest), ())) if isinstance(model, Metered) else None
-        plan = Plan(task, splits, model, documents, everything, limited, alone=len(models) == 1)
+        plan = StudyPlan(task, splits, model, documents, everything, limited, alone=len(models) == 1)
         total += plan.estimate(asker, judging)
         if asker is not None and taught:
             teaching.append(plan.teaching(asker, taught))
@@ -112,7 +112,7 @@ Climbed = dict[Rung, tuple[list[System], bool]]
 
 
 @dataclass
-class Plan:
+class StudyPlan:
     """The calls of a study.
 
     Args:
@@ -252,7 +252,7 @@ class Plan:
             Grounded: {"grounded": True},
             Persona: {"persona": self.task.persona},
             Constraints: {"constraints": self.task.constraints},
-            Generated: {},
+            WriteLabels: {},
             ZeroShot: {},
         }
         if isinstance(approach, RemovePrior | FineTune | Distil | Reference | TfidfReference):

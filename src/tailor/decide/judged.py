@@ -139,7 +139,7 @@ def _people(ratings: Ratings, rated: Sequence[str]) -> Agreement | None:
 def _rectified(task: Task, sample: Sample, runs: Sequence[Run], ratings: Ratings, doubt: Doubt, worth: float | None) -> Rectified:
     """The judge's verdicts on all rows, corrected by the ratings. An answer that could not be judged is known to be worth 0.
 
-    Rows in doubt are worth what is said, against the judge: people may have rated all of them, those that are gone, too. Of None
+    Rows in doubt are valued as stated, against the judge: people may have rated all of them, those that are gone, too. Of None
     they are as they are.
     """
     examples, units = runs[0].examples, runs[0].units

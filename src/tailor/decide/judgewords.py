@@ -1,4 +1,4 @@
-"""What is said of a judge: how it compares with people, why it may not decide, and what to do."""
+"""Sentences about a judge: how it compares with people, why it may not decide, and what to do."""
 
 from __future__ import annotations
 
@@ -106,9 +106,7 @@ def ratings_sentences(changed: int) -> list[str]:
 def _agreed(found: Agreement) -> str:
     share = found.observed
     limits = "" if share.low is None or share.high is None else f" [{100 * share.low:.0f}, {100 * share.high:.0f}]"
-    kappa = (
-        "kappa cannot be told, since all got one and the same rating" if found.kappa is None else f"kappa is {_kappa(found.kappa)}"
-    )
+    kappa = "kappa is undefined, since all got the same rating" if found.kappa is None else f"kappa is {_kappa(found.kappa)}"
     return f"{format_percent(share.mean)}{limits} of {share.n:,} rated answers; {kappa}"
 
 

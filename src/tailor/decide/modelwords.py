@@ -11,7 +11,7 @@ from tailor.system import System
 
 def against_other_models(chosen: int, systems: Sequence[System], evidence: Evidence, terms: Terms) -> str:
     """How far the chosen system may be below the best of another model, how many times cheaper it is and from where on it pays; or
-    whether it is better, where it is dearer.
+    whether it is better, where it is more expensive.
 
     Empty where there is one model, or too few rows for limits.
 

@@ -1,7 +1,7 @@
 """Two requests before all others: whether an endpoint takes the key, the model's name and the parameters, and what it tells.
 
 They ask the baseline's first two dev rows, so that a run pays for nothing that it does not use. Two, since a row that alone is
-refused is told from an endpoint that refuses everything by its neighbour.
+refused is distinguished from an endpoint that refuses everything by its neighbour.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _preflight(
 def _checks(settings: ModelSettings, model: Model, system: System, answers: Sequence[Answer], rates: Rates) -> dict[str, str]:
     came = [answer for answer in answers if not is_failed(answer)]
     key, who = variable_sent(settings), answered(settings.name, answers)
-    checks = {"key": f"{key} is taken" if key else "none is sent"}
+    checks = {"key": f"{key} is accepted" if key else "none is sent"}
     if who is not None and who.models:
         checks["model"] = f"answers as {', '.join(who.models)}"
     dialect = dialect_of(model)
@@ -114,7 +114,7 @@ def _checks(settings: ModelSettings, model: Model, system: System, answers: Sequ
         checks["probabilities of labels"] = _probabilities(system, came, dialect)
     checks["thought"] = _thought(came, dialect)
     if not all(answer.counted for answer in came):
-        checks["tokens"] = "are not counted by it, and estimated"
+        checks["tokens"] = "are estimated, since the endpoint does not count them"
     checks["price"] = _price(rates)
     refused, empty = len(answers) - len(came), sum(not answer.raw for answer in came)
     odd = [f"{empty} of {len(answers)} were empty"] if empty else []
@@ -130,13 +130,13 @@ def _spoken(dialect: Dialect, schema: bool) -> dict[str, str]:
     left_out = f", without {' and '.join(without)}" if without else ""
     spoken = {
         "parameters": f"{dialect.limit}{left_out}",
-        "system role": "is taken" if dialect.system else "is not taken: its text goes into the first turn",
+        "system role": "is accepted" if dialect.system else "is not accepted: its text goes into the first turn",
     }
     if schema:
         ways = {
-            "json_schema": "is kept to by it",
-            "json_object": "is asked for in words, with its JSON mode",
-            "prompt": "is asked for in words",
+            "json_schema": "is enforced by the endpoint",
+            "json_object": "is described in the prompt, with JSON mode",
+            "prompt": "is described in the prompt",
         }
         spoken["JSON schema"] = f"{ways[dialect.schema]}, and checked here"
     return spoken
@@ -145,7 +145,7 @@ def _spoken(dialect: Dialect, schema: bool) -> dict[str, str]:
 def _probabilities(system: System, answers: Sequence[Answer], dialect: Dialect | None) -> str:
     """Whether it tells how likely labels are; what was never asked for, or goes with no label, says nothing of that."""
     if any(answer.scores for answer in answers):
-        return "are told"
+        return "are given"
     if dialect is not None and not dialect.logprobs:
         return "are not asked for, since it does not take the parameter"
     if not any(parse_answer(system, answer.raw) for answer in answers):

@@ -10,7 +10,7 @@ from typing import Literal
 from tailor.approaches.approach import Approach, Chain
 from tailor.approaches.distil import Distil
 from tailor.approaches.named import approach_named
-from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Generated, Grounded, Persona, RemovePrior, ZeroShot
+from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Grounded, Persona, RemovePrior, WriteLabels, ZeroShot
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.decide.prices import tokens_of
@@ -127,7 +127,7 @@ def _prompt(task: Task) -> Rung:
     tried += [ChainOfThought(), *map(approach_named, task.approaches)]
 
     def candidates(start: System, runs: Sequence[Run]) -> list[Proposal]:
-        written = [Generated()] if start.decoding.method == "score" else []
+        written = [WriteLabels()] if start.decoding.method == "score" else []
         return [Proposal(approach, start) for approach in (*shown, *written, *tried)]
 
     return Rung("prompt", candidates, ("form", "examples"), is_open=True)

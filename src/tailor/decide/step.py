@@ -1,4 +1,4 @@
-"""A step of the ladder: one thing it tried, or decided not to try; and who is told of it."""
+"""A step of the ladder: one thing it tried, or decided not to try; and who observes it."""
 
 from __future__ import annotations
 

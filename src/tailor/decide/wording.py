@@ -358,7 +358,7 @@ def _cheapest_means(found: Findings) -> str:
 
 
 def _changes_counted(found: Findings) -> list[str]:
-    """How often things were taken to change, of what would cost a finalist something; what nobody spoke of is said."""
+    """How often things were taken to change, of what would cost a finalist something; assumptions are reported."""
     contenders = found.evidence.contenders
     told: dict[bool, list[str]] = {True: [], False: []}
     for what, often, prices in (

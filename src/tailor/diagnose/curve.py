@@ -50,7 +50,7 @@ SERIES = 48
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """Accuracy of systems that learned from `size` labels, the mean over the nestings."""
 
     size: int
@@ -73,7 +73,7 @@ class LearningCurve:
 
     method: Method
     labels: Annotated[int, Field(validation_alias=AliasChoices("labels", "at_hand"))]
-    points: tuple[Point, ...] = ()
+    points: tuple[CurvePoint, ...] = ()
     rows: int = 0
     series: tuple[Forecast, ...] = ()
     needed: LabelsNeeded | None = None
@@ -165,7 +165,7 @@ def commonest_share(examples: Sequence[Example]) -> float:
 def continued(method: Method, labels: int, measured: Measured, target: float) -> LearningCurve:
     """The curve through what was measured, with its continuation."""
     curve = fit_curve(measured.sizes, measured.accuracies, measured.rows)
-    points = tuple(Point(n, float(a)) for n, a in zip(measured.sizes, measured.accuracies.mean(axis=0), strict=True))
+    points = tuple(CurvePoint(n, float(a)) for n, a in zip(measured.sizes, measured.accuracies.mean(axis=0), strict=True))
     drawn = np.unique(np.geomspace(curve.sizes[0], curve.cap, SERIES).round().astype(int))
     return LearningCurve(
         method, labels, points, measured.rows, curve.predict(drawn.tolist(), LEVEL), curve.labels_for(target, labels, LEVEL)

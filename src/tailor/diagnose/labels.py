@@ -36,7 +36,7 @@ rows, half of a classifier's misses may look like label errors by chance."""
 
 
 @dataclass(frozen=True)
-class Found:
+class LabelErrors:
     """What confident learning found; arrays are in the order of the rows.
 
     Attributes:
@@ -81,7 +81,7 @@ def enough(labels: Sequence[str], groups: Sequence[str] = ()) -> bool:
     return len(counts) > 1 and len(units) >= ROWS_PER_LABEL * len(counts) and min(counts.values()) >= 3
 
 
-def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = ()) -> Found:
+def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = ()) -> LabelErrors:
     """Rows whose labels look wrong, and how many of all labels are.
 
     The noise lies between what is left of the suspects when a fifth of the classifier's other misses is taken off, and what the
@@ -109,7 +109,7 @@ def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = (
     noise = _noise(len(ranked), int(wrong.sum()), joint, len(given), usual_size(groups) if groups else 1.0)
     own = _own_misses(vectors, given, ranked, groups, noise.mean)
     due = 0.0 if own is None else max(0.0, float(wrong.mean()) - (1 - noise.mean) * own)
-    return Found(
+    return LabelErrors(
         tuple(int(place) for place in ranked),
         tuple(names[i] for i in probabilities.argmax(axis=1)),
         probabilities[places, given],

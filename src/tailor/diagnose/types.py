@@ -19,7 +19,7 @@ MOST = 0.5
 """Labels are the limit when at least this share of the misses is due to them."""
 
 TELLING = 40
-"""Rows per label from which wrong labels are told from hard rows (docs/log.md)."""
+"""Rows per label from which wrong labels can be distinguished from hard rows (docs/log.md)."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Labels:
 
     @property
     def can_be_told(self) -> bool:
-        """Whether wrong labels can be told from hard rows: with few rows per label a classifier misses both alike."""
+        """Whether wrong labels can be distinguished from hard rows: with few rows per label a classifier misses both alike."""
         return self.rows_per_label >= TELLING
 
     @property

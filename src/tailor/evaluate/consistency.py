@@ -131,7 +131,7 @@ def consistency(
         first = scored(task, system, sample, engine.answer(system, sample), engine)
         scores = []
         for asking in plan:
-            # Scored as answers to the example as it was: what it asks is the same, and a judge need not be told of its form.
+            # Scored as answers to the example as it was: what it asks is the same, and a judge need not know its form.
             same = [sample[place] for place in asking.places]
             found_scores = scored(task, asking.system, same, _ask(asking, engine), engine)
             scores.append(dict(zip(asking.places, found_scores, strict=True)))
@@ -224,7 +224,7 @@ def _changed(task: Task, first: Sequence[Score], found: dict[int, Score]) -> dic
 
 
 def _in_any(found: Sequence[dict[int, bool]]) -> Interval:
-    """Share of the rows for which it was so at least once, of those for which it could be said."""
+    """Share of the rows for which it was so at least once, of those for which it is known."""
     places = sorted(set().union(*found))
     return _share([any(one.get(place, False) for one in found) for place in places])
 

@@ -48,14 +48,14 @@ MARK = re.compile(r"<(?=\s*/?\s*(?:question|reference|answer)\b)", re.IGNORECASE
 
 
 @dataclass(frozen=True)
-class Case:
+class JudgedCase:
     """One answer to be judged, by a model or by people.
 
     Attributes:
         id: the same for the same question, reference, answer and rubric, whoever gave the answer.
         question: what was asked, as the model read it.
         reference: the accepted answers, the preferred one first, or what stands for them.
-        answer: what was said, as parsed.
+        answer: as parsed.
     """
 
     id: str
@@ -74,7 +74,7 @@ def judge_system(judge: JudgeSettings, model: Model) -> System:
     )
 
 
-def judged_case(task: Task, example: Example, score: Score) -> Case | None:
+def judged_case(task: Task, example: Example, score: Score) -> JudgedCase | None:
     """The case that an answer makes; None where there is nothing to judge: no answer came, or it did not have the required form."""
     if score.outcome in ("failed", "refused", "unparsed") or not score.answer or task.judge is None:
         return None
@@ -82,13 +82,15 @@ def judged_case(task: Task, example: Example, score: Score) -> Case | None:
     parts = (text_of(question(task.input, example)), " / ".join(example.answers) or nothing, score.answer)
     digest = hashlib.sha256(json.dumps([task.judge.rubric.split(), *parts]).encode()).hexdigest()
     # A letter in front: a spreadsheet would read some digests as numbers.
-    return Case(f"r{digest[:12]}", *parts)
+    return JudgedCase(f"r{digest[:12]}", *parts)
 
 
 def sample_case(task: Task, example: Example) -> Example:
     """What a judge is asked about an accepted answer, as an example for its System."""
     answer = example.answers[0] if example.answers else task.not_found
-    return _example(Case("sample", text_of(question(task.input, example)), " / ".join(example.answers) or NO_REFERENCE, answer))
+    return _example(
+        JudgedCase("sample", text_of(question(task.input, example)), " / ".join(example.answers) or NO_REFERENCE, answer)
+    )
 
 
 def judge_scores(
@@ -134,7 +136,7 @@ def verdict_of(score: Score) -> str:
     return YES if score.value else NO
 
 
-def _example(case: Case) -> Example:
+def _example(case: JudgedCase) -> Example:
     fields = {"question": case.question, "reference": case.reference, "answer": case.answer}
     return Example(case.id, {name: MARK.sub("&lt;", text).strip() for name, text in fields.items()}, ())
 

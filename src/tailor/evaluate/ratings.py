@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tailor.data.table import Table, read_table
 from tailor.errors import ConfigError, DataError, StoreError, did_you_mean, quoted
-from tailor.evaluate.judge import NO, YES, Case, judged_case
+from tailor.evaluate.judge import NO, YES, JudgedCase, judged_case
 from tailor.evaluate.run import Run
 from tailor.files import write_atomically
 from tailor.task import Task
@@ -36,7 +36,7 @@ class Sample:
     """
 
     rows: tuple[int, ...]
-    cases: Mapping[str, Case]
+    cases: Mapping[str, JudgedCase]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def rating_sample(task: Task, runs: Sequence[Run]) -> Sample:
     same rows.
     """
     examples = runs[0].examples
-    per_row: list[dict[str, Case]] = []
+    per_row: list[dict[str, JudgedCase]] = []
     for row, example in enumerate(examples):
         cases = [judged_case(task, example, run.scores[row]) for run in runs]
         per_row.append({case.id: case for case in cases if case is not None})
@@ -153,7 +153,7 @@ def defused(cell: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
-def _cells(case: Case, rubric: str) -> tuple[str, ...]:
+def _cells(case: JudgedCase, rubric: str) -> tuple[str, ...]:
     return (case.id, case.question.strip(), case.reference, case.answer, rubric, "")
 
 

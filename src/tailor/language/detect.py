@@ -90,7 +90,7 @@ _LOOKED_AT = 4_000
 
 @lru_cache(maxsize=4096)
 def language_of(text: str) -> str:
-    """The text's language as an ISO 639-1 code of `NAMES`; empty where it cannot be told."""
+    """The text's language as an ISO 639-1 code of `NAMES`; empty where it cannot be determined."""
     text = text[:_LOOKED_AT].lower().replace("\u0307", "")  # of the Turkish capital I
     if text.isascii():
         return _by_words(text)
@@ -129,7 +129,7 @@ class Languages:
     """What languages a collection of texts is in.
 
     Attributes:
-        main: the language of most of the text, as an ISO 639-1 code; empty where none can be told, or none has two thirds.
+        main: the language of most of the text, as an ISO 639-1 code; empty where none can be determined, or none has two thirds.
         share: the share of the text that is in it.
         unspaced: the share of the text in languages that write no spaces.
     """

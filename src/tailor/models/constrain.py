@@ -58,7 +58,7 @@ def refusal(grammar: str) -> str:
     return _reason(reasons[0]) if refused else ""
 
 
-class Constraints:
+class Grammars:
     """Forms compiled for one model's tokens.
 
     Args:
@@ -82,7 +82,7 @@ class Constraints:
             ) from error
         self._compiled: dict[tuple[str, str], LLMatcher] = {}
 
-    def guide(self, pattern: str = "", json_schema: str = "") -> Guide:
+    def guide(self, pattern: str = "", json_schema: str = "") -> GrammarGuide:
         """A fresh guide for one answer: a regular expression that all of it matches, or the text of a JSON schema.
 
         Raises:
@@ -93,13 +93,13 @@ class Constraints:
         form = pattern, json_schema
         if form not in self._compiled:
             matcher = LLMatcher(self._tokens, _grammar(*form), log_level=0)
-            Guide(matcher, self._tokens.vocab_size, *form).check()
+            GrammarGuide(matcher, self._tokens.vocab_size, *form).check()
             self._compiled[form] = matcher
-        return Guide(self._compiled[form].deep_copy(), self._tokens.vocab_size, *form)
+        return GrammarGuide(self._compiled[form].deep_copy(), self._tokens.vocab_size, *form)
 
 
-class Guide:
-    """Keeps one answer within its form; made by `Constraints.guide`."""
+class GrammarGuide:
+    """Keeps one answer within its form; made by `Grammars.guide`."""
 
     def __init__(self, matcher: LLMatcher, vocabulary: int, pattern: str, json_schema: str) -> None:
         self._matcher = matcher

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tailor.models.packed import KVCache, Layout, PrefixCache, Rows, Step, forward, head, read_prefix
+from tailor.models.packed import DecodingStep, KVCache, Layout, PackedRows, PrefixCache, forward, head, read_prefix
 from tailor.models.scoring import CELLS_AT_ONCE, batches, common_prefix, tokens_at_once
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _decode(module: Any, prefix: PrefixCache, rows: list[list[int]], samplers: l
             cache.select(kept)
             lengths = lengths[kept]
         ids = [sampler.tokens[-1] for sampler in samplers]
-        hidden = forward(module, ids, prefix.length + lengths, Step(prefix, cache, lengths))
+        hidden = forward(module, ids, prefix.length + lengths, DecodingStep(prefix, cache, lengths))
         lengths = lengths + 1
 
 
@@ -159,7 +159,7 @@ def _read_rows(module: Any, prefix: PrefixCache, rows: list[list[int]], capacity
         layout = Layout([len(rows[i]) for i in group], module.device)
         cache = KVCache(capacity)
         ids = [token for i in group for token in rows[i]]
-        ends.append(forward(module, ids, prefix.length + layout.column, Rows(layout, prefix, cache=cache), layout.last))
+        ends.append(forward(module, ids, prefix.length + layout.column, PackedRows(layout, prefix, cache=cache), layout.last))
         caches.append(cache)
         order += group
     back = torch.tensor(sorted(range(len(order)), key=order.__getitem__), device=module.device)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tailor.models.packed import Layout, PrefixCache, Rows, backbone, forward, run
+from tailor.models.packed import Layout, PackedRows, PrefixCache, backbone, forward, run
 from tailor.models.scoring import batches, tokens_at_once
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class FrozenStates:
             for group in batches([len(row) for row in missing], tokens_at_once(module), len(shared)):
                 layout = Layout([len(missing[i]) for i in group], module.device)
                 ids = [token for i in group for token in missing[i]]
-                hidden = forward(module, ids, len(shared) + layout.column, Rows(layout, prefix)).cpu()
+                hidden = forward(module, ids, len(shared) + layout.column, PackedRows(layout, prefix)).cpu()
                 for i, part in zip(group, torch.split(hidden, [len(missing[i]) for i in group]), strict=True):
                     self._states[shared, missing[i]] = part.clone()
 

@@ -16,7 +16,7 @@ from tailor.models.base import Array, Message, Model
 from tailor.models.cores import share_cores
 from tailor.models.frozen import only_layers
 from tailor.models.local import LocalModel, as_local
-from tailor.models.packed import Layout, Rows, backbone, can_pack, forward, read_prefix
+from tailor.models.packed import Layout, PackedRows, backbone, can_pack, forward, read_prefix
 from tailor.models.scoring import batches, common_prefix, tokens_at_once
 
 DEPTH = 1 / 3
@@ -117,7 +117,7 @@ def _packed(module: Any, prompts: Sequence[Tokens], layers: int) -> Iterator[tup
         for group in batches([len(row) for row in own], tokens_at_once(module), start):
             layout = Layout([len(own[i]) for i in group], module.device)
             ids = [token for i in group for token in own[i]]
-            hidden = forward(module, ids, start + layout.column, Rows(layout, prefix))
+            hidden = forward(module, ids, start + layout.column, PackedRows(layout, prefix))
             yield from zip(group, torch.split(hidden, [len(own[i]) for i in group]), strict=True)
 
 

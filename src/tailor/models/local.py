@@ -13,7 +13,7 @@ from tailor.errors import ConfigError, ModelNotFound
 from tailor.models import decoding, scoring, unpacked
 from tailor.models.base import Capabilities, Message, Model, Reply, Request
 from tailor.models.cache import BUILT_INS
-from tailor.models.constrain import Constraints
+from tailor.models.constrain import Grammars
 from tailor.models.decoding import Sampling
 from tailor.models.frozen import FrozenStates
 from tailor.models.packed import PrefixCache, can_pack, read_prefix
@@ -224,8 +224,8 @@ class LocalModel:
         return Sampling(request.max_tokens, request.temperature, request.seed, guide, stops if request.stop else None)
 
     @cached_property
-    def _constraints(self) -> Constraints:
-        return Constraints(self.tokenizer, self.end_tokens)
+    def _constraints(self) -> Grammars:
+        return Grammars(self.tokenizer, self.end_tokens)
 
     def _text(self, tokens: list[int]) -> str:
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))

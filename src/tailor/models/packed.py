@@ -108,7 +108,7 @@ class KVCache:
         self.values = [values[rows] for values in self.values]
 
 
-class Rows:
+class PackedRows:
     """A pass over whole rows behind a prefix.
 
     Args:
@@ -169,7 +169,7 @@ def _dense(layout: Layout, inline: int) -> torch.Tensor | None:
     return (same & torch.ones_like(same).tril())[None, None]
 
 
-class Step:
+class DecodingStep:
     """A pass over one more token of each row.
 
     Args:
@@ -363,7 +363,7 @@ def can_pack(module: Any) -> bool:
         with torch.inference_mode():
             own = [module(input_ids=torch.tensor([shared + row], device=module.device)).logits[0, -1] for row in rows]
             prefix, layout = read_prefix(module, shared), Layout([len(row) for row in rows], module.device)
-            hidden = forward(module, sum(rows, []), len(shared) + layout.column, Rows(layout, prefix), layout.last)
+            hidden = forward(module, sum(rows, []), len(shared) + layout.column, PackedRows(layout, prefix), layout.last)
             packed = head(module)(hidden)
     except Exception:  # a boundary: the code of an unknown architecture
         packed, own = None, []

@@ -24,7 +24,7 @@ from tailor.models.endpoint.line import Line, canonical
 from tailor.models.endpoint.listed import DEFAULT_WINDOW, context_window
 from tailor.models.endpoint.responses import ELSEWHERE
 from tailor.models.endpoint.rows import Rules
-from tailor.models.endpoint.transport import Answered
+from tailor.models.endpoint.transport import HttpAnswer
 from tailor.models.wire import ErrorInside, Unreadable, estimate_tokens, read_reply
 from tailor.payment import Payment
 from tailor.task import ModelSettings
@@ -351,7 +351,7 @@ class RemoteModel:
             return replace(reply, text=_until(reply.text, request.stop))
         return reply
 
-    def _refused(self, request: Request, answered: Answered, seconds: float) -> Reply:
+    def _refused(self, request: Request, answered: HttpAnswer, seconds: float) -> Reply:
         """What an answer with another status means; it is an answer only where it holds what the model wrote."""
         data, said = self._line.refusal(answered)
         if SELF_MADE in said.codes and isinstance(text := data["error"].get("failed_generation"), str):

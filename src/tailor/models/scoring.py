@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tailor.models.packed import Layout, PrefixCache, Rows, forward, head, read_prefix
+from tailor.models.packed import Layout, PackedRows, PrefixCache, forward, head, read_prefix
 
 if TYPE_CHECKING:
     import torch
@@ -144,7 +144,7 @@ def _score(
     positions = prefix.length + torch.cat(columns).to(device)
     # Per input: its last own token, then the trie's nodes.
     places = layout.last[:, None] - nodes + torch.arange(nodes + 1, device=device)
-    read = forward(module, ids, positions, Rows(layout, prefix, seen), places.flatten()).view(*places.shape, -1)
+    read = forward(module, ids, positions, PackedRows(layout, prefix, seen), places.flatten()).view(*places.shape, -1)
     pairs = [list(zip(path, answer, strict=True)) for path, answer in zip(trie.paths, answers, strict=True)]
     steps = sorted({step for steps in pairs for step in steps})
     parts = []

@@ -23,7 +23,7 @@ from tailor.confined import PASSED_ON
 from tailor.errors import TailorError
 from tailor.models.base import Model
 from tailor.models.local import LocalModel, as_local, device
-from tailor.models.training import Row
+from tailor.models.training import TrainingRow
 from tailor.models.tune import Recipe, Tuned, read_tuned, recipe_key, tune
 
 BYTES_PER_WEIGHT = {"lora": 8, "full": 20}
@@ -40,8 +40,8 @@ class Training:
     """What `tune` is called with."""
 
     model: Model
-    rows: Sequence[Row]
-    dev: Sequence[Row]
+    rows: Sequence[TrainingRow]
+    dev: Sequence[TrainingRow]
     recipe: Recipe
     folder: Path
 
@@ -207,7 +207,7 @@ class _Crew:
 
 def _train(job: Mapping[str, Any]) -> None:
     folder, name, digest, dtype = job["model"]
-    rows, dev = ([Row(tuple(prompt), tuple(answer)) for prompt, answer in job[part]] for part in ("rows", "dev"))
+    rows, dev = ([TrainingRow(tuple(prompt), tuple(answer)) for prompt, answer in job[part]] for part in ("rows", "dev"))
     model = LocalModel(Path(folder), name, digest, "", dtype)
     lines = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints is no progress

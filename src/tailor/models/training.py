@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tailor.models.cores import share_cores
-from tailor.models.packed import Layout, PrefixCache, Rows, head, run
+from tailor.models.packed import Layout, PackedRows, PrefixCache, head, run
 from tailor.models.scoring import batches, tokens_at_once
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Row:
+class TrainingRow:
     """One training row: the prompt's tokens and the answer's tokens, the end token included."""
 
     prompt: tuple[int, ...]
@@ -59,17 +59,17 @@ class Collator:
     half: bool = False
     embed: Embed = token_ids
 
-    def own(self, row: Row) -> tuple[int, ...]:
+    def own(self, row: TrainingRow) -> tuple[int, ...]:
         """What is read of a row behind the prefix; its last token is only ever an aim."""
         return row.tokens[len(self.shared) : -1]
 
-    def loss(self, module: Any, rows: Sequence[Row]) -> torch.Tensor:
+    def loss(self, module: Any, rows: Sequence[TrainingRow]) -> torch.Tensor:
         """Mean cross-entropy of the tokens of all answers."""
         import torch
 
         return torch.nn.functional.cross_entropy(*self.read(module, rows))
 
-    def read(self, module: Any, rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
+    def read(self, module: Any, rows: Sequence[TrainingRow]) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits in float32 (tokens of all answers, vocabulary), and these tokens."""
         import torch
 
@@ -77,7 +77,7 @@ class Collator:
             logits = self._packed(module, rows) if self.packs else padded_logits(module, rows)
         return logits.float(), torch.tensor([token for row in rows for token in row.answer], device=logits.device)
 
-    def _packed(self, module: Any, rows: Sequence[Row]) -> torch.Tensor:
+    def _packed(self, module: Any, rows: Sequence[TrainingRow]) -> torch.Tensor:
         """Logits (answer tokens of all rows, vocabulary)."""
         import torch
 
@@ -88,11 +88,11 @@ class Collator:
         ends = (start + layout.last).tolist()
         read = [at for end, row in zip(ends, rows, strict=True) for at in range(end + 1 - len(row.answer), end + 1)]
         places = torch.tensor(read, device=device)
-        logits: torch.Tensor = head(module)(run(module, inputs, positions, Rows(layout, PrefixCache(), inline=start), places))
+        logits: torch.Tensor = head(module)(run(module, inputs, positions, PackedRows(layout, PrefixCache(), inline=start), places))
         return logits
 
 
-def padded_logits(module: Any, rows: Sequence[Row]) -> torch.Tensor:
+def padded_logits(module: Any, rows: Sequence[TrainingRow]) -> torch.Tensor:
     """The same for rows padded to the longest, by the model's own forward pass."""
     import torch
 
@@ -156,7 +156,7 @@ def _trained(module: Any) -> list[tuple[str, Any]]:
     return [(name, part) for name, part in module.named_parameters() if part.requires_grad]
 
 
-def checked(module: Any, rows: Sequence[Row], collator: Collator) -> Check:
+def checked(module: Any, rows: Sequence[TrainingRow], collator: Collator) -> Check:
     """The rows read in evaluation mode.
 
     A row is right if each token of its answer is the likeliest behind those before it: then the model writes just that. It costs
@@ -177,15 +177,15 @@ def checked(module: Any, rows: Sequence[Row], collator: Collator) -> Check:
     return Check(right / len(rows), -loss / sum(len(row.answer) for row in rows))
 
 
-def mean_loss(module: Any, rows: Sequence[Row], collator: Collator) -> float:
+def mean_loss(module: Any, rows: Sequence[TrainingRow], collator: Collator) -> float:
     """Cross-entropy per answer token over all rows, in evaluation mode."""
     return -checked(module, rows, collator).confidence
 
 
 def train(
     module: Any,
-    rows: Sequence[Row],
-    dev: Sequence[Row],
+    rows: Sequence[TrainingRow],
+    dev: Sequence[TrainingRow],
     collator: Collator,
     settings: dict[str, Any],
     on_step: Callable[[int], None],

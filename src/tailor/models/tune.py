@@ -25,7 +25,7 @@ from tailor.models.local import LocalModel, as_local, load_module
 from tailor.models.packed import can_pack
 from tailor.models.quiet import quiet_libraries
 from tailor.models.scoring import common_prefix
-from tailor.models.training import Collator, Row, token_ids, train
+from tailor.models.training import Collator, TrainingRow, token_ids, train
 
 MANIFEST = "manifest.json"
 LEARNING_RATES = {"lora": 1e-3, "full": 5e-5}
@@ -77,20 +77,20 @@ class Tuned:
     seconds: float | None = field(default=None, compare=False)
 
 
-def encoded(model: Model, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[Row]:
+def encoded(model: Model, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TrainingRow]:
     """Chats with the answers wanted, as rows to train on: token ids, the end token included.
 
     Raises:
         ConfigError: the model's tokens are not known here.
     """
     local = as_local(model, "tuned")
-    return [Row(tuple(local.encode(chat)), (*local.encode_answer(wanted), local.end_token)) for chat, wanted in pairs]
+    return [TrainingRow(tuple(local.encode(chat)), (*local.encode_answer(wanted), local.end_token)) for chat, wanted in pairs]
 
 
 def tune(
     model: Model,
-    rows: Sequence[Row],
-    dev: Sequence[Row],
+    rows: Sequence[TrainingRow],
+    dev: Sequence[TrainingRow],
     recipe: Recipe,
     folder: Path,
     on_progress: Callable[[int, int], None] | None = None,
@@ -136,7 +136,7 @@ def tune(
     return tuned
 
 
-def recipe_key(base: str, rows: Sequence[Row], dev: Sequence[Row], recipe: Recipe) -> str:
+def recipe_key(base: str, rows: Sequence[TrainingRow], dev: Sequence[TrainingRow], recipe: Recipe) -> str:
     """SHA-256 over everything that decides the tuned weights."""
     record = [base, [[r.prompt, r.answer] for r in rows], [[r.prompt, r.answer] for r in dev], asdict(recipe)]
     if recipe.layers:
@@ -179,8 +179,8 @@ def _digests(folder: Path) -> dict[str, str]:
 
 def _train(
     model: LocalModel,
-    rows: Sequence[Row],
-    dev: Sequence[Row],
+    rows: Sequence[TrainingRow],
+    dev: Sequence[TrainingRow],
     recipe: Recipe,
     work: Path,
     on_progress: Callable[[int, int], None] | None,

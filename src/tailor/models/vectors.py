@@ -92,7 +92,7 @@ class CachedEmbedder:
         return self._db
 
     def _drop_damaged(self, db: apsw.Connection) -> None:
-        """Take out vectors that do not fit their seal, so that their loss is told before they are missed."""
+        """Take out vectors that do not fit their seal, so that their loss is reported before they are missed."""
         rows = db.execute("SELECT CAST(key AS BLOB), CAST(vector AS BLOB), seal FROM sealed")
         damaged = [key for key, vector, seal in rows if _seal(_bytes(key), _bytes(vector)) != seal]
         if damaged:

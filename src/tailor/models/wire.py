@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tailor.content import IMAGE_TOKENS, media_in, text_of
 from tailor.models.base import Message, Reply, Request
-from tailor.models.endpoint.faults import Said, read_error, read_number
+from tailor.models.endpoint.faults import ErrorBody, read_error, read_number
 from tailor.models.endpoint.probabilities import label_scores, read_places
 from tailor.models.endpoint.responses import as_completion
 from tailor.models.thought import split_thought
@@ -54,7 +54,7 @@ class ErrorInside(Exception):
         cost: a reply without text, with the tokens that were written before; None where none were.
     """
 
-    def __init__(self, said: Said, cost: Reply | None) -> None:
+    def __init__(self, said: ErrorBody, cost: Reply | None) -> None:
         super().__init__(said.reason)
         self.said, self.cost = said, cost
 
@@ -92,7 +92,7 @@ def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lam
             raise ErrorInside(told, wrote)
         raise Unreadable(f"the answer has no choices{': ' + told.reason if told.reason else ''}", cost)
     if end == "broken":
-        raise ErrorInside(Said(f"the answer ended with {ended[:80]!r}", frozenset(), 502), wrote)
+        raise ErrorInside(ErrorBody(f"the answer ended with {ended[:80]!r}", frozenset(), 502), wrote)
     said = _message(choice, cost)
     parts = _parts(said, cost)
     thought, text = _thought_and_text(said, parts)

@@ -58,7 +58,7 @@ class CaseAnswer:
 
 
 @dataclass(frozen=True)
-class Case:
+class ExampleCase:
     """One example and every shown system's answer to it.
 
     Attributes:
@@ -84,7 +84,7 @@ class Case:
 class Cases:
     """Up to 30 examples, of `total` on which systems disagree or the one looked at errs."""
 
-    shown: tuple[Case, ...]
+    shown: tuple[ExampleCase, ...]
     total: int
 
 
@@ -125,9 +125,9 @@ def _kind(results: Sequence[tuple[bool, bool]]) -> tuple[int, str] | None:
 
 def _case(
     task: Task, example: Example, kind: str, said: Sequence[tuple[Run, Answer, Score]], looked_at: tuple[str, str] | None
-) -> Case:
+) -> ExampleCase:
     answers = tuple(_case_answer(run, answer, score, looked_at) for run, answer, score in said)
-    return Case(example.id, _asked(task, example), example.answers, example.source, example.quote, answers, kind)
+    return ExampleCase(example.id, _asked(task, example), example.answers, example.source, example.quote, answers, kind)
 
 
 def _asked(task: Task, example: Example) -> str:

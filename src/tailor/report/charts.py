@@ -14,7 +14,7 @@ from tailor.decide.formats import format_effect, format_target
 from tailor.decide.types import Difference, Interval
 from tailor.report.failures import Confusion
 from tailor.report.labels import CHARACTER, Align, Box, Spot, place_labels
-from tailor.report.quality import Point, QualityCost
+from tailor.report.quality import QualityCost, QualityPoint
 from tailor.report.svg import INK, MUTED, WHITE, Anchor, Drawing, Margin, Place, Tick, plain_number, round_ticks
 from tailor.report.words import amount, limits, percent, plural, points, shorten
 
@@ -100,11 +100,11 @@ def _plane(figure: QualityCost, width: int) -> Plane:
     return Plane(width - 68, 340 if width > NARROW else 290, left, right, max(0.0, low - pad), min(1.03, high + pad), figure.log)
 
 
-def _colour(point: Point) -> str:
+def _colour(point: QualityPoint) -> str:
     return ACCENT if point.chosen else INK if point.eligible else MUTED
 
 
-def _marks(plane: Plane, drawn: Sequence[Point]) -> list[Box]:
+def _marks(plane: Plane, drawn: Sequence[QualityPoint]) -> list[Box]:
     """What the points and their whiskers cover."""
     spots = [(*plane.at(p.per_1000, p.score.mean), plane.y(_high(p.score)), plane.y(_low(p.score))) for p in drawn]
     dots = [Box(across - 7, down - 7, across + 7, down + 7) for across, down, _, _ in spots]

@@ -8,7 +8,7 @@ from tailor.advise.advice import Advice, Reason, compare
 from tailor.results import Study
 
 SHOWN = 3
-"""Ways to another approach that are told; `tailor advise` tells all."""
+"""Ways to another approach that are listed; `tailor advise` lists all."""
 REASONS = 5
 """Reasons that are read at once; the others open on demand."""
 
@@ -18,7 +18,7 @@ class Expected:
     """The section on the advice.
 
     Attributes:
-        advice: what was said before measuring.
+        advice: the advice given before measuring.
         outcome: advice and measurement in two sentences.
         reasons: what the weightiest criteria say.
         more: what the others say.

@@ -15,9 +15,18 @@ from tailor.report.expected import Expected, expected
 from tailor.report.failures import Confusion, GroupTable, MeasureRow, Outcomes, confusion, groups, measures, outcomes
 from tailor.report.first import First, first_screen
 from tailor.report.judge import Judged, judged
-from tailor.report.ladder import LadderRow, Rung, best_on_dev, focus, ladder_rows, models, rungs, shown_runs, untried
+from tailor.report.ladder import LadderRow, RungTable, best_on_dev, focus, ladder_rows, models, rungs, shown_runs, untried
 from tailor.report.money import Money, money
-from tailor.report.quality import FinalistRow, Grid, QualityCost, chosen_pairs, finalist_rows, grid, other_pairs, quality_cost
+from tailor.report.quality import (
+    FinalistRow,
+    QualityCost,
+    WeightsGrid,
+    chosen_pairs,
+    finalist_rows,
+    grid,
+    other_pairs,
+    quality_cost,
+)
 from tailor.report.words import badge, headline
 from tailor.results import Step, Study
 from tailor.system import System
@@ -82,10 +91,10 @@ class Figures:
     best_dev: LadderRow | None
     focus: System | None
     untried: tuple[Step, ...]
-    rungs: tuple[Rung, ...]
+    rungs: tuple[RungTable, ...]
     seconds: float
     quality_cost: QualityCost
-    grid: Grid | None
+    grid: WeightsGrid | None
     finalists: tuple[FinalistRow, ...]
     money: Money | None
     expected: Expected | None

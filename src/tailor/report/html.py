@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tailor.content import described
 from tailor.decide.formats import format_at_least, format_at_most, format_effect, format_percent, format_target, listed
 from tailor.errors import StoreError, UserError
 from tailor.files import write_atomically
@@ -112,7 +113,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("tailor.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update({function.__name__: function for function in (*FILTERS, cut, sentence)})
+    environment.filters.update({function.__name__: function for function in (*FILTERS, cut, described, sentence)})
     environment.globals.update(MEASURES=words.MEASURES, OUTCOMES=words.OUTCOMES)
     environment.globals.update(ASKED=ASKED)
     return environment

@@ -50,7 +50,7 @@ class LadderRow:
 
 
 @dataclass(frozen=True)
-class Rung:
+class RungTable:
     """Consecutive steps of the same rung."""
 
     name: str
@@ -78,9 +78,9 @@ def ladder_rows(study: Study) -> tuple[LadderRow, ...]:
     return tuple(rows)
 
 
-def rungs(rows: Sequence[LadderRow]) -> tuple[Rung, ...]:
+def rungs(rows: Sequence[LadderRow]) -> tuple[RungTable, ...]:
     """The rows, grouped where neighbours share a rung."""
-    return tuple(Rung(name, tuple(group)) for name, group in groupby(rows, key=lambda row: row.step.rung))
+    return tuple(RungTable(name, tuple(group)) for name, group in groupby(rows, key=lambda row: row.step.rung))
 
 
 def best_on_dev(study: Study) -> LadderRow | None:

@@ -16,7 +16,7 @@ KINDS: dict[ChangeKind, str] = {"label": "A new label", "rule": "A changed rule"
 
 
 @dataclass(frozen=True)
-class Bill:
+class CostParts:
     """A finalist's total over the months, in its parts; None where a price is unknown."""
 
     system: str
@@ -69,7 +69,7 @@ class Money:
         pace: what was taken for how often things change.
     """
 
-    bills: tuple[Bill, ...]
+    bills: tuple[CostParts, ...]
     priced: tuple[str, ...]
     against: tuple[tuple[Against | None, ...], ...]
     kinds: tuple[str, ...]
@@ -95,10 +95,10 @@ def money(study: Study) -> Money | None:
     )
 
 
-def _bill(finalist: Finalist, volume: Volume, chosen: bool) -> Bill:
+def _bill(finalist: Finalist, volume: Volume, chosen: bool) -> CostParts:
     cost = finalist.cost
     thousands = volume.months * volume.answers_per_month / 1000
-    return Bill(
+    return CostParts(
         system=finalist.name,
         chosen=chosen,
         labels=cost.one_off - (cost.training or 0.0),

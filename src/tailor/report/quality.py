@@ -16,7 +16,7 @@ LOG_SPAN = 20.0
 
 
 @dataclass(frozen=True)
-class Point:
+class QualityPoint:
     """A system in the chart of quality against cost; `per_1000` in the task's currency, `pareto`: none is better and no more
     expensive.
     """
@@ -41,7 +41,7 @@ class QualityCost:
         log: whether costs span so much that a logarithmic axis is needed.
     """
 
-    points: tuple[Point, ...]
+    points: tuple[QualityPoint, ...]
     unpriced: tuple[str, ...]
     split: SplitName
     target: float
@@ -73,7 +73,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Grid:
+class WeightsGrid:
     """The two-by-two of base or tuned weights, without or with knowledge; `cells` row by row."""
 
     cells: tuple[Cell, Cell, Cell, Cell]
@@ -156,13 +156,13 @@ def other_pairs(decision: Decision) -> tuple[Difference, ...]:
 def quality_cost(study: Study) -> QualityCost:
     """Every finalist on test, or without a test the best of each rung on dev."""
     split, runs = shown_runs(study)
-    found: list[Point] = []
+    found: list[QualityPoint] = []
     unpriced: list[str] = []
     for name, per_1000, score, eligible, chosen in _priced(study, runs):
         if per_1000 is None:
             unpriced.append(name)
         else:
-            found.append(Point(name, per_1000, score, pareto=False, chosen=chosen, eligible=eligible))
+            found.append(QualityPoint(name, per_1000, score, pareto=False, chosen=chosen, eligible=eligible))
     marked = tuple(
         replace(point, pareto=_on_front(point, found)) for point in sorted(found, key=lambda p: (p.per_1000, -p.score.mean))
     )
@@ -184,7 +184,7 @@ def _priced(study: Study, runs: Sequence[Run]) -> list[tuple[str, float | None, 
     ]
 
 
-def _on_front(point: Point, points: Sequence[Point]) -> bool:
+def _on_front(point: QualityPoint, points: Sequence[QualityPoint]) -> bool:
     mine = (point.per_1000, point.score.mean)
     return point.eligible and not any(dominates((o.per_1000, o.score.mean), mine) for o in points if o.eligible)
 
@@ -218,7 +218,7 @@ def front_words(finalist: Finalist, finalists: Sequence[Finalist]) -> str:
     return f"{name} {'costs less' if cost < price else 'costs the same'} and scores {'higher' if score > mine[1] else 'the same'}"
 
 
-def grid(study: Study) -> Grid | None:
+def grid(study: Study) -> WeightsGrid | None:
     """The two-by-two; None unless at least two cells were measured."""
     cells = [_cell(study, tuned, knowledge) for tuned in (False, True) for knowledge in (False, True)]
     measured = [cell for cell in cells if cell.score]
@@ -233,7 +233,7 @@ def grid(study: Study) -> Grid | None:
     ]
     effects = [_effect(study, change, before, after) for change, before, after in changes]
     splits = tuple(dict.fromkeys(cell.split for cell in measured if cell.split))
-    return Grid((base, read, tuned, both), tuple(effect for effect in effects if effect), splits)
+    return WeightsGrid((base, read, tuned, both), tuple(effect for effect in effects if effect), splits)
 
 
 def _cell(study: Study, tuned: bool, knowledge: bool) -> Cell:

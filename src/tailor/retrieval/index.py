@@ -20,7 +20,7 @@ from tailor.models.base import Array, Embedder
 from tailor.retrieval.chunk import TARGET_WORDS, chunk
 from tailor.retrieval.fusion import minmax, rrf
 from tailor.retrieval.passage import Passage
-from tailor.retrieval.store import Row, Store
+from tailor.retrieval.store import PassageRow, Store
 from tailor.retrieval.words import ENGLISH, Words, words_for
 
 Search = Literal["bm25", "vector", "hybrid"]
@@ -195,14 +195,14 @@ class Index:
             if on_progress is not None:
                 on_progress(done, total)
 
-    def _rows(self, revision: str, document: Document) -> list[Row]:
+    def _rows(self, revision: str, document: Document) -> list[PassageRow]:
         rows = []
         for passage in chunk(document, self._target_words):
             searched = f"{passage.title}\n{passage.text}"
-            rows.append(Row(revision, _sha256(searched), searched, passage))
+            rows.append(PassageRow(revision, _sha256(searched), searched, passage))
         return rows
 
-    def _vectors(self, rows: Sequence[Row]) -> Array | None:
+    def _vectors(self, rows: Sequence[PassageRow]) -> Array | None:
         if self._embedder is None:
             return None
         texts = {row.key: row.searched for row in rows}
@@ -213,8 +213,8 @@ class Index:
         return np.stack([vectors[row.key] for row in rows])
 
 
-def _batches(documents: Sequence[list[Row]]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
+def _batches(documents: Sequence[list[PassageRow]]) -> Iterator[list[PassageRow]]:
+    batch: list[PassageRow] = []
     for rows in documents:
         batch.extend(rows)
         if len(batch) >= _BATCH_PASSAGES:

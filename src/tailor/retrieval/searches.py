@@ -35,7 +35,7 @@ class Retriever(Protocol):
 
 
 @dataclass(frozen=True)
-class Plain:
+class BuiltInSearch:
     """A search of the index's own."""
 
     name: Search
@@ -50,9 +50,9 @@ class Plain:
         return index.search(queries, self.name, k)
 
 
-BM25 = Plain("bm25", "by keyword")
-VECTOR = Plain("vector", "by meaning")
-HYBRID = Plain("hybrid", "by keyword and meaning")
+BM25 = BuiltInSearch("bm25", "by keyword")
+VECTOR = BuiltInSearch("vector", "by meaning")
+HYBRID = BuiltInSearch("hybrid", "by keyword and meaning")
 
 
 def retriever(name: str) -> Retriever:

@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Row:
+class PassageRow:
     """A passage to be stored.
 
     Attributes:
@@ -84,7 +84,7 @@ class Store:
             with self._guard():
                 self._attach()
 
-    def add(self, rows: Sequence[Row], vectors: Array | None) -> None:
+    def add(self, rows: Sequence[PassageRow], vectors: Array | None) -> None:
         """Save rows, with vectors of shape (len(rows), dimensions), in one step."""
         import pyarrow
 

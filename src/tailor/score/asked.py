@@ -16,7 +16,7 @@ NUMBER = re.compile(r"[<>≤≥±]?-?\d+(?:[.:/]\d+)*\+?")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ScoredQuestion:
     """A question with its accepted answers."""
 
     question: str

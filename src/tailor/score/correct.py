@@ -20,7 +20,7 @@ from tailor.language.detect import UNSPACED, UNSPACED_SCRIPTS, language_of
 from tailor.language.numbers import UNIT_OF
 from tailor.language.tokens import contains, places, same, tokens
 from tailor.score import phrases
-from tailor.score.asked import NUMBER, Asked
+from tailor.score.asked import NUMBER, ScoredQuestion
 from tailor.score.denial import held_once, is_denied, is_opposite, is_verb_denied
 from tailor.score.polarity import polarities, polarity_of
 from tailor.score.variants import with_versions
@@ -58,22 +58,22 @@ def is_correct(question: str, accepted: Sequence[str], answer: str, fields: Mapp
     """
     question, *texts = with_versions([question, *accepted, answer])
     accepted, answer = texts[:-1], texts[-1]
-    asked = Asked(question, tuple(accepted), language_of(f"{question} {' '.join(accepted)}"))
+    asked = ScoredQuestion(question, tuple(accepted), language_of(f"{question} {' '.join(accepted)}"))
     answer = asked.without_questions(_WRAPPING.sub(" ", asked.without_echo(answer)))
     choices = [fields[wanted] for wanted in accepted if fields and len(wanted) == 1 and fields.get(wanted)]
     if any(same(answer, wanted, asked.language) for wanted in (*accepted, *choices)):
         return True
     if any(_same_items(answer, wanted, asked.language) for wanted in accepted):
         return True
-    said = Said(asked, answer)
+    said = ReadAnswer(asked, answer)
     return any(said.commits_to(wanted) for wanted in (*accepted, *asked.without_units, *asked.variants))
 
 
 @dataclass(frozen=True)
-class Said:
+class ReadAnswer:
     """An answer, clause by clause."""
 
-    asked: Asked
+    asked: ScoredQuestion
     text: str
 
     @cached_property

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tailor.language.detect import UNSPACED
 from tailor.language.tokens import tokens
 from tailor.score import phrases
-from tailor.score.asked import Asked
+from tailor.score.asked import ScoredQuestion
 from tailor.score.denial import NOT, denies
 
 _IN_SCRIPT = {
@@ -29,7 +29,7 @@ def polarity_of(wanted: str, language: str) -> str:
     return said.pop() if len(said) == 1 else ""
 
 
-def polarities(text: str, asked: Asked) -> set[str]:
+def polarities(text: str, asked: ScoredQuestion) -> set[str]:
     """Which of yes and no an answer says, in English."""
     plain = phrases.SAYING_YES.sub("yes", phrases.SAYING_NO.sub("no", phrases.DENYING_NO.sub("maybe", text)))
     said: set[str] = set()
@@ -46,7 +46,7 @@ def polarities(text: str, asked: Asked) -> set[str]:
     return said or _polar({*whole[:1]}) or _polar({word for clause in words for word in clause})
 
 
-def _denies_the_question(words: Sequence[str], asked: Asked) -> bool:
+def _denies_the_question(words: Sequence[str], asked: ScoredQuestion) -> bool:
     """Whether "not" and a word of the question behind it make up the answer: "It is not free." to "Is it free?"."""
     place = next((i for i, word in enumerate(words) if word in NOT), len(words))
     telling = [word for word in words[place + 1 :] if word not in phrases.FUNCTION_WORDS]

@@ -62,7 +62,7 @@ class LabelsNeeded:
         median: fewest labels with which reaching it is as likely as not.
         low: fewest with which the chance is (1 - level) / 2; the existing ones where it is at least that already.
         high: fewest with which the chance is (1 + level) / 2.
-        cap: most labels that anything is said about.
+        cap: the most labels that the curve covers.
         level: of the interval from low to high.
     """
 
@@ -75,7 +75,7 @@ class LabelsNeeded:
 
 
 @dataclass(frozen=True)
-class Grid:
+class CurveGrid:
     """Shapes of the curve and how likely each is after measuring; all of shape (points,), see the module.
 
     Attributes:
@@ -111,7 +111,7 @@ class Curve:
     rows: int
     fits: float
     inverse: Floats
-    grid: Grid
+    grid: CurveGrid
 
     @property
     def size(self) -> int:
@@ -120,7 +120,7 @@ class Curve:
 
     @property
     def cap(self) -> int:
-        """The largest size that anything is said about."""
+        """The largest size that the curve covers."""
         return int(MAX_EXTRAPOLATION * self.size)
 
     def predict(
@@ -228,7 +228,7 @@ def fit_curve(sizes: Sequence[int], accuracies: ArrayLike, rows: int) -> Curve:
     return Curve(tuple(int(n) for n in known), errors, rows, fits, inverse, _posterior(known, errors, inverse))
 
 
-def _posterior(known: Floats, errors: Floats, inverse: Floats) -> Grid:
+def _posterior(known: Floats, errors: Floats, inverse: Floats) -> CurveGrid:
     """Shapes at the middles of equal parts of their priors, weighted by their likelihood; any level is as likely beforehand."""
     from scipy.special import ndtri
 
@@ -242,7 +242,7 @@ def _posterior(known: Floats, errors: Floats, inverse: Floats) -> Grid:
     misfit = np.sum((unexplained @ inverse) * unexplained, axis=1)
     likelihood = -0.5 * (misfit + np.log(precision))
     weights = np.exp(likelihood - likelihood.max())
-    return Grid(exponents, floors, weights / weights.sum(), level, 1 / precision)
+    return CurveGrid(exponents, floors, weights / weights.sum(), level, 1 / precision)
 
 
 def _shape(ratio: Floats, exponents: Floats, floors: Floats) -> Floats:

@@ -6,7 +6,7 @@ ALPHA = 0.05
 """Error probability of all that is ever called shown on one test set."""
 
 LEAST = 1e-12
-"""What any opening may spend: after some forty halvings, less could not be told from nothing in floating point."""
+"""What any opening may spend: after some forty halvings, less could not be distinguished from nothing in floating point."""
 
 MOST_FINALISTS = 6
 """Roles of finalists (`tailor.decide.finalists.finalists`): how many may share the error probability of an opening."""

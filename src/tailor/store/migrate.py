@@ -21,7 +21,7 @@ from tailor.store import studies
 from tailor.store.database import VERSION, failure, make_tables, seal, transaction, version_of
 from tailor.store.facts import write_fact
 from tailor.store.openings import Openings
-from tailor.store.registry import Registry
+from tailor.store.registry import OpeningsRegistry
 from tailor.task import VARIABLE
 
 BACKUPS = "backups"
@@ -134,7 +134,7 @@ def _openings(db: apsw.Connection, path: Path, records: list[tuple[dict[str, Any
         kept.append(shown)
         found = [rows.get(key) or Identity((), (), old=key) for key in shown]
         openings.append((f"version 1: {old}", str(at), found, counted, str(old)))
-    Openings(db, path, "", Registry()).write(openings, inside=True)
+    Openings(db, path, "", OpeningsRegistry()).write(openings, inside=True)
 
 
 def _rows(study: Mapping[str, Any]) -> Iterator[tuple[str, Identity]]:

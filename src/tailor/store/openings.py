@@ -22,7 +22,7 @@ from tailor.data.identity import Identity, Known
 from tailor.data.looks import SeenTexts, looks
 from tailor.store.database import dump, failure, seal, transaction
 from tailor.store.facts import read_fact, write_fact
-from tailor.store.registry import Registry, Seen
+from tailor.store.registry import OpeningsRegistry, Seen
 
 Rated = Mapping[str, Sequence[tuple[str, str]]]
 """Id of an answer -> who rated it and how."""
@@ -86,7 +86,7 @@ class Openings:
         registry: what all of the user's projects share.
     """
 
-    def __init__(self, db: apsw.Connection, path: Path, project: str, registry: Registry) -> None:
+    def __init__(self, db: apsw.Connection, path: Path, project: str, registry: OpeningsRegistry) -> None:
         self._db = db
         self._path = path
         self._project = project

@@ -1,6 +1,7 @@
 """Openings that all projects of a user share: the rows of one data file stay seen when another folder measures on them.
 
-It holds hashes and no text. Where it cannot be read or written, openings are counted in each project for itself, and that is told.
+It holds hashes and no text. Where it cannot be read or written, openings are counted in each project separately, and this is
+reported.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Seen:
     deal: str | None = None
 
 
-class Registry:
+class OpeningsRegistry:
     """The openings of all projects of a user.
 
     Args:

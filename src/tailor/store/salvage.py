@@ -18,13 +18,13 @@ from tailor.store.database import LEDGER, SEALED, connect, is_damage, lock, make
 from tailor.store.facts import read_fact
 from tailor.store.openings import Openings
 from tailor.store.pages import Row, rows
-from tailor.store.registry import Registry
+from tailor.store.registry import OpeningsRegistry
 
 _FILES = tuple(f"{name}{suffix}" for name in (LEDGER, calls.SPENDING) for suffix in ("", "-wal"))
 
 
 @dataclass
-class Condition:
+class StoreCondition:
     """What was found in a store.
 
     Attributes:
@@ -58,7 +58,7 @@ class _Found:
     facts: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
-def check(folder: Path) -> Condition:
+def check(folder: Path) -> StoreCondition:
     """What a store holds and what is wrong with it; nothing is changed, and nothing is locked.
 
     Raises:
@@ -76,13 +76,13 @@ def check(folder: Path) -> Condition:
     return found
 
 
-def _check_ledger(path: Path) -> Condition:
+def _check_ledger(path: Path) -> StoreCondition:
     try:
         db = connect(path, write=False)
     except StoreError as error:
         if not is_damage(error):
             raise
-        return Condition(problems=[f"{error}."])
+        return StoreCondition(problems=[f"{error}."])
     try:
         with snapshot(db):
             return _condition(db, path)
@@ -90,7 +90,7 @@ def _check_ledger(path: Path) -> Condition:
         db.close()
 
 
-def repair(folder: Path) -> Condition:
+def repair(folder: Path) -> StoreCondition:
     """Make a store whole again. What is damaged is set aside first; a repair that is killed can be done again.
 
     Raises:
@@ -103,7 +103,7 @@ def repair(folder: Path) -> Condition:
         held.close()
 
 
-def _repair(folder: Path) -> Condition:
+def _repair(folder: Path) -> StoreCondition:
     before = check(folder)
     if not before.problems and not any(folder.glob("damaged-*/unfinished")):
         return before
@@ -158,13 +158,13 @@ def _put_in_place(new: Path, folder: Path) -> None:
     sync_folder(folder)
 
 
-def _condition(db: apsw.Connection, path: Path) -> Condition:
-    found = Condition()
+def _condition(db: apsw.Connection, path: Path) -> StoreCondition:
+    found = StoreCondition()
     if version_of(db) < SEALED:
         return found
     surveyed = answers.survey(db)
     found.answers, found.problems = surveyed.whole, surveyed.problems_found()
-    records, missing = Openings(db, path, "", Registry()).read()
+    records, missing = Openings(db, path, "", OpeningsRegistry()).read()
     found.openings = len(records)
     if missing:
         found.problems.append(f"{missing} openings of test sets are damaged or gone; each counts as one of every test set.")
@@ -260,7 +260,7 @@ def _take_named_by_content(found: _Found, name: Any, record: Any) -> None:
 
 
 def _size(value: str) -> int:
-    """By this, the newer of two states of a count is told: counts grow."""
+    """By this, the newer of two states of a count is recognised: counts grow."""
     digits = value.strip("[").split(",")[0]
     return int(digits) if digits.isdigit() else 0
 

@@ -42,7 +42,7 @@ def image_columns(row: Object, texts: Sequence[str], images: Sequence[Sequence[s
         asked: which turn is asked.
 
     Raises:
-        ValueError: an image is in another turn, or no file can be told for it.
+        ValueError: an image is in another turn, or it has no file.
     """
     others = [place for place in range(len(texts)) if place != asked]
     inside = [name for name in images[asked] if name != MARK]

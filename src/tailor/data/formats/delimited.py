@@ -1,4 +1,4 @@
-"""CSV and its relatives: the delimiter, the quotes and the row of column names are found, and what was assumed is said.
+"""CSV and its relatives: the delimiter, the quotes and the row of column names are found, and assumptions are reported.
 
 A file is read in the first way in which every row has as many values as there are columns. Where there is none, it is refused
 with the lines named.

@@ -20,8 +20,8 @@ from typing import Literal
 from tailor.errors import EndpointError
 from tailor.models.base import Reply, Request, message
 from tailor.models.endpoint.faults import Fault
-from tailor.models.endpoint.pace import LONGEST_BACKOFF, Pace
-from tailor.models.endpoint.rows import TRIES, UNREADABLE_TRIES, Call, Row, Rules
+from tailor.models.endpoint.pace import LONGEST_BACKOFF, CallRate
+from tailor.models.endpoint.rows import TRIES, UNREADABLE_TRIES, InFlight, QueuedRow, Rules
 from tailor.models.endpoint.signals import Stopping
 
 ODD_TRIES = 2
@@ -60,7 +60,7 @@ class Crew:
 
     ask: Callable[[Request], Reply]
     rules: Rules
-    pace: Pace = field(default_factory=Pace)
+    pace: CallRate = field(default_factory=CallRate)
     proven: bool = False
     known: Request | None = None
     random: random.Random = field(default_factory=lambda: random.Random(0))
@@ -86,18 +86,18 @@ class Shift:
     def __init__(self, crew: Crew, requests: Sequence[Request], deliver: Deliver) -> None:
         self.crew, self.rules, self.pace = crew, crew.rules, crew.pace
         self.deliver = deliver
-        self.rows = [Row(place, request) for place, request in enumerate(requests)]
+        self.rows = [QueuedRow(place, request) for place, request in enumerate(requests)]
         self.fresh = deque(self.rows)
-        self.later: list[tuple[float, int, Row]] = []
+        self.later: list[tuple[float, int, QueuedRow]] = []
         self.order = itertools.count()  # equal times go in the order in which they were put off
-        self.calls: set[Call] = set()
-        self.suspects: list[Row] = []
+        self.calls: set[InFlight] = set()
+        self.suspects: list[QueuedRow] = []
         self.enough = SUSPECTS
-        self.control: Row | None = None
+        self.control: QueuedRow | None = None
         self.control_at: float | None = None  # when to ask it; None while it is asked
         self.spoilt = 0  # answers that cannot be read, since the last that can
-        self.tasks: queue.SimpleQueue[Call | object] = queue.SimpleQueue()
-        self.done: queue.SimpleQueue[tuple[Call, Reply | BaseException] | None] = queue.SimpleQueue()
+        self.tasks: queue.SimpleQueue[InFlight | object] = queue.SimpleQueue()
+        self.done: queue.SimpleQueue[tuple[InFlight, Reply | BaseException] | None] = queue.SimpleQueue()
         self.left = len(self.rows)
         self.threads = 0
         self.ending: BaseException | None = None
@@ -152,7 +152,7 @@ class Shift:
             return self.control_at is not None and self.control_at <= now
         return bool(self.fresh) or bool(self.later and self.later[0][0] <= now)
 
-    def _next(self, now: float) -> Row:
+    def _next(self, now: float) -> QueuedRow:
         if self.control is not None:
             self.control_at = None
             return self.control
@@ -162,8 +162,8 @@ class Shift:
         row.waits = False
         return row
 
-    def _call(self, row: Row) -> None:
-        call = Call(row, time.monotonic())
+    def _call(self, row: QueuedRow) -> None:
+        call = InFlight(row, time.monotonic())
         self.calls.add(call)
         if self.threads < len(self.calls):
             self.threads += 1
@@ -172,7 +172,7 @@ class Shift:
 
     def _serve(self) -> None:
         """A thread: ask what is put in front of it."""
-        while isinstance(call := self.tasks.get(), Call):
+        while isinstance(call := self.tasks.get(), InFlight):
             try:
                 self.done.put((call, self.crew.ask(call.row.request)))
             except BaseException as error:  # the boundary of a thread: looked at by the one that decides
@@ -235,7 +235,7 @@ class Shift:
         except Exception as error:  # the first failure ends the run; what comes after it is still tried
             self._stop(error)
 
-    def _answered(self, call: Call, reply: Reply, replies: dict[int, Reply]) -> None:
+    def _answered(self, call: InFlight, reply: Reply, replies: dict[int, Reply]) -> None:
         now = time.monotonic()
         self.pace.answered(now)
         self.spoilt = 0
@@ -252,7 +252,7 @@ class Shift:
                 self._put_off(row, now + self._pause(row))
         self._done(call.row, reply, replies)
 
-    def _failed(self, row: Row, fault: Fault, replies: dict[int, Reply]) -> None:
+    def _failed(self, row: QueuedRow, fault: Fault, replies: dict[int, Reply]) -> None:
         now = time.monotonic()
         row.fault, row.failed_at = fault, row.failed_at if row.failed_at is not None else now
         row.tries += 1
@@ -275,11 +275,11 @@ class Shift:
         else:
             self._put_off(row, now + max(self._pause(row), fault.wait or 0.0))
 
-    def _pause(self, row: Row) -> float:
+    def _pause(self, row: QueuedRow) -> float:
         """Seconds until a row is tried again."""
         return min(LONGEST_BACKOFF, self.rules.backoff * 2.0 ** (row.tries - 1)) * self.crew.random.uniform(0.5, 1.5)
 
-    def _refused(self, row: Row, now: float) -> None:
+    def _refused(self, row: QueuedRow, now: float) -> None:
         """Not answered for what it is, or since nothing is."""
         row.refused_at = now
         if row is self.control:
@@ -292,7 +292,7 @@ class Shift:
         elif row not in self.suspects:
             self.suspects.append(row)
 
-    def _spoilt(self, row: Row, now: float) -> None:
+    def _spoilt(self, row: QueuedRow, now: float) -> None:
         """An answer that cannot be read: a row that alone has such is told by its tries, an endpoint that sends nothing else by how
         many there are in a row. It is given a little time, and then not asked any more, since each may be billed.
         """
@@ -307,7 +307,7 @@ class Shift:
         elif row not in self.suspects:
             self.suspects.append(row)
 
-    def _is_hopeless(self, row: Row, fault: Fault) -> bool:
+    def _is_hopeless(self, row: QueuedRow, fault: Fault) -> bool:
         """Whether a row is not tried again: it fails while others succeed, or it never worked in a way that will not pass."""
         if fault.kind in ("odd", "unreadable") and row.tries >= ODD_TRIES:
             return True
@@ -321,14 +321,14 @@ class Shift:
         alone = self.crew.proven and not self.fresh and time.monotonic() - failed_at > self.rules.patience * LAST_SHARE
         return row.tries >= self.rules.attempts and (lives or alone)
 
-    def _give_up(self, row: Row, replies: dict[int, Reply], how: Literal["refused", "error"]) -> None:
+    def _give_up(self, row: QueuedRow, replies: dict[int, Reply], how: Literal["refused", "error"]) -> None:
         if row is self.control:
             self._stop(self._failed_alike(self.suspects))
             return
         cost = row.fault.cost if row.fault is not None else None
         self._done(row, replace(cost or Reply(""), finish=how, error=str(row.fault)), replies)
 
-    def _done(self, row: Row, reply: Reply, replies: dict[int, Reply]) -> None:
+    def _done(self, row: QueuedRow, reply: Reply, replies: dict[int, Reply]) -> None:
         row.done = True
         self.suspects = [other for other in self.suspects if other is not row]  # of two calls for it, one may have been refused
         if row is self.control:
@@ -337,7 +337,7 @@ class Shift:
             self.left -= 1
             replies[row.place] = reply
 
-    def _put_off(self, row: Row, until: float) -> None:
+    def _put_off(self, row: QueuedRow, until: float) -> None:
         if row is self.control:
             self.control_at = until
         elif not row.waits:  # of two calls for it, both may have failed
@@ -360,14 +360,14 @@ class Shift:
                 for row in again:
                     self._put_off(row, now + self._pause(row))
             else:
-                self.control = Row(len(self.rows), self.crew.known or CONTROL)
+                self.control = QueuedRow(len(self.rows), self.crew.known or CONTROL)
                 self._put_off(self.control, now)
         silent = now - max(self.began, self.pace.succeeded or 0.0)
         failing = [row for row in self.rows if row.fault is not None and not row.done]
         if failing and silent > self.rules.patience:
             self._stop(self._failed_alike(failing))
 
-    def _failed_alike(self, rows: Sequence[Row]) -> EndpointError:
+    def _failed_alike(self, rows: Sequence[QueuedRow]) -> EndpointError:
         """The end of a run in the endpoint's words: how many calls failed, and why."""
         faults = [row.fault for row in rows if row.fault is not None]
         causes = Counter(fault.cause for fault in faults).most_common(3)

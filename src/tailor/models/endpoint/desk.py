@@ -18,7 +18,7 @@ from tailor.errors import EndpointError
 from tailor.models.base import Metered, Reply, Request
 from tailor.models.endpoint.faults import Fault, read_number
 from tailor.models.endpoint.line import Line
-from tailor.models.endpoint.transport import Answered
+from tailor.models.endpoint.transport import HttpAnswer
 from tailor.models.wire import ErrorInside, Unreadable, read_reply
 
 URLS = {"chat": "/v1/chat/completions", "responses": "/v1/responses"}
@@ -160,7 +160,7 @@ class Desk:
 
         Raises:
             NotTaken: it is refused.
-            EndpointError: it cannot be told whether it was taken.
+            EndpointError: it cannot be determined whether it was taken.
         """
         body = {"input_file_id": file, "endpoint": url, "completion_window": WINDOW, "metadata": {MARK: mark}}
         content = json.dumps(body).encode()
@@ -314,7 +314,7 @@ class Desk:
             )
         return data
 
-    def _good(self, answered: Answered) -> Answered:
+    def _good(self, answered: HttpAnswer) -> HttpAnswer:
         if not answered.is_good:
             raise self._line.fault(answered)
         return answered

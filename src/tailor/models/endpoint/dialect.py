@@ -38,7 +38,7 @@ class Dialect:
         system: whether there is a system role; else its text goes into the first turn.
         schema: how a JSON schema is asked for.
         extras: whether it takes `reasoning_effort`.
-        logprobs: how many of the likeliest tokens are told of at each place; 0 where none are.
+        logprobs: how many of the likeliest tokens are given at each place; 0 where none are.
         room: tokens for a thought, besides those of the answer.
     """
 

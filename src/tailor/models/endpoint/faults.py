@@ -38,7 +38,7 @@ MODERATED = re.compile(
     r"inappropriate.content|sensitive.content|prohibited.content|data.may.contain",
     re.IGNORECASE,
 )
-"""How providers say that they will not answer a text. What is worded otherwise is told by its being alone (see `crew`)."""
+"""How providers say that they will not answer a text. What is worded differently is recognised by being alone (see `crew`)."""
 UNIT = r"(?:ms|milliseconds?|h(?:ours?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)"
 WAIT = re.compile(rf"(?:again|retry|wait|reset)\w*[^\d]{{0,40}}?((?:\d+(?:\.\d+)?\s*{UNIT}(?![a-z])\s*)+)", re.IGNORECASE)
 SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milli|h|m|s)", re.IGNORECASE)
@@ -70,7 +70,7 @@ class Fault(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ErrorBody:
     """What an error body says.
 
     Attributes:
@@ -103,7 +103,7 @@ def _error_in(body: object) -> object:
     return error[0] if isinstance(error, list) and len(error) == 1 else error
 
 
-def read_error(body: object) -> Said:
+def read_error(body: object) -> ErrorBody:
     """What an error body says, whatever its form."""
     error = _error_in(body)
     status, codes = 0, set[str]()
@@ -131,7 +131,7 @@ def read_error(body: object) -> Said:
         codes.add("moderation")
     wait = WAIT.search(line)
     reason = line if len(line) <= 200 else line[:197] + "..."
-    return Said(reason, frozenset(codes), status, _span(wait[1]) if wait else None)
+    return ErrorBody(reason, frozenset(codes), status, _span(wait[1]) if wait else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +143,13 @@ class Interpreter:
     key: str
     key_name: str
 
-    def fault(self, status: int, said: Said, wait: float | None, location: str = "") -> Fault:
+    def fault(self, status: int, said: ErrorBody, wait: float | None, location: str = "") -> Fault:
         """What an error status means. `wait` is what was asked for, in seconds."""
         fault = self._fault(status, said, wait, location)
         fault.status, fault.is_unpaid = status, status not in GONE_ON
         return fault
 
-    def _fault(self, status: int, said: Said, wait: float | None, location: str) -> Fault:
+    def _fault(self, status: int, said: ErrorBody, wait: float | None, location: str) -> Fault:
         cause = f"{status}{' ' + said.reason if said.reason else ''}"
         told = f" ({status}{': ' + said.reason if said.reason else ''})"
         if 300 <= status < 400:
@@ -173,7 +173,7 @@ class Interpreter:
             return Fault("passing", f"{self.address} failed{told}", wait=wait, cause=cause)
         return Fault("request", f"{self.address} refused the request{told}", cause=cause)
 
-    def inside(self, said: Said) -> Fault:
+    def inside(self, said: ErrorBody) -> Fault:
         """What an error inside an answer with a good status means."""
         if said.codes & MODERATED_CODES:
             return Fault("moderated", f"{self.address} will not answer this ({said.reason})", cause=said.reason)
@@ -182,7 +182,7 @@ class Interpreter:
         return Fault("odd", f"{self.address} sent an error instead of an answer: {said.reason}", cause=said.reason)
 
 
-def told_wait(headers: Mapping[str, str], body: object, said: Said) -> float | None:
+def told_wait(headers: Mapping[str, str], body: object, said: ErrorBody) -> float | None:
     """Seconds to wait that an endpoint asks for, by whatever means: a header, a field of the body, or its words."""
     found = retry_after(headers, datetime.now(UTC))
     if found is None:

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from tailor.doors import door_at
 from tailor.errors import ConfigError, quoted
-from tailor.models.endpoint.faults import Fault, Interpreter, Said, read_error, told_wait
-from tailor.models.endpoint.transport import Answered, Transport
+from tailor.models.endpoint.faults import ErrorBody, Fault, Interpreter, read_error, told_wait
+from tailor.models.endpoint.transport import HttpAnswer, Transport
 from tailor.models.secrets import is_here, read_key
 from tailor.task import ModelSettings
 
@@ -47,7 +47,7 @@ class Line:
             scrub=secret.scrub,
         )
 
-    def post(self, body: Mapping[str, Any], path: str) -> Answered:
+    def post(self, body: Mapping[str, Any], path: str) -> HttpAnswer:
         """What comes back for a body sent to a path below the address, whatever its status.
 
         Raises:
@@ -55,7 +55,7 @@ class Line:
         """
         return self._transport.post(body, path)
 
-    def send(self, method: str, path: str, content: bytes = b"", **how: Any) -> Answered:
+    def send(self, method: str, path: str, content: bytes = b"", **how: Any) -> HttpAnswer:
         """What comes back for a call of any kind; the arguments are those of `Transport.send`.
 
         Raises:
@@ -63,7 +63,7 @@ class Line:
         """
         return self._transport.send(method, path, content, **how)
 
-    def refusal(self, answered: Answered) -> tuple[Any, Said]:
+    def refusal(self, answered: HttpAnswer) -> tuple[Any, ErrorBody]:
         """The body of an answer with another status, without the key, and what it says."""
         data: Any = answered.body.decode("utf-8", "replace")
         with suppress(ValueError, RecursionError):
@@ -71,7 +71,7 @@ class Line:
         data = self.scrub(data)
         return data, read_error(data)
 
-    def fault(self, answered: Answered) -> Fault:
+    def fault(self, answered: HttpAnswer) -> Fault:
         """What an answer with another status means."""
         data, said = self.refusal(answered)
         location = self.scrub(answered.headers.get("location", ""))

@@ -33,7 +33,7 @@ LONGEST_BACKOFF = 30.0  # seconds
 
 
 @dataclass
-class Pace:
+class CallRate:
     """The pace of one endpoint. Times are those of a monotonic clock, in seconds.
 
     Attributes:

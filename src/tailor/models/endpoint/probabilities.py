@@ -18,7 +18,7 @@ BEHIND = " .!,;:\"'`*)]}>"
 HALF = math.log(0.5)
 """A label that goes on where the written one ended has at most half of what both share, since the likeliest was written."""
 LEAST = -100.0
-"""Log-probability of what cannot be told from impossible."""
+"""Log-probability of what cannot be distinguished from impossible."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ row in ten thousand. A refusal costs nothing, and one that does not say why may 
 
 
 @dataclass(eq=False)
-class Row:
+class QueuedRow:
     """One request on its way to an answer."""
 
     place: int
@@ -41,10 +41,10 @@ class Row:
 
 
 @dataclass(eq=False)
-class Call:
+class InFlight:
     """One call under way."""
 
-    row: Row
+    row: QueuedRow
     started: float
     slow: bool = False
     hung: bool = False

@@ -19,7 +19,7 @@ AGENT = "tailor"
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class HttpAnswer:
     """What came back."""
 
     status: int
@@ -66,7 +66,7 @@ class Transport:
         hold_to(self._deadline, self._client)
         weakref.finalize(self, self._client.close)  # connections are closed when nobody can use them any more
 
-    def post(self, body: Mapping[str, Any], path: str = "chat/completions") -> Answered:
+    def post(self, body: Mapping[str, Any], path: str = "chat/completions") -> HttpAnswer:
         """The answer to a body sent to a path below the address.
 
         Raises:
@@ -83,7 +83,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         largest: int | None = None,
-    ) -> Answered:
+    ) -> HttpAnswer:
         """The answer to a call of any kind.
 
         Args:
@@ -116,7 +116,7 @@ class Transport:
                         raise late
                     if len(read) > (most := largest or LARGEST_BODY):
                         raise Fault("unreadable", f"{self._shown} sent more than {most:,} bytes for one answer")
-                return Answered(response.status_code, response.headers, bytes(read))
+                return HttpAnswer(response.status_code, response.headers, bytes(read))
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol, httpx2.ProxyError) as error:
             raise self._unreachable(error) from error
         except httpx2.TimeoutException as error:
