@@ -153,6 +153,19 @@ def test_a_dearer_choice_is_said_to_be_better_by_so_much_or_not_to_be_shown_bett
     assert "few-shot-5 on B is not shown to be better than lora on A, and 30 times as expensive" in told(205, 0.99)
 
 
+def test_a_few_per_cent_are_the_same_price_and_no_answer_pays_nothing() -> None:
+    task = make_task(target=0.8, volume={"answers_per_month": 20_000, "months": 12})
+    small = make_candidate(task, "lora", right(285, 300), tokens=2950, trained=1)
+    large = make_candidate(task, "few-shot-5", right(285, 300, start=40), tokens=3000)
+    named = [
+        replace(candidate, run=replace(candidate.run, system=candidate.run.system.with_(label=label)))
+        for candidate, label in ((small, "A"), (large, "B"))
+    ]
+    decision = decide(task, named, 1)
+    assert decision.chosen == "lora on A" and 0 < (decision.break_even[0].answers_per_month or 0.0) < 1
+    assert decision.headline.endswith("below few-shot-5 on B, at about the same price per answer.")
+
+
 def test_a_reference_that_comes_first_is_told_once() -> None:
     task = make_task(target=0.8)
     decision = decide(task, [make_candidate(task, "lora", right(280, 300), tokens=100)], 1)

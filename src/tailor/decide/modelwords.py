@@ -8,6 +8,9 @@ from tailor.decide.formats import format_about, format_points
 from tailor.decide.rule import Evidence, Terms, cost_of_answer, fixed_cost
 from tailor.system import System
 
+ALIKE = 0.05
+"""Prices that differ by less than this share are called the same."""
+
 
 def against_other_models(chosen: int, systems: Sequence[System], evidence: Evidence, terms: Terms) -> str:
     """How far the chosen system may be below the best of another model, how many times cheaper it is and from where on it pays; or
@@ -31,14 +34,16 @@ def against_other_models(chosen: int, systems: Sequence[System], evidence: Evide
         return ""
     names = contenders[chosen].name, contenders[best].name
     times = _times(evidence, chosen, best)
-    if times is not None and times > 1:
+    if times is not None and times > 1 + ALIKE:
         better = f"is at least {format_points(-high)} better than" if high < 0 else "is not shown to be better than"
         return f"{names[0]} {better} {names[1]}, and {format_about(times)} times as expensive per answer."
     below = f"is at most {format_points(high)} below" if high > 0 else "is shown to be no worse than"
-    cheaper = f"{format_about(1 / times)} times cheaper per answer" if times is not None and times < 1 else ""
+    cheaper = "" if times is None else "at about the same price per answer"
+    if times is not None and times < 1 - ALIKE:
+        cheaper = f"{format_about(1 / times)} times cheaper per answer"
     pays = _pays(evidence, terms, chosen, best)
     told = ", ".join(filter(None, (f"{names[0]} {below} {names[1]}", cheaper)))
-    return told + (f", and pays from about {format_about(pays)} answers a month on." if pays else ".")
+    return told + (f", and pays from about {format_about(pays)} answers a month on." if pays and pays >= 1 else ".")
 
 
 def _times(evidence: Evidence, chosen: int, best: int) -> float | None:
