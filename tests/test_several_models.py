@@ -199,14 +199,18 @@ def test_models_are_raced_in_money_and_one_model_by_its_tokens() -> None:
     assert both.weigh(run) == dear.price(run.tokens_in, run.tokens_out)
 
 
-def test_the_best_of_each_team_goes_on_however_weak_it_is() -> None:
+def test_the_better_half_of_each_team_goes_on_however_weak_it_is_and_whatever_it_costs() -> None:
     means = [0.9, 0.8, 0.85, 0.7, 0.2, 0.1]
 
-    def field(teams: Sequence[str]) -> list[tuple[int, ...]]:
-        return [stage.candidates for stage in rounds(6, 4, lambda arm: Record(means[arm], 1.0), teams=teams)]
+    def field(teams: Sequence[str], dear: float = 1.0, means: Sequence[float] = means) -> list[tuple[int, ...]]:
+        def record(arm: int) -> Record:
+            return Record(means[arm], (1.0 + arm) * (dear if teams[arm:] and teams[arm] == "b" else 1.0))
+
+        return [stage.candidates for stage in rounds(6, 4, record, teams=teams)]
 
     assert field(()) == field("aaaaaa") == [(0, 1, 2, 3, 4, 5), (0, 1, 2), (0, 2)]
-    assert field("aaaabb") == [(0, 1, 2, 3, 4, 5), (0, 1, 2, 4), (0, 2, 4)]
+    assert field("aaaabb") == [(0, 1, 2, 3, 4, 5), (0, 2, 4), (0, 2, 4)]
+    assert field("ababab", 1.0, [0.5] * 6) == field("ababab", 100.0, [0.5] * 6) == field("ababab", 0.01, [0.5] * 6)
 
 
 def test_the_first_of_the_models_stands_for_the_model() -> None:

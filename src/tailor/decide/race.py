@@ -9,6 +9,7 @@ is a claim: halving gives no error probability, and those who are chosen by it s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
@@ -98,8 +99,8 @@ def rounds(
 ) -> Iterator[Round]:
     """Who answers what next, until the last two (with few blocks, the last few) have answered all.
 
-    Halvings are between the last blocks, as many as lead to `least` candidates; equal means are told apart by cost. The best
-    candidate of each team always goes on: what is best within a team does not hang on what the others cost or can do.
+    Halvings are between the last blocks, as many as lead to `least` candidates; equal means are told apart by cost. The better half
+    of each team goes on: who is measured within a team does not hang on what the others cost or can do.
 
     Args:
         candidates: how many start.
@@ -110,14 +111,16 @@ def rounds(
     """
     team = teams or [0] * candidates
     halvings = max(0, -(-candidates // least) - 1).bit_length()
-    field, done = tuple(range(candidates)), 0
+    field, done, sizes = tuple(range(candidates)), 0, Counter(team)
     for end in range(max(1, blocks - halvings), blocks + 1):
         yield Round(field, range(done, end))
         done = end
         records = {candidate: found for candidate in field if (found := record(candidate)) is not None}
-        order = ranked(records)
-        first = {team[candidate]: candidate for candidate in reversed(order)}
-        field = tuple(sorted({*order[: max(least, -(-len(records) // 2))], *first.values()}))
+        going: list[int] = []
+        for one, size in sizes.items():
+            own = [candidate for candidate in ranked(records) if team[candidate] == one]
+            going += own[: max(-(-least * size // candidates), -(-len(own) // 2))]
+        field = tuple(sorted(going))
 
 
 def ranked(records: Mapping[int, Record], near: float = 0.0) -> list[int]:
