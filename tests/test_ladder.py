@@ -277,7 +277,7 @@ def test_dev_rows_that_a_candidate_chose_by_do_not_count(tmp_path: Path) -> None
     assert given == [(), dev[:12], ()]
     first, second, third = done.steps
     assert [step.run.examples for step in (first, second, third) if step.run] == [dev, dev[12:], dev[12:]]
-    assert second.note == "chosen by 12 dev rows and measured on the other 36"
+    assert second.note == "chosen on 12 dev rows and measured on the other 36"
     assert third.note == "blind changed nothing: the same system as blind"
 
 
@@ -291,7 +291,7 @@ def test_the_rows_that_choose_the_epoch_of_tuned_weights_do_not_count(tmp_path: 
         assert step.run is not None
         tuned = step.run.system.is_tuned
         assert step.run.examples == study.splits.dev[12 if tuned else 0 :]
-        assert step.note.startswith("chosen by 12 dev rows and measured on the other 36") == tuned or "changed nothing" in step.note
+        assert step.note.startswith("chosen on 12 dev rows and measured on the other 36") == tuned or "changed nothing" in step.note
     assert any(run.system.is_tuned for run in study.tests)
 
 

@@ -71,9 +71,11 @@ def test_an_answer_that_repeats_the_key_comes_without_it() -> None:
     answers = [Answer(completion(f"It is {KEY}.")), Answer(b"<html>" + KEY.encode() + b"</html>"), Answer(KEY.encode())]
     with Endpoint(answers) as endpoint:
         asked = model(endpoint)
-        replies = [asked.reply([ASK])[0] for _ in answers]
-    assert replies[0].text == "It is [key]."
-    assert not any(holds_a_piece(reply.text + reply.error) for reply in replies)
+        assert asked.reply([ASK])[0].text == "It is [key]."
+        for _ in answers[1:]:
+            with pytest.raises(EndpointError, match="the answer is not JSON") as caught:
+                asked.reply([ASK])
+            assert not holds_a_piece(str(caught.value))
 
 
 @pytest.mark.parametrize(
