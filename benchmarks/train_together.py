@@ -17,7 +17,7 @@ from benchmarks.quality import RECIPE, TOP, cases, token_rows
 from tailor.errors import TailorError
 from tailor.models.catalogue import open_model
 from tailor.models.local import LocalModel
-from tailor.models.together import Training, train_together
+from tailor.models.together import Training, side_by_side, train_together
 from tailor.models.tune import Recipe
 from tailor.task import ModelSettings
 
@@ -60,7 +60,7 @@ def seconds_together(model: LocalModel, recipe: Recipe) -> float:
     with tempfile.TemporaryDirectory() as place:
         todo = trainings(model, recipe, Path(place))
         started = time.perf_counter()
-        done = train_together(todo)
+        done = train_together(side_by_side(todo))
         if len(done) < len(todo):
             raise TailorError("this machine does not train side by side", "it takes two cores, no GPU, and memory for both")
         return time.perf_counter() - started

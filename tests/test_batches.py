@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_endpoint import READ, WRITTEN, BatchEndpoint, word
-from biller import climbed, quiz
+from batch_endpoint import WRITTEN, BatchEndpoint, word
+from batch_project import ORDINARY, SHARE, asked, project
+from biller import climbed
 from endpoint import completion
 
 from tailor.approaches.approach import starting_system
@@ -26,37 +27,13 @@ from tailor.models.endpoint.desk import Desk
 from tailor.open_engine import open_engine
 from tailor.project import Project, load_project
 from tailor.score.types import Answer
-from tailor.store.spending import Spending, Spent
-
-ORDINARY = (READ * 1.0 + WRITTEN * 10.0) / 1e6
-"""Price of an answer (`biller.QUIZ`)."""
-SHARE = 0.5
+from tailor.store.spending import Spending
 
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tailor.batches.FIRST_PAUSE", 0.005)
     monkeypatch.setattr("tailor.models.endpoint.desk.LOOKS", (0.0, 0.02, 0.02))
-
-
-def project(folder: Path, endpoint: BatchEndpoint, **model: object) -> Project:
-    settings = {"name": "m-1", "base_url": endpoint.url, "context_tokens": 8192, "batch": SHARE, "patience_minutes": 0.02}
-    return load_project(quiz(folder, endpoint.url, model=settings | model))
-
-
-def asked(
-    opened: Project, count: int = 20, *, budget: float | None = None, first: int = 0
-) -> tuple[list[Answer], Spent, list[str]]:
-    """Dev rows asked as the ladder asks them; what is spent then, and what was said."""
-    splits, said = load_splits(opened), list[str]()
-    with Ledger(opened.store) as ledger:
-        engine = open_engine(opened, ledger, budget=budget)
-        engine.say = said.append
-        engine.batches.gather([engine.model])
-        system = starting_system(opened.task, splits.train, engine.model)
-        answers = engine.answer(system, (*splits.dev, *splits.test, *splits.train)[first : first + count])
-        assert engine.spending is not None
-        return answers, engine.spending.spent, said
 
 
 def noted(opened: Project) -> int:

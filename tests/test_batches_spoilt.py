@@ -10,21 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_endpoint import READ, WRITTEN, BatchEndpoint, word
-from biller import PRICES, quiz
+from batch_endpoint import BatchEndpoint, word
+from batch_project import ORDINARY, SHARE, asked, project
+from biller import PRICES
 from endpoint import completion
 
-from tailor.approaches.approach import starting_system
-from tailor.data.split import load_splits
 from tailor.errors import EndpointError, OverBudget
 from tailor.ledger import Ledger
 from tailor.open_engine import open_engine
-from tailor.project import Project, load_project
 from tailor.score.types import Answer
-from tailor.store.spending import Spent
 
-SHARE = 0.5
-ORDINARY = (READ * 1.0 + WRITTEN * 10.0) / 1e6
 COUNT = 20
 Lines = list[dict[str, Any]]
 
@@ -39,24 +34,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 def endpoint() -> Iterator[BatchEndpoint]:
     with BatchEndpoint() as server:
         yield server
-
-
-def project(folder: Path, endpoint: BatchEndpoint, prices: dict[str, float] = PRICES) -> Project:
-    settings = {"name": "m-1", "base_url": endpoint.url, "context_tokens": 8192, "batch": SHARE, "patience_minutes": 0.02}
-    return load_project(quiz(folder, endpoint.url, model=settings, prices=prices))
-
-
-def asked(opened: Project, *, budget: float | None = None) -> tuple[list[Answer], Spent, str]:
-    """Dev rows asked as the ladder asks them; what is spent then, and what was said."""
-    splits, said = load_splits(opened), list[str]()
-    with Ledger(opened.store) as ledger:
-        engine = open_engine(opened, ledger, budget=budget)
-        engine.say = said.append
-        engine.batches.gather([engine.model])
-        system = starting_system(opened.task, splits.train, engine.model)
-        answers = engine.answer(system, splits.dev[:COUNT])
-        assert engine.spending is not None
-        return answers, engine.spending.spent, " ".join(said)
 
 
 def once(endpoint: BatchEndpoint, answers: list[Answer]) -> None:
@@ -163,7 +140,9 @@ def test_a_batch_whose_answers_cannot_be_had_for_days_does_not_end_every_run(tmp
         ledger.note_batch(mark, note | {"at": (datetime.now(UTC) - timedelta(days=4)).isoformat(timespec="seconds")})
     endpoint.twist = lambda method, path, found: (200, b"<html>") if "batch-0-output" in path else found
     answers, spent, said = asked(opened)
-    assert all(answer.raw.startswith("word") for answer in answers) and "has no answers of the batch batch-0 any more" in said
+    assert all(answer.raw.startswith("word") for answer in answers) and "has no answers of the batch batch-0 any more" in " ".join(
+        said
+    )
     assert [call.calls for call in spent.maybe_paid] == [COUNT - 1]
 
 
@@ -178,7 +157,10 @@ def test_what_an_endpoint_has_lost_is_asked_again_and_counts_as_maybe_paid(
     endpoint.twist = twist
     answers, spent, said = asked(project(tmp_path, endpoint))
     assert all(answer.raw.startswith("word") for answer in answers) and len(endpoint.batches) == 2
-    assert "the batch batch-0 any more: what it held is asked again, and its 19 answers count as what may have been paid" in said
+    assert (
+        "the batch batch-0 any more: what it held is asked again, and its 19 answers count as what may have been paid"
+        in " ".join(said)
+    )
     assert [call.calls for call in spent.maybe_paid] == [COUNT - 1] and spent.maybe > (COUNT - 1) * ORDINARY * SHARE
 
 
@@ -196,7 +178,7 @@ def test_answers_that_the_endpoint_counts_and_does_not_send_may_have_been_paid(t
     opened = project(tmp_path, endpoint)
     answers, spent, said = asked(opened, budget=1.0)
     assert all(answer.raw.startswith("word") for answer in answers)
-    assert "Of 19 answers that the endpoint counts in the batch batch-0, 10 did not come and are asked again" in said
+    assert "Of 19 answers that the endpoint counts in the batch batch-0, 10 did not come and are asked again" in " ".join(said)
     billed = ORDINARY * ((COUNT - 1) * SHARE + 1 + 10)
     assert sum(endpoint.answered.values()) == COUNT + 10
     with Ledger(opened.store) as ledger:

@@ -117,7 +117,7 @@ def test_code_of_its_own_is_refused_wherever_it_is_named(folder: Path, file: str
 
 def test_remote_code_is_never_trusted() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in Path(package.__file__).parent.rglob("*.py"))
-    calls = re.findall(r"(?:Auto\w+|kind)\.from_pretrained\(.*?\)\n", source, re.DOTALL)
+    calls = re.findall(r"(?:Auto\w+|auto_class)\.from_pretrained\(.*?\)\n", source, re.DOTALL)
     assert len(calls) >= 7 and all("trust_remote_code=False" in call for call in calls)
     assert "trust_remote_code=True" not in source
 

@@ -44,7 +44,7 @@ def test_side_by_side_each_gives_what_it_gives_alone(tiny_folder: Path, tmp_path
     too_long = make_training(model, tmp_path / "tuned" / "long", "lost card", words=2_000)
     seen: list[tuple[int, int]] = []
 
-    trained = train_together([second, first, first, too_long], lambda done, total: seen.append((done, total)))
+    trained = train_together(side_by_side([second, first, first, too_long]), lambda done, total: seen.append((done, total)))
 
     assert set(trained) == {first.folder, second.folder} and min(trained.values()) > 0
     assert seen == sorted(seen) and seen[-1] == (8 * 2 + 8 + 8 * 2,) * 2
@@ -58,7 +58,7 @@ def test_side_by_side_each_gives_what_it_gives_alone(tiny_folder: Path, tmp_path
         weights = load_file(training.folder / "adapter_model.safetensors")
         for name, part in load_file(alone.folder / "adapter_model.safetensors").items():
             np.testing.assert_allclose(weights[name], part, rtol=1e-3, atol=1e-5)
-    assert train_together([first, second]) == {}, "what is there is not trained again"
+    assert side_by_side([first, second]) == [], "what is there is not trained again"
 
 
 @pytest.mark.usefixtures("two_cores")
@@ -71,7 +71,7 @@ def test_whoever_stops_waiting_stops_the_trainings(tiny_folder: Path, tmp_path: 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_together(trainings, stop)
+        train_together(side_by_side(trainings), stop)
     until = time.monotonic() + 10
     while (left := _children()) and time.monotonic() < until:
         time.sleep(0.05)
@@ -93,8 +93,8 @@ def test_one_after_the_other_where_that_is_as_quick(
     ):
         with monkeypatch.context() as patch:
             patch.setattr(together, name, value)
-            assert side_by_side([first, second]) == [] and train_together([first, second]) == {}
-    assert not first.folder.exists()
+            assert side_by_side([first, second]) == []
+    assert train_together([]) == {}
 
 
 def _children() -> list[psutil.Process]:

@@ -32,6 +32,22 @@ class ConfinedError(Exception):
     """The work failed, or took too much time or memory; the message is the end of a sentence, such as "took more than 20 s"."""
 
 
+def start_python(module: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    """A fresh Python that runs a module, with pipes to it and from it; of this environment it sees only what is harmless."""
+    places = [str(Path(__file__).parents[1]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    passed |= {"PYTHONPATH": os.pathsep.join(places), "PYTHONUTF8": "1", "HF_HUB_OFFLINE": "1"}
+    # A session of its own: Ctrl-C is for the parent, which then ends the process.
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", module, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=passed | environment,
+        start_new_session=True,
+    )
+
+
 class Confined:
     """A function that runs in a process of its own, which is started at the first call; use it as a context manager.
 
@@ -98,19 +114,7 @@ class Confined:
         return line
 
     def _start(self) -> subprocess.Popen[bytes]:
-        places = [str(Path(__file__).parents[1]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        environment |= {"PYTHONPATH": os.pathsep.join(places), "PYTHONUTF8": "1", "HF_HUB_OFFLINE": "1"}
-        command = [sys.executable, "-P", "-m", "tailor.confined", self._function, str(self._memory)]
-        # A session of its own: Ctrl-C is for the parent, which then ends the process.
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,
-        )
+        return start_python("tailor.confined", self._function, str(self._memory))
 
     def close(self) -> None:
         """End the process; the next call starts another."""

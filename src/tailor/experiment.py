@@ -99,20 +99,15 @@ def run(
         advice = advised(task, splits, engine)
         observer.message(f"Expected before measuring: {advice.expected}. {advice.means}")
         material = TrainingData(task, splits.train, splits.dev, to_teach(project, whole, ledger, engine, observer))
-        prices = price_list(task, engine.models)
-        alike = usual_size([example.unit for example in splits.test])
-        given = (material, engine, prices, clock, observer, everything, len(splits.test), pace_of(task), advice.expected)
-        climb = Climb(*given, test_alike=alike)
+        climb = climb_of(material, engine, observer, clock=clock, everything=everything, splits=splits, advised=advice.expected)
         climb.climb()
         observer.message(" ".join(filter(None, (climb.stopped, climb.budget.overrun()))))
         curve = learning_curve(material, engine, task.target)
         engine.check = lambda: None
         tests, decision = final_test(climb, splits, ledger, observer, ratings, around_test(task, whole, engine.documents))
         found, decision = with_controls(task, splits, tests, decision)
-        record, steps = provenance(splits, engine.models, engine.judge), tuple(climb.steps)
-        whole_run = (task, splits, steps, climb.stopped, tests, decision, record, started, _after(started))
-        why = next(iter(climb.diagnoses), None)
-        study = Study(*whole_run, advice, why, curve, (), found, spent(engine), expected, tuple(climb.diagnoses[1:]))
+        study = study_of(climb, splits, tests, decision, started=started)
+        study = replace(study, advice=advice, curve=curve, controls=found, expected=expected)
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
         if decision and (steady := ask_finalists_again(climb, tests, observer, decision.winner.fingerprint)):
             study = replace(study, consistency=steady, finished=_after(started), spent=spent(engine))
@@ -120,6 +115,50 @@ def run(
     if task.judge and tests:
         write_sheet(project.path(task.judge.ratings), task, rating_sample(task, tests))
     return study
+
+
+def climb_of(
+    material: TrainingData,
+    engine: Engine,
+    observer: Observer,
+    *,
+    clock: Clock,
+    everything: bool,
+    splits: Splits,
+    advised: str,
+) -> Climb:
+    """A climb that has not begun."""
+    return Climb(
+        material=material,
+        engine=engine,
+        prices=price_list(material.task, engine.models),
+        clock=clock,
+        observer=observer,
+        everything=everything,
+        test_rows=len(splits.test),
+        pace=pace_of(material.task),
+        advised=advised,
+        test_alike=usual_size([example.unit for example in splits.test]),
+    )
+
+
+def study_of(climb: Climb, splits: Splits, tests: tuple[Run, ...], decision: Decision | None, *, started: str) -> Study:
+    """What a climb and its final test found."""
+    engine = climb.engine
+    return Study(
+        task=climb.material.task,
+        splits=splits,
+        steps=tuple(climb.steps),
+        stopped=climb.stopped,
+        tests=tests,
+        decision=decision,
+        provenance=provenance(splits, engine.models, engine.judge),
+        started=started,
+        finished=_after(started),
+        diagnosis=next(iter(climb.diagnoses), None),
+        spent=spent(engine),
+        other_diagnoses=tuple(climb.diagnoses[1:]),
+    )
 
 
 def final_test(

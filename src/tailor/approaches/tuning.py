@@ -57,18 +57,19 @@ class FineTune:
         bare = minimal_prompt(material.task, system)
         settings = material.task.tuning
         recipe = Recipe(
-            self.method,
-            settings.epochs,
-            settings.rank,
-            settings.learning_rate or LEARNING_RATES[self.method],
-            settings.batch_rows,
-            settings.seed,
-            settings.layers,
+            method=self.method,
+            epochs=settings.epochs,
+            rank=settings.rank,
+            learning_rate=settings.learning_rate or LEARNING_RATES[self.method],
+            batch_rows=settings.batch_rows,
+            seed=settings.seed,
+            layers=settings.layers,
         )
         rows = training_rows(material.task, bare, material.train[: settings.max_rows], engine)
         dev = training_rows(material.task, bare, material.dev, engine)
         model = engine.model_of(bare)
-        return Training(model, rows, dev, recipe, engine.store / "tuned" / recipe_key(model.digest, rows, dev, recipe)[:16])
+        folder = engine.store / "tuned" / recipe_key(model.digest, rows, dev, recipe)[:16]
+        return Training(model=model, rows=rows, dev=dev, recipe=recipe, folder=folder)
 
 
 def minimal_prompt(task: Task, system: System) -> System:

@@ -27,7 +27,7 @@ from tailor.evaluate.measure import measure
 from tailor.kinds.base import kind_of
 from tailor.models.base import Array
 from tailor.models.head import best_strength, fit_head
-from tailor.models.together import train_together
+from tailor.models.together import side_by_side, train_together
 from tailor.stats.curve import MAX_EXTRAPOLATION, Forecast, LabelsNeeded, fit_curve
 from tailor.task import Task
 
@@ -260,7 +260,7 @@ def measure_lora(
     start = starting_system(task, material.train, engine.model)
     # All rows in their own order: what the ladder has trained or will train is not trained twice.
     materials = [TrainingData(task, whole if size == most else pool[:size], material.dev) for size in sizes]
-    train_together([FineTune().training(start, part, engine) for part in materials])
+    train_together(side_by_side(FineTune().training(start, part, engine) for part in materials))
     means = []
     for done, part in enumerate(materials, start=1):
         system = FineTune().fit(start, part, engine)

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tailor.confined import PASSED_ON
+from tailor.confined import start_python
 from tailor.errors import TailorError
 from tailor.models.base import Model
 from tailor.models.local import LocalModel, as_local, device
@@ -67,22 +67,21 @@ class Training:
 
 
 def train_together(trainings: Sequence[Training], on_progress: Callable[[int, int], None] | None = None) -> dict[Path, float]:
-    """Train side by side what is not trained yet, the longest first, where that is quicker: on a CPU, if memory suffices.
+    """Train these side by side, in their order; `side_by_side` says which are worth it.
 
     A training that fails here is left to whoever runs it afterwards, and fails there with its reason.
 
     Args:
-        trainings: any number; those that are done already or short are left out, and those named twice are trained once.
+        trainings: of different folders, none of them done.
         on_progress: called with (rows read, rows in all); an exception of its ends all trainings.
 
     Returns:
-        The folders trained, with the seconds that each took; empty where they are better trained one after the other.
+        The folders trained, with the seconds that each took.
     """
-    waiting = side_by_side(trainings)
-    for training in waiting:
+    for training in trainings:
         as_local(training.model, "tuned").release()
-    at_once = _places(waiting)
-    crew = _Crew(waiting, max(1, (os.cpu_count() or 1) // at_once), on_progress)
+    at_once = _places(trainings)
+    crew = _Crew(list(trainings), max(1, (os.cpu_count() or 1) // at_once), on_progress)
     try:
         return crew.work(at_once)
     finally:
@@ -91,7 +90,10 @@ def train_together(trainings: Sequence[Training], on_progress: Callable[[int, in
 
 
 def side_by_side(trainings: Iterable[Training]) -> list[Training]:
-    """Those that are trained sooner side by side, the longest first; none where less than two can be."""
+    """Those that are trained sooner side by side, each once, the longest first: long ones, on a CPU, if memory suffices.
+
+    None where fewer than two can be. What is trained already is left out.
+    """
     found = {training.folder: training for training in trainings if training.work >= LEAST_WORK and not training.is_done}
     local = [training for training in found.values() if isinstance(training.model, LocalModel)]
     chosen = sorted(local, key=lambda training: -training.work)
@@ -119,19 +121,7 @@ class _Worker:
 
     def __init__(self, training: Training, threads: int) -> None:
         self.training, self.share, self._started = training, 0.0, time.monotonic()
-        places = [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        environment |= {"PYTHONPATH": os.pathsep.join(places), "PYTHONUTF8": "1", "HF_HUB_OFFLINE": "1"}
-        # A session of its own: Ctrl-C is for the parent, which then ends the process.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tailor.models.together"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment | {"OMP_NUM_THREADS": str(threads)},
-            text=True,
-            start_new_session=True,
-        )
+        self._process = start_python("tailor.models.together", OMP_NUM_THREADS=str(threads))
         self._follower = threading.Thread(target=self._follow, daemon=True)
         self._follower.start()
 
@@ -167,7 +157,7 @@ class _Worker:
         }
         assert self._process.stdin is not None and self._process.stdout is not None
         with suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(job) + "\n")
+            self._process.stdin.write(json.dumps(job).encode() + b"\n")
             self._process.stdin.flush()
         for line in self._process.stdout:
             done, total = map(int, line.split())

@@ -14,14 +14,14 @@ UNUSED = "pooler"
 """Weights of this name are often not stored, and what they give is never used here."""
 
 
-def load_whole(kind: Any, folder: Path, stored: int, **options: Any) -> Any:
+def load_whole(auto_class: Any, folder: Path, stored: int, **options: Any) -> Any:
     """The network, as transformers loads it.
 
     Transformers makes up weights that a folder lacks, differently in every process: such a model would answer differently each
     time.
 
     Args:
-        kind: a class of transformers, such as `AutoModel`.
+        auto_class: a class of transformers, such as `AutoModel`.
         folder: configuration and weights.
         stored: numbers in the folder's weight files.
         options: of `from_pretrained`.
@@ -33,11 +33,11 @@ def load_whole(kind: Any, folder: Path, stored: int, **options: Any) -> Any:
     from transformers import AutoConfig
 
     with torch.device("meta"):  # takes no memory, whatever size the configuration asks for
-        outline = kind.from_config(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
+        outline = auto_class.from_config(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
     asked = sum(parameter.numel() for parameter in outline.parameters())
     if asked > PACKED * stored + SPARE:
         raise ValueError(f"config.json asks for {asked:,} weights, and the files hold {stored:,}")
-    module, found = kind.from_pretrained(
+    module, found = auto_class.from_pretrained(
         folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, output_loading_info=True, **options
     )
     if missing := sorted(name for name in found["missing_keys"] if UNUSED not in name):
