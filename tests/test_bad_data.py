@@ -85,7 +85,7 @@ def load(folder: Path, name: str, content: bytes, **changes: object) -> None:
             "a.jsonl",
             '{"text": "a", "label": ["x", "y"]}',
             {},
-            "takes one label per row, but `label` holds several in a.jsonl row 1",
+            "`label` holds several labels in a.jsonl row 1, but kind `classify` takes one label per row",
             "",
         ),
         ("a.csv", b"\x89PNG\r\n\x1a\n\0\0", {}, "a.csv is not text", "It is an image"),

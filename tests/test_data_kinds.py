@@ -176,7 +176,7 @@ def test_several_labels_in_some_rows_are_said_and_refused_with_the_rows(tmp_path
     found = guess_task(path)
     assert found.labels == ("a", "b")
     assert "`label` holds several labels in data.jsonl row 8" in found.findings[-1].what
-    with pytest.raises(DataError, match="holds several in data.jsonl row 8"):
+    with pytest.raises(DataError, match="holds several labels in data.jsonl row 8, but kind `classify` takes one"):
         load_splits(load_project(write_project(found)))
 
 

@@ -19,12 +19,13 @@ ROOT = Path(tailor.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
     "errors card limits files outside confined documents language doors jsonform keys mistakes plugins settings task "
-    "project stats passage content media system example payment score kinds data models trust retrieval store ledger "
+    "project stats passage content media system example payment score cells kinds data models trust retrieval store ledger "
     "render batches engine approaches evaluate advise diagnose decide results saved report provenance open_engine seals "
     "experiment asking judging testing screen library cli __main__"
 ).split()
 LOW = {"tailor.data.example": "example", "tailor.retrieval.passage": "passage"}
-"""Core types, which stand lower than the folders that they lie in."""
+LOW |= {f"tailor.data.{name}": "cells" for name in ("jsontext", "cells", "joined")}
+"""Core types and the reading of cells, which stand lower than the folders that they lie in."""
 RANK = {part: place for place, level in enumerate(ORDER) for part in level.split(",")}
 HEAVY = ("torch transformers scipy openai lancedb pyarrow sklearn cleanlab peft trl datasets genai_prices jinja2").split()
 

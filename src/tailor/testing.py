@@ -87,6 +87,13 @@ def check_kind(kind: Kind, task: Task, rows: Sequence[Example]) -> None:
     names = [metric.name for metric in kind.metrics]
     assert names and len(set(names)) == len(names), f"it has metrics of different names, not {names}"
     assert kind.closed or not kind.reference, "a classifier can only give answers that are known beforehand"
+    assert kind.closed or not kind.several, "only labels are told apart in an answer"
+    answers = {answer for row in rows for answer in row.answers}
+    read = {answer: kind.accepted(task, answer) for answer in answers}
+    changed = [answer for answer, again in read.items() if again != (answer,)]
+    assert not changed, f"a right answer is read from a cell as it was, and not {changed[:1]} as {[read[a] for a in changed[:1]]}"
+    several = [answer for answer in answers if not kind.several and kind.labels_in(answer) != (answer,)]
+    assert not several, f"{several[:1]} is one label, unless the kind takes several"
     assert all(row.answers for row in rows) or kind.abstains, "where no row may be without an answer, none is"
     strata = [kind.stratum(row) for row in rows]
     assert strata == [kind.stratum(row) for row in rows] and len(set(strata)) > 1, f"rows fall into strata, not into {set(strata)}"

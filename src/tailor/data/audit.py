@@ -104,7 +104,7 @@ def _empty(task: Task, tables: Mapping[str, Table], examples: Sequence[Example])
 
 def _missing(task: Task, table: Table) -> Iterator[Finding]:
     """Rows without a label, and right answers that are what programs write for a missing value."""
-    answers = [accepted(task, row[task.output]) for row in table.rows]
+    answers = accepted(task, table)
     output = quoted(task.output)
     written = Counter(text for row in table.rows for text in answers_in(row[task.output]) if is_missing(text))
     unlisted = ", ".join(map(quoted, sorted(text for text in written if text not in task.labels)))
@@ -265,7 +265,7 @@ def _learnable(task: Task, examples: Sequence[Example]) -> Iterator[Finding]:
 
 
 def _joined(task: Task, counts: Counter[str], examples: Sequence[Example]) -> Iterator[Finding]:
-    joined = joined_labels(counts)
+    joined = () if kind_of(task).several else joined_labels(counts)
     if joined:
         yield Finding(
             "warning",

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tailor.data.cells import answers_in, are_spans, is_missing
-from tailor.data.jsontext import Value
-from tailor.data.readers import as_text
+from tailor.data.cells import answers_in, are_spans, is_missing, is_record
+from tailor.data.joined import joined_labels, split_joined
+from tailor.data.jsontext import Value, as_text
 from tailor.data.roles import COLUMN_NAMES
 from tailor.data.table import Table
 from tailor.errors import quoted
@@ -92,6 +92,26 @@ class Column:
         """The rows that hold more than one text."""
         return tuple(index for index, given in enumerate(self.answers) if len(given) > 1)
 
+    @cached_property
+    def parts(self) -> tuple[tuple[str, ...], ...]:
+        """The texts in each cell; one that seems to join several by a sign counts as these."""
+        joined = frozenset() if self.is_text else frozenset(joined_labels(text for given in self.answers for text in given))
+        split = ((split_joined(text) if text in joined else (text,) for text in given) for given in self.answers)
+        return tuple(tuple(dict.fromkeys(part for texts in given for part in texts)) for given in split)
+
+    @cached_property
+    def has_few_parts(self) -> bool:
+        """Whether cells hold several values each that could be labels: short, few, and each in several rows."""
+        parts = [part for given in self.parts for part in given]
+        words = sum(len(part.split()) for part in parts) / max(1, len(parts))
+        few = 2 <= len(set(parts)) <= min(MOST_LABELS, len(parts) // 3) and words <= LABEL_WORDS
+        return few and any(len(given) > 1 for given in self.parts)
+
+    @cached_property
+    def has_records(self) -> bool:
+        """Whether cells hold objects with values of their own."""
+        return any(is_record(text) for given in self.answers for text in given)
+
     @property
     def is_text(self) -> bool:
         """Whether the values read like sentences: several words, mostly different."""
@@ -112,7 +132,7 @@ class Column:
     def is_answer(self) -> bool:
         """Whether right answers may be here: values that differ, and no marks of an annotation tool."""
         values = set(filter(None, self.values))
-        return self.distinct > 1 and self.name.casefold() not in TOOL_NAMES and not values <= _DECISIONS and not self.marks_spans
+        return self.distinct > 1 and self.name.casefold() not in TOOL_NAMES and not values <= _DECISIONS
 
     @cached_property
     def marks_spans(self) -> bool:

@@ -13,8 +13,7 @@ from typing import Any, Protocol
 
 from tailor.card import card, table_html
 from tailor.data.images import copied
-from tailor.data.jsontext import to_value
-from tailor.data.readers import as_text
+from tailor.data.jsontext import as_text, to_value
 from tailor.data.table import Table, read_table, table_of_lines
 from tailor.errors import DataError, StoreError, plainly, quoted
 from tailor.files import write_atomically

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tailor.data.readers import as_text
+from tailor.data.jsontext import as_text
 from tailor.data.roles import ROLE_OF, ROLES
 from tailor.data.table import Table
 from tailor.errors import DataError, did_you_mean, quoted

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tailor.data.asked import AskedTemplate, compose, with_images
-from tailor.data.cells import MISSING, answers_in, is_record, without_thought
+from tailor.data.cells import answers_in
 from tailor.data.columns import (
     ABOUT_NAMES,
     CONTEXT_NAMES,
@@ -33,7 +33,7 @@ from tailor.data.columns import (
 from tailor.data.files import files_of, unused_splits
 from tailor.data.finding import Finding
 from tailor.data.given import role_of
-from tailor.data.joined import joined_labels
+from tailor.data.noticed import instructed, noticed, other_answers
 from tailor.data.roles import COLUMN_NAMES
 from tailor.data.table import Table, read_table
 from tailor.errors import ConfigError, DataError, did_you_mean, quoted
@@ -41,7 +41,6 @@ from tailor.kinds.base import Kind, Look
 from tailor.plugins import KINDS
 
 LABELS_LISTED = 80
-ROWS_NAMED = 5
 SHORT_ANSWER = 25  # words; the longest answer that counts as short unless the data's own are longer
 DOCUMENT_FOLDERS = ("docs", "documents", "handbook", "knowledge", "pages", "kb")
 DOCUMENT_SUFFIXES = (".md", ".markdown", ".txt", ".html", ".htm")
@@ -149,7 +148,7 @@ def guess_task(path: Path, options: GivenOptions = GivenOptions()) -> GuessedTas
     labels = sorted({text for given in columns[output].answers for text in given}) if kind.closed else []
     split_by, said = _split_column(tables, output) if "file" in tables else ("", ())
     others = [column for name, column in columns.items() if name not in (output, split_by, *asked.columns)]
-    others_said = () if options.output else tuple(_other_answers(columns, output, others))
+    others_said = () if options.output else tuple(other_answers(columns, output, others))
     quote = named(QUOTE_NAMES, others) if kind.sourced else ""
     source = named(SOURCE_NAMES, others) if kind.sourced else ""
     others = [column for column in others if column.name not in (quote, source)]
@@ -174,7 +173,7 @@ def guess_task(path: Path, options: GivenOptions = GivenOptions()) -> GuessedTas
         quote=quote,
         source=source,
         documents=documents,
-        findings=(*notes, *unused, *said, *_noticed(tables, columns, output, kind, documents), *_instructed(asked), *others_said),
+        findings=(*notes, *unused, *said, *noticed(tables, columns, output, kind, documents), *instructed(asked), *others_said),
         options=options,
     )
 
@@ -252,7 +251,7 @@ def _refuse_headerless(table: Table) -> None:
 
 
 def _guess_output(path: Path, columns: Columns, input: str) -> str:
-    candidates = [column for name, column in columns.items() if name != input and column.is_answer]
+    candidates = [column for name, column in columns.items() if name != input and column.is_answer and _likelihood(column)]
     if name := named(OUTPUT_NAMES, candidates):
         return name
     asked = [column for column in candidates if column.is_text or column.is_image]
@@ -271,6 +270,11 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
         )
     if few:
         raise ConfigError(f"The right answer in {path.name} could be {listed(column.name for column in few)}", hint)
+    claimed = [column for column in candidates if not column.is_text and _likelihood(column) > 0.5]
+    if len(claimed) == 1 and (asked or input):
+        return claimed[0].name
+    if claimed:
+        raise ConfigError(f"The right answer in {path.name} could be {listed(column.name for column in claimed)}", hint)
     spans = [name for name, column in columns.items() if column.marks_spans]
     several = [name for name, column in columns.items() if name != input and column.is_list and column.several]
     why = ""
@@ -299,17 +303,32 @@ def _guess_input(path: Path, columns: Columns, output: str) -> str:
     return longest.name
 
 
-def _guess_kind(output: Column, documents: Path | None, asked: AskedTemplate) -> Kind:
-    """The kind that such a column is likeliest of."""
-    name = output.name.casefold()
-    look = Look(
+def _look(column: Column, documents: Path | None = None, *, choices: bool = False) -> Look:
+    """What is seen of a column that may hold the right answers."""
+    name = column.name.casefold()
+    return Look(
         name=name,
         is_label=name in LABEL_NAMES,
-        few_values=output.has_few_values,
-        several=output.is_list or bool(output.several),
-        choices=asked.choices,
+        few_values=column.has_few_values,
+        several=column.is_list or bool(column.several),
+        choices=choices,
         documents=documents is not None,
+        few_parts=column.has_few_parts,
+        spans=column.marks_spans,
+        records=column.has_records,
     )
+
+
+def _likelihood(column: Column) -> float:
+    """How likely such a column is of the kind that it is likeliest of; 0 where no kind takes it."""
+    look = _look(column)
+    kinds: list[Kind] = list(KINDS.usable().values())
+    return max(kind.likelihood(look) for kind in kinds)
+
+
+def _guess_kind(output: Column, documents: Path | None, asked: AskedTemplate) -> Kind:
+    """The kind that such a column is likeliest of."""
+    look = _look(output, documents, choices=asked.choices)
     kinds: list[Kind] = list(KINDS.usable().values())
     return max(kinds, key=lambda kind: kind.likelihood(look))
 
@@ -318,59 +337,6 @@ def _max_words(output: Column) -> int:
     """Twenty-five, or what nineteen of twenty right answers keep to where that is more."""
     lengths = sorted(max((len(text.split()) for text in given), default=0) for given in output.answers)
     return max(SHORT_ANSWER, lengths[int(0.95 * (len(lengths) - 1))]) if lengths else SHORT_ANSWER
-
-
-def _noticed(tables: Mapping[str, Table], columns: Columns, output: str, kind: Kind, documents: Path | None) -> Iterator[Finding]:
-    """What a reader of the new settings should know about the right answers."""
-    places = [table.place(index) for table in tables.values() for index in range(len(table.rows))]
-    column = columns[output]
-    if kind.closed and column.several:
-        rows = _rows([places[index] for index in column.several])
-        what = f"{quoted(output)} holds several labels in {rows}; kind `{kind.name}` takes one label per row."
-        yield Finding("warning", what, advice="Keep the one that matters most; until then the data are refused.")
-    thought = sum(1 for cell in column.cells if isinstance(cell, str) and without_thought(cell) != cell)
-    if thought:
-        what = f"{quoted(output)} holds a thought before the answer in {thought:,} rows; only what follows it is the right answer."
-        yield Finding("note", what)
-    records = [places[index] for index, given in enumerate(column.answers) if any(map(is_record, given))]
-    if records:
-        what = f"{quoted(output)} holds objects with values of their own in {_rows(records)}; each counts as one text."
-        yield Finding("warning", what, advice="Put the value that is the right answer into a column of its own.")
-    joined = joined_labels(column.values) if kind.closed else ()
-    if joined:
-        what = f"{quoted(output)} may hold several labels in one cell: {listed(joined)}; each counts as a label of its own."
-        yield Finding("warning", what, advice="If these are several, keep the one that matters most.")
-    missing = sorted({text for cell in column.cells for text in answers_in(cell) if text in MISSING})
-    if missing:
-        rows = _rows([places[index] for index, given in enumerate(column.answers) if not given])
-        what = f"{listed(missing)} in {quoted(output)} is what programs write for a missing value; {rows} count as having none."
-        yield Finding("warning", what, advice="If it is meant, list it in `labels`." if kind.closed else "")
-    hidden = named(CONTEXT_NAMES, columns.values())
-    if documents is not None and hidden:
-        what = f"{quoted(hidden)} is not shown to the model, because documents are searched instead."
-        yield Finding("note", what, advice="To give every question its own passage, leave the documents out.")
-
-
-def _other_answers(columns: Columns, output: str, others: Sequence[Column]) -> Iterator[Finding]:
-    """Says which columns could be the right answer as well; one that names each answer in another way says nothing new."""
-    pairs = ((column, set(zip(column.values, columns[output].values, strict=False))) for column in others)
-    differ = [column for column, both in pairs if not len(both) == column.distinct == columns[output].distinct]
-    also = [column.name for column in differ if column.name.casefold() in OUTPUT_NAMES and column.is_answer]
-    if also:
-        what = (
-            f"{quoted(output)} is taken as the right answer, but {listed(also)} could be it as well, and is not shown to the model."
-        )
-        yield Finding("warning", what, advice=f"If it is, say so: --output {also[0]}.")
-
-
-def _instructed(asked: AskedTemplate) -> Iterator[Finding]:
-    if asked.told:
-        yield Finding("note", f"Every row gives the model the same text ({quoted(asked.told)}); this is now the `instruction`.")
-
-
-def _rows(places: Sequence[str]) -> str:
-    more = f" and {len(places) - ROWS_NAMED:,} more" if len(places) > ROWS_NAMED else ""
-    return ", ".join(places[:ROWS_NAMED]) + more
 
 
 # Names and documents

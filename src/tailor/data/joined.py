@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+SIGNS = ";|,"
+
 _NUMBER = re.compile(r"[-+]?[\d.,;]+")
 
 
@@ -16,7 +18,7 @@ def joined_labels(labels: Iterable[str]) -> tuple[str, ...]:
     """
     labels = tuple(dict.fromkeys(labels))
     found: set[str] = set()
-    for sign in ";|,":
+    for sign in SIGNS:
         parts = {label: _parts(label, sign) for label in labels}
         together = {label: given for label, given in parts.items() if len(given) > 1}
         counts = Counter(part for given in together.values() for part in given)
@@ -25,6 +27,12 @@ def joined_labels(labels: Iterable[str]) -> tuple[str, ...]:
             if shared or any(part in parts for part in given):
                 found.add(label)
     return tuple(label for label in labels if label in found)
+
+
+def split_joined(cell: str) -> tuple[str, ...]:
+    """The texts that a cell joins by the first of the signs `;`, `|` and comma that it holds; the cell itself if by none."""
+    sign = next((sign for sign in SIGNS if sign in cell), "\n")
+    return tuple(dict.fromkeys(part for part in map(str.strip, cell.split(sign)) if part))
 
 
 def _parts(label: str, sign: str) -> frozenset[str]:

@@ -28,6 +28,11 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return record
 
 
+def as_text(value: Value) -> str:
+    """The value of a cell as text; a list becomes compact JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 _BETWEEN = re.compile(r"[\s,]*")
 _DECODER = json.JSONDecoder(
     parse_int=Number,

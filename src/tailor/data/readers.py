@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tailor.content import MediaPart
-from tailor.data.cells import answers_in, are_spans, is_missing
+from tailor.data.cells import is_missing
 from tailor.data.example import Example
 from tailor.data.identity import value_hashes
-from tailor.data.jsontext import Value
+from tailor.data.jsontext import Value, as_text
 from tailor.data.peeking import refuse_copies
 from tailor.data.table import Table
 from tailor.data.telling import Telling, telling, telling_columns
 from tailor.errors import DataError, did_you_mean, quoted
-from tailor.kinds.base import kind_of
+from tailor.kinds.base import Unreadable, kind_of
 from tailor.task import VARIABLE, Task
 
 ROWS_NAMED = 5
@@ -37,8 +37,8 @@ def to_examples(task: Task, table: Table, prefix: str = "") -> tuple[Example, ..
         prefix: put before row numbers where the data have no `id` column, to tell several files apart.
 
     Raises:
-        DataError: a column is missing, an id is missing or given twice, a label is not among the task's, or a row has
-            several labels or marks of spans, or a column that a template reads holds the right answer.
+        DataError: a column is missing, an id is missing or given twice, a label is not among the task's, a row holds
+            what the kind does not take, or a column that a template reads holds the right answer.
     """
     return tuple(example for example in _read(task, table, prefix) if example.answers or kind_of(task).abstains)
 
@@ -54,9 +54,7 @@ def to_unlabelled(task: Task, table: Table, prefix: str = "") -> tuple[Example, 
 def _read(task: Task, table: Table, prefix: str) -> Iterator[Example]:
     """All rows of a table, checked, with those that have no answer."""
     _check_columns(task, table)
-    _refuse_spans(task, table)
-    kind = kind_of(task)
-    answers = [accepted(task, row[task.output]) for row in table.rows]
+    kind, answers = kind_of(task), accepted(task, table)
     if kind.closed:
         _check_labels(task, table, answers)
     read = {column: [as_text(row[column]) for row in table.rows] for column in dict.fromkeys(task.variables)}
@@ -144,11 +142,6 @@ def asked(task: Task, example: Example) -> str:
     return "\n".join(example.fields[name] for name in dict.fromkeys(VARIABLE.findall(task.input)))
 
 
-def as_text(value: Value) -> str:
-    """The value of a cell as text; a list becomes compact JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def _check_columns(task: Task, table: Table) -> None:
     data = task.data
     wanted = [
@@ -172,48 +165,40 @@ def _columns_hint(table: Table) -> str:
     return f"It has the columns {named}{more}."
 
 
-def accepted(task: Task, cell: Value) -> tuple[str, ...]:
-    """The accepted answers in a cell of the task's `output`; none where the value is missing or says that there is no answer."""
-    if task.json_schema:  # then an answer is an object itself
-        texts = tuple(filter(None, [as_text(cell).strip()]))
-    else:
-        texts = answers_in(cell)
-    given = tuple(text for text in texts if not is_missing(text) or text in task.labels)
-    if not kind_of(task).abstains:
-        return given
-    return tuple(answer for answer in given if answer.casefold() != task.not_found.strip().casefold())
+def accepted(task: Task, table: Table) -> list[tuple[str, ...]]:
+    """The accepted answers of each row, as the task's kind reads them.
 
-
-def _refuse_spans(task: Task, table: Table) -> None:
-    marked = [table.place(index) for index, row in enumerate(table.rows) if are_spans(row[task.output])]
-    if marked:
-        raise DataError(
-            f"{quoted(task.output)} marks spans of a text in {_rows(marked)}, which cannot be measured yet",
-            "Name a column with one label or one answer for the whole text.",
-        )
+    Raises:
+        DataError: naming the rows that hold what the kind does not take.
+    """
+    kind, found = kind_of(task), list[tuple[str, ...]]()
+    refused: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for index, row in enumerate(table.rows):
+        try:
+            found.append(kind.accepted(task, row[task.output]))
+        except Unreadable as error:
+            refused[error.holds, error.but, error.advice].append(table.place(index))
+    if refused:
+        what = [f"{quoted(task.output)} {holds} in {_rows(places)}, but {but}" for (holds, but, _), places in refused.items()]
+        raise DataError("; ".join(what), " ".join(dict.fromkeys(advice for *_, advice in refused)))
+    return found
 
 
 def _check_labels(task: Task, table: Table, answers: Sequence[tuple[str, ...]]) -> None:
-    several = [table.place(index) for index, given in enumerate(answers) if len(given) > 1]
-    if several:
-        raise DataError(
-            f"kind `{task.kind}` takes one label per row, but {quoted(task.output)} holds several in {_rows(several)}",
-            "Keep the one that matters most.",
-        )
-    if not task.labels:
+    """Refuses labels that the task does not list."""
+    kind, unknown = kind_of(task), dict[str, list[str]]()
+    for index, given in enumerate(answers):
+        for label in (label for answer in given for label in kind.labels_in(answer) if label not in task.labels):
+            unknown.setdefault(label, []).append(table.place(index))
+    if not (task.labels and unknown):
         return
-    unknown = [(index, given[0]) for index, given in enumerate(answers) if given and given[0] not in task.labels]
-    if unknown:
-        kinds = Counter(label for _, label in unknown)
-        named = []
-        for label in list(kinds)[:ROWS_NAMED]:
-            rows = [table.place(index) for index, given in unknown if given == label]
-            named.append(f"{quoted(label)} ({_rows(rows)}){did_you_mean(label, task.labels)}")
-        more = f"; and {len(kinds) - ROWS_NAMED:,} more labels" if len(kinds) > ROWS_NAMED else ""
-        raise DataError(
-            f"{len(unknown):,} rows have labels that are not in `labels`: {'; '.join(named)}{more}",
-            "Fix the rows, or add the label to `labels` in tailor.yaml.",
-        )
+    rows = {place for places in unknown.values() for place in places}
+    named = [f"{quoted(label)} ({_rows(unknown[label])}){did_you_mean(label, task.labels)}" for label in list(unknown)[:ROWS_NAMED]]
+    more = f"; and {len(unknown) - ROWS_NAMED:,} more labels" if len(unknown) > ROWS_NAMED else ""
+    raise DataError(
+        f"{len(rows):,} rows have labels that are not in `labels`: {'; '.join(named)}{more}",
+        "Fix the rows, or add the label to `labels` in tailor.yaml.",
+    )
 
 
 def _ids(task: Task, table: Table, prefix: str) -> list[str]:

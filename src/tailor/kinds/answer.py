@@ -43,8 +43,8 @@ class FreeAnswer(Kind):
     stratified_by = "answerability and source"
 
     def likelihood(self, look: Look) -> float:
-        """As likely as not: what nothing else fits."""
-        return 0.5
+        """As likely as not: what nothing else fits; marks of spans are no answer."""
+        return 0.0 if look.spans else 0.5
 
     def instruction(self, draft: Draft) -> str:
         """What the data say, else to answer in a few words."""

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 
 import yaml
 
+from tailor.data.cells import answers_in, are_spans, is_missing
 from tailor.data.example import Example
+from tailor.data.jsontext import Value, as_text
 from tailor.errors import did_you_mean
 from tailor.plugins import KINDS, METRICS
 from tailor.retrieval.passage import Passage
@@ -56,6 +58,9 @@ class Look:
         several: whether some rows hold several values.
         choices: whether a value is the letter or number of one of the choices that a row names.
         documents: whether a folder of documents was named.
+        few_parts: whether rows hold several values, in a list or joined by a sign, that are short, few, and each in several rows.
+        spans: whether stretches of a text are marked, each with a start, an end and a label.
+        records: whether values are objects with values of their own.
     """
 
     name: str
@@ -64,6 +69,9 @@ class Look:
     several: bool
     choices: bool
     documents: bool
+    few_parts: bool = False
+    spans: bool = False
+    records: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,20 @@ class Draft:
     is_image: bool = False
 
 
+class Unreadable(ValueError):
+    """A cell with right answers holds what a kind of task does not take; the reader names the rows.
+
+    Args:
+        holds: what it holds, as in "`tags` marks spans of a text in row 3".
+        but: what the kind takes instead.
+        advice: what to do.
+    """
+
+    def __init__(self, holds: str, but: str, advice: str) -> None:
+        super().__init__(holds, but, advice)
+        self.holds, self.but, self.advice = holds, but, advice
+
+
 class Kind(ABC):
     """A kind of task; a subclass sets its traits and says what differs from an answer in free text.
 
@@ -104,6 +126,7 @@ class Kind(ABC):
         noun: what a right answer is called.
         metrics: how answers can be scored, the first one unless the task says otherwise.
         closed: whether right answers come out of a set that is known beforehand: labels.
+        several: whether one answer may hold several of these labels, or none.
         abstains: whether "nothing" may be the right answer, so that a row may have none.
         reads: whether answers normally come from documents.
         sourced: whether rows may say where their answer stands (`data.source`, `data.quote`).
@@ -119,6 +142,7 @@ class Kind(ABC):
     noun: str = "answer"
     metrics: tuple[Metric, ...]
     closed: bool = False
+    several: bool = False
     abstains: bool = False
     reads: bool = False
     sourced: bool = False
@@ -177,6 +201,31 @@ class Kind(ABC):
         return iter(())
 
     # Rows
+
+    def accepted(self, task: Task, cell: Value) -> tuple[str, ...]:
+        """The accepted answers in a cell of the task's `output`, the preferred one first, each spelled in one way.
+
+        None where the value is missing, or says that there is no answer: such a row is left out, unless the kind `abstains`.
+
+        Raises:
+            Unreadable: the cell holds what this kind does not take.
+        """
+        if are_spans(cell):
+            advice = "Name a column with one label or one answer for the whole text."
+            raise Unreadable("marks spans of a text", f"kind `{task.kind}` takes none", advice)
+        # With a schema, an answer is an object itself.
+        texts = tuple(filter(None, [as_text(cell).strip()])) if task.json_schema else answers_in(cell)
+        given = tuple(text for text in texts if not is_missing(text) or text in task.labels)
+        if self.closed and len(given) > 1:
+            but = f"kind `{task.kind}` takes one label per row"
+            raise Unreadable("holds several labels", but, "Keep the one that matters most.")
+        if not self.abstains:
+            return given
+        return tuple(answer for answer in given if answer.casefold() != task.not_found.strip().casefold())
+
+    def labels_in(self, answer: str) -> tuple[str, ...]:
+        """The labels that an answer holds, right or as parsed, where the kind is `closed`: the answer itself."""
+        return (answer,)
 
     def stratum(self, example: Example) -> str:
         """What is the same in rows of one sort: splits get the same share of each."""
