@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tailor.conversation import Turn, asked_in, place_asked, transcript, turns_in
 from tailor.retrieval.passage import Passage
-from tailor.task import VARIABLE, fill
+from tailor.task import VARIABLE, columns_in
 
 FENCE = re.compile(r"<(?=\s*/?\s*passages\b)", re.IGNORECASE)
 END_OF_PASSAGES = "</passages>\n\nQuestion: "
@@ -72,20 +73,48 @@ class Row(Protocol):
 
 
 def question(template: str, row: Row) -> Content:
-    """What a row asks: the template with the row's columns in it, media as parts of their own.
+    """What a row asks: the template with the row's columns in it, media as parts of their own, and of a conversation what the user
+    said last; `around` gives the rest of it.
 
     Raises:
         KeyError: the template names a column that the row has not.
     """
     if not row.media:
-        return (TextPart(fill(template, row.fields)),)
+        return (TextPart(VARIABLE.sub(lambda match: asked_in(row.fields[match.group(1)]), template)),)
     pieces: list[str | MediaPart] = []
     end = 0
     for match in VARIABLE.finditer(template):
         name = match.group(1)
-        pieces += [template[end : match.start()], row.media.get(name) or row.fields[name]]
+        pieces += [template[end : match.start()], row.media.get(name) or asked_in(row.fields[name])]
         end = match.end()
     return content(*pieces, template[end:])
+
+
+def whole(template: str, row: Row) -> Content:
+    """What a row asks with all of its conversation, as people read it.
+
+    Raises:
+        KeyError: the template names a column that the row has not.
+    """
+    asked = question(template, row)
+    before, after = around(template, row)
+    if not before and not after:
+        return asked
+    head = transcript(turn for turn in before if turn.role != "system")
+    return content(f"{head}\nuser: ", *asked, f"\n{transcript(after)}" if after else "")
+
+
+def around(template: str, row: Row) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
+    """The turns before and behind the question, of the first column of the template that holds a conversation; mostly none.
+
+    Raises:
+        KeyError: the template names a column that the row has not.
+    """
+    for name in columns_in(template):
+        if turns := turns_in(row.fields[name]):
+            place = place_asked(turns)
+            return turns[:place], turns[place + 1 :]
+    return (), ()
 
 
 def content(*pieces: str | TextPart | MediaPart) -> Content:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tailor.content import Row, fenced
+from tailor.content import Row, TextPart, fenced
+from tailor.conversation import Turn
 from tailor.models.base import Message, message
 from tailor.retrieval.passage import Passage
 from tailor.system import Shot, System, display_labels
@@ -28,7 +29,7 @@ def render_messages(
     passages: Sequence[Passage] = (),
     documents: Sequence[Document] = (),
 ) -> tuple[Message, ...]:
-    """The chat that asks the system about one row, ending with the user's turn.
+    """The chat that asks the system about one row, ending with the user's turn, or with a tool's result.
 
     Args:
         system: how to ask.
@@ -40,11 +41,26 @@ def render_messages(
     Raises:
         KeyError: a template names a column that the row, or a worked example, has not.
     """
-    chat = [message("system", _system_text(system, row, documents))]
+    before, after = system.around(row)
+    told = _system_text(system, row, documents)
+    while before and before[0].role == "system":  # most chat templates take one system turn, at the head of the chat
+        told, before = _joined(told, before[0].text), before[1:]
+    chat = [message("system", told)]
     for shot in shots:
-        chat += [Message("user", system.shown(shot)), message("assistant", shot.answer)]
-    chat.append(Message("user", system.turn(row, passages)))
-    return tuple(chat)
+        head, tail = shot.around(system.prompt.input)
+        chat += [*_messages(head, told), Message("user", system.shown(shot)), *_messages(tail), message("assistant", shot.answer)]
+    return (*chat, *_messages(before), Message("user", system.turn(row, passages)), *_messages(after))
+
+
+def _joined(told: str, more: str) -> str:
+    """A text with a further one behind it, unless it holds that already: `tailor init` takes what all rows say for instruction."""
+    return told if more.strip() in told else f"{told}\n\n{more}"
+
+
+def _messages(turns: Sequence[Turn], told: str = "") -> list[Message]:
+    """The turns as messages, without system turns that say what the model was told already."""
+    said = [turn for turn in turns if turn.role != "system" or turn.text.strip() not in told]
+    return [Message(turn.role, (TextPart(turn.text),), turn.calls, turn.result_of) for turn in said]
 
 
 def _system_text(system: System, row: Row, documents: Sequence[Document]) -> str:

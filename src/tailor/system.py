@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from tailor.content import Content, MediaPart, Row, TextPart, as_json, question, text_of, with_passages, without_passages
+from tailor.content import Content, MediaPart, Row, TextPart, around, as_json, question, text_of, with_passages, without_passages
+from tailor.conversation import Turn, written
 from tailor.errors import StoreError, quoted
 from tailor.plugins import RETRIEVERS
 from tailor.retrieval.passage import Passage
@@ -152,7 +153,13 @@ class Shot(Part):
 
     def told(self, template: str, reminds: bool) -> dict[str, object]:
         """What the model is told of it, as JSON: this counts in fingerprints, and not what it is told from."""
-        return {"answer": self.answer, "input": as_json(self.turn(template, reminds))}
+        before, after = self.around(template)
+        told = {"answer": self.answer, "input": as_json(self.turn(template, reminds))}
+        return told | ({"around": [written(before), written(after)]} if before or after else {})
+
+    def around(self, template: str) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
+        """The turns of its conversation before and behind its question."""
+        return around(template, self) if self.input is None else ((), ())
 
 
 class Prompt(Part):
@@ -303,6 +310,10 @@ class System(Part):
         """The user's turn: the question, behind its numbered passages where the system retrieves."""
         asked = self.question(row)
         return with_passages(asked, passages, self.reminds) if self.knowledge.kind == "index" else asked
+
+    def around(self, row: Row) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
+        """The turns of the row's conversation before and behind its question."""
+        return around(self.prompt.input, row)
 
     def shown(self, shot: Shot) -> Content:
         """The user's turn that shows a worked example."""

@@ -25,6 +25,8 @@ from tailor.settings import TokenPrices as TokenPrices
 
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 
+CHAT = "chat"
+"""The column with the number of the chat that a turn is from, where each turn of the assistant is a right answer."""
 ONE_WAY = "give either `file` (Tailor splits it) or `train` and `test`"
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -46,10 +48,18 @@ class DataFiles(Settings):
     split_by: str = Field("", description="column of `file` that names the split of each row: train, dev or test")
     id: str = Field("", description="column with a unique name per row; otherwise rows are numbered")
     group_by: str = Field("", description="column whose values must each stay in one split, such as a customer number")
+    turns: Literal["last", "all"] = Field(
+        "last", description="in chats of several turns: the assistant's last turn is a right answer, or each of its turns"
+    )
     report_by: tuple[str, ...] = Field((), description="columns by whose values results are also shown")
     images: tuple[str, ...] = Field((), description="columns of `input` that name image files inside the project's folder")
     quote: str = Field("", description="column with the sentence of the documents that answers the question")
     source: str = Field("", description="column with the name of the document that answers the question")
+
+    @property
+    def groups(self) -> str:
+        """The column whose values must each stay in one split: the one given, else the chat that a turn is from."""
+        return self.group_by or (CHAT if self.turns == "all" else "")
 
     @model_validator(mode="after")
     def _one_way(self) -> DataFiles:

@@ -28,6 +28,9 @@ PAIRS = (
 QUESTIONS = ("question", "query")
 LISTS_OF_CHOICES = ("choices", "options", "endings", "candidates")
 
+CHATTED, FROM_CHATS = "input", ("input", "system", "history", "steps")
+"""The column with what the user says last in a chat, and all of those that a conversation holds."""
+
 LEAST_WORDS = 3  # on average; a shorter context is a number or a name
 
 _NUMBERED = re.compile(r"(.*?)[ _-]?([12ab])", re.IGNORECASE)
@@ -48,6 +51,7 @@ class AskedTemplate:
         instructed: whether each row says what to do in it.
         context: the column with the passage that each question is about, or empty.
         choices: whether the answer is the letter or number of one of the choices that the row names.
+        conversation: the column with the conversation that the question ends, or empty.
     """
 
     template: str
@@ -57,6 +61,7 @@ class AskedTemplate:
     instructed: bool = False
     context: str = ""
     choices: bool = False
+    conversation: str = ""
 
 
 def compose(columns: Columns, input: str, output: str, *, from_documents: bool) -> AskedTemplate:
@@ -70,6 +75,11 @@ def compose(columns: Columns, input: str, output: str, *, from_documents: bool) 
     """
     others = [column for name, column in columns.items() if name not in (input, output) and column.filled]
     before, told = _instructions(others)
+    if (talk := next((column.name for column in others if column.is_conversation), "")) and input == CHATTED:
+        # Its turns hold what the other columns that are made of a chat say.
+        before = [name for name in before if name.casefold() not in ("system", "history")]
+        template = "\n".join(_shown(name, "") for name in (*before, talk))
+        return AskedTemplate(template, (*before, talk, *FROM_CHATS), told, instructed=bool(before), conversation=talk)
     instructed = any(name.casefold() != "history" for name in before)
     first, second = _pair(columns, input, output)
     about = (*CONTEXT_NAMES, *(ABOUT_WHICH_NAMES if input.casefold() in QUESTIONS else ()))

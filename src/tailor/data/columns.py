@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from tailor.conversation import HEAD
 from tailor.data.cells import answers_in, are_spans, is_missing, is_record
 from tailor.data.joined import joined_labels, split_joined
 from tailor.data.jsontext import Value, as_text
@@ -76,6 +77,11 @@ class Column:
     def words(self) -> float:
         """Mean words of the values there are."""
         return sum(len(value.split()) for value in self.values) / max(1, self.filled)
+
+    @property
+    def is_conversation(self) -> bool:
+        """Whether the cells hold conversations (`tailor.conversation`)."""
+        return bool(self.filled) and all(isinstance(cell, str) and cell.startswith(HEAD) for cell in self.cells if cell)
 
     @property
     def is_list(self) -> bool:

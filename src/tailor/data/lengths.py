@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tailor.content import IMAGE_TOKENS
+from tailor.conversation import readable
 from tailor.data.example import Example
 from tailor.task import Task, columns_in
 
@@ -20,5 +21,5 @@ def estimate_tokens(text: str) -> int:
 def asked_tokens(task: Task, example: Example, count: Callable[[str], int]) -> int:
     """Tokens of what is asked: its texts, without the words of the template, and its images."""
     columns = columns_in(task.input)
-    texts = [example.fields[name] for name in columns if name not in example.media]
+    texts = [readable(example.fields[name]) for name in columns if name not in example.media]
     return count("\n".join(texts)) + IMAGE_TOKENS * (len(columns) - len(texts))

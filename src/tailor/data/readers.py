@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tailor.content import MediaPart
+from tailor.conversation import HEAD, readable
 from tailor.data.cells import is_missing
 from tailor.data.example import Example
 from tailor.data.identity import value_hashes
@@ -70,7 +71,7 @@ def _read(task: Task, table: Table, prefix: str) -> Iterator[Example]:
             answers=answers[index],
             source=_optional(row, task.data.source),
             quote=_optional(row, task.data.quote),
-            group=_optional(row, task.data.group_by),
+            group=_optional(row, task.data.groups),
             row=table.where(index)[1],
             file=table.where(index)[0],
             content=_content(task, row),
@@ -92,6 +93,8 @@ def _telling(task: Task, table: Table) -> list[Telling]:
     """What each row is dealt by. Neither its answer counts nor what only orders rows."""
     left_out = {*_answering(task), task.data.id, task.data.group_by, task.data.split_by}
     columns = {name: [as_text(row[name]) for row in table.rows] for name in table.columns if name not in left_out}
+    # A conversation says what the columns made of the same chat say, by which rows were dealt before there were conversations.
+    columns = {name: values for name, values in columns.items() if not any(value.startswith(HEAD) for value in values)}
     names = telling_columns(columns, tuple(dict.fromkeys(VARIABLE.findall(task.input))))
     texts = {name: columns[name] if name in columns else [as_text(row[name]) for row in table.rows] for name in names}
     return [telling(column[index] for column in texts.values()) for index in range(len(table.rows))]
@@ -139,7 +142,7 @@ def place(example: Example) -> str:
 
 def asked(task: Task, example: Example) -> str:
     """What is asked: the columns of the task's `input`, without the words of the template, which all examples share."""
-    return "\n".join(example.fields[name] for name in dict.fromkeys(VARIABLE.findall(task.input)))
+    return "\n".join(readable(example.fields[name]) for name in dict.fromkeys(VARIABLE.findall(task.input)))
 
 
 def _check_columns(task: Task, table: Table) -> None:

@@ -49,6 +49,7 @@ def write_project(guess: GuessedTask, folder: Path | None = None, *, force: bool
 
 def _question(guess: GuessedTask) -> Iterator[str]:
     asked = " and ".join(f"the {_spoken(name, 'text')}" for name in guess.asked.pair or [guess.input])
+    asked = "the user's last message" if guess.asked.conversation else asked
     draft = _draft(guess, asked)
     yield "# What is measured. Change what does not fit, then look at the data with `tailor check`."
     yield ""

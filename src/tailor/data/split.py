@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 from tailor.data.deal import Dealt, deal, place_key
@@ -15,12 +16,13 @@ from tailor.data.given import split_by_column
 from tailor.data.images import with_images
 from tailor.data.readers import check_unique, to_examples
 from tailor.data.table import Table, read_table
+from tailor.data.turns import with_all_turns
 from tailor.data.units import FoundUnits, find_units, kept_together
 from tailor.data.unseen import unseen_clause
 from tailor.errors import ConfigError, DataError, quoted
 from tailor.kinds.base import kind_of
 from tailor.project import Project
-from tailor.task import Task
+from tailor.task import DataFiles, Task
 
 MIN_ROWS = 20
 MIN_DEV = 20  # with fewer rows, two variants can hardly be told apart
@@ -46,13 +48,16 @@ def read_tables(project: Project) -> dict[str, Table]:
     settings = project.task.data
     named = {name: getattr(settings, name) for name in ("file", "train", "dev", "test")}
     tables = {
-        name: with_images(
-            read_table(project.path(path), columns=settings.columns, encoding=settings.encoding), settings.images, project.folder
-        )
+        name: with_images(_read(project.path(path), settings), settings.images, project.folder)
         for name, path in named.items()
         if path
     }
     return split_by_column(tables["file"], settings.split_by) if settings.split_by else tables
+
+
+def _read(path: Path, settings: DataFiles) -> Table:
+    table = read_table(path, columns=settings.columns, encoding=settings.encoding)
+    return with_all_turns(table, settings) if settings.turns == "all" else table
 
 
 def make_splits(task: Task, tables: Mapping[str, Table]) -> Splits:

@@ -11,31 +11,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailor.content import Content, TextPart, media_in, text_of
+from tailor.conversation import Role, ToolCall, with_calls
 from tailor.errors import ModelError
 from tailor.payment import Payment
 
 Array = NDArray[np.float32]
 READS_TEXT = "Ask a model that reads images, and say so: `media: [image]` under `model` in tailor.yaml."
-Role = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One chat message; its content is a list of parts."""
+    """One chat message; its content is a list of parts.
+
+    Attributes:
+        role: who speaks.
+        content: what is said; of a tool, its result.
+        calls: tools that the assistant calls in it.
+        result_of: the id of the call whose result it is.
+    """
 
     role: Role
     content: Content
+    calls: tuple[ToolCall, ...] = ()
+    result_of: str = ""
+
+    @property
+    def words(self) -> str:
+        """Its text with the calls in it, media left out: what its length is estimated by."""
+        return with_calls(text_of(self.content), self.calls)
 
     @property
     def text(self) -> str:
-        """Its content, where this is text alone.
+        """Its content and calls as text, where this is text alone.
 
         Raises:
             ModelError: it holds media, which a reader of text would lose silently.
         """
         if media := media_in(self.content):
             raise ModelError(f"a message holds {media[0].medium} content, which cannot be read as text", READS_TEXT)
-        return text_of(self.content)
+        return self.words
 
 
 def message(role: Role, text: str) -> Message:
@@ -48,7 +62,7 @@ class Request:
     """One question to a model, complete.
 
     Attributes:
-        messages: the chat, ending with the user's turn.
+        messages: the chat, ending with the user's turn, or with a tool's result.
         choices: answers to score instead of generating; empty to generate.
         max_tokens: longest generated answer.
         temperature: 0 is greedy.
@@ -122,6 +136,7 @@ class Capabilities:
         billed: it is behind an endpoint, where each answer is paid for.
         batch_invariant: an answer does not depend on the others of its block; else a block is redone whole.
         media: what it reads besides text, such as "image".
+        tools: it takes calls of tools and their results as such; else it is told of them as text (`tailor.models.turns`).
         parameters: how many weights it has; None where that is not known.
     """
 
@@ -133,6 +148,7 @@ class Capabilities:
     billed: bool = False
     batch_invariant: bool = True
     media: tuple[str, ...] = ()
+    tools: bool = False
     parameters: int | None = None
 
 

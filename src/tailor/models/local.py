@@ -19,6 +19,7 @@ from tailor.models.frozen import FrozenStates
 from tailor.models.packed import PrefixCache, can_pack, read_prefix
 from tailor.models.quiet import quiet_libraries
 from tailor.models.template import TemplateRefused, render_chat
+from tailor.models.turns import with_one_system, without_tools
 from tailor.models.whole import load_whole, weight_count
 
 LARGE = 1_000_000_000
@@ -102,6 +103,7 @@ class LocalModel:
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """Token ids of a chat, ready for the answer. The one way from messages to tokens, for training, scoring and serving."""
+        messages = with_one_system(without_tools(messages))
         chat = [{"role": m.role, "content": self._plain(m.text)} for m in messages]
         if not self.tokenizer.chat_template:
             text = "\n\n".join(m["content"] for m in chat) + "\n"
@@ -111,7 +113,9 @@ class LocalModel:
             chat.insert(0, {"role": "system", "content": ""})
         if not self._takes_system:
             told = chat.pop(0)["content"]
-            chat[0] = {"role": "user", "content": f"{told}\n\n{chat[0]['content']}".strip()}
+            if chat[0]["role"] == "user":
+                told = f"{told}\n\n{chat.pop(0)['content']}".strip()
+            chat.insert(0, {"role": "user", "content": told})
         if tokens := self._templated(chat):
             return tokens
         raise ModelNotFound(f"the chat template of {self.name} makes no tokens of a chat", "Choose another model.")

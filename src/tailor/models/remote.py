@@ -74,7 +74,7 @@ class RemoteModel:
 
     def __init__(self, settings: ModelSettings, *, attempts: int = 6, backoff_seconds: float = 0.5) -> None:
         self.name = settings.name
-        self.capabilities = Capabilities(billed=True, media=settings.media)
+        self.capabilities = Capabilities(billed=True, media=settings.media, tools=True)
         self._line = Line(settings)
         self.address = self._line.address
         self.digest = _digest(settings)

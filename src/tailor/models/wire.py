@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from tailor.content import IMAGE_TOKENS, media_in, text_of
+from tailor.content import IMAGE_TOKENS, media_in
 from tailor.models.base import Message, Reply, Request
 from tailor.models.endpoint.faults import ErrorBody, read_error, read_number
 from tailor.models.endpoint.probabilities import label_scores, read_places
@@ -121,7 +121,7 @@ def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lam
 
 def estimate_tokens(messages: Sequence[Message]) -> int:
     """Prompt tokens, estimated: one per 4 bytes of UTF-8 (4 letters in English), 4 per message for its frame, 1,000 per image."""
-    return sum(_tokens(text_of(message.content)) + IMAGE_TOKENS * len(media_in(message.content)) + 4 for message in messages)
+    return sum(_tokens(message.words) + IMAGE_TOKENS * len(media_in(message.content)) + 4 for message in messages)
 
 
 def _object(body: bytes, clean: Clean) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tailor.content import described, question
+from tailor.content import described, whole
 from tailor.data.example import Example
 from tailor.evaluate.run import Run
 from tailor.report.ladder import focus, shown_runs
@@ -132,7 +132,7 @@ def _case(
 
 def _asked(task: Task, example: Example) -> str:
     try:
-        return described(question(task.input, example))
+        return described(whole(task.input, example))
     except KeyError:
         # A study of an older tailor.yaml can name a column that its saved examples do not have.
         return "\n".join(f"{name}: {value}" for name, value in example.fields.items())

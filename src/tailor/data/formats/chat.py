@@ -7,13 +7,13 @@ and a rejected answer. A chat that cannot be scored is refused with its row name
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from tailor.conversation import COLUMN, Turn, written
 from tailor.data.cells import written_list
 from tailor.data.finding import Finding
-from tailor.data.formats.chatimages import KINDS, MARK, image_columns, image_in, image_names
+from tailor.data.formats.chatimages import MARK, image_columns, image_names
 from tailor.data.formats.chattext import with_chats_in_texts
-from tailor.data.jsontext import to_text
+from tailor.data.formats.chatturns import Said, conversation, is_chat, read_messages, role_of, text_in
 from tailor.errors import DataError, quoted
 
 ROWS_NAMED = 5
@@ -27,45 +27,26 @@ ANSWER_COLUMNS = (  # columns with the right answer to it
 )
 MADE = ("input", "output", "system", "history", "steps")
 
-_ROLES = {
-    "user": ("user", "human", "prompter", "customer", "client", "visitor", "caller"),
-    "assistant": ("assistant", "gpt", "chatgpt", "bot", "chatbot", "model", "ai", "agent", "function_call"),
-    "system": ("system", "developer"),
-    "tool": ("tool", "function", "observation", "tool_response", "function_response", "ipython", "environment"),
-}
-_ROLE = {name: role for role, names in _ROLES.items() for name in names}
-_SPEAKER = ("role", "from", "speaker", "sender")
-_SAID = ("content", "value", "parts", "text", "message", "utterance")
-
 Object = Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One turn of a chat: who speaks, what is said, whether it calls a tool, and the images in it."""
-
-    role: str
-    text: str
-    calls: bool = False
-    images: tuple[str, ...] = ()
 
 
 def flatten_chats(name: str, rows: Sequence[Object]) -> tuple[Sequence[Object], tuple[Finding, ...]]:
     """Rows that hold chats as columns input, output, system, history and steps; other rows as they are.
 
     `history` is what was said before the user's last turn; `steps` are tool calls and their results between that turn and the
-    answer.
+    answer. Where a chat has either, `messages` holds all turns before the answer as a conversation (`tailor.conversation`).
 
     Raises:
         DataError: some rows hold chats that cannot be used, or no chats; they are named.
     """
-    rows, written = with_chats_in_texts([_parsed(_with_usual_names(row)) for row in rows])
+    rows, text_column = with_chats_in_texts([_parsed(_with_usual_names(row)) for row in rows])
     if asked := _asked_column(rows):
         return _with_questions(name, rows, asked)
     key = _chat_column(rows)
     if not key:
         return rows, ()
-    taken = [column for column in ("input", "output", "history", "steps") if any(column in row for row in rows)]
+    parts = ("input", "output", "history", "steps", *([COLUMN] if key != COLUMN else []))
+    taken = [column for column in parts if any(column in row for row in rows)]
     if taken:
         raise DataError(
             f"{name} holds chats in {quoted(key)}, and also a column {quoted(taken[0])}, which is the name of a part of each chat",
@@ -91,9 +72,10 @@ def flatten_chats(name: str, rows: Sequence[Object]) -> tuple[Sequence[Object], 
             f"{name} holds chats, but {', '.join(bad[:ROWS_NAMED])}{more}",
             "End each chat with the right answer as the assistant's text, or take these rows out.",
         )
-    if not any(row["steps"] for row in made):
-        made = [{column: value for column, value in row.items() if column != "steps"} for row in made]
-    return made, tuple(_told(name, written or key, len(made), several))
+    unused = {"steps"} if not any(row["steps"] for row in made) else set()
+    unused |= {COLUMN} if not any(row["history"] or row["steps"] for row in made) else set()
+    made = [{column: value for column, value in row.items() if column not in unused} for row in made]
+    return made, tuple(_told(name, text_column or key, len(made), several))
 
 
 def _told(name: str, key: str, chats: int, several: int) -> Iterator[Finding]:
@@ -103,7 +85,7 @@ def _told(name: str, key: str, chats: int, several: int) -> Iterator[Finding]:
         yield Finding(
             "note",
             f"{name}: {several:,} of {chats:,} chats have several turns of the assistant; only the last is scored.",
-            advice="To measure earlier turns too, add each as a chat that ends there.",
+            advice="To learn and measure the earlier ones too, set `turns: all` under `data`.",
         )
     if key == "chosen":
         yield Finding("note", f"{name}: the chosen answer is the right one; `rejected` is not used.")
@@ -122,20 +104,20 @@ def _with_usual_names(row: Object) -> Object:
 
 def _parsed(row: Object) -> Object:
     """The row with chats that are written into a cell as text, as in a CSV file, as the lists they are."""
-    written = {
+    parsed = {
         key: turns
         for key in (*ASKED, *ANSWERS)
-        if isinstance(cell := row.get(key), str) and cell.lstrip().startswith(("[{", "{")) and _is_chat(turns := written_list(cell))
+        if isinstance(cell := row.get(key), str) and cell.lstrip().startswith(("[{", "{")) and is_chat(turns := written_list(cell))
     }
-    return {**row, **written} if written else row
+    return {**row, **parsed} if parsed else row
 
 
 def _chat_column(rows: Sequence[Object]) -> str:
     for key in CHATS:
-        if any(_is_chat(row.get(key)) or (key == "messages" and isinstance(row.get(key), list)) for row in rows):
+        if any(is_chat(row.get(key)) or (key == "messages" and isinstance(row.get(key), list)) for row in rows):
             return key
     for key in ANSWERS:
-        if any(_is_chat(row.get(key)) or (_is_chat(row.get("prompt")) and key in row) for row in rows):
+        if any(is_chat(row.get(key)) or (is_chat(row.get("prompt")) and key in row) for row in rows):
             return key
     return ""
 
@@ -144,145 +126,52 @@ def _asked_column(rows: Sequence[Object]) -> str:
     """The column with chats that end with the user's turn, where the right answer is in another column."""
     if not rows or not any(answer in rows[0] for answer in ANSWER_COLUMNS):
         return ""
-    return next((key for key in ASKED if all(_is_chat(cell := row.get(key)) and _ends_with_user(cell) for row in rows)), "")
+    return next((key for key in ASKED if all(is_chat(cell := row.get(key)) and _ends_with_user(cell) for row in rows)), "")
 
 
 def _ends_with_user(cell: object) -> bool:
-    return isinstance(cell, list) and _role(cell[-1]) == "user"
+    return isinstance(cell, list) and role_of(cell[-1]) == "user"
 
 
 def _with_questions(name: str, rows: Sequence[Object], key: str) -> tuple[Sequence[Object], tuple[Finding, ...]]:
     made = []
     for number, row in enumerate(rows, start=1):
         try:
-            turns = _turns(row[key])
+            turns = read_messages(row[key])
             images = _images(turns, len(turns) - 1, row)
         except ValueError as error:
             raise DataError(f"{name} row {number} holds a chat that cannot be used: {error}", "Take the row out.") from error
         system, history = _said_by_system(turns, row), _transcript(turns[:-1])
         others = {column: value for column, value in row.items() if column not in {key, *SYSTEM, *image_names(row)}}
-        made.append({"input": _text(turns[-1], images), "system": system, "history": history, **images, **others})
+        asked = {"input": _text(turns[-1], images), "system": system, "history": history}
+        made.append({**asked, COLUMN: _conversation(turns, row, len(turns) - 1, images), **images, **others})
+    if not any(row["history"] for row in made):
+        made = [{column: value for column, value in row.items() if column != COLUMN} for row in made]
     told = "the user's last turn is the column `input`, what was said before `history`"
     return made, (Finding("note", f"{name} holds chats in {quoted(key)} that end with a question: {told}."),)
 
 
-def _is_chat(cell: object) -> bool:
-    return (
-        isinstance(cell, list)
-        and bool(cell)
-        and isinstance(cell[0], Mapping)
-        and any(isinstance(cell[0].get(speaker), str) for speaker in _SPEAKER)
-        and any(said in cell[0] for said in (*_SAID, "tool_calls"))
-    )
-
-
-def _turns_of(row: Object, key: str) -> tuple[list[Turn], set[str]]:
+def _turns_of(row: Object, key: str) -> tuple[list[Said], set[str]]:
     """The turns of a row, and the columns that they came from."""
     cell = row.get(key)
     if key in CHATS:
-        return _turns(cell), {key}
+        return read_messages(cell), {key}
     prompt = row.get("prompt")
     answer = [{"role": "assistant", "content": cell}] if isinstance(cell, str) else cell
     if not isinstance(answer, list) or not answer:
         raise ValueError(f"it has no {key}")
-    if any(_role(turn) == "user" for turn in answer):  # the whole conversation, prompt included
-        return _turns(answer), {key} | ({"prompt"} if isinstance(prompt, list) else set())
+    if any(role_of(turn) == "user" for turn in answer):  # the whole conversation, prompt included
+        return read_messages(answer), {key} | ({"prompt"} if isinstance(prompt, list) else set())
     asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     if not isinstance(asked, list) or not asked:
         raise ValueError("it has no prompt")
-    return [*_turns(asked), *_turns(answer)], {key, "prompt"}
-
-
-# Turns
-
-
-def _turns(cell: object) -> list[Turn]:
-    if not isinstance(cell, list) or not cell:
-        raise ValueError("it holds no messages")
-    turns = [_turn(message) for message in cell]
-    if turns[-1].role == "assistant" and str(cell[-1].get("weight")) in ("0", "0.0"):
-        raise ValueError("its last turn has the weight 0, so it is no right answer")
-    return turns
-
-
-def _role(message: object) -> str:
-    """The role of a message in one spelling; empty if it has none that is known."""
-    if not isinstance(message, Mapping):
-        return ""
-    named = next((message[speaker] for speaker in _SPEAKER if isinstance(message.get(speaker), str)), "")
-    return _ROLE.get(str(named).casefold(), "")
-
-
-def _turn(message: object) -> Turn:
-    if not isinstance(message, Mapping) or not any(isinstance(message.get(speaker), str) for speaker in _SPEAKER):
-        raise ValueError("a message has no role")
-    role = _role(message)
-    if not role:
-        named = next(message[speaker] for speaker in _SPEAKER if isinstance(message.get(speaker), str))
-        raise ValueError(f"the role {quoted(named, 30)} is none of user, assistant, system, developer and tool")
-    said, calls, results, images = _content(next((message[key] for key in _SAID if message.get(key) is not None), None))
-    calls += _calls(message)
-    if role == "assistant" and str(message.get("from", "")).casefold() == "function_call":
-        said, calls = "", [said]
-    called = [f"calls {call}" for call in calls]
-    told = " ".join(filter(None, (said, *called, *results)))
-    return Turn("tool" if results and not said else role, told, bool(calls), tuple(images))
-
-
-def _content(content: object) -> tuple[str, list[str], list[str], list[str]]:
-    """Text, tool calls, tool results and images of a message whose content is a text or a list of parts."""
-    if content is None or isinstance(content, str):
-        return content or "", [], [], []
-    if isinstance(content, Mapping) and isinstance(content.get("parts"), list):
-        content = content["parts"]
-    texts, calls, results, images = [], [], [], []
-    for part in content if isinstance(content, list) else [content]:
-        kind = str(part.get("type", "text")) if isinstance(part, Mapping) else "text"
-        if isinstance(part, str):
-            texts.append(part)
-        elif not isinstance(part, Mapping):
-            raise ValueError("a message holds something other than text")
-        elif kind == "tool_use":
-            calls.append(f"{part.get('name', 'a tool')}({_json(part.get('input'))})")
-        elif kind == "tool_result":
-            told = _content(part.get("content"))
-            results.append(told[0])
-            images += told[3]
-        elif kind in KINDS:
-            images.append(image_in(part))
-        elif isinstance(part.get("text"), str) and kind in ("text", "input_text", "output_text", "refusal"):
-            texts.append(part["text"])
-        else:
-            raise ValueError(f"a message holds {_named(kind, part)}, which cannot be used yet")
-    return "".join(texts), calls, results, images
-
-
-def _named(kind: str, part: Mapping[str, object]) -> str:
-    what = kind if kind != "text" else next(iter(part), "nothing")
-    plain = what.removeprefix("input_").removesuffix("_url").removesuffix("_data")
-    return f"{'an' if plain[:1] in 'aeiou' else 'a'} {quoted(plain, 30)} part"
-
-
-def _calls(message: Mapping[str, object]) -> list[str]:
-    calls = message.get("tool_calls") or ([message["function_call"]] if message.get("function_call") else [])
-    made = []
-    for call in calls if isinstance(calls, list) else [calls]:
-        inner = call.get("function", call) if isinstance(call, Mapping) else call
-        if isinstance(inner, Mapping) and "name" in inner:
-            made.append(f"{inner['name']}({_json(inner.get('arguments'))})")
-        else:
-            made.append(_json(inner))
-    return made
-
-
-def _json(value: object) -> str:
-    return value if isinstance(value, str) else to_text(value) if value is not None else ""
+    return [*read_messages(asked), *read_messages(answer)], {key, "prompt"}
 
 
 # A row
 
 
-def _chat(turns: Sequence[Turn], row: Object) -> dict[str, object]:
+def _chat(turns: Sequence[Said], row: Object) -> dict[str, object]:
     last = turns[-1]
     if last.role != "assistant":
         raise ValueError("it does not end with the assistant's answer")
@@ -302,19 +191,29 @@ def _chat(turns: Sequence[Turn], row: Object) -> dict[str, object]:
         "system": _said_by_system(turns, row),
         "history": _transcript(turns[:asked]),
         "steps": _transcript(steps),
+        COLUMN: _conversation(turns[:-1], row, asked, images),
     }
 
 
-def _images(turns: Sequence[Turn], asked: int, row: Object) -> dict[str, object]:
+def _conversation(said: Sequence[Said], row: Object, asked: int, images: Mapping[str, object]) -> str:
+    """The cell with these messages as a conversation, behind the system text that stands next to them."""
+    texts = [_text(one, images) if place == asked else one.text for place, one in enumerate(said)]
+    turns = conversation(said, texts)
+    if (told := _system(row)) and not any(turn.role == "system" for turn in turns):
+        turns.insert(0, Turn("system", told))
+    return written(turns)
+
+
+def _images(turns: Sequence[Said], asked: int, row: Object) -> dict[str, object]:
     return image_columns(row, [turn.text for turn in turns], [turn.images for turn in turns], asked)
 
 
-def _text(turn: Turn, images: Mapping[str, object]) -> str:
+def _text(turn: Said, images: Mapping[str, object]) -> str:
     """What is said in a turn, without the marks of images that are in columns."""
     return turn.text.replace(MARK, "").strip() if images else turn.text
 
 
-def _said_by_system(turns: Sequence[Turn], row: Object) -> str:
+def _said_by_system(turns: Sequence[Said], row: Object) -> str:
     said, column_text = "\n\n".join(turn.text for turn in turns if turn.role == "system"), _system(row)
     if said and column_text.strip() and column_text.strip() != said.strip():
         raise ValueError("its column `system` says something else than its system message")
@@ -324,10 +223,8 @@ def _said_by_system(turns: Sequence[Turn], row: Object) -> str:
 def _system(row: Object) -> str:
     """The system text that is next to a chat, as text or as a message."""
     column_text = next((row[column] for column in SYSTEM if row.get(column)), "")
-    if isinstance(column_text, Mapping):
-        column_text = next((column_text[key] for key in _SAID if column_text.get(key) is not None), None)
-    return _content(column_text)[0]
+    return text_in(column_text)
 
 
-def _transcript(turns: Sequence[Turn]) -> str:
+def _transcript(turns: Sequence[Said]) -> str:
     return "\n".join(f"{turn.role}: {turn.text}" for turn in turns if turn.role != "system")

@@ -13,6 +13,7 @@ from tailor.media import data_uri
 from tailor.models.base import Message, Model, Request
 from tailor.models.endpoint.probabilities import FEWER, MOST
 from tailor.models.endpoint.responses import ELSEWHERE, as_responses
+from tailor.models.turns import without_tools
 
 ROOMS = (0, 1024, 4096, 16384)
 """Tokens for a thought besides those of the answer, tried one after the other when answers come back cut off or empty."""
@@ -36,6 +37,7 @@ class Dialect:
         seed: whether it takes one.
         stop: whether it takes strings that end an answer; else they are looked for here.
         system: whether there is a system role; else its text goes into the first turn.
+        tools: whether it takes calls of tools and their results; else it is told of them as text.
         schema: how a JSON schema is asked for.
         extras: whether it takes `reasoning_effort`.
         logprobs: how many of the likeliest tokens are given at each place; 0 where none are.
@@ -48,6 +50,7 @@ class Dialect:
     seed: bool = True
     stop: bool = True
     system: bool = True
+    tools: bool = True
     schema: Literal["json_schema", "json_object", "prompt"] = "json_schema"
     extras: bool = True
     logprobs: int = MOST
@@ -164,8 +167,7 @@ def _changes(dialect: Dialect, body: Mapping[str, Any]) -> Iterator[tuple[str, d
         yield r"temperature", {"temperature": False}
     if (wider := dialect.roomier()) is not None:
         yield r"(?:output|token).{0,30}(?:limit|higher|reached|minimum|at least)", {"room": wider.room}
-    if any(message["role"] == "system" for message in turns(body)):
-        yield r"system|role|developer", {"system": False}
+    yield from _roles(turns(body))
     if "response_format" in body or "text" in body:
         if dialect.schema == "json_schema":
             yield r"response_format|json|schema", {"schema": "json_object"}
@@ -182,6 +184,14 @@ def _changes(dialect: Dialect, body: Mapping[str, Any]) -> Iterator[tuple[str, d
         yield r"reasoning|effort", {"extras": False}
 
 
+def _roles(chat: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The roles in a chat that an endpoint may not have."""
+    if any(message["role"] == "system" for message in chat):
+        yield r"system|role|developer", {"system": False}
+    if any(message["role"] == "tool" or "tool_calls" in message for message in chat):
+        yield r"tool|function", {"tools": False}
+
+
 def alike(reason: str) -> str:
     """A refusal without what differs from call to call: numbers and names of requests."""
     return re.sub(r"\b[\w-]*\d[\w-]*\b", "#", reason)
@@ -189,13 +199,16 @@ def alike(reason: str) -> str:
 
 def _turns(request: Request, dialect: Dialect) -> Sequence[Message]:
     """The chat as this endpoint takes it: a schema in its words where it takes none, and no system role where it has none."""
-    turns = list(request.messages)
+    takes_tools = dialect.tools and dialect.api == "chat"
+    turns = list(request.messages if takes_tools else without_tools(request.messages))
     if request.json_schema and dialect.schema != "json_schema":
         last = turns[-1]
         turns[-1] = replace(last, content=(*last.content, TextPart(f"\n\n{FIT}{request.json_schema}")))
     if dialect.system or turns[0].role != "system" or len(turns) < 2:
         return turns
     first, second, *rest = turns
+    if second.role != "user":
+        return [replace(first, role="user"), second, *rest]
     joined = content(f"{first.text}{QUESTION}", second.content[0])
     return [replace(second, content=(*joined, *second.content[1:])), *rest]
 
@@ -203,7 +216,13 @@ def _turns(request: Request, dialect: Dialect) -> Sequence[Message]:
 def _message(message: Message) -> dict[str, Any]:
     parts = [_part(part) for part in message.content]
     is_text = len(parts) == 1 and "text" in parts[0]
-    return {"role": message.role, "content": parts[0]["text"] if is_text else parts}
+    told: dict[str, Any] = {"role": message.role, "content": parts[0]["text"] if is_text else parts}
+    if message.calls:
+        told["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _encodable(call.arguments)}}
+            for call in message.calls
+        ]
+    return told | ({"tool_call_id": message.result_of} if message.result_of else {})
 
 
 def _part(part: TextPart | MediaPart) -> dict[str, Any]:
