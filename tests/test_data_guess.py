@@ -74,7 +74,7 @@ def test_earlier_turns_of_a_chat_are_shown_before_the_last(tmp_path: Path) -> No
     path.write_text("\n".join(chats), encoding="utf-8")
     found = guess_task(path)
     assert (found.kind.name, found.input, found.output) == ("classify", "input", "output")
-    assert load_project(write_project(guess_task(path))).task.input == "{{history}}\n{{input}}"
+    assert load_project(write_project(guess_task(path))).task.input == "{{messages}}"
 
 
 @pytest.mark.parametrize(

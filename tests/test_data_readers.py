@@ -10,6 +10,7 @@ from data_helpers import SHARED, make_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tailor.conversation import Turn, written
 from tailor.data.readers import asked, to_examples
 from tailor.data.table import Table, read_table
 from tailor.errors import DataError
@@ -100,12 +101,14 @@ def test_chats_become_columns(tmp_path: Path) -> None:
         {"role": "user", "content": [{"type": "text", "text": "My "}, {"type": "text", "text": "bill"}]},
         {"role": "assistant", "content": "billing"},
     ]
+    before = [Turn("system", "Be kind."), Turn("user", "Hello"), Turn("assistant", "Hi, what is it?"), Turn("user", "My bill")]
     assert plain(read(tmp_path, "a.jsonl", json.dumps({"messages": chat, "id": "c1"}))) == [
         {
             "input": "My bill",
             "output": "billing",
             "system": "Be kind.",
             "history": "user: Hello\nassistant: Hi, what is it?",
+            "messages": written(before),
             "id": "c1",
         }
     ]

@@ -7,8 +7,8 @@ text take what the user said last.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -118,3 +118,11 @@ def transcript(turns: Iterable[Turn]) -> str:
 def readable(cell: str) -> str:
     """A cell as people read it: a conversation as its transcript, any other as it is."""
     return transcript(turns) if (turns := turns_in(cell)) else cell
+
+
+def reworded(cell: str, change: Callable[[str], str]) -> str:
+    """A cell with its text changed; of a conversation, what the user said last."""
+    if not (turns := turns_in(cell)):
+        return change(cell)
+    place = place_asked(turns)
+    return written(replace(turn, text=change(turn.text)) if at == place else turn for at, turn in enumerate(turns))

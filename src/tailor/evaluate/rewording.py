@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from tailor.conversation import reworded
 from tailor.data.example import Example
 from tailor.models.base import Model
 from tailor.system import System
@@ -125,7 +126,7 @@ def _forms(system: System, examples: Sequence[Example]) -> list[Asking]:
             fields = dict(example.fields)
             texts = [column for column in columns if column not in example.media]
             for column in texts[-1:] if form.last_only else texts:
-                fields[column] = form.change(fields[column])
+                fields[column] = reworded(fields[column], form.change)
             if fields != example.fields:
                 changed[place] = replace(example, fields=fields)
         if changed:

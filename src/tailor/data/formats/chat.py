@@ -196,7 +196,7 @@ def _chat(turns: Sequence[Said], row: Object) -> dict[str, object]:
 
 
 def _conversation(said: Sequence[Said], row: Object, asked: int, images: Mapping[str, object]) -> str:
-    """The cell with these messages as a conversation, behind the system text that stands next to them."""
+    """The cell with these messages as a conversation, behind the system text that is next to them."""
     texts = [_text(one, images) if place == asked else one.text for place, one in enumerate(said)]
     turns = conversation(said, texts)
     if (told := _system(row)) and not any(turn.role == "system" for turn in turns):

@@ -78,7 +78,7 @@ def role_of(message: object) -> str:
 
 
 def text_in(content: object) -> str:
-    """The text of a content that stands next to a chat, as text, as a message or as parts.
+    """The text of a content that is next to a chat, as text, as a message or as parts.
 
     Raises:
         ValueError: it holds something that cannot be used.
