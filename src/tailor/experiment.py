@@ -58,6 +58,7 @@ from tailor.seals import around_test, grouping, identities, opening_sentences, t
 from tailor.stats.clusters import usual_size
 from tailor.store.spending import Spent
 from tailor.task import Task
+from tailor.trust import called, require_personal
 
 
 def run(
@@ -93,6 +94,7 @@ def run(
         for sentence in ledger.messages:
             observer.message(sentence)
         splits = sealed(task, splits, ledger, observer)
+        require_personal(project, whole, called(model, judge))
         engine = open_engine(project, ledger, model, judge, budget=budget)
         expected = before_spending(task, splits, engine, observer, everything, max_minutes is not None)
         engine.check = clock.check

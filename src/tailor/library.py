@@ -36,7 +36,7 @@ from tailor.saved import chosen_system, load_study
 from tailor.score.parse import parse_answer
 from tailor.screen import watching
 from tailor.task import Task
-from tailor.trust import permit, require_allowed
+from tailor.trust import called, permit, require_allowed, require_personal
 
 FOLDER = "studies"
 """Where studies are kept unless a folder is given: `studies/NAME` in the folder that one works in."""
@@ -102,7 +102,7 @@ class ProjectStudy(Study):
             inputs = copied(inputs, images, Path(), self.project.folder)
         if not self.opened:
             # Before it is opened: a model that is handed on counts as the caller's own.
-            require_allowed(project, _called(None))
+            require_allowed(project, called(None))
             self.opened.append(open_model(project.task.model, base=project.folder))
         found = answers(project, system, inputs, self.opened[0])
         if failed := next((answer for answer in found if answer.error), None):
@@ -154,7 +154,7 @@ def study(
         TailorError: the rows, a setting, a model or the disk stands in the way; what was measured is kept.
     """
     project = _project(task, rows, folder)
-    permit(project, _called(model), allowed=allow_send, plain=allow_http)
+    permit(project, called(model), allowed=allow_send, plain=allow_http)
     with _shown(project, model, quiet=quiet, max_minutes=max_minutes) as observer:
         found = run(project, observer, everything=everything, max_minutes=max_minutes, model=model)
     return _of_project(found, project, model)
@@ -201,7 +201,7 @@ def measure(
     """
     project, (found, place) = _project(task, rows, folder), _approach(approach, task, model)
     own = None if isinstance(model, str) else model
-    permit(project, _called(own), allowed=allow_send, plain=allow_http)
+    permit(project, called(own), allowed=allow_send, plain=allow_http)
     with _opened(project, own, quiet=quiet) as (material, engine, observer):
         return trial([found], material, engine, observer, [place])[0]
 
@@ -242,7 +242,7 @@ def compare(
     if twice:
         raise ConfigError(f"{quoted(twice[0])} is listed twice", "Name every approach once.")
     own = None if isinstance(model, str) else model
-    permit(project, _called(own), allowed=allow_send, plain=allow_http)
+    permit(project, called(own), allowed=allow_send, plain=allow_http)
     with _opened(project, own, quiet=quiet) as (material, engine, observer):
         return compared(trial([one for one, _ in found], material, engine, observer, [place for _, place in found]))
 
@@ -280,12 +280,6 @@ def _of_project(study: Study, project: Project, model: Model | None = None) -> P
     return ProjectStudy(**values, project=project, opened=[] if model is None else [model])
 
 
-def _called(model: Model | None) -> tuple[str, ...]:
-    """Which models of a task are called, and so may be sent something."""
-    others = ("embedder", "judge", "further model")
-    return others if model is not None else (*others, "model")
-
-
 @contextmanager
 def _shown(project: Project, model: Model | None, *, quiet: bool, max_minutes: float | None = None) -> Iterator[Observer]:
     """An observer, after it has reported where things are kept, and once the built-in models are here."""
@@ -317,7 +311,9 @@ def _opened(project: Project, model: Model | None, *, quiet: bool) -> Iterator[t
     with _shown(project, model, quiet=quiet) as observer, private_files(), Ledger(tighten(project.store)) as ledger:
         for sentence in ledger.messages:
             observer.message(sentence)
-        splits = sealed(project.task, load_splits(project), ledger, observer)
+        whole = load_splits(project)
+        splits = sealed(project.task, whole, ledger, observer)
+        require_personal(project, whole, called(model))
         engine = open_engine(project, ledger, model)
         engine.say = observer.message
         if (spending := engine.spending) is not None:

@@ -16,7 +16,7 @@ from tailor.models.catalogue import open_embedder, open_model
 from tailor.models.remote_embedder import embedder_settings
 from tailor.project import Project
 from tailor.task import Task
-from tailor.trust import require_allowed
+from tailor.trust import called, require_allowed
 
 
 def open_engine(
@@ -39,8 +39,7 @@ def open_engine(
     task = project.task
     said = [settings.media for settings in task.asked]
     _refuse_blind(task, said if model is None else [model.capabilities.media, *said[1:]])
-    asked = [role for role, given in (("model", model), ("judge", judge)) if given is None]
-    require_allowed(project, ["embedder", "further model", *asked])
+    require_allowed(project, called(model, judge))
     cap = task.budget if budget is None else budget
     if cap is not None and embedder_settings(task.embedder) is not None:
         raise ConfigError(

@@ -55,6 +55,9 @@ class DataFiles(Settings):
     images: tuple[str, ...] = Field((), description="columns of `input` that name image files inside the project's folder")
     quote: str = Field("", description="column with the sentence of the documents that answers the question")
     source: str = Field("", description="column with the name of the document that answers the question")
+    personal: Literal["ask", "allowed"] = Field(
+        "ask", description="whether Tailor asks before rows with what looks like personal data leave the machine"
+    )
 
     @property
     def groups(self) -> str:

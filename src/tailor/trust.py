@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tailor.data.example import Splits
+from tailor.data.personal.rows import PersonalData, personal_data
 from tailor.errors import ConfigError, StoreError, quoted
 from tailor.files import private_folder, refuse_foreign, write_atomically
 from tailor.models.remote_embedder import embedder_settings
@@ -21,6 +23,7 @@ from tailor.models.secrets import is_here, variable_sent
 from tailor.outside import read_file
 from tailor.project import Project
 
+ROLES = ("model", "further model", "judge", "embedder")
 LARGEST = 4 << 20  # bytes of the file
 KEYS_OF_SERVERS_HERE = frozenset(
     "LITELLM_API_KEY LITELLM_MASTER_KEY LLAMA_API_KEY LM_API_TOKEN LOCALAI_API_KEY OLLAMA_API_KEY SGLANG_API_KEY "
@@ -72,6 +75,12 @@ def sendings(project: Project) -> tuple[Sending, ...]:
     )
 
 
+def called(model: object = None, judge: object = None) -> tuple[str, ...]:
+    """Which models of a task are called, and so may be sent something: all but those that a caller gives in their place."""
+    given = {"model": model, "judge": judge}
+    return tuple(role for role in ROLES if given.get(role) is None)
+
+
 def not_allowed(project: Project) -> tuple[Sending, ...]:
     """What a project would send and the user has not allowed yet.
 
@@ -89,8 +98,12 @@ def allow(project: Project, allowed: Iterable[Sending]) -> None:
     Raises:
         ConfigError: the file cannot be written.
     """
+    _remember("allowed", [_entry(project, sending) for sending in allowed])
+
+
+def _remember(name: str, entries: Iterable[list[str]]) -> None:
     record = _read()
-    record["allowed"] += [entry for sending in allowed if (entry := _entry(project, sending)) not in record["allowed"]]
+    record[name] += [entry for entry in entries if entry not in record[name]]
     try:
         _write(record)
     except StoreError as error:
@@ -134,6 +147,73 @@ def permit(project: Project, roles: Iterable[str], *, allowed: bool, plain: bool
         )
     note_made_here(project.folder)
     allow(project, wanted)
+
+
+@dataclass(frozen=True)
+class PersonalSending:
+    """Rows with what looks like personal data, which would leave this machine.
+
+    Attributes:
+        found: what the user has not been asked about yet, by sort.
+        away: where it would go.
+    """
+
+    found: tuple[PersonalData, ...]
+    away: tuple[Sending, ...]
+
+    @property
+    def words(self) -> str:
+        """What the rows hold, in words."""
+        return ", ".join(one.words for one in self.found)
+
+
+def personal_to_ask(project: Project, splits: Splits, roles: Iterable[str] = ROLES) -> PersonalSending | None:
+    """What looks like personal data, would go to another machine and was not allowed yet; None where there is nothing to ask.
+
+    Args:
+        project: the project.
+        splits: its rows.
+        roles: which of its models would be called.
+
+    Raises:
+        ConfigError: the file of what was allowed is not the user's own.
+    """
+    away = tuple(one for one in sendings(project) if not one.stays_here and one.role in set(roles))
+    if not away or project.task.data.personal == "allowed":
+        return None
+    known = _read()["personal"]
+    found = personal_data(project.task, splits)
+    asked = tuple(one for one in found if any([*_entry(project, sending)[:2], one.sort] not in known for sending in away))
+    return PersonalSending(asked, away) if asked else None
+
+
+def allow_personal(project: Project, sending: PersonalSending) -> None:
+    """Remember that the user allows such data to go there.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    entries = [[*_entry(project, away)[:2], one.sort] for away in sending.away for one in sending.found]
+    _remember("personal", entries)
+
+
+def require_personal(project: Project, splits: Splits, roles: Iterable[str] = ROLES) -> None:
+    """Refuse to send what looks like personal data and nobody allowed; arguments are those of `personal_to_ask`.
+
+    Raises:
+        ConfigError: the user has not allowed it.
+    """
+    if (found := personal_to_ask(project, splits, roles)) is not None:
+        raise personal_refusal(project, found)
+
+
+def personal_refusal(project: Project, found: PersonalSending) -> ConfigError:
+    """Says what would be sent where, and how to allow it."""
+    return ConfigError(
+        f"the rows hold what looks like {found.words}, and this project sends its rows to {found.away[0].address}",
+        f"`tailor check {project.folder}` names the rows. Take it out of them; or, if it may be sent, "
+        "set `data.personal: allowed`, or give --allow-personal once.",
+    )
 
 
 def refuse_plain(wanted: Iterable[Sending], allowed: bool, how: str) -> None:
@@ -200,7 +280,7 @@ def _shown(address: str) -> str:
 
 def _read() -> dict[str, Any]:
     path = trust_file()
-    empty: dict[str, Any] = {"made": [], "allowed": []}
+    empty: dict[str, Any] = {"made": [], "allowed": [], "personal": []}
     try:
         refuse_foreign(path)
         if path.stat().st_mode & 0o022:
@@ -212,6 +292,8 @@ def _read() -> dict[str, Any]:
         raise ConfigError(str(error), error.hint) from error
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{quoted(path, 200)} cannot be read: {error}", "Remove it; you will be asked again.") from error
+    if isinstance(record, dict):
+        record.setdefault("personal", [])  # not there before it was asked about
     if not isinstance(record, dict) or any(not isinstance(record.get(name), list) for name in empty):
         raise ConfigError(f"{quoted(path, 200)} is not a list of what you allowed", "Remove it; you will be asked again.")
     return record

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tailor.cli.sending import AllowHttp, Yes, ask_to_send
+from tailor.cli.sending import AllowHttp, AllowPersonal, Yes, ask_about_personal, ask_to_send
 from tailor.cli.terminal import Screen, echo_json, plain_console
 from tailor.data.audit import audit
 from tailor.data.example import Splits
@@ -40,6 +40,7 @@ def check(
     endpoint: Annotated[bool, typer.Option("--endpoint", help="Ask the endpoint, once or twice, and say what it shows.")] = False,
     yes: Yes = False,
     allow_http: AllowHttp = False,
+    allow_personal: AllowPersonal = False,
 ) -> None:
     """Audit a project's data; exits with 1 if an error was found."""
     loaded = load_project(project)
@@ -48,7 +49,9 @@ def check(
     findings = audit(loaded, splits, estimate_tokens, window)
     flights: tuple[Preflight, ...] = ()
     if endpoint:
-        ask_to_send(plain_console(stderr=True), loaded, yes=yes, allow_http=allow_http)
+        console = plain_console(stderr=True)
+        ask_to_send(console, loaded, yes=yes, allow_http=allow_http)
+        ask_about_personal(console, loaded, allowed=allow_personal)
         flights = _asked(loaded, splits)
     expected = _expected(loaded, splits, flights)
     if as_json:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from tailor.cli.sending import AllowHttp, Yes, ask_to_send
+from tailor.cli.sending import AllowHttp, AllowPersonal, Yes, ask_about_personal, ask_to_send
 from tailor.cli.terminal import plain_console
 from tailor.decide.formats import format_target, listed
 from tailor.project import REPORT_FILE
@@ -31,6 +31,7 @@ def run(
     ] = None,
     yes: Yes = False,
     allow_http: AllowHttp = False,
+    allow_personal: AllowPersonal = False,
 ) -> None:
     """Measure the ways of answering on your data, and decide."""
     from tailor.cli.models import fetch_missing
@@ -42,6 +43,7 @@ def run(
     console = plain_console()
     opened = load_project(project)
     ask_to_send(console, opened, yes=yes, allow_http=allow_http)
+    ask_about_personal(console, opened, allowed=allow_personal)
     fetch_missing(console, opened.task)
     task = opened.task
     names = [label or task.model.name for label in task.model_labels]

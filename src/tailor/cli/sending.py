@@ -13,6 +13,9 @@ from tailor.errors import ConfigError
 from tailor.project import Project
 
 Yes = Annotated[bool, typer.Option("--yes", help="Permanently allow this project to send its data to the address it names.")]
+AllowPersonal = Annotated[
+    bool, typer.Option("--allow-personal", help="Permanently allow it to send what looks like personal data in its rows.")
+]
 AllowHttp = Annotated[bool, typer.Option("--allow-http", help="Allow plain http too, which others on the network can read.")]
 
 
@@ -42,6 +45,36 @@ def ask_to_send(console: Screen, project: Project, *, yes: bool, allow_http: boo
         if not typer.confirm("Send it?", default=False):
             raise ConfigError("nothing was sent", "Change the model in tailor.yaml, or allow it.")
     allow(project, wanted)
+
+
+def ask_about_personal(console: Screen, project: Project, *, allowed: bool) -> None:
+    """Ask the user before rows with what looks like personal data first leave this machine, and remember the answer.
+
+    Args:
+        console: where it is shown.
+        project: the project.
+        allowed: take it as allowed.
+
+    Raises:
+        ConfigError: it was not allowed, or there is nobody to ask.
+        DataError: the rows cannot be read.
+    """
+    from tailor.data.split import load_splits
+    from tailor.trust import allow_personal, personal_refusal, personal_to_ask, sendings
+
+    if project.task.data.personal == "allowed" or all(sending.stays_here for sending in sendings(project)):
+        return
+    if (found := personal_to_ask(project, load_splits(project))) is None:
+        return
+    if not allowed:
+        for one in found.found:
+            console.print(f"What looks like {one.words}, such as {one.sample} ({one.rows[0]}).", markup=False)
+        if not sys.stdin.isatty():
+            raise personal_refusal(project, found)
+        addresses = ", ".join(dict.fromkeys(sending.address for sending in found.away))
+        if not typer.confirm(f"Send these rows to {addresses}?", default=False):
+            raise ConfigError("nothing was sent", "Take it out of the rows (`tailor check` names them), or allow it.")
+    allow_personal(project, found)
 
 
 def _shown(project: Project) -> Sequence[str]:

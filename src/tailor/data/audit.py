@@ -18,6 +18,7 @@ from tailor.data.joined import joined_labels
 from tailor.data.learnability import task_learnability
 from tailor.data.lengths import asked_tokens
 from tailor.data.near import near_groups, normalise
+from tailor.data.personal.rows import audit_personal
 from tailor.data.power import percent_down, power_findings
 from tailor.data.readers import accepted, asked, place
 from tailor.data.split import MIN_DEV, read_tables
@@ -61,6 +62,7 @@ def audit(project: Project, splits: Splits, count_tokens: Callable[[str], int] |
         *(_labels(task, splits, examples) if kind.closed else ()),
         *(audit_documents(project, examples) if kind.reads else ()),
         *_lengths(task, examples, count_tokens, context_tokens),
+        *audit_personal(task, splits),
         *_sizes(task, splits),
     ]
     return sorted(findings, key=lambda finding: _ORDER.index(finding.level))
