@@ -29,7 +29,7 @@ def look(folder: Path, files: dict[str, Sequence[tuple[str, str]]], header: str 
         write_csv(folder / f"{name}.csv", content, header)
     task = make_task(data={name: f"{name}.csv" for name in files}, **changes)
     project = Project(folder, task)
-    return audit(project, load_splits(project), len, 2000)
+    return audit(project, load_splits(project), len, {"the model": 2000})
 
 
 def find(findings: list[Finding], words: str) -> Finding:
@@ -180,7 +180,7 @@ def test_groups_lower_what_the_test_rows_can_show(golden: Golden, tmp_path: Path
     task = make_task(data={"file": "file.csv", "group_by": "customer"}, target=0.5)
     project = Project(tmp_path, task)
     splits = load_splits(project)
-    findings = audit(project, splits, len, 2000)
+    findings = audit(project, splits, len, {"the model": 2000})
     groups = len({example.group for example in splits.test})
     shown = lower_bound([1.0] * len(splits.test), of_target(1, 5), groups=[example.unit for example in splits.test])
     best = find(findings, "all answered right")
@@ -204,7 +204,7 @@ def questions(folder: Path, changed: dict[int, dict[str, object]], n: int = 140,
     (folder / "data.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
     data = {"file": "data.jsonl", "source": "page", "quote": "quote"}
     project = Project(folder, make_task(kind="answer", data=data, documents=documents, target=0.8))
-    return audit(project, load_splits(project), None, None)
+    return audit(project, load_splits(project))
 
 
 @pytest.fixture
@@ -279,7 +279,7 @@ def test_a_template_that_shows_the_quote_is_warned_about(folder: Path) -> None:
     write_csv(folder / "data.csv", [(text, f'{label}","q') for text, label in rows(60)], "text,label,quote")
     task = make_task(kind="answer", input="{{text}} {{quote}}", data={"file": "data.csv", "quote": "quote"})
     project = Project(folder, task)
-    assert find(audit(project, load_splits(project), None, None), "A template shows `quote`").level == "warning"
+    assert find(audit(project, load_splits(project)), "A template shows `quote`").level == "warning"
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,11 @@ def test_several_labels_in_one_cell_are_named(tmp_path: Path, labels: list[str],
     content = [(text, f'"{label}"') for text, label in rows(60, labels)]
     (tmp_path / "file.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in content), encoding="utf-8")
     project = Project(tmp_path, make_task(data={"file": "file.csv"}))
-    found = [finding.what for finding in audit(project, load_splits(project), len, 2000) if "several labels" in finding.what]
+    found = [
+        finding.what
+        for finding in audit(project, load_splits(project), len, {"the model": 2000})
+        if "several labels" in finding.what
+    ]
     assert bool(found) is bool(expected)
     assert all(f"`{label}`" in found[0] for label in expected)
 

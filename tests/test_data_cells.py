@@ -88,7 +88,7 @@ def project(folder: Path, given: list[str], **settings: object) -> Project:
 
 def found(folder: Path, given: list[str], **settings: object) -> list[str]:
     data = project(folder, given, **settings)
-    return [finding.what for finding in audit(data, load_splits(data), None, None) if finding.level != "note"]
+    return [finding.what for finding in audit(data, load_splits(data)) if finding.level != "note"]
 
 
 @pytest.mark.parametrize("missing", ["nan", "NaN", "\\N", "#N/A", "null", "NULL", "<NA>", "NaT"])
@@ -103,9 +103,7 @@ def test_missing_labels_are_left_out_and_named(tmp_path: Path, missing: str) -> 
 def test_a_label_that_is_listed_is_a_label_whatever_it_looks_like(tmp_path: Path) -> None:
     data = project(tmp_path, ["red", "green", "null"] * 40, labels=["red", "green", "null"])
     assert {example.label for example in to_examples(data.task, read_table(tmp_path / "data.csv"))} == {"red", "green", "null"}
-    assert not [
-        finding for finding in audit(data, load_splits(data), None, None) if "null" in finding.what and finding.level != "note"
-    ]
+    assert not [finding for finding in audit(data, load_splits(data)) if "null" in finding.what and finding.level != "note"]
 
 
 @pytest.mark.parametrize("label", ["None", "NA", "N/A"])

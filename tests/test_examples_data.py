@@ -60,7 +60,7 @@ def spaces(text: str) -> str:
 
 
 def test_the_audit_finds_nothing_to_mend(project: Project) -> None:
-    findings = audit(project, load_splits(project), lambda text: len(text) // 3, 8192)
+    findings = audit(project, load_splits(project), lambda text: len(text) // 3, {"the model": 8192})
     assert [finding.what for finding in findings if finding.level != "note"] == []
 
 

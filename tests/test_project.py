@@ -65,8 +65,12 @@ def test_missing_settings_are_listed_together(tmp_path: Path) -> None:
     [
         ({"kind": "clasify"}, "`kind` is `clasify`, but `classify` or `answer` is accepted; did you mean `classify`?"),
         ({"target": 1.5}, "`target` is `1.5`, but it should be less than or equal to 1"),
-        ({"target": "high"}, "`target` is `high`, but it should be a valid number, unable to parse string as a number"),
+        ({"target": "high"}, "`target` is `high`, but a number is accepted"),
         ({"prices": {"error": -1}}, "`prices.error` is `-1`, but it should be greater than or equal to 0"),
+        ({"prices": {"error": float("inf")}}, "`prices.error` is `Infinity`, but a finite number is accepted"),
+        ({"budget": float("nan")}, "`budget` is `NaN`, but a finite number is accepted"),
+        ({"ask_again": 3}, "`ask_again` is `3`, but true or false is accepted"),
+        ({"max_words": "ten"}, "`max_words` is `ten`, but a whole number is accepted"),
         ({"prices": 3}, "`prices` is `3`, but a group of settings is accepted"),
         (
             {"labels": ["yes", True]},

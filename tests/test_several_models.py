@@ -15,7 +15,7 @@ from biller import Biller, climbed, quiz
 from data_helpers import sentence, write_csv, write_yaml
 from decide_helpers import make_candidate, make_run, make_system, make_task, right
 from endpoint import Endpoint
-from flow import climb, write_desk
+from flow import DESK, climb, tailor, write_desk
 from golden_text import Golden
 
 from tailor.decide.decision import decide
@@ -24,7 +24,9 @@ from tailor.decide.formats import format_about
 from tailor.decide.prices import PriceList, tokens_of
 from tailor.decide.race import Record, rounds
 from tailor.decide.types import Rates
+from tailor.errors import ConfigError
 from tailor.evaluate.run import Run
+from tailor.project import load_project
 from tailor.report.html import write_report
 from tailor.report.words import headline
 from tailor.results import Study
@@ -153,6 +155,26 @@ def test_a_dearer_choice_is_said_to_be_better_by_so_much_or_not_to_be_shown_bett
     assert "few-shot-5 on B is not shown to be better than lora on A, and 30 times as expensive" in told(205, 0.99)
 
 
+@pytest.mark.parametrize(
+    ("small_tokens", "large_tokens", "told"),
+    [
+        (0, 3000, "below few-shot-5 on B, and its answers cost nothing"),
+        (3000, 0, "lora on A is at least [0-9.]+ points better than few-shot-5 on B, whose answers cost nothing[.]"),
+        (0, 0, "few-shot-5 on B, at about the same price per answer[.]"),
+    ],
+)
+def test_answers_that_cost_nothing_are_said_to(small_tokens: int, large_tokens: int, told: str) -> None:
+    task = make_task(target=0.9)
+    small = make_candidate(task, "lora", right(285, 300), tokens=small_tokens)
+    large = make_candidate(task, "few-shot-5", right(285 if small_tokens == 0 else 200, 300), tokens=large_tokens, labels=400)
+    named = [
+        replace(candidate, run=replace(candidate.run, system=candidate.run.system.with_(label=label)))
+        for candidate, label in ((small, "A"), (large, "B"))
+    ]
+    decision = decide(task, named, 1)
+    assert decision.chosen == "lora on A" and re.search(told, decision.headline), decision.headline
+
+
 def test_a_few_per_cent_are_the_same_price_and_no_answer_pays_nothing() -> None:
     task = make_task(target=0.8, volume={"answers_per_month": 20_000, "months": 12})
     small = make_candidate(task, "lora", right(285, 300), tokens=2950, trained=1)
@@ -227,3 +249,47 @@ def test_the_first_of_the_models_stands_for_the_model() -> None:
 def test_two_models_of_one_name_are_called_by_their_address_or_number() -> None:
     here, there = (ModelSettings(name="m", base_url=f"http://127.0.0.1:{port}/v1") for port in (1, 2))
     assert model_labels((here, there, there)) == ("m", "m at http://127.0.0.1:2/v1", "m 2")
+
+
+def test_a_model_is_refused_that_a_study_holds_twice_and_one_with_other_parameters_is_not(tmp_path: Path) -> None:
+    priced = {"name": "fake:a", "prices": {"input_per_million": 5.0}}
+    with pytest.raises(ConfigError, match="`fake:a` is named twice in `model` and `models`"):
+        climb(write_desk(tmp_path, model="fake:a", models=["fake:b", priced]))
+    with two_endpoints() as (small, _):
+        write(tmp_path, small, small)
+        settings = yaml.safe_load((tmp_path / "tailor.yaml").read_text(encoding="utf-8"))
+        settings["models"][0]["name"] = "small"
+        write_yaml(tmp_path, settings)
+        refused = tailor("run", tmp_path)
+        assert refused.exit_code == 2 and "`small` is named twice" in refused.stderr and not small.calls
+        settings["models"][0]["reasoning_effort"] = "low"
+        write_yaml(tmp_path, settings)
+        assert load_project(tmp_path).task.model_labels == ("small", f"small at {small.url}")
+        assert tailor("run", tmp_path).exit_code == 0 and small.calls
+
+
+def test_a_mistake_in_a_model_is_told_where_it_was_written(tmp_path: Path) -> None:
+    def told(**settings: object) -> str:
+        write_yaml(tmp_path, {name: value for name, value in (DESK | settings).items() if value is not None})
+        with pytest.raises(ConfigError) as caught:
+            load_project(tmp_path)
+        return str(caught.value)
+
+    wrong: list[Any] = [{"name": "fake:a", "bogus": 1}, {"name": "fake:b", "batch": " "}, {"name": ""}]
+    for model in ("fake:c", None):
+        said = told(model=model, models=wrong)
+        assert "`bogus` is not a setting of `models.0`" in said and "`models.2.name` is empty" in said
+        assert "`models.1.batch` is ` `, but true or false or a number is accepted" in said
+        assert "`models.0.prices` is `3`, but a group of settings is accepted" in told(model=model, models=[{"prices": 3}])
+    assert "`prices` is `3`, but a group of settings is accepted" in told(model=None, models=["fake:a"], prices=3)
+    assert "`models` is `fake:a`, but a list is accepted" in told(models="fake:a")
+
+
+def test_check_names_the_model_whose_window_is_too_small(tmp_path: Path) -> None:
+    with two_endpoints() as (small, large):
+        write(tmp_path, small, large)
+        settings = yaml.safe_load((tmp_path / "tailor.yaml").read_text(encoding="utf-8"))
+        settings["models"][0]["context_tokens"] = 8
+        write_yaml(tmp_path, settings)
+        checked = tailor("check", tmp_path).output
+    assert "longer than the 8 tokens that `large` can read" in " ".join(checked.split()) and "`small` can read" not in checked

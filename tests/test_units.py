@@ -67,7 +67,7 @@ def test_repeated_rows_are_one_observation_in_one_split(tmp_path: Path) -> None:
     project, splits = load(tmp_path, pairs)
     assert [len(part) for part in (splits.train, splits.dev, splits.test, splits.reserve)] == [200, 60, 100, 40]
     assert len(kept_together(splits.test)) == 20
-    findings = audit(project, splits, None, None)
+    findings = audit(project, splits)
     assert any("100 test rows in 20 groups (near-duplicates count once)" in finding.what for finding in findings)
 
 
@@ -137,7 +137,7 @@ def test_labels_that_train_lacks_are_counted_foretold_and_bound_what_can_be_show
     assert unknown > 5
     assert f"{unknown} of the 75 test rows have a label that train lacks, so that no system can be right there" in splits.how
 
-    findings = audit(project, splits, None, None)
+    findings = audit(project, splits)
     once = sum(label.startswith("own") for label in known)
     kept_back = [*splits.test, *splits.reserve]
     lacking = sum(example.label not in known for example in kept_back)
@@ -163,14 +163,14 @@ def test_labels_that_the_task_lists_can_be_given(tmp_path: Path) -> None:
     pairs = with_rare_labels()
     project, splits = load(tmp_path, pairs, labels=sorted({label for _, label in pairs}))
     assert "train lacks" not in splits.how
-    findings = audit(project, splits, None, None)
+    findings = audit(project, splits)
     assert "by Good and Turing" in finding(findings, "Good and Turing").what, "they cannot be learned all the same"
     assert " all answered right" in finding(findings, "answered right").what
 
 
 def test_where_every_label_is_frequent_nothing_is_foretold(tmp_path: Path) -> None:
     project, splits = load(tmp_path, [(sentence(number), "ab"[number % 2]) for number in range(200)])
-    assert not any("Good and Turing" in finding.what for finding in audit(project, splits, None, None))
+    assert not any("Good and Turing" in finding.what for finding in audit(project, splits))
 
 
 # --- where counts are all there is

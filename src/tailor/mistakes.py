@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from tailor.errors import ConfigError, did_you_mean, plainly, quoted
+
+TYPES = ("bool", "float")
+"""What pydantic puts behind the place of a setting that takes values of several types."""
+ACCEPTED = {
+    "model_type": "a group of settings is accepted",
+    "dict_type": "a group of settings is accepted",
+    "tuple_type": "a list is accepted",
+    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "a whole number is accepted"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number is accepted"),
+    "finite_number": "a finite number is accepted",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false is accepted"),
+}
+"""What pydantic finds -> what is accepted, where its own words are those of a programmer."""
 
 
 class Plain(BaseModel):
@@ -21,37 +34,58 @@ class Plain(BaseModel):
                 super().__init__(**settings)
             except ValidationError as error:
                 hint = "docs/reference.md lists every setting."
-                raise ConfigError("\n".join(mistakes(error, type(self))), hint) from None
+                raise ConfigError("\n".join(mistakes(error, type(self), settings)), hint) from None
 
         # Else pydantic would call it for `model_validate` too, whose errors those who read files put into sentences.
         __init__.__pydantic_base_init__ = True
 
 
-def mistakes(error: ValidationError, settings: type[BaseModel], absent: Iterable[str] = ()) -> list[str]:
+def mistakes(
+    error: ValidationError, settings: type[BaseModel], given: Mapping[str, object], absent: Iterable[str] = ()
+) -> list[str]:
     """One sentence for each mistake: what was given, and what is accepted.
 
     Args:
         error: what pydantic found.
         settings: the settings that were read.
+        given: the settings as the user gave them.
         absent: names of what only a file of settings must have and does not.
     """
-    return list(dict.fromkeys(_sentences(error, settings, absent)))
+    return list(dict.fromkeys(_sentences(error, settings, given, absent)))
 
 
-def _sentences(error: ValidationError, settings: type[BaseModel], absent: Iterable[str]) -> Iterable[str]:
-    details = error.errors(include_url=False)
-    missing = [*(".".join(map(str, d["loc"])) for d in details if d["type"] == "missing"), *absent]
+def _sentences(
+    error: ValidationError, settings: type[BaseModel], given: Mapping[str, object], absent: Iterable[str]
+) -> Iterable[str]:
+    details = [(_as_given(detail["loc"], given), detail) for detail in error.errors(include_url=False)]
+    missing = [*(".".join(loc) for loc, detail in details if detail["type"] == "missing"), *absent]
     if missing:
         yield f"{_names(missing)} {'is' if len(missing) == 1 else 'are'} missing"
-    for detail in details:
-        place = ".".join(map(str, detail["loc"]))
-        where = f"{place} " if place else ""
+    wrong: dict[str, list[str]] = {}
+    for loc, detail in details:
+        place = ".".join(loc)
         if detail["type"] == "extra_forbidden":
-            yield _unknown_key(settings, tuple(map(str, detail["loc"])))
+            yield _unknown_key(settings, loc)
         elif detail["type"] == "value_error":
-            yield (f"{where and quoted(place) + ': '}" + str(detail["ctx"]["error"]))
+            yield f"{place and quoted(place) + ': '}{detail['ctx']['error']}"
         elif detail["type"] != "missing":
-            yield f"{quoted(place)} is {_given(detail['input'])}, but {_accepted(dict(detail))}"
+            wrong.setdefault(f"{quoted(place)} is {_given(detail['input'])}", []).append(_accepted(dict(detail)))
+    for found, accepted in wrong.items():
+        told = " or ".join(dict.fromkeys(accepted))
+        yield f"{found}, but {told.replace(' is accepted or ', ' or ')}"
+
+
+def _as_given(loc: Sequence[str | int], given: Mapping[str, object]) -> tuple[str, ...]:
+    """The place of a mistake as the user wrote it: without the types of a choice between several, and among `models` where the
+    first of these was taken for `model`.
+    """
+    place = tuple(map(str, loc[:-1] if loc and loc[-1] in TYPES else loc))
+    if "models" in given and "model" not in given:
+        if place[:1] == ("model",):
+            return ("models", "0", *place[1:])
+        if place[:1] == ("models",) and len(place) > 1:
+            return ("models", str(int(place[1]) + 1), *place[2:])
+    return place
 
 
 def _given(value: object) -> str:
@@ -77,8 +111,8 @@ def _accepted(detail: dict[str, Any]) -> str:
         return "text is accepted" + (f'; write "{given}" between quotes' if isinstance(given, int | float) else "")
     if kind == "string_pattern_mismatch":
         return "up to 64 letters, digits, spaces, `.`, `_` and `-` are accepted, the first a letter or digit"
-    if kind == "model_type":
-        return "a group of settings is accepted"
+    if kind in ACCEPTED:
+        return ACCEPTED[kind]
     return str(detail["msg"]).replace("Input should", "it should", 1).replace("String should", "it should", 1)
 
 

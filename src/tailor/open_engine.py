@@ -32,8 +32,8 @@ def open_engine(
         budget: stands in for the task's.
 
     Raises:
-        ConfigError: the user has not allowed what would be sent, there is a budget and no price, or a model does not read the
-            images that rows hold.
+        ConfigError: the user has not allowed what would be sent, there is a budget and no price, a model does not read the images
+            that rows hold, or it is named twice.
         TailorError: a model or the documents cannot be opened.
     """
     task = project.task
@@ -54,6 +54,7 @@ def open_engine(
     engine = Engine(model or open_model(task.model, base=project.folder), embedder, ledger, project.store, documents)
     engine.others = [open_model(settings, base=project.folder) for settings in task.models]
     _refuse_blind(task, [one.capabilities.media for one in engine.models])
+    _refuse_repeated(task, engine.models)
     if task.judge is not None:
         engine.judge = judge or open_model(task.judge.model, base=project.folder)
     if any(isinstance(one, Metered) for one in (*engine.models, engine.judge)):
@@ -73,6 +74,22 @@ def _refuse_blind(task: Task, media: Sequence[Sequence[str]]) -> None:
     """
     if refused := not_read(task, media):
         raise ConfigError(refused.what.rstrip("."), refused.advice)
+
+
+def _refuse_repeated(task: Task, models: Sequence[Model]) -> None:
+    """Refuse a model that a study holds twice: it would be measured once, at the prices of the first.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    known: dict[str, str] = {}
+    for model, label in zip(models, task.model_labels, strict=True):
+        if model.digest in known:
+            raise ConfigError(
+                f"{quoted(known[model.digest])} is named twice in `model` and `models`, with the same parameters",
+                "Name every model once. To see what other prices change, edit them and run again: nothing is asked for it.",
+            )
+        known[model.digest] = label
 
 
 def _let_remember(model: Roomy, name: str, ledger: Ledger) -> None:

@@ -84,7 +84,7 @@ def load_project(folder_or_yaml: str | Path) -> Project:
     try:
         task = Task.model_validate(settings)
     except ValidationError as error:
-        sentences = mistakes(error, Task, () if "data" in settings else ("data",))
+        sentences = mistakes(error, Task, settings, () if "data" in settings else ("data",))
         hint = "" if len(sentences) == 1 else f"{len(sentences)} settings need a change."
         raise ConfigError("\n".join(f"{path.name}: {sentence}" for sentence in sentences), hint) from error
     if not (task.data.file or task.data.train):

@@ -14,15 +14,15 @@ from tailor.plugins import MODELS
 
 
 class Settings(BaseModel):
-    """A group of settings: unknown keys are refused, values cannot change."""
+    """A group of settings: unknown keys are refused, values cannot change, numbers are finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ModelSettings(Settings):
     """Which model answers: the built-in one, a local folder or Hub name, or an OpenAI-compatible endpoint."""
 
-    name: str = "smollm2-135m"
+    name: str = Field("smollm2-135m", min_length=1)
     base_url: str = Field("", description="address of an OpenAI-compatible endpoint, such as http://localhost:8000/v1")
     api_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the key; never the key itself")
     revision: str = Field("", description="branch, tag or commit of a Hub model")

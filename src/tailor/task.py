@@ -249,7 +249,10 @@ class Task(Settings, Plain):
         if not isinstance(models, list | tuple) or not models or not isinstance(models[0], str | Mapping):
             return given
         first: dict[str, Any] = {"name": models[0]} if isinstance(models[0], str) else dict(models[0])
-        prices: dict[str, Any] = {**(given.get("prices") or {}), **(first.pop("prices", None) or {})}
+        own, shared = first.pop("prices", None) or {}, given.get("prices") or {}
+        if not isinstance(own, Mapping):
+            raise ValueError(f"`models.0.prices` is {quoted(own)}, but a group of settings is accepted")
+        prices = {**shared, **own} if isinstance(shared, Mapping) else shared
         return {**given, "model": first, "models": models[1:], **({"prices": prices} if prices else {})}
 
     @field_validator("models", mode="before")

@@ -20,7 +20,7 @@ from tailor.data.example import Splits
 from tailor.data.finding import Finding
 from tailor.data.lengths import estimate_tokens
 from tailor.data.split import load_splits
-from tailor.errors import ConfigError
+from tailor.errors import ConfigError, quoted
 from tailor.project import Project, load_project
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ def check(
     """Audit a project's data; exits with 1 if an error was found."""
     loaded = load_project(project)
     splits = load_splits(loaded)
-    window = max(model.context_tokens or BUILT_IN_CONTEXT for model in loaded.task.asked)
-    findings = audit(loaded, splits, estimate_tokens, window)
+    called = [quoted(label) if label else "the model" for label in loaded.task.model_labels]
+    windows = {name: model.context_tokens or BUILT_IN_CONTEXT for name, model in zip(called, loaded.task.asked, strict=True)}
+    findings = audit(loaded, splits, estimate_tokens, windows)
     flights: tuple[Preflight, ...] = ()
     if endpoint:
         console = plain_console(stderr=True)

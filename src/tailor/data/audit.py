@@ -38,14 +38,16 @@ _NUMBER = re.compile(r"[-+]?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
 _ORDER = ("error", "warning", "note")
 
 
-def audit(project: Project, splits: Splits, count_tokens: Callable[[str], int] | None, context_tokens: int | None) -> list[Finding]:
+def audit(
+    project: Project, splits: Splits, count_tokens: Callable[[str], int] | None = None, windows: Mapping[str, int] | None = None
+) -> list[Finding]:
     """Everything found in the project's data, errors first.
 
     Args:
         project: the project.
         splits: its examples.
         count_tokens: tokens of a text, or None to skip the check of lengths.
-        context_tokens: tokens the model can read, or None to skip it.
+        windows: what a sentence calls each model -> tokens that it can read.
 
     Raises:
         DataError: the data files cannot be read.
@@ -61,7 +63,7 @@ def audit(project: Project, splits: Splits, count_tokens: Callable[[str], int] |
         *(_leakage(task, splits) if "file" not in tables else ()),
         *(_labels(task, splits, examples) if kind.closed else ()),
         *(audit_documents(project, examples) if kind.reads else ()),
-        *_lengths(task, examples, count_tokens, context_tokens),
+        *(_lengths(task, examples, count_tokens, windows or {}) if count_tokens else ()),
         *audit_personal(task, splits),
         *_sizes(task, splits),
     ]
@@ -323,21 +325,20 @@ def _one_letter_apart(a: str, b: str) -> bool:
 
 
 def _lengths(
-    task: Task, examples: Sequence[Example], count_tokens: Callable[[str], int] | None, context_tokens: int | None
+    task: Task, examples: Sequence[Example], count_tokens: Callable[[str], int], windows: Mapping[str, int]
 ) -> Iterator[Finding]:
-    if count_tokens is None or context_tokens is None:
-        return
     fixed = count_tokens("\n".join((task.instruction, task.context, *task.constraints)))
     tokens = {place(example): fixed + asked_tokens(task, example, count_tokens) for example in examples}
-    long = tuple(sorted((where for where in tokens if tokens[where] > context_tokens), key=lambda where: -tokens[where]))
-    if long:
-        most = f"(the longest takes {tokens[long[0]]:,})"
-        yield Finding(
-            "warning",
-            f"{_n(long, 'row')} longer than the {context_tokens:,} tokens that the model can read {most}.",
-            long,
-            "Shorten them, or choose a model with a longer context window; they cannot be answered as they are.",
-        )
+    for model, window in windows.items():
+        long = tuple(sorted((where for where in tokens if tokens[where] > window), key=lambda where: -tokens[where]))
+        if long:
+            most = f"(the longest takes {tokens[long[0]]:,})"
+            yield Finding(
+                "warning",
+                f"{_n(long, 'row')} longer than the {window:,} tokens that {model} can read {most}.",
+                long,
+                "Shorten them, or choose a model with a longer context window; they cannot be answered as they are.",
+            )
 
 
 def _sizes(task: Task, splits: Splits) -> Iterator[Finding]:

@@ -160,7 +160,7 @@ def attach_meters(task: Task, models: Sequence[Model], judge: Model | None, spen
     """
     metered = []
     for place, (model, answering) in enumerate(zip(models, task.asked, strict=True)):
-        where = f"models[{place - 1}].prices" if place else "prices"
+        where = "models.prices" if place else "prices"
         rates, name = rates_for(answering, task.prices_of(place), model), task.model_labels[place] or model.name
         metered.append((model, name, answering, rates, where))
     if judge is not None and task.judge is not None:

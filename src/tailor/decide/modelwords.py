@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from tailor.decide.formats import format_about, format_points
@@ -36,20 +37,23 @@ def against_other_models(chosen: int, systems: Sequence[System], evidence: Evide
     times = _times(evidence, chosen, best)
     if times is not None and times > 1 + ALIKE:
         better = f"is at least {format_points(-high)} better than" if high < 0 else "is not shown to be better than"
-        return f"{names[0]} {better} {names[1]}, and {format_about(times)} times as expensive per answer."
+        dearer = f"and {format_about(times)} times as expensive per answer" if times < math.inf else "whose answers cost nothing"
+        return f"{names[0]} {better} {names[1]}, {dearer}."
     below = f"is at most {format_points(high)} below" if high > 0 else "is shown to be no worse than"
     cheaper = "" if times is None else "at about the same price per answer"
     if times is not None and times < 1 - ALIKE:
-        cheaper = f"{format_about(1 / times)} times cheaper per answer"
+        cheaper = f"{format_about(1 / times)} times cheaper per answer" if times else "and its answers cost nothing"
     pays = _pays(evidence, terms, chosen, best)
     told = ", ".join(filter(None, (f"{names[0]} {below} {names[1]}", cheaper)))
     return told + (f", and pays from about {format_about(pays)} answers a month on." if pays and pays >= 1 else ".")
 
 
 def _times(evidence: Evidence, chosen: int, best: int) -> float | None:
-    """What an answer costs as a multiple of one of the other; None where a price is unknown, or nothing."""
+    """What an answer costs as a multiple of one of the other; None where a price is unknown."""
     mine, other = (evidence.contenders[i].per_answer for i in (chosen, best))
-    return mine / other if mine and other else None
+    if mine is None or other is None:
+        return None
+    return mine / other if other else math.inf if mine else 1.0
 
 
 def _pays(evidence: Evidence, terms: Terms, chosen: int, best: int) -> float | None:
