@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from data_helpers import make_example, make_task
+from data_helpers import make_example, make_task, sentence
 
 from tailor.data.example import Example
 from tailor.errors import ConfigError
@@ -20,6 +20,7 @@ from tailor.testing import check_kind
 
 ROWS = [make_example(number, "red" if number % 2 else "green") for number in range(6)]
 ANSWERS = [make_example(number, "" if number == 3 else f"{number} days", source="pay.md") for number in range(6)]
+TEXTS = [make_example(number, "so " * (9 * (number % 2)) + sentence(number)) for number in range(6)]
 
 
 def answer_task(**changes: object) -> Task:
@@ -33,6 +34,7 @@ def answer_task(**changes: object) -> Task:
         (make_task(labels=["red", "green"]), ROWS),
         (answer_task(), ANSWERS),
         (answer_task(metric="squad_f1"), ANSWERS),
+        (make_task(kind="write", requirements={"words": {"at_most": 20}, "contains": ["{{text}}"]}), TEXTS),
     ],
 )
 def test_every_kind_keeps_its_promises(task: Task, rows: Sequence[Example]) -> None:
@@ -72,7 +74,7 @@ def test_a_kind_that_breaks_a_promise_is_told_which(broken: Kind, promise: str, 
 def test_a_name_that_nothing_has_is_told_with_the_nearest_that_something_has() -> None:
     with pytest.raises(ConfigError, match="`clasify` is not a kind of task; did you mean `classify`") as caught:
         KINDS.load("clasify")
-    assert caught.value.hint == "There are classify, answer."
+    assert caught.value.hint == "There are classify, answer, write."
 
 
 def test_a_metric_may_come_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ from tailor.decide.prices import price_list
 from tailor.decide.rungs import tie
 from tailor.decide.step import Observer
 from tailor.decide.types import Decision
+from tailor.decide.undecided import held_back
 from tailor.decide.upkeep import pace_of, timed_cost
 from tailor.decide.wording import doubtful_rows
 from tailor.diagnose.curve import learning_curve
@@ -205,7 +206,7 @@ def final_test(
     )
     reasons = (*ratings_sentences(changed), *doubtful_rows(opened.doubt), *decision.reasons)
     decision = replace(decision, reasons=reasons, answers_changed=opened.changed, doubt=opened.doubt)
-    decision = with_handover(task, decision, candidates, thresholds)
+    decision = held_back(task, with_handover(task, decision, candidates, thresholds))
     return tuple(candidate.run for candidate in candidates), decision
 
 

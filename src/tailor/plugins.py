@@ -97,7 +97,11 @@ class Registry:
             ) from error
 
 
-_OWN_KINDS = {"classify": "tailor.kinds.classify:CLASSIFY", "answer": "tailor.kinds.answer:ANSWER"}
+_OWN_KINDS = {
+    "classify": "tailor.kinds.classify:CLASSIFY",
+    "answer": "tailor.kinds.answer:ANSWER",
+    "write": "tailor.kinds.write:WRITE",
+}
 KINDS = Registry("tailor.kinds", "kind of task", _OWN_KINDS)
 """Kinds of task (`tailor.kinds.base.Kind`)."""
 

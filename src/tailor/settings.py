@@ -149,3 +149,41 @@ def model_labels(models: Sequence[ModelSettings]) -> tuple[str, ...]:
         choices = [model.name, *([f"{model.name} at {model.address}"] if model.address else []), *numbered]
         labels.append(next(label for label in choices if label not in labels))
     return tuple(labels)
+
+
+class Limits(Settings):
+    """How many of something a text may have."""
+
+    at_least: int | None = Field(None, ge=1, description="the fewest")
+    at_most: int | None = Field(None, ge=1, description="the most")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Limits:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("give `at_least` or `at_most`, or both")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"`at_least` {self.at_least} is more than `at_most` {self.at_most}")
+        return self
+
+
+class Requirements(Settings):
+    """What every answer must keep to, checked without a model. An answer that breaks one is wrong, however good it is otherwise."""
+
+    contains: tuple[str, ...] = Field((), description="texts that must be in the answer; {{column}} is what the row holds there")
+    lacks: tuple[str, ...] = Field((), description="texts that must not be in it")
+    words: Limits | None = Field(None, description="how many words it may have")
+    sentences: Limits | None = Field(None, description="how many sentences")
+    characters: Limits | None = Field(None, description="how many characters")
+    valid_json: bool = Field(False, description="it must be a JSON object or list")
+    cites: bool = Field(False, description="it must cite with [1] what it was given to read, and nothing else")
+    numbers_from: tuple[str, ...] = Field(
+        (), description="columns in which every number of the answer must stand; passages that were found count as well"
+    )
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Requirements:
+        if not any(getattr(self, name) for name in type(self).model_fields):
+            raise ValueError(f"`requirements` requires nothing; it may hold {', '.join(type(self).model_fields)}")
+        if "" in (*map(str.strip, (*self.contains, *self.lacks)),):
+            raise ValueError("an empty text is in every answer; take it out")
+        return self

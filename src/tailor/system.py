@@ -179,6 +179,7 @@ class Prompt(Part):
         show_labels: list the labels in the prompt.
         grounded: ask to cite the passage used, and to say `not_found` rather than guess.
         not_found: what to say when the documents do not answer; empty where there is always an answer.
+        brief: a few words are wanted, so a question behind passages ends with a reminder.
     """
 
     instruction: str
@@ -194,6 +195,7 @@ class Prompt(Part):
     grounded: bool = False
     not_found: str = ""
     nearest_first: bool = Field(False, exclude_if=operator.not_)  # left out of the record where it is not used, as above
+    brief: bool = Field(True, exclude_if=bool)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -322,7 +324,7 @@ class System(Part):
     @property
     def reminds(self) -> bool:
         """Whether a question behind passages ends with a reminder to answer briefly; a label is brief anyway."""
-        return not self.chooses
+        return self.prompt.brief and not self.chooses
 
     def then(self, step: str, **changes: object) -> System:
         """The System after one more approach; the plain starting point is not named in what is built on it."""
@@ -374,7 +376,8 @@ class System(Part):
 
 def fingerprint_of(record: Mapping[str, Any]) -> str:
     """The fingerprint of the System that has this record as JSON."""
-    prompt, reminds = record["prompt"], not record["decoding"].get("labels")
+    prompt = record["prompt"]
+    reminds = prompt.get("brief", True) and not record["decoding"].get("labels")
     shots = [Shot.model_validate(shot).told(prompt.get("input", ""), reminds) for shot in prompt["shots"]]
     parts = {name: value for name, value in record.items() if name not in CALLED}
     return _sha256(json.dumps(parts | {"prompt": prompt | {"shots": shots}}, sort_keys=True))

@@ -20,6 +20,7 @@ from tailor.plugins import KINDS
 from tailor.settings import FurtherModel, model_labels
 from tailor.settings import ModelSettings as ModelSettings
 from tailor.settings import Prices as Prices
+from tailor.settings import Requirements as Requirements
 from tailor.settings import Settings as Settings
 from tailor.settings import TokenPrices as TokenPrices
 
@@ -195,6 +196,7 @@ class Task(Settings, Plain):
     max_words: int = Field(25, ge=1, description="longest free answer that still counts as following the form")
     pattern: str = Field("", description="regular expression that a free answer must match")
     json_schema: str = Field("", description="JSON schema that a free answer must fit, as settings or as text")
+    requirements: Requirements | None = Field(None, description="what every answer must keep to, where a kind checks it")
     metric: str | None = Field(None, description="how an answer is scored; left out, as is usual for its kind")
     target: Fraction = 0.9
     smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02
@@ -303,6 +305,19 @@ class Task(Settings, Plain):
             raise ValueError("`input` names no column; write, for example, {{text}}")
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _judged_by_its_judge(cls, given: Any) -> Any:
+        """A task with a judge is scored by it, unless another metric is named."""
+        judged = isinstance(given, Mapping) and given.get("judge") and given.get("metric") is None
+        return {**given, "metric": "judged"} if judged else given
+
+    @model_validator(mode="after")
+    def _requires_other_columns(self) -> Task:
+        if self.requirements and self.output in (*columns_in(*self.requirements.contains), *self.requirements.numbers_from):
+            raise ValueError(f"`requirements` names {self.output!r}, the column with the right answer, which no answer can know")
+        return self
+
     @model_validator(mode="after")
     def _images_are_asked(self) -> Task:
         asked = columns_in(self.input)
@@ -363,6 +378,14 @@ class Task(Settings, Plain):
     def variables(self) -> tuple[str, ...]:
         """Columns that any template of the task reads, in order of first use."""
         return columns_in(self.instruction, self.context, self.persona, *self.constraints, self.input)
+
+    @property
+    def checked(self) -> tuple[str, ...]:
+        """Columns that requirements read and no template does: the model does not see them."""
+        if self.requirements is None:
+            return ()
+        named = (*columns_in(*self.requirements.contains, *self.requirements.lacks), *self.requirements.numbers_from)
+        return tuple(name for name in dict.fromkeys(named) if name not in self.variables)
 
 
 def columns_in(*templates: str) -> tuple[str, ...]:

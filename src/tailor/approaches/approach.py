@@ -131,6 +131,7 @@ def starting_system(task: Task, train: Sequence[Example], model: Model) -> Syste
             context=task.context,
             input=task.input,
             not_found=task.not_found if kind.abstains else "",
+            brief=kind.brief,
         ),
         decoding=kind.decoding(task, train, model.capabilities.scores),
     )

@@ -32,7 +32,7 @@ def init(
     documents: Annotated[Path | None, typer.Option(help="Folder of documents that answer the questions.")] = None,
     input: Annotated[str, typer.Option(help="Column with what is asked.")] = "",
     output: Annotated[str, typer.Option(help="Column with the right answer.")] = "",
-    kind: Annotated[str, typer.Option(help="What is asked for: classify, answer or an added kind.", callback=_known_kind)] = "",
+    kind: Annotated[str, typer.Option(help="What is asked for: classify, write, or another kind.", callback=_known_kind)] = "",
     columns: Annotated[str, typer.Option(help="Names of the columns of a file without a header, such as text,label.")] = "",
     encoding: Annotated[str, typer.Option(help="How a file of text is encoded, such as cp1252; UTF-8 unless given.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing tailor.yaml.")] = False,

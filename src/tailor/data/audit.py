@@ -21,6 +21,7 @@ from tailor.data.near import near_groups, normalise
 from tailor.data.personal.rows import audit_personal
 from tailor.data.power import percent_down, power_findings
 from tailor.data.readers import accepted, asked, place
+from tailor.data.required import audit_requirements
 from tailor.data.split import MIN_DEV, read_tables
 from tailor.data.table import Table
 from tailor.data.unseen import unseen_share
@@ -60,6 +61,7 @@ def audit(
         *audit_images(task, tables),
         *_empty(task, tables, examples),
         *_repeats(task, examples),
+        *audit_requirements(task, examples),
         *(_leakage(task, splits) if "file" not in tables else ()),
         *(_labels(task, splits, examples) if kind.closed else ()),
         *(audit_documents(project, examples) if kind.reads else ()),

@@ -14,6 +14,7 @@ from tailor.data.jsontext import Value, as_text
 from tailor.data.roles import COLUMN_NAMES
 from tailor.data.table import Table
 from tailor.errors import quoted
+from tailor.score.text import count_words
 
 MOST_LABELS = 200
 LABEL_WORDS = 6  # on average; longer right answers are not labels
@@ -26,7 +27,8 @@ INPUT_NAMES = (
 OUTPUT_NAMES = (
     "label_text label_name label_str class_name category_name intent_name label intent answers answer output response completion "
     "category class target topic gold gold_label labels sentiment emotion ground_truth expected expected_output reference ideal "
-    "correct_answer ideal outputs answerkey answer_key chosen rating stars summary highlights"
+    "correct_answer ideal outputs answerkey answer_key chosen rating stars summary summaries highlights tldr reply rewrite "
+    "rewritten"
 ).split()
 LABEL_NAMES = ("label", "labels", "category", "class", "intent", "topic", "sentiment", "emotion", "target")
 ID_NAMES = ("id", "uuid", "guid", "key", "row_id", "example_id")
@@ -77,6 +79,11 @@ class Column:
     def words(self) -> float:
         """Mean words of the values there are."""
         return sum(len(value.split()) for value in self.values) / max(1, self.filled)
+
+    @cached_property
+    def lengths(self) -> list[int]:
+        """Words of the longest text in each cell, in ascending order."""
+        return sorted(max((count_words(text) for text in given), default=0) for given in self.answers)
 
     @property
     def is_conversation(self) -> bool:

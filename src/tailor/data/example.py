@@ -35,6 +35,7 @@ class Example:
         content: the key of the row in version 1 of the store; empty where it was not read from a file.
         values: hashes of all values of the row but its answer, to know it again by; empty where it was not read from a file.
         occurrence: how many rows before it in the file have the same fields.
+        checked: columns that an answer is checked by, and that no model sees.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Example:
     dealt_by: str = ""
     telling: tuple[str, str] | None = None
     media: Mapping[str, MediaPart] = field(default_factory=dict)
+    checked: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         asked = quoted(" ".join(" ".join(self.fields.values()).split()), 80)
@@ -65,7 +67,8 @@ class Example:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over everything that can change the prompt or the score; its id and its place in the file cannot."""
-        return _sha256([sorted(self.fields.items()), self.answers, self.source, self.quote])
+        record: list[object] = [sorted(self.fields.items()), self.answers, self.source, self.quote]
+        return _sha256([*record, sorted(self.checked.items())] if self.checked else record)
 
     @cached_property
     def answer_key(self) -> str:

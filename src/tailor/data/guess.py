@@ -80,6 +80,7 @@ class GuessedTask:
         labels: the different right answers of a closed set, sorted; empty when there are too many to list.
         n_labels: how many there are.
         max_words: words of the longest answer that counts as short.
+        longest: words of the longest right answer.
         columns: every column.
         files: data files by setting: `file`, or `train` and `test` and perhaps `dev`.
         split_by: column of the one file that names the split of each row, or empty.
@@ -102,6 +103,7 @@ class GuessedTask:
     labels: tuple[str, ...]
     n_labels: int
     max_words: int
+    longest: int
     columns: tuple[str, ...]
     files: Mapping[str, Path]
     split_by: str
@@ -149,8 +151,7 @@ def guess_task(path: Path, options: GivenOptions = GivenOptions()) -> GuessedTas
     split_by, said = _split_column(tables, output) if "file" in tables else ("", ())
     others = [column for name, column in columns.items() if name not in (output, split_by, *asked.columns)]
     others_said = () if options.output else tuple(other_answers(columns, output, others))
-    quote = named(QUOTE_NAMES, others) if kind.sourced else ""
-    source = named(SOURCE_NAMES, others) if kind.sourced else ""
+    quote, source = (named(names, others) if kind.sourced else "" for names in (QUOTE_NAMES, SOURCE_NAMES))
     others = [column for column in others if column.name not in (quote, source)]
     identity = first(others, lambda column: is_id(column, n_rows))
     others = [column for column in others if column.name != identity]
@@ -163,6 +164,7 @@ def guess_task(path: Path, options: GivenOptions = GivenOptions()) -> GuessedTas
         labels=tuple(labels) if len(labels) <= LABELS_LISTED else (),
         n_labels=len(labels),
         max_words=_max_words(columns[output]),
+        longest=max(columns[output].lengths, default=0),
         columns=table.columns,
         files=files,
         split_by=split_by,
@@ -316,6 +318,7 @@ def _look(column: Column, documents: Path | None = None, *, choices: bool = Fals
         few_parts=column.has_few_parts,
         spans=column.marks_spans,
         records=column.has_records,
+        words=column.words,
     )
 
 
@@ -335,7 +338,7 @@ def _guess_kind(output: Column, documents: Path | None, asked: AskedTemplate) ->
 
 def _max_words(output: Column) -> int:
     """Twenty-five, or what nineteen of twenty right answers keep to where that is more."""
-    lengths = sorted(max((len(text.split()) for text in given), default=0) for given in output.answers)
+    lengths = output.lengths
     return max(SHORT_ANSWER, lengths[int(0.95 * (len(lengths) - 1))]) if lengths else SHORT_ANSWER
 
 

@@ -79,6 +79,7 @@ def _read(task: Task, table: Table, prefix: str) -> Iterator[Example]:
             occurrence=_occurrence(seen, [as_text(row[column]) for column in inputs]),
             telling=told[index],
             media=_images(task, table, row),
+            checked={column: as_text(row[column]) for column in task.checked},
         )
         for index, row in enumerate(table.rows)
     )
@@ -149,6 +150,7 @@ def _check_columns(task: Task, table: Table) -> None:
     data = task.data
     wanted = [
         *((f"the template {{{{{name}}}}}", name) for name in task.variables),
+        *((f"`requirements` ({name})", name) for name in task.checked),
         ("`output`", task.output),
         *((f"`data.{setting}`", getattr(data, setting)) for setting in ("id", "group_by", "quote", "source")),
         *(("`data.images`", name) for name in data.images),

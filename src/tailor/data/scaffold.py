@@ -93,6 +93,7 @@ def _draft(guess: GuessedTask, asked: str) -> Draft:
         n_labels=guess.n_labels,
         max_words=guess.max_words,
         is_image=guess.input in guess.images,
+        longest=guess.longest,
     )
 
 

@@ -20,6 +20,7 @@ from tailor.errors import CallsFailed
 from tailor.evaluate.run import failures
 from tailor.models.base import Model
 from tailor.score.parse import parse_answer
+from tailor.score.requirements import REQUIRED
 from tailor.score.scorer import is_failed
 from tailor.score.types import Answer, Outcome, Score
 from tailor.system import Decoding, Prompt, System, Weights
@@ -75,8 +76,12 @@ def judge_system(judge: JudgeSettings, model: Model) -> System:
 
 
 def judged_case(task: Task, example: Example, score: Score) -> JudgedCase | None:
-    """The case that an answer makes; None where there is nothing to judge: no answer came, or it did not have the required form."""
+    """The case that an answer makes; None where there is nothing to judge: no answer came, it did not have the required form, or it
+    breaks a requirement.
+    """
     if score.outcome in ("failed", "refused", "unparsed") or not score.answer or task.judge is None:
+        return None
+    if not score.details.get(REQUIRED, 1.0):
         return None
     nothing = task.not_found if task.documents else NO_REFERENCE
     parts = (text_of(question(task.input, example)), " / ".join(example.answers) or nothing, score.answer)

@@ -48,6 +48,25 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Detail:
+    """A measure of a kind's own that the report shows of every system, with its interval: a mean over `Score.details`.
+
+    Attributes:
+        name: its key in `Score.details`.
+        short: it in a few words, as the head of a column.
+        says: what it is, in a sentence; empty where `short` says it all.
+        required: whether it is a requirement: 1 where an answer keeps it, else 0, and then the answer is wrong.
+        reads: whether only an answer that was given passages can keep it, so that a row's own right answer is not held to it.
+    """
+
+    name: str
+    short: str
+    says: str = ""
+    required: bool = False
+    reads: bool = False
+
+
+@dataclass(frozen=True)
 class Look:
     """What `tailor init` sees in the column with the right answers.
 
@@ -61,6 +80,7 @@ class Look:
         few_parts: whether rows hold several values, in a list or joined by a sign, that are short, few, and each in several rows.
         spans: whether stretches of a text are marked, each with a start, an end and a label.
         records: whether values are objects with values of their own.
+        words: how many words a value has on average.
     """
 
     name: str
@@ -72,6 +92,7 @@ class Look:
     few_parts: bool = False
     spans: bool = False
     records: bool = False
+    words: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +110,7 @@ class Draft:
         n_labels: how many there are.
         max_words: words of the longest answer that counts as short.
         is_image: whether it is an image that is asked about.
+        longest: words of the longest right answer; 0 where that is not known.
     """
 
     asked: str
@@ -101,6 +123,7 @@ class Draft:
     n_labels: int
     max_words: int
     is_image: bool = False
+    longest: int = 0
 
 
 class Unreadable(ValueError):
@@ -130,6 +153,7 @@ class Kind(ABC):
         abstains: whether "nothing" may be the right answer, so that a row may have none.
         reads: whether answers normally come from documents.
         sourced: whether rows may say where their answer stands (`data.source`, `data.quote`).
+        brief: whether an answer is a few words, so that a question behind passages ends with a reminder to be brief.
         reference: whether a classifier on the embedder gives such answers without a generative model.
         stratified_by: what `stratum` is, in words.
         label_work: what it takes to make one row, in words.
@@ -146,6 +170,7 @@ class Kind(ABC):
     abstains: bool = False
     reads: bool = False
     sourced: bool = False
+    brief: bool = True
     reference: bool = False
     stratified_by: str = "answer"
     label_work: str = "Writing one question with its answer"
@@ -160,11 +185,13 @@ class Kind(ABC):
     # Settings
 
     def check(self, task: Task) -> None:
-        """Refuse settings that this kind cannot use: a form of answers, where labels say what may be answered.
+        """Refuse settings that this kind cannot use: requirements, and a form of answers where labels say what may be answered.
 
         Raises:
             ValueError: what was given, and what is accepted.
         """
+        if task.requirements is not None:
+            raise ValueError(f"`requirements` are for texts; kind `{self.name}` does not check them")
         if self.closed and (task.pattern or task.json_schema):
             raise ValueError(
                 f"`pattern` and `json_schema` are for free answers; with kind `{self.name}`, `labels` say what may be answered"
@@ -185,6 +212,10 @@ class Kind(ABC):
             return found[name]
         meant = did_you_mean(str(name), found)
         raise ValueError(f"metric {name!r} does not fit kind {self.name!r}; use one of {', '.join(found)}{meant}")
+
+    def undecided(self, task: Task) -> str:
+        """Why no score can tell a good answer from a bad one, and what to add to the settings; empty where one can."""
+        return ""
 
     # Making settings (`tailor init`)
 
@@ -265,6 +296,10 @@ class Kind(ABC):
         says what an answer costs: one that is not right costs an error, whatever its value. What counts as the label stands in
         `Score.answer`.
         """
+
+    def details(self, task: Task) -> tuple[Detail, ...]:
+        """Measures of its own that the report shows."""
+        return ()
 
     def said(self, score: Score) -> str | None:
         """What counts of an answer when two are compared; None for one without the form asked for."""
