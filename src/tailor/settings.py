@@ -1,10 +1,10 @@
-"""Which models a task asks, and what things cost: settings that stand below the task, since there may be several of each."""
+"""Groups of settings that stand below the task: which models are asked, what things cost, what is required, what is known."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -187,3 +187,34 @@ class Requirements(Settings):
         if "" in (*map(str.strip, (*self.contains, *self.lacks)),):
             raise ValueError("an empty text is in every answer; take it out")
         return self
+
+
+class KnownFacts(Settings):
+    """What you know about the task before anything is measured, for `tailor advise`. All of it may be left out.
+
+    What is elsewhere in ``tailor.yaml`` (target, prices, volume) or in the data is read there.
+    """
+
+    answers_in_documents: bool | None = Field(default=None, description="the answers are in documents; otherwise it is a skill")
+    documents_pages: float | None = Field(default=None, ge=0, description="pages of 500 words, where `documents` is not named yet")
+    documents_change: Literal["never", "yearly", "monthly", "weekly", "daily"] | None = None
+    proprietary: bool | None = Field(default=None, description="the knowledge needed is yours alone, not public")
+    sources_required: bool | None = Field(default=None, description="an answer must name the place it comes from")
+    labels: int | None = Field(
+        default=None, ge=0, description="labelled examples that you have, if the data hold only some of them"
+    )
+    rarest_label: int | None = Field(default=None, ge=0, description="examples of the rarest label, likewise")
+    learnability: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="of what guessing gets wrong, the share that a simple classifier gets right; measured on the data"
+    )
+    obtainable_labels: int | None = Field(default=None, ge=0, description="further examples that you could have labelled")
+    domain_language: bool | None = Field(default=None, description="the texts use specialist language, such as a trade's")
+    every_time: bool | None = Field(default=None, description="it must be equally good every time, not only on average")
+    stakes: Literal["low", "medium", "high"] | None = Field(default=None, description="what a wrong answer can do")
+    stage: Literal["prototype", "production"] | None = None
+    requirements_change: Literal["rarely", "sometimes", "often"] | None = None
+    users_differ: bool | None = Field(default=None, description="different users need different behaviour")
+    latency_seconds: float | None = Field(default=None, gt=0, description="longest time that an answer may take")
+    runs_on: Literal["here", "own", "anywhere"] | None = Field(
+        default=None, description="where it may run: this machine, servers of your own, any provider"
+    )
