@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
-from tailor.jsonform import fitting
+from tailor.jsonform import fitting, without_reasoning
 from tailor.language.detect import UNSPACED_SCRIPTS
 from tailor.language.tokens import contains
 from tailor.score.denial import is_denied
@@ -34,13 +34,15 @@ def parse_answer(system: System, raw: str) -> str | None:
     """The answer in a model's text: a label as it is in the data, or free text; None when the form asked for is not there.
 
     A system that reasons must end in a line "Answer: ...": what follows the last one counts. A label is read as `find_label` says.
-    JSON must fit its schema, and comes in its canonical spelling.
+    JSON must fit its schema, and comes in its canonical spelling, without the steps that a system that reasons writes into it.
     """
-    text: str | None = last_answer(raw) if system.prompt.reasoning else raw.strip()
+    schema = system.decoding.json_schema
+    text: str | None = last_answer(raw) if system.prompt.reasoning and not schema else raw.strip()
     if not text:
         return None
-    if system.decoding.json_schema:
-        return fitting(text, system.decoding.json_schema)
+    if schema:
+        found = fitting(text, schema)
+        return without_reasoning(found) if found and system.prompt.reasoning else found
     return find_label(text, system.decoding.labels) if system.chooses else text
 
 

@@ -58,14 +58,14 @@ def score_label(task: Task, system: System, example: Example, answer: Answer) ->
     Details: `form` for generated answers, 1 when the text is a label and nothing else.
     """
     if is_failed(answer):
-        return Score(_missing(answer), 0.0, "")
+        return Score(missing(answer), 0.0, "")
     label = parse_answer(system, answer.raw)
     generated = system.decoding.method == "generate" and not system.prompt.reasoning
     details = (
         {"form": float(label is not None and normalise(answer.raw) == normalise(label.replace("_", " ")))} if generated else {}
     )
     if label is None:
-        return Score(_broken(answer), 0.0, answer.raw.strip(), details)
+        return Score(broken(answer), 0.0, answer.raw.strip(), details)
     right = label in example.answers
     return Score("right" if right else "wrong", float(right), label, details)
 
@@ -82,11 +82,11 @@ def score_answer(task: Task, system: System, example: Example, answer: Answer) -
     `cited` where they were and the answer does not abstain.
     """
     if is_failed(answer):
-        return Score(_missing(answer), 0.0, "", _retrieved(system, example, answer))
+        return Score(missing(answer), 0.0, "", _retrieved(system, example, answer))
     parsed = parse_answer(system, answer.raw)
     if parsed is None:
         details = {"f1": 0.0, "exact": 0.0, "correct": 0.0, "form": 0.0, "abstained": 0.0} | _retrieved(system, example, answer)
-        return Score(_broken(answer), 0.0, answer.raw.strip(), details)
+        return Score(broken(answer), 0.0, answer.raw.strip(), details)
     text, cited = parsed, tuple[int, ...]()
     if system.decoding.json_schema:
         example = replace(example, answers=tuple(map(canonical, example.answers)))
@@ -123,7 +123,8 @@ def is_failed(answer: Answer) -> bool:
     return bool(answer.error) or answer.finish in ("refused", "error")
 
 
-def _missing(answer: Answer) -> Outcome:
+def missing(answer: Answer) -> Outcome:
+    """What an answer is that did not come (`is_failed`)."""
     return "refused" if answer.finish == "refused" else "failed"
 
 
@@ -131,7 +132,8 @@ def _is_cut(answer: Answer) -> bool:
     return answer.finish == "length"
 
 
-def _broken(answer: Answer) -> Outcome:
+def broken(answer: Answer) -> Outcome:
+    """What an answer is that has not the form asked for."""
     return "cut" if _is_cut(answer) else "unparsed"
 
 

@@ -11,6 +11,9 @@ from tailor.retrieval.passage import Passage
 Outcome = Literal["right", "wrong", "unparsed", "cut", "refused", "failed", "unjudged"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
+Verdict = Literal["correct", "empty", "misread", "missed", "invented"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -65,9 +68,49 @@ class Score:
         answer: the answer as parsed.
         details: further measures in [0, 1] by name, absent where they do not apply: `f1`, `exact`, `correct`, `form` (constraints
             kept), `cited` (a cited passage contains the answer), `abstained` (said "not found"), `retrieved` (a passage does).
+        loss: what those of its errors cost that have a price of their own, in the currency of the prices.
+        errors: how many errors it counts as at the price of an error; None for one unless it is right.
     """
 
     outcome: Outcome
     value: float
     answer: str
     details: dict[str, float] = field(default_factory=dict)
+    loss: float = 0.0
+    errors: float | None = None
+
+    def cost(self, price: float) -> float:
+        """What its errors cost together, an error costing `price` where it has no price of its own."""
+        return self.loss + price * self.error_count
+
+    @property
+    def error_count(self) -> float:
+        """How many errors it counts as at the price of an error."""
+        return float(self.outcome != "right") if self.errors is None else self.errors
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of an answer that is right or wrong by itself, such as a field.
+
+    Attributes:
+        name: of the field, such as "total" or "items.sku"; parts of several records share it.
+        verdict: correct; empty, and rightly so; misread (another value than the right one); missed (none, where there is one); or
+            invented (one, where there is none).
+        wanted: the right value as text, empty for none.
+        said: the value given.
+        strict: whether both are the same to the letter.
+        near: whether a span of the right type overlaps the right one; as `verdict` says for all that are no spans.
+    """
+
+    name: str
+    verdict: Verdict
+    wanted: str
+    said: str
+    strict: bool
+    near: bool
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it counts as right."""
+        return self.verdict in ("correct", "empty")
