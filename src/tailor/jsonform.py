@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
+REASONING = "reasoning"
+"""The property that holds the steps of a system that reasons."""
+
 FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
@@ -66,6 +69,23 @@ def fitting(text: str, schema: str) -> str | None:
         return _dumped(value) if _checker(schema).is_valid(value) else None
     except (ValueError, RecursionError):
         return None
+
+
+def with_reasoning(schema: str) -> str | None:
+    """The schema of an object with a first property for the steps that lead to the others; None where it has no place for it."""
+    found: dict[str, Any] = json.loads(schema)
+    properties = found.get("properties")
+    if not isinstance(properties, dict) or REASONING in properties:
+        return None
+    required = [REASONING, *found.get("required", ())]
+    return json.dumps(
+        {**found, "properties": {REASONING: {"type": "string"}, **properties}, "required": required}, ensure_ascii=False
+    )
+
+
+def without_reasoning(text: str) -> str:
+    """An object that fits such a schema, in `canonical` form, without these steps."""
+    return _dumped({name: value for name, value in _read(text).items() if name != REASONING})
 
 
 def canonical(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tailor.content import Row, TextPart, fenced
 from tailor.conversation import Turn
+from tailor.jsonform import REASONING
 from tailor.models.base import Message, message
 from tailor.retrieval.passage import Passage
 from tailor.system import Shot, System, display_labels
@@ -69,12 +70,16 @@ def _system_text(system: System, row: Row, documents: Sequence[Document]) -> str
     labels = display_labels(system.decoding.labels) if prompt.show_labels else ()
     if labels:
         lines.append("Answer with exactly one of these labels:\n" + "\n".join(f"- {label}" for label in labels))
+    if prompt.form:
+        lines.append(prompt.form)
     lines += [f"- {fill(constraint, row.fields)}" for constraint in prompt.constraints]
     if system.has_knowledge:
         lines.append(MATERIAL)
     if prompt.grounded:
         lines.append(_grounding(system))
-    if prompt.reasoning:
+    if prompt.reasoning and system.decoding.json_schema:
+        lines.append(f'Write a few short steps into the first property, "{REASONING}".')
+    elif prompt.reasoning:
         lines.append('Think in a few short steps first. Then write a last line that begins with "Answer:".')
     if documents:
         pages = "\n\n".join(f"# {fenced(document.title)}\n{fenced(document.text)}" for document in documents)

@@ -119,6 +119,20 @@ class TokenPrices(Settings):
     )
 
 
+class FieldPrice(Settings):
+    """What a wrong value of a field costs; one number stands for all three."""
+
+    misread: float = Field(0.0, ge=0, description="another value than the right one")
+    missed: float = Field(0.0, ge=0, description="no value, where there is one")
+    invented: float = Field(0.0, ge=0, description="a value, where there is none")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_all(cls, given: Any) -> Any:
+        is_number = isinstance(given, int | float) and not isinstance(given, bool)
+        return dict.fromkeys(("misread", "missed", "invented"), given) if is_number else given
+
+
 class Prices(TokenPrices):
     """What things cost."""
 
@@ -126,7 +140,16 @@ class Prices(TokenPrices):
     machine_hour: float = Field(0.10, ge=0, description="one hour of the machine that runs or trains a local model")
     label: float = Field(0.25, ge=0, description="one hand-labelled example")
     error: float = Field(0.0, ge=0, description="what one wrong answer costs the business")
+    fields: dict[str, FieldPrice] = Field(
+        default={}, description="what a wrong field costs, by its name; then `error` is the price of each of the others"
+    )
     handover: float | None = Field(default=None, ge=0, description="what one question costs that a person answers instead")
+
+    @property
+    def count_errors(self) -> bool:
+        """Whether an error costs anything."""
+        fields = (price for field in self.fields.values() for price in (field.misread, field.missed, field.invented))
+        return self.error > 0 or any(price > 0 for price in fields)
 
 
 class FurtherModel(ModelSettings):

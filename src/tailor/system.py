@@ -174,6 +174,7 @@ class Prompt(Part):
         shots: worked examples; with `nearest` = 0 all are shown.
         nearest: show this many of `shots`, those nearest to the input by `embedder`, the nearest last.
         nearest_first: show the nearest first instead.
+        form: what the model is told of the form of an answer; empty where the instruction says it all.
         embedder: the embedder that finds them.
         reasoning: ask for steps first and a line "Answer: ..." last.
         show_labels: list the labels in the prompt.
@@ -196,6 +197,7 @@ class Prompt(Part):
     not_found: str = ""
     nearest_first: bool = Field(False, exclude_if=operator.not_)  # left out of the record where it is not used, as above
     brief: bool = Field(True, exclude_if=bool)
+    form: str = Field("", exclude_if=operator.not_)  # likewise
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -167,6 +167,9 @@ class Task(Settings, Plain):
     pattern: str = Field("", description="regular expression that a free answer must match")
     json_schema: str = Field("", description="JSON schema that a free answer must fit, as settings or as text")
     requirements: Requirements | None = Field(None, description="what every answer must keep to, where a kind checks it")
+    fields: dict[str, Any] = Field(
+        default={}, description="what is extracted, such as {customer: text, total: number(0.01)}; or policies for a `json_schema`"
+    )
     metric: str | None = Field(None, description="how an answer is scored; left out, as is usual for its kind")
     target: Fraction = 0.9
     smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02

@@ -132,6 +132,7 @@ def starting_system(task: Task, train: Sequence[Example], model: Model) -> Syste
             input=task.input,
             not_found=task.not_found if kind.abstains else "",
             brief=kind.brief,
+            form=kind.form(task),
         ),
         decoding=kind.decoding(task, train, model.capabilities.scores),
     )

@@ -7,7 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tailor.approaches.approach import Approach, Chain
-from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Grounded, Persona, RemovePrior, WriteLabels, ZeroShot
+from tailor.approaches.prompting import (
+    ChainOfThought,
+    Constraints,
+    FewShot,
+    FreeForm,
+    Grounded,
+    Persona,
+    RemovePrior,
+    WriteLabels,
+    ZeroShot,
+)
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.errors import ConfigError, did_you_mean, quoted
@@ -41,6 +51,7 @@ APPROACHES: dict[str, Named] = {
     "constraints": Named("state the task's `constraints`", lambda n: Constraints()),
     "grounded": Named("cite the passage used, and say so rather than guess where none answers", lambda n: Grounded()),
     "chain-of-thought": Named("write steps before the answer", lambda n: ChainOfThought()),
+    "free-form": Named("tell the form of the answer without holding the model to it", lambda n: FreeForm()),
     "few-shot": Named("show N worked examples, the same for every input", lambda n: FewShot(n, "diverse"), range(2, 6), False),
     "few-shot-nearest": Named(
         "show each input the N training rows most like it", lambda n: FewShot(n, "nearest"), range(2, 6), False

@@ -13,6 +13,7 @@ from tailor.approaches.approach import TrainingData
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError
+from tailor.jsonform import with_reasoning
 from tailor.kinds.base import kind_of
 from tailor.models.base import Array
 from tailor.score.parse import find_label
@@ -113,17 +114,38 @@ class ChainOfThought:
     name: str = "chain-of-thought"
 
     def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
-        """The System that writes its steps before its answer.
+        """The System that writes its steps before its answer, or into the first property of one that is held to a schema.
 
         Raises:
             ConfigError: the answer is JSON, with no place for steps.
         """
-        if system.decoding.json_schema:
-            raise ConfigError(
-                "no steps can stand before an answer held to `json_schema`", "let the schema's first property hold the steps"
-            )
         decoding = {"method": "generate", "prior": (), "max_tokens": system.decoding.max_tokens + self.max_tokens}
+        if system.decoding.json_schema:
+            schema = with_reasoning(system.decoding.json_schema)
+            if schema is None:
+                raise ConfigError(
+                    "no steps can stand in an answer held to this `json_schema`",
+                    "write that of an object without a property `reasoning`",
+                )
+            decoding["json_schema"] = schema
         return system.then(self.name, prompt={"reasoning": True}, decoding=decoding)
+
+
+@dataclass(frozen=True)
+class FreeForm:
+    """Leave the form of the answer to the prompt: being held to it can make a model fill in what the text does not say."""
+
+    name: str = "free-form"
+
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System that is told the form of an answer, and not held to it.
+
+        Raises:
+            ConfigError: its answers are held to no form, or are read by it.
+        """
+        if not system.decoding.json_schema or not kind_of(material.task).parted:
+            raise ConfigError("there is no form of answers to set free", "free-form is for kinds of task that extract fields")
+        return system.then(self.name, decoding={"json_schema": ""})
 
 
 @dataclass(frozen=True)

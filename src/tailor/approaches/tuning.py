@@ -37,7 +37,7 @@ class FineTune:
         return self.method
 
     def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
-        """The System with tuned weights and the shortest prompt that works: no label list, persona, context or constraints.
+        """The System with tuned weights and the shortest prompt that works: no label list, persona, context, constraints or form.
 
         Raises:
             ConfigError: the model's weights are not here to be tuned.
@@ -79,6 +79,7 @@ def minimal_prompt(task: Task, system: System) -> System:
         "persona": "",
         "context": "",
         "constraints": (),
+        "form": "",
         "reasoning": False,
         "grounded": False,
     }

@@ -126,7 +126,7 @@ def _missing(task: Task, table: Table) -> Iterator[Finding]:
         what = f"{_n(rows, 'row')} whose right answer is {unlisted}, as programs write a missing value: read as no answer."
         yield Finding("warning", what, rows, f"Fill in {output}, or leave it empty where the documents do not say.")
     records = tuple(table.place(index) for index, given in enumerate(answers) if any(map(is_record, given)))
-    if records and not task.json_schema:
+    if records and not task.json_schema and not kind_of(task).parted:
         what = f"{_n(records, 'row')} whose right answer is an object with values of its own; each counts as one text."
         yield Finding("warning", what, records, "Put the value that is the right answer into a column of its own.")
     perhaps = Counter(given[0] for given in answers if given and given[0] in PERHAPS_MISSING)

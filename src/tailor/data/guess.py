@@ -33,6 +33,7 @@ from tailor.data.columns import (
 from tailor.data.files import files_of, unused_splits
 from tailor.data.finding import Finding
 from tailor.data.given import role_of
+from tailor.data.jsontext import as_text
 from tailor.data.noticed import instructed, noticed, other_answers
 from tailor.data.roles import COLUMN_NAMES
 from tailor.data.table import Table, read_table
@@ -91,6 +92,7 @@ class GuessedTask:
         quote: column with the sentence that answers, or empty.
         source: column with the document that answers, or empty.
         documents: folder of documents, or None.
+        answers: the cells with right answers, as text.
         findings: what was assumed or left out when the files were read.
         options: what the user said about the data.
     """
@@ -114,6 +116,7 @@ class GuessedTask:
     quote: str
     source: str
     documents: Path | None
+    answers: tuple[str, ...]
     findings: tuple[Finding, ...]
     options: GivenOptions
 
@@ -129,11 +132,7 @@ def guess_task(path: Path, options: GivenOptions = GivenOptions()) -> GuessedTas
         raise ConfigError(f"--documents names {quoted(options.documents, 200)}, which is not a folder")
     files, tables, notes = _tables(path, options)
     table, columns = next(iter(tables.values())), columns_of(tuple(tables.values()))
-    for option, given in (("--input", options.input), ("--output", options.output)):
-        if given and given not in columns:
-            raise ConfigError(
-                f"{option} names {quoted(given)}{did_you_mean(given, columns)}", f"{path.name} has the columns {listed(columns)}."
-            )
+    _refuse_unknown(path, columns, options)
     if table.headerless and not (options.input and options.output):
         _refuse_headerless(table)
     output = options.output or _guess_output(path, columns, options.input)
@@ -175,6 +174,7 @@ def guess_task(path: Path, options: GivenOptions = GivenOptions()) -> GuessedTas
         quote=quote,
         source=source,
         documents=documents,
+        answers=tuple(map(as_text, columns[output].cells)),
         findings=(*notes, *unused, *said, *noticed(tables, columns, output, kind, documents), *instructed(asked), *others_said),
         options=options,
     )
@@ -238,6 +238,14 @@ def _split_column(tables: Mapping[str, Table], output: str) -> tuple[str, tuple[
 
 def _has_answers(table: Table, output: str) -> bool:
     return output in table.columns and any(answers_in(row[output]) for row in table.rows)
+
+
+def _refuse_unknown(path: Path, columns: Columns, options: GivenOptions) -> None:
+    for option, given in (("--input", options.input), ("--output", options.output)):
+        if given and given not in columns:
+            raise ConfigError(
+                f"{option} names {quoted(given)}{did_you_mean(given, columns)}", f"{path.name} has the columns {listed(columns)}."
+            )
 
 
 def _refuse_headerless(table: Table) -> None:

@@ -30,7 +30,7 @@ def noticed(tables: Mapping[str, Table], columns: Columns, output: str, kind: Ki
         what = f"{quoted(output)} holds a thought before the answer in {thought:,} rows; only what follows it is the right answer."
         yield Finding("note", what)
     records = [places[index] for index, given in enumerate(column.answers) if any(map(is_record, given))]
-    if records:
+    if records and not kind.parted:
         what = f"{quoted(output)} holds objects with values of their own in {_rows(records)}; each counts as one text."
         yield Finding("warning", what, advice="Put the value that is the right answer into a column of its own.")
     joined = joined_labels(column.values) if kind.closed and not kind.several else ()

@@ -94,6 +94,7 @@ def _draft(guess: GuessedTask, asked: str) -> Draft:
         max_words=guess.max_words,
         is_image=guess.input in guess.images,
         longest=guess.longest,
+        answers=guess.answers,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from tailor.decide.formats import format_about, format_money, format_often, format_target
-from tailor.decide.rule import Contender, Evidence, Terms, choose, cost_of_answer, fixed_cost, totals
+from tailor.decide.rule import Contender, Evidence, Terms, choose, cost_of_answer, fixed_cost, totals, with_losses
 from tailor.decide.types import BreakEven
 from tailor.decide.upkeep import PER_MONTH
 from tailor.decide.wording import Findings
@@ -108,13 +108,14 @@ def _error_price(found: Findings) -> list[str]:
     if found.choice.verdict == "not shown" and not found.terms.error_price:
         return []
     lines = [
-        (_fixed(c, found.terms) + found.terms.answers * (c.per_answer or 0.0), found.terms.answers * c.error_rate)
+        (_fixed(c, found.terms) + found.terms.answers * (with_losses(c) or 0.0), found.terms.answers * c.error_rate)
         for c in _eligible(found)
     ]
     below, above = flips(lines, found.terms.error_price, found.choice.index, lambda price: _index(found, error_price=price))
     told = [("more", above), ("less", below)]
+    error = "a wrong field without a price of its own" if found.prices.fields else "a wrong answer"
     return [
-        f"If a wrong answer cost you {word} than about {format_money(flip[0], found.currency)}, "
+        f"If {error} cost you {word} than about {format_money(flip[0], found.currency)}, "
         f"{_noun(found)} would be {found.finalists[flip[1]].name}."
         for word, flip in told
         if flip

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tailor.approaches.approach import TrainingData
 from tailor.decide.prices import EMBEDDER_PARAMETERS, TFIDF_PARAMETERS, machine_rates
-from tailor.decide.types import Cost, Pace, Rates, Work
+from tailor.decide.types import Cost, Pace, Rates
 from tailor.decide.upkeep import changing, upkeep
 from tailor.engine import Engine
 from tailor.evaluate.run import Run
@@ -33,7 +33,8 @@ def cost_of(
     """The cost of a system, from its Run, in the task's currency.
 
     An answer costs what the endpoint says that it billed, else its tokens at the rates (`Rates.price`).
-    Every answer that is not right (wrong, unparsed or failed) costs `prices.error`.
+    Every answer that is not right (wrong, unparsed or failed) costs `prices.error`; where fields have prices, what its wrong fields
+    cost (`tailor.score.types.Score.cost`).
     One-off are the labels that the system learned from and the tokens that it was trained on. Upkeep is what changes of documents
     and rules cost at their pace: the training again, measuring on dev again, putting a document into the index again. `total` is
     one-off + months x (upkeep + answers a month x (answer + expected error)). What needs an unknown price, or a Run in which no
@@ -67,10 +68,9 @@ def cost_of(
     if teaching is None:
         notes.append("the price of the teacher's labels is unknown and not counted")
     one_off = labels_used * task.prices.label + (training or 0.0) + (teaching or 0.0)
-    errors_per_1000 = 1000 * error_rate(run) * task.prices.error
+    errors_per_1000 = 1000 * (own_losses(run) + error_count(run) * task.prices.error)
     measuring = None if per_1000 is None else dev_rows * per_1000 / 1000
-    prices: dict[Work, float | None] = {"train": training, "measure": measuring, "index": document_price}
-    changes = changing(task, run.system, prices)
+    changes = changing(task, run.system, {"train": training, "measure": measuring, "index": document_price})
     kept = upkeep(changes, pace)
     total = None
     if per_1000 is not None and training is not None and teaching is not None and kept is not None:
@@ -138,6 +138,16 @@ def _for_right(per_1000: float | None, errors: float) -> float | None:
 def error_rate(run: Run) -> float:
     """Share of answers that are not right, in [0, 1]; 0 for an empty Run."""
     return 1 - run.count("right") / len(run.scores) if run.scores else 0.0
+
+
+def error_count(run: Run) -> float:
+    """How many errors at the price of an error an answer makes on average: the error rate, unless fields have prices."""
+    return sum(score.error_count for score in run.scores) / len(run.scores) if run.scores else 0.0
+
+
+def own_losses(run: Run) -> float:
+    """What an answer's errors with a price of their own cost on average."""
+    return sum(score.loss for score in run.scores) / len(run.scores) if run.scores else 0.0
 
 
 def _answer_price(run: Run, rates: Rates) -> float | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tailor.data.doubt import NO_DOUBT, Doubt
 from tailor.decide.changes import break_even, changes
-from tailor.decide.cost import NEVER_SAID, error_rate
+from tailor.decide.cost import NEVER_SAID, error_count, own_losses
 from tailor.decide.rule import Contender, Evidence, Terms, cheapest_first, choose, contradicted
 from tailor.decide.types import ChangeKind, Cost, Decision, Difference, Finalist, Interval, Pace
 from tailor.decide.wording import Findings, headline, reasons, reference_sentence
@@ -59,7 +59,7 @@ class Estimates:
     Attributes:
         scores: the metric with a two-sided 95 % interval.
         certified: one-sided lower limits for "target met".
-        error_rates: share of answers that are not right.
+        error_rates: how many errors at the price of an error an answer makes on average.
         pairs: differences of all pairs.
         all_right_shows: the certified limit if every answer were right.
         rows_settle: whether more test rows alone could settle what is not shown.
@@ -104,7 +104,7 @@ def _measured(runs: Sequence[Run], opening: int, doubt: Doubt, claims: int) -> E
             for run, least, most in zip(runs, low, high, strict=True)
         ),
         certified=tuple(lower_bound(values, share, groups=more) for values in low),
-        error_rates=tuple(error_rate(run) for run in runs),
+        error_rates=tuple(error_count(run) for run in runs),
         pairs=tuple(widened(pair, doubt.share(len(groups))) for pair in pairs),
         all_right_shows=lower_bound(_taken_as(0.0, [1.0] * len(groups), doubt), share, groups=more),
     )
@@ -191,7 +191,7 @@ def decide(
         unusable=tuple(candidate.run.outcomes for candidate in candidates),
         unknown=tuple(_unknown(candidate.run) for candidate in candidates),
         metric=metric_of(task).says,
-        currency=task.prices.currency,
+        prices=task.prices,
         opening=opening,
         alpha=of_opening(opening),
         all_right_shows=test.all_right_shows,
@@ -282,6 +282,7 @@ def _evidence(candidates: Sequence[Candidate], finalists: Sequence[Finalist], fo
             dev_mean=candidate.dev.mean if candidate.dev is not None else None,
             tokens=candidate.run.tokens_in + candidate.run.tokens_out,
             error_rate=errors,
+            loss=own_losses(candidate.run),
             one_off=candidate.cost.one_off,
             per_answer=None if candidate.cost.total is None or candidate.cost.per_1000 is None else candidate.cost.per_1000 / 1000,
             per_document_change=_change_price(candidate.cost, "document"),

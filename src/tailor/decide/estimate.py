@@ -19,6 +19,7 @@ from tailor.approaches.prompting import (
     ChainOfThought,
     Constraints,
     FewShot,
+    FreeForm,
     Grounded,
     Persona,
     RemovePrior,
@@ -44,6 +45,7 @@ from tailor.evaluate.consistency import sampled
 from tailor.evaluate.judge import judge_system, sample_case
 from tailor.evaluate.rewording import askings
 from tailor.evaluate.run import Run
+from tailor.jsonform import with_reasoning
 from tailor.kinds.base import kind_of
 from tailor.models.base import Metered, Model
 from tailor.models.wire import estimate_tokens
@@ -230,13 +232,18 @@ class StudyPlan:
         """A system with prompts as long as those that the approach would make; None where there is none."""
         approach, base = proposal.approach, proposal.base
         decoding = base.decoding
-        if isinstance(approach, Grounded | ChainOfThought) and decoding.json_schema:
+        if isinstance(approach, Grounded) and decoding.json_schema:
             return None
         if isinstance(approach, FewShot):
             return base.then(approach.name, prompt={"shots": self._shots(base, approach.count)})
         if isinstance(approach, ChainOfThought):
-            longer = {"max_tokens": decoding.max_tokens + approach.max_tokens}
+            schema = decoding.json_schema and with_reasoning(decoding.json_schema)
+            if schema is None:
+                return None
+            longer = {"max_tokens": decoding.max_tokens + approach.max_tokens, "json_schema": schema}
             return base.then(approach.name, prompt={"reasoning": True}, decoding=longer)
+        if isinstance(approach, FreeForm):
+            return base.then(approach.name, decoding={"json_schema": ""})
         if isinstance(approach, Retrieve):
             index = Knowledge(kind="index", search=approach.search, passages=approach.passages, embedder=self.task.embedder)
             return base.then(approach.name, knowledge=index)

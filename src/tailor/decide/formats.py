@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tailor.decide.types import Finalist
 from tailor.decide.upkeep import PER_MONTH
 from tailor.retrieval.searches import retriever
+from tailor.settings import FieldPrice, Prices
 from tailor.system import System
 
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -65,6 +66,23 @@ def format_money(amount: float | None, currency: str) -> str:
         text = f"{amount:.{digits}f}"
         text = text.removesuffix("0") if digits > 2 else text
     return f"{text} {currency}"
+
+
+def format_errors(prices: Prices) -> str:
+    """What errors cost, such as "wrong answers at 2 USD each", or "wrong fields at 50 USD for iban and 2 USD for each other"."""
+    if not prices.fields:
+        return (
+            f"wrong answers at {format_money(prices.error, prices.currency)} each" if prices.error else "wrong answers at no cost"
+        )
+    told = [f"{_field_price(price, prices.currency)} for {name}" for name, price in prices.fields.items()]
+    return f"wrong fields at {listed([*told, f'{format_money(prices.error, prices.currency)} for each other'])}"
+
+
+def _field_price(price: FieldPrice, currency: str) -> str:
+    amounts = {name: getattr(price, name) for name in FieldPrice.model_fields}
+    if len(set(amounts.values())) == 1:
+        return format_money(price.misread, currency)
+    return f"({', '.join(f'{name} {format_money(amount, currency)}' for name, amount in amounts.items())})"
 
 
 def format_about(number: float) -> str:

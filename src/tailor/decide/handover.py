@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from tailor.data.doubt import NO_DOUBT, Doubt
 from tailor.decide.decision import Candidate
@@ -42,17 +43,18 @@ def choose_threshold(task: Task, dev: Run) -> Threshold:
     """The threshold that is cheapest on dev; where errors have no price, the lowest at which dev shows the target among answers."""
     sure = [confidence(answer) for answer in dev.answers]
     known = sorted(
-        ((said, score.outcome == "right") for said, score in zip(sure, dev.scores, strict=True) if said is not None), reverse=True
+        ((said, score) for said, score in zip(sure, dev.scores, strict=True) if said is not None),
+        key=lambda pair: (pair[0], pair[1].outcome == "right"),
+        reverse=True,
     )
     if 2 * len(known) < len(sure):
         return Threshold(why_not="does not say how sure it is of its answers")
     # As many rows as a threshold can let through: a row that is exactly as sure as the next goes with it.
     ends = [k for k in range(1, len(known) + 1) if k == len(known) or known[k - 1][0] > known[k][0]]
-    right = [0]
-    for _, is_right in known:
-        right.append(right[-1] + is_right)
+    right = list(accumulate((score.outcome == "right" for _, score in known), initial=0))
+    lost = list(accumulate((score.cost(task.prices.error) for _, score in known), initial=0.0))
     unsure = len(sure) - len(known)  # handed over under every threshold
-    best = _cheapest(task, ends, right, unsure) if task.prices.error else _reaching(task.target, ends, right)
+    best = _cheapest(task, ends, lost, unsure) if task.prices.count_errors else _reaching(task.target, ends, right)
     if best is None:
         return Threshold(why_not=f"does not reach the target on dev among {LEAST_ANSWERED} or more answers that it is surest of")
     if best == len(known):
@@ -60,11 +62,11 @@ def choose_threshold(task: Task, dev: Run) -> Threshold:
     return Threshold((known[best - 1][0] + known[best][0]) / 2)
 
 
-def _cheapest(task: Task, ends: Sequence[int], right: Sequence[int], unsure: int) -> int:
+def _cheapest(task: Task, ends: Sequence[int], lost: Sequence[float], unsure: int) -> int:
     """How many of the surest rows to answer at the least price of errors and hand-overs; the most at equal prices."""
-    error, person, n = task.prices.error, task.prices.handover or 0.0, len(right) - 1
+    person, n = task.prices.handover or 0.0, len(lost) - 1
     enough = [k for k in ends if k >= min(LEAST_ANSWERED, n)]
-    return min(enough, key=lambda k: ((k - right[k]) * error + (n - k + unsure) * person, -k))
+    return min(enough, key=lambda k: (lost[k] + (n - k + unsure) * person, -k))
 
 
 def _reaching(target: float, ends: Sequence[int], right: Sequence[int]) -> int | None:
@@ -120,6 +122,7 @@ def hand_over(task: Task, run: Run, cost: Cost, threshold: float, alpha: float, 
         at_least, at_most = min(at_least, fewer), max(at_most, more)
     n, count = len(answered), sum(answered)
     wrong = sum(is_answered and not is_right for is_answered, is_right in zip(answered, right, strict=True))
+    lost = sum(score.cost(task.prices.error) for is_answered, score in zip(answered, run.scores, strict=True) if is_answered)
     return HandOver(
         system=run.system.name,
         fingerprint=run.system.fingerprint,
@@ -130,7 +133,7 @@ def hand_over(task: Task, run: Run, cost: Cost, threshold: float, alpha: float, 
         error_at_most=at_most,
         n_answered=count,
         n=n,
-        total=_total(task, cost, wrong / n, 1 - count / n),
+        total=_total(task, cost, lost / n, 1 - count / n),
     )
 
 
@@ -147,12 +150,12 @@ def _limits(
     return at_least, at_most
 
 
-def _total(task: Task, cost: Cost, wrong: float, handed: float) -> float | None:
-    """The total cost of a system that hands so many questions over and answers so many wrong, as shares of all questions."""
+def _total(task: Task, cost: Cost, lost: float, handed: float) -> float | None:
+    """The total cost of a system that hands this share of questions over, its errors costing so much a question."""
     if cost.total is None:
         return None
     questions = task.volume.months * task.volume.answers_per_month
-    with_it = wrong * task.prices.error + handed * (task.prices.handover or 0.0)
+    with_it = lost + handed * (task.prices.handover or 0.0)
     return cost.total + questions * (with_it - cost.errors_per_1000 / 1000)
 
 

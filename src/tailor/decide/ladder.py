@@ -270,10 +270,11 @@ class Climb:
         rates = self.prices.of(candidate.base)
         wrong = [1 - value for value in leader.values]
         error_rate = mean_interval(wrong, 2 * STOP_CONFIDENCE - 1, groups=leader.units).high
-        if not task.prices.error or error_rate is None or rates.training_per_million is None:
+        if not task.prices.count_errors or error_rate is None or rates.training_per_million is None:
             return None
         answering = self.prices.weigh(leader) if self.prices.in_money else 0.0
-        saved = volume * (error_rate * task.prices.error + answering)
+        lost = [score.cost(task.prices.error) for score in leader.scores if score.outcome != "right"]
+        saved = volume * (error_rate * (sum(lost) / len(lost) if lost else task.prices.error) + answering)
         tokens = self.budget.training_tokens(candidate) * task.tuning.epochs
         spent = len(self.material.train) * task.prices.label + tokens * rates.training_per_million / 1e6
         if saved >= spent:

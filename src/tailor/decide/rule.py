@@ -52,11 +52,12 @@ class Contender:
         certified: lower limit for "target met".
         dev_mean: metric on dev, or None.
         tokens: mean tokens per answer, prompt and answer together.
-        error_rate: share of answers that are not right.
+        error_rate: how many errors at the price of an error an answer makes on average.
         one_off: labels and training.
         per_answer: price of an answer without errors, or None.
         per_document_change: price of taking in a changed document, or None.
         per_rule_change: price of taking in a changed rule, or None.
+        loss: what an answer's errors with a price of their own cost on average.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Contender:
     per_document_change: float | None = 0.0
     per_rule_change: float | None = 0.0
     fingerprint: str = ""
+    loss: float = 0.0
 
 
 Limits = Mapping[tuple[int, int], tuple[float | None, float | None]]
@@ -114,8 +116,14 @@ def fixed_cost(contender: Contender, terms: Terms) -> float | None:
 
 
 def cost_of_answer(contender: Contender, terms: Terms) -> float | None:
-    """An answer with its expected error; None at an unknown price."""
-    return None if contender.per_answer is None else contender.per_answer + terms.error_price * contender.error_rate
+    """An answer with its expected errors; None at an unknown price."""
+    per_answer = with_losses(contender)
+    return None if per_answer is None else per_answer + terms.error_price * contender.error_rate
+
+
+def with_losses(contender: Contender) -> float | None:
+    """An answer with what does not depend on the price of an error; None at an unknown price."""
+    return None if contender.per_answer is None else contender.per_answer + contender.loss
 
 
 def _total(fixed: float | None, per_answer: float | None, answers: float) -> float | None:
@@ -151,7 +159,7 @@ def choose(evidence: Evidence, terms: Terms, costs: Totals) -> Choice:
             if is_enough(evidence, ranked, i, terms.smallest_effect):
                 return Choice("cheapest within the smallest effect", i)
     top = max(ranked, key=lambda i: evidence.contenders[i].mean)
-    if terms.error_price > 0 and all(costs[i] is not None for i in ranked):
+    if (terms.error_price > 0 or any(c.loss for c in evidence.contenders)) and all(costs[i] is not None for i in ranked):
         least = evidence.contenders[top].mean - terms.smallest_effect
         top = next((i for i in ranked if evidence.contenders[i].mean > least), top)
     return Choice("not shown", top)

@@ -10,7 +10,17 @@ from typing import Literal
 from tailor.approaches.approach import Approach, Chain
 from tailor.approaches.distil import Distil
 from tailor.approaches.named import approach_named
-from tailor.approaches.prompting import ChainOfThought, Constraints, FewShot, Grounded, Persona, RemovePrior, WriteLabels, ZeroShot
+from tailor.approaches.prompting import (
+    ChainOfThought,
+    Constraints,
+    FewShot,
+    FreeForm,
+    Grounded,
+    Persona,
+    RemovePrior,
+    WriteLabels,
+    ZeroShot,
+)
 from tailor.approaches.retrieval import Retrieve, WholeDocuments
 from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.decide.prices import tokens_of
@@ -116,9 +126,12 @@ def _baseline(task: Task) -> Rung:
 
 
 def _prompt(task: Task) -> Rung:
-    closed = kind_of(task).closed
-    shown: list[Approach] = [FewShot(5, "nearest"), FewShot(5, "diverse")] if closed else [FewShot(3, "diverse"), Grounded()]
-    shown = shown if task.reads_text else [approach for approach in shown if approach != FewShot(5, "nearest")]
+    kind = kind_of(task)
+    shown: list[Approach] = [FewShot(3, "diverse"), Grounded()]
+    if kind.closed or kind.parted:
+        count = 5 if kind.closed else 3
+        shown = [FewShot(count, "nearest")] if task.reads_text else []
+        shown.append(FewShot(count, "diverse"))
     tried: list[Approach] = []
     if task.persona:
         tried.append(Persona())
@@ -128,7 +141,8 @@ def _prompt(task: Task) -> Rung:
 
     def candidates(start: System, runs: Sequence[Run]) -> list[Proposal]:
         written = [WriteLabels()] if start.decoding.method == "score" else []
-        return [Proposal(approach, start) for approach in (*shown, *written, *tried)]
+        free = [FreeForm()] if kind.parted and start.decoding.json_schema else []
+        return [Proposal(approach, start) for approach in (*shown, *written, *free, *tried)]
 
     return Rung("prompt", candidates, ("form", "examples"), is_open=True)
 

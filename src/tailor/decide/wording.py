@@ -12,6 +12,7 @@ from tailor.decide.formats import (
     format_about,
     format_at_least,
     format_effect,
+    format_errors,
     format_money,
     format_often,
     format_percent,
@@ -24,6 +25,7 @@ from tailor.decide.modelwords import against_other_models
 from tailor.decide.rule import Choice, Evidence, Terms, cheapest_first, choose, contradicted
 from tailor.decide.types import Finalist
 from tailor.score.types import Outcome
+from tailor.settings import Prices
 from tailor.stats.intervals import FEW
 from tailor.system import System
 
@@ -56,13 +58,18 @@ class Findings:
     unusable: tuple[Mapping[Outcome, int], ...]
     unknown: tuple[int, ...]
     metric: str
-    currency: str
+    prices: Prices
     opening: int
     alpha: float
     all_right_shows: float
     differing: Mapping[tuple[int, int], int]
     rows_to_settle: int | None
     unlike_dev: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def currency(self) -> str:
+        """Behind amounts."""
+        return self.prices.currency
 
     @property
     def n_test(self) -> int:
@@ -345,14 +352,9 @@ def _cheapest_means(found: Findings) -> str:
     if cost is None or any(other is None for other in found.costs):
         return "Not every price is known, so systems are ordered by tokens per answer."
     terms = found.terms
-    errors = (
-        f"wrong answers at {format_money(terms.error_price, found.currency)} each"
-        if terms.error_price
-        else "wrong answers at no cost"
-    )
     return (
         f"Cheapest is the lowest total over {_months(found)} at {terms.answers_per_month:,.0f} answers a month, "
-        f"{', '.join([errors, *_changes_counted(found)])}: "
+        f"{', '.join([format_errors(found.prices), *_changes_counted(found)])}: "
         f"{format_money(cost, found.currency)} for {found.finalists[found.choice.index].name}."
     )
 

@@ -19,7 +19,7 @@ from tailor.errors import did_you_mean
 from tailor.plugins import KINDS, METRICS
 from tailor.retrieval.passage import Passage
 from tailor.score.text import normalise
-from tailor.score.types import Answer, Score
+from tailor.score.types import Answer, Part, Score
 from tailor.system import Decoding, System
 from tailor.task import Task
 
@@ -111,6 +111,7 @@ class Draft:
         max_words: words of the longest answer that counts as short.
         is_image: whether it is an image that is asked about.
         longest: words of the longest right answer; 0 where that is not known.
+        answers: cells with right answers, as text, for a kind that reads what they hold.
     """
 
     asked: str
@@ -124,6 +125,7 @@ class Draft:
     max_words: int
     is_image: bool = False
     longest: int = 0
+    answers: tuple[str, ...] = ()
 
 
 class Unreadable(ValueError):
@@ -150,6 +152,7 @@ class Kind(ABC):
         metrics: how answers can be scored, the first one unless the task says otherwise.
         closed: whether right answers come out of a set that is known beforehand: labels.
         several: whether one answer may hold several of these labels, or none.
+        parted: whether an answer has parts that are right or wrong by themselves (`parts`), and may have prices of their own.
         abstains: whether "nothing" may be the right answer, so that a row may have none.
         reads: whether answers normally come from documents.
         sourced: whether rows may say where their answer stands (`data.source`, `data.quote`).
@@ -167,6 +170,7 @@ class Kind(ABC):
     metrics: tuple[Metric, ...]
     closed: bool = False
     several: bool = False
+    parted: bool = False
     abstains: bool = False
     reads: bool = False
     sourced: bool = False
@@ -196,6 +200,9 @@ class Kind(ABC):
             raise ValueError(
                 f"`pattern` and `json_schema` are for free answers; with kind `{self.name}`, `labels` say what may be answered"
             )
+        if not self.parted and (task.fields or task.prices.fields):
+            named = "`fields`" if task.fields else "`prices.fields`"
+            raise ValueError(f"{named} are for answers that have fields; those of kind `{self.name}` have none")
 
     def metric(self, name: str | None) -> Metric:
         """The metric of this name, its own or one added from outside; its first one for None.
@@ -268,6 +275,10 @@ class Kind(ABC):
 
     # Asking
 
+    def form(self, task: Task) -> str:
+        """What the model is told of the form of an answer, behind the instruction; nothing where that says it all."""
+        return ""
+
     def decoding(self, task: Task, train: Sequence[Example], scores: bool) -> Decoding:
         """How an answer is read off a model that has not been tuned.
 
@@ -293,12 +304,16 @@ class Kind(ABC):
 
         Read the answer by `tailor.score.parse.parse_answer`: it takes off the reasoning of a system that reasons, and gives None
         where the form asked for is missing. `tailor.score.text.without_citations` takes off the numbers of passages. The outcome
-        says what an answer costs: one that is not right costs an error, whatever its value. What counts as the label stands in
-        `Score.answer`.
+        says what an answer costs: one that is not right costs an error, whatever its value, unless `Score.loss` and `Score.errors`
+        say otherwise. What counts as the label stands in `Score.answer`.
         """
 
     def details(self, task: Task) -> tuple[Detail, ...]:
         """Measures of its own that the report shows."""
+        return ()
+
+    def parts(self, task: Task, example: Example, score: Score) -> tuple[Part, ...]:
+        """What of an answer is right by itself, and what is not, where the kind is `parted`: fields, next to the right ones."""
         return ()
 
     def said(self, score: Score) -> str | None:

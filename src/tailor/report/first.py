@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tailor.decide.formats import format_at_least, format_effect, format_money, format_percent, format_target
+from tailor.decide.formats import format_at_least, format_effect, format_errors, format_money, format_percent, format_target
 from tailor.decide.judgewords import agreement_sentence, next_step, why_not
 from tailor.decide.types import Decision, Finalist, JudgeCheck
 from tailor.decide.wording import doubtful_rows
@@ -132,9 +132,11 @@ def _once(task: Task, chosen: Finalist) -> str:
 
 
 def _errors(task: Task, chosen: Finalist) -> str:
-    if not task.prices.error:
+    if not task.prices.count_errors:
         return "Wrong answers are taken to cost nothing; set `prices.error` if they do."
     currency = task.prices.currency
+    if task.prices.fields:
+        return f"{format_money(chosen.cost.errors_per_1000, currency)} for the errors in 1,000: {format_errors(task.prices)}."
     return (
         f"{format_money(chosen.cost.errors_per_1000, currency)} for the wrong ones among 1,000, "
         f"at {format_money(task.prices.error, currency)} each."

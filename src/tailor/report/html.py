@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailor.content import described
-from tailor.decide.formats import format_at_least, format_at_most, format_effect, format_percent, format_target, listed
+from tailor.decide.formats import (
+    format_at_least,
+    format_at_most,
+    format_effect,
+    format_errors,
+    format_percent,
+    format_target,
+    listed,
+)
 from tailor.errors import StoreError, UserError
 from tailor.files import write_atomically
 from tailor.kinds.base import kind_of, metric_of
@@ -42,7 +50,7 @@ FILTERS = (
         words.percent,
     ),
     *(words.plural, words.points, words.shorten, words.whole_limits),
-    *(format_at_least, format_at_most, format_effect, format_percent, format_target, listed),
+    *(format_at_least, format_at_most, format_effect, format_errors, format_percent, format_target, listed),
 )
 
 

@@ -1,0 +1,300 @@
+"""Fields, records or entities out of a text, as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tailor.data.cells import is_missing
+from tailor.data.example import Example
+from tailor.data.jsontext import Value
+from tailor.jsonform import fitting
+from tailor.kinds.base import Detail, Draft, Kind, Look, Metric, Unreadable, as_yaml
+from tailor.language.detect import language_of
+from tailor.retrieval.passage import Passage
+from tailor.score.fields import compare, is_empty, number_in, read_object
+from tailor.score.parse import last_answer
+from tailor.score.schema import Fields, fields_of
+from tailor.score.scorer import broken, is_failed, missing
+from tailor.score.spans import TYPE_NAMES
+from tailor.score.types import Answer, Outcome, Part, Score
+from tailor.score.written import as_said, in_order
+from tailor.system import Decoding, System
+from tailor.task import Task, columns_in
+
+CHARACTERS_PER_TOKEN = 2
+"""Of JSON, whose signs are tokens of their own: fewer than of prose."""
+
+MOST_CHOICES = 8
+OFTEN = 4
+"""How often a value stands on average where it is one of a few choices."""
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{4}")
+_CODE = re.compile(r"(?=\S*\d)[A-Z0-9][A-Z0-9/_.-]+")
+_AMOUNT = re.compile(r"[-−]?\W{0,2}\d[\d.,' ]*\W{0,2}")
+
+WHAT = """\
+# What is extracted: a name and how its values are compared. `text` takes case and punctuation for form, `exact` does not;
+# `number(0.01)` has a tolerance; then there are `date`, `set` (a list in any order), `boolean`, `span` (words of the text), and
+# choices such as `small | large`. A list of objects is written as `items: [{sku: exact, quantity: number}]`."""
+PRICES = "# A wrong field may have a price of its own, as in `prices: {error: 1, fields: {total: 50, note: 0}}` below."
+
+
+class Extract(Kind):
+    """Fields, records or entities out of a text."""
+
+    name = "extract"
+    says = "fields, records or entities out of a text"
+    noun = "record"
+    metrics = (
+        Metric("rows", "the share of rows of which every field is right", "rows right"),
+        Metric("fields", "the mean share of right fields", "fields right", graded=True),
+    )
+    parted = True
+    brief = False
+    stratified_by = "fields that have a value"
+    label_work = "Filling in one row"
+    label_price = 0.8
+
+    def check(self, task: Task) -> None:
+        """Refuse fields that cannot be read, and prices of fields that are none."""
+        super().check(task)
+        if task.pattern:
+            raise ValueError("`pattern` is for free text; what is extracted is JSON, as `fields` or a `json_schema` say")
+        known = _fields(task).names
+        priced = {*known, *(name.rpartition(".")[0] for name in known if "." in name)}
+        if unknown := [name for name in task.prices.fields if name not in priced]:
+            raise ValueError(f"`prices.fields` names {unknown[0]!r}, which is no field; there are {', '.join(known)}")
+
+    def likelihood(self, look: Look) -> float:
+        """Sure of marks of spans, and nearly so of objects with values of their own."""
+        return 1.0 if look.spans else 0.9 if look.records else 0.0
+
+    def instruction(self, draft: Draft) -> str:
+        """What the data say, else to find what is asked for."""
+        if draft.told:
+            return draft.told
+        return (
+            "Do what is asked, with what the text says and nothing else."
+            if draft.instructed
+            else f"Extract what {draft.asked} says."
+        )
+
+    def settings(self, draft: Draft) -> Iterator[str]:
+        """The fields, or the types of entities, that the data seem to hold."""
+        return _field_lines(draft.answers)
+
+    def accepted(self, task: Task, cell: Value) -> tuple[str, ...]:
+        """The object in the cell, with the task's fields in their order; a list is that of the one field that holds lists."""
+        text = cell if isinstance(cell, str) else f"[{','.join(map(_as_json, cell))}]"
+        if is_missing(text):
+            return ()
+        found, fields = _loaded(text), _fields(task)
+        if isinstance(found, list) and len(fields.each) == 1:
+            found = {fields.each[0].name: found}
+        if not isinstance(found, Mapping):
+            advice = 'Write such a cell as {"total": 12.5}, or name each column\'s field; an empty cell leaves the row out.'
+            raise Unreadable("holds no object with fields", f"kind `{task.kind}` takes JSON", advice)
+        return (in_order(fields, found),)
+
+    def stratum(self, example: Example) -> str:
+        """How many of the fields have a value."""
+        found = _loaded(example.label)
+        values = list(found.values()) if isinstance(found, Mapping) else []
+        longest = max((len(value) for value in values if isinstance(value, list)), default=0)
+        return f"{sum(not is_empty(value) for value in values)} with a value, lists of up to {min(longest, 3)}"
+
+    def form(self, task: Task) -> str:
+        """The fields, or the schema."""
+        return _fields(task).told
+
+    def decoding(self, task: Task, train: Sequence[Example], scores: bool) -> Decoding:
+        """JSON that is held to the schema, with room for the longest right answer and half as much again."""
+        longest = max((len(as_said(example.label, _source(task.input, example))) for example in train), default=200)
+        return Decoding(max_tokens=round(1.5 * longest / CHARACTERS_PER_TOKEN) + 16, json_schema=_fields(task).json_schema)
+
+    def target_text(self, system: System, example: Example, passages: Sequence[Passage]) -> str:
+        """The right object as a model should write it: entities by their words."""
+        return as_said(example.label, _source(system.prompt.input, example))
+
+    def score(self, task: Task, system: System, example: Example, answer: Answer) -> Score:
+        """Right when every field is; an answer that cannot be read misses them all.
+
+        Details: `form` (1 when the text is JSON that fits the schema), `fields` (share of right fields), `strict` (1 when all are
+        right to the letter).
+        """
+        fields = _fields(task)
+        if is_failed(answer):
+            return _unread(task, fields, example, Score(missing(answer), 0.0, ""))
+        free = system.prompt.reasoning and not system.decoding.json_schema
+        text = last_answer(answer.raw) if free else answer.raw
+        said = read_object(text or "")
+        if said is None:
+            return _unread(task, fields, example, Score(broken(answer), 0.0, answer.raw.strip(), {"form": 0.0}))
+        schema = system.decoding.json_schema or fields.json_schema
+        parts = _compared(task, fields, example, said)
+        right = sum(part.is_right for part in parts)
+        share = right / len(parts)
+        details = {
+            "form": float(fitting(text or "", schema) is not None),
+            "fields": share,
+            "strict": float(all(part.strict for part in parts)),
+        }
+        loss, errors = _cost(task, parts)
+        is_right = right == len(parts)
+        value = share if task.scored_by == "fields" else float(is_right)
+        outcome: Outcome = "right" if is_right else "cut" if answer.finish == "length" else "wrong"
+        return Score(outcome, value, in_order(fields, said), details, loss, errors)
+
+    def details(self, task: Task) -> tuple[Detail, ...]:
+        """How much of a row is right, and whether all of it is to the letter."""
+        return (
+            Detail("fields", "fields right"),
+            Detail("strict", "rows right to the letter", "Numbers, dates, case and white space are as in the data, too."),
+        )
+
+    def parts(self, task: Task, example: Example, score: Score) -> tuple[Part, ...]:
+        """Every field of the answer next to the right one."""
+        return _compared(task, _fields(task), example, read_object(score.answer) or {})
+
+
+def _fields(task: Task) -> Fields:
+    return fields_of(task.fields, task.json_schema, task.labels)
+
+
+def _compared(task: Task, fields: Fields, example: Example, said: Mapping[str, Any]) -> tuple[Part, ...]:
+    texts = (text for column, text in example.fields.items() if column not in example.media)
+    wanted = _loaded(example.label)
+    wanted = wanted if isinstance(wanted, Mapping) else {}
+    return compare(fields, wanted, said, source=_source(task.input, example), language=language_of(" ".join(texts)))
+
+
+def _source(template: str, example: Example) -> str:
+    """The text that entities are in: the first column that the input names."""
+    return next((example.fields[name] for name in columns_in(template) if name in example.fields), "")
+
+
+def _unread(task: Task, fields: Fields, example: Example, score: Score) -> Score:
+    """The score of an answer that cannot be read: all that the row has is missed, and it is an error at least."""
+    loss, errors = _cost(task, _compared(task, fields, example, {}))
+    return replace(score, loss=loss, errors=None if errors is None else max(1.0, errors))
+
+
+def _cost(task: Task, parts: Sequence[Part]) -> tuple[float, float | None]:
+    """What wrong fields with a price cost together, and how many there are without one; None where no field has a price."""
+    prices, loss, others = task.prices.fields, 0.0, 0.0
+    if not prices:
+        return 0.0, None
+    for part in parts:
+        price = prices.get(part.name) or prices.get(part.name.rpartition(".")[0])
+        if not part.is_right and price is not None:
+            loss += float(getattr(price, part.verdict))
+        others += not part.is_right and price is None
+    return loss, others
+
+
+def _loaded(text: str) -> Any:
+    """The JSON in a text, or None."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _as_json(item: str) -> str:
+    """An item of a list as JSON, which it may be already."""
+    return item if _loaded(item) is not None else json.dumps(item, ensure_ascii=False)
+
+
+# Settings for `tailor init`
+
+
+def _field_lines(answers: Sequence[str]) -> Iterator[str]:
+    """Lines of ``tailor.yaml`` that describe what these right answers hold.
+
+    Args:
+        answers: cells with right answers, as text.
+    """
+    found = [_unpacked(value) for text in answers if (value := _loaded(text)) is not None]
+    types = sorted({kind for value in found if isinstance(value, list) for item in value if (kind := _type(item))})
+    if types:
+        yield "# The types of entities to find, each with its words; where they stand is found in the text."
+        yield "labels:"
+        yield from (f"  - {as_yaml(name)}" for name in types)
+        return
+    objects = [value for value in found if isinstance(value, Mapping)]
+    if not objects:
+        yield "# fields: {customer: text, total: number(0.01)}"
+        return
+    yield WHAT
+    yield "fields:"
+    yield from _described(objects, "  ")
+    yield PRICES
+
+
+def _unpacked(value: Any) -> Any:
+    """A list with its items as they were before they became texts."""
+    items = [_loaded(item) if isinstance(item, str) else item for item in value] if isinstance(value, list) else []
+    return items if items and None not in items else value
+
+
+def _described(objects: Sequence[Mapping[str, Any]], indent: str) -> Iterator[str]:
+    for name in dict.fromkeys(name for value in objects for name in value):
+        values = [value[name] for value in objects if not is_empty(value.get(name))]
+        key = name if re.fullmatch(r"[A-Za-z_]\w*", name) else as_yaml(name)
+        records = [item for value in values if isinstance(value, list) for item in value if isinstance(item, Mapping)]
+        nested = [value for value in values if isinstance(value, Mapping)]
+        if records and any(map(_type, records)):
+            kinds = " | ".join(sorted({_type(item) for item in records} - {""}))
+            yield f"{indent}{key}: {as_yaml(f'span({kinds})')}"
+        elif records:
+            yield f"{indent}{key}:"
+            first, *others = _described(records, "")
+            yield f"{indent}  - {first}"
+            yield from (f"{indent}    {line}" for line in others)
+        elif nested:
+            yield f"{indent}{key}:"
+            yield from _described(nested, f"{indent}  ")
+        else:
+            yield f"{indent}{key}: {_policy(values)}"
+
+
+def _policy(values: Sequence[Any]) -> str:
+    """The policy by which such values are best compared."""
+    if any(isinstance(value, list) for value in values):
+        return "set"
+    if values and all(isinstance(value, bool) for value in values):
+        return "boolean"
+    if values and all(isinstance(value, int | float) for value in values):
+        return "number"
+    texts = [value for value in values if isinstance(value, str)]
+    if not texts or len(texts) < len(values):
+        return "text"
+    if all(map(_DAY.fullmatch, texts)):
+        return "date"
+    choices = list(dict.fromkeys(texts))
+    if (
+        2 <= len(choices) <= MOST_CHOICES
+        and len(texts) >= OFTEN * len(choices)
+        and not any(sign in text for text in choices for sign in "|(")
+    ):
+        return as_yaml(" | ".join(choices))
+    if all(_AMOUNT.fullmatch(text) and number_in(text) is not None for text in texts):
+        return "number"
+    return "exact" if all(map(_CODE.fullmatch, texts)) else "text"
+
+
+def _type(item: Any) -> str:
+    """The type of an entity that an item marks by its place or its words; empty for none."""
+    if isinstance(item, list) and len(item) == 3 and all(str(place).isdecimal() for place in item[:2]):
+        return str(item[2])
+    if isinstance(item, Mapping) and {"start", "end"} <= set(item):
+        kind = next((item[name] for name in TYPE_NAMES if item.get(name)), "")
+        return str(kind[0] if isinstance(kind, list) else kind)
+    return ""
+
+
+EXTRACT = Extract()

@@ -1,0 +1,230 @@
+"""Kind `extract`: fields and entities from the settings to a score, and what a wrong field costs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from data_helpers import make_task
+
+from tailor.approaches.approach import TrainingData, starting_system
+from tailor.approaches.prompting import ChainOfThought, FreeForm
+from tailor.data.example import Example
+from tailor.decide.cost import cost_of
+from tailor.decide.decision import Candidate, decide
+from tailor.decide.types import Decision, Rates
+from tailor.evaluate.run import Run
+from tailor.kinds.base import Draft, Unreadable, kind_of, score, score_run
+from tailor.models.fake import FakeModel
+from tailor.render import render_messages
+from tailor.score.types import Answer, Score
+from tailor.system import System
+from tailor.task import Task
+from tailor.testing import check_kind
+
+FIELDS = {"customer": "text", "total": "number(0.01)", "express": "boolean", "items": [{"sku": "exact", "quantity": "number"}]}
+ORDERS: tuple[dict[str, Any], ...] = (
+    {"customer": "Ada Ltd", "total": 1240.5, "express": True, "items": [{"sku": "B7", "quantity": 2}]},
+    {"customer": "Bo & Co", "total": None, "express": None, "items": []},
+    {"customer": None, "total": 12, "express": False, "items": [{"sku": "C1", "quantity": 9}, {"sku": "B7", "quantity": 1}]},
+)
+TEXT = "Ann met Bo in Rome. Rome is where Ann lives."
+
+
+def extract_task(fields: Mapping[str, Any] = FIELDS, **changes: Any) -> Task:
+    return make_task(kind="extract", fields=fields, **changes)
+
+
+def rows(task: Task, *cells: Any, text: str = TEXT) -> list[Example]:
+    read = [kind_of(task).accepted(task, cell if isinstance(cell, str) else json.dumps(cell)) for cell in cells]
+    return [Example(str(number), {"text": text}, given) for number, given in enumerate(read)]
+
+
+def system_of(task: Task, train: Sequence[Example]) -> System:
+    return starting_system(task, train, FakeModel())
+
+
+def scored(task: Task, wanted: Any, said: Any, **changes: Any) -> Score:
+    (row,) = rows(task, wanted)
+    raw = said if isinstance(said, str) else json.dumps(said)
+    return score(task, system_of(task, [row]), row, Answer(row.id, raw, **changes))
+
+
+SPANS = [[0, 3, "person"], [20, 24, "place"]]
+
+
+@pytest.mark.parametrize(
+    ("task", "cells"),
+    [
+        (extract_task(), ORDERS),
+        (extract_task(metric="fields"), ORDERS),
+        (extract_task({}, labels=["person", "place"]), (SPANS, [], [{"start": 4, "end": 10, "label": "person"}])),
+        (extract_task({}, json_schema={"type": "object", "properties": {"a": {"type": "string"}}}), ({"a": "x"}, {})),
+    ],
+)
+def test_every_way_to_describe_what_is_extracted_keeps_the_promises(task: Task, cells: Sequence[Any]) -> None:
+    check_kind(kind_of(task), task, rows(task, *cells))
+
+
+def test_a_row_is_right_when_every_field_is_and_half_right_when_half_are() -> None:
+    task, graded = extract_task(), extract_task(metric="fields")
+    said = ORDERS[0] | {"total": "1,240.50 EUR", "customer": "Ada"}
+    assert [(found.outcome, round(found.value, 2)) for found in (scored(one, ORDERS[0], said) for one in (task, graded))] == [
+        ("wrong", 0.0),
+        ("wrong", 0.8),
+    ]
+    found = scored(task, ORDERS[0], f"```json\n{json.dumps(ORDERS[0] | {'total': '1,240.50 EUR'})}\n```")
+    assert (found.outcome, found.details) == ("right", {"form": 0.0, "fields": 1.0, "strict": 0.0})
+
+
+@pytest.mark.parametrize(
+    ("raw", "changes", "outcome"),
+    [
+        ("I cannot say.", {}, "unparsed"),
+        ('{"customer": "Ada', {"finish": "length"}, "cut"),
+        ("", {"finish": "refused"}, "refused"),
+        ("", {"finish": "error", "error": "gone"}, "failed"),
+        ("{}", {}, "wrong"),
+    ],
+)
+def test_what_is_no_object_is_told_apart_from_a_wrong_one(raw: str, changes: dict[str, str], outcome: str) -> None:
+    found = scored(extract_task(), ORDERS[0], raw, **changes)
+    assert (found.outcome, found.value) == (outcome, 0.0)
+
+
+def test_the_form_is_told_and_may_be_set_free_and_steps_get_a_property() -> None:
+    task = extract_task()
+    (row,) = rows(task, ORDERS[0])
+    start = system_of(task, [row])
+    assert '"total": number' in render_messages(start, row)[0].text
+    assert json.loads(start.decoding.json_schema)["required"] == ["customer", "total", "express", "items"]
+    material = TrainingData(task, (row,), ())
+    free = FreeForm().fit(start, material, None)  # type: ignore[arg-type]
+    assert not free.decoding.json_schema and free.prompt == start.prompt and free.name == "free-form"
+    steps = ChainOfThought().fit(start, material, None)  # type: ignore[arg-type]
+    assert next(iter(json.loads(steps.decoding.json_schema)["properties"])) == "reasoning"
+    assert '"reasoning"' in render_messages(steps, row)[0].text and "Answer:" not in render_messages(steps, row)[0].text
+    said = json.dumps({"reasoning": "Ada is the customer.", **ORDERS[0]})
+    assert score(task, steps, row, Answer("0", said)).details == {"form": 1.0, "fields": 1.0, "strict": 1.0}
+    both = ChainOfThought().fit(free, material, None)  # type: ignore[arg-type]
+    assert score(task, both, row, Answer("0", f"Ada.\nAnswer: {json.dumps(ORDERS[0])}")).outcome == "right"
+
+
+def test_entities_are_asked_for_by_their_words_and_kept_by_their_places() -> None:
+    task = extract_task({}, labels=["person", "place"])
+    (row,) = rows(task, SPANS)
+    assert json.loads(row.label) == {
+        "entities": [{"type": "person", "start": 0, "end": 3}, {"type": "place", "start": 20, "end": 24}]
+    }
+    written = kind_of(task).target_text(system_of(task, [row]), row, ())
+    assert json.loads(written)["entities"] == [{"type": "person", "text": "Ann"}, {"type": "place", "text": "Rome", "nth": 2}]
+
+
+# --- Prices
+
+
+def test_a_wrong_field_costs_its_own_price_and_the_others_that_of_an_error() -> None:
+    prices = {"error": 2, "fields": {"total": {"misread": 50, "missed": 5}, "express": 0}}
+    task = extract_task(prices=prices)
+    said = ORDERS[0] | {"total": 3, "express": False, "customer": "Bo"}
+    found = scored(task, ORDERS[0], said)
+    assert (found.loss, found.errors, found.cost(2)) == (50, 1, 52)
+    assert scored(task, ORDERS[0], ORDERS[0]).cost(2) == 0
+    missed = scored(task, ORDERS[0], "no idea")
+    assert (missed.loss, missed.errors) == (5, 3), "customer, sku and quantity"
+    assert scored(extract_task(prices={"error": 2}), ORDERS[0], said).cost(2) == 2, "without prices of fields, a row is one error"
+
+
+def candidate(task: Task, name: str, wrong: Mapping[str, int]) -> Candidate:
+    """A system that misreads these fields of so many of a hundred orders each, one field a row."""
+    cells = [ORDERS[0] | {"customer": f"Ada {number}"} for number in range(100)]
+    train = rows(task, *cells)
+    system = system_of(task, train).then(name)
+    spoilt = [field for field, count in wrong.items() for _ in range(count)]
+    said = [cell | ({spoilt[n]: "other"} if n < len(spoilt) else {}) for n, cell in enumerate(cells)]
+    answers = [Answer(row.id, json.dumps(one), tokens_in=100) for row, one in zip(train, said, strict=True)]
+    run = Run(system, "test", tuple(train), tuple(answers), score_run(task, system, train, answers))
+    return Candidate(name, run, None, cost_of(task, run, Rates(1.0, 1.0, 1.0, ""), 0, 0))
+
+
+def test_a_price_of_a_field_decides_which_system_is_chosen() -> None:
+    # One misreads the total of few orders, the other customers of somewhat more; nothing is asked again for another price.
+    def chosen(**prices: Any) -> Decision:
+        task = extract_task(target=0.8, prices=prices)
+        return decide(task, [candidate(task, "totals", {"total": 4}), candidate(task, "names", {"customer": 7})], opening=1)
+
+    plain = chosen(error=1)
+    assert (plain.verdict, plain.chosen) == ("target met", "totals"), "a row is a row"
+    priced = chosen(error=1, fields={"total": 50, "customer": 0})
+    assert (priced.verdict, priced.chosen) == ("target met", "names")
+    assert [round(finalist.cost.errors_per_1000) for finalist in priced.finalists] == [0, 2000]
+    assert "wrong fields at 50 USD for total, 0 USD for customer and 1 USD for each other" in " ".join(priced.reasons)
+    assert chosen(error=1, fields={"total": 1, "customer": {"misread": 2, "missed": 50}}).chosen == "totals"
+
+
+# --- Settings and cells
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"fields": {}}, "say what is extracted"),
+        ({"fields": {"a": "nmuber"}}, "did you mean `number`"),
+        ({"prices": {"fields": {"iban": 50}}}, "`prices.fields` names 'iban', which is no field"),
+        ({"pattern": "[0-9]+"}, "`pattern` is for free text"),
+        ({"kind": "answer"}, "`fields` are for answers that have fields"),
+        ({"kind": "answer", "fields": {}, "prices": {"fields": {"iban": 50}}}, "`prices.fields` are for answers"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        make_task(**{"kind": "extract", "fields": FIELDS, **changes})
+
+
+def test_a_cell_without_an_object_is_refused_and_an_empty_one_leaves_the_row_out() -> None:
+    task = extract_task()
+    assert kind_of(task).accepted(task, "") == ()
+    with pytest.raises(Unreadable):
+        kind_of(task).accepted(task, "Ada Ltd")
+    tagged = extract_task({}, labels=["person", "place"])
+    cell = ['{"start":0,"end":3,"label":"person"}']
+    assert kind_of(tagged).accepted(tagged, cell) == ('{"entities": [{"type": "person", "start": 0, "end": 3}]}',)
+
+
+def lines(*cells: Any) -> str:
+    draft = Draft("the text", False, "record", "", False, "", (), 0, 25, answers=tuple(map(json.dumps, cells)))
+    return "\n".join(line for line in kind_of(extract_task()).settings(draft) if not line.startswith("#"))
+
+
+def test_init_describes_what_the_cells_hold() -> None:
+    sizes = ["small", "large"] * 4
+    orders: list[dict[str, Any]] = [
+        {
+            "who": f"Ada {n} Ltd",
+            "iban": f"DE{n}9",
+            "due": "2026-03-05",
+            "size": size,
+            "tags": ["a"],
+            "net": "1,240.00",
+            **ORDERS[0],
+        }
+        for n, size in enumerate(sizes)
+    ]
+    assert lines(*orders).splitlines() == [
+        "fields:",
+        "  who: text",
+        "  iban: exact",
+        "  due: date",
+        '  size: "small | large"',
+        "  tags: set",
+        "  net: number",
+        "  customer: text",
+        "  total: number",
+        "  express: boolean",
+        "  items:",
+        "    - sku: exact",
+        "      quantity: number",
+    ]
+    assert lines(SPANS, []).splitlines() == ["labels:", '  - "person"', '  - "place"']
