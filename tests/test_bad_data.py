@@ -94,10 +94,10 @@ def load(folder: Path, name: str, content: bytes, **changes: object) -> None:
             "a.xlsx",
             b"PK\x03\x04\x14\0",
             {},
-            "`a.xlsx` ends in `.xlsx`; CSV, TSV, JSONL, JSON and Parquet files are accepted",
+            "`a.xlsx` ends in `.xlsx`; CSV, TSV, JSONL, JSON, Parquet and CoNLL files are accepted",
             "spreadsheet",
         ),
-        ("data", b"text", {}, "CSV, TSV, JSONL, JSON and Parquet files are accepted", ""),
+        ("data", b"text", {}, "CSV, TSV, JSONL, JSON, Parquet and CoNLL files are accepted", ""),
         ("a.parquet", b"PAR1 but no more", {}, "a.parquet is not a Parquet file", ""),
         (
             "a.jsonl",

@@ -230,10 +230,10 @@ def test_label_studio_annotators_who_disagree_are_named(tmp_path: Path) -> None:
 
 
 def test_label_studio_regions_cannot_be_used(tmp_path: Path) -> None:
-    value = {"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]}
-    tasks = [{"data": {"text": "Ada"}, "annotations": [{"result": [{"from_name": "ner", "type": "labels", "value": value}]}]}]
-    with pytest.raises(DataError, match=r"row 1 \(marks regions or stretches of text"):
-        read(tmp_path, tasks)
+    value = {"x": 1, "y": 2, "width": 3, "height": 4, "rectanglelabels": ["boat"]}
+    result = {"from_name": "boat", "type": "rectanglelabels", "value": value}
+    with pytest.raises(DataError, match=r"row 1 \(holds `rectanglelabels`, which is no choice, text or label of a text\)"):
+        read(tmp_path, [{"data": {"image": "a.png"}, "annotations": [{"result": [result]}]}])
 
 
 def test_prodigy_decisions_that_are_no_accept_leave_no_label_and_are_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tables of text: CSV, TSV, JSONL, JSON, Parquet and chat files, each read into the same `Table` or refused whole.
+"""Tables of text: CSV, TSV, JSONL, JSON, Parquet, CoNLL and chat files, each read into the same `Table` or refused whole.
 
 Nothing is guessed away: a file with a broken row is refused with the rows named, because a row dropped silently changes
 every number that is measured afterwards. What was assumed, skipped or left out is in the table's findings.
@@ -22,6 +22,8 @@ from tailor.data.formats.header import column_names
 from tailor.data.formats.imagebytes import without_image_bytes
 from tailor.data.formats.jsonrows import Object, Read, read_json
 from tailor.data.formats.records import unpack_records
+from tailor.data.formats.spans import flatten_spans
+from tailor.data.formats.tags import is_conll, read_conll
 from tailor.data.jsontext import Value, parse, to_value
 from tailor.errors import DataError, did_you_mean, quoted
 from tailor.files import parts_of
@@ -31,8 +33,10 @@ from tailor.plugins import READERS
 
 _CSV = (".csv", ".tsv", ".tab", ".txt", ".psv")
 _JSON = (".jsonl", ".ndjson", ".json")
+_TAGGED = (".tsv", ".tab", ".txt")
 _PARQUET = (".parquet", ".pq")
-SUFFIXES = (*_CSV, *_JSON, *_PARQUET)
+_CONLL = (".conll", ".bio", ".iob", ".iob2", ".bioes", ".bilou")
+SUFFIXES = (*_CSV, *_JSON, *_PARQUET, *_CONLL)
 _DELIMITER = {".tsv": "\t", ".tab": "\t"}
 
 
@@ -96,6 +100,8 @@ def read_table(path: Path, *, columns: Sequence[str] = (), encoding: str = "") -
         raise DataError(f"{path.name} is empty", "Give a file with a row of column names and one row per example.")
     if suffix in _JSON:
         return _table_of_objects(path.name, read_json(path.name, text, columns=columns), findings)
+    if suffix in _CONLL or (suffix in _TAGGED and is_conll(text)):
+        return _table_of_objects(path.name, read_conll(path.name, text), findings)
     return _delimited(path.name, text, _DELIMITER.get(suffix, ""), columns, findings)
 
 
@@ -179,7 +185,7 @@ def _table_of_objects(name: str, read: Read, before: Sequence[Finding] = ()) -> 
     objects, findings = read
     if not objects:
         raise DataError(f"{name} has no rows")
-    for flatten in (flatten_annotations, unpack_records, flatten_chats):
+    for flatten in (flatten_annotations, flatten_spans, unpack_records, flatten_chats):
         objects, more = flatten(name, objects)
         findings = (*findings, *more)
     keys = list(dict.fromkeys(key for row in objects for key in row))

@@ -8,7 +8,7 @@ from tailor.data.finding import Finding
 from tailor.data.formats.codepages import likely_codec
 from tailor.errors import DataError, quoted
 
-ACCEPTED = "CSV, TSV, JSONL, JSON and Parquet files are accepted"
+ACCEPTED = "CSV, TSV, JSONL, JSON, Parquet and CoNLL files are accepted"
 
 _MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),

@@ -9,6 +9,7 @@ from typing import cast
 from tailor.data.finding import Finding
 from tailor.data.formats.classes import with_class_names
 from tailor.data.formats.header import column_names, has_common_name, looks_like_data
+from tailor.data.formats.spacy import annotated_pairs, is_annotated
 from tailor.data.jsontext import Number, parse, parse_several, to_text, written_by_python
 from tailor.data.roles import ROLE_OF
 from tailor.errors import DataError, quoted
@@ -126,6 +127,8 @@ def _odd(name: str, bad: Sequence[str]) -> DataError:
 def _list(name: str, items: Sequence[object], columns: Sequence[str]) -> Read:
     if items and all(map(_has_turns, items)):
         return [{"messages": item} for item in items], (Finding("note", f"{name} holds lists of turns; each is a row."),)
+    if items and all(isinstance(item, list) and len(item) == 2 and is_annotated(item[1]) for item in items):
+        return annotated_pairs(name, cast("list[list[object]]", items))
     if items and all(isinstance(item, list) for item in items):
         return _arrays(name, cast("list[list[object]]", items), columns)
     if items and not any(isinstance(item, dict | list) for item in items):
