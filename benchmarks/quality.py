@@ -19,11 +19,11 @@ from scipy.stats import t as student
 from benchmarks.common import data_file
 from benchmarks.intents import LABELS
 from tailor.kinds.classify import CLASSIFY
+from tailor.labels import display_label
 from tailor.models.base import Message, Request, message
 from tailor.models.local import LocalModel
 from tailor.models.training import TrainingRow
 from tailor.models.tune import LEARNING_RATES, Recipe, tune
-from tailor.system import display_label
 
 RECIPE = Recipe("lora", epochs=3, rank=16, learning_rate=LEARNING_RATES["lora"], batch_rows=8, seed=0)
 TOP_LAYERS = 8

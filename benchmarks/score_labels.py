@@ -26,10 +26,10 @@ from benchmarks.common import data_file
 from benchmarks.lm_eval_task import DELIMITER, Harness, write_task
 from benchmarks.timing import seconds_of, spread
 from tailor.errors import TailorError
+from tailor.labels import display_label
 from tailor.models.base import Request, message
 from tailor.models.catalogue import open_model
 from tailor.models.local import LocalModel, device
-from tailor.system import display_label
 from tailor.task import ModelSettings
 
 REPEATS = 3

@@ -41,10 +41,11 @@ from tailor.documents.reading import Document
 from tailor.engine import Engine, OnProgress
 from tailor.errors import TailorError
 from tailor.experiment import final_test
+from tailor.labels import display_labels
 from tailor.models.catalogue import open_embedder
 from tailor.models.local import LocalModel
 from tailor.store.spending import Spent
-from tailor.system import System, display_labels
+from tailor.system import System
 
 TRAIN, DEV, TEST, PAGE = 240, 128, 200, 15
 SAMPLE, TRAIN_SAMPLE, FINALISTS = 4, 64, 3

@@ -23,13 +23,13 @@ from typing import Any
 from benchmarks.common import data_file
 from benchmarks.quality import cache_figures
 from tailor.errors import TailorError
+from tailor.labels import display_label
 from tailor.models.base import message
 from tailor.models.catalogue import open_model
 from tailor.models.local import LocalModel, load_module
 from tailor.models.quiet import quiet_libraries
 from tailor.models.training import Collator, TrainingRow, mean_loss
 from tailor.models.tune import Recipe, tune
-from tailor.system import display_label
 from tailor.task import ModelSettings
 
 INSTRUCTION = "Read the bank customer's message and name what it is about."

@@ -35,10 +35,11 @@ from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit, StoreError
 from tailor.evaluate.measure import measure
 from tailor.kinds.base import kind_of
+from tailor.labels import display_labels
 from tailor.models.base import Capabilities, Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.retrieval.passage import Passage
-from tailor.system import System, display_labels
+from tailor.system import System
 from tailor.testing import check_approach
 
 MakeEngine = Callable[..., Engine]

@@ -74,7 +74,7 @@ def test_a_kind_that_breaks_a_promise_is_told_which(broken: Kind, promise: str, 
 def test_a_name_that_nothing_has_is_told_with_the_nearest_that_something_has() -> None:
     with pytest.raises(ConfigError, match="`clasify` is not a kind of task; did you mean `classify`") as caught:
         KINDS.load("clasify")
-    assert caught.value.hint == "There are classify, answer, write, extract."
+    assert caught.value.hint == "There are classify, tags, answer, write, extract."
 
 
 def test_a_metric_may_come_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:

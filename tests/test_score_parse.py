@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tailor.labels import display_label, display_labels
 from tailor.score.parse import find_label, last_answer, parse_answer
-from tailor.system import Decoding, Prompt, System, Weights, display_label, display_labels
+from tailor.system import Decoding, Prompt, System, Weights
 
 LABELS = ("card_payment", "card_payment_fee", "lost_card", "reverted_card_payment?")
 

@@ -19,8 +19,8 @@ ROOT = Path(tailor.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
     "errors card limits files outside confined documents language doors jsonform keys mistakes plugins settings task "
-    "project stats passage conversation content media system example payment score cells kinds data models trust retrieval store "
-    "ledger "
+    "project stats passage conversation content media cells labels system example payment score kinds data models trust retrieval "
+    "store ledger "
     "render batches engine approaches evaluate advise diagnose decide results saved report provenance open_engine seals "
     "experiment asking judging testing screen library cli __main__"
 ).split()

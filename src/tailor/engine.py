@@ -32,7 +32,7 @@ from tailor.retrieval.passage import Passage
 from tailor.retrieval.searches import retriever
 from tailor.score.types import Answer
 from tailor.store.spending import Spending
-from tailor.system import Prompt, Shot, System, display_labels
+from tailor.system import Prompt, Shot, System
 
 if TYPE_CHECKING:
     from tailor.documents.reading import Document
@@ -173,8 +173,9 @@ class Engine:
     def render(self, system: System, examples: Sequence[Example]) -> list[tuple[Request, tuple[Passage, ...]]]:
         """The complete request, and the passages in it, for each example."""
         decoding = system.decoding
-        shown = display_labels(decoding.labels)
-        choices, labels = (shown, ()) if decoding.method == "score" else ((), () if system.prompt.reasoning else shown)
+        shown = decoding.choices
+        unread = system.prompt.reasoning or decoding.several  # a label's probability is read off where it alone is written
+        choices, labels = (shown, ()) if decoding.method == "score" else ((), () if unread else shown)
         asked = (
             choices,
             decoding.max_tokens,
@@ -330,12 +331,12 @@ class Engine:
         scores = self._head_scores(system, texts)
         # The same stated estimate as elsewhere: a token is about four characters.
         return [
-            Answer(example.id, system.decoding.labels[int(row.argmax())], tuple(map(float, row)), tokens_in=-(-len(text) // 4))
+            Answer(example.id, system.decoding.likeliest(row), tuple(map(float, row)), tokens_in=-(-len(text) // 4))
             for example, text, row in zip(examples, texts, scores, strict=True)
         ]
 
     def _head_scores(self, system: System, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Log-probability of each label, shape (len(texts), labels)."""
+        """Log-probability of each label, or of each with yes and with no, shape (len(texts), choices)."""
         folder, digest = self.store / system.weights.tuned, system.weights.tuned_digest
         if system.weights.method == "tfidf":
             from tailor.models.tfidf import Tfidf
@@ -367,11 +368,7 @@ class Engine:
 
 def _to_answer(system: System, example: str, reply: Reply, passages: tuple[Passage, ...]) -> Answer:
     is_text = not reply.scores or system.decoding.method == "generate"
-    return as_answer(example, reply.text if is_text else _likeliest(system, reply.scores), reply, passages)
-
-
-def _likeliest(system: System, scores: Sequence[float]) -> str:
-    return system.decoding.labels[max(range(len(scores)), key=scores.__getitem__)]
+    return as_answer(example, reply.text if is_text else system.decoding.likeliest(reply.scores), reply, passages)
 
 
 def _without_prior(system: System, answer: Answer) -> Answer:
@@ -379,7 +376,7 @@ def _without_prior(system: System, answer: Answer) -> Answer:
     if not answer.scores:
         return answer
     scores = tuple(score - prior for score, prior in zip(answer.scores, system.decoding.prior, strict=True))
-    return replace(answer, raw=_likeliest(system, scores), scores=scores)
+    return replace(answer, raw=system.decoding.likeliest(scores), scores=scores)
 
 
 def _answer(record: dict[str, Any], example: str) -> Answer:

@@ -97,7 +97,7 @@ class Registry:
             ) from error
 
 
-_OWN_KINDS = {name: f"tailor.kinds.{name}:{name.upper()}" for name in ("classify", "answer", "write", "extract")}
+_OWN_KINDS = {name: f"tailor.kinds.{name}:{name.upper()}" for name in ("classify", "tags", "answer", "write", "extract")}
 KINDS = Registry("tailor.kinds", "kind of task", _OWN_KINDS)
 """Kinds of task (`tailor.kinds.base.Kind`)."""
 

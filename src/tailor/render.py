@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from tailor.content import Row, TextPart, fenced
 from tailor.conversation import Turn
 from tailor.jsonform import REASONING
+from tailor.labels import VERDICTS, display_labels, no_label
 from tailor.models.base import Message, message
 from tailor.retrieval.passage import Passage
-from tailor.system import Shot, System, display_labels
+from tailor.system import Shot, System
 from tailor.task import fill
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _system_text(system: System, row: Row, documents: Sequence[Document]) -> str
     lines = [fill(template, row.fields) for template in (prompt.persona, prompt.instruction, prompt.context) if template]
     labels = display_labels(system.decoding.labels) if prompt.show_labels else ()
     if labels:
-        lines.append("Answer with exactly one of these labels:\n" + "\n".join(f"- {label}" for label in labels))
+        lines.append(f"{_choosing(system)}:\n" + "\n".join(f"- {label}" for label in labels))
     if prompt.form:
         lines.append(prompt.form)
     lines += [f"- {fill(constraint, row.fields)}" for constraint in prompt.constraints]
@@ -85,6 +86,17 @@ def _system_text(system: System, row: Row, documents: Sequence[Document]) -> str
         pages = "\n\n".join(f"# {fenced(document.title)}\n{fenced(document.text)}" for document in documents)
         lines.append(f"<passages>\n{pages}\n</passages>")
     return "\n".join(lines)
+
+
+def _choosing(system: System) -> str:
+    """What is done with the labels that are listed, or said of each."""
+    decoding = system.decoding
+    if not decoding.several:
+        return "Answer with exactly one of these labels"
+    if decoding.method == "score":
+        return f'Say "{VERDICTS[0]}" of each of these labels that applies, and "{VERDICTS[1]}" of each that does not'
+    none = no_label(decoding.labels)
+    return f'Answer with all of these labels that apply, with semicolons between them, or with "{none}" where none applies'
 
 
 def _grounding(system: System) -> str:

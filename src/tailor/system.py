@@ -19,12 +19,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from tailor.content import Content, MediaPart, Row, TextPart, around, as_json, question, text_of, with_passages, without_passages
 from tailor.conversation import Turn, written
 from tailor.errors import StoreError, quoted
+from tailor.labels import display_labels, likeliest_set, verdicts
 from tailor.plugins import RETRIEVERS
 from tailor.retrieval.passage import Passage
 from tailor.task import columns_in
-
-AROUND = " ?!.,:;\"'()[]{}*"
-"""Characters taken off both ends of a label before it is shown."""
 
 START = "zero-shot"
 """Name of the System that every approach starts from."""
@@ -223,7 +221,8 @@ class Decoding(Part):
     Attributes:
         method: `score` the labels and take the likeliest; `generate` text and parse it; `head` is a plain classifier.
         labels: the closed set, empty for free answers.
-        prior: log-probability of each label without the input, subtracted before choosing; empty to leave it in.
+        several: whether an answer may hold several labels, or none: each is scored with yes and with no (`choices`).
+        prior: log-probability of each choice without the input, subtracted before choosing; empty to leave it in.
         max_tokens: longest answer.
         temperature: 0 is greedy.
         seed: for sampling.
@@ -242,6 +241,16 @@ class Decoding(Part):
     pattern: str = Field("", exclude_if=operator.not_)
     json_schema: str = Field("", exclude_if=operator.not_)
     stop: tuple[str, ...] = Field((), exclude_if=operator.not_)
+    several: bool = Field(False, exclude_if=operator.not_)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The texts that are scored: the labels as a model reads them; where there may be several, each with yes and with no."""
+        return verdicts(self.labels) if self.several else display_labels(self.labels)
+
+    def likeliest(self, scores: Sequence[float]) -> str:
+        """The answer that the log-probabilities of the choices say."""
+        return likeliest_set(self.labels, scores) if self.several else self.labels[max(range(len(scores)), key=scores.__getitem__)]
 
 
 class System(Part):
@@ -387,14 +396,3 @@ def fingerprint_of(record: Mapping[str, Any]) -> str:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def display_label(label: str) -> str:
-    """The label as a model reads it: underscores become spaces, punctuation around it goes, such as a final "?"."""
-    return " ".join(label.replace("_", " ").split()).strip(AROUND) or label
-
-
-def display_labels(labels: Sequence[str]) -> tuple[str, ...]:
-    """The labels as a model reads them; as they are, all of them, if two would read the same."""
-    shown = tuple(display_label(label) for label in labels)
-    return shown if len(set(shown)) == len(set(labels)) else tuple(labels)

@@ -124,7 +124,8 @@ def _rows(task: Task, examples: Sequence[Example]) -> dict[str, Fact]:
 
 def _per_label(task: Task, examples: Sequence[Example]) -> Mapping[str, int]:
     """Label -> rows, the most common first; labels of the task that no row has come last, with 0."""
-    counts = Counter(example.label for example in examples)
+    kind = kind_of(task)
+    counts = Counter(label for example in examples for label in kind.labels_in(example.label))
     return dict(counts.most_common()) | {label: 0 for label in task.labels if label not in counts}
 
 

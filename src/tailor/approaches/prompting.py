@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -14,12 +15,15 @@ from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError
 from tailor.jsonform import with_reasoning
-from tailor.kinds.base import kind_of
+from tailor.kinds.base import kind_of, score_run
+from tailor.labels import BETWEEN, display_labels, no_label
 from tailor.models.base import Array
-from tailor.score.parse import find_label
 from tailor.score.types import Answer
-from tailor.system import Shot, System, display_labels
+from tailor.system import Shot, System
+from tailor.task import Task
 
+GIVEN = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+"""Shares of the labels that rows have which a threshold lets through, where an answer may hold several."""
 PRIOR_ROWS = 48
 """Training rows by which a label prior is estimated and chosen; its standard error is about a seventh of the spread of rows."""
 
@@ -43,9 +47,16 @@ class WriteLabels:
 
     def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with generated answers."""
-        labels = "|".join(map(re.escape, display_labels(system.decoding.labels)))
-        change = {"method": "generate", "prior": (), "pattern": labels if engine.model_of(system).capabilities.patterns else ""}
-        return system.then(self.name, decoding=change)
+        return system.then(self.name, decoding=written(system, held=engine.model_of(system).capabilities.patterns))
+
+
+def written(system: System, *, held: bool) -> dict[str, object]:
+    """The changes to its decoding with which a system writes labels, `held` to nothing but labels or not."""
+    labels = system.decoding.labels
+    pattern = "|".join(map(re.escape, display_labels(labels)))
+    if system.decoding.several:
+        pattern = f"(?:{pattern})(?:{re.escape(BETWEEN)}(?:{pattern}))*|{re.escape(no_label(labels))}"
+    return {"method": "generate", "prior": (), "pattern": pattern if held else ""}
 
 
 @dataclass(frozen=True)
@@ -193,6 +204,8 @@ class FewShot:
             )
             for example, passages in zip(pool, found, strict=True)
         )
+        if system.decoding.several and system.decoding.method == "score":  # examples show lists
+            system = system.with_(decoding=written(system, held=engine.model_of(system).capabilities.patterns))
         change = {"shots": shots, "nearest": self.count, "embedder": embedder} if self.choose == "nearest" else {"shots": shots}
         return system.then(self.name, prompt=change)
 
@@ -225,7 +238,6 @@ class RemovePrior:
 
     def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with the better of the two priors subtracted, or with none where neither helps."""
-        labels = system.decoding.labels
         plain = system.with_(decoding={"prior": ()})
         empty = Example("content-free", dict.fromkeys(material.train[0].fields, "N/A"), ())
         rows = _unseen(plain, material.train)[:PRIOR_ROWS]
@@ -233,8 +245,11 @@ class RemovePrior:
         samples = [_scores(engine.answer(plain, [empty])), _scores(answers)]
         priors = [tuple(map(float, np.mean(sample, axis=0))) for sample in samples if sample]
         # Without a prior comes first: it stands where no other is better.
-        options = [(0.0,) * len(labels), *priors]
-        best = max(range(len(options)), key=lambda i: _n_right(labels, rows, answers, options[i]))
+        options = [(0.0,) * len(plain.decoding.choices), *priors]
+        if plain.decoding.several:
+            has = [kind_of(material.task).labels_in(example.label) for example in material.train]
+            options = list(with_thresholds(options, plain.decoding.labels, has, samples[-1]))
+        best = max(range(len(options)), key=lambda i: _worth(material.task, plain, rows, answers, options[i]))
         return system.then(self.name, decoding={"prior": options[best] if best else ()})
 
 
@@ -249,10 +264,42 @@ def _scores(answers: Sequence[Answer]) -> list[tuple[float, ...]]:
     return [answer.scores for answer in answers if answer.scores]
 
 
-def _n_right(labels: Sequence[str], examples: Sequence[Example], answers: Sequence[Answer], prior: Sequence[float]) -> int:
-    """How many answers are right with the prior subtracted; one that never came is not."""
-    best = [
-        labels[int(np.subtract(answer.scores, prior).argmax())] if answer.scores else find_label(answer.raw, labels)
+def with_thresholds(
+    priors: Sequence[tuple[float, ...]],
+    labels: Sequence[str],
+    sets: Sequence[Sequence[str]],
+    scores: Sequence[Sequence[float]],
+) -> Iterator[tuple[float, ...]]:
+    """Each prior, and it with a threshold: log-odds that a label must exceed to be given, added to its prior of "yes".
+
+    A prior by itself makes every label as likely as not; so each is also tried with the share of rows that have the label.
+
+    Args:
+        priors: of the choices, each label with yes and with no.
+        labels: the labels.
+        sets: the labels of the training rows.
+        scores: of the choices, for some of these rows.
+    """
+    counts = Counter(label for has in sets for label in has)
+    shares = np.array([(counts[label] + 0.5) / (len(sets) + 1) for label in labels])
+    for prior, common in ((np.array(prior), common) for prior in priors for common in (0.0, np.log(shares / (1 - shares)))):
+        moved = prior.copy()
+        moved[::2] -= common
+        yield tuple(map(float, moved))
+        if not len(scores):
+            continue
+        left = np.array(scores) - moved
+        odds = left[:, ::2] - left[:, 1::2]
+        for threshold in np.unique(np.quantile(odds, np.clip(1 - shares.mean() * np.array(GIVEN), 0, 1), method="lower")):
+            raised = moved.copy()
+            raised[::2] += threshold
+            yield tuple(map(float, raised))
+
+
+def _worth(task: Task, system: System, examples: Sequence[Example], answers: Sequence[Answer], prior: Sequence[float]) -> float:
+    """What the answers are worth together with the prior subtracted."""
+    said = [
+        replace(answer, raw=system.decoding.likeliest(list(np.subtract(answer.scores, prior)))) if answer.scores else answer
         for answer in answers
     ]
-    return sum(label is not None and label == example.label for label, example in zip(best, examples, strict=True))
+    return sum(one.value for one in score_run(task, system, examples, said))

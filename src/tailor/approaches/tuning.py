@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -9,9 +10,10 @@ from tailor.approaches.approach import TrainingData
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.kinds.base import kind_of
-from tailor.models.head import Head, fit_head
+from tailor.models.base import Array
+from tailor.models.head import Head, fit_head, fit_head_of_sets
 from tailor.models.packages import CLASSIFIER, require
-from tailor.models.tfidf import Tfidf, fit_tfidf
+from tailor.models.tfidf import Tfidf, fit_tfidf, fit_tfidf_of_sets
 from tailor.models.together import Training
 from tailor.models.training import TrainingRow
 from tailor.models.tune import LEARNING_RATES, Recipe, encoded, recipe_key
@@ -86,7 +88,9 @@ def minimal_prompt(task: Task, system: System) -> System:
     if cue := kind_of(task).cue:
         # The rows teach what is asked; a whole instruction would be read again in every row and every answer.
         short["instruction"] = cue
-    return system.with_(prompt=short, decoding={"prior": ()})
+    # A set is learned as it is written: scored label by label, each would be asked in a form that no row taught.
+    written: dict[str, object] = {"method": "generate"} if system.decoding.several else {}
+    return system.with_(prompt=short, decoding={"prior": (), **written})
 
 
 def training_rows(task: Task, system: System, examples: tuple[Example, ...], engine: Engine) -> list[TrainingRow]:
@@ -116,7 +120,7 @@ class Reference:
         require(self.name, CLASSIFIER)
         embedder = material.task.embedder
         vectors = engine.embed(embedder, system.texts(material.train))
-        head = fit_head(vectors, [example.label for example in material.train])
+        head = fit_vectors(material.task, vectors, material.train)
         digest, precision = engine.embedder_digest(embedder), "full-precision embedder, logistic regression"
         return _classifier(
             self.name, system, head, engine, Weights(model=embedder, digest=digest, precision=precision, method="head")
@@ -138,10 +142,26 @@ class TfidfReference:
         """
         require(self.name, CLASSIFIER)
         texts = system.texts(material.train)
-        classifier = fit_tfidf(texts, [example.label for example in material.train])
+        classifier = fit_words(material.task, texts, material.train)
         return _classifier(
             self.name, system, classifier, engine, Weights(model="tf-idf", precision="logistic regression", method="tfidf")
         )
+
+
+def fit_vectors(task: Task, vectors: Array, examples: Sequence[Example]) -> Head:
+    """A classifier on vectors, for the labels of these examples: one label each, or several where the task's kind says so."""
+    kind = kind_of(task)
+    if kind.several:
+        return fit_head_of_sets(vectors, [kind.labels_in(example.label) for example in examples])
+    return fit_head(vectors, [example.label for example in examples])
+
+
+def fit_words(task: Task, texts: Sequence[str], examples: Sequence[Example]) -> Tfidf:
+    """The same on the words and characters of texts."""
+    kind = kind_of(task)
+    if kind.several:
+        return fit_tfidf_of_sets(texts, [kind.labels_in(example.label) for example in examples])
+    return fit_tfidf(texts, [example.label for example in examples])
 
 
 def _classifier(name: str, system: System, classifier: Head | Tfidf, engine: Engine, weights: Weights) -> System:
@@ -150,4 +170,5 @@ def _classifier(name: str, system: System, classifier: Head | Tfidf, engine: Eng
     classifier.save(engine.store / folder)
     bare = system.with_(prompt={"shots": (), "show_labels": False}, label="")
     tuned = weights.model_copy(update={"tuned": folder, "tuned_digest": classifier.digest})
-    return bare.then(name, weights=tuned, decoding=Decoding(method="head", labels=classifier.labels, max_tokens=0))
+    decoding = Decoding(method="head", labels=classifier.labels, several=classifier.several, max_tokens=0)
+    return bare.then(name, weights=tuned, decoding=decoding)

@@ -50,7 +50,7 @@ def tryout(
     for number, passage in enumerate(answer.passages, start=1):
         mark = "cited" if number in cited else "read"
         console.print(f"  [{number}] {mark}: {passage.document}, {passage.title}", style="dim")
-    sure = confidence(answer)
+    sure = confidence(answer, several=system.decoding.several)
     if threshold is not None and (sure is None or sure < threshold):
         said = "it does not say how sure it is" if sure is None else f"{format_percent(sure)} sure"
         console.print(f"Hand over to a person: {said}, and {format_percent(threshold)} is asked for.", style="bold")

@@ -118,6 +118,7 @@ def _missing(task: Task, table: Table) -> Iterator[Finding]:
     if none and not kind_of(task).abstains:
         but = f" ({unlisted} is what programs write for a missing value)" if unlisted else ""
         advice = f"Fill in {output} or delete them{'; if it is a real label, list it in `labels`' if unlisted else ''}."
+        advice += " Where no label applies, write `[]`." if kind_of(task).several else ""
         yield Finding("warning", f"{_n(none, 'row')} without {kind_of(task).a_noun}{but}; left out.", none, advice)
     elif unlisted:
         rows = tuple(
@@ -222,14 +223,25 @@ def _leakage(task: Task, splits: Splits) -> Iterator[Finding]:
 
 
 def _labels(task: Task, splits: Splits, examples: Sequence[Example]) -> Iterator[Finding]:
-    counts = Counter(example.label for example in examples)
-    train = Counter(example.label for example in splits.train)
+    kind = kind_of(task)
+    held = {place(example): kind.labels_in(example.label) for example in examples}
+    counts = Counter(label for labels in held.values() for label in labels)
+    train = Counter(label for example in splits.train for label in kind.labels_in(example.label))
+    if not counts:
+        yield Finding("error", "No row has a label.", advice="Name the column with the labels as `output`.")
+        return
     common, most = counts.most_common(1)[0]
     rarest, least = min(counts.items(), key=lambda item: (item[1], item[0]))
     share = percent_down(most / len(examples))
-    yield Finding(
-        "note", f"{len(counts)} labels; always answering with the most common, {quoted(common)}, would be right for {share}."
-    )
+    if kind.several:
+        bare = sum(not labels for labels in held.values())
+        none = f"{bare:,} of {len(held):,} rows have none" if bare else "every row has one at least"
+        each = f"{counts.total() / len(held):.1f} per row on average; {none}"
+        yield Finding("note", f"{len(counts)} labels, {each}. The most common, {quoted(common)}, is in {share} of the rows.")
+    else:
+        yield Finding(
+            "note", f"{len(counts)} labels; always answering with the most common, {quoted(common)}, would be right for {share}."
+        )
     if most >= IMBALANCE * least:
         yield Finding(
             "warning",
@@ -238,7 +250,7 @@ def _labels(task: Task, splits: Splits, examples: Sequence[Example]) -> Iterator
         )
     absent = sorted(label for label in {*counts, *task.labels} if not train[label])
     if absent:
-        rows = tuple(place(example) for example in examples if example.label in absent)
+        rows = tuple(where for where, labels in held.items() if not set(labels).isdisjoint(absent))
         what = f"{_n(absent, 'label')} without a training row: {_some(absent)}."
         yield Finding("warning", what, rows, "Add examples of them; a tuned system cannot learn what it never saw.")
     yield from unseen_share(task, splits)
@@ -247,7 +259,7 @@ def _labels(task: Task, splits: Splits, examples: Sequence[Example]) -> Iterator
         what = f"{_n(few, 'label')} with fewer than {FEW_TRAINING_ROWS} training rows: {_some(few)}."
         yield Finding("warning", what, advice="Add examples of them, or merge them with a neighbour.")
     yield from _joined(task, counts, examples)
-    yield from _misspelt(counts, examples)
+    yield from _misspelt(counts, held)
     yield from _learnable(task, examples)
 
 
@@ -281,7 +293,7 @@ def _joined(task: Task, counts: Counter[str], examples: Sequence[Example]) -> It
         )
 
 
-def _misspelt(counts: Counter[str], examples: Sequence[Example]) -> Iterator[Finding]:
+def _misspelt(counts: Counter[str], held: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     plain = {label: _plain(label) for label in counts}
     for a, b in combinations(sorted(counts), 2):
         rare, common = sorted((a, b), key=lambda label: (counts[label], label))
@@ -292,7 +304,7 @@ def _misspelt(counts: Counter[str], examples: Sequence[Example]) -> Iterator[Fin
             yield Finding(
                 "warning",
                 f"The labels {sizes} may be one, spelt in two ways.",
-                tuple(place(example) for example in examples if example.label == rare),
+                tuple(where for where, labels in held.items() if rare in labels),
                 f"If so, write {quoted(common)} in these rows.",
             )
 

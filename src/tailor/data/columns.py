@@ -41,6 +41,8 @@ TOOL_NAMES = ("annotator", "annotation_id", "annotators", "created_at", "updated
 ABOUT_NAMES = ("from", "to", "cc", "sender", "recipient", "subject", "title", "name", "date", "language", "lang", *COLUMN_NAMES)
 GROUP_WORDS = ("customer", "client", "user", "account", "person", "patient", "author", "session", "thread", "conversation", "order")
 
+SEVERAL_LEAST = 0.05
+"""Share of the rows that must hold several labels, so that a slip in one does not make sets of all."""
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 IMAGES_LEAST = 0.9  # share of the values that must end so
 
@@ -112,13 +114,17 @@ class Column:
         split = ((split_joined(text) if text in joined else (text,) for text in given) for given in self.answers)
         return tuple(tuple(dict.fromkeys(part for texts in given for part in texts)) for given in split)
 
+    def labels(self, *, several: bool) -> list[str]:
+        """The different texts in its cells, sorted; `several` of them where a text joins them by a sign."""
+        return sorted({text for given in (self.parts if several else self.answers) for text in given})
+
     @cached_property
     def has_few_parts(self) -> bool:
         """Whether cells hold several values each that could be labels: short, few, and each in several rows."""
         parts = [part for given in self.parts for part in given]
         words = sum(len(part.split()) for part in parts) / max(1, len(parts))
         few = 2 <= len(set(parts)) <= min(MOST_LABELS, len(parts) // 3) and words <= LABEL_WORDS
-        return few and any(len(given) > 1 for given in self.parts)
+        return few and sum(len(given) > 1 for given in self.parts) >= SEVERAL_LEAST * self.filled
 
     @cached_property
     def has_records(self) -> bool:

@@ -146,7 +146,7 @@ def guess_task(path: Path, options: GivenOptions = GivenOptions()) -> GuessedTas
     files, tables, unused = _with_answers(files, tables, output)
     columns = columns_of(tuple(tables.values()))
     n_rows = sum(len(part.rows) for part in tables.values())
-    labels = sorted({text for given in columns[output].answers for text in given}) if kind.closed else []
+    labels = columns[output].labels(several=kind.several) if kind.closed else []
     split_by, said = _split_column(tables, output) if "file" in tables else ("", ())
     others = [column for name, column in columns.items() if name not in (output, split_by, *asked.columns)]
     others_said = () if options.output else tuple(other_answers(columns, output, others))

@@ -68,7 +68,7 @@ def task_learnability(task: Task, examples: Sequence[Example]) -> Learnability |
     """How well the labels of a task follow from what is asked; None where that cannot be determined, as where answers are no
     labels, or what decides may stand in an image.
     """
-    if not kind_of(task).closed or len(examples) < LEAST or task.data.images:
+    if not kind_of(task).closed or kind_of(task).several or len(examples) < LEAST or task.data.images:
         return None
     texts, labels = [asked(task, example) for example in examples], [example.label for example in examples]
     return learnability(texts, labels, [example.unit or example.id for example in examples])

@@ -20,8 +20,9 @@ def unseen(task: Task, splits: Splits, part: Sequence[Example]) -> tuple[Example
     """The examples of a part whose label no system of this project knows: neither train nor the task's `labels` have it."""
     if not kind_of(task).closed:
         return ()
-    known = {*task.labels, *(example.label for example in splits.train)}
-    return tuple(example for example in part if known.isdisjoint(example.answers))
+    kind = kind_of(task)
+    known = {*task.labels, *(label for example in splits.train for label in kind.labels_in(example.label))}
+    return tuple(example for example in part if not kind.can_be_right(example, known))
 
 
 def unseen_clause(task: Task, splits: Splits) -> str:
@@ -47,9 +48,14 @@ def unseen_share(task: Task, splits: Splits) -> Iterator[Finding]:
     binomial limit (over units, where rows come in units). Labels that the task lists but train lacks count as lacking.
     """
     train, drawn = kept_together(splits.train), (*splits.test, *splits.reserve)
-    counts = Counter(label for unit in train for label in {example.label for example in unit})
-    once, total = sum(count == 1 for count in counts.values()), counts.total()
-    lacking = [float(example.label not in counts) for example in drawn]
+    kind = kind_of(task)
+    held = [{label for example in unit for label in kind.labels_in(example.label)} for unit in train]
+    counts = Counter(label for labels in held for label in labels)
+    if kind.several:
+        once, total = sum(any(counts[label] == 1 for label in labels) for labels in held), len(held)
+    else:
+        once, total = sum(count == 1 for count in counts.values()), counts.total()
+    lacking = [float(not counts.keys() >= set(kind.labels_in(example.label))) for example in drawn]
     if not once and not any(lacking):
         return
     high = mean_interval(lacking, 1 - 2 * (1 - CONFIDENCE), groups=[example.unit for example in drawn]).high

@@ -17,7 +17,7 @@ from tailor.decide.rule import Contender, Evidence, Terms, cheapest_first, choos
 from tailor.decide.types import ChangeKind, Cost, Decision, Difference, Finalist, Interval, Pace
 from tailor.decide.wording import Findings, headline, reasons, reference_sentence
 from tailor.evaluate.run import Run
-from tailor.kinds.base import metric_of
+from tailor.kinds.base import kind_of, metric_of
 from tailor.stats.clusters import design_effect
 from tailor.stats.intervals import Floats, lower_bound, mean_interval
 from tailor.stats.paired import PairedDifference, holm, paired_max_t
@@ -189,7 +189,7 @@ def decide(
         finalists=finalists,
         systems=tuple(candidate.run.system for candidate in candidates),
         unusable=tuple(candidate.run.outcomes for candidate in candidates),
-        unknown=tuple(_unknown(candidate.run) for candidate in candidates),
+        unknown=tuple(_unknown(task, candidate.run) for candidate in candidates),
         metric=metric_of(task).says,
         prices=task.prices,
         opening=opening,
@@ -252,10 +252,11 @@ def _check(candidates: Sequence[Candidate]) -> None:
         raise ValueError("the candidates' Runs are empty")
 
 
-def _unknown(run: Run) -> int:
+def _unknown(task: Task, run: Run) -> int:
     """Rows whose right answer is none of the labels that the system chooses from, if it chooses from any."""
     labels = run.system.decoding.labels
-    return sum(set(labels).isdisjoint(example.answers) for example in run.examples) if labels else 0
+    kind = kind_of(task)
+    return sum(not kind.can_be_right(example, labels) for example in run.examples) if labels else 0
 
 
 def _finalist(task: Task, candidate: Candidate, score: Interval, certified: float) -> Finalist:

@@ -41,7 +41,7 @@ class Threshold:
 
 def choose_threshold(task: Task, dev: Run) -> Threshold:
     """The threshold that is cheapest on dev; where errors have no price, the lowest at which dev shows the target among answers."""
-    sure = [confidence(answer) for answer in dev.answers]
+    sure = [confidence(answer, several=dev.system.decoding.several) for answer in dev.answers]
     known = sorted(
         ((said, score) for said, score in zip(sure, dev.scores, strict=True) if said is not None),
         key=lambda pair: (pair[0], pair[1].outcome == "right"),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import compress
 
 import numpy as np
 
-from tailor.approaches.tuning import minimal_prompt
+from tailor.approaches.tuning import fit_vectors, minimal_prompt
 from tailor.diagnose.context import Context
 from tailor.kinds.base import kind_of
+from tailor.labels import as_set
 from tailor.models.base import Array
-from tailor.models.head import Head, fit_head
+from tailor.models.head import fit_head
 from tailor.models.hidden import chat_means
 from tailor.render import render_messages
 from tailor.stats.intervals import Floats
@@ -33,7 +35,7 @@ def classes(context: Context) -> list[str] | None:
 def embedder_probe(context: Context, labels: Sequence[str]) -> Floats:
     """The metric on each dev row of a linear classifier on the embedder's vectors."""
     train, dev = context.vectors
-    return _values(context, labels, fit_head(train, labels), dev)
+    return _values(context, labels, train, dev)
 
 
 def hidden_probe(context: Context, labels: Sequence[str]) -> Floats | None:
@@ -45,8 +47,7 @@ def hidden_probe(context: Context, labels: Sequence[str]) -> Floats | None:
     rows = (*context.train, *context.dev)
     states = chat_means(model, [render_messages(system, example) for example in rows])
     unit = standardised(states, len(context.train))
-    head = fit_head(unit[: len(context.train)], labels)
-    return _values(context, labels, head, unit[len(context.train) :])
+    return _values(context, labels, unit[: len(context.train)], unit[len(context.train) :])
 
 
 def standardised(states: Array, rows: int) -> Array:
@@ -56,10 +57,18 @@ def standardised(states: Array, rows: int) -> Array:
     return unit
 
 
-def _values(context: Context, labels: Sequence[str], head: Head, vectors: Array) -> Floats:
-    """The metric if each dev row were answered as the first training row of the likeliest class should be."""
+def _values(context: Context, labels: Sequence[str], train: Array, dev: Array) -> Floats:
+    """The metric if each dev row were answered as the first training row of the likeliest class should be.
+
+    Where an answer may hold several labels, each is a class, and what is likelier than not is given.
+    """
+    if kind_of(context.material.task).several:
+        head = fit_vectors(context.material.task, train, context.train)
+        likely = head.log_probabilities(dev)[:, ::2] > np.log(0.5)
+        return context.values([as_set(compress(head.labels, row)) for row in likely])
+    head = fit_head(train, labels)
     written = dict(zip(reversed(labels), reversed(context.written), strict=True))
-    return context.values([written[head.labels[i]] for i in head.log_probabilities(vectors).argmax(axis=1)])
+    return context.values([written[head.labels[i]] for i in head.log_probabilities(dev).argmax(axis=1)])
 
 
 def neighbour_values(context: Context) -> Floats:

@@ -128,6 +128,9 @@ def learning_curve(
     if method == "probe" and not kind_of(material.task).closed:
         why_not = "the quick probe applies to tasks with labels to choose from, and this task asks for free answers"
         return LearningCurve(method, labels, why_not=why_not)
+    if method == "probe" and kind_of(material.task).several:
+        why_not = "the quick probe applies to one label per row, and here rows have several"
+        return LearningCurve(method, labels, why_not=why_not)
     if method == "probe" and material.task.data.images:
         return LearningCurve(method, labels, why_not="the quick probe reads text alone, and no images")
     try:
@@ -267,7 +270,7 @@ def measure_lora(
         means.append(measure(task, system, "dev", material.dev, engine).mean)
         if on_progress is not None:
             on_progress(done, len(sizes))
-    commonest = commonest_share(material.dev) if kind_of(task).closed else 0.0
+    commonest = commonest_share(material.dev) if kind_of(task).closed and not kind_of(task).several else 0.0
     return Measured(sizes, np.array([means]), len(kept_together(material.dev)), commonest)
 
 

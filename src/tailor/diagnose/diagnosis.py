@@ -66,7 +66,7 @@ def diagnose(material: TrainingData, engine: Engine, baseline: Run, look: LabelR
     context = Context(material, engine, baseline)
     closed = classes(context)
     found: LabelReview = ((), None, ())
-    if kind_of(material.task).closed:
+    if kind_of(material.task).closed and not kind_of(material.task).several:
         found = cross_check_labels(review_labels(material, engine) if look is None else look, baseline)
     forecasts: list[LeverForecast] = []
     recall = None
@@ -159,9 +159,10 @@ def _too_little(context: Context, closed: Sequence[str] | None) -> list[str]:
     notes = [] if context.model.capabilities.states else [NOT_HERE]
     if closed is None:
         return [ONE_LABEL, *notes] if kind_of(context.material.task).closed else notes
-    counts = Counter(closed)
+    kind = kind_of(context.material.task)
+    counts = Counter(label for answer in closed for label in kind.labels_in(answer))
     rare = sum(count < FEWEST for count in counts.values())
-    unseen = len({example.label for example in context.dev if example.answers} - counts.keys())
+    unseen = len({label for example in context.dev if example.answers for label in kind.labels_in(example.label)} - counts.keys())
     if rare:
         notes.append(f"Of {len(counts)} labels {rare} have a single training row: probes say little about them.")
     if unseen:

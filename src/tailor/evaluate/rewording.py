@@ -9,7 +9,7 @@ from typing import Literal
 from tailor.conversation import reworded
 from tailor.data.example import Example
 from tailor.models.base import Model
-from tailor.system import System
+from tailor.system import Decoding, System
 from tailor.task import columns_in
 
 Kind = Literal["again", "order", "format"]
@@ -108,12 +108,18 @@ def _orders(system: System, examples: Sequence[Example]) -> list[Asking]:
         turned = {"nearest_first": not prompt.nearest_first} if prompt.nearest else {"shots": prompt.shots[::-1]}
         found.append(_asking("order", "worked examples in the opposite order", system.with_(prompt=turned), examples))
     if prompt.show_labels and len(decoding.labels) > 1:
-        labels = {"labels": decoding.labels[::-1], "prior": decoding.prior[::-1]}
+        labels = {"labels": decoding.labels[::-1], "prior": turned_prior(decoding)}
         found.append(_asking("order", "labels listed in the opposite order", system.with_(decoding=labels), examples))
     if knowledge.kind == "index" and knowledge.passages > 1:
         last = {"best_last": not knowledge.best_last}
         found.append(_asking("order", "passages in the opposite order", system.with_(knowledge=last), examples))
     return found
+
+
+def turned_prior(decoding: Decoding) -> tuple[float, ...]:
+    """Its prior for the labels in the opposite order: where each label has two choices, these stay in theirs."""
+    each = 2 if decoding.several else 1
+    return tuple(p for start in range(len(decoding.prior) - each, -1, -each) for p in decoding.prior[start : start + each])
 
 
 def _forms(system: System, examples: Sequence[Example]) -> list[Asking]:

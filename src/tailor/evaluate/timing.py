@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from tailor.approaches.approach import TrainingData
+from tailor.approaches.tuning import fit_vectors, fit_words
 from tailor.engine import Engine
 from tailor.evaluate.run import Run
 from tailor.models.tune import read_tuned
@@ -25,18 +26,14 @@ def seconds_to_train(run: Run, material: TrainingData, engine: Engine) -> float 
 
 
 def _seconds_to_fit(system: System, material: TrainingData, engine: Engine) -> float:
-    from tailor.models.head import fit_head
-    from tailor.models.tfidf import fit_tfidf
-
     texts = system.texts(material.train)
-    labels = [example.label for example in material.train]
     if system.weights.method == "tfidf":
         started = time.perf_counter()
-        fit_tfidf(texts, labels)
+        fit_words(material.task, texts, material.train)
     else:
         vectors = engine.embed(system.weights.model, texts)
         started = time.perf_counter()
-        fit_head(vectors, labels)
+        fit_vectors(material.task, vectors, material.train)
     return time.perf_counter() - started
 
 

@@ -7,7 +7,7 @@ means for the ladder or the report is decided there.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import yaml
@@ -265,6 +265,10 @@ class Kind(ABC):
         """The labels that an answer holds, right or as parsed, where the kind is `closed`: the answer itself."""
         return (answer,)
 
+    def can_be_right(self, example: Example, labels: Collection[str]) -> bool:
+        """Whether a system that knows these labels can give an accepted answer."""
+        return any(set(self.labels_in(answer)) <= set(labels) for answer in example.answers)
+
     def stratum(self, example: Example) -> str:
         """What is the same in rows of one sort: splits get the same share of each."""
         return example.label
@@ -362,7 +366,8 @@ def score_run(task: Task, system: System, examples: Sequence[Example], answers: 
 
 def label_set(task: Task, train: Sequence[Example]) -> tuple[str, ...]:
     """The closed set of labels: the task's own, else those of the training rows in order of first use."""
-    return task.labels or tuple(dict.fromkeys(example.label for example in train))
+    found = (label for example in train for label in kind_of(task).labels_in(example.label))
+    return task.labels or tuple(dict.fromkeys(found))
 
 
 def tokens_for(words: int) -> int:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from tailor.data.example import Example
 from tailor.kinds.base import Draft, Kind, Look, Metric, as_yaml, label_set
+from tailor.labels import display_labels
 from tailor.retrieval.passage import Passage
 from tailor.score.scorer import score_label
 from tailor.score.types import Answer, Score
-from tailor.system import Decoding, System, display_labels
+from tailor.system import Decoding, System
 from tailor.task import Task
 
 CLOSED_SET = "# The closed set of labels. A row with another label is refused, so that a slip does not become a class of its own."
@@ -36,7 +37,9 @@ class Classify(Kind):
             return 0.0
         if look.choices:
             return 1.0
-        return float(look.is_label if look.several else look.name not in ("answer", "answers"))
+        if look.several:
+            return 0.75 * look.is_label if look.few_parts else float(look.is_label)
+        return 0.75 if look.few_parts else float(look.name not in ("answer", "answers"))
 
     def instruction(self, draft: Draft) -> str:
         """What the data say, else to name the label; and nothing else."""

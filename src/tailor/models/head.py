@@ -20,25 +20,31 @@ from tailor.models.base import Array
 from tailor.models.quiet import quiet_libraries
 
 FILE = "head.json"
+SETS_STRENGTH = 30.0
+"""The inverse penalty of a classifier for each of several labels, on unit vectors."""
+CERTAIN = 20.0
+"""Log-odds of a label that every row has."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """Multinomial logistic regression.
+    """Logistic regression: multinomial, or one for each label where a row may have several.
 
     Attributes:
         labels: the classes.
         weights: shape (labels, dimensions).
         bias: shape (labels,).
+        several: whether each label is decided by itself.
     """
 
     labels: tuple[str, ...]
     weights: NDArray[np.float64]
     bias: NDArray[np.float64]
+    several: bool = False
 
     def log_probabilities(self, vectors: Array) -> NDArray[np.float64]:
-        """Log-probability of each label, shape (len(vectors), labels)."""
-        return log_softmax(vectors @ self.weights.T + self.bias)
+        """Log-probability of each label, or of each with yes and with no; shape (len(vectors), choices)."""
+        return as_log_probabilities(vectors @ self.weights.T + self.bias, several=self.several)
 
     @property
     def digest(self) -> str:
@@ -46,7 +52,8 @@ class Head:
         return hashlib.sha256(self._text().encode()).hexdigest()
 
     def _text(self) -> str:
-        return json.dumps({"labels": self.labels, "weights": self.weights.tolist(), "bias": self.bias.tolist()})
+        record: dict[str, object] = {"labels": self.labels, "weights": self.weights.tolist(), "bias": self.bias.tolist()}
+        return json.dumps(record | ({"several": True} if self.several else {}))
 
     def save(self, folder: Path) -> None:
         """Write the classifier."""
@@ -62,7 +69,8 @@ class Head:
         """
         try:
             record = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            return cls(tuple(record["labels"]), np.array(record["weights"]), np.array(record["bias"]))
+            weights, bias = np.array(record["weights"]), np.array(record["bias"])
+            return cls(tuple(record["labels"]), weights, bias, bool(record.get("several")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{folder} does not hold a classifier: {error}", "run `tailor run` again") from error
 
@@ -86,6 +94,39 @@ def fit_head(vectors: Array, labels: Sequence[str], strength: float | None = Non
     strength = best_strength(vectors, labels) if strength is None else strength
     with one_thread():
         return Head(*fit_logistic(vectors, labels, strength))
+
+
+def fit_head_of_sets(vectors: Array, sets: Sequence[Sequence[str]]) -> Head:
+    """A classifier for each label, fitted to vectors of shape (n, dimensions) and the set of labels of each."""
+    with one_thread():
+        return Head(*fit_logistic_of_sets(vectors, sets, SETS_STRENGTH), several=True)
+
+
+def fit_logistic_of_sets(
+    features: Any, sets: Sequence[Sequence[str]], strength: float
+) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Labels, weights and bias of a logistic regression for each label (one against the rest), on dense or sparse features.
+
+    A label that every row has is always given.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    names = tuple(sorted({label for labels in sets for label in labels}))
+    weights, bias = np.zeros((len(names), features.shape[1])), np.full(len(names), CERTAIN)
+    for place, name in enumerate(names):
+        has = np.array([name in labels for labels in sets])
+        if not has.all():
+            model = LogisticRegression(C=strength, max_iter=2000).fit(features, has)
+            weights[place], bias[place] = model.coef_[0], model.intercept_[0]
+    return names, weights, bias
+
+
+def as_log_probabilities(logits: NDArray[np.float64], *, several: bool) -> NDArray[np.float64]:
+    """Logits as log-probabilities of the labels, or, where there may be several, of each with yes and with no, side by side."""
+    if not several:
+        return log_softmax(logits)
+    pairs: NDArray[np.float64] = -np.logaddexp(0.0, np.stack([-logits, logits], axis=2))
+    return pairs.reshape(len(logits), -1)
 
 
 def fit_logistic(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tailor.errors import StoreError
 from tailor.files import write_atomically
-from tailor.models.head import fit_logistic, log_softmax, one_thread
+from tailor.models.head import as_log_probabilities, fit_logistic, fit_logistic_of_sets, one_thread
 
 FILE, NUMBERS = "tfidf.json", "tfidf.safetensors"
 VIEWS: dict[str, dict[str, Any]] = {
@@ -35,7 +35,7 @@ STRENGTH = 10.0
 
 @dataclass(frozen=True)
 class Tfidf:
-    """Multinomial logistic regression on the TF-IDF of words and characters.
+    """Logistic regression on the TF-IDF of words and characters: multinomial, or one for each label where there may be several.
 
     Attributes:
         labels: the classes.
@@ -43,6 +43,7 @@ class Tfidf:
         rarity: the inverse document frequency of all terms, those of the views one behind the other.
         weights: shape (labels, terms).
         bias: shape (labels,).
+        several: whether each label is decided by itself.
     """
 
     labels: tuple[str, ...]
@@ -50,10 +51,12 @@ class Tfidf:
     rarity: NDArray[np.float64]
     weights: NDArray[np.float32]
     bias: NDArray[np.float64]
+    several: bool = False
 
     def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Log-probability of each label, shape (len(texts), labels)."""
-        return log_softmax(self._features(texts) @ self.weights.T.astype(np.float64) + self.bias)
+        """Log-probability of each label, or of each with yes and with no; shape (len(texts), choices)."""
+        logits = self._features(texts) @ self.weights.T.astype(np.float64) + self.bias
+        return as_log_probabilities(logits, several=self.several)
 
     @property
     def digest(self) -> str:
@@ -83,7 +86,8 @@ class Tfidf:
                 raise ValueError("it is another one, or was changed")
             record, held = json.loads(text), load(numbers)
             terms = tuple(tuple(record["terms"][view]) for view in VIEWS)
-            return cls(tuple(record["labels"]), terms, held["rarity"], held["weights"], held["bias"])
+            several = bool(record.get("several"))
+            return cls(tuple(record["labels"]), terms, held["rarity"], held["weights"], held["bias"], several)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise StoreError(
                 f"{folder} does not hold the classifier: {error}", "run `tailor run` again; it is made again"
@@ -92,7 +96,8 @@ class Tfidf:
     def _saved(self) -> tuple[bytes, bytes]:
         from safetensors.numpy import save
 
-        record = {"labels": self.labels, "terms": dict(zip(VIEWS, self.terms, strict=True))}
+        record: dict[str, object] = {"labels": self.labels, "terms": dict(zip(VIEWS, self.terms, strict=True))}
+        record |= {"several": True} if self.several else {}
         numbers = save({"rarity": self.rarity, "weights": self.weights, "bias": self.bias})
         return json.dumps(record).encode(), numbers
 
@@ -119,11 +124,20 @@ class Tfidf:
 
 def fit_tfidf(texts: Sequence[str], labels: Sequence[str]) -> Tfidf:
     """The classifier fitted to texts and their labels."""
+    return _fit(texts, lambda features: fit_logistic(features, labels, STRENGTH))
+
+
+def fit_tfidf_of_sets(texts: Sequence[str], sets: Sequence[Sequence[str]]) -> Tfidf:
+    """A classifier for each label, fitted to texts and the set of labels of each."""
+    return replace(_fit(texts, lambda features: fit_logistic_of_sets(features, sets, STRENGTH)), several=True)
+
+
+def _fit(texts: Sequence[str], fit: Callable[[Any], tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]]) -> Tfidf:
     with one_thread():
         from scipy.sparse import hstack
 
         views = [_fitted(settings, texts) for settings in VIEWS.values()]
-        names, weights, bias = fit_logistic(hstack([seen.features for seen in views if seen.terms]).tocsr(), labels, STRENGTH)
+        names, weights, bias = fit(hstack([seen.features for seen in views if seen.terms]).tocsr())
     rarity = np.concatenate([seen.rarity for seen in views])
     return Tfidf(names, tuple(seen.terms for seen in views), rarity, np.ascontiguousarray(weights, dtype=np.float32), bias)
 

@@ -116,7 +116,7 @@ class Figures:
 
 def make_figures(study: Study) -> Figures:
     """The tables and series of the report."""
-    decision = study.decision
+    decision, kind = study.decision, kind_of(study.task)
     split, runs = shown_runs(study)
     looked_at = focus(study)
     if looked_at is not None:
@@ -153,7 +153,7 @@ def make_figures(study: Study) -> Figures:
         other_pairs=other_pairs(decision) if decision else (),
         split=split,
         outcomes=outcomes(study),
-        confusion=confusion(looked_at) if looked_at and kind_of(study.task).closed else None,
+        confusion=confusion(looked_at) if looked_at and kind.closed and not kind.several else None,
         measures=measures(study),
         groups=groups(study),
         cases=cases(study),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from tailor.data.cells import written_list
 from tailor.jsonform import fitting, without_reasoning
+from tailor.labels import as_set, display_labels
 from tailor.language.detect import UNSPACED_SCRIPTS
 from tailor.language.tokens import contains
 from tailor.score.denial import is_denied
 from tailor.score.phrases import CLAUSES, NO, SURE, YES, without_questions
-from tailor.system import System, display_labels
+from tailor.system import System
 
 ANSWER_LINE = re.compile(r"^[\s>*#_-]*(?:the\s+|my\s+)?(?:final\s+)?answer\**\s*:", re.IGNORECASE | re.MULTILINE)
 
@@ -27,14 +29,31 @@ _NEGATIVE, _KEPT_MINUS = re.compile(r"(?<![\w-])[-−](?=\d)"), "\ue000"
 _INSIDE_A_WORD = re.compile(r"(?<=\w)['’](?=\w)")
 _NO_NAME = {"a": re.compile(r"a \w"), "i": re.compile(r"i (?:am|think|would|believe|choose|say|see|guess|pick)\b")}
 """What begins with the label "A" or "I" and is an article or a pronoun."""
+NONE_APPLIES = (
+    "none",
+    "none applies",
+    "none of these",
+    "none of them",
+    "no label",
+    "no labels",
+    "no tag",
+    "no tags",
+    "nothing",
+    "n a",
+)
+"""What an answer says that may hold several labels, where none applies."""
+_SIGNS = ("\n", ";", "|", ",", " and ")
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
+_VERDICT = re.compile(r"(.*\S)\s*[:=-]\s*(yes|no)\W*", re.IGNORECASE)
 _JOINED = re.compile(r"\s*(?:,|(?:,\s*)?(?:or|nor|and|oder|und|o|u|y|ou|et)\s)\s*")
 
 
 def parse_answer(system: System, raw: str) -> str | None:
-    """The answer in a model's text: a label as it is in the data, or free text; None when the form asked for is not there.
+    """The answer in a model's text: a label as in the data, a set of them, or free text; None where it lacks the form asked for.
 
-    A system that reasons must end in a line "Answer: ...": what follows the last one counts. A label is read as `find_label` says.
-    JSON must fit its schema, and comes in its canonical spelling, without the steps that a system that reasons writes into it.
+    A system that reasons must end in a line "Answer: ...": what follows the last one counts. A label is read as `find_label` says,
+    several as `find_labels` does. JSON must fit its schema, and comes in its canonical spelling, without the steps that a system
+    writes into it which reasons.
     """
     schema = system.decoding.json_schema
     text: str | None = last_answer(raw) if system.prompt.reasoning and not schema else raw.strip()
@@ -43,6 +62,9 @@ def parse_answer(system: System, raw: str) -> str | None:
     if schema:
         found = fitting(text, schema)
         return without_reasoning(found) if found and system.prompt.reasoning else found
+    if system.decoding.several:
+        labels = find_labels(text, system.decoding.labels)
+        return None if labels is None else as_set(labels)
     return find_label(text, system.decoding.labels) if system.chooses else text
 
 
@@ -134,3 +156,39 @@ def _letters(text: str) -> str:
 def _folded(text: str) -> str:
     text = _INSIDE_A_WORD.sub("", unicodedata.normalize("NFKC", text)).casefold()
     return _NEGATIVE.sub(_KEPT_MINUS, " ".join(text.split()))
+
+
+def find_labels(text: str, labels: Sequence[str]) -> tuple[str, ...] | None:
+    """The labels that a text lists, () where it says that none applies, or None where it says neither.
+
+    It lists them as JSON, by lines, or between semicolons, bars, commas or "and", and may say "yes" or "no" of each; a part that is
+    no label names those that it mentions as whole words and does not deny.
+    """
+    form = _comparable(labels)
+    by_name = {form(shown): label for shown, label in zip(display_labels(labels), labels, strict=True)}
+    by_name |= {form(label): label for label in labels}
+    items = written_list(text)
+    parts = list(_listed(text, by_name, form)) if items is None else [part for part in items if isinstance(part, str)]
+    if not parts or (len(parts) == 1 and form(parts[0]) not in by_name and _letters(parts[0]) in NONE_APPLIES):
+        return () if items == [] or parts else None
+    verdicts = [_VERDICT.fullmatch(part) or part for part in parts]
+    read = [(part, True) if isinstance(part, str) else (part[1], part[2].casefold() == "yes") for part in verdicts]
+    known = [([by_name[form(part)]] if form(part) in by_name else _named(part, by_name, form), applies) for part, applies in read]
+    if not any(named for named, _ in known):
+        return None
+    return tuple(dict.fromkeys(label for named, applies in known if applies for label in named))
+
+
+def _named(text: str, by_name: dict[str, str], form: Callable[[str], str]) -> list[str]:
+    return sorted(_mentioned(SURE.sub(" ", without_questions(text)), by_name, form))
+
+
+def _listed(text: str, by_name: dict[str, str], form: Callable[[str], str]) -> Iterator[str]:
+    """The parts of a list; what is a label is no list."""
+    text = _BULLET.sub("", text).strip()
+    sign = next((sign for sign in _SIGNS if sign in text), None)
+    if sign is None or form(text) in by_name:
+        yield from [text] if text else []
+        return
+    for part in text.split(sign):
+        yield from _listed(part, by_name, form)

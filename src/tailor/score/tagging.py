@@ -1,0 +1,65 @@
+"""How good sets of labels are: the F1 of each example, and over all decisions about labels (Tsoumakas and Katakis 2007).
+
+Equal to scikit-learn's `f1_score` with `average` "samples", "micro" and "macro": a set that is rightly empty is worth 1
+(`zero_division=1`); a label that is neither given nor right anywhere has no F1, and the macro mean leaves it out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+Sets = Sequence[frozenset[str]]
+
+
+def example_f1(given: frozenset[str], right: frozenset[str]) -> float:
+    """Overlap of two sets in [0, 1]: twice what they share, divided by what they hold together; 1 where both are empty."""
+    held = len(given) + len(right)
+    return 2 * len(given & right) / held if held else 1.0
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """How often a label was given and right, in rows.
+
+    Attributes:
+        label: the label.
+        both: rows that have it and got it.
+        given: rows that got it.
+        right: rows that have it.
+    """
+
+    label: str
+    both: int
+    given: int
+    right: int
+
+    @property
+    def f1(self) -> float | None:
+        """In [0, 1]; None where it is neither given nor right in any row."""
+        held = self.given + self.right
+        return 2 * self.both / held if held else None
+
+
+def label_counts(given: Sets, right: Sets) -> tuple[LabelCounts, ...]:
+    """The counts of each label that is given or right in some row, by name."""
+    both, said, wanted = (_counted(sets) for sets in ([a & b for a, b in zip(given, right, strict=True)], given, right))
+    return tuple(LabelCounts(label, both[label], said[label], wanted[label]) for label in sorted({*said, *wanted}))
+
+
+def micro_f1(counts: Iterable[LabelCounts]) -> float | None:
+    """F1 over all decisions together, so that frequent labels count more; None without any."""
+    counts = list(counts)
+    held = sum(count.given + count.right for count in counts)
+    return 2 * sum(count.both for count in counts) / held if held else None
+
+
+def macro_f1(counts: Iterable[LabelCounts]) -> float | None:
+    """The mean F1 of the labels, so that each counts the same; None without any."""
+    found = [value for count in counts if (value := count.f1) is not None]
+    return sum(found) / len(found) if found else None
+
+
+def _counted(sets: Iterable[frozenset[str]]) -> Counter[str]:
+    return Counter(label for labels in sets for label in labels)
