@@ -352,7 +352,78 @@ def test_wrong_lists_of_approaches_are_refused() -> None:
             tailor.compare(desk(), ROWS, approaches, quiet=True)
 
 
+WRONG_ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
+    "a word for a flag": ({"allow_send": "no"}, "`allow_send` is `no`, but True or False is accepted"),
+    "a number for a flag": ({"quiet": 1}, "`quiet` is `1`, but True or False is accepted"),
+    "no path": ({"folder": 3}, "`folder` is `3`, but a path is accepted"),
+    "an empty path": ({"folder": ""}, "`folder` is empty, but a path is accepted"),
+}
+
+
+@pytest.mark.parametrize(("given", "told"), WRONG_ARGUMENTS.values(), ids=WRONG_ARGUMENTS)
+def test_wrong_arguments_are_sentences_and_nothing_is_sent(given: dict[str, Any], told: str) -> None:
+    task = desk(model={"name": "m", "base_url": "http://203.0.113.1/v1"})  # an address that nobody has
+    for call in (
+        lambda: tailor.study(task, ROWS, **{"quiet": True} | given),
+        lambda: tailor.measure(task, ROWS, "zero-shot", **{"quiet": True} | given),
+        lambda: tailor.compare(task, ROWS, ["zero-shot", "few-shot-5"], **{"quiet": True} | given),
+    ):
+        with pytest.raises(ConfigError, match=re.escape(told)):
+            call()
+
+
+def test_wrong_models_times_and_approaches_are_sentences(done: ProjectStudy) -> None:
+    wrong: list[tuple[Any, str]] = [
+        *(
+            (
+                lambda minutes=minutes: tailor.study(desk(), ROWS, max_minutes=minutes),
+                "a number of minutes is accepted, 0.1 or more",
+            )
+            for minutes in ("5", -1, 0, float("nan"), True)
+        ),
+        *(
+            (lambda model=model: tailor.study(desk(), ROWS, model=model), "a model of your own is accepted")
+            for model in ("fake", 3, FakeModel)
+        ),
+        *(
+            (lambda model=model: tailor.measure(desk(), ROWS, "zero-shot", model=model), "a model of your own is accepted")
+            for model in (3, FakeModel)
+        ),
+        *(
+            (lambda approach=approach: tailor.measure(desk(), ROWS, approach), "is no approach")
+            for approach in (None, 3, ["zero-shot"], ZeroShot)
+        ),
+        *(
+            (lambda several=several: tailor.compare(desk(), ROWS, several), "takes a list of two or more")
+            for several in (None, 3, iter(["zero-shot", "generated"]))
+        ),
+        *(
+            (lambda name=name: tailor.measure(desk(), ROWS, name), "needs a number from 2 to 5 behind its name")
+            for name in ("few-shot", "few-shot--1", "few-shot-100000")
+        ),
+        *((lambda path=path: done.report(path), "`path` is .*but a path is accepted") for path in (3, "", b"a.html")),
+        *((lambda path=path: tailor.load(path), "`folder` is .*but a path is accepted") for path in (3, None)),
+    ]
+    for call, told in wrong:
+        with pytest.raises(ConfigError, match=told):
+            call()
+
+
+def test_what_is_asked_may_be_of_any_sort_that_rows_may_hold(done: ProjectStudy) -> None:
+    assert done.chosen(3) == done.chosen("3") == done.answers([{"text": 3}])[0]  # type: ignore[arg-type]  # as in a frame
+    assert done.chosen(text=np.float64(2.5)) == done.chosen("2.5")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="column `text` holds a `object`"):
+        done.chosen(object())  # type: ignore[arg-type]  # on purpose
+
+
 # --- the task, and the folder
+
+
+def test_paths_in_a_task_may_be_paths_and_a_task_does_not_change(tmp_path: Path) -> None:
+    task = desk(kind="answer", documents=tmp_path / "pages", model={"name": tmp_path / "weights"}, models=[tmp_path / "others"])
+    assert task.documents == str(tmp_path / "pages") and task.models[0].name == str(tmp_path / "others")
+    with pytest.raises(ConfigError, match="`target` cannot be set: a task does not change"):
+        task.target = 0.5  # type: ignore[misc]  # on purpose
 
 
 def test_mistakes_in_a_task_are_sentences() -> None:

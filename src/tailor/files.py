@@ -11,10 +11,27 @@ from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tailor.errors import StoreError
+from tailor.errors import ConfigError, StoreError, quoted
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def as_path(given: object, name: str) -> Path:
+    """A path that came from a program.
+
+    Args:
+        given: what was given.
+        name: of the argument.
+
+    Raises:
+        ConfigError: it is none, or an empty one.
+    """
+    if isinstance(given, str | os.PathLike) and os.fspath(given):
+        return Path(given)
+    raise ConfigError(
+        f"{quoted(name)} is {quoted(given) if given else 'empty'}, but a path is accepted", "Give a `str` or a `Path`."
+    )
 
 
 def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o600) -> None:

@@ -6,10 +6,12 @@ twice, and `tailor show`, `report` and `try` work on it.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from numbers import Real
 from pathlib import Path
 
 from tailor.approaches.approach import Approach, TrainingData
@@ -23,7 +25,7 @@ from tailor.decide.trial import Comparison, Measurement, compared, trial
 from tailor.engine import Engine
 from tailor.errors import ConfigError, ModelError, plainly, quoted
 from tailor.experiment import run, sealed
-from tailor.files import private_files, seen_from_here, tighten
+from tailor.files import as_path, private_files, seen_from_here, tighten
 from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.models.catalogue import fetch, needed, open_model
@@ -40,6 +42,9 @@ from tailor.trust import called, permit, require_allowed, require_personal
 
 FOLDER = "studies"
 """Where studies are kept unless a folder is given: `studies/NAME` in the folder that one works in."""
+
+
+LEAST_MINUTES = 0.1
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,7 +83,7 @@ class ProjectStudy(Study):
                     f"Give each by its name: study.chosen({', '.join(f'{name}=...' for name in read)}).",
                 )
             columns = {free[0]: text, **columns}
-        return self._answers([columns])[0]
+        return self._answers(as_dataset([columns]).texts())[0]
 
     @plainly
     def answers(self, rows: Dataset | Rows) -> list[str]:
@@ -120,7 +125,7 @@ class ProjectStudy(Study):
         Raises:
             UserError: the file cannot be written.
         """
-        given = self.project.folder if path is None else Path(path)
+        given = self.project.folder if path is None else as_path(path, "path")
         return write_report(self, given / REPORT_FILE if given.is_dir() else given)
 
 
@@ -153,6 +158,9 @@ def study(
     Raises:
         TailorError: the rows, a setting, a model or the disk stands in the way; what was measured is kept.
     """
+    _check_flags(quiet=quiet, everything=everything, allow_send=allow_send, allow_http=allow_http)
+    _check_minutes(max_minutes)
+    _check_model(model)
     project = _project(task, rows, folder)
     permit(project, called(model), allowed=allow_send, plain=allow_http)
     with _shown(project, model, quiet=quiet, max_minutes=max_minutes) as observer:
@@ -199,6 +207,7 @@ def measure(
     Raises:
         TailorError: as for `study`; or the approach or the model is not known, or the approach fits neither task nor model.
     """
+    _check_flags(quiet=quiet, allow_send=allow_send, allow_http=allow_http)
     project, (found, place) = _project(task, rows, folder), _approach(approach, task, model)
     own = None if isinstance(model, str) else model
     permit(project, called(own), allowed=allow_send, plain=allow_http)
@@ -235,7 +244,8 @@ def compare(
     Raises:
         TailorError: as for `measure`; or there are fewer than two approaches, or one is listed twice.
     """
-    if isinstance(approaches, str) or len(approaches) < 2:
+    _check_flags(quiet=quiet, allow_send=allow_send, allow_http=allow_http)
+    if isinstance(approaches, str) or not isinstance(approaches, Collection) or len(approaches) < 2:
         raise ConfigError("`compare` takes a list of two or more approaches", 'Write, for example, ["zero-shot", "few-shot-5"].')
     project, found = _project(task, rows, folder), [_approach(approach, task, model) for approach in approaches]
     twice = [name for (name, _), count in Counter((approach.name, place) for approach, place in found).items() if count > 1]
@@ -259,18 +269,45 @@ def list_kinds() -> tuple[str, ...]:
 
 def _approach(approach: str | Approach, task: Task, model: Model | str | None) -> tuple[Approach, int]:
     """An approach, and the place of the model that it asks: the one in its name, behind " on "; else the one given or the first."""
+    if not isinstance(model, str):
+        _check_model(model)
     place = task.place_of(model) if isinstance(model, str) else 0
-    if not isinstance(approach, str):
-        return approach, place
-    name, on, label = approach.partition(" on ")
-    return approach_named(name), task.place_of(label) if on else place
+    if isinstance(approach, str):
+        name, on, label = approach.partition(" on ")
+        return approach_named(name), task.place_of(label.strip()) if on else place
+    if isinstance(approach, type) or not isinstance(approach, Approach):
+        raise ConfigError(
+            f"{quoted(approach)} is no approach", "Give a name from tailor.list_approaches(), or an approach of your own."
+        )
+    return approach, place
+
+
+def _check_flags(**given: object) -> None:
+    """Whether each is True or False: other values, such as the text "no", would count as yes."""
+    for name, value in given.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"{quoted(name)} is {quoted(value)}, but True or False is accepted")
+
+
+def _check_minutes(given: object) -> None:
+    if given is not None and (
+        isinstance(given, bool) or not isinstance(given, Real) or not LEAST_MINUTES <= float(given) < math.inf
+    ):
+        raise ConfigError(f"`max_minutes` is {quoted(given)}, but a number of minutes is accepted, {LEAST_MINUTES} or more")
+
+
+def _check_model(given: object) -> None:
+    if given is not None and (isinstance(given, type) or not isinstance(given, Model)):
+        raise ConfigError(
+            f"`model` is {quoted(given)}, but a model of your own is accepted", "Name a model in the task: tailor.Task(model=...)."
+        )
 
 
 def _project(task: Task, rows: Dataset | Rows, folder: str | Path | None) -> Project:
     """The folder of a study, with its settings and rows as they are now."""
     if not isinstance(task, Task):
         raise ConfigError(f"a task was expected, not {quoted(type(task).__name__)}", "Make one with tailor.Task(...).")
-    where = (Path(FOLDER) / task.name if folder is None else Path(folder)).expanduser()
+    where = (Path(FOLDER) / task.name if folder is None else as_path(folder, "folder")).expanduser()
     data = as_dataset(rows)
     return write_settings(where, task, lambda: data.keep(where, task.data))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -30,14 +31,28 @@ class Plain(BaseModel):
 
         @plainly
         def __init__(self, **settings: Any) -> None:
+            settings = {name: _with_plain_paths(value) for name, value in settings.items()}
             try:
                 super().__init__(**settings)
             except ValidationError as error:
                 hint = "docs/reference.md lists every setting."
                 raise ConfigError("\n".join(mistakes(error, type(self), settings)), hint) from None
 
+        @plainly
+        def __setattr__(self, name: str, value: object) -> None:
+            raise ConfigError(f"{quoted(name)} cannot be set: a task does not change", "Make another one with tailor.Task(...).")
+
         # Else pydantic would call it for `model_validate` too, whose errors those who read files put into sentences.
         __init__.__pydantic_base_init__ = True
+
+
+def _with_plain_paths(value: object) -> object:
+    """The value of a setting with paths as text, in groups and lists too."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {name: _with_plain_paths(item) for name, item in value.items()}
+    return [_with_plain_paths(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def mistakes(

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from tailor.errors import ConfigError, StoreError, quoted
-from tailor.files import parts_of, write_atomically
+from tailor.files import as_path, parts_of, write_atomically
 from tailor.limits import SETTINGS_BYTES
 from tailor.mistakes import mistakes
 from tailor.outside import load_yaml, read_file
@@ -79,7 +79,7 @@ def load_project(folder_or_yaml: str | Path) -> Project:
     Raises:
         ConfigError: there is no such file, it is not YAML, or a setting is unknown, missing or not accepted.
     """
-    path = _settings_file(Path(folder_or_yaml))
+    path = _settings_file(as_path(folder_or_yaml, "folder"))
     settings = _read_yaml(path)
     try:
         task = Task.model_validate(settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
@@ -34,6 +34,7 @@ class TrainingData:
     unlabelled: tuple[Example, ...] = ()
 
 
+@runtime_checkable
 class Approach(Protocol):
     """A way to turn one System into another.
 

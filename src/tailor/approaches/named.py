@@ -24,7 +24,7 @@ from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.plugins import APPROACHES as ADDED
 from tailor.plugins import RETRIEVERS
 
-NUMBER = re.compile(r"-(\d{1,2})$")
+NUMBER = re.compile(r"-(-?\d{1,9})$")
 
 
 @dataclass(frozen=True)

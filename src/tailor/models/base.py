@@ -152,6 +152,7 @@ class Capabilities:
     parameters: int | None = None
 
 
+@runtime_checkable
 class Model(Protocol):
     """A generative model.
 

@@ -22,7 +22,7 @@ from tailor.decide.formats import (
     listed,
 )
 from tailor.errors import StoreError, UserError
-from tailor.files import write_atomically
+from tailor.files import as_path, write_atomically
 from tailor.kinds.base import kind_of, metric_of
 from tailor.report import charts, words
 from tailor.report.consistency import ASKED
@@ -67,7 +67,8 @@ def write_report(study: Study, path: str | Path) -> Path:
     Raises:
         UserError: the file cannot be written; one that was there before is still whole.
     """
-    text, path = render_report(study), Path(path)
+    path = as_path(path, "path")
+    text = render_report(study)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text)
