@@ -26,6 +26,7 @@ BENCHMARKS = {
     "generate": "benchmarks.generate",
     "handover": "benchmarks.handover",
     "intents": "benchmarks.intents",
+    "kinds": "benchmarks.kinds",
     "label-errors": "benchmarks.label_errors",
     "languages": "benchmarks.languages",
     "learning-curve": "benchmarks.learning_curve",
