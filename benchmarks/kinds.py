@@ -23,7 +23,7 @@ from tailor.evaluate.run import Run
 from tailor.stats.paired import paired_max_t
 from tailor.system import System
 
-TASKS = {"tags": "benchmarks.kinds_tags"}
+TASKS = {"tags": "benchmarks.kinds_tags", "write": "benchmarks.kinds_write"}
 """Name of a task -> its module."""
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tailor.content import described, whole
 from tailor.data.example import Example
 from tailor.evaluate.run import Run
+from tailor.kinds.base import Detail, kind_of
 from tailor.report.ladder import focus, shown_runs
 from tailor.results import Study
 from tailor.retrieval.passage import Passage
@@ -41,6 +42,7 @@ class CaseAnswer:
         text: the answer as parsed, or as it came when it could not be.
         raw: the model's whole text where it differs from `text`, else empty.
         outcome: right, wrong, unparsed, cut, refused or failed.
+        broken: names of the requirements that it breaks.
         error: why there is no answer.
         cited: passages whose numbers are in the answer.
         read: titles of all the passages it was given.
@@ -51,6 +53,7 @@ class CaseAnswer:
     text: str
     raw: str
     outcome: Outcome
+    broken: tuple[str, ...]
     error: str
     cited: tuple[Cited, ...]
     read: tuple[str, ...]
@@ -126,7 +129,8 @@ def _kind(results: Sequence[tuple[bool, bool]]) -> tuple[int, str] | None:
 def _case(
     task: Task, example: Example, kind: str, said: Sequence[tuple[Run, Answer, Score]], looked_at: tuple[str, str] | None
 ) -> ExampleCase:
-    answers = tuple(_case_answer(run, answer, score, looked_at) for run, answer, score in said)
+    required = [detail for detail in kind_of(task).details(task) if detail.required]
+    answers = tuple(_case_answer(run, answer, score, looked_at, required) for run, answer, score in said)
     return ExampleCase(example.id, _asked(task, example), example.answers, example.source, example.quote, answers, kind)
 
 
@@ -138,7 +142,9 @@ def _asked(task: Task, example: Example) -> str:
         return "\n".join(f"{name}: {value}" for name, value in example.fields.items())
 
 
-def _case_answer(run: Run, answer: Answer, score: Score, looked_at: tuple[str, str] | None) -> CaseAnswer:
+def _case_answer(
+    run: Run, answer: Answer, score: Score, looked_at: tuple[str, str] | None, required: Sequence[Detail]
+) -> CaseAnswer:
     text = score.answer if score.answer and score.outcome not in ("unparsed", "cut") else answer.raw
     numbers = dict.fromkeys(int(number) for number in CITATION.findall(answer.raw))
     cited = tuple(Cited(n, answer.passages[n - 1]) for n in numbers if 1 <= n <= len(answer.passages))
@@ -147,6 +153,7 @@ def _case_answer(run: Run, answer: Answer, score: Score, looked_at: tuple[str, s
         text=text,
         raw=answer.raw if answer.raw.strip() != text.strip() else "",
         outcome=score.outcome,
+        broken=tuple(detail.short for detail in required if not score.details.get(detail.name, 1.0)),
         error=answer.error,
         cited=cited,
         read=tuple(dict.fromkeys(passage.title or passage.document for passage in answer.passages)),

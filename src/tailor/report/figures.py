@@ -9,6 +9,7 @@ from tailor.evaluate.answered import Answered
 from tailor.kinds.base import kind_of
 from tailor.report.cases import Cases, cases
 from tailor.report.consistency import Steady, study_steady
+from tailor.report.details import DetailTable, details
 from tailor.report.diagnosis import Diagnosed, curve_told, diagnosed
 from tailor.report.endpoint import paid, who_answered
 from tailor.report.expected import Expected, expected
@@ -73,6 +74,7 @@ class Figures:
         outcomes: counts per system.
         confusion: of the system looked at, for a classifier.
         measures: further measures per system.
+        details: measures of the kind's own, those that are required first.
         groups: results per value of the columns reported by.
         cases: examples side by side.
         splits: sizes of the splits.
@@ -107,6 +109,7 @@ class Figures:
     outcomes: tuple[Outcomes, ...]
     confusion: Confusion | None
     measures: tuple[MeasureRow, ...]
+    details: tuple[DetailTable, ...]
     groups: tuple[GroupTable, ...]
     cases: Cases
     splits: tuple[Split, ...]
@@ -155,6 +158,7 @@ def make_figures(study: Study) -> Figures:
         outcomes=outcomes(study),
         confusion=confusion(looked_at) if looked_at and kind.closed and not kind.several else None,
         measures=measures(study),
+        details=details(study),
         groups=groups(study),
         cases=cases(study),
         splits=tuple(Split(key, len(rows), sum(not row.answers for row in rows)) for key, rows in parts.items()),
