@@ -27,6 +27,7 @@ from tailor.decide.controls import with_controls
 from tailor.decide.decision import Candidate, decide, measured
 from tailor.decide.estimate import expected_spending
 from tailor.decide.finalists import finalists
+from tailor.decide.forgotten import forgotten
 from tailor.decide.formats import counted, format_money
 from tailor.decide.handover import claims_of, looks_of, thresholds_of, with_handover
 from tailor.decide.judged import decide_judged, ratings_used
@@ -107,10 +108,11 @@ def run(
         observer.message(" ".join(filter(None, (climb.stopped, climb.budget.overrun()))))
         curve = learning_curve(material, engine, task.target)
         engine.check = lambda: None
+        lost = forgotten(climb, observer)
         tests, decision = final_test(climb, splits, ledger, observer, ratings, around_test(task, whole, engine.documents))
         found, decision = with_controls(task, splits, tests, decision)
         study = study_of(climb, splits, tests, decision, started=started)
-        study = replace(study, advice=advice, curve=curve, controls=found, expected=expected)
+        study = replace(study, advice=advice, curve=curve, controls=found, expected=expected, forgetting=lost)
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
         if decision and (steady := ask_finalists_again(climb, tests, observer, decision.winner.fingerprint)):
             study = replace(study, consistency=steady, finished=_after(started), spent=spent(engine))

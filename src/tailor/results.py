@@ -18,6 +18,7 @@ from tailor.diagnose.curve import LearningCurve
 from tailor.diagnose.types import Diagnosis
 from tailor.errors import quoted
 from tailor.evaluate.consistency import Consistency
+from tailor.evaluate.forgetting import Forgetting
 from tailor.evaluate.run import Run
 from tailor.store.spending import Spent
 from tailor.task import Task
@@ -44,6 +45,7 @@ class Study:
         controls: what answers without sense score on the test set; empty when it was not opened.
         expected: what it was expected to ask endpoints for, before it did; None where none was asked.
         spent: what all calls of the project to endpoints cost until this study ended; None where no endpoint was asked.
+        forgetting: what each tuned finalist lost of what its model could do besides; empty where none is tuned or it was not asked.
         other_diagnoses: the same of further models whose weights can be tuned.
     """
 
@@ -64,6 +66,7 @@ class Study:
     spent: Spent | None = None
     expected: Estimate | None = None
     other_diagnoses: tuple[Diagnosis, ...] = ()
+    forgetting: tuple[Forgetting, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Study {quoted(self.task.name, 40)}: {self._said(100)}>"

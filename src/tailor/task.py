@@ -132,6 +132,12 @@ class Tuning(Settings):
     batch_rows: int = Field(8, ge=1)
     max_rows: int | None = Field(None, ge=1)
     seed: int = 0
+    forgetting: Literal["say", "exclude", "skip"] = Field(
+        "say", description="what a tuned finalist lost elsewhere: said, or one that is shown to have lost something cannot win"
+    )
+    replay: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.2, description="share of general rows, which the model answers itself before it is tuned, with `lora-replay`"
+    )
 
 
 class _Kind(Protocol):

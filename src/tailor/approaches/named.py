@@ -64,6 +64,9 @@ APPROACHES: dict[str, Named] = {
     "rag-vector": Named("find passages by meaning; N likewise", lambda n: Retrieve("vector", n or 1), range(2, 11)),
     "rag-hybrid": Named("find passages by both; N likewise", lambda n: Retrieve("hybrid", n or 1), range(2, 11)),
     "lora": Named("fine-tune low-rank adapters of the weights", lambda n: FineTune("lora")),
+    "lora-replay": Named(
+        "the same with the model's own answers to general instructions among the rows", lambda n: FineTune("lora", replays=True)
+    ),
     "full": Named("fine-tune all weights", lambda n: FineTune("full")),
 }
 

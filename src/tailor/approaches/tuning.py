@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from tailor.approaches.approach import TrainingData
+from tailor.approaches.replay import replayed
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.kinds.base import kind_of
@@ -15,7 +16,7 @@ from tailor.models.head import Head, fit_head, fit_head_of_sets
 from tailor.models.packages import CLASSIFIER, require
 from tailor.models.tfidf import Tfidf, fit_tfidf, fit_tfidf_of_sets
 from tailor.models.together import Training
-from tailor.models.training import TrainingRow
+from tailor.models.training import TrainingRow, joined
 from tailor.models.tune import LEARNING_RATES, Recipe, encoded, recipe_key
 from tailor.system import Decoding, System, Weights
 from tailor.task import Task
@@ -27,16 +28,18 @@ class FineTune:
 
     Args:
         method: `lora` (Hu et al. 2021, arXiv:2106.09685; on all linear layers unless `tuning.layers` says otherwise) or `full`.
+        replays: learn a share of the model's own general answers as well (`tailor.approaches.replay`).
     """
 
     method: Literal["lora", "full"] = "lora"
+    replays: bool = False
     looks_at_dev: ClassVar[bool] = True
     """The dev rows choose the epoch."""
 
     @property
     def name(self) -> str:
-        """The method's name."""
-        return self.method
+        """The method's name, and whether it replays."""
+        return f"{self.method}-replay" if self.replays else self.method
 
     def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with tuned weights and the shortest prompt that works: no label list, persona, context, constraints or form.
@@ -67,8 +70,10 @@ class FineTune:
             seed=settings.seed,
             layers=settings.layers,
         )
-        rows = training_rows(material.task, bare, material.train[: settings.max_rows], engine)
+        rows = joined(training_rows(material.task, bare, material.train[: settings.max_rows], engine))
         dev = training_rows(material.task, bare, material.dev, engine)
+        if self.replays:
+            rows += replayed(bare, engine, rows=len(rows), share=settings.replay)
         model = engine.model_of(bare)
         folder = engine.store / "tuned" / recipe_key(model.digest, rows, dev, recipe)[:16]
         return Training(model=model, rows=rows, dev=dev, recipe=recipe, folder=folder)

@@ -152,12 +152,12 @@ class Budget:
         speed = TRAINING_TOKENS_PER_SECOND * (TOP_LAYERS_SPEED if tuning.layers else 1)
         return float(self.training_tokens(candidate) * tuning.epochs * scale / speed)
 
-    def row_seconds(self, system: System) -> float | None:
+    def row_seconds(self, system: System, rows: Sequence[Example] = ()) -> float | None:
         """Seconds that an answer of a system not asked so far is expected to take; None where nothing was measured.
 
-        Its prompt is counted on a few rows; an answer is taken to be as long as others were that might be as long, and else as long
-        as it may be. Reading and writing are related as in the nominal speeds, and what was measured says how fast this machine is:
-        on answers of the same model by the same method, or on others where none was given by it.
+        Its prompt is counted on a few rows, of dev unless given; an answer is taken to be as long as others were that might be as
+        long, and else as long as it may be. Reading and writing are related as in the nominal speeds, and what was measured says
+        how fast this machine is: on answers of the same model by the same method, or on others where none was given by it.
         """
         every = [run for run in self.runs if run.system.is_generative]
         answered = [run for run in every if run.system.weights.digest == system.weights.digest] or every
@@ -165,7 +165,7 @@ class Budget:
         nominal = sum(len(run.examples) * _nominal(run.tokens_in, run.tokens_out) for run in asked)
         if not nominal:
             return None
-        requests = [request for request, _ in self.engine.render(system, self.material.dev[:SAMPLE])]
+        requests = [request for request, _ in self.engine.render(system, (rows or self.material.dev)[:SAMPLE])]
         model = self.engine.model_of(system)
         tokens_in = sum(model.count_tokens(request.messages) for request in requests) / len(requests)
         alike = [run.tokens_out for run in asked if run.system.decoding.max_tokens == system.decoding.max_tokens]

@@ -157,7 +157,8 @@ def _prompted_retrieval(task: Task, runs: Sequence[Run]) -> list[Proposal]:
 
 def _tuning(task: Task, retrieve: Rung | None) -> list[Rung]:
     def alone(start: System, runs: Sequence[Run]) -> list[Proposal]:
-        return [Proposal(FineTune("lora"), start)]
+        kept = [FineTune("lora", replays=True)] if task.tuning.forgetting == "exclude" and task.tuning.replay else []
+        return [Proposal(approach, start) for approach in (FineTune("lora"), *kept)]
 
     def with_retrieval(start: System, runs: Sequence[Run]) -> list[Proposal]:
         plain = best(runs, _reads_without_examples, tie(task))

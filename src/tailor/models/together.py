@@ -150,8 +150,8 @@ class _Worker:
         training, model = self.training, as_local(self.training.model, "tuned")
         job = {
             "model": [str(model.folder), model.name, model.digest, model.dtype],
-            "rows": [[row.prompt, row.answer] for row in training.rows],
-            "dev": [[row.prompt, row.answer] for row in training.dev],
+            "rows": [[row.prompt, row.answer, row.earlier] for row in training.rows],
+            "dev": [[row.prompt, row.answer, row.earlier] for row in training.dev],
             "recipe": asdict(training.recipe),
             "folder": str(training.folder),
         }
@@ -197,7 +197,7 @@ class _Crew:
 
 def _train(job: Mapping[str, Any]) -> None:
     folder, name, digest, dtype = job["model"]
-    rows, dev = ([TrainingRow(tuple(prompt), tuple(answer)) for prompt, answer in job[part]] for part in ("rows", "dev"))
+    rows, dev = (list(map(_row, job[part])) for part in ("rows", "dev"))
     model = LocalModel(Path(folder), name, digest, "", dtype)
     lines = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints is no progress
@@ -207,6 +207,11 @@ def _train(job: Mapping[str, Any]) -> None:
         lines.flush()
 
     tune(model, rows, dev, Recipe(**job["recipe"]), Path(job["folder"]), progress)
+
+
+def _row(parts: Sequence[Any]) -> TrainingRow:
+    prompt, answer, earlier = parts
+    return TrainingRow(tuple(prompt), tuple(answer), tuple((start, stop) for start, stop in earlier))
 
 
 def _end_with_parent() -> None:

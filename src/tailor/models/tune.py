@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from tailor.errors import DoesNotFit, StoreError
 from tailor.models.base import Message, Model
+from tailor.models.checkpoints import EVERY_SECONDS, NAME, Checkpoints, remove_stale
 from tailor.models.frozen import can_split, only_layers
 from tailor.models.local import LocalModel, as_local, load_module
 from tailor.models.packed import can_pack
@@ -94,6 +95,7 @@ def tune(
     recipe: Recipe,
     folder: Path,
     on_progress: Callable[[int, int], None] | None = None,
+    every: float = EVERY_SECONDS,
 ) -> Tuned:
     """Tuned weights in `folder`; those already there are used again if their manifest fits and their files are whole.
 
@@ -102,8 +104,10 @@ def tune(
         rows: to learn from.
         dev: to choose the best epoch by.
         recipe: how.
-        folder: written at the very end, by renaming; a stopped training leaves nothing in it.
+        folder: written at the very end, by renaming; a stopped training leaves nothing in it, and a checkpoint next to it, from
+            which the next training by this recipe goes on.
         on_progress: called with (steps done, steps in all).
+        every: seconds of training between two checkpoints, at least.
 
     Raises:
         ConfigError: the model's weights are not on this machine.
@@ -117,10 +121,12 @@ def tune(
     if longest > model.context_tokens:
         raise DoesNotFit(longest, model.context_tokens, "the longest training row")
     folder.parent.mkdir(parents=True, exist_ok=True)
+    remove_stale(folder.parent)
+    checkpoints = Checkpoints(folder.parent / f"{NAME}{key[:16]}", key, every)
     work = Path(tempfile.mkdtemp(prefix=".training-", dir=folder.parent))
     started = time.monotonic()
     try:
-        best, tokens = _train(as_local(model, "tuned"), rows, dev, recipe, work, on_progress)
+        best, tokens = _train(as_local(model, "tuned"), rows, dev, recipe, work, on_progress, checkpoints)
         made = work / "best"
         record = {"key": key, "recipe": asdict(recipe), "base": model.digest, "rows": len(rows), **best}
         record |= {"trained_tokens": tokens, "files": _digests(made)}
@@ -128,6 +134,7 @@ def tune(
         (made / MANIFEST).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(made, folder)
+        checkpoints.remove()
     finally:
         shutil.rmtree(work, ignore_errors=True)
     tuned = read_tuned(folder, key)
@@ -138,12 +145,17 @@ def tune(
 
 def recipe_key(base: str, rows: Sequence[TrainingRow], dev: Sequence[TrainingRow], recipe: Recipe) -> str:
     """SHA-256 over everything that decides the tuned weights."""
-    record = [base, [[r.prompt, r.answer] for r in rows], [[r.prompt, r.answer] for r in dev], asdict(recipe)]
+    record = [base, *([_row_record(row) for row in part] for part in (rows, dev)), asdict(recipe)]
     if recipe.layers:
         record.append("feed-forward")  # where their adapters lie
     if recipe.epochs > 1:
         record.append("by score")  # how the epoch is chosen
     return hashlib.sha256(json.dumps(record).encode()).hexdigest()
+
+
+def _row_record(row: TrainingRow) -> list[object]:
+    # Left out where there is none: what was trained before several answers were learned in a row keeps its key.
+    return [row.prompt, row.answer, *([row.earlier] if row.earlier else [])]
 
 
 def read_tuned(folder: Path, key: str | None = None) -> Tuned | None:
@@ -184,6 +196,7 @@ def _train(
     recipe: Recipe,
     work: Path,
     on_progress: Callable[[int, int], None] | None,
+    checkpoints: Checkpoints,
 ) -> tuple[dict[str, float], int]:
     """Train in `work`, save the best weights in work/best; returns what is noted of them, and the tokens read."""
     with quiet_libraries():
@@ -204,7 +217,7 @@ def _train(
             module = get_peft_model(module, _lora_config(module, recipe.rank, below, total))
         split = below > 0 and can_split(module, below)
         collator = Collator(
-            rows[0].prompt[: common_prefix([row.prompt for row in (*rows, *dev)])] if packs else (),
+            rows[0].prompt[: common_prefix([row.before_answers for row in (*rows, *dev)])] if packs else (),
             packs,
             half=model.dtype == "bfloat16",
             embed=model.frozen(below).embed if split else token_ids,
@@ -215,7 +228,7 @@ def _train(
         settings = _settings(recipe, steps, work)
         with only_layers(module, below) if split else nullcontext():
             best, epochs = train(
-                module.train(), rows, dev, collator, settings, lambda done: on_progress and on_progress(done, steps)
+                module.train(), rows, dev, collator, settings, lambda done: on_progress and on_progress(done, steps), checkpoints
             )
         module.eval()
         if not lora:

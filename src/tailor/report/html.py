@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailor.content import described
+from tailor.decide.forgotten import sentence as forgetting_sentence
 from tailor.decide.formats import (
     format_at_least,
     format_at_most,
@@ -123,6 +124,7 @@ def _environment() -> Environment:
         loader=PackageLoader("tailor.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update({function.__name__: function for function in (*FILTERS, cut, described, sentence)})
+    environment.filters["forgetting_sentence"] = forgetting_sentence
     environment.globals.update(MEASURES=words.MEASURES, OUTCOMES=words.OUTCOMES)
     environment.globals.update(ASKED=ASKED)
     return environment

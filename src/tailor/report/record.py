@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from tailor.decide.forgotten import sentence
 from tailor.decide.types import Decision
 from tailor.diagnose.curve import sentence as curve_sentence
 from tailor.evaluate.run import Run
@@ -47,15 +48,16 @@ def to_json(study: Study) -> dict[str, Any]:
             cap, median, low, high), why_not, sentence.
         consistency: per finalist that was asked again system, fingerprint, right, all_right (as dev), ways, calls, kinds (kind,
             basis, changed, turned, all_right, variations: how, changed, became_wrong, became_right, failed).
+        forgetting: per tuned finalist system, fingerprint, before, after (shares of general instructions followed), change (after
+            minus before, as dev), p_value, skills (name, n, before, after), shown, sentence.
         controls: name, does, score (as dev, on the test set), dev (a mean).
         answered: None, or asked, models and fingerprints (name -> answers), sentence (what puts comparisons in doubt, or empty).
-        other_diagnoses, other_answered: the same of further models.
+            other_diagnoses, other_answered: the same of further models.
         expected: None, or what was expected before: calls, tokens_in, tokens_out, money (or None), each low and high; currency.
         spent: None, or what all runs of the project paid endpoints: paid, estimated (on estimated tokens), maybe (at most, for
             calls without an answer), calls, tokens_in, tokens_out, unpriced, repriced, maybe_paid (per call model, at, worst, ...).
     """
     task, decision, why = study.task, study.decision, [_diagnosis_json(found) for found in diagnosed(study)]
-    who = [asdict(found) for found in who_answered(study)]
     plain = asdict(decision) if decision else {}
     lists = {key: list(plain.pop(key, ())) for key in ("finalists", "differences", "break_even")}
     lists["finalists"] = [row | {"outcomes": _outcomes(study.test_run(row["fingerprint"]))} for row in lists["finalists"]]
@@ -74,10 +76,15 @@ def to_json(study: Study) -> dict[str, Any]:
         "other_diagnoses": why[1:],
         "curve": asdict(study.curve) | {"sentence": curve_sentence(study.curve)} if study.curve else None,
         **{name: [asdict(found) for found in getattr(study, name)] for name in ("consistency", "controls")},
-        "answered": who[0] if who else None,
-        "other_answered": who[1:],
+        "forgetting": [asdict(found) | {"shown": found.is_shown, "sentence": sentence(found)} for found in study.forgetting],
+        **_answered_json(study),
         **{name: asdict(found) if (found := getattr(study, name)) else None for name in ("expected", "spent")},
     }
+
+
+def _answered_json(study: Study) -> dict[str, Any]:
+    who = [asdict(found) for found in who_answered(study)]
+    return {"answered": who[0] if who else None, "other_answered": who[1:]}
 
 
 def _decision_json(decision: Decision, plain: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
+from tailor.decide.forgotten import sentence as forgetting_sentence
 from tailor.decide.formats import format_at_least, format_effect, format_target
 from tailor.decide.types import Finalist, Interval
 from tailor.report.consistency import study_steady
@@ -60,6 +61,7 @@ def _further_lines(study: Study) -> list[str]:
         advice.outcome if advice else "",
         *(diagnosis.lead for diagnosis in diagnosed(study)),
         asked_again.lead if asked_again else "",
+        *map(forgetting_sentence, study.forgetting),
         curve_told(study),
         paid(study),
     ]
