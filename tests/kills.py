@@ -30,7 +30,12 @@ def train(folder: Path, out: Path, every: float, told: int) -> None:
     model = open_tiny(folder)
     rows = [row for answer in ("charged twice", "refund missing?", "charged") for row in make_rows(model, 16, answer)]
     recipe = replace(RECIPE, epochs=3)
-    tune(model, rows, rows[::5], recipe, out, lambda done, total: os.write(told, b".") and time.sleep(PAUSE), every=every)
+
+    def step(done: int, total: int) -> None:
+        os.write(told, b".")
+        time.sleep(PAUSE)
+
+    tune(model, rows, rows[::5], recipe, out, step, every=every)
 
 
 def forked(folder: Path, out: Path, every: float) -> tuple[int, float]:

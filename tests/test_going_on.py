@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -83,10 +84,11 @@ def test_the_gradient_of_several_answers_is_that_of_a_plain_computation(model: L
     apart = rows_of(model)
     module = model.module()
     collator = Collator(joined(apart)[0].before_answers[:2])
-    collator.loss(module, joined(apart)).backward()
+    loss: Any = collator.loss(module, joined(apart))
+    loss.backward()
     packed = {name: part.grad.clone() for name, part in module.named_parameters()}
     module.zero_grad()
-    total = torch.zeros(())
+    total: Any = torch.zeros(())
     for row in apart:
         logits = module(input_ids=torch.tensor([row.tokens])).logits[0, len(row.prompt) - 1 : -1]
         total = total + torch.nn.functional.cross_entropy(logits, torch.tensor(row.answer), reduction="sum")
@@ -107,7 +109,9 @@ class Stopped(Exception):
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
-def test_a_training_that_was_stopped_goes_on_to_the_same_weights(model: LocalModel, tmp_path: Path, method: str) -> None:
+def test_a_training_that_was_stopped_goes_on_to_the_same_weights(
+    model: LocalModel, tmp_path: Path, method: Literal["lora", "full"]
+) -> None:
     rows = [*make_rows(model, 10), *make_rows(model, 10, "refund missing?")]
     recipe = replace(RECIPE, method=method, epochs=2, learning_rate=1e-3)
     whole = tune(model, rows, rows[::4], recipe, tmp_path / "whole")

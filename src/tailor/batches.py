@@ -21,8 +21,8 @@ from tailor.ledger import Ledger
 from tailor.models.base import Model, Reply, Request
 from tailor.models.endpoint.desk import MOST_BYTES, MOST_ROWS, Batch, Batching, Came, NotTaken
 from tailor.models.wire import estimate_tokens
+from tailor.replies import as_answer
 from tailor.retrieval.passage import Passage
-from tailor.score.types import Answer
 from tailor.system import System
 
 FEWEST = 8
@@ -364,10 +364,3 @@ def _age(note: Mapping[str, Any]) -> float:
 
 def _held(note: Mapping[str, Any]) -> set[Key]:
     return {(row[0], row[1]) for row in note["rows"]}
-
-
-def as_answer(example: str, raw: str, reply: Reply, passages: tuple[Passage, ...]) -> Answer:
-    """A reply as the answer to an example, with the text that counts."""
-    told = (reply.tokens_in, reply.tokens_out, reply.seconds, reply.finish, reply.error, reply.thought)
-    bill = (reply.cached, reply.billed, reply.counted, reply.answered_by, reply.reasoning, reply.payment)
-    return Answer(example, raw, reply.scores, passages, *told, *bill)

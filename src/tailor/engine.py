@@ -16,21 +16,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tailor.batches import AllBatches, as_answer
+from tailor.batches import AllBatches
 from tailor.content import Content, text_of
 from tailor.data.example import Example
 from tailor.documents.reading import documents_digest
-from tailor.errors import ConfigError, StoreError
+from tailor.errors import CallsFailed, ConfigError, StoreError
 from tailor.ledger import Ledger
 from tailor.media import located
 from tailor.models.base import Array, Embedder, Message, Model, Reply, Request, Streaming
 from tailor.models.endpoint.desk import Batching
 from tailor.models.vectors import CachedEmbedder
-from tailor.payment import Payment
 from tailor.render import render_messages
+from tailor.replies import to_answer, without_prior
 from tailor.retrieval.passage import Passage
 from tailor.retrieval.searches import retriever
-from tailor.score.types import Answer
+from tailor.rewritten import rewriter, rows_to_rewrite, with_cost
+from tailor.score.types import Answer, answer_from
 from tailor.store.spending import Spending
 from tailor.system import Prompt, Shot, System
 
@@ -156,10 +157,27 @@ class Engine:
         found = retriever(knowledge.search).search(index, questions, knowledge.passages)
         return [tuple(reversed(passages)) if knowledge.best_last else tuple(passages) for passages in found]
 
+    def searched(self, system: System, examples: Sequence[Example]) -> list[str]:
+        """What is searched for, for each example: what it asks, or a question that the model writes out of its conversation.
+
+        Raises:
+            CallsFailed: a call for such a question failed.
+        """
+        found, texts = self._rewritten(system, examples), system.texts(examples)
+        return [(found[row.id].raw if row.id in found else "") or text for row, text in zip(examples, texts, strict=True)]
+
+    def _rewritten(self, system: System, examples: Sequence[Example]) -> dict[str, Answer]:
+        """The questions that the model wrote, by the examples that they are for."""
+        rows = rows_to_rewrite(system, examples) if system.knowledge.rewrites else []
+        answers = self.answer(rewriter(system), rows) if rows else []
+        if failed := [answer.error for answer in answers if answer.finish == "error"]:
+            raise CallsFailed(f"{len(failed)} of {len(answers)} calls for a question to search by failed, such as: {failed[0]}")
+        return {row.id: answer for row, answer in zip(rows, answers, strict=True)}
+
     def messages(self, system: System, examples: Sequence[Example]) -> list[tuple[tuple[Message, ...], tuple[Passage, ...]]]:
         """The chat and the passages in it for each example: for training, scoring and serving alike."""
         asked = [system.question(example) for example in examples]
-        passages = self.retrieve(system, [text_of(question) for question in asked])
+        passages = self.retrieve(system, self.searched(system, examples))
         shots = self._shots(system, asked)
         whole = self.documents if system.knowledge.kind == "whole" else ()
         chats = [
@@ -219,7 +237,7 @@ class Engine:
             OutOfTime: the time limit was reached; whole blocks answered so far are saved.
         """
         if system.decoding.prior:
-            return [_without_prior(system, answer) for answer in self.answer(system.asked, examples, on_progress)]
+            return [without_prior(system, answer) for answer in self.answer(system.asked, examples, on_progress)]
         keys = [example.answer_key for example in examples]
         saved = self._saved(system, examples)
         missing = {key: example for key, example in zip(keys, examples, strict=True) if key not in saved}
@@ -233,7 +251,9 @@ class Engine:
             self._in_blocks(model, system, examples, saved, on_progress)
         elif examples and on_progress is not None:
             on_progress(len(examples), len(examples))
-        return [_answer(saved[key], example.id) for key, example in zip(keys, examples, strict=True)]
+        answers = [answer_from(saved[key], example.id) for key, example in zip(keys, examples, strict=True)]
+        written = self._rewritten(system, examples)
+        return [with_cost(answer, written[answer.example]) if answer.example in written else answer for answer in answers]
 
     def _stream(
         self,
@@ -251,7 +271,7 @@ class Engine:
 
         def deliver(replies: dict[int, Reply]) -> None:
             records = {
-                keys[place]: asdict(_to_answer(system, examples[place].id, reply, rendered[place][1]))
+                keys[place]: asdict(to_answer(system, examples[place].id, reply, rendered[place][1]))
                 for place, reply in replies.items()
             }
             self._keep(system, records)
@@ -298,7 +318,7 @@ class Engine:
     def answered(self, fingerprint: str, examples: Sequence[Example]) -> list[Answer]:
         """The saved answers of a System, by its fingerprint, to those of the examples that it has answered, in their order."""
         saved = self.ledger.answers(fingerprint, {example.answer_key: example.old_answer_key for example in examples})
-        return [_answer(saved[example.answer_key], example.id) for example in examples if example.answer_key in saved]
+        return [answer_from(saved[example.answer_key], example.id) for example in examples if example.answer_key in saved]
 
     def _saved(self, system: System, examples: Sequence[Example]) -> dict[str, dict[str, Any]]:
         return self.ledger.answers(system.fingerprint, {example.answer_key: example.old_answer_key for example in examples})
@@ -322,7 +342,7 @@ class Engine:
         tuned = self._tuned(system)
         replies = model.reply([request for request, _ in rendered], tuned)
         return [
-            _to_answer(system, example.id, reply, passages)
+            to_answer(system, example.id, reply, passages)
             for example, reply, (_, passages) in zip(examples, replies, rendered, strict=True)
         ]
 
@@ -364,23 +384,3 @@ class Engine:
                 raise StoreError(f"{folder} does not hold the tuned weights of {system.name!r}", MADE_ANEW)
             self._checked[folder] = found.digest
         return folder
-
-
-def _to_answer(system: System, example: str, reply: Reply, passages: tuple[Passage, ...]) -> Answer:
-    is_text = not reply.scores or system.decoding.method == "generate"
-    return as_answer(example, reply.text if is_text else system.decoding.likeliest(reply.scores), reply, passages)
-
-
-def _without_prior(system: System, answer: Answer) -> Answer:
-    """The answer with the prior of its system subtracted; one that has no scores stays as it is."""
-    if not answer.scores:
-        return answer
-    scores = tuple(score - prior for score, prior in zip(answer.scores, system.decoding.prior, strict=True))
-    return replace(answer, raw=system.decoding.likeliest(scores), scores=scores)
-
-
-def _answer(record: dict[str, Any], example: str) -> Answer:
-    passages = tuple(Passage(**passage) for passage in record["passages"])
-    payment = Payment(**record["payment"]) if record.get("payment") else None
-    read = {"example": example, "scores": tuple(record["scores"]), "passages": passages, "payment": payment}
-    return Answer(**(record | read))

@@ -110,6 +110,7 @@ class Knowledge(Part):
         digest: fingerprint of the documents' text and chunking.
         embedder: name of the embedder, when vectors are used.
         best_last: show the best passage last, not first.
+        rewrites: search by a question that the model writes out of the conversation, not by what the user said last.
     """
 
     kind: Literal["none", "whole", "index"] = "none"
@@ -119,6 +120,7 @@ class Knowledge(Part):
     embedder: str = ""
     # Left out of the record where it is not used: what was saved before there was one keeps its fingerprint.
     best_last: bool = Field(False, exclude_if=operator.not_)
+    rewrites: bool = Field(False, exclude_if=operator.not_)
 
 
 class Shot(Part):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from tailor.content import around
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.kinds.base import kind_of
@@ -32,6 +33,11 @@ class TrainingData:
     train: tuple[Example, ...]
     dev: tuple[Example, ...]
     unlabelled: tuple[Example, ...] = ()
+
+
+def talks(task: Task, rows: Sequence[Example]) -> bool:
+    """Whether rows end conversations: something was said before what they ask."""
+    return any(turn.role != "system" for row in rows for turn in around(task.input, row)[0])
 
 
 @runtime_checkable

@@ -63,6 +63,9 @@ APPROACHES: dict[str, Named] = {
     "rag-bm25": Named("find passages by keyword; N of them, one unless given", lambda n: Retrieve("bm25", n or 1), range(2, 11)),
     "rag-vector": Named("find passages by meaning; N likewise", lambda n: Retrieve("vector", n or 1), range(2, 11)),
     "rag-hybrid": Named("find passages by both; N likewise", lambda n: Retrieve("hybrid", n or 1), range(2, 11)),
+    "rag-hybrid-rewritten": Named(
+        "the same, searching by a question that the model writes out of the conversation", lambda n: Retrieve(rewrites=True)
+    ),
     "lora": Named("fine-tune low-rank adapters of the weights", lambda n: FineTune("lora")),
     "lora-replay": Named(
         "the same with the model's own answers to general instructions among the rows", lambda n: FineTune("lora", replays=True)

@@ -46,15 +46,18 @@ class Retrieve:
     Args:
         search: by keywords (bm25), by meaning (vector), by both (hybrid), or as a package adds it.
         passages: how many.
+        rewrites: search by a question that the model writes out of a conversation (`tailor.rewritten`).
     """
 
     search: str = "hybrid"
     passages: int = PASSAGES
+    rewrites: bool = False
 
     @property
     def name(self) -> str:
         """Such as "rag-hybrid-3"; the number is left out for a single passage."""
-        return f"rag-{self.search}" if self.passages == 1 else f"rag-{self.search}-{self.passages}"
+        name = f"rag-{self.search}" if self.passages == 1 else f"rag-{self.search}-{self.passages}"
+        return f"{name}-rewritten" if self.rewrites else name
 
     def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System that retrieves; its index is brought up to date.
@@ -68,6 +71,7 @@ class Retrieve:
         embedder = material.task.embedder
         found = retriever(self.search).digest(engine.index(embedder, on_progress))
         knowledge = Knowledge(kind="index", search=self.search, passages=self.passages, digest=found, embedder=embedder)
+        knowledge = knowledge.with_(rewrites=self.rewrites)
         return system.then(self.name, knowledge=knowledge)
 
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean
 
-from tailor.approaches.approach import Chain, starting_system
+from tailor import rewritten
+from tailor.approaches.approach import Chain, starting_system, talks
 from tailor.approaches.distil import MOST_TAUGHT, Distil
 from tailor.approaches.prompting import (
     PRIOR_ROWS,
@@ -154,6 +155,8 @@ class StudyPlan:
             if asker is not None:
                 steps = system.prompt.reasoning
                 total += asker.estimate(calls, self.prompt(system), system.decoding.max_tokens, steps=steps)
+                if system.knowledge.rewrites:  # a call more, which reads the conversation
+                    total += asker.estimate(calls, self.prompt(system.with_(knowledge=Knowledge())), rewritten.MAX_TOKENS)
             if judge is not None:
                 total += self._judged(judge, replace(calls, low=SHORTER * calls.low if certain else 0.0), system)
         return total
@@ -167,7 +170,8 @@ class StudyPlan:
     def calls(self) -> list[tuple[System, Range, bool]]:
         """Each system as far as it can be known, how often it is asked, and whether others cannot have said the same before."""
         start, rows = starting_system(self.task, self.splits.train, self.model), len(self.splits.dev)
-        rungs = ladder(self.task, bool(self.documents), replace(self.model.capabilities, tunes=False))
+        talk = talks(self.task, self.splits.dev)
+        rungs = ladder(self.task, bool(self.documents), replace(self.model.capabilities, tunes=False), talks=talk)
         asked: list[tuple[System, Range, bool]] = [(start, Range(rows, rows), True)]
         climbed: Climbed = {rungs[0]: ([start], True)}
         for rung in rungs[1:]:
@@ -246,6 +250,7 @@ class StudyPlan:
             return base.then(approach.name, decoding={"json_schema": ""})
         if isinstance(approach, Retrieve):
             index = Knowledge(kind="index", search=approach.search, passages=approach.passages, embedder=self.task.embedder)
+            index = index.with_(rewrites=approach.rewrites)
             return base.then(approach.name, knowledge=index)
         if isinstance(approach, WholeDocuments):
             whole = base.then(approach.name, knowledge=Knowledge(kind="whole"))

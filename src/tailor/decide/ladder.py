@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from tailor.approaches.approach import TrainingData, asks_a_model, starting_systems
+from tailor.approaches.approach import TrainingData, asks_a_model, starting_systems, talks
 from tailor.data.power import most_claims
 from tailor.decide.budget import Budget
 from tailor.decide.clock import Clock
@@ -109,7 +109,8 @@ class Climb:
         task, models = self.material.task, self.engine.models
         self.starts = starting_systems(task, self.material.train, models)
         can = replace(models[0].capabilities, tunes=any(model.capabilities.tunes for model in models))
-        rungs = list(ladder(task, bool(self.engine.documents), can, unlabelled=bool(self.material.unlabelled)))
+        spoken = talks(task, self.material.dev)
+        rungs = list(ladder(task, bool(self.engine.documents), can, unlabelled=bool(self.material.unlabelled), talks=spoken))
         rungs = [rung for rung in rungs if self.everything or not rung.optional]
         while rungs and len(self._over) < len(self.starts):
             rung = self._next(rungs)

@@ -81,14 +81,25 @@ class Rung:
         return self.takes == "training"
 
 
-def ladder(task: Task, has_documents: bool, can: Capabilities, *, unlabelled: bool = False) -> tuple[Rung, ...]:
-    """The rungs for a task and what its model can do, cheapest first."""
+def ladder(
+    task: Task, has_documents: bool, can: Capabilities, *, unlabelled: bool = False, talks: bool = False
+) -> tuple[Rung, ...]:
+    """The rungs for a task and what its model can do, cheapest first.
+
+    Args:
+        task: the task.
+        has_documents: whether there are some.
+        can: what its model can do.
+        unlabelled: whether there are rows without a label.
+        talks: whether rows end conversations, so that what is said last may be no question to search by.
+    """
     prompt = _prompt(task)
     rungs = [_baseline(task), prompt]
     if kind_of(task).closed:
         scored = partial(best, wanted=_is_scored, near=tie(task))
         rungs.append(Rung("calibrate", lambda start, runs: _on(scored(runs), RemovePrior()), takes="answers", builds_on=prompt))
     found = RETRIEVE if task.reads_text else RETRIEVE[:1]  # an image cannot be searched by
+    found = (*found, Retrieve("hybrid", rewrites=True)) if talks and task.reads_text else found
     retrieve = Rung("retrieve", lambda start, runs: [Proposal(approach, start) for approach in found], ("knowledge",))
     if has_documents:
         both = Rung(

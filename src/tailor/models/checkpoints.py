@@ -43,7 +43,7 @@ class Checkpoint:
     tensors: Tensors
 
     def part(self, name: str) -> dict[str, torch.Tensor]:
-        """The tensors of one part, by what stands behind its name."""
+        """The tensors of one part, by what follows its name."""
         return {key.removeprefix(f"{name}."): value for key, value in self.tensors.items() if key.startswith(f"{name}.")}
 
 

@@ -28,7 +28,7 @@ class TrainingRow:
     Attributes:
         prompt: what is read.
         answer: what is learned.
-        earlier: where earlier answers of the same conversation stand in the prompt that are learned, too: start and stop of each.
+        earlier: earlier answers of the same conversation that are learned, too, as places in the prompt: start and stop of each.
     """
 
     prompt: tuple[int, ...]
@@ -264,7 +264,7 @@ def train(
         collator: computes the loss.
         settings: of TRL's `SFTConfig`.
         on_step: called with the steps done.
-        checkpoints: where a stopped training left off; it goes on from there, to the same weights where sums are the same.
+        checkpoints: where a stopped training left off, to continue it; where sums are the same, so are the weights.
 
     Returns:
         The best epoch and how good it was, and the epochs trained.

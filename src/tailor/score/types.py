@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from tailor.payment import Payment
 from tailor.retrieval.passage import Passage
@@ -114,3 +115,11 @@ class Part:
     def is_right(self) -> bool:
         """Whether it counts as right."""
         return self.verdict in ("correct", "empty")
+
+
+def answer_from(record: Mapping[str, Any], example: str) -> Answer:
+    """The answer to an example, from what was saved of it."""
+    passages = tuple(Passage(**passage) for passage in record["passages"])
+    payment = Payment(**record["payment"]) if record.get("payment") else None
+    read = {"example": example, "scores": tuple(record["scores"]), "passages": passages, "payment": payment}
+    return Answer(**{**record, **read})

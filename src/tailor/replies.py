@@ -1,0 +1,31 @@
+"""From what a model said to the answer of a System."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tailor.models.base import Reply
+from tailor.retrieval.passage import Passage
+from tailor.score.types import Answer
+from tailor.system import System
+
+
+def as_answer(example: str, raw: str, reply: Reply, passages: tuple[Passage, ...]) -> Answer:
+    """A reply as the answer to an example, with the text that counts."""
+    told = (reply.tokens_in, reply.tokens_out, reply.seconds, reply.finish, reply.error, reply.thought)
+    bill = (reply.cached, reply.billed, reply.counted, reply.answered_by, reply.reasoning, reply.payment)
+    return Answer(example, raw, reply.scores, passages, *told, *bill)
+
+
+def to_answer(system: System, example: str, reply: Reply, passages: tuple[Passage, ...]) -> Answer:
+    """A reply as a System's answer: the text that was written, or the likeliest label."""
+    is_text = not reply.scores or system.decoding.method == "generate"
+    return as_answer(example, reply.text if is_text else system.decoding.likeliest(reply.scores), reply, passages)
+
+
+def without_prior(system: System, answer: Answer) -> Answer:
+    """The answer with the prior of its system subtracted; one that has no scores stays as it is."""
+    if not answer.scores:
+        return answer
+    scores = tuple(score - prior for score, prior in zip(answer.scores, system.decoding.prior, strict=True))
+    return replace(answer, raw=system.decoding.likeliest(scores), scores=scores)
