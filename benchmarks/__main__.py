@@ -23,6 +23,7 @@ BENCHMARKS = {
     "endpoint-kills": "benchmarks.endpoint_kills",
     "endpoint-speed": "benchmarks.endpoint_speed",
     "failing-calls": "benchmarks.failing_calls",
+    "forgetting": "benchmarks.forgetting",
     "generate": "benchmarks.generate",
     "handover": "benchmarks.handover",
     "intents": "benchmarks.intents",
