@@ -94,10 +94,10 @@ def test_what_the_system_always_says_is_the_instruction(tmp_path: Path) -> None:
     assert braced.asked.template == "{{system}}\n{{input}}"
 
 
-def test_history_and_the_steps_of_tools_are_shown_in_their_order(tmp_path: Path) -> None:
+def test_a_chat_with_the_steps_of_tools_is_asked_as_the_conversation_that_it_is(tmp_path: Path) -> None:
     turns = [("user", "Hi"), ("assistant", "Yes?")]
     found = guess(tmp_path, lambda n: chat(*turns, ("user", sentence(n)), ("tool", f"queue {n}"), ("assistant", two(n))))
-    assert found.asked.template == "{{history}}\n{{input}}\n{{steps}}"
+    assert found.asked.template == "{{messages}}"
 
 
 @pytest.mark.parametrize("name", ["context", "passage"])
@@ -114,9 +114,9 @@ def test_the_number_of_a_paragraph_is_no_context(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_not_replaced_by_another_of_its_name(tmp_path: Path) -> None:
     files(tmp_path, ["train.jsonl", "test.jsonl"])
-    (tmp_path / "train.conll").write_text("a\tO\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"`train\.conll` ends in `\.conll`"):
-        guess_task(tmp_path / "train.conll")
+    (tmp_path / "train.arff").write_text("a\tO\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"`train\.arff` ends in `\.arff`"):
+        guess_task(tmp_path / "train.arff")
 
 
 def test_a_context_is_not_shown_where_documents_are_searched_and_that_is_said(tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ def test_columns_that_hold_0_and_1_are_named_where_one_of_them_may_be_meant(tmp_
 def test_a_thought_before_the_answer_is_no_part_of_a_label(tmp_path: Path) -> None:
     found = guess(tmp_path, lambda n: {"text": sentence(n), "label": f"<think>\nwell, {n}\n</think>\n\n{two(n)}"})
     assert found.labels == ("a", "b")
-    assert any("a thought before the answer in 60 rows" in finding.what for finding in found.findings)
+    assert any("thoughts or working before the answer in 60 rows" in finding.what for finding in found.findings)
 
 
 def test_answers_that_are_objects_of_their_own_are_named(tmp_path: Path) -> None:

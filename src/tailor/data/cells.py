@@ -25,16 +25,19 @@ _TEXT_KEYS = ("text", "answer", "value", "label", "choices", "span")
 _OTHER_KEYS = frozenset(
     "start end answer_start answer_end start_char end_char span_start span_end score confidence id answer_id type aliases "
     "normalized_aliases normalized_value matched_wiki_entity_name normalized_matched_wiki_entity_name input_text user_id "
-    "status".split()
+    "status supporting_sentences supporting_facts".split()
 )
 _THOUGHT = re.compile(r"\s*<(think(?:ing)?|reasoning|thought)>.*?</\1>\s*(?=\S)", re.DOTALL | re.IGNORECASE)
+_WORKED = re.compile(r"(?:(?!\n####).)*\n#### *(?=[^\n#]{1,80}$)", re.DOTALL)
+"""A worked solution with the answer behind "####" on its last line, as GSM8K keeps them (Cobbe et al. 2021, arXiv:2110.14168)."""
 _NUMPY = re.compile(r"""\[(?:\s*(?:'[^'\n]*'|"[^"\n]*"))+\s*\]""")
 _QUOTED = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
 
 
 def without_thought(text: str) -> str:
-    """A right answer without what a model thought before it gave it, which is never asked for."""
-    return text[found.end() :] if (found := _THOUGHT.match(text)) else text
+    """A right answer without the thoughts or the working before it, which are never asked for."""
+    found = _THOUGHT.match(text) or _WORKED.match(text.rstrip())
+    return text[found.end() :] if found else text
 
 
 def is_missing(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,12 +26,14 @@ INPUT_NAMES = (
     "sentence tweet comment content instruction"
 ).split()
 OUTPUT_NAMES = (
-    "label_text label_name label_str class_name category_name intent_name label intent answers answer output response completion "
-    "category class target topic gold gold_label labels sentiment emotion ground_truth expected expected_output reference ideal "
-    "correct_answer ideal outputs answerkey answer_key chosen rating stars summary summaries highlights tldr reply rewrite "
-    "rewritten"
+    "label_text label_name label_str class_name category_name intent_name label intent intents answers answer output "
+    "response completion category categories class classes target topic topics gold gold_label labels entities spans "
+    "tags sentiment emotion ground_truth expected expected_output reference ideal correct_answer outputs answerkey "
+    "answer_key chosen rating stars summary summaries highlights tldr reply rewrite rewritten"
 ).split()
-LABEL_NAMES = ("label", "labels", "category", "class", "intent", "topic", "sentiment", "emotion", "target")
+LABEL_NAMES = tuple(
+    "label labels category categories class classes intent intents topic topics tags sentiment emotion target".split()
+)
 ID_NAMES = ("id", "uuid", "guid", "key", "row_id", "example_id")
 QUOTE_NAMES = ("quote", "evidence", "citation", "supporting_text")
 SOURCE_NAMES = ("source", "page", "document", "doc", "doc_id", "file", "filename", "path", "url")
@@ -144,8 +147,10 @@ class Column:
 
     @property
     def has_few_values(self) -> bool:
-        """Whether the values could be labels: short, few, and each in several rows."""
-        return 2 <= self.distinct <= min(MOST_LABELS, self.filled // 3) and self.words <= LABEL_WORDS
+        """Whether the values could be labels: short, few, and most of them in several rows."""
+        counts = Counter(filter(None, self.values))
+        again = sum(count > 1 for count in counts.values())
+        return 2 <= self.distinct <= min(MOST_LABELS, self.filled // 3, 2 * again) and self.words <= LABEL_WORDS
 
     @property
     def is_answer(self) -> bool:

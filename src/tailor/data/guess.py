@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tailor.data.asked import AskedTemplate, compose, with_images
+from tailor.data.asked import LEAST_WORDS, AskedTemplate, compose, with_images
 from tailor.data.cells import answers_in
 from tailor.data.columns import (
     ABOUT_NAMES,
@@ -285,6 +285,9 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
         return claimed[0].name
     if claimed:
         raise ConfigError(f"The right answer in {path.name} could be {listed(column.name for column in claimed)}", hint)
+    texts = [column for column in columns.values() if column.words >= LEAST_WORDS and not column.is_list]
+    if len(columns) == len(texts) == 2 and texts[1] in candidates:
+        return texts[1].name  # two columns of texts: what is asked is written first
     spans = [name for name, column in columns.items() if column.marks_spans]
     several = [name for name, column in columns.items() if name != input and column.is_list and column.several]
     why = ""
@@ -303,7 +306,8 @@ def _guess_input(path: Path, columns: Columns, output: str) -> str:
     if name := named(INPUT_NAMES, varied) or named(INPUT_NAMES, candidates):
         return name
     longest = max(candidates, key=lambda column: column.words, default=None)
-    if longest is None or not longest.is_text:
+    alone = len(candidates) == 1 and longest is not None and longest.words >= LEAST_WORDS
+    if longest is None or not (longest.is_text or alone):
         if image := first(filled, lambda column: column.is_image):
             return image
         raise ConfigError(

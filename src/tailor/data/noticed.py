@@ -27,7 +27,7 @@ def noticed(tables: Mapping[str, Table], columns: Columns, output: str, kind: Ki
         yield Finding("warning", what, advice="Keep the one that matters most; until then the data are refused.")
     thought = sum(1 for cell in column.cells if isinstance(cell, str) and without_thought(cell) != cell)
     if thought:
-        what = f"{quoted(output)} holds a thought before the answer in {thought:,} rows; only what follows it is the right answer."
+        what = f"{quoted(output)} holds thoughts or working before the answer in {thought:,} rows; only what follows is the answer."
         yield Finding("note", what)
     records = [places[index] for index, given in enumerate(column.answers) if any(map(is_record, given))]
     if records and not kind.parted:

@@ -20,6 +20,7 @@ from tailor.data.formats.delimited import read_delimited
 from tailor.data.formats.encoding import ACCEPTED, decode, foreign_hint
 from tailor.data.formats.header import column_names
 from tailor.data.formats.imagebytes import without_image_bytes
+from tailor.data.formats.instances import flatten_instances
 from tailor.data.formats.jsonrows import Object, Read, read_json
 from tailor.data.formats.records import unpack_records
 from tailor.data.formats.spans import flatten_spans
@@ -185,7 +186,7 @@ def _table_of_objects(name: str, read: Read, before: Sequence[Finding] = ()) -> 
     objects, findings = read
     if not objects:
         raise DataError(f"{name} has no rows")
-    for flatten in (flatten_annotations, flatten_spans, unpack_records, flatten_chats):
+    for flatten in (flatten_instances, flatten_annotations, flatten_spans, unpack_records, flatten_chats):
         objects, more = flatten(name, objects)
         findings = (*findings, *more)
     keys = list(dict.fromkeys(key for row in objects for key in row))

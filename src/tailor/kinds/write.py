@@ -19,7 +19,10 @@ from tailor.task import Task
 
 LONG = 25  # words of a right answer, on average
 FEW = 8  # words from which on a column that is called so holds texts
-TEXTS = ("summary", "summaries", "highlights", "tldr", "reply", "response", "completion", "rewritten", "rewrite")
+TEXTS = tuple(
+    "summary summaries highlights tldr reply response completion rewritten rewrite ref refs reference references paraphrase "
+    "translation caption headline description email".split()
+)
 ANSWERS = ("answer", "answers", "correct_answer")
 VERBS = {
     "summary": "Summarise {asked}",
