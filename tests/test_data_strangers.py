@@ -11,7 +11,7 @@ from data_helpers import sentence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tailor.conversation import turns_in
+from tailor.conversation import turns_in as conversation_turns
 from tailor.data.formats.chattext import turns_in
 from tailor.data.formats.codepages import likely_codec
 from tailor.data.guess import GivenOptions, GuessedTask, guess_task
@@ -224,7 +224,7 @@ def test_a_chat_that_ends_with_a_question_is_asked(tmp_path: Path, asked: str, a
     rows = [{asked: [*turns, {"role": "user", "content": sentence(n)}], answer: LABELS[n % 3]} for n in range(60)]
     table = read_table(write(tmp_path, lines(rows), "data.jsonl"))
     row = dict(table.rows[1])
-    assert [turn.role for turn in turns_in(str(row.pop("messages")))] == ["system", "user", "assistant", "user"]
+    assert [turn.role for turn in conversation_turns(str(row.pop("messages")))] == ["system", "user", "assistant", "user"]
     history = f"user: {sentence(7)}\nassistant: We look into 7."
     assert row == {"input": sentence(1), "system": "Be brief.", "history": history, answer: "refund"}
     assert guess_task(tmp_path / "data.jsonl").output == answer
