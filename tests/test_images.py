@@ -237,7 +237,8 @@ def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], why: str) 
         ("dots", "Is a directory"),
         ("drawing.svg", "it is a drawing (SVG)"),
         ("drawing.png", "it is a drawing (SVG)"),
-        ("words.png", "it is none of PNG, JPEG, WebP and GIF"),
+        ("words.png", "it is no PNG, JPEG, WebP or GIF"),
+        ("empty.png", "it is empty"),
         ("pipe.png", "it is a pipe"),
         ("large.png", "it is larger than"),
         ("a" * 300 + ".png", "File name too long"),
@@ -253,6 +254,7 @@ def test_what_is_no_image_of_the_project_is_refused_with_its_row(name: str, why:
     for drawn in ("drawing.svg", "drawing.png"):
         (folder / drawn).write_text(drawing, encoding="utf-8")
     (folder / "words.png").write_text("not an image", encoding="utf-8")
+    (folder / "empty.png").write_bytes(b"")
     (folder / "large.png").write_bytes(png("red", 1) + b"\0" * IMAGE_BYTES)
     os.mkfifo(folder / "pipe.png")
     write_yaml(folder, SETTINGS | {"input": "{{photo}}", "output": "colour", "data": {"file": "data.jsonl", "images": ["photo"]}})

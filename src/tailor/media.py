@@ -22,7 +22,7 @@ SIGNS = (
     (b"GIF89a", "image/gif"),
 )
 ADDRESS = re.compile(r"(?:https?|ftp|file|data|s3|gs|blob):", re.IGNORECASE)
-ACCEPTED = "PNG, JPEG, WebP and GIF"
+ACCEPTED = "PNG, JPEG, WebP or GIF"
 
 
 def read_image(folder: Path, name: str) -> MediaPart:
@@ -46,8 +46,10 @@ def read_image(folder: Path, name: str) -> MediaPart:
         raise ValueError("there is no such file") from None
     except OSError as error:
         raise ValueError(error.strerror or "it cannot be read") from error
+    if not data:
+        raise ValueError("it is empty")
     if not (mime := mime_of(data)):
-        raise ValueError("it is a drawing (SVG)" if b"<svg" in data[:1024].lower() else f"it is none of {ACCEPTED}")
+        raise ValueError("it is a drawing (SVG)" if b"<svg" in data[:1024].lower() else f"it is no {ACCEPTED}")
     return MediaPart(hashlib.sha256(data).hexdigest(), mime, path.relative_to(inside).as_posix())
 
 

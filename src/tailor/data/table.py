@@ -39,6 +39,7 @@ _PARQUET = (".parquet", ".pq")
 _CONLL = (".conll", ".bio", ".iob", ".iob2", ".bioes", ".bilou")
 SUFFIXES = (*_CSV, *_JSON, *_PARQUET, *_CONLL)
 _DELIMITER = {".tsv": "\t", ".tab": "\t"}
+RELATIVE = "Paths in tailor.yaml are relative to its folder, those in Python to the folder that it runs in."
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,7 @@ def _read_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         neighbours = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         meant = did_you_mean(path.name, neighbours)
-        raise DataError(
-            f"There is no file {quoted(path, 200)}{meant}", "Paths in tailor.yaml are relative to its folder."
-        ) from None
+        raise DataError(f"There is no file {quoted(path, 200)}{meant}", RELATIVE) from None
     except OSError as error:
         raise DataError(f"{quoted(path.name, 120)} cannot be read: {error.strerror}") from error
 
@@ -140,7 +139,7 @@ def _read_bytes(path: Path) -> bytes:
 def _together(path: Path, paths: Sequence[Path], columns: Sequence[str], encoding: str) -> Table:
     """The parts of one table, one behind the other."""
     if not paths:
-        raise DataError(f"No file is called like {quoted(path, 200)}", "Paths in tailor.yaml are relative to its folder.")
+        raise DataError(f"No file is called like {quoted(path, 200)}", RELATIVE)
     tables = [read_table(part, columns=columns, encoding=encoding) for part in paths]
     for table in tables[1:]:
         if set(table.columns) != set(tables[0].columns):

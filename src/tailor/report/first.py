@@ -145,6 +145,6 @@ def _errors(task: Task, chosen: Finalist) -> str:
 
 def _total(task: Task, chosen: Finalist) -> str:
     if chosen.cost.total is None:
-        return "What all of it costs is unknown: set `prices.input_per_million` and `prices.output_per_million`."
+        return "What all of it costs is unknown: give `input_per_million` and `output_per_million` of its model under `prices`."
     volume = f"{task.volume.answers_per_month:,.0f} answers a month for {task.volume.months:g} months"
     return f"{format_money(chosen.cost.total, task.prices.currency)} in all, with {volume}."
