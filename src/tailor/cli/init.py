@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from tailor.cli.terminal import plain_console
+from tailor.data.corpus import documents_of
 from tailor.data.guess import GivenOptions, guess_task
 from tailor.data.scaffold import write_project
 from tailor.errors import did_you_mean, quoted
@@ -27,9 +28,13 @@ def _known_kind(name: str) -> str:
 
 
 def init(
-    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL, JSON or Parquet file with your examples.")],
+    data: Annotated[
+        Path, typer.Argument(help="File with your examples: CSV, TSV, JSONL, JSON, Parquet, CoNLL, or what another tool writes.")
+    ],
     folder: Annotated[Path | None, typer.Option(help="Where to write tailor.yaml; next to the data unless given.")] = None,
-    documents: Annotated[Path | None, typer.Option(help="Folder of documents that answer the questions.")] = None,
+    documents: Annotated[
+        Path | None, typer.Option(help="Folder of documents that answer the questions, or AutoRAG's corpus.parquet.")
+    ] = None,
     input: Annotated[str, typer.Option(help="Column with what is asked.")] = "",
     output: Annotated[str, typer.Option(help="Column with the right answer.")] = "",
     kind: Annotated[str, typer.Option(help="What is asked for: classify, write, or another kind.", callback=_known_kind)] = "",
@@ -39,6 +44,7 @@ def init(
 ) -> None:
     """Look at a data file and write a commented tailor.yaml for it."""
     names = tuple(name.strip() for name in columns.split(",")) if columns else ()
+    documents = documents_of(data, documents, folder or data.parent)
     options = GivenOptions(documents=documents, input=input, output=output, kind=kind, columns=names, encoding=encoding)
     guess = guess_task(data, options)
     path = write_project(guess, folder, force=force)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tailor.data.formats.saved import is_saved, saved_splits
 from tailor.data.roles import ROLE_OF
 from tailor.data.table import SUFFIXES
 
@@ -18,6 +19,8 @@ def files_of(path: Path) -> dict[str, Path]:
 
     Parts of one table, such as `train-00000-of-00002.parquet`, are named together, with a wildcard.
     """
+    if splits := _saved(path):
+        return _given({ROLE_OF[name.casefold()]: folder for name, folder in splits.items() if name.casefold() in ROLE_OF}, splits)
     role, groups = _role(path)[0], _groups(path)
     if role != "train":
         return {"file": _together(path, groups.get(role, []) if role else [])}
@@ -28,8 +31,23 @@ def files_of(path: Path) -> dict[str, Path]:
     return {"train": train, **{name: found[name] for name in ("dev", "test") if name in found}}
 
 
+def _saved(path: Path) -> dict[str, Path]:
+    """The splits that `datasets` saved together, where the path is their folder or one of them."""
+    folder = path.resolve()
+    return saved_splits(folder) or (saved_splits(folder.parent) if is_saved(folder) else {})
+
+
+def _given(roles: dict[str, Path], splits: Mapping[str, Path]) -> dict[str, Path]:
+    if {"train", "test"} <= set(roles):
+        return {name: roles[name] for name in ("train", "dev", "test") if name in roles}
+    return {"file": roles.get("train", next(iter(splits.values())))}
+
+
 def unused_splits(path: Path) -> list[str]:
     """Names of files called like other splits of the same data that `files_of` leaves out, since no test goes with a training."""
+    if splits := _saved(path):
+        used = files_of(path).values()
+        return sorted(name for name, folder in splits.items() if folder not in used)
     role = _role(path)[0]
     return sorted(file.name for name, group in _groups(path).items() for file in group if name != role) if role else []
 

@@ -1,4 +1,6 @@
-"""Tables of text: CSV, TSV, JSONL, JSON, Parquet, CoNLL and chat files, each read into the same `Table` or refused whole.
+"""Tables of text: CSV, TSV, JSONL, JSON, Parquet, CoNLL, chats, and what other tools write.
+
+Each is read into the same `Table`, or refused whole.
 
 Nothing is guessed away: a file with a broken row is refused with the rows named, because a row dropped silently changes
 every number that is measured afterwards. What was assumed, skipped or left out is in the table's findings.
@@ -14,6 +16,7 @@ from pathlib import Path
 from tailor.content import MediaPart
 from tailor.data.finding import Finding
 from tailor.data.formats.annotation import flatten_annotations
+from tailor.data.formats.autorag import flatten_autorag
 from tailor.data.formats.chat import flatten_chats
 from tailor.data.formats.classes import with_class_names
 from tailor.data.formats.delimited import read_delimited
@@ -22,9 +25,12 @@ from tailor.data.formats.header import column_names
 from tailor.data.formats.imagebytes import without_image_bytes
 from tailor.data.formats.instances import flatten_instances
 from tailor.data.formats.jsonrows import Object, Read, read_json
+from tailor.data.formats.promptfoo import flatten_tests, read_promptfoo
 from tailor.data.formats.records import unpack_records
+from tailor.data.formats.saved import is_saved, read_saved, saved_splits
 from tailor.data.formats.spans import flatten_spans
 from tailor.data.formats.tags import is_conll, read_conll
+from tailor.data.formats.trained import flatten_trained
 from tailor.data.jsontext import Value, parse, to_value
 from tailor.errors import DataError, did_you_mean, quoted
 from tailor.files import parts_of
@@ -37,7 +43,12 @@ _JSON = (".jsonl", ".ndjson", ".json")
 _TAGGED = (".tsv", ".tab", ".txt")
 _PARQUET = (".parquet", ".pq")
 _CONLL = (".conll", ".bio", ".iob", ".iob2", ".bioes", ".bilou")
-SUFFIXES = (*_CSV, *_JSON, *_PARQUET, *_CONLL)
+_YAML = (".yaml", ".yml")
+SUFFIXES = (*_CSV, *_JSON, *_PARQUET, *_CONLL, *_YAML)
+_FLATTEN = (
+    *(flatten_instances, flatten_annotations, flatten_spans, flatten_tests, flatten_autorag, flatten_trained, unpack_records),
+    flatten_chats,
+)
 _DELIMITER = {".tsv": "\t", ".tab": "\t"}
 RELATIVE = "Paths in tailor.yaml are relative to its folder, those in Python to the folder that it runs in."
 
@@ -89,6 +100,8 @@ def read_table(path: Path, *, columns: Sequence[str] = (), encoding: str = "") -
     parts = parts_of(path)
     if parts != [path]:
         return _together(path, parts, columns, encoding)
+    if is_saved(path):
+        return _table_of_objects(path.name, read_saved(path))
     data = _read_bytes(path)
     suffix = path.suffix.lower()
     if suffix in _PARQUET:
@@ -104,6 +117,8 @@ def read_table(path: Path, *, columns: Sequence[str] = (), encoding: str = "") -
         return _table_of_objects(path.name, read_json(path.name, text, columns=columns), findings)
     if suffix in _CONLL or (suffix in _TAGGED and is_conll(text)):
         return _table_of_objects(path.name, read_conll(path.name, text), findings)
+    if suffix in _YAML:
+        return _table_of_objects(path.name, read_promptfoo(path.name, text), findings)
     return _delimited(path.name, text, _DELIMITER.get(suffix, ""), columns, findings)
 
 
@@ -127,6 +142,9 @@ def _read_bytes(path: Path) -> bytes:
     except IsADirectoryError:
         inside = sorted(inner.name for inner in path.iterdir() if inner.suffix.lower() in SUFFIXES)
         hint = f"Name the file inside it: {', '.join(map(quoted, inside[:5]))}." if inside else "Name the file inside it."
+        if splits := saved_splits(path):
+            named = ", ".join(quoted(f"{path.name}/{name}") for name in splits)
+            hint = f"It holds splits that `datasets` saved; name them as `train`, `dev` and `test` under `data`: {named}."
         raise DataError(f"{quoted(path.name, 120)} is a folder; {ACCEPTED}", hint) from None
     except FileNotFoundError:
         neighbours = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -161,7 +179,9 @@ def _delimited(name: str, text: str, delimiter: str, columns: Sequence[str], fin
     sheet = read_delimited(name, text, delimiter=delimiter, columns=columns)
     found = (*findings, *sheet.findings)
     rows: list[Object] = [dict(zip(sheet.columns, row, strict=True)) for row in sheet.rows]
-    chats, told = flatten_chats(name, rows)
+    tests, findings_of_tests = flatten_tests(name, rows)
+    chats, told = flatten_chats(name, tests)
+    told = (*findings_of_tests, *told)
     places = tuple((name, number) for number in sheet.numbers)
     if told:
         table = _table_of_objects(name, (chats, told), found)
@@ -185,7 +205,7 @@ def _table_of_objects(name: str, read: Read, before: Sequence[Finding] = ()) -> 
     objects, findings = read
     if not objects:
         raise DataError(f"{name} has no rows")
-    for flatten in (flatten_instances, flatten_annotations, flatten_spans, unpack_records, flatten_chats):
+    for flatten in _FLATTEN:
         objects, more = flatten(name, objects)
         findings = (*findings, *more)
     keys = list(dict.fromkeys(key for row in objects for key in row))

@@ -9,6 +9,7 @@ from typing import cast
 from tailor.data.finding import Finding
 from tailor.data.formats.classes import with_class_names
 from tailor.data.formats.header import column_names, has_common_name, looks_like_data
+from tailor.data.formats.promptfoo import config_rows, is_config
 from tailor.data.formats.spacy import annotated_pairs, is_annotated
 from tailor.data.jsontext import Number, parse, parse_several, to_text, written_by_python
 from tailor.data.roles import ROLE_OF
@@ -173,6 +174,8 @@ def _arrays(name: str, items: Sequence[list[object]], columns: Sequence[str]) ->
 
 
 def _object(name: str, value: dict[str, object], columns: Sequence[str]) -> Read:
+    if is_config(value):
+        return config_rows(name, value)
     for shape in (_split, _in_splits, _wrapped, _by_label, _columnar, _by_key):
         found = shape(name, value, columns)
         if found is not None:
