@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from tailor.cli.advise import advise
 from tailor.cli.check import check
+from tailor.cli.export import export
 from tailor.cli.init import init
 from tailor.cli.judge import judge
 from tailor.cli.models import app as models
@@ -83,6 +84,7 @@ app.command()(judge)
 app.command()(report)
 app.command(name="try")(tryout)
 app.command()(show)
+app.command()(export)
 app.add_typer(models, name="models")
 app.add_typer(store, name="store")
 

@@ -1,0 +1,69 @@
+"""`tailor export PROJECT`: the rows, the chosen system's prompts and its answers, for other tools."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from tailor.cli.terminal import plain_console
+from tailor.errors import ConfigError
+
+FORMAT = "chat"
+FOLDER = "export"
+
+
+def export(
+    project: Annotated[Path, typer.Argument(help="Project folder or its tailor.yaml.")] = Path("."),
+    format: Annotated[str, typer.Option("--format", help="chat, trl, promptfoo, csv or parquet.")] = FORMAT,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help=f"Folder to write into; `{FOLDER}` in the project if left out.")
+    ] = None,
+    open_test: Annotated[
+        bool, typer.Option("--open-test", help="Export the sealed test set too. It is then open: this counts as an opening.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Open the test set without asking.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Write the rows, the chosen system's prompts and its answers for other tools. No model is asked."""
+    from tailor.export.files import format_named, refuse_existing, write_rows
+    from tailor.export.rows import exported_rows
+    from tailor.files import seen_from_here
+    from tailor.project import load_project
+
+    console = plain_console()
+    opened = load_project(project)
+    folder, way = output or opened.folder / FOLDER, format_named(format)
+    if not force:
+        refuse_existing(folder, way, ("train", "dev", *(["test"] if open_test else [])))
+    if open_test and not yes:
+        _ask_to_open()
+
+    def say(sentence: str) -> None:
+        console.print(Text(sentence))
+
+    rows = exported_rows(opened, test=open_test, say=say)
+    for path in write_rows(opened.task, rows, folder, way):
+        say(f"Wrote {seen_from_here(path.resolve())}.")
+    counts = {name: sum(row.split == name for row in rows) for name in dict.fromkeys(row.split for row in rows)}
+    kept = "" if open_test else " The test set stays sealed."
+    say(f"Exported {', '.join(f'{count:,} {name}' for name, count in counts.items())} rows.{kept}")
+
+
+def _ask_to_open() -> None:
+    """Ask before the sealed test set is opened.
+
+    Raises:
+        ConfigError: it was not allowed, or there is nobody to ask.
+    """
+    what = (
+        "Whoever has seen test rows can choose by them, so this counts as an opening of the sealed test set: a later decision on "
+        "these rows needs larger differences"
+    )
+    if not sys.stdin.isatty():
+        raise ConfigError(what[0].lower() + what[1:], "Give --yes too if you want it, or leave --open-test out.")
+    if not typer.confirm(f"{what}. Open it?", default=False):
+        raise ConfigError("nothing was exported", "Leave --open-test out to export train and dev alone.")

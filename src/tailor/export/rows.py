@@ -1,0 +1,124 @@
+"""What is exported of a project: the rows of its splits, what the chosen system is asked about each, and what it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from tailor.approaches.approach import starting_system
+from tailor.data.example import Example, SplitName, Splits
+from tailor.data.split import load_splits
+from tailor.engine import Engine
+from tailor.errors import ConfigError, StoreError, quoted
+from tailor.files import private_files, tighten
+from tailor.kinds.base import kind_of
+from tailor.ledger import Ledger
+from tailor.models.base import Message
+from tailor.models.fake import FakeModel
+from tailor.open_engine import open_engine
+from tailor.project import Project
+from tailor.results import Study
+from tailor.saved import load_study
+from tailor.seals import around_test, identities, opening_sentences, unseen
+from tailor.system import System
+
+EXPORTED = "exported rows"
+"""What an opening for an export looks at; a second export of the same rows is the same opening."""
+
+
+@dataclass(frozen=True)
+class ExportedRow:
+    """One row of a split.
+
+    Attributes:
+        split: which split it is in.
+        example: the row.
+        prompt: the chat that asks the system about it.
+        target: what the system should write, in the form that it is asked for.
+        answer: what the system answered, None where it was not asked.
+    """
+
+    split: SplitName
+    example: Example
+    prompt: tuple[Message, ...]
+    target: str
+    answer: str | None
+
+
+def exported_rows(project: Project, *, test: bool, say: Callable[[str], None]) -> tuple[ExportedRow, ...]:
+    """The rows of train and dev, and of the sealed test set where that is asked for, as the system that was chosen sees them.
+
+    Without a decision, or where a classifier was chosen, it is the best generative finalist, or the plain system. No model is
+    asked. The reserve is never exported. Rows of train and dev that resemble a row of an opened test set are left out, as in a run.
+
+    Args:
+        project: the project.
+        test: whether test rows are exported, which opens the sealed test set and is noted as an opening.
+        say: told which system it is, and what opening the test set means.
+
+    Raises:
+        TailorError: the data, the documents or what was saved cannot be read.
+    """
+    whole = load_splits(project)
+    study = _study(project)
+    project = replace(project, task=project.task.asking_only(0))  # no model is asked, so no further one is opened
+    with private_files(), Ledger(tighten(project.store), shared=study is not None and not test) as ledger:
+        engine = open_engine(project, ledger, FakeModel(name=project.task.model.name), _judge(project))
+        system = _system(project, whole, study, engine, say)
+        train, dev = unseen(project.task, (whole.train, whole.dev), whole.test, ledger.shown())
+        splits = replace(whole, train=train, dev=dev)
+        if left_out := len(whole.train) + len(whole.dev) - len(train) - len(dev):
+            say(f"{left_out:,} rows are left out: they are in a test set, resemble a row there, or share a group with one.")
+        names: list[SplitName] = ["train", "dev"]
+        if test:
+            opened = ledger.open_test(
+                identities(project.task, whole.test), [EXPORTED], around_test(project.task, whole, engine.documents)
+            )
+            for sentence in opening_sentences(opened, 0, ledger.trouble):
+                say(sentence)
+            names.append("test")
+        return tuple(row for name in names for row in _rows(project, engine, system, study, name, getattr(splits, name)))
+
+
+def _study(project: Project) -> Study | None:
+    try:
+        return load_study(project.folder)
+    except StoreError:
+        return None
+
+
+def _judge(project: Project) -> FakeModel | None:
+    """Stands in for the judge, which is not asked."""
+    return FakeModel() if project.task.judge else None
+
+
+def _system(project: Project, splits: Splits, study: Study | None, engine: Engine, say: Callable[[str], None]) -> System:
+    """The system whose prompt is exported."""
+    decision = study.decision if study else None
+    runs = sorted((run for run in study.tests if run.system.is_generative), key=lambda run: -run.mean) if study else []
+    chosen = next((run.system for run in runs if decision and run.system.fingerprint == decision.winner.fingerprint), None)
+    if chosen is not None:
+        say(f"Prompts are those of {quoted(chosen.name, 80)}, which the last run chose.")
+        return engine.refreshed(chosen)
+    if runs:
+        best = quoted(runs[0].system.name, 80)
+        say(f"The last run chose no system with a prompt; prompts are those of its best one that has, {best}.")
+        return engine.refreshed(runs[0].system)
+    say("Nothing was decided yet; prompts are those of the instruction alone.")
+    return starting_system(project.task, splits.train, engine.model)
+
+
+def _rows(
+    project: Project, engine: Engine, system: System, study: Study | None, name: SplitName, examples: Sequence[Example]
+) -> list[ExportedRow]:
+    target = kind_of(project.task).target_text
+    run = None
+    if study is not None:
+        run = study.test_run(system.fingerprint) if name == "test" else study.dev_run(system.fingerprint) if name == "dev" else None
+    said = {example.answer_key: answer.raw for example, answer in zip(run.examples, run.answers, strict=True)} if run else {}
+    if any(example.media for example in examples):
+        raise ConfigError("rows with images are not exported yet", "Export a project whose rows are text.")
+    return [
+        ExportedRow(name, example, chat, target(system, example, passages), said.get(example.answer_key))
+        for example, (chat, passages) in zip(examples, engine.messages(system, examples), strict=True)
+    ]
