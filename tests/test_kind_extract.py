@@ -59,7 +59,7 @@ SPANS = [[0, 3, "person"], [20, 24, "place"]]
     ("task", "cells"),
     [
         (extract_task(), ORDERS),
-        (extract_task(metric="fields"), ORDERS),
+        (extract_task(metric="field_accuracy"), ORDERS),
         (extract_task({}, labels=["person", "place"]), (SPANS, [], [{"start": 4, "end": 10, "label": "person"}])),
         (extract_task({}, json_schema={"type": "object", "properties": {"a": {"type": "string"}}}), ({"a": "x"}, {})),
     ],
@@ -69,7 +69,7 @@ def test_every_way_to_describe_what_is_extracted_keeps_the_promises(task: Task, 
 
 
 def test_a_row_is_right_when_every_field_is_and_half_right_when_half_are() -> None:
-    task, graded = extract_task(), extract_task(metric="fields")
+    task, graded = extract_task(), extract_task(metric="field_accuracy")
     said = ORDERS[0] | {"total": "1,240.50 EUR", "customer": "Ada"}
     assert [(found.outcome, round(found.value, 2)) for found in (scored(one, ORDERS[0], said) for one in (task, graded))] == [
         ("wrong", 0.0),

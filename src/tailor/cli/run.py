@@ -50,7 +50,7 @@ def run(
     models = f"model{'' if len(names) == 1 else 's'} {listed(names)}"
     console.print(
         Text(task.name, "bold"),
-        f": target {format_target(task.target)} {task.scored_by}, {models}. "
+        f": target {format_target(task.target)} {task.scored_by.replace('_', ' ')}, {models}. "
         "Scores below are on dev, with 95 % intervals; the sealed test set decides.\n",
         sep="",
     )

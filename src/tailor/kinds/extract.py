@@ -50,8 +50,8 @@ class Extract(Kind):
     says = "fields, records or entities out of a text"
     noun = "record"
     metrics = (
-        Metric("rows", "the share of rows of which every field is right", "rows right"),
-        Metric("fields", "the mean share of right fields", "fields right", graded=True),
+        Metric("row_accuracy", "the share of rows of which every field is right", "rows right"),
+        Metric("field_accuracy", "the mean share of right fields", "fields right", graded=True),
     )
     parted = True
     brief = False
@@ -145,7 +145,7 @@ class Extract(Kind):
         }
         loss, errors = _cost(task, parts)
         is_right = right == len(parts)
-        value = share if task.scored_by == "fields" else float(is_right)
+        value = share if task.scored_by == "field_accuracy" else float(is_right)
         outcome: Outcome = "right" if is_right else "cut" if answer.finish == "length" else "wrong"
         return Score(outcome, value, in_order(fields, said), details, loss, errors)
 
@@ -169,7 +169,15 @@ def _compared(task: Task, fields: Fields, example: Example, said: Mapping[str, A
     texts = (text for column, text in example.fields.items() if column not in example.media)
     wanted = _loaded(example.label)
     wanted = wanted if isinstance(wanted, Mapping) else {}
-    return compare(fields, wanted, said, source=_source(task.input, example), language=language_of(" ".join(texts)))
+    parts = compare(fields, wanted, said, source=_source(task.input, example), language=language_of(" ".join(texts)))
+    return tuple(replace(part, price=_price(task, part)) for part in parts) if task.prices.fields else parts
+
+
+def _price(task: Task, part: Part) -> float | None:
+    """What a wrong part costs, by its name or by that of the list that it is in; None where neither has a price, or it is right."""
+    prices = task.prices.fields
+    price = prices.get(part.name) or prices.get(part.name.rpartition(".")[0])
+    return None if part.is_right or price is None else float(getattr(price, part.verdict))
 
 
 def _source(template: str, example: Example) -> str:
@@ -185,15 +193,10 @@ def _unread(task: Task, fields: Fields, example: Example, score: Score) -> Score
 
 def _cost(task: Task, parts: Sequence[Part]) -> tuple[float, float | None]:
     """What wrong fields with a price cost together, and how many there are without one; None where no field has a price."""
-    prices, loss, others = task.prices.fields, 0.0, 0.0
-    if not prices:
+    if not task.prices.fields:
         return 0.0, None
-    for part in parts:
-        price = prices.get(part.name) or prices.get(part.name.rpartition(".")[0])
-        if not part.is_right and price is not None:
-            loss += float(getattr(price, part.verdict))
-        others += not part.is_right and price is None
-    return loss, others
+    wrong = [part for part in parts if not part.is_right]
+    return sum(part.price or 0.0 for part in wrong), float(sum(part.price is None for part in wrong))
 
 
 def _loaded(text: str) -> Any:

@@ -15,6 +15,7 @@ from tailor.content import described, whole
 from tailor.data.example import Example
 from tailor.evaluate.run import Run
 from tailor.kinds.base import Detail, kind_of
+from tailor.report.fields import FieldDiff, field_diffs
 from tailor.report.ladder import focus, shown_runs
 from tailor.results import Study
 from tailor.retrieval.passage import Passage
@@ -72,6 +73,7 @@ class ExampleCase:
         quote: the sentence that answers it, if the data say so.
         answers: what each system said.
         kind: why it is shown, in words.
+        fields: the answers field by field, where they have parts.
     """
 
     id: str
@@ -81,6 +83,7 @@ class ExampleCase:
     quote: str
     answers: tuple[CaseAnswer, ...]
     kind: str
+    fields: tuple[FieldDiff, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,9 @@ def _case(
 ) -> ExampleCase:
     required = [detail for detail in kind_of(task).details(task) if detail.required]
     answers = tuple(_case_answer(run, answer, score, looked_at, required) for run, answer, score in said)
-    return ExampleCase(example.id, _asked(task, example), example.answers, example.source, example.quote, answers, kind)
+    parts = [kind_of(task).parts(task, example, score) for _, _, score in said]
+    fields = field_diffs(parts) if kind_of(task).parted else ()
+    return ExampleCase(example.id, _asked(task, example), example.answers, example.source, example.quote, answers, kind, fields)
 
 
 def _asked(task: Task, example: Example) -> str:

@@ -14,6 +14,7 @@ from tailor.report.diagnosis import Diagnosed, curve_told, diagnosed
 from tailor.report.endpoint import paid, who_answered
 from tailor.report.expected import Expected, expected
 from tailor.report.failures import Confusion, GroupTable, MeasureRow, Outcomes, confusion, groups, measures, outcomes
+from tailor.report.fields import FieldTable, field_table
 from tailor.report.first import First, first_screen
 from tailor.report.judge import Judged, judged
 from tailor.report.ladder import LadderRow, RungTable, best_on_dev, focus, ladder_rows, models, rungs, shown_runs, untried
@@ -73,6 +74,7 @@ class Figures:
         split: where failures and examples come from: test, or dev without a test.
         outcomes: counts per system.
         confusion: of the system looked at, for a classifier.
+        fields: field by field, where answers have parts.
         measures: further measures per system.
         details: measures of the kind's own, those that are required first.
         groups: results per value of the columns reported by.
@@ -108,6 +110,7 @@ class Figures:
     split: str
     outcomes: tuple[Outcomes, ...]
     confusion: Confusion | None
+    fields: FieldTable | None
     measures: tuple[MeasureRow, ...]
     details: tuple[DetailTable, ...]
     groups: tuple[GroupTable, ...]
@@ -157,6 +160,7 @@ def make_figures(study: Study) -> Figures:
         split=split,
         outcomes=outcomes(study),
         confusion=confusion(looked_at) if looked_at and kind.closed and not kind.several else None,
+        fields=field_table(study.task, looked_at, shown_runs(study)[1]) if looked_at else None,
         measures=measures(study),
         details=details(study),
         groups=groups(study),

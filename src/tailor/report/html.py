@@ -125,7 +125,7 @@ def _environment() -> Environment:
     )
     environment.filters.update({function.__name__: function for function in (*FILTERS, cut, described, sentence)})
     environment.filters["forgetting_sentence"] = forgetting_sentence
-    environment.globals.update(MEASURES=words.MEASURES, OUTCOMES=words.OUTCOMES)
+    environment.globals.update(MEASURES=words.MEASURES, OUTCOMES=words.OUTCOMES, VERDICTS=words.VERDICTS)
     environment.globals.update(ASKED=ASKED)
     return environment
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from tailor.decide.formats import format_effect, format_money, format_percent, format_points
 from tailor.decide.types import Decision, Difference, Interval
-from tailor.score.types import Outcome
+from tailor.score.types import Outcome, Verdict
 
 MEASURES = {
     "abstain_precision": "“Not found” was true",
@@ -18,6 +18,14 @@ MEASURES = {
     "f1": "Overlap with the right answer (F1)",
     "exact": "Exact match",
     "correct": "Right answer",
+}
+
+VERDICTS: dict[Verdict, str] = {
+    "correct": "correct",
+    "empty": "rightly empty",
+    "misread": "misread",
+    "missed": "missed",
+    "invented": "invented",
 }
 
 OUTCOMES: dict[Outcome, str] = {

@@ -102,6 +102,7 @@ class Part:
         said: the value given.
         strict: whether both are the same to the letter.
         near: whether a span of the right type overlaps the right one; as `verdict` says for all that are no spans.
+        price: what it costs, if it is wrong and its field has a price of its own.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Part:
     said: str
     strict: bool
     near: bool
+    price: float | None = None
 
     @property
     def is_right(self) -> bool:
