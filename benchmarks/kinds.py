@@ -23,7 +23,12 @@ from tailor.evaluate.run import Run
 from tailor.stats.paired import paired_max_t
 from tailor.system import System
 
-TASKS = {"tags": "benchmarks.kinds_tags", "write": "benchmarks.kinds_write"}
+TASKS = {
+    "tags": "benchmarks.kinds_tags",
+    "write": "benchmarks.kinds_write",
+    "entities": "benchmarks.kinds_entities",
+    "slots": "benchmarks.kinds_slots",
+}
 """Name of a task -> its module."""
 
 
