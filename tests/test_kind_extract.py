@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,18 @@ from data_helpers import make_task
 from tailor.approaches.approach import TrainingData, starting_system
 from tailor.approaches.prompting import ChainOfThought, FreeForm
 from tailor.data.example import Example
+from tailor.data.guess import GivenOptions, guess_task
+from tailor.data.readers import to_examples
+from tailor.data.scaffold import write_project
+from tailor.data.split import read_tables
 from tailor.decide.cost import cost_of
 from tailor.decide.decision import Candidate, decide
 from tailor.decide.types import Decision, Rates
+from tailor.errors import DataError
 from tailor.evaluate.run import Run
 from tailor.kinds.base import Draft, Unreadable, kind_of, score, score_run
 from tailor.models.fake import FakeModel
+from tailor.project import load_project
 from tailor.render import render_messages
 from tailor.score.types import Answer, Score
 from tailor.system import System
@@ -228,3 +235,21 @@ def test_init_describes_what_the_cells_hold() -> None:
         "      quantity: number",
     ]
     assert lines(SPANS, []).splitlines() == ["labels:", '  - "person"', '  - "place"']
+
+
+def test_several_columns_are_the_fields_of_one_answer(tmp_path: Path) -> None:
+    lines = [f'"We are Firm {n} and send {n}.50 euros",Firm {n},"{n},50",{"yes" if n % 2 else ""}' for n in range(12)]
+    (tmp_path / "bills.csv").write_text("\n".join(["mail,customer,total,paid", *lines, "Nothing here,,,"]), encoding="utf-8")
+    write_project(guess_task(tmp_path / "bills.csv", GivenOptions(output="customer, total")))
+    project = load_project(tmp_path)
+    assert (project.task.kind, project.task.fields) == ("extract", {"customer": "text", "total": "number"})
+    (table,) = read_tables(project).values()
+    assert table.columns == ("mail", "paid", "customer, total")
+    examples = to_examples(project.task, table)
+    assert [json.loads(row.label) for row in examples[:2]] == [
+        {"customer": "Firm 0", "total": 0.5},
+        {"customer": "Firm 1", "total": 1.5},
+    ]
+    assert len(examples) == 12, "a row that fills none of the columns has no answer"
+    with pytest.raises(DataError, match="lacks a column"):
+        to_examples(project.task.model_copy(update={"input": "{{mail}} {{total}}"}), table)

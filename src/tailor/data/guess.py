@@ -36,7 +36,7 @@ from tailor.data.given import role_of
 from tailor.data.jsontext import as_text
 from tailor.data.noticed import instructed, noticed, other_answers
 from tailor.data.roles import COLUMN_NAMES
-from tailor.data.table import Table, read_table
+from tailor.data.table import Table, read_table, with_record
 from tailor.errors import ConfigError, DataError, did_you_mean, quoted
 from tailor.kinds.base import Kind, Look
 from tailor.plugins import KINDS
@@ -54,7 +54,7 @@ class GivenOptions:
     Attributes:
         documents: folder of documents.
         input: column with what is asked.
-        output: column with the right answer.
+        output: column with the right answer, or several with commas between them, whose values are fields of one.
         kind: name of the kind of task.
         columns: names of the columns, for files without a header.
         encoding: how files of text are encoded.
@@ -186,7 +186,8 @@ def guess_task(path: Path, options: GivenOptions = GivenOptions()) -> GuessedTas
 def _tables(path: Path, options: GivenOptions) -> tuple[dict[str, Path], dict[str, Table], tuple[Finding, ...]]:
     """The data files and their tables by the setting that names them, and what was found when they were read."""
     files = files_of(path)
-    tables = {name: read_table(file, columns=options.columns, encoding=options.encoding) for name, file in files.items()}
+    read = {name: read_table(file, columns=options.columns, encoding=options.encoding) for name, file in files.items()}
+    tables = {name: with_record(table, options.output) for name, table in read.items()}
     findings = [finding for table in tables.values() for finding in table.findings]
     if "file" in files and (unused := unused_splits(path)):
         what = f"{listed(unused)} seem to be other splits of the same data; they are not used, and {quoted(path.name)} is split."

@@ -15,7 +15,7 @@ from tailor.data.example import Example, SplitName, Splits
 from tailor.data.given import split_by_column
 from tailor.data.images import with_images
 from tailor.data.readers import check_unique, to_examples
-from tailor.data.table import Table, read_table
+from tailor.data.table import Table, read_table, with_record
 from tailor.data.turns import with_all_turns
 from tailor.data.units import FoundUnits, find_units, kept_together
 from tailor.data.unseen import unseen_clause
@@ -48,7 +48,7 @@ def read_tables(project: Project) -> dict[str, Table]:
     settings = project.task.data
     named = {name: getattr(settings, name) for name in ("file", "train", "dev", "test")}
     tables = {
-        name: with_images(_read(project.path(path), settings), settings.images, project.folder)
+        name: with_images(with_record(_read(project.path(path), settings), project.task.output), settings.images, project.folder)
         for name, path in named.items()
         if path
     }

@@ -9,8 +9,9 @@ every number that is measured afterwards. What was assumed, skipped or left out 
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tailor.content import MediaPart
@@ -84,6 +85,36 @@ class Table:
         """Where a row is, such as "tickets.csv row 14"; the first data row is 1."""
         file, number = self.where(index)
         return f"{file} row {number}"
+
+
+def with_record(table: Table, output: str) -> Table:
+    """The table with several columns as one of objects, where `output` names them as in "customer, total".
+
+    The object of a row has the value of each column by its name, and null for an empty one; a row that fills none has no object.
+    The single columns go, so that no template can show one. A table that has a column of this name, or lacks one of these, stays as
+    it is.
+    """
+    names = [name.strip() for name in output.split(",")]
+    if output in table.columns or len(names) < 2 or not set(names) <= set(table.columns):
+        return table
+
+    def record(row: Mapping[str, Value]) -> str:
+        filled = {name: _unpacked(row[name]) or None for name in names}
+        return json.dumps(filled, ensure_ascii=False) if any(filled.values()) else ""
+
+    kept = [name for name in table.columns if name not in names]
+    rows = tuple({name: row[name] for name in kept} | {output: record(row)} for row in table.rows)
+    return replace(table, columns=(*kept, output), rows=rows)
+
+
+def _unpacked(value: Value) -> object:
+    """A cell as it was written: a list, or a text that is a JSON list or object, as such."""
+    if isinstance(value, list):
+        return [_unpacked(item) for item in value]
+    try:
+        return json.loads(value) if value[:1] in ("[", "{") else value
+    except (ValueError, RecursionError):
+        return value
 
 
 def read_table(path: Path, *, columns: Sequence[str] = (), encoding: str = "") -> Table:
