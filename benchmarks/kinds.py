@@ -24,6 +24,7 @@ from tailor.stats.paired import paired_max_t
 from tailor.system import System
 
 TASKS = {
+    "instruct": "benchmarks.kinds_instruct",
     "tags": "benchmarks.kinds_tags",
     "write": "benchmarks.kinds_write",
     "entities": "benchmarks.kinds_entities",

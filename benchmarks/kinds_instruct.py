@@ -45,7 +45,7 @@ def read_rows() -> Iterator[tuple[str, Example]]:
                 yield task["id"], Example(f"{task['id']}-{number}", fields, (one["output"],))
 
 
-def run() -> dict[str, float]:
+def figures() -> dict[str, float]:
     """Mean loss of an answer's token on held-out rows before and after, and the share of rows whose answer became likelier."""
     with engine_for(TASK) as engine:
         model = as_local(engine.model, "tuned")
@@ -68,8 +68,8 @@ def run() -> dict[str, float]:
     print(f"  {len(known.train)} rows learned, {len(held)} held out, {len(rows) - len(ordered)} too long", file=sys.stderr)
     means = [sum(loss * size for loss, size in zip(part, sizes, strict=True)) / sum(sizes) for part in (before, after)]
     better = [float(now < then) for now, then in zip(after, before, strict=True)]
-    figures = {"instruct_loss_before": means[0], "instruct_loss_after": means[1], "instruct_rows": float(len(held))}
-    return figures | with_limits("instruct_likelier", better)
+    found = {"instruct_loss_before": means[0], "instruct_loss_after": means[1], "instruct_rows": float(len(held))}
+    return found | with_limits("instruct_likelier", better)
 
 
 def _losses(module: object, rows: list[TrainingRow]) -> list[float]:
