@@ -14,13 +14,16 @@ from tiny import make_engine, open_tiny, save_tiny
 
 from tailor.approaches.approach import TrainingData, starting_system
 from tailor.approaches.prompting import FewShot
+from tailor.asking import answers
 from tailor.conversation import ToolCall, Turn, asked_in, readable, turns_in, written
 from tailor.data.example import Example, Splits
 from tailor.data.guess import GivenOptions, guess_task
 from tailor.data.scaffold import write_project
 from tailor.data.split import load_splits
 from tailor.data.table import read_table
+from tailor.data.units import find_units
 from tailor.errors import DataError
+from tailor.ledger import Ledger
 from tailor.models.base import Message, Request, message
 from tailor.models.fake import FakeModel
 from tailor.models.remote import RemoteModel
@@ -235,6 +238,14 @@ def test_rows_are_dealt_as_they_were_before_there_were_conversations(tmp_path: P
     assert dealt("{{history}}\n{{input}}") == dealt("{{messages}}")
 
 
+def test_a_system_turn_that_all_rows_share_makes_no_near_duplicates() -> None:
+    told = Turn("system", "You answer for Fennmere Cycle Hire. Answer the customer's last message from our pages, in a few words.")
+    said = ("Where is my blue bike?", "What does a new tyre cost?", "When do you close on Sundays?")
+    rows = [row(written([told, Turn("user", "Hello"), Turn("assistant", "Yes?"), Turn("user", text)])) for text in said]
+    task = make_task(kind="answer", instruction="Answer.", input="{{messages}}", output="output")
+    assert [example.unit for example in find_units(rows, task).examples] == ["", "", ""]
+
+
 def test_init_asks_by_the_conversation(tmp_path: Path) -> None:
     guess = guess_task(write_chats(tmp_path / "chats.jsonl", 40), GivenOptions(kind="answer"))
     assert guess.asked.template == "{{messages}}"
@@ -256,3 +267,19 @@ def test_nearest_examples_of_conversations_are_found_by_the_last_turn(tmp_path: 
     with engine.ledger:
         chat, _ = engine.messages(fitted, [one])[0]
     assert [turn.text for turn in chat if turn.role == "user"][-5:][2] == asked[1]
+
+
+def test_a_new_chat_is_asked_as_a_conversation(tmp_path: Path) -> None:
+    splits_of(tmp_path)
+    project, model = load_project(tmp_path), FakeModel()
+    Ledger(project.store).close()
+    chat = [
+        {"role": one.role, "content": one.text} for one in (Turn("user", "Hello"), Turn("assistant", "Hi"), Turn("user", "When?"))
+    ]
+    for given in (json.dumps(chat), json.dumps([json.dumps(one) for one in chat]), "When?"):
+        answers(project, starting_system(project.task, (), model), [{"messages": given}], model)
+    asked = [[one.role for one in request.messages] for request in model.requests]
+    assert asked == [["system", "user", "assistant", "user"], ["system", "user"]]  # the same chat is asked once
+    with pytest.raises(DataError, match="the role `wizard` is none of"):
+        wizard = json.dumps([{"role": "wizard", "content": "a"}])
+        answers(project, starting_system(project.task, (), model), [{"messages": wizard}], model)

@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from data_helpers import make_task
+from decide_helpers import make_run, make_system, right
 from tiny import classify_material, open_tiny, start
 
 from tailor.approaches import replay
 from tailor.approaches.named import approach_named
 from tailor.approaches.tuning import FineTune
-from tailor.decide.forgotten import sentence
+from tailor.decide.forgotten import forgotten, sentence
+from tailor.decide.ladder import Climb
+from tailor.decide.prices import tokens_of
+from tailor.decide.step import Step
 from tailor.engine import Engine
-from tailor.evaluate.forgetting import CHECKS, Instruction, compared, forgetting, instructions
+from tailor.evaluate.forgetting import CHECKS, Forgetting, Instruction, compared, forgetting, instructions
 from tailor.models.tune import read_tuned
+from tailor.store.spending import Spent
+from tailor.system import System
 
 GOOD = {
     "form": [
@@ -161,3 +170,71 @@ def test_replay_adds_the_models_own_answers_to_the_rows(
     assert model.tokenizer.decode(added[0].answer[:-1]) == "answer 0"
     assert replay.instructions()[0] in model.tokenizer.decode(added[0].prompt)
     assert read_tuned(mixed.folder) is None and [row.answer for row in mixed.dev] == [row.answer for row in plain.dev]
+
+
+def stub_climb(setting: str, *names: str) -> Climb:
+    """A climb whose runs are these tuned systems, the best first, and a baseline."""
+    runs = [make_run(make_system("zero-shot"), right(10, 40))]
+    runs += [make_run(make_system(name, method="lora"), right(35 - place, 40)) for place, name in enumerate(names)]
+    task = make_task(tuning={"forgetting": setting})
+    return cast(
+        Climb,
+        SimpleNamespace(
+            material=SimpleNamespace(task=task),
+            runs=runs,
+            generative=runs,
+            prices=SimpleNamespace(weigh=tokens_of),
+            budget=SimpleNamespace(is_limited=False),
+            engine=None,
+            track=SimpleNamespace(runs=runs),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "asked", "left"),
+    [
+        ("say", ["lora"], ["zero-shot", "lora", "lora-replay"]),
+        ("exclude", ["lora", "lora-replay"], ["zero-shot", "lora-replay"]),
+        ("skip", [], ["zero-shot", "lora", "lora-replay"]),
+    ],
+)
+def test_what_forgot_wins_unless_the_user_excludes_it(
+    setting: str, asked: list[str], left: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n = len(instructions())
+
+    def measured(system: System, engine: Engine, progress: object = None) -> Forgetting:
+        after = 20 if system.name == "lora" else 40
+        return compared(system.name, system.fingerprint, [True] * 40 + [False] * (n - 40), [True] * after + [False] * (n - after))
+
+    monkeypatch.setattr("tailor.decide.forgotten.forgetting", measured)
+    climb, observer = stub_climb(setting, "lora", "lora-replay"), Heard()
+    found = forgotten(climb, observer)
+    assert [one.system for one in found] == asked
+    assert [run.system.name for run in climb.runs] == left
+    assert any("31 points worse" in line for line in observer.lines) == (setting != "skip")
+    assert any("left out of the final test" in line for line in observer.lines) == (setting == "exclude")
+
+
+class Heard:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def began(self, rung: str, system: str) -> None:
+        """Nothing is kept of it."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Nothing is kept of it."""
+
+    def ended(self, step: Step) -> None:
+        """Nothing is kept of it."""
+
+    def pays(self, spent: Callable[[], Spent]) -> None:
+        """Nothing is kept of it."""
+
+    def message(self, text: str) -> None:
+        """Kept."""
+        self.lines.append(text)

@@ -28,7 +28,11 @@ from tailor.models.base import Capabilities, Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.open_engine import open_engine
 from tailor.project import load_project
+from tailor.report.html import render_report
+from tailor.report.record import to_json
+from tailor.report.summary import summary_text
 from tailor.results import Step, Study
+from tailor.saved import load_study
 from tailor.system import System
 
 WIDE = {"train": 24, "dev": 48, "test": 18}
@@ -292,7 +296,14 @@ def test_the_rows_that_choose_the_epoch_of_tuned_weights_do_not_count(tmp_path: 
         tuned = step.run.system.is_tuned
         assert step.run.examples == study.splits.dev[12 if tuned else 0 :]
         assert step.note.startswith("chosen on 12 dev rows and measured on the other 36") == tuned or "changed nothing" in step.note
-    assert any(run.system.is_tuned for run in study.tests)
+    tuned_finalists = [run.system.fingerprint for run in study.tests if run.system.is_tuned]
+    assert tuned_finalists and sorted(found.fingerprint for found in study.forgetting) == sorted(tuned_finalists)
+    kept = load_study(tmp_path)
+    assert kept.forgetting == study.forgetting
+    (told, *_) = to_json(kept)["forgetting"]
+    assert (
+        told["sentence"] in summary_text(kept) and told["change"]["n"] == 64 and "What tuning cost elsewhere" in render_report(kept)
+    )
 
 
 def test_where_all_dev_rows_are_of_one_group_none_can_be_chosen_by(tmp_path: Path) -> None:

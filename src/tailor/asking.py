@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from tailor.conversation import COLUMN
 from tailor.data.example import Example
+from tailor.data.formats.chatturns import as_conversation
 from tailor.data.images import asked_with_images
-from tailor.errors import ConfigError, did_you_mean, quoted
+from tailor.errors import ConfigError, DataError, did_you_mean, quoted
 from tailor.files import private_files, tighten
 from tailor.ledger import Ledger
 from tailor.models.base import Model
@@ -132,10 +134,18 @@ def _answered(
     with private_files(), Ledger(tighten(project.store), shared=True) as ledger:
         engine = open_engine(project, ledger, model)
         images = project.task.data.images
-        given = [asked_with_images(fields, images, project.folder) for fields in rows]
+        given = [asked_with_images(_with_turns(fields), images, project.folder) for fields in rows]
         examples = [Example(f"asked {number}", fields, (), media=media) for number, (fields, media) in enumerate(given, start=1)]
         system = engine.refreshed(system)
         return system, engine.answer(system, examples)
+
+
+def _with_turns(fields: Mapping[str, str]) -> dict[str, str]:
+    """The fields with a chat that is given as JSON as a conversation."""
+    try:
+        return {name: as_conversation(text) if name == COLUMN else text for name, text in fields.items()}
+    except ValueError as error:
+        raise DataError(f"`{COLUMN}` holds a chat that cannot be used: {error}") from error
 
 
 def _check(project: Project, system: System, fields: Mapping[str, str]) -> None:

@@ -120,6 +120,12 @@ def readable(cell: str) -> str:
     return transcript(turns) if (turns := turns_in(cell)) else cell
 
 
+def compared(cell: str) -> str:
+    """A cell as rows are compared by it: of a conversation what is said in it, without the system turns, which most rows share."""
+    turns = turns_in(cell)
+    return "\n".join(turn.words for turn in turns if turn.role != "system") if turns else cell
+
+
 def reworded(cell: str, change: Callable[[str], str]) -> str:
     """A cell with its text changed; of a conversation, what the user said last."""
     if not (turns := turns_in(cell)):

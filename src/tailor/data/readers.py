@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tailor.content import MediaPart
-from tailor.conversation import HEAD, readable
+from tailor.conversation import HEAD, compared
 from tailor.data.cells import is_missing
 from tailor.data.example import Example
 from tailor.data.identity import value_hashes
@@ -143,7 +143,7 @@ def place(example: Example) -> str:
 
 def asked(task: Task, example: Example) -> str:
     """What is asked: the columns of the task's `input`, without the words of the template, which all examples share."""
-    return "\n".join(readable(example.fields[name]) for name in dict.fromkeys(VARIABLE.findall(task.input)))
+    return "\n".join(compared(example.fields[name]) for name in dict.fromkeys(VARIABLE.findall(task.input)))
 
 
 def _check_columns(task: Task, table: Table) -> None:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tailor.content import question, text_of
+from tailor.content import text_of, whole
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.errors import CallsFailed
@@ -84,7 +84,7 @@ def judged_case(task: Task, example: Example, score: Score) -> JudgedCase | None
     if not score.details.get(REQUIRED, 1.0):
         return None
     nothing = task.not_found if task.documents else NO_REFERENCE
-    parts = (text_of(question(task.input, example)), " / ".join(example.answers) or nothing, score.answer)
+    parts = (text_of(whole(task.input, example)), " / ".join(example.answers) or nothing, score.answer)
     digest = hashlib.sha256(json.dumps([task.judge.rubric.split(), *parts]).encode()).hexdigest()
     # A letter in front: a spreadsheet would read some digests as numbers.
     return JudgedCase(f"r{digest[:12]}", *parts)
@@ -94,7 +94,7 @@ def sample_case(task: Task, example: Example) -> Example:
     """What a judge is asked about an accepted answer, as an example for its System."""
     answer = example.answers[0] if example.answers else task.not_found
     return _example(
-        JudgedCase("sample", text_of(question(task.input, example)), " / ".join(example.answers) or NO_REFERENCE, answer)
+        JudgedCase("sample", text_of(whole(task.input, example)), " / ".join(example.answers) or NO_REFERENCE, answer)
     )
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from tailor.content import question, text_of
+from tailor.content import text_of, whole
 from tailor.data.example import Example
 from tailor.language.numbers import value_of
 from tailor.language.tokens import tokens
@@ -127,7 +127,7 @@ def _texts(template: str, written: Written) -> list[str]:
             found = json.loads(written.columns[read[0]])
             if isinstance(found, list):
                 return [str(one) for one in found]
-    return [text_of(question(template, replace(written.example, fields=written.columns, media={})))]
+    return [text_of(whole(template, replace(written.example, fields=written.columns, media={})))]
 
 
 def _contains(template: str, written: Written) -> bool:

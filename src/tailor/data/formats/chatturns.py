@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tailor.conversation import Role, ToolCall, Turn, with_calls
+from tailor.conversation import Role, ToolCall, Turn, with_calls, written
 from tailor.data.formats.chatimages import KINDS, image_in
 from tailor.data.jsontext import to_text
 from tailor.errors import quoted
@@ -111,6 +111,23 @@ def conversation(said: Sequence[Said], texts: Sequence[str]) -> list[Turn]:
             plain = len(one.turns) == 1 and not calls and turn.role != "tool"
             turns.append(replace(turn, text=text if plain else turn.text, calls=calls, result_of=result_of))
     return turns
+
+
+def as_conversation(text: str) -> str:
+    """A chat given as JSON, a list of messages, as the cell of a conversation; any other text as it is.
+
+    Raises:
+        ValueError: a message cannot be used.
+    """
+    try:
+        listed = json.loads(text) if text.lstrip().startswith("[") else None
+        chat = [json.loads(one) if isinstance(one, str) else one for one in listed or ()]
+    except ValueError:
+        return text
+    if not is_chat(chat):
+        return text
+    said = read_messages(chat)
+    return written(conversation(said, [one.text for one in said]))
 
 
 @dataclass(frozen=True)
