@@ -143,7 +143,7 @@ def project(folder: Path) -> Path:
 
 def test_a_damaged_file_is_repaired_and_what_is_gone_counts(tmp_path: Path) -> None:
     store = project(tmp_path / "desk")
-    assert "10 notes on calls to endpoints are whole" in tailor("store", "check", tmp_path / "desk").stdout
+    assert "and 10 notes on calls to endpoints." in tailor("store", "check", tmp_path / "desk").stdout
     data = bytearray((store / "spending.db").read_bytes())
     place = data.index(b'"paid": 0.9')
     data[place + 8 : place + 11] = b"0.0"
@@ -154,7 +154,7 @@ def test_a_damaged_file_is_repaired_and_what_is_gone_counts(tmp_path: Path) -> N
     assert f"tailor store repair {tmp_path / 'desk'}" in error.value.hint
     assert "spending.db is damaged" in tailor("store", "check", tmp_path / "desk").stdout
     repaired = tailor("store", "repair", tmp_path / "desk").stdout
-    assert "1 answers, 0 openings of test sets, 0 studies and 9 notes on calls to endpoints are whole." in repaired
+    assert "Whole are 1 answer, 0 openings of test sets, 0 studies and 9 notes on calls to endpoints." in repaired
     assert f"1 note {LOST} (2)." in repaired and (store / "damaged-1" / "spending.db").read_bytes() == bytes(data)
     with Spending(store, cap=10) as spending:
         assert (round(spending.spent.paid, 6), spending.spent.maybe, spending.messages) == (3.6, 2.0, [])

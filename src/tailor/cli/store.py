@@ -84,10 +84,13 @@ def _store(project: Path) -> Path:
 
 
 def _tell(found: StoreCondition) -> None:
+    from tailor.decide.formats import counted
+
     console = plain_console()
+    openings, notes = counted(found.openings, "opening"), counted(found.calls, "note")
+    studies = f"{found.studies:,} {'study' if found.studies == 1 else 'studies'}"
     console.print(
-        f"{found.answers:,} answers, {found.openings:,} openings of test sets, {found.studies:,} studies and {found.calls:,} notes "
-        "on calls to endpoints are whole."
+        f"Whole are {counted(found.answers, 'answer')}, {openings} of test sets, {studies} and {notes} on calls to endpoints."
     )
     for problem in found.problems:
         console.print(f"- {problem}")
