@@ -154,9 +154,10 @@ class Column:
 
     @property
     def is_answer(self) -> bool:
-        """Whether right answers may be here: values that differ, and no marks of an annotation tool."""
+        """Whether right answers may be here: values that differ, and no decisions or notes of an annotation tool."""
         values = set(filter(None, self.values))
-        return self.distinct > 1 and self.name.casefold() not in TOOL_NAMES and not values <= _DECISIONS
+        differ = self.distinct > 1 or self.marks_spans  # of marks the value is the first one's label, often one for all
+        return differ and self.name.casefold() not in TOOL_NAMES and not values <= _DECISIONS
 
     @cached_property
     def marks_spans(self) -> bool:
