@@ -182,6 +182,11 @@ def test_tokens_with_tags_in_lists_are_a_text_with_marks(tmp_path: Path) -> None
         read(tmp_path, [{"tokens": tokens, "ner_tags": tags[1:]}] * 2)
 
 
+def test_lists_of_labels_next_to_tokens_are_no_tags(tmp_path: Path) -> None:
+    row = {"tokens": TEXT.split(), "tags": ["news", "sport"], "labels": ["a", "b", "c", "d", "e"]}
+    assert read(tmp_path, [row, row]).columns == ("tokens", "tags", "labels")
+
+
 # --- Label Studio
 
 

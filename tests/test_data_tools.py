@@ -301,6 +301,20 @@ def test_a_saved_set_is_read_with_the_names_of_its_classes(saved: Path) -> None:
     assert [(row["text"], row["label"]) for row in table.rows] == ROWS
 
 
+def test_tags_that_datasets_keeps_as_numbers_are_named_by_its_files(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    names = datasets.ClassLabel(names=["O", "B-person", "I-person"])
+    features = datasets.Features({"tokens": datasets.List(datasets.Value("string")), "ner_tags": datasets.List(names)})
+    values = {"tokens": [["Ada", "Lovelace", "came"], ["no", "one"]], "ner_tags": [[1, 2, 0], [0, 0]]}
+    rows = datasets.Dataset.from_dict(values, features=features)
+    rows.save_to_disk(tmp_path / "saved")
+    rows.to_parquet(tmp_path / "rows.parquet")
+    for path in (tmp_path / "saved", tmp_path / "rows.parquet"):
+        table = read_table(path)
+        assert [row["text"] for row in table.rows] == ["Ada Lovelace came", "no one"]
+        assert [json.loads(mark) for mark in table.rows[0]["entities"]] == [{"start": 0, "end": 12, "label": "person"}]
+
+
 def test_saved_splits_are_given_splits(saved: Path) -> None:
     for path in (saved / "split", saved / "split" / "train"):
         assert guess_task(path).files == {"train": saved / "split" / "train", "test": saved / "split" / "test"}

@@ -38,6 +38,7 @@ from tailor.files import parts_of
 from tailor.limits import DATA_BYTES
 from tailor.outside import read_file
 from tailor.plugins import READERS
+from tailor.project import SETTINGS_FILE
 
 _CSV = (".csv", ".tsv", ".tab", ".txt", ".psv")
 _JSON = (".jsonl", ".ndjson", ".json")
@@ -171,7 +172,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return read_file(path, DATA_BYTES)
     except IsADirectoryError:
-        inside = sorted(inner.name for inner in path.iterdir() if inner.suffix.lower() in SUFFIXES)
+        inside = sorted(inner.name for inner in path.iterdir() if inner.suffix.lower() in SUFFIXES and inner.name != SETTINGS_FILE)
         hint = f"Name the file inside it: {', '.join(map(quoted, inside[:5]))}." if inside else "Name the file inside it."
         if splits := saved_splits(path):
             named = ", ".join(quoted(f"{path.name}/{name}") for name in splits)

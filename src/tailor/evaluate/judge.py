@@ -93,9 +93,7 @@ def judged_case(task: Task, example: Example, score: Score) -> JudgedCase | None
 def sample_case(task: Task, example: Example) -> Example:
     """What a judge is asked about an accepted answer, as an example for its System."""
     answer = example.answers[0] if example.answers else task.not_found
-    return _example(
-        JudgedCase("sample", text_of(whole(task.input, example)), " / ".join(example.answers) or NO_REFERENCE, answer)
-    )
+    return _example(JudgedCase("sample", text_of(whole(task.input, example)), " / ".join(example.answers) or NO_REFERENCE, answer))
 
 
 def judge_scores(

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from tailor.data.finding import Finding
-from tailor.data.formats.tags import spans_of_tags
+from tailor.data.formats.tags import TAG, spans_of_tags
 from tailor.errors import DataError, quoted
 
 ROWS_NAMED = 5
 TEXTS = ("text", "data", "content", "sentence")
 SPANS = ("entities", "spans", "label", "labels", "ents", "annotations", "ner")
-TAGS = ("ner_tags", "tags", "labels", "ner", "bio_tags", "tag")
+NAMED_TAGS = ("ner_tags", "ner", "bio_tags")
+TAGS = (*NAMED_TAGS, "tags", "labels", "tag")
 _STARTS, _ENDS = ("start", "start_offset", "start_char"), ("end", "end_offset", "end_char")
 _LABELS = ("label", "labels", "type", "entity", "tag")
 
@@ -134,7 +135,15 @@ def _tagged(rows: Sequence[Object]) -> str:
     """The column with a tag for each token; none where the text is there, too."""
     if not rows or any("text" in row for row in rows) or not all(_is_texts(row.get("tokens")) for row in rows):
         return ""
-    return next((key for key in TAGS if all(isinstance(row.get(key), list) for row in rows)), "")
+    lists = [key for key in TAGS if all(isinstance(row.get(key), list) for row in rows)]
+    return next((key for key in lists if key in NAMED_TAGS or all(_fit(row["tokens"], row[key]) for row in rows)), "")
+
+
+def _fit(tokens: object, tags: object) -> bool:
+    """Whether there is a tag, or the number of one, for each token."""
+    if not (isinstance(tokens, list) and isinstance(tags, list)) or len(tokens) != len(tags):
+        return False
+    return all(str(tag).isdecimal() or TAG.fullmatch(str(tag)) for tag in tags)
 
 
 def _is_texts(cell: object) -> bool:
