@@ -80,6 +80,33 @@ def test_any_text_is_searched_and_masked(text: str) -> None:
         assert len(hidden) <= 32 and sum(sign.isalnum() for sign in hidden) <= 3
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a@",
+        "a.",
+        "a@a.",
+        "0",
+        "0 ",
+        "07 ",
+        "1 A ",
+        "Aa ",
+        "Aa-",
+        "A",
+        "1 rue de ",
+        "Calle A ",
+        "DE00",
+        "+1 ",
+        "ring me ",
+        "(",
+        "key: ",
+    ],
+)
+def test_no_long_text_takes_long(piece: str) -> None:
+    # A pattern that tries every pair of places would take minutes here.
+    find_personal(f"{piece * (40_000 // len(piece))} 1@")
+
+
 def test_a_check_digit_decides() -> None:
     right = "4111111111111111"
     for place in range(len(right)):

@@ -42,6 +42,7 @@ _OTHER = re.compile(
 _DATE = re.compile(
     r"\d{1,2}([./-])\d{1,2}\1(?:19|20)\d\d|(?:19|20)\d\d([./-])\d{1,2}\2\d{1,2}|\d{1,2}([./-])\d{1,2}\3\d\d(?![ ./-]?\d)"
 )
+_BEFORE = 45  # characters that are looked at
 _LEAST, _MOST = 7, 15  # digits; the most that E.164 allows
 
 
@@ -52,12 +53,17 @@ def phones(text: str) -> Iterator[Found]:
             yield match.span()
     for pattern, least, most in ((_TRUNK, 9, 12), (_MOBILE, 10, 12), (_AMERICAN, 10, 11)):
         for match in pattern.finditer(text):
-            if least <= _digits(match[0]) <= most and not _DATE.match(match[0]) and not _OTHER.search(text[: match.start()]):
+            if least <= _digits(match[0]) <= most and not _DATE.match(match[0]) and not _is_another(text, match.start()):
                 yield match.span()
     for match in _CUE.finditer(text):
         number = match["number"]
-        if _LEAST <= _digits(number) <= _MOST and not _DATE.match(number) and not _OTHER.search(text[: match.start("number")]):
+        if _LEAST <= _digits(number) <= _MOST and not _DATE.match(number) and not _is_another(text, match.start("number")):
             yield match.span("number")
+
+
+def _is_another(text: str, start: int) -> bool:
+    """Whether words just before a number say that it is one of an order, a version and the like."""
+    return bool(_OTHER.search(text[max(0, start - _BEFORE) : start]))
 
 
 def _digits(text: str) -> int:

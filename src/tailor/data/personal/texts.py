@@ -19,7 +19,9 @@ _ROLES = frozenset(
     "abuse git root kontakt bestellung kundenservice contacto contato contatto".split()
 )
 """The part before the @ in addresses of offices, which belong to no person."""
-_EMAIL = re.compile(r"(?<![\w.+%-])([\w.+%'-]+)@(?:[\w-]+\.)*[\w-]*[^\W\d_][\w-]*\.([^\W\d_]{2,24})(?![\w@]|:[\w~/])")
+_EMAIL = re.compile(
+    r"(?<![\w.+%-])([\w.+%'-]{1,64})@(?:[\w-]{1,63}\.){0,8}(?=[\w-]{0,62}[^\W\d_])[\w-]{1,63}\.([^\W\d_]{2,24})(?![\w@]|:[\w~/])"
+)
 _FILES = frozenset("png jpg jpeg gif webp svg pdf css js ts json tgz zip gz md txt".split())
 
 _SECRET = re.compile(
