@@ -15,6 +15,7 @@ from tailor.models.base import Request
 from tailor.models.fake import FakeModel
 from tailor.report.html import render_report
 
+TOKENS = {"input_per_million": 0.1, "output_per_million": 0.1}
 ORDERS: dict[str, Any] = {
     "name": "orders",
     "kind": "extract",
@@ -27,7 +28,7 @@ ORDERS: dict[str, Any] = {
     "embedder": "fake",
     "target": 0.4,
     "ask_again": False,
-    "prices": {"error": 1},
+    "prices": TOKENS | {"error": 1},
 }
 
 
@@ -59,7 +60,9 @@ def test_forced_and_free_answers_race_and_prices_of_fields_decide_which_wins(tmp
     assert study.decision is not None and statuses(study)["free-form"] == "measured"
     assert (study.decision.verdict, study.decision.chosen) == ("target met", "free-form")
     again = FakeModel(read_mail)
-    priced = climb(write_orders(tmp_path, prices={"error": 1, "fields": {"customer": 0, "total": 50}}), again, everything=True)
+    priced = climb(
+        write_orders(tmp_path, prices=TOKENS | {"error": 1, "fields": {"customer": 0, "total": 50}}), again, everything=True
+    )
     assert priced.decision is not None and again.calls == 0, "all that is asked is known"
     assert (priced.decision.verdict, priced.decision.chosen) == ("target met", "zero-shot")
     page = render_report(priced)
@@ -73,4 +76,4 @@ def test_a_schema_and_a_list_of_fields_lead_to_the_same_scores(tmp_path: Path, k
     described = {"json_schema": {"type": "object", "properties": types}, "fields": {}} if kind == "json_schema" else {}
     study = climb(write_orders(tmp_path, **described), FakeModel(read_mail))
     assert study.decision is not None
-    assert {f.name: round(f.score.mean, 3) for f in study.decision.finalists if f.name == "zero-shot"} == {"zero-shot": 0.75}
+    assert {f.name: round(f.score.mean, 3) for f in study.decision.finalists if f.name == "zero-shot"} == {"zero-shot": 0.8}

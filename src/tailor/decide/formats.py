@@ -124,6 +124,8 @@ def describe_system(system: System) -> str:
         count = min(prompt.nearest, len(prompt.shots)) or len(prompt.shots)
         noun = f"{spelled(count)} example{'' if count == 1 else 's'}"
         parts.append(f"{noun} nearest to the question" if prompt.nearest else f"{noun} in the prompt")
+    if prompt.form and not system.decoding.json_schema:
+        parts.append("a form that is told and not enforced")
     if prompt.reasoning:
         parts.append("reasoning in steps")
     if knowledge.kind == "index":

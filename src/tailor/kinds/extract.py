@@ -147,7 +147,7 @@ class Extract(Kind):
         is_right = right == len(parts)
         value = share if task.scored_by == "field_accuracy" else float(is_right)
         outcome: Outcome = "right" if is_right else "cut" if answer.finish == "length" else "wrong"
-        return Score(outcome, value, in_order(fields, said), details, loss, errors)
+        return Score(outcome, value, in_order(fields, said, settled=False), details, loss, errors)
 
     def details(self, task: Task) -> tuple[Detail, ...]:
         """How much of a row is right, and whether all of it is to the letter."""

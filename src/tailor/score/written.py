@@ -11,13 +11,18 @@ from tailor.score.schema import Field, Fields
 from tailor.score.spans import as_items, marked, spans_in
 
 
-def in_order(fields: Fields, value: Mapping[str, Any]) -> str:
+def in_order(fields: Fields, value: Mapping[str, Any], *, settled: bool = True) -> str:
     """The fields of an object as JSON, in their order and with nothing else; the same text for the same values.
 
-    Where the fields are a short list, each is there: null for no value, numbers as numbers where it is clear which they are. Where
-    they are those of a JSON schema, values stay as they are.
+    Where the fields are a short list, each is there, with null for no value.
+
+    Args:
+        fields: what is extracted.
+        value: the object.
+        settled: whether values of a short list are written in one way, such as numbers as numbers where it is clear which they are;
+            else they stay as they are, as those of a JSON schema always do.
     """
-    return _dumped(_arranged(fields.each, value, whole=fields.whole))
+    return _dumped(_arranged(fields.each, value, whole=fields.whole, settled=settled))
 
 
 def as_said(text: str, source: str) -> str:
@@ -34,7 +39,7 @@ def _dumped(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _arranged(each: Sequence[Field], value: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
+def _arranged(each: Sequence[Field], value: Mapping[str, Any], *, whole: bool, settled: bool) -> dict[str, Any]:
     arranged: dict[str, Any] = {}
     for field in each:
         found = at(value, field)
@@ -43,9 +48,11 @@ def _arranged(each: Sequence[Field], value: Mapping[str, Any], *, whole: bool) -
         if field.inner:
             given = [] if found is None else found if isinstance(found, list) else [found]
             found = [
-                _arranged(field.inner, one, whole=whole) if isinstance(one, Mapping) else one for one in given if not is_empty(one)
+                _arranged(field.inner, one, whole=whole, settled=settled) if isinstance(one, Mapping) else one
+                for one in given
+                if not is_empty(one)
             ]
-        else:
+        elif settled:
             found = _kept(field, found)
         place = arranged
         for name in field.path[:-1]:
