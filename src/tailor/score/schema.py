@@ -231,8 +231,8 @@ def _with_required(schema: dict[str, Any]) -> dict[str, Any]:
 def _told(each: tuple[Field, ...]) -> str:
     lines = ["Answer with a JSON object of this form and nothing else. Write null for what is not stated.", _shape(each)]
     if any(field.holds_entities for field in each):
-        lines.append('List every one in the order of the text, and an empty list where there is none. Copy "text" from the text.')
-        lines.append('Where the same words stood there before and it is the second time that counts, add "nth": 2.')
+        lines.append('List all of them in the order of the text, or an empty list if there are none. Copy "text" from the text.')
+        lines.append('If the same words occur several times and a later one is meant, add "nth": 2 or more.')
     return "\n".join(lines)
 
 
