@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from data_helpers import make_task
 
 from tailor.approaches.approach import TrainingData, starting_system
@@ -253,3 +254,20 @@ def test_several_columns_are_the_fields_of_one_answer(tmp_path: Path) -> None:
     assert len(examples) == 12, "a row that fills none of the columns has no answer"
     with pytest.raises(DataError, match="lacks a column"):
         to_examples(project.task.model_copy(update={"input": "{{mail}} {{total}}"}), table)
+
+
+def test_init_makes_of_the_sample_what_it_says() -> None:
+    folder = Path(__file__).resolve().parents[1] / "examples" / "orders"
+    project = load_project(folder)
+    (table,) = read_tables(project).values()
+    guess = guess_task(folder / "orders.jsonl")
+    draft = Draft("the mail", False, "order", "", False, "", (), 0, 25, answers=guess.answers)
+    settings = yaml.safe_load("\n".join(guess.kind.settings(draft)))
+    assert (guess.kind.name, guess.input, settings["fields"]) == ("extract", "mail", project.task.fields)
+    examples = to_examples(project.task, table)
+    assert len(examples) == len(table.rows) >= 60
+    assert len({row.fields["mail"].split()[0] for row in examples}) > 40, "mails begin in ways of their own"
+    system = system_of(project.task, examples)
+    for row in examples:
+        written = kind_of(project.task).target_text(system, row, ())
+        assert score(project.task, system, row, Answer(row.id, written)).details == {"form": 1.0, "fields": 1.0, "strict": 1.0}

@@ -293,7 +293,7 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
     several = [name for name, column in columns.items() if name != input and column.is_list and column.several]
     why = ""
     if spans:
-        why = f"; {listed(spans)} marks spans of a text, which cannot be measured yet"
+        why = f"; {listed(spans)} marks spans of a text"
     elif several:
         why = f"; {listed(several)} holds several texts per row"
     raise ConfigError(f"No column of {path.name} looks like the right answer{why}", hint)
