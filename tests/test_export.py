@@ -13,6 +13,7 @@ from flow import tailor
 
 from tailor.data.split import load_splits
 from tailor.data.table import read_table
+from tailor.kinds.base import kind_of
 from tailor.ledger import Ledger
 from tailor.project import load_project
 
@@ -131,6 +132,28 @@ def test_the_test_set_is_exported_only_when_it_is_opened_and_that_counts(tmp_pat
     assert "(number 1)" in again.stdout  # the same rows once more
     with Ledger(load_project(project).store) as ledger:
         assert len(ledger.shown()) == len(load_splits(load_project(project)).test)
+
+
+@pytest.mark.parametrize("kind", ["tags", "extract"])
+@pytest.mark.parametrize("format", ["csv", "parquet", "promptfoo"])
+def test_several_labels_and_marks_are_read_again_as_the_same_answers(tmp_path: Path, kind: str, format: str) -> None:
+    rows = []
+    for n in range(48):
+        text = f"{sentence(n)} with Ada and Bo"
+        marks = [{"start": text.index(name), "end": text.index(name) + len(name), "label": "person"} for name in ("Ada", "Bo")]
+        right = {"entities": marks[: n % 3]} if kind == "extract" else {"labels": [[LABELS[0]], list(LABELS[1:]), []][n % 3]}
+        rows.append({"text": text, **right})
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    made = tailor("init", tmp_path / "rows.jsonl", "--kind", kind)
+    assert made.exit_code == 0, made.output
+    settings = yaml.safe_load((tmp_path / "tailor.yaml").read_text(encoding="utf-8"))
+    write_yaml(tmp_path, settings | {"model": "fake"})
+    project = load_project(tmp_path)
+    task, splits = project.task, load_splits(project)
+    (path,) = [path for path in exported(tmp_path, tmp_path / "out", format).iterdir() if "dev" not in path.name]
+    want = {one.fields["text"]: one.answers for one in (*splits.train, *(() if format == "promptfoo" else splits.dev))}
+    column = "expected" if format == "promptfoo" else task.output
+    assert {str(row["text"]): kind_of(task).accepted(task, row[column]) for row in read_table(path).rows} == want
 
 
 def test_after_a_run_prompts_and_answers_are_those_of_the_chosen_system(tmp_path: Path) -> None:
