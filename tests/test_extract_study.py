@@ -57,7 +57,7 @@ def read_mail(request: Request) -> str:
 
 def test_forced_and_free_answers_race_and_prices_of_fields_decide_which_wins(tmp_path: Path) -> None:
     study = climb(write_orders(tmp_path), FakeModel(read_mail), everything=True)
-    assert study.decision is not None and statuses(study)["free-form"] == "measured"
+    assert study.decision is not None and statuses(study)["free-form"] == "measured" and study.diagnosis is None
     assert (study.decision.verdict, study.decision.chosen) == ("target met", "free-form")
     again = FakeModel(read_mail)
     priced = climb(

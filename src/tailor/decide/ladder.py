@@ -194,6 +194,8 @@ class Climb:
         """Why nothing can be forecast for this task; empty where something can."""
         if self.material.task.judge is not None:
             return "a judge would have to score answers that no system gave"
+        if kind_of(self.material.task).parted:
+            return "probes and neighbours give whole answers, and say nothing of fields that are found one by one"
         return "what would forecast it reads text alone, and no images" if self.material.task.data.images else ""
 
     def _diagnose(self, baseline: Run) -> bool:
