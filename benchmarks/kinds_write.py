@@ -37,7 +37,7 @@ TASK = Task.model_validate(
 
 
 def figures() -> dict[str, float]:
-    """`write_zero_shot`, `write_prompted` and `write_tuned`, mean chrF with limits; what tuning gains; and the shares that met all."""
+    """Mean chrF of each way with its limits, what tuning gains, and the share of answers that met the requirements."""
     known = TrainingData(TASK, read_rows("train", TRAIN_ROWS), read_rows("dev", DEV_ROWS))
     runs = ladder_runs(known, read_rows("test", TEST_ROWS), Ways(prompts=(Constraints(), FewShot(2))))
     met = {f"write_{way}_met": run.mean for way, run in runs.items()}

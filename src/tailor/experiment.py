@@ -44,7 +44,7 @@ from tailor.decide.wording import doubtful_rows
 from tailor.diagnose.curve import learning_curve
 from tailor.engine import Engine
 from tailor.errors import CallsFailed, ConfigError, DataError
-from tailor.evaluate.judge import judge_system
+from tailor.evaluate.judge import judge_systems
 from tailor.evaluate.measure import measure, scored
 from tailor.evaluate.ratings import Ratings, rating_sample, read_ratings, write_sheet
 from tailor.evaluate.run import Run, failures
@@ -184,7 +184,7 @@ def final_test(
         observer.message(climb.stopped)
         return (), None
     systems = [run.system.fingerprint for run in chosen.values()]
-    judge = [judge_system(task.judge, engine.judge).fingerprint] if task.judge and engine.judge else []
+    judge = [one.fingerprint for one in judge_systems(task.judge, engine.judge).values()] if task.judge and engine.judge else []
     thresholds = thresholds_of(task, chosen.values())
     looked_at = [task.scored_by, *judge, *systems, *looks_of(thresholds), *grouping(splits.test)]
     unread = [measure(task, dev.system, "test", splits.test, engine) for dev in chosen.values()] if task.judge else []

@@ -56,4 +56,4 @@ def judge_state(folder: Path) -> JudgeState:
     with Ledger(project.store, shared=True) as ledger:
         ratings, _ = read_ratings(sheet).as_used(ledger.rated())
     added = write_sheet(sheet, task, rating_sample(task, study.tests))
-    return JudgeState(check_judge(task, study.tests, ratings), judge.rubric.strip(), sheet, added)
+    return JudgeState(check_judge(task, study.tests, ratings), judge.told, sheet, added)

@@ -31,6 +31,7 @@ CHAT = "chat"
 """The column with the number of the chat that a turn is from, where each turn of the assistant is a right answer."""
 ONE_WAY = "give either `file` (Tailor splits it) or `train` and `test`"
 
+Said = Annotated[str, Field(min_length=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -100,7 +101,10 @@ class Volume(Settings):
 class JudgeSettings(Settings):
     """A judge for free text: another model, the rubric it goes by, and the people it is compared with before it may decide."""
 
-    rubric: str = Field(min_length=1, description="what a good answer is, in plain words, for the judge and for people alike")
+    rubric: Said | Annotated[dict[Said, Said], Field(min_length=1)] = Field(
+        description="what a good answer is, in plain words, for judge and people alike; or several criteria by name, all to be met"
+    )
+    together: bool = Field(False, description="judge all criteria in one call, in an order that differs from row to row")
     model: ModelSettings = Field(description="which model judges; best another than the one that answers")
     prices: TokenPrices = Field(
         default=TokenPrices(input_per_million=None, output_per_million=None), description="of the judge's tokens, as in `prices`"
@@ -116,10 +120,26 @@ class JudgeSettings(Settings):
 
     @field_validator("rubric")
     @classmethod
-    def _is_plain(cls, rubric: str) -> str:
-        if columns_in(rubric):
+    def _is_plain(cls, rubric: str | dict[str, str]) -> str | dict[str, str]:
+        if columns_in(*([rubric] if isinstance(rubric, str) else rubric.values())):
             raise ValueError("a rubric is plain text; the judge sees question, reference and answer as well, so no {{column}}")
         return rubric
+
+    @model_validator(mode="after")
+    def _has_several(self) -> JudgeSettings:
+        if self.together and len(self.criteria) < 2:
+            raise ValueError("`together` needs a `rubric` of several criteria, by name")
+        return self
+
+    @property
+    def criteria(self) -> dict[str, str]:
+        """Each criterion by its name; a rubric in one piece is one without a name."""
+        return {"": self.rubric.strip()} if isinstance(self.rubric, str) else {k: v.strip() for k, v in self.rubric.items()}
+
+    @property
+    def told(self) -> str:
+        """The rubric in one piece, for people."""
+        return "\n".join(f"{name}: {says}" if name else says for name, says in self.criteria.items())
 
 
 class Tuning(Settings):

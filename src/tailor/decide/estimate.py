@@ -43,7 +43,7 @@ from tailor.decide.rungs import Proposal, Rung, ladder
 from tailor.diagnose.knowledge import ASKED
 from tailor.documents.reading import Document
 from tailor.evaluate.consistency import sampled
-from tailor.evaluate.judge import judge_system, sample_case
+from tailor.evaluate.judge import judge_systems, sample_case
 from tailor.evaluate.rewording import askings
 from tailor.evaluate.run import Run
 from tailor.jsonform import with_reasoning
@@ -329,11 +329,13 @@ class StudyPlan:
         return chosen
 
     def _judged(self, judge: Asker, calls: Range, system: System) -> Estimate:
-        """What judging the answers takes: each other answer once."""
+        """What judging the answers takes: each other answer once by each criterion, or by all together."""
+        total = Estimate(currency=self.task.prices.currency)
         if self.task.judge is None or not self.splits.dev:
-            return Estimate(currency=self.task.prices.currency)
-        asked = judge_system(self.task.judge, self.model)
+            return total
         rows = [sample_case(self.task, row) for row in self.splits.dev[:SAMPLE]]
-        plain = mean(estimate_tokens(render_messages(asked, row)) for row in rows)
-        least = judge.estimate(Range(calls.low, 0.0), plain, asked.decoding.max_tokens)
-        return least + judge.estimate(Range(0.0, calls.high), plain + system.decoding.max_tokens, asked.decoding.max_tokens)
+        for asked in judge_systems(self.task.judge, self.model).values():
+            plain, most = mean(estimate_tokens(render_messages(asked, row)) for row in rows), asked.decoding.max_tokens
+            total += judge.estimate(Range(calls.low, 0.0), plain, most)
+            total += judge.estimate(Range(0.0, calls.high), plain + system.decoding.max_tokens, most)
+        return total

@@ -17,7 +17,7 @@ from tailor.decide.types import Rates
 from tailor.engine import Engine
 from tailor.errors import CallsFailed
 from tailor.evaluate.answered import answered
-from tailor.evaluate.judge import judge_system, sample_case
+from tailor.evaluate.judge import judge_systems, sample_case
 from tailor.evaluate.run import failures
 from tailor.models.base import Metered, Model
 from tailor.models.endpoint.dialect import Dialect, dialect_of
@@ -83,7 +83,7 @@ def preflight(task: Task, splits: Splits, engine: Engine, *, again: bool = False
             found.append(_preflight("model", engine, system, splits.dev[:ROWS], settings, rates, again))
     judge = engine.judge
     if judge is not None and task.judge is not None and isinstance(judge, Metered):
-        system, case = judge_system(task.judge, judge), sample_case(task, splits.dev[0])
+        system, case = next(iter(judge_systems(task.judge, judge).values())), sample_case(task, splits.dev[0])
         found.append(_preflight("judge", engine, system, (case,), task.judge.model, judge_rates(task, judge), again))
     return tuple(found)
 

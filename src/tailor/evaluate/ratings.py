@@ -136,7 +136,7 @@ def write_sheet(path: Path, task: Task, sample: Sample) -> int:
         for row in table.rows
         if str(row[names["id"]]).strip() in sample.cases or any(str(row[name]).strip() for name in table.columns if name not in own)
     ]
-    rubric = task.judge.rubric.strip() if task.judge else ""
+    rubric = task.judge.told if task.judge else ""
     names |= {column: column for column in COLUMNS if column not in names}
     made = [{names[column]: cell for column, cell in zip(COLUMNS, _cells(case, rubric), strict=True)} for case in missing]
     text = io.StringIO(newline="")

@@ -18,6 +18,7 @@ from tailor.data.jsontext import Value, as_text
 from tailor.errors import did_you_mean
 from tailor.plugins import KINDS, METRICS
 from tailor.retrieval.passage import Passage
+from tailor.score.requirements import criterion_detail
 from tailor.score.text import normalise
 from tailor.score.types import Answer, Part, Score
 from tailor.system import Decoding, System
@@ -56,6 +57,7 @@ class Detail:
         short: it in a few words, as the head of a column.
         says: what it is, in a sentence; empty where `short` says it all.
         required: whether it is a requirement: 1 where an answer keeps it, else 0, and then the answer is wrong.
+        criterion: whether it is a criterion of the rubric, by the judge's verdict, which nobody has corrected.
         reads: whether only an answer that was given passages can keep it, so that a row's own right answer is not held to it.
     """
 
@@ -63,6 +65,7 @@ class Detail:
     short: str
     says: str = ""
     required: bool = False
+    criterion: bool = False
     reads: bool = False
 
 
@@ -313,8 +316,9 @@ class Kind(ABC):
         """
 
     def details(self, task: Task) -> tuple[Detail, ...]:
-        """Measures of its own that the report shows."""
-        return ()
+        """Measures of its own that the report shows; of any kind the criteria of a rubric that has several."""
+        criteria = task.judge.criteria if task.judge else {}
+        return tuple(Detail(criterion_detail(name), name, says, criterion=True) for name, says in criteria.items() if name)
 
     def parts(self, task: Task, example: Example, score: Score) -> tuple[Part, ...]:
         """What of an answer is right by itself, and what is not, where the kind is `parted`: fields, next to the right ones."""

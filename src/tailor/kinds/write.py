@@ -158,7 +158,8 @@ class Write(Kind):
         """Every requirement, and what describes a text next to its reference."""
         wanted = requirements_of(task.requirements)
         reads = bool(task.documents)
-        return (*(Detail(one.name, one.name, required=True, reads=reads and one.reads) for one in wanted), *DIAGNOSTICS)
+        required = (Detail(one.name, one.name, required=True, reads=reads and one.reads) for one in wanted)
+        return (*required, *super().details(task), *DIAGNOSTICS)
 
     def said(self, score: Score) -> str | None:
         """Whether the text will do: the same said in other words is no other answer."""

@@ -12,6 +12,14 @@ from tailor.report.ladder import shown_runs
 from tailor.results import Study
 from tailor.stats.intervals import mean_interval
 
+REQUIRED, CRITERIA, OTHERS = "Requirements", "Criteria of the rubric", "Next to the reference"
+CAPTIONS = {
+    REQUIRED: "Share of the answers that keep each requirement, with its interval. An answer that breaks one is wrong.",
+    CRITERIA: "Share of the answers that meet each criterion by the judge's verdicts alone, which nobody has corrected; "
+    "an answer that was not judged meets none.",
+    OTHERS: "Mean with its interval. These describe the answers and decide nothing.",
+}
+
 
 @dataclass(frozen=True)
 class DetailRow:
@@ -24,26 +32,28 @@ class DetailRow:
 
 @dataclass(frozen=True)
 class DetailTable:
-    """Requirements, or what only describes; an answer that never came keeps none and counts as 0."""
+    """Requirements, criteria of the rubric, or what only describes; an answer that never came keeps none and counts as 0."""
 
-    required: bool
+    title: str
+    caption: str
     n: int
     systems: tuple[str, ...]
     rows: tuple[DetailRow, ...]
 
 
 def details(study: Study) -> tuple[DetailTable, ...]:
-    """The table of requirements and that of the other measures; those that have no row are left out."""
+    """The tables of requirements, of criteria and of other measures; those that have no row are left out."""
     _, runs = shown_runs(study)
-    measured = kind_of(study.task).details(study.task)
-    parts = ([detail for detail in measured if detail.required is required] for required in (True, False))
-    return tuple(_table(part, runs) for part in parts if part and runs)
+    parts: dict[str, list[Detail]] = {}
+    for detail in kind_of(study.task).details(study.task):
+        parts.setdefault(REQUIRED if detail.required else CRITERIA if detail.criterion else OTHERS, []).append(detail)
+    return tuple(_table(title, part, runs) for title, part in parts.items() if runs)
 
 
-def _table(measured: Sequence[Detail], runs: Sequence[Run]) -> DetailTable:
+def _table(title: str, measured: Sequence[Detail], runs: Sequence[Run]) -> DetailTable:
     rows = tuple(DetailRow(one.short, one.says, tuple(_interval(one.name, run) for run in runs)) for one in measured)
     most = max(len(run.examples) for run in runs)
-    return DetailTable(measured[0].required, most, tuple(run.system.name for run in runs), rows)
+    return DetailTable(title, CAPTIONS[title], most, tuple(run.system.name for run in runs), rows)
 
 
 def _interval(name: str, run: Run) -> Interval:

@@ -48,7 +48,7 @@ def judged(study: Study) -> Judged | None:
         for finalist in decision.finalists
         if (run := study.test_run(finalist.fingerprint))
     )
-    return Judged(check, settings.rubric.strip(), _lead(check, Path(settings.ratings).name), rows)
+    return Judged(check, settings.told, _lead(check, Path(settings.ratings).name), rows)
 
 
 def _lead(check: JudgeCheck, file: str) -> str:

@@ -29,6 +29,11 @@ _LISTED = re.compile(r"^\s*\d+[.)]\s", re.MULTILINE)
 _PARTS = re.compile(r"[:/]")
 
 
+def criterion_detail(name: str) -> str:
+    """The detail of a judged Score that says whether the answer meets a criterion of the rubric, by the judge's verdict."""
+    return f"rubric: {name}"
+
+
 @dataclass(frozen=True)
 class Written:
     """A text that is checked.
