@@ -37,6 +37,7 @@ from tailor.decide.preflight import preflight
 from tailor.decide.prices import price_list
 from tailor.decide.rungs import tie
 from tailor.decide.step import Observer
+from tailor.decide.tiebreak import not_told_apart, sampled_pairs, tie_break, with_tie_break
 from tailor.decide.types import Decision
 from tailor.decide.undecided import held_back
 from tailor.decide.upkeep import pace_of, timed_cost
@@ -46,6 +47,7 @@ from tailor.engine import Engine
 from tailor.errors import CallsFailed, ConfigError, DataError
 from tailor.evaluate.judge import judge_systems
 from tailor.evaluate.measure import measure, scored
+from tailor.evaluate.pairwise import compare, pairs_file, read_comparisons, write_pairs
 from tailor.evaluate.ratings import Ratings, rating_sample, read_ratings, write_sheet
 from tailor.evaluate.run import Run, failures
 from tailor.files import private_files, tighten
@@ -110,6 +112,7 @@ def run(
         engine.check = lambda: None
         lost = forgotten(climb, observer)
         tests, decision = final_test(climb, splits, ledger, observer, ratings, around_test(task, whole, engine.documents))
+        decision = compared(project, engine, tests, decision, observer)
         found, decision = with_controls(task, splits, tests, decision)
         study = study_of(climb, splits, tests, decision, started=started)
         study = replace(study, advice=advice, curve=curve, controls=found, expected=expected, forgetting=lost)
@@ -210,6 +213,20 @@ def final_test(
     decision = replace(decision, reasons=reasons, answers_changed=opened.changed, doubt=opened.doubt)
     decision = held_back(task, with_handover(task, decision, candidates, thresholds))
     return tuple(candidate.run for candidate in candidates), decision
+
+
+def compared(
+    project: Project, engine: Engine, tests: tuple[Run, ...], decision: Decision | None, observer: Observer
+) -> Decision | None:
+    """The decision with the two best finalists side by side, where the task asks for that and scores do not tell them apart."""
+    judge = project.task.judge
+    if decision is None or judge is None or not judge.compare or (two := not_told_apart(decision, tests)) is None:
+        return decision
+    observer.began("side by side", f"{two[0].system.name} and {two[1].system.name}")
+    sheet, seen = pairs_file(project.path(judge.ratings)), compare(project.task, engine, *two, observer.progress)
+    found = tie_break(project.task, *two, seen, read_comparisons(sheet))
+    write_pairs(sheet, judge, list(sampled_pairs(project.task, seen, two[0]).values()))
+    return with_tie_break(decision, found, sheet.name)
 
 
 def unanswered(task: Task, chosen: Iterable[Run], splits: Splits, engine: Engine, observer: Observer) -> str:

@@ -109,6 +109,10 @@ class JudgeSettings(Settings):
     prices: TokenPrices = Field(
         default=TokenPrices(input_per_million=None, output_per_million=None), description="of the judge's tokens, as in `prices`"
     )
+    compare: bool = Field(
+        False,
+        description="compare the two best finalists side by side, in both orders, where scores do not tell them apart",
+    )
     gate: float = Field(0.6, ge=0, le=1, description="least kappa between the judge and people with which it may decide")
     ratings: str = Field("judge.csv", pattern=r"\.csv$", description="file with people's ratings")
     sample: int = Field(60, ge=10, description="about how many answers people rate")

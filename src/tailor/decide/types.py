@@ -244,6 +244,33 @@ class JudgeCheck:
 
 
 @dataclass(frozen=True)
+class TieBreak:
+    """Two finalists side by side, where their scores do not tell them apart.
+
+    Attributes:
+        one: the best guess.
+        other: the finalist that it is compared with.
+        preferred: name of the one that is preferred; empty where that is not decided.
+        rows: test rows on which both gave different answers that can be judged.
+        flipped: verdicts of the judge that changed with the order, which count as ties.
+        wanted: pairs in the sample that people are asked to compare.
+        rated: those of them that they compared.
+        share: how often the one is preferred, a tie being one half, corrected by people; without limits by the judge alone.
+        more: further comparisons that would probably decide; None where it is decided or that is unknown.
+    """
+
+    one: str
+    other: str
+    preferred: str
+    rows: int
+    flipped: int
+    wanted: int
+    rated: int
+    share: Interval
+    more: int | None
+
+
+@dataclass(frozen=True)
 class HandOver:
     """What a finalist comes to on the test set that hands over to a person what it is not sure of.
 
@@ -299,6 +326,7 @@ class Decision:
         doubt: rows that every limit takes for wrong.
         handover: what handing over comes to, of every finalist that would; empty where hand-overs have no price.
         fingerprint: of the chosen system.
+        tie_break: the best guess side by side with the next best, where they were compared.
     """
 
     verdict: Verdict
@@ -323,6 +351,7 @@ class Decision:
     doubt: Doubt = NO_DOUBT
     handover: tuple[HandOver, ...] = ()
     fingerprint: str = ""
+    tie_break: TieBreak | None = None
 
     @property
     def winner(self) -> Finalist:

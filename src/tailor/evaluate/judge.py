@@ -52,7 +52,7 @@ LINE = re.compile(r"^\W*(\d+)\W+(yes|no)\b", re.IGNORECASE | re.MULTILINE)
 TOGETHER = ""
 """The name of the System that judges all criteria in one call."""
 NO_REFERENCE = "(none is given)"
-MARK = re.compile(r"<(?=\s*/?\s*(?:question|reference|answer)\b)", re.IGNORECASE)
+MARK = re.compile(r"<(?=\s*/?\s*(?:question|reference|answer|first|second)\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

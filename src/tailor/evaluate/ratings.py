@@ -144,7 +144,7 @@ def write_sheet(path: Path, task: Task, sample: Sample) -> int:
     writer = csv.DictWriter(text, columns, restval="", quoting=csv.QUOTE_ALL)
     writer.writeheader()
     writer.writerows([{name: defused(str(cell)) for name, cell in row.items()} for row in [*kept, *made]])
-    _replace(path, text.getvalue())
+    replace_sheet(path, text.getvalue())
     return len(missing)
 
 
@@ -173,7 +173,7 @@ def _names(table: Table) -> dict[str, str]:
     return names
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_sheet(path: Path, text: str) -> None:
     """Write the whole file or nothing. It starts with a byte order mark, so that spreadsheets read it as UTF-8."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
