@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data_helpers import write_csv
-from judge_helpers import JUDGE, between, chance, judged_candidate, judged_task, people, sheet, verdicts_of
+from flow import Watcher
+from judge_helpers import JUDGE, between, chance, judged_candidate, judged_task, people, sheet, verdicts_of, write_codes
 
 from tailor.decide.judged import decide_judged
 from tailor.decide.tiebreak import not_told_apart, sampled_pairs, sentences, tie_break
@@ -17,9 +18,11 @@ from tailor.engine import Engine
 from tailor.errors import DataError
 from tailor.evaluate.pairwise import Compared, compare, pairs_file, read_comparisons, write_pairs
 from tailor.evaluate.run import Run
+from tailor.experiment import compared
 from tailor.ledger import Ledger
 from tailor.models.base import Capabilities, Request
 from tailor.models.fake import FakeEmbedder, FakeModel
+from tailor.project import load_project
 from tailor.task import Task
 
 ROWS = 160
@@ -55,22 +58,25 @@ def two_runs(task: Task, better: float, worse: float) -> tuple[Run, Run]:
     return runs[0], runs[1]
 
 
-def engine_with(judge: Judge, store: Path) -> Engine:
+def compared_by(judge: Judge, store: Path, task: Task, one: Run, other: Run) -> Compared:
+    """What a scripted judge says."""
+
     def says(request: Request) -> str:
         text = request.messages[-1].text
         return judge(between(text, "first"), between(text, "second"))
 
     judging = FakeModel(says, name="fake:judge")
     judging.capabilities = Capabilities()
-    engine = Engine(FakeModel(), lambda name: FakeEmbedder(), Ledger(store), store, [])
-    engine.judge = judging
-    return engine
+    with Ledger(store) as ledger:
+        engine = Engine(FakeModel(), lambda name: FakeEmbedder(), ledger, store, [])
+        engine.judge = judging
+        return compare(task, engine, one, other)
 
 
-def by_people(task: Task, compared: Compared, one: Run) -> dict[str, int | None]:
+def by_people(task: Task, seen: Compared, one: Run) -> dict[str, int | None]:
     """What fair people say of the sample, without knowing whose answers they see."""
     found: dict[str, int | None] = {}
-    for pair in sampled_pairs(task, compared, one).values():
+    for pair in sampled_pairs(task, seen, one).values():
         a, b = (pair.texts[which] for which in pair.blind)
         found[pair.id] = {"first": 0, "second": 1, "neither": None}[fair(a, b)]
     return found
@@ -80,8 +86,8 @@ def side_by_side(judge: Judge, store: Path, better: float = 0.85, worse: float =
     """What comes of a comparison; people are asked unless told otherwise."""
     task = judged_task(judge=JUDGE | {"compare": True, "sample": 60})
     one, other = two_runs(task, better, worse)
-    compared = compare(task, engine_with(judge, store), one, other)
-    return tie_break(task, one, other, compared, by_people(task, compared, one) if asked else {})
+    seen = compared_by(judge, store, task, one, other)
+    return tie_break(task, one, other, seen, by_people(task, seen, one) if asked else {})
 
 
 # --- judges that are broken on purpose
@@ -159,8 +165,8 @@ def test_only_finalists_that_scores_do_not_tell_apart_are_compared() -> None:
 def test_the_sheet_hides_whose_answers_it_holds_and_keeps_what_people_wrote(tmp_path: Path) -> None:
     task = judged_task(judge=JUDGE | {"compare": True, "sample": 60})
     one, other = two_runs(task, 0.8, 0.4)
-    compared = compare(task, engine_with(fair, tmp_path / "store"), one, other)
-    pairs, path = list(sampled_pairs(task, compared, one).values()), pairs_file(tmp_path / "judge.csv")
+    seen = compared_by(fair, tmp_path / "store", task, one, other)
+    pairs, path = list(sampled_pairs(task, seen, one).values()), pairs_file(tmp_path / "judge.csv")
     assert task.judge is not None and path.name == "judge-pairs.csv"
     assert write_pairs(path, task.judge, pairs[:20]) == 20
     lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -169,9 +175,9 @@ def test_the_sheet_hides_whose_answers_it_holds_and_keeps_what_people_wrote(tmp_
     assert read_comparisons(path) == {pairs[0].id: 1}
     long_ones = [LONG in row["A"] for row in sheet(path)]
     assert 0.2 < sum(long_ones) / len(long_ones) < 0.8
-    swapped = compare(task, engine_with(fair, tmp_path / "other"), other, one)
+    swapped = compared_by(fair, tmp_path / "other", task, other, one)
     assert [(pair.id, pair.blind) for pair in swapped.pairs.values()] == [
-        (pair.id, (1 - pair.blind[0], 1 - pair.blind[1])) for pair in compared.pairs.values()
+        (pair.id, (1 - pair.blind[0], 1 - pair.blind[1])) for pair in seen.pairs.values()
     ]
 
 
@@ -181,6 +187,30 @@ def test_words_that_say_neither_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="lacks the column `better`"):
         read_comparisons(write_csv(tmp_path / "q.csv", [("p1", "a")], "id,what"))
     assert read_comparisons(tmp_path / "none.csv") == {}
+
+
+def test_a_run_compares_its_best_finalists_and_asks_people_for_a_sample(tmp_path: Path) -> None:
+    folder = write_codes(tmp_path, judge=JUDGE | {"compare": True}, target=0.9)
+    project = load_project(folder)
+    decision, runs = decision_of(project.task, (0.7, 0.72))
+    judging = FakeModel(lambda request: "first", name="fake:judge")
+    judging.capabilities = Capabilities()
+    for rated, said in ((0, "60 more blind comparisons by people are needed"), (60, "Corrected by 60 blind comparisons")):
+        with Ledger(project.store) as ledger:
+            engine = Engine(FakeModel(), lambda name: FakeEmbedder(), ledger, project.store, [])
+            engine.judge = judging
+            found = compared(project, engine, tuple(runs), decision, Watcher())
+        assert found is not None and found.tie_break is not None and found.verdict == "not shown"
+        assert (found.tie_break.rated, found.tie_break.wanted, found.tie_break.preferred) == (rated, 60, "")
+        assert any(said in reason for reason in found.reasons)
+        fill_comparisons(folder / "judge-pairs.csv")
+    assert compared(load_project(write_codes(tmp_path)), engine, tuple(runs), decision, Watcher()) is decision
+
+
+def fill_comparisons(path: Path) -> None:
+    """Compare every pair of a sheet, as people who see no difference."""
+    text = path.read_text(encoding="utf-8-sig").splitlines()
+    path.write_text("\n".join([text[0], *(line.removesuffix('""') + '"tie"' for line in text[1:])]), encoding="utf-8")
 
 
 # --- coverage

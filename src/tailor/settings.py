@@ -241,3 +241,21 @@ class KnownFacts(Settings):
     runs_on: Literal["here", "own", "anywhere"] | None = Field(
         default=None, description="where it may run: this machine, servers of your own, any provider"
     )
+
+
+class Tuning(Settings):
+    """How fine-tuning is done. Defaults follow what was measured in docs/log.md."""
+
+    epochs: int = Field(3, ge=1, le=50)
+    rank: int = Field(16, ge=1, le=256)
+    learning_rate: float | None = Field(None, gt=0, description="1e-3 for LoRA and 5e-5 for full, unless given")
+    layers: int = Field(0, ge=0, description="LoRA on the feed-forward parts of this many layers from the top; 0 for all")
+    batch_rows: int = Field(8, ge=1)
+    max_rows: int | None = Field(None, ge=1)
+    seed: int = 0
+    forgetting: Literal["say", "exclude", "skip"] = Field(
+        "say", description="what a tuned finalist lost elsewhere: said, or one that is shown to have lost something cannot win"
+    )
+    replay: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.2, description="share of general rows, which the model answers itself before it is tuned, with `lora-replay`"
+    )

@@ -24,6 +24,7 @@ from tailor.settings import Prices as Prices
 from tailor.settings import Requirements as Requirements
 from tailor.settings import Settings as Settings
 from tailor.settings import TokenPrices as TokenPrices
+from tailor.settings import Tuning as Tuning
 
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 
@@ -144,24 +145,6 @@ class JudgeSettings(Settings):
     def told(self) -> str:
         """The rubric in one piece, for people."""
         return "\n".join(f"{name}: {says}" if name else says for name, says in self.criteria.items())
-
-
-class Tuning(Settings):
-    """How fine-tuning is done. Defaults follow what was measured in docs/log.md."""
-
-    epochs: int = Field(3, ge=1, le=50)
-    rank: int = Field(16, ge=1, le=256)
-    learning_rate: float | None = Field(None, gt=0, description="1e-3 for LoRA and 5e-5 for full, unless given")
-    layers: int = Field(0, ge=0, description="LoRA on the feed-forward parts of this many layers from the top; 0 for all")
-    batch_rows: int = Field(8, ge=1)
-    max_rows: int | None = Field(None, ge=1)
-    seed: int = 0
-    forgetting: Literal["say", "exclude", "skip"] = Field(
-        "say", description="what a tuned finalist lost elsewhere: said, or one that is shown to have lost something cannot win"
-    )
-    replay: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.2, description="share of general rows, which the model answers itself before it is tuned, with `lora-replay`"
-    )
 
 
 class _Kind(Protocol):
