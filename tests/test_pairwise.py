@@ -190,7 +190,7 @@ def test_words_that_say_neither_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_run_compares_its_best_finalists_and_asks_people_for_a_sample(tmp_path: Path) -> None:
-    folder = write_codes(tmp_path, judge=JUDGE | {"compare": True}, target=0.9)
+    folder = write_codes(tmp_path, judge=JUDGE | {"compare": True}, target=0.9, input="{{x}}", output="y")
     project = load_project(folder)
     decision, runs = decision_of(project.task, (0.7, 0.72))
     judging = FakeModel(lambda request: "first", name="fake:judge")
