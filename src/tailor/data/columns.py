@@ -135,6 +135,11 @@ class Column:
         return any(is_record(text) for given in self.answers for text in given)
 
     @property
+    def holds_several(self) -> bool:
+        """Whether cells hold several values out of a few, marks of spans, or objects."""
+        return self.has_few_parts or self.marks_spans or self.has_records
+
+    @property
     def is_text(self) -> bool:
         """Whether the values read like sentences: several words, mostly different."""
         return self.words >= 3 and self.distinct > 0.5 * self.filled and not self.is_list

@@ -269,6 +269,8 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
     few = [column for column in candidates if column.has_few_values and not (column.is_number or column.is_list)]
     few = [column for column in few if column.name.casefold() not in ABOUT_NAMES] or few
     few = few or [column for column in candidates if is_yes_or_no(column)]
+    several = [column for column in candidates if column.holds_several and _likelihood(column) > 0.5]
+    few = several or few  # several values in a row are no detail about it, as one of a few may be
     if len(few) == 1 and (asked or input):
         return few[0].name
     hint = f"Say which with --output{'' if input else ' (and --input)'}; the columns are {listed(columns)}."
@@ -276,7 +278,7 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
     if len(marks) > 1:
         raise ConfigError(
             f"{path.name} seems to have a column for each label: {listed(column.name for column in marks)}",
-            "Write the name of each row's label into one column; rows with several labels cannot be measured yet. "
+            "Write the names of each row's labels into one column, with `;` between them, and `[]` where none applies. "
             "Or name one of these columns with --output, to ask for it alone.",
         )
     if few:
@@ -290,12 +292,12 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
     if len(columns) == len(texts) == 2 and texts[1] in candidates:
         return texts[1].name  # two columns of texts: what is asked is written first
     spans = [name for name, column in columns.items() if column.marks_spans]
-    several = [name for name, column in columns.items() if name != input and column.is_list and column.several]
+    lists = [name for name, column in columns.items() if name != input and column.is_list and column.several]
     why = ""
     if spans:
         why = f"; {listed(spans)} marks spans of a text"
-    elif several:
-        why = f"; {listed(several)} holds several texts per row"
+    elif lists:
+        why = f"; {listed(lists)} holds several texts per row"
     raise ConfigError(f"No column of {path.name} looks like the right answer{why}", hint)
 
 
