@@ -21,17 +21,19 @@ from tailor.data.example import Example
 from tailor.data.jsontext import Value
 from tailor.data.readers import to_examples
 from tailor.data.table import read_table
+from tailor.diagnose.sets import find_wrong_sets
 from tailor.errors import DataError
 from tailor.evaluate.rewording import turned_prior
 from tailor.kinds.base import label_set, score
 from tailor.kinds.tags import TAGS
 from tailor.labels import as_set, in_set, written_set
-from tailor.models.fake import FakeModel
+from tailor.models.fake import FakeEmbedder, FakeModel
 from tailor.saved import load_study
 from tailor.score.confidence import confidence
 from tailor.score.parse import find_labels
 from tailor.score.tagging import example_f1, label_counts, macro_f1, micro_f1
 from tailor.score.types import Answer
+from tailor.stats.f1 import f1_intervals
 from tailor.system import Decoding, Prompt, System, Weights
 from tailor.task import Task
 from tailor.testing import GeneratingModel, check_kind
@@ -260,10 +262,65 @@ def test_the_way_from_init_to_the_report(decided: Path) -> None:
     best = max(run.mean for run in runs.values())
     assert best > 0.8, {name: run.mean for name, run in runs.items()}
     page = (decided / "report.html").read_text(encoding="utf-8")
-    assert "overlap with the right labels" in page
+    assert "overlap with the right labels" in page and "Micro-F1" in page and "gets wrong most" in page
     assert tailor("show", decided).exit_code == 0
 
 
 def test_try_names_the_labels(decided: Path) -> None:
     said = tailor("try", decided, "where is the invoice for my parcel")
-    assert said.exit_code == 0 and set(in_set(said.stdout.splitlines()[0])) <= set(WORDS)
+    shown = said.stdout.splitlines()[0]
+    assert said.exit_code == 0 and (shown == "none" or set(shown.split(", ")) <= set(WORDS))
+
+
+# --- labels that look wrong, and how labels fare
+
+
+def test_labels_that_look_wrong_are_found_label_by_label() -> None:
+    sets = [frozenset(label for place, label in enumerate(WORDS) if number % (place + 2) == 0) for number in range(180)]
+    texts = [" ".join([f"message {number}", *(WORDS[label] for label in held)]) for number, held in enumerate(sets)]
+    wrong = {7: "billing", 40: "returns", 90: "delivery"}
+    given = [held ^ {wrong[number]} if number in wrong else held for number, held in enumerate(sets)]
+    found = find_wrong_sets(FakeEmbedder().embed(texts), given)
+    assert set(found.judged) == set(WORDS)
+    assert {row.place for row in found.rows[:3]} == set(wrong)
+    assert all(row.likely == sets[row.place] and row.given_probability < 0.5 for row in found.rows[:3])
+
+
+def test_a_label_that_few_rows_have_is_not_judged() -> None:
+    sets = [frozenset(["rare"] if number < 9 else ["common"] if number % 2 else []) for number in range(60)]
+    vectors = FakeEmbedder().embed([" ".join([sentence(number), *held]) for number, held in enumerate(sets)])
+    assert "rare" not in find_wrong_sets(vectors, sets).judged
+
+
+def test_f1_intervals_hold_the_figure_and_narrow_with_rows() -> None:
+    rng = np.random.default_rng(1)
+    right = rng.random((400, 5)) < 0.3
+    given = right ^ (rng.random((400, 5)) < 0.1)
+    sets = [[frozenset(f"l{i}" for i in np.flatnonzero(line)) for line in table] for table in (given, right)]
+    counts = label_counts(*sets)
+    for found, value in zip(f1_intervals(given, right) or (), (micro_f1(counts), macro_f1(counts)), strict=True):
+        assert value is not None and found.mean == pytest.approx(value)
+        assert found.low is not None and found.high is not None and found.low < value < found.high
+    few = f1_intervals(given[:50], right[:50])
+    many = f1_intervals(given, right)
+    assert few is not None and many is not None
+    assert all((a.high or 0) - (a.low or 0) > (b.high or 0) - (b.low or 0) for a, b in zip(few, many, strict=True))
+    assert f1_intervals(np.zeros((3, 2)), np.zeros((3, 2))) is None
+
+
+@pytest.mark.slow
+def test_f1_intervals_cover_what_many_rows_have() -> None:
+    rng = np.random.default_rng(2)
+
+    def drawn(rows: int) -> tuple[np.ndarray, np.ndarray]:
+        right = rng.random((rows, 4)) < [0.5, 0.3, 0.2, 0.15]
+        return right ^ (rng.random((rows, 4)) < [0.1, 0.1, 0.1, 0.05]), right
+
+    truth = f1_intervals(*drawn(200_000))
+    assert truth is not None
+    held = np.zeros(2)
+    for _ in range(300):
+        found = f1_intervals(*drawn(150))
+        assert found is not None
+        held += [(one.low or 0) <= real.mean <= (one.high or 1) for one, real in zip(found, truth, strict=True)]
+    assert (held / 300 > 0.9).all(), held / 300

@@ -25,6 +25,7 @@ def tryout(
     from tailor.asking import answering, asked
     from tailor.decide.formats import format_percent
     from tailor.errors import ConfigError, ModelError, quoted
+    from tailor.kinds.base import kind_of
     from tailor.project import load_project
     from tailor.score.confidence import confidence
     from tailor.score.parse import parse_answer
@@ -45,7 +46,7 @@ def tryout(
     if answer.error:
         raise ModelError(f"{system.name} gave no answer: {answer.error}", "ask something shorter, or try again")
     parsed = parse_answer(system, answer.raw)
-    console.print(answer.raw if parsed is None else parsed, style="bold")
+    console.print(answer.raw if parsed is None else kind_of(found.project.task).shown(parsed), style="bold")
     cited = {number for number in citations(answer.raw) if 1 <= number <= len(answer.passages)}
     for number, passage in enumerate(answer.passages, start=1):
         mark = "cited" if number in cited else "read"

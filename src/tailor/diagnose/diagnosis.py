@@ -16,11 +16,13 @@ from tailor.diagnose.form import form
 from tailor.diagnose.knowledge import knowledge
 from tailor.diagnose.labels import can_look, enough, find_errors
 from tailor.diagnose.lever_forecasts import behaviour, examples
+from tailor.diagnose.sets import find_wrong_sets
 from tailor.diagnose.types import LEVEL, TELLING, Diagnosis, Labels, Suspect
 from tailor.engine import Engine
 from tailor.errors import ConfigError, DocumentsError, DoesNotFit
 from tailor.evaluate.run import Run
 from tailor.kinds.base import kind_of
+from tailor.labels import as_set
 from tailor.stats.clusters import usual_size
 from tailor.stats.intervals import counted_limits
 
@@ -38,6 +40,10 @@ AGREED = (
     "Label errors could not be identified: about {noise:.0f} % of the labels look wrong to a classifier, but the model, which "
     "learned from none of them, answers {right} of {rows} dev rows as they are labelled, {agreed} of {suspected} suspected ones "
     "among them."
+)
+JUDGED = (
+    "Label errors were looked for in {judged} of {labels} labels: those that ten rows have, ten do not, and a classifier learns. "
+    "What share of the labels is wrong is not estimated."
 )
 NOT_HERE = "The model's weights are not on this machine: what tuning would reach is forecast without looking into them."
 ONE_LABEL = "All training rows have the same label, so that nothing can be forecast from them."
@@ -66,7 +72,7 @@ def diagnose(material: TrainingData, engine: Engine, baseline: Run, look: LabelR
     context = Context(material, engine, baseline)
     closed = classes(context)
     found: LabelReview = ((), None, ())
-    if kind_of(material.task).closed and not kind_of(material.task).several:
+    if kind_of(material.task).closed:
         found = cross_check_labels(review_labels(material, engine) if look is None else look, baseline)
     forecasts: list[LeverForecast] = []
     recall = None
@@ -121,6 +127,8 @@ def review_labels(material: TrainingData, engine: Engine) -> LabelReview:
     labels = [example.label for _, example in rows]
     if not can_look():
         return (), None, (NO_CLEANLAB,)
+    if kind_of(material.task).several:
+        return _review_sets(material, engine, rows)
     units = [example.unit for _, example in rows]
     if not enough(labels, units):
         return (), None, (FEW_LABELS,)
@@ -152,6 +160,30 @@ def review_labels(material: TrainingData, engine: Engine) -> LabelReview:
     alike = usual_size([example.unit for example in material.dev])
     share = counted_limits(dev, len(material.dev), LEVEL, alike)[0] if found.noise.low and each >= TELLING else 0.0
     return suspects, Labels(found.noise, found.missed, found.by_labels, 1 - share, each), notes
+
+
+def _review_sets(material: TrainingData, engine: Engine, rows: Sequence[tuple[SplitName, Example]]) -> LabelReview:
+    """The same where rows have several labels; how many labels are wrong in all is not estimated."""
+    kind = kind_of(material.task)
+    sets = [frozenset(kind.labels_in(example.label)) for _, example in rows]
+    texts = [text_of(question(material.task.input, example)) for _, example in rows]
+    found = find_wrong_sets(engine.embed(material.task.embedder, texts), sets, [example.unit for _, example in rows])
+    suspects = tuple(
+        Suspect(
+            example.id,
+            split,
+            example.row,
+            example.file,
+            texts[row.place],
+            kind.shown(example.label),
+            kind.shown(as_set(row.likely)),
+            row.given_probability,
+            row.likely_probability,
+        )
+        for row in found.rows
+        for split, example in [rows[row.place]]
+    )
+    return suspects, None, (JUDGED.format(judged=len(found.judged), labels=len(frozenset[str]().union(*sets))),)
 
 
 def _too_little(context: Context, closed: Sequence[str] | None) -> list[str]:

@@ -268,6 +268,10 @@ class Kind(ABC):
         """The labels that an answer holds, right or as parsed, where the kind is `closed`: the answer itself."""
         return (answer,)
 
+    def shown(self, answer: str) -> str:
+        """An answer, right or as parsed, as people read it: the text itself."""
+        return answer
+
     def can_be_right(self, example: Example, labels: Collection[str]) -> bool:
         """Whether a system that knows these labels can give an accepted answer."""
         return any(set(self.labels_in(answer)) <= set(labels) for answer in example.answers)

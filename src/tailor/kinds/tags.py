@@ -91,6 +91,10 @@ class Tags(Kind):
         """The labels of the set."""
         return in_set(answer)
 
+    def shown(self, answer: str) -> str:
+        """The labels with commas between them."""
+        return ", ".join(in_set(answer)) or ("none" if answer == as_set(()) else answer)
+
     def decoding(self, task: Task, train: Sequence[Example], scores: bool) -> Decoding:
         """Each label is scored with yes and with no, where the model can do that; else the list is written."""
         labels = label_set(task, train)

@@ -133,10 +133,11 @@ def _case(
     task: Task, example: Example, kind: str, said: Sequence[tuple[Run, Answer, Score]], looked_at: tuple[str, str] | None
 ) -> ExampleCase:
     required = [detail for detail in kind_of(task).details(task) if detail.required]
-    answers = tuple(_case_answer(run, answer, score, looked_at, required) for run, answer, score in said)
+    answers = tuple(_case_answer(task, run, answer, score, looked_at, required) for run, answer, score in said)
     parts = [kind_of(task).parts(task, example, score) for _, _, score in said]
     fields = field_diffs(parts) if kind_of(task).parted else ()
-    return ExampleCase(example.id, _asked(task, example), example.answers, example.source, example.quote, answers, kind, fields)
+    accepted = tuple(kind_of(task).shown(accepted) for accepted in example.answers)
+    return ExampleCase(example.id, _asked(task, example), accepted, example.source, example.quote, answers, kind, fields)
 
 
 def _asked(task: Task, example: Example) -> str:
@@ -148,15 +149,16 @@ def _asked(task: Task, example: Example) -> str:
 
 
 def _case_answer(
-    run: Run, answer: Answer, score: Score, looked_at: tuple[str, str] | None, required: Sequence[Detail]
+    task: Task, run: Run, answer: Answer, score: Score, looked_at: tuple[str, str] | None, required: Sequence[Detail]
 ) -> CaseAnswer:
-    text = score.answer if score.answer and score.outcome not in ("unparsed", "cut") else answer.raw
+    is_read = score.answer and score.outcome not in ("unparsed", "cut")
+    text = kind_of(task).shown(score.answer) if is_read else answer.raw
     numbers = dict.fromkeys(int(number) for number in CITATION.findall(answer.raw))
     cited = tuple(Cited(n, answer.passages[n - 1]) for n in numbers if 1 <= n <= len(answer.passages))
     return CaseAnswer(
         system=run.system.name,
         text=text,
-        raw=answer.raw if answer.raw.strip() != text.strip() else "",
+        raw=answer.raw if answer.raw.strip() not in (text.strip(), score.answer) else "",
         outcome=score.outcome,
         broken=tuple(detail.short for detail in required if not score.details.get(detail.name, 1.0)),
         error=answer.error,

@@ -29,6 +29,7 @@ from tailor.report.quality import (
     other_pairs,
     quality_cost,
 )
+from tailor.report.several import LabelTable, label_table
 from tailor.report.words import badge, headline
 from tailor.results import Step, Study
 from tailor.system import System
@@ -75,6 +76,7 @@ class Figures:
         outcomes: counts per system.
         confusion: of the system looked at, for a classifier.
         fields: field by field, where answers have parts.
+        labels: how labels fare, where an answer may hold several.
         measures: further measures per system.
         details: measures of the kind's own, those that are required first.
         groups: results per value of the columns reported by.
@@ -111,6 +113,7 @@ class Figures:
     outcomes: tuple[Outcomes, ...]
     confusion: Confusion | None
     fields: FieldTable | None
+    labels: LabelTable | None
     measures: tuple[MeasureRow, ...]
     details: tuple[DetailTable, ...]
     groups: tuple[GroupTable, ...]
@@ -161,6 +164,7 @@ def make_figures(study: Study) -> Figures:
         outcomes=outcomes(study),
         confusion=confusion(looked_at) if looked_at and kind.closed and not kind.several else None,
         fields=field_table(study.task, looked_at, shown_runs(study)[1]) if looked_at else None,
+        labels=label_table(study, looked_at),
         measures=measures(study),
         details=details(study),
         groups=groups(study),

@@ -36,10 +36,19 @@ class LabelCounts:
     right: int
 
     @property
-    def f1(self) -> float | None:
-        """In [0, 1]; None where it is neither given nor right in any row."""
-        held = self.given + self.right
-        return 2 * self.both / held if held else None
+    def f1(self) -> float:
+        """In [0, 1]; a label is only counted where it is given or right in some row."""
+        return 2 * self.both / (self.given + self.right)
+
+    @property
+    def missed(self) -> int:
+        """Rows that have it and did not get it."""
+        return self.right - self.both
+
+    @property
+    def extra(self) -> int:
+        """Rows that got it and do not have it."""
+        return self.given - self.both
 
 
 def label_counts(given: Sets, right: Sets) -> tuple[LabelCounts, ...]:
@@ -57,7 +66,7 @@ def micro_f1(counts: Iterable[LabelCounts]) -> float | None:
 
 def macro_f1(counts: Iterable[LabelCounts]) -> float | None:
     """The mean F1 of the labels, so that each counts the same; None without any."""
-    found = [value for count in counts if (value := count.f1) is not None]
+    found = [count.f1 for count in counts]
     return sum(found) / len(found) if found else None
 
 
