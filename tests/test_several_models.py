@@ -21,11 +21,12 @@ from golden_text import Golden
 from tailor.decide.decision import decide
 from tailor.decide.finalists import finalists
 from tailor.decide.formats import format_about
-from tailor.decide.prices import PriceList, tokens_of
+from tailor.decide.prices import PriceList, judge_rates, tokens_of
 from tailor.decide.race import Record, rounds
 from tailor.decide.types import Rates
 from tailor.errors import ConfigError
 from tailor.evaluate.run import Run
+from tailor.models.remote import RemoteModel
 from tailor.project import load_project
 from tailor.report.html import write_report
 from tailor.report.words import headline
@@ -293,3 +294,12 @@ def test_check_names_the_model_whose_window_is_too_small(tmp_path: Path) -> None
         write_yaml(tmp_path, settings)
         checked = tailor("check", tmp_path).output
     assert "longer than the 8 tokens that `large` can read" in " ".join(checked.split()) and "`small` can read" not in checked
+
+
+def test_a_judge_that_is_one_of_the_models_has_its_prices(tmp_path: Path) -> None:
+    with two_endpoints() as (small, large):
+        judge = {"rubric": "The right word.", "model": {"name": "large", "base_url": large.url}}
+        task = load_project(write(tmp_path, small, large, metric="judged", judge=judge)).task
+        assert task.judge is not None
+        rates = judge_rates(task, RemoteModel(task.judge.model))
+        assert (rates.input_per_million, rates.output_per_million) == (100.0, 1000.0)

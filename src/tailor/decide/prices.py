@@ -97,12 +97,13 @@ def price_list(task: Task, models: Sequence[Model]) -> PriceList:
 
 
 def judge_rates(task: Task, judge: Model) -> Rates:
-    """Prices of the judge's tokens: its own, or those of the model that answers where it is the same."""
+    """Prices of the judge's tokens: its own, or those of one of the models that answer where it is the same."""
     if task.judge is None:
         raise ValueError("the task has no judge")
-    own = task.judge.prices
-    if own == TokenPrices(input_per_million=None, output_per_million=None) and task.judge.model == task.model:
-        own = task.prices
+    own, asked = task.judge.prices, [(settings.name, settings.address) for settings in task.asked]
+    called = (task.judge.model.name, task.judge.model.address)
+    if own == TokenPrices(input_per_million=None, output_per_million=None) and called in asked:
+        own = task.prices_of(asked.index(called))
     prices = task.prices.model_copy(update={name: getattr(own, name) for name in TOKEN_PRICES})
     return rates_for(task.judge.model, prices, judge)
 
