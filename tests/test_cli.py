@@ -16,6 +16,7 @@ from golden_text import Golden
 from typer.testing import Result
 
 from tailor.cli.terminal import plain_console
+from tailor.data.table import read_table
 from tailor.report.record import to_json
 from tailor.saved import load_study
 
@@ -116,6 +117,13 @@ def test_the_report_is_written_again_where_it_is_wanted(rooms: tuple[Path, Resul
         assert (tmp_path / made).read_bytes() == (rooms[0] / "report.html").read_bytes()
 
 
+def test_after_a_run_the_prompts_and_answers_of_the_chosen_system_are_exported(desk: tuple[Path, Result], tmp_path: Path) -> None:
+    result = tailor("export", desk[0], "--format", "parquet", "--output", tmp_path)
+    assert result.exit_code == 0 and "prompts are those of" in result.stdout.casefold()
+    rows = read_table(tmp_path / "rows.parquet").rows
+    assert rows and all(bool(row["system_answer"]) == (row["split"] == "dev") for row in rows)
+
+
 def test_no_time_is_said_and_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tailor.decide.clock.Clock.left", -1.0)
     result = tailor("run", write_rooms(tmp_path), "--max-minutes", "0.1")
@@ -142,7 +150,7 @@ def test_python_m_tailor_is_the_command_line(rooms: tuple[Path, Result]) -> None
 def test_help_names_every_command() -> None:
     result = tailor("--help")
     assert result.exit_code == 0
-    for command in ("init", "advise", "check", "run", "report", "try", "show", "models"):
+    for command in ("init", "advise", "check", "run", "report", "try", "show", "export", "models"):
         assert f" {command} " in result.stdout
         assert tailor(command, "--help").exit_code == 0
 

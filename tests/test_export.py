@@ -154,13 +154,3 @@ def test_several_labels_and_marks_are_read_again_as_the_same_answers(tmp_path: P
     want = {one.fields["text"]: one.answers for one in (*splits.train, *(() if format == "promptfoo" else splits.dev))}
     column = "expected" if format == "promptfoo" else task.output
     assert {str(row["text"]): kind_of(task).accepted(task, row[column]) for row in read_table(path).rows} == want
-
-
-def test_after_a_run_prompts_and_answers_are_those_of_the_chosen_system(tmp_path: Path) -> None:
-    project = write_desk(tmp_path / "project")
-    assert tailor("run", project).exit_code == 0
-    result = tailor("export", project, "--format", "parquet", "--output", tmp_path / "out")
-    assert result.exit_code == 0 and "prompts are those of" in result.stdout.casefold()
-    rows = read_table(tmp_path / "out" / "rows.parquet").rows
-    assert all(row["system_answer"] for row in rows if row["split"] == "dev")
-    assert not any(row["system_answer"] for row in rows if row["split"] == "train")
