@@ -18,7 +18,7 @@ from tailor.score.types import Answer, Part
 from tailor.task import Task
 
 FIELDS = {"who": "text", "total": "number", "lines": [{"sku": "exact", "count": "number"}]}
-WANTED = {"who": "Ada", "total": 1240, "lines": [{"sku": "B7", "count": 2}, {"sku": "C1", "count": 9}]}
+WANTED: dict[str, Any] = {"who": "Ada", "total": 1240, "lines": [{"sku": "B7", "count": 2}, {"sku": "C1", "count": 9}]}
 
 
 def run_of(task: Task, name: str, wanted: Sequence[Mapping[str, Any]], said: Sequence[Any]) -> Run:
