@@ -119,6 +119,13 @@ def test_an_unknown_format_is_refused_with_those_there_are(desk: Path, tmp_path:
     assert refused.exit_code == 2 and "promptfoo" in refused.stderr and "parquet" in refused.stderr
 
 
+def test_rows_with_images_are_refused_before_anything_is_opened(tmp_path: Path) -> None:
+    write_yaml(tmp_path, SETTINGS | {"input": "{{text}} {{photo}}", "data": {"file": "data.csv", "images": ["photo"]}})
+    refused = tailor("export", tmp_path, "--open-test", "--yes")
+    assert refused.exit_code == 2 and "rows with images are not exported yet" in refused.stderr
+    assert not (tmp_path / ".tailor").exists()
+
+
 def test_the_test_set_is_exported_only_when_it_is_opened_and_that_counts(tmp_path: Path) -> None:
     project = write_desk(tmp_path / "project")
     sealed = exported(project, tmp_path / "sealed", "chat")

@@ -57,8 +57,11 @@ def exported_rows(project: Project, *, test: bool, say: Callable[[str], None]) -
         say: told which system it is, and what opening the test set means.
 
     Raises:
+        ConfigError: the rows have images.
         TailorError: the data, the documents or what was saved cannot be read.
     """
+    if project.task.data.images:
+        raise ConfigError("rows with images are not exported yet", "Export a project whose rows are text.")
     whole = load_splits(project)
     study = _study(project)
     project = replace(project, task=project.task.asking_only(0))  # no model is asked, so no further one is opened
@@ -116,8 +119,6 @@ def _rows(
     if study is not None:
         run = study.test_run(system.fingerprint) if name == "test" else study.dev_run(system.fingerprint) if name == "dev" else None
     said = {example.answer_key: answer.raw for example, answer in zip(run.examples, run.answers, strict=True)} if run else {}
-    if any(example.media for example in examples):
-        raise ConfigError("rows with images are not exported yet", "Export a project whose rows are text.")
     return [
         ExportedRow(name, example, chat, target(system, example, passages), said.get(example.answer_key))
         for example, (chat, passages) in zip(examples, engine.messages(system, examples), strict=True)
