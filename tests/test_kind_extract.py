@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from data_helpers import make_task
+from data_helpers import make_task, sentence
 
 from tailor.approaches.approach import TrainingData, starting_system
 from tailor.approaches.prompting import ChainOfThought, FreeForm
@@ -271,3 +271,25 @@ def test_init_makes_of_the_sample_what_it_says() -> None:
     for row in examples:
         written = kind_of(project.task).target_text(system, row, ())
         assert score(project.task, system, row, Answer(row.id, written)).details == {"form": 1.0, "fields": 1.0, "strict": 1.0}
+
+
+@pytest.mark.parametrize("style", ["objects", "triples"])
+def test_init_sees_marks_of_a_text(tmp_path: Path, style: str) -> None:
+    rows = []
+    for number in range(12):
+        text = f"{sentence(number)} met Ann in Rome"
+        at = text.index("Ann")
+        marks: list[Any] = [[at, at + 3, "person"], [at + 7, at + 11, "place"]] if number % 3 else []
+        if style == "objects":
+            marks = [{"start": start, "end": end, "label": kind} for start, end, kind in marks]
+        rows.append({"text": text, "entities": marks})
+    (tmp_path / "names.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    write_project(guess_task(tmp_path / "names.jsonl"))
+    task = load_project(tmp_path).task
+    assert (task.kind, task.output, task.labels) == ("extract", "entities", ("person", "place"))
+    (table,) = read_tables(load_project(tmp_path)).values()
+    examples = to_examples(task, table)
+    assert len(examples) == 12, "a text without marks has a right answer, too"
+    system = system_of(task, examples)
+    assert all(score(task, system, row, Answer(row.id, kind_of(task).target_text(system, row, ()))).value == 1 for row in examples)
+    assert score(task, system, examples[0], Answer("1", '{"entities": [{"type": "person", "text": "Ann"}]}')).outcome == "wrong"
