@@ -35,6 +35,7 @@ VERBS = {
     "rewritten": "Rewrite {asked}",
 }
 """What is asked for, by what the right answer is called."""
+OUTLYING = 1.5  # times what nineteen of twenty right answers keep to
 NO_TRAINING = 200  # words that a text has room for where no right answer is known
 ROOM = 1.5  # times the longest right answer: a model that rambles is cut there
 DIAGNOSTICS = (
@@ -92,7 +93,7 @@ class Write(Kind):
 
     def instruction(self, draft: Draft) -> str:
         """What the data say, else to summarise, reply or rewrite, in as many words as the longest right answer has."""
-        most = f"{_rounded(draft.longest or draft.max_words)} words"
+        most = f"{_limit(draft)} words"
         if draft.told:
             return draft.told
         if draft.instructed:
@@ -105,7 +106,7 @@ class Write(Kind):
         """The length as a requirement, and others to choose from."""
         yield "# What every answer must keep to; one that breaks any of it is wrong. {{column}} is what the row holds there."
         yield "requirements:"
-        yield f"  words: {{at_most: {_rounded(draft.longest or draft.max_words)}}}"
+        yield f"  words: {{at_most: {_limit(draft)}}}"
         yield "  # sentences: {at_most: 3}"
         yield '  # contains: ["Kind regards", "{{name}}"]'
         yield '  # lacks: ["as an AI"]'
@@ -166,8 +167,12 @@ class Write(Kind):
         return None if score.outcome in ("unparsed", "refused") else score.outcome
 
 
-def _rounded(words: int) -> int:
-    """A limit as people give it: the next multiple of five, or of ten from fifty on."""
+def _limit(draft: Draft) -> int:
+    """Words that a text may have: those of the longest right answer, or, where few are much longer, of nineteen in twenty.
+
+    As people give limits: the next multiple of five, or of ten from fifty on.
+    """
+    words = draft.longest if 0 < draft.longest <= OUTLYING * draft.max_words else draft.max_words
     step = 5 if words < 50 else 10
     return max(step, -(-words // step) * step)
 

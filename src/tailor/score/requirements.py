@@ -107,7 +107,7 @@ def broken(wanted: Iterable[Requirement], written: Written) -> tuple[str, ...]:
 def _called(text: str) -> str:
     """A text as names of requirements have it; a column is named without braces."""
     column = VARIABLE.fullmatch(text.strip())
-    return f"the {column.group(1)}" if column else f"“{VARIABLE.sub(lambda match: match.group(1).upper(), text)}”"
+    return f"the {column.group(1)}" if column else f"“{VARIABLE.sub(lambda match: f'{{{match.group(1)}}}', text)}”"
 
 
 def _limited(noun: str, limits: Limits) -> str:
