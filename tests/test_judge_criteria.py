@@ -112,7 +112,9 @@ def test_people_read_all_criteria_and_the_report_shows_each(both: tuple[Study, S
 @pytest.mark.parametrize(
     ("judge", "why"),
     [
-        ({"rubric": {}}, "at least 1"),
+        ({"rubric": {}}, "criteria by name"),
+        ({"rubric": {True: "It is true."}}, "need quotes"),
+        ({"rubric": {"kind": " "}}, "write a text"),
         ({"rubric": {"a": "As {{x}}."}}, "plain text"),
         ({"rubric": "One.", "together": True}, "several criteria"),
     ],

@@ -16,7 +16,9 @@ from pydantic import ValidationError
 from tailor.approaches.approach import starting_system
 from tailor.data.example import Example
 from tailor.data.guess import GivenOptions, guess_task
+from tailor.data.required import audit_requirements
 from tailor.data.scaffold import write_project
+from tailor.data.split import load_splits
 from tailor.errors import ConfigError, DataError
 from tailor.experiment import run
 from tailor.kinds.base import kind_of, score
@@ -226,6 +228,15 @@ def test_check_names_rows_that_break_a_requirement_themselves(tmp_path: Path) ->
     assert "80 rows whose own right answer breaks a requirement: contains the guest." in said
     with pytest.raises(DataError, match="requirements"):
         run(load_project(project(tmp_path, requirements={"contains": ["{{name}}"]})), Watcher(), model=FakeModel())
+
+
+def test_the_sample_is_guessed_as_it_is_and_keeps_its_own_requirements() -> None:
+    folder = Path(__file__).resolve().parents[1] / "examples" / "guests"
+    project, guess = load_project(folder), guess_task(folder / "guests.csv")
+    splits = load_splits(project)
+    rows = (*splits.train, *splits.dev, *splits.test)
+    assert (guess.kind.name, guess.output, project.task.kind, len(rows)) == ("write", "reply", "write", 68)
+    assert list(audit_requirements(project.task, rows)) == []
 
 
 # --- a study

@@ -32,7 +32,6 @@ CHAT = "chat"
 """The column with the number of the chat that a turn is from, where each turn of the assistant is a right answer."""
 ONE_WAY = "give either `file` (Tailor splits it) or `train` and `test`"
 
-Said = Annotated[str, Field(min_length=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -102,7 +101,7 @@ class Volume(Settings):
 class JudgeSettings(Settings):
     """A judge for free text: another model, the rubric it goes by, and the people it is compared with before it may decide."""
 
-    rubric: Said | Annotated[dict[Said, Said], Field(min_length=1)] = Field(
+    rubric: str | dict[str, str] = Field(
         description="what a good answer is, in plain words, for judge and people alike; or several criteria by name, all to be met"
     )
     together: bool = Field(False, description="judge all criteria in one call, in an order that differs from row to row")
@@ -122,6 +121,14 @@ class JudgeSettings(Settings):
     @classmethod
     def _plain_model(cls, value: object) -> object:
         return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("rubric", mode="before")
+    @classmethod
+    def _is_said(cls, given: object) -> object:
+        said = [*given, *given.values()] if isinstance(given, Mapping) else [given]
+        if not said or not all(isinstance(text, str) and text.strip() for text in said):
+            raise ValueError('write a text, or criteria by name, such as {kind: "It is kind."}; names like yes or true need quotes')
+        return given
 
     @field_validator("rubric")
     @classmethod

@@ -112,7 +112,7 @@ class Write(Kind):
         yield '  # lacks: ["as an AI"]'
         yield '  # numbers_from: ["text"]  # every number in the answer must stand in this column'
         yield "# Whether a text is good is more than that. A judge can say it, corrected by people's ratings:"
-        yield '# judge: {rubric: "It says what matters and nothing that is not there.", model: {name: "gpt-5-mini"}}'
+        yield '# judge: {rubric: "It says what matters and nothing that is not there.", model: "openai/gpt-5-mini"}'
 
     def stratum(self, example: Example) -> str:
         """How long the right answer is, in steps that double."""
