@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +19,19 @@ from tailor.approaches.approach import starting_system
 from tailor.approaches.prompting import with_thresholds
 from tailor.approaches.tuning import minimal_prompt
 from tailor.data.example import Example
+from tailor.data.guess import GivenOptions, guess_task
 from tailor.data.jsontext import Value
 from tailor.data.readers import to_examples
+from tailor.data.split import load_splits
 from tailor.data.table import read_table
 from tailor.diagnose.sets import find_wrong_sets
-from tailor.errors import DataError
+from tailor.errors import ConfigError, DataError
 from tailor.evaluate.rewording import turned_prior
 from tailor.kinds.base import label_set, score
 from tailor.kinds.tags import TAGS
 from tailor.labels import as_set, in_set, written_set
 from tailor.models.fake import FakeEmbedder, FakeModel
+from tailor.project import load_project
 from tailor.saved import load_study
 from tailor.score.confidence import confidence
 from tailor.score.parse import find_labels
@@ -324,3 +328,46 @@ def test_f1_intervals_cover_what_many_rows_have() -> None:
         assert found is not None
         held += [(one.low or 0) <= real.mean <= (one.high or 1) for one, real in zip(found, truth, strict=True)]
     assert (held / 300 > 0.9).all(), held / 300
+
+
+# --- what `init` takes for several labels
+
+REPAIRS = Path(__file__).resolve().parents[1] / "examples" / "repairs"
+
+
+def test_the_sample_is_what_init_makes_of_its_table(tmp_path: Path) -> None:
+    found = guess_task(REPAIRS / "messages.csv")
+    project = load_project(REPAIRS)
+    assert (found.kind.name, found.input, found.output, found.report_by) == ("tags", "message", "about", ("channel",))
+    assert set(found.labels) == set(project.task.labels) and project.task.kind == "tags"
+    splits = load_splits(project)
+    rows = [*splits.train, *splits.dev, *splits.test]
+    assert len(rows) >= 60 and sum(not TAGS.labels_in(example.label) for example in rows) >= 5
+    assert min(Counter(label for example in rows for label in TAGS.labels_in(example.label)).values()) >= 5
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        ([["a", "b"], ["b"], []], "tags"),
+        (["a;b", "b", "a"], "tags"),
+        (["a, b", "b", "a"], "tags"),
+        ([["a"], ["b"], ["c"]], "classify"),
+        (["a", "b", "c"], "classify"),
+    ],
+)
+def test_a_column_of_sets_is_told_from_one_of_labels(tmp_path: Path, cells: list[object], kind: str) -> None:
+    path = tmp_path / "data.jsonl"
+    lines = [json.dumps({"text": sentence(number), "topics": cells[number % 3]}) for number in range(60)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    found = guess_task(path, GivenOptions(output="topics"))
+    assert found.kind.name == kind
+
+
+def test_columns_of_0_and_1_are_refused_with_what_to_write(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    lines = [f"{sentence(number)},{number % 2},{number // 2 % 2}" for number in range(60)]
+    path.write_text("\n".join(["text,billing,delivery", *lines]), encoding="utf-8")
+    with pytest.raises(ConfigError, match="a column for each label: `billing`, `delivery`") as caught:
+        guess_task(path)
+    assert "with `;` between them, and `[]` where none applies" in caught.value.hint
