@@ -68,6 +68,15 @@ def test_chats_end_with_the_right_answer_and_are_read_again(desk: Path, tmp_path
     assert all("Name the team." in str(row["system"]) for row in table.rows)
 
 
+def test_datasets_reads_what_is_written(desk: Path, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    cache = str(tmp_path / "cache")
+    chats = datasets.Dataset.from_json(str(exported(desk, tmp_path, "trl") / "train.jsonl"), cache_dir=cache)
+    assert {row["completion"][0]["content"] for row in chats} == set(LABELS) and chats.num_rows == len(right(desk, "train"))
+    rows = datasets.Dataset.from_parquet(str(exported(desk, tmp_path, "parquet") / "rows.parquet"), cache_dir=cache)
+    assert dict(zip(rows["text"], rows["label"], strict=True)) == {**right(desk, "train"), **right(desk, "dev")}
+
+
 def test_tests_of_promptfoo_are_read_again(desk: Path, tmp_path: Path) -> None:
     folder = exported(desk, tmp_path, "promptfoo")
     table = read_table(folder / "promptfooconfig.train.yaml")
