@@ -96,7 +96,7 @@ class Extract(Kind):
         if isinstance(found, list) and len(fields.each) == 1:
             found = {fields.each[0].name: found}
         if not isinstance(found, Mapping):
-            advice = 'Write such a cell as {"total": 12.5}, or name each column\'s field; an empty cell leaves the row out.'
+            advice = 'Write such a cell as {"total": 12.5}, or name several columns in `output`. An empty cell leaves the row out.'
             raise Unreadable("holds no object with fields", f"kind `{task.kind}` takes JSON", advice)
         return (in_order(fields, found),)
 
