@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from flow import climb, write_desk
 from hostile import hostile_study
+from orders import read_mail, write_orders
 from studies import answer_study
 from whole_studies import whole_study
 
+from tailor.models.fake import FakeModel
 from tailor.report.html import write_report
 
 pytestmark = pytest.mark.browser
@@ -55,6 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("answer", answer_study()),
         ("hostile", hostile_study()),
         ("several", several),
+        ("fields", climb(write_orders(folder), FakeModel(read_mail), everything=True)),
     ):
         write_report(study, folder / f"{name}.html")
     return folder
@@ -77,7 +80,7 @@ def test_title_headline_and_every_section_are_there(browser: Any, folder: Path) 
     assert {heading.text for heading in browser.find_elements("css selector", "section h2")} == SECTIONS
 
 
-@pytest.mark.parametrize("name", ["classify", "answer", "hostile", "several"])
+@pytest.mark.parametrize("name", ["classify", "answer", "hostile", "several", "fields"])
 @pytest.mark.parametrize("width", [400, 1400])
 def test_the_page_never_scrolls_sideways_and_the_console_stays_empty(browser: Any, folder: Path, name: str, width: int) -> None:
     show(browser, folder / f"{name}.html", width)
