@@ -160,6 +160,21 @@ def test_too_few_ratings_for_the_target_are_said_with_how_many_would_do() -> Non
     assert decided(enough, [candidate]).verdict == "target met"
 
 
+def test_ratings_that_would_show_a_cheaper_finalist_to_be_as_good_are_said() -> None:
+    task = judged_task(target=0.99, smallest_effect=0.1, judge=JUDGE | {"sample": 100})
+    random, candidates = np.random.default_rng(8), []
+    for name, tokens in (("cheap", 100), ("expensive", 900)):
+        good = [bool(fine) for fine in random.random(2000) < 0.8]
+        candidates.append(judged_candidate(task, name, good, verdicts_of(random, good, 0.9, 0.85), tokens=tokens))
+    decision = decided(task, candidates)
+    assert decision.verdict == "not shown" and decision.judge is not None and decision.judge.passed
+    (said,) = [reason for reason in decision.reasons if "`judge.sample: " in reason]
+    assert "would probably show that a cheaper finalist is as good as every more expensive one" in said
+    more = int(said.split("`judge.sample: ")[1].split("`")[0])
+    enough = judged_task(target=0.99, smallest_effect=0.1, judge=JUDGE | {"sample": 2 * more})
+    assert 100 < more < 4000 and decided(enough, candidates).verdict == "cheapest within the smallest effect"
+
+
 def test_failed_judgements_count_as_no_and_are_said() -> None:
     task = judged_task()
     good = some(0.8)

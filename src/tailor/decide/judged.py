@@ -68,8 +68,9 @@ def decide_judged(
     alone = {(candidate.run.system.name, candidate.run.system.fingerprint): candidate.run.mean for candidate in candidates}
     reasons = [*decision.reasons, *judge_reasons(check, decision, alone[decision.winner.key])]
     if decision.verdict == "not shown":
-        share = of_target(opening + 1, len(candidates))
-        reasons += ratings_sentence(_ratings_to_settle(task, check, rectified, share), check)
+        places = {candidate.run.key: place for place, candidate in enumerate(candidates) if candidate.eligible}
+        ranked = [places[finalist.key] for finalist in decision.finalists if finalist.key in places]
+        reasons += ratings_sentence(*_ratings_to_settle(task, check, rectified, opening, ranked), check)
     return replace(decision, reasons=tuple(reasons), judge=check)
 
 
@@ -235,14 +236,31 @@ def _held_back(task: Task, check: JudgeCheck, decision: Decision) -> Decision:
     )
 
 
-def _ratings_to_settle(task: Task, check: JudgeCheck, rectified: Rectified, share: float) -> int | None:
-    """Ratings that would probably show the target to be met, if what was found is the truth; None where it is not, or there are too
-    few rows.
+def _ratings_to_settle(
+    task: Task, check: JudgeCheck, rectified: Rectified, opening: int, ranked: Sequence[int]
+) -> tuple[int | None, str]:
+    """Ratings that would probably settle it, if what was found is the truth, and what they would show; None where too few rows are
+    there, or nothing would.
+
+    The least of what shows the target to be met, and of what shows a finalist (`ranked`: cheapest first) to lose less than the
+    smallest effect to every more expensive one.
     """
-    rows = [
+    means, alike, systems = rectified.means, usual_size(rectified.rated_groups), len(rectified.means)
+    share = of_target(opening + 1, systems)
+    to_target = (
         rows_to_separate(float(mean) - task.target, float(variance), share, POWER)
-        for mean, variance in zip(rectified.means, rectified.variances, strict=True)
-    ]
-    alike = usual_size(rectified.rated_groups)
-    known = [alike * row for row in rows if row is not None and alike * row <= rectified.rows]
-    return max(round(min(known) * check.wanted / check.rows), check.wanted + 1) if known else None
+        for mean, variance in zip(means, rectified.variances, strict=True)
+    )
+    found = [(rows, "that the target is met") for rows in to_target]
+    # A pair's share of the error under Bonferroni: two sides, all pairs.
+    share = of_differences(opening + 1) / max(1, systems * (systems - 1))
+    for place, cheap in enumerate(ranked[:-1]):
+        gaps = [(float(means[other] - means[cheap]), rectified.variance_between(other, cheap)) for other in ranked[place + 1 :]]
+        rows = [rows_to_separate(task.smallest_effect - gain, variance, share, POWER) for gain, variance in gaps]
+        most = None if None in rows else max(row for row in rows if row is not None)
+        found.append((most, "that a cheaper finalist is as good as every more expensive one"))
+    known = [(alike * rows, shows) for rows, shows in found if rows is not None and alike * rows <= rectified.rows]
+    if not known:
+        return None, ""
+    rows, shows = min(known)
+    return max(round(rows * check.wanted / check.rows), check.wanted + 1), shows

@@ -86,13 +86,13 @@ def judge_reasons(check: JudgeCheck, decision: Decision, alone: float | None) ->
     ]
 
 
-def ratings_sentence(ratings: int | None, check: JudgeCheck) -> list[str]:
-    """How many ratings would probably show the target to be met; nothing where that is unknown."""
+def ratings_sentence(ratings: int | None, shows: str, check: JudgeCheck) -> list[str]:
+    """How many ratings would probably settle it, and what they would show; nothing where that is unknown."""
     if ratings is None:
         return []
     about = format_about(ratings)
     setting = f"`judge.sample: {about.replace(',', '')}`"
-    return [f"About {about} ratings ({setting}) would probably show that the target is met; there are {check.rated:,}."]
+    return [f"About {about} ratings ({setting}) would probably show {shows}; there are {check.rated:,}."]
 
 
 def ratings_sentences(changed: int) -> list[str]:

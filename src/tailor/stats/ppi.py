@@ -75,6 +75,12 @@ class Rectified:
         variances: Floats = self.rectifiers.var(axis=0) + ratio * (self.imputed.var(axis=0) if ratio else 0.0)
         return variances
 
+    def variance_between(self, one: int, other: int) -> float:
+        """Variance of the difference of two scores per rated row, as `variances`."""
+        ratio = len(self.rectifiers) / len(self.imputed) if len(self.imputed) else 0.0
+        rated, imputed = (values[:, one] - values[:, other] for values in (self.rectifiers, self.imputed))
+        return float(rated.var() + (ratio * imputed.var() if ratio else 0.0))
+
     def interval(self, system: int, level: float = 0.95, seed: int = 0) -> Interval:
         """The score of one system with two-sided limits; they are None with fewer than two rated rows.
 
