@@ -262,5 +262,5 @@ def _ratings_to_settle(
     known = [(alike * rows, shows) for rows, shows in found if rows is not None and alike * rows <= rectified.rows]
     if not known:
         return None, ""
-    rows, shows = min(known)
-    return max(round(rows * check.wanted / check.rows), check.wanted + 1), shows
+    least, shows = min(known)
+    return max(round(least * check.wanted / check.rows), check.wanted + 1), shows
