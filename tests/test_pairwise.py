@@ -11,6 +11,8 @@ from data_helpers import write_csv
 from flow import Watcher
 from judge_helpers import JUDGE, between, chance, judged_candidate, judged_task, people, sheet, verdicts_of, write_codes
 
+from tailor.data.split import load_splits
+from tailor.decide.estimate import expected_spending
 from tailor.decide.judged import decide_judged
 from tailor.decide.tiebreak import not_told_apart, sampled_pairs, sentences, tie_break
 from tailor.decide.types import Decision, TieBreak
@@ -21,6 +23,7 @@ from tailor.evaluate.run import Run
 from tailor.experiment import compared
 from tailor.ledger import Ledger
 from tailor.models.base import Capabilities, Request
+from tailor.models.catalogue import open_model
 from tailor.models.fake import FakeEmbedder, FakeModel
 from tailor.project import load_project
 from tailor.task import Task
@@ -211,6 +214,28 @@ def fill_comparisons(path: Path) -> None:
     """Compare every pair of a sheet, as people who see no difference."""
     text = path.read_text(encoding="utf-8-sig").splitlines()
     path.write_text("\n".join([text[0], *(line.removesuffix('""') + '"tie"' for line in text[1:])]), encoding="utf-8")
+
+
+def test_comparing_counts_in_what_a_run_is_expected_to_ask_for(tmp_path: Path) -> None:
+    model = {"name": "j-1", "base_url": "http://127.0.0.1:9/v1", "context_tokens": 8192}
+    calls = []
+    for side_by_side in (False, True):
+        judge = JUDGE | {"model": model, "compare": side_by_side, "prices": {"input_per_million": 1, "output_per_million": 1}}
+        project = load_project(write_codes(tmp_path / f"{side_by_side}", judge=judge))
+        assert project.task.judge is not None
+        expected = expected_spending(
+            project.task,
+            load_splits(project),
+            [FakeModel()],
+            open_model(project.task.judge.model),
+            [],
+            flights=[],
+            everything=False,
+            limited=False,
+        )
+        assert expected is not None
+        calls.append(expected.calls)
+    assert (calls[1].low, calls[1].high) == (calls[0].low, calls[0].high + 2 * 240)
 
 
 # --- coverage

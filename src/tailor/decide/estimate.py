@@ -44,6 +44,7 @@ from tailor.diagnose.knowledge import ASKED
 from tailor.documents.reading import Document
 from tailor.evaluate.consistency import sampled
 from tailor.evaluate.judge import judge_systems, sample_case
+from tailor.evaluate.pairwise import compare_system, sample_pair
 from tailor.evaluate.rewording import askings
 from tailor.evaluate.run import Run
 from tailor.jsonform import with_reasoning
@@ -159,7 +160,7 @@ class StudyPlan:
                     total += asker.estimate(calls, self.prompt(system.with_(knowledge=Knowledge())), rewritten.MAX_TOKENS)
             if judge is not None:
                 total += self._judged(judge, replace(calls, low=SHORTER * calls.low if certain else 0.0), system)
-        return total
+        return total + self._compared(judge) if judge is not None else total
 
     def teaching(self, asker: Asker, rows: int) -> Estimate:
         """What labelling rows takes at most, should the longest system of this model be the teacher."""
@@ -327,6 +328,15 @@ class StudyPlan:
                 chosen.append((min(systems, key=self._weight), Range(float(certain), 0)))
                 chosen.append((max(systems, key=self._weight), Range(0, 1)))
         return chosen
+
+    def _compared(self, judge: Asker) -> Estimate:
+        """What comparing two finalists side by side takes at most: their answers to each test row, in both orders."""
+        if self.task.judge is None or not self.task.judge.compare or not self.splits.dev:
+            return Estimate(currency=self.task.prices.currency)
+        asked = compare_system(self.task.judge, self.model)
+        rows = [sample_pair(self.task, row) for row in self.splits.dev[:SAMPLE]]
+        plain = mean(estimate_tokens(render_messages(asked, row)) for row in rows)
+        return judge.estimate(Range(0.0, 2.0 * len(self.splits.test)), plain, asked.decoding.max_tokens)
 
     def _judged(self, judge: Asker, calls: Range, system: System) -> Estimate:
         """What judging the answers takes: each other answer once by each criterion, or by all together."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tailor.content import text_of, whole
 from tailor.data.example import Example
 from tailor.data.table import read_table
 from tailor.engine import Engine, OnProgress
@@ -99,6 +100,12 @@ def compare_system(judge: JudgeSettings, model: Model) -> System:
             method="score" if model.capabilities.scores else "generate", labels=(FIRST, SECOND, NEITHER), max_tokens=16
         ),
     )
+
+
+def sample_pair(task: Task, example: Example) -> Example:
+    """What a judge is asked where both answers are as long as an accepted one, as an example for its System."""
+    said = example.label or task.not_found
+    return _example(Pair("sample", text_of(whole(task.input, example)), said, (said, said)), False)
 
 
 def pairs_of(task: Task, one: Run, other: Run) -> dict[int, Pair]:
