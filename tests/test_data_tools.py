@@ -117,17 +117,18 @@ def test_what_a_prompt_says_behind_its_variables_is_named(tmp_path: Path) -> Non
 
 
 def test_a_table_of_tests_is_read_by_its_column_of_what_is_expected(tmp_path: Path) -> None:
-    head, *tests = (
-        "text,__expected,__expected2",
-        "a,repair,",
-        'b,"icontains: visit",latency(max=5): 1000',
-        'c,"contains-any: x, y",',
-    )
-    rows = "\n".join([head, *tests, 'd,"is: it paid?",', ""])
+    lines = [
+        "text,__expected,__expected2,__prefix",
+        "a,repair,is-json,Please: ",
+        'b,"icontains: visit",latency(max=5): 1000,',
+        'c,"contains-any: x, y",,',
+        'd,"is: it paid?",,',
+    ]
+    rows = "\n".join([*lines, ""])
     table = read_table(write(tmp_path / "tests.csv", rows))
     assert table.columns == ("text", "expected")
     assert [row["expected"] for row in table.rows] == ["repair", "visit", ["x", "y"], "is: it paid?"]
-    assert "`latency` (1)" in said(table)
+    assert "`latency` (1)" in said(table) and "`is-json` (1)" in said(table) and "not used: `__prefix`" in said(table)
 
 
 KEYS = st.text(max_size=8) | st.sampled_from(["vars", "assert", "type", "value", "tests", "prompts"])

@@ -20,7 +20,7 @@ MOST_TESTS = 100_000
 PROMPT_SHOWN = 300
 
 _VARIABLE = re.compile(r"\{\{[^{}]*\}\}")
-_TYPED = re.compile(r"(not-)?([a-z-]+)(?:\([^)]*\))?\s*:\s*(.*)", re.DOTALL)
+_TYPED = re.compile(r"(not-)?([a-z-]+)(?:\([^)]*\))?(?:\s*:\s*(.*))?", re.DOTALL)
 _COLUMN = re.compile(r"__expected\d*")
 
 Object = Mapping[str, object]
@@ -113,19 +113,26 @@ def flatten_tests(name: str, rows: Sequence[Object]) -> Read:
         left.update(others)
         made.append({**{key: value for key, value in row.items() if not key.startswith("__")}, EXPECTED: expected})
     bare = sum(row[EXPECTED] is None for row in made)
-    return made, tuple(_told_table(name, len(rows), left, bare))
+    unused = [key for key in rows[0] if key.startswith("__") and key not in columns]
+    return made, tuple(_told_table(name, len(rows), left, bare, unused))
 
 
-def _told_table(name: str, tests: int, left: Counter[str], bare: int) -> Iterator[Finding]:
+def _told_table(name: str, tests: int, left: Counter[str], bare: int, unused: Sequence[str]) -> Iterator[Finding]:
     first, *others = _told(name, tests, left, bare, "")
     yield Finding(first.level, f"{name} is a table of promptfoo's tests; `__expected` is read as {quoted(EXPECTED)}.")
+    if unused:
+        yield Finding(
+            "warning", f"{name} has columns of settings for promptfoo, which are not used: {', '.join(map(quoted, unused))}."
+        )
     yield from others
 
 
 def _assertion(text: str) -> Object:
     """An assertion as promptfoo writes it into a cell: `type: value`, or a value that has to be equal."""
     typed = _TYPED.fullmatch(text.strip())
-    if typed and (typed[2] in EQUAL or typed[2] in _OTHER):
+    if typed and typed[3] is None and typed[2] in _OTHER and typed[2].startswith(("is-", "contains-")):
+        return {"type": typed[0]}  # these need no value
+    if typed and typed[3] is not None and (typed[2] in EQUAL or typed[2] in _OTHER):
         value: object = typed[3].strip()
         if typed[2].endswith(("-any", "-all")):
             value = [part.strip() for part in str(value).split(",")]
@@ -165,8 +172,10 @@ def _as_text(value: object) -> str:
 
 
 def _with_each(variables: Mapping[str, object], expected: object) -> Iterator[Object]:
-    """A row for each combination of values, where a variable lists several, as promptfoo tests them."""
-    choices = [value if isinstance(value, list) and value else [value] for value in variables.values()]
+    """A row for each combination of values, where a variable lists several texts, as promptfoo tests them."""
+    choices = [
+        value if isinstance(value, list) and value and isinstance(value[0], str) else [value] for value in variables.values()
+    ]
     for values in product(*choices):
         yield {**dict(zip(variables, values, strict=True)), EXPECTED: expected}
 
