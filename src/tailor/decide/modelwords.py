@@ -37,8 +37,8 @@ def against_other_models(chosen: int, systems: Sequence[System], evidence: Evide
     times = _times(evidence, chosen, best)
     if times is not None and times > 1 + ALIKE:
         better = f"is at least {format_points(-high)} better than" if high < 0 else "is not shown to be better than"
-        dearer = f"and {format_about(times)} times as expensive per answer" if times < math.inf else "whose answers cost nothing"
-        return f"{names[0]} {better} {names[1]}, {dearer}."
+        expense = f"and {format_about(times)} times as expensive per answer" if times < math.inf else "whose answers cost nothing"
+        return f"{names[0]} {better} {names[1]}, {expense}."
     below = f"is at most {format_points(high)} below" if high > 0 else "is shown to be no worse than"
     cheaper = "" if times is None else "at about the same price per answer"
     if times is not None and times < 1 - ALIKE:
