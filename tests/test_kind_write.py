@@ -250,7 +250,9 @@ def guest_writer(request: Request) -> str:
 
 def test_a_study_decides_by_the_requirements_and_reports_each(tmp_path: Path) -> None:
     folder = project(tmp_path, target=0.5)
-    study = run(load_project(folder), Watcher(), model=FakeModel(guest_writer))
+    watcher = Watcher()
+    study = run(load_project(folder), watcher, model=FakeModel(guest_writer))
+    assert any("is not forecast: a forecast takes answers of other rows" in told for told in watcher.sentences)
     assert study.decision is not None and study.decision.verdict == "target met"
     (test,) = [one for one in study.tests if one.system.name == "zero-shot"]
     forgot = {score.details["contains the guest"] for score in test.scores if score.outcome == "wrong"}

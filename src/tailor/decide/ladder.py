@@ -196,6 +196,8 @@ class Climb:
             return "a judge would have to score answers that no system gave"
         if kind_of(self.material.task).parted:
             return "probes and neighbours give whole answers, and say nothing of fields that are found one by one"
+        if not kind_of(self.material.task).brief:
+            return "a forecast takes answers of other rows, and a text fits its own row alone"
         return "what would forecast it reads text alone, and no images" if self.material.task.data.images else ""
 
     def _diagnose(self, baseline: Run) -> bool:
