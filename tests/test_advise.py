@@ -256,7 +256,7 @@ def test_answers_are_read_as_people_write_them(name: str, text: str, value: obje
         ("labels", "-1", "it should be greater than or equal to 0"),
         ("target", "0", "it should be greater than 0"),
         ("target", "150", "it should be less than or equal to 1"),
-        ("answers_per_month", "inf", "it should be a number"),
+        ("answers_per_month", "inf", "it should be a finite number"),
     ],
 )
 def test_an_answer_that_cannot_be_is_refused(name: str, text: str, message: str) -> None:

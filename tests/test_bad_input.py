@@ -188,7 +188,7 @@ def test_columns_that_are_missing_or_unknown_in_a_question_are_named(tmp_path: P
         (("run", ".", "--max-minutes", "0"), "greater than or equal to 0.1"),
         (("run", ".", "--max-minutes", "soon"), "should be a valid number"),
         (("try", "."), "Missing argument"),
-        (("init", "data.csv", "--kind", "guess"), "'classify', 'answer'"),
+        (("init", "data.csv", "--kind", "guess"), "'classify', 'tags', 'answer', 'write'"),
     ],
 )
 def test_a_mistyped_command_ends_in_one_sentence(words: tuple[str, ...], sentence: str) -> None:

@@ -164,7 +164,8 @@ def test_preflight_says_only_what_it_asked_for(tmp_path: Path) -> None:
 
         with Endpoint(answers) as endpoint:
             model = {"name": "m", "base_url": endpoint.url, "context_tokens": 8192}
-            folder = write_desk(tmp_path / f"{said}{refuses}", model=model, models=[model], prices={"label": 0.0})
+            other = model | {"name": "n"}
+            folder = write_desk(tmp_path / f"{said}{refuses}", model=model, models=[other], prices={"label": 0.0})
             output = tailor("check", folder, "--endpoint").output
         return " ".join(output.split())
 

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nervaluate import Evaluator
 
@@ -95,6 +95,7 @@ SPANS = st.lists(st.tuples(st.sampled_from(TYPES), st.integers(0, 50), st.intege
 
 
 @settings(max_examples=100, deadline=None)
+@example([("person", 26, 4)])  # its words are also at a place that shares a letter with this one
 @given(SPANS)
 def test_what_a_model_should_write_says_where_it_stands(drawn: list[tuple[str, int, int]]) -> None:
     text = "ab a ba ab ab b a aa ab ba a ab ab a ab ab b a ab bb aab"

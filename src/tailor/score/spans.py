@@ -132,13 +132,13 @@ def _type_of(item: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=1024)
 def _places(words: str, source: str) -> tuple[list[tuple[int, int]], int]:
-    """Where the words stand with any white space between them, first those that are no part of longer words; and how many are found
-    one after the other: these, or all where there is none.
+    """Where the words are, with any white space between them, first those that are no part of longer words; and how many are found
+    one after the other: these, or all where there is none. Places may overlap, as those of "a a" in "a a a" do.
     """
     inside = r"\s+".join(map(re.escape, words.split()))
     before, behind = (r"(?<!\w)" if words[:1].isalnum() else ""), (r"(?!\w)" if words[-1:].isalnum() else "")
-    whole = [match.span() for match in re.finditer(f"{before}{inside}{behind}", source)] if inside else []
-    others = [match.span() for match in re.finditer(inside, source) if match.span() not in whole] if inside else []
+    whole = [match.span(1) for match in re.finditer(f"(?={before}({inside}){behind})", source)] if inside else []
+    others = [match.span(1) for match in re.finditer(f"(?=({inside}))", source) if match.span(1) not in whole] if inside else []
     return [*whole, *others], len(whole) or len(others)
 
 
