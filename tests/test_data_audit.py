@@ -147,7 +147,7 @@ def test_a_target_that_the_test_rows_cannot_show_is_a_warning(golden: Golden, tm
     finding = find(findings, "cannot be shown")
     golden(finding.what)
     golden(finding.advice)
-    assert "no number of test rows" in find(look(tmp_path, {"file": rows(60)}, target=1.0), "cannot be shown").advice
+    assert "No number of test rows can show it" in find(look(tmp_path, {"file": rows(60)}, target=1.0), "cannot be shown").advice
 
 
 def test_the_check_foretells_how_likely_the_test_rows_show_the_target(golden: Golden, tmp_path: Path) -> None:

@@ -238,6 +238,40 @@ def test_init_describes_what_the_cells_hold() -> None:
     assert lines(SPANS, []).splitlines() == ["labels:", '  - "person"', '  - "place"']
 
 
+def test_a_list_of_objects_is_a_field_that_is_called_like_its_column(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    cells: list[Any] = [None, [{"sku": "B7", "count": 2}], [], [{"sku": "C1", "count": 1}, {"sku": "B7", "count": 3}]]
+    path.write_text("\n".join(json.dumps({"mail": sentence(n), "items": cells[n % 4]}) for n in range(24)), encoding="utf-8")
+    task = load_project(write_project(guess_task(path))).task
+    assert (task.kind, task.fields) == ("extract", {"items": [{"sku": "B7 | C1", "count": "number"}]})
+    assert kind_of(task).accepted(task, json.dumps(cells[1])) == ('{"items": [{"sku": "B7", "count": 2}]}',)
+
+
+def test_a_value_alone_is_that_of_the_one_field() -> None:
+    one = extract_task({"total": "number"})
+    assert [kind_of(one).accepted(one, cell) for cell in ("12.5", "12.50 EUR", "")] == [
+        ('{"total": 12.5}',),
+        ('{"total": 12.5}',),
+        (),
+    ]
+    with pytest.raises(Unreadable):
+        kind_of(one).accepted(one, '{"total": 12')
+
+
+def test_init_writes_names_that_yaml_reads_as_names_and_leaves_out_what_cannot_be_compared() -> None:
+    described = lines({"no": "x", "on": 1, "a.b": 2, "d": [{"x": 1, "y": [{"z": 1}]}]})
+    assert yaml.safe_load(described)["fields"] == {"no": "text", "on": "number", "d": [{"x": "number"}]}
+    assert '# "a.b" is left out' in described and "# y is left out" in described
+
+
+def test_what_says_nothing_in_a_list_is_no_invention() -> None:
+    task = extract_task({"tags": "set", "items": [{"sku": "exact"}], "note": "text"})
+    nothing: dict[str, Any] = {"tags": [], "items": [], "note": None}
+    for said in ({"tags": ["none"], "items": "n/a", "note": "Not provided."}, {"tags": "none", "items": ["none"], "note": "-"}):
+        assert scored(task, nothing, said).outcome == "right"
+    assert scored(task, nothing, {**nothing, "items": ["one box"]}).outcome == "wrong"
+
+
 def test_several_columns_are_the_fields_of_one_answer(tmp_path: Path) -> None:
     lines = [f'"We are Firm {n} and send {n}.50 euros",Firm {n},"{n},50",{"yes" if n % 2 else ""}' for n in range(12)]
     (tmp_path / "bills.csv").write_text("\n".join(["mail,customer,total,paid", *lines, "Nothing here,,,"]), encoding="utf-8")

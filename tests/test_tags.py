@@ -27,7 +27,7 @@ from tailor.data.table import read_table
 from tailor.diagnose.sets import find_wrong_sets
 from tailor.errors import ConfigError, DataError
 from tailor.evaluate.rewording import turned_prior
-from tailor.kinds.base import label_set, score
+from tailor.kinds.base import Draft, label_set, score
 from tailor.kinds.tags import TAGS
 from tailor.labels import as_set, in_set, written_set
 from tailor.models.fake import FakeEmbedder, FakeModel
@@ -109,8 +109,15 @@ def test_a_label_that_is_not_listed_and_marks_of_spans_are_refused_by_row(tmp_pa
         ("billing: no\ndelivery: no", set()),
         ("The labels are billing and lost_stolen.", {"billing", "lost_stolen"}),
         ("It is about billing, not delivery.", {"billing"}),
+        ("billing (yes), delivery (no)", {"billing"}),
+        ("| billing | yes |\n| delivery | no |", {"billing"}),
+        ('{"billing": true, "delivery": false}', {"billing"}),
         ("none", set()),
         ("None of them.", set()),
+        ("Labels: none", set()),
+        ("No label applies.", set()),
+        ("None of the labels apply to this message.", set()),
+        ("None, it is about the weather.", set()),
         ("[]", set()),
         ("billing; unheard of", {"billing"}),
         ("something else entirely", None),
@@ -130,6 +137,23 @@ def test_what_is_written_for_a_set_is_read_as_that_set(chosen: set[str]) -> None
 def test_a_label_called_none_is_told_from_no_label() -> None:
     labels = ("none", "some")
     assert find_labels(written_set((), labels), labels) == () and find_labels(written_set(["none"], labels), labels) == ("none",)
+
+
+def test_a_label_that_ends_in_yes_or_no_is_no_verdict_on_another() -> None:
+    labels = ("smoker: yes", "smoker: no", "diabetic")
+    assert find_labels("smoker: no; diabetic: yes", labels) == ("smoker: no", "diabetic")
+    assert find_labels("smoker: no, diabetic", labels) == ("smoker: no", "diabetic")
+
+
+def test_the_instruction_names_no_label_as_what_to_say_for_none() -> None:
+    for labels, said in ((("billing", "login"), '"none"'), (("none", "login"), '"[]"')):
+        draft = Draft("the text", False, "tags", "", False, "", labels, len(labels), 25)
+        assert f"with {said} where none applies" in TAGS.instruction(draft)
+
+
+def test_labels_that_have_commas_are_shown_apart() -> None:
+    assert TAGS.shown(as_set(["billing", "login"])) == "billing, login"
+    assert TAGS.shown(as_set(["billing, refunds", "login"])) == "billing, refunds; login"
 
 
 @given(st.text(max_size=60))
@@ -371,3 +395,11 @@ def test_columns_of_0_and_1_are_refused_with_what_to_write(tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="a column for each label: `billing`, `delivery`") as caught:
         guess_task(path)
     assert "with `;` between them, and `[]` where none applies" in caught.value.hint
+
+
+def test_a_label_with_a_comma_that_stands_in_a_list_is_whole(tmp_path: Path) -> None:
+    sets: tuple[list[str], ...] = (["billing", "billing, refunds"], ["billing, refunds"], ["login"], [], ["login", "billing"])
+    path = tmp_path / "data.jsonl"
+    path.write_text("\n".join(json.dumps({"text": sentence(n), "tags": sets[n % 5]}) for n in range(30)), encoding="utf-8")
+    guess = guess_task(path)
+    assert (guess.kind.name, guess.labels) == ("tags", ("billing", "billing, refunds", "login"))

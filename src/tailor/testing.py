@@ -97,6 +97,7 @@ def check_kind(kind: Kind, task: Task, rows: Sequence[Example]) -> None:
     assert all(row.answers for row in rows) or kind.abstains, "where no row may be without an answer, none is"
     strata = [kind.stratum(row) for row in rows]
     assert strata == [kind.stratum(row) for row in rows] and len(set(strata)) > 1, f"rows fall into strata, not into {set(strata)}"
+    assert Task.model_validate(task.model_dump(mode="json")) == task, "a task that was saved with every setting can be read again"
     _check_settings(kind, task)
     system = starting_system(task, rows, FakeModel())
     assert starting_system(task, rows, GeneratingModel()).decoding.method == "generate", "what cannot be scored is written"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tailor.conversation import HEAD
-from tailor.data.cells import answers_in, are_spans, is_missing, is_record
+from tailor.data.cells import answers_in, are_spans, is_missing, is_record, written_list
 from tailor.data.joined import joined_labels, split_joined
 from tailor.data.jsontext import Value, as_text
 from tailor.data.roles import COLUMN_NAMES
@@ -112,9 +112,13 @@ class Column:
 
     @cached_property
     def parts(self) -> tuple[tuple[str, ...], ...]:
-        """The texts in each cell; one that seems to join several by a sign counts as these."""
-        joined = frozenset() if self.is_text else frozenset(joined_labels(text for given in self.answers for text in given))
-        split = ((split_joined(text) if text in joined else (text,) for text in given) for given in self.answers)
+        """The texts in each cell; one that seems to join several by a sign counts as these, unless it stands in a list."""
+        alone = [given for cell, given in zip(self.cells, self.answers, strict=True) if not _is_listed(cell)]
+        joined = frozenset() if self.is_text else frozenset(joined_labels(text for given in alone for text in given))
+        split = (
+            (split_joined(text) if text in joined and not _is_listed(cell) else (text,) for text in given)
+            for cell, given in zip(self.cells, self.answers, strict=True)
+        )
         return tuple(tuple(dict.fromkeys(part for texts in given for part in texts)) for given in split)
 
     def labels(self, *, several: bool) -> list[str]:
@@ -181,6 +185,11 @@ def columns_of(tables: Sequence[Table]) -> dict[str, Column]:
     return {
         name: Column(name, tuple(row[name] for table in tables for row in table.rows if name in row)) for name in tables[0].columns
     }
+
+
+def _is_listed(cell: Value) -> bool:
+    """Whether a cell is a list, or writes one out, so that its items are whole."""
+    return not isinstance(cell, str) or written_list(cell) is not None
 
 
 def is_id(column: Column, rows: int) -> bool:

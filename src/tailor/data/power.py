@@ -28,7 +28,6 @@ def power_findings(task: Task, splits: Splits) -> Iterator[Finding]:
     n, groups = len(test), [example.unit for example in test]
     alpha = of_target(1, most_finalists(task) * claims_each(task))
     shown = lower_bound([float(example.id not in out_of_reach) for example in test], alpha, groups=groups)
-    needed = f"at least {math.ceil(math.log(alpha) / math.log(task.target)):,}" if task.target < 1 else "no number of"
     clusters = by_cluster([1.0] * n, groups).count
     rows = f"{n:,} test rows" if clusters is None else f"{n:,} test rows in {clusters:,} groups (near-duplicates count once)"
     reachable = shown >= task.target
@@ -38,13 +37,21 @@ def power_findings(task: Task, splits: Splits) -> Iterator[Finding]:
     yield Finding(
         "note" if reachable else "warning",
         f"{best}." if reachable else f"{best}: the target of {percent_down(task.target)} cannot be shown.",
-        advice="" if reachable else f"Showing it takes {needed} {unit}, all answered right; more if some are wrong.",
+        advice="" if reachable else _needed(task.target, alpha, unit),
     )
     expected = prospects(n, task.target, alpha, POWER)
     if expected and reachable:
         yield Finding("note", _chances(task, expected, rows), advice=_rows_needed(test, expected))
     elif expected:
         yield Finding("note", _rows_needed(test, expected))
+
+
+def _needed(target: float, alpha: float, unit: str) -> str:
+    """How many rows, all answered right, show the target; none show that a system is always right."""
+    if target >= 1:
+        return f"No number of {unit} can show it. Ask for less in tailor.yaml, such as `target: 0.99`."
+    rows = math.ceil(math.log(alpha) / math.log(target))
+    return f"Showing it takes at least {rows:,} {unit}, all answered right; more if some are wrong."
 
 
 def most_finalists(task: Task) -> int:

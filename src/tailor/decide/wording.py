@@ -177,7 +177,11 @@ def _by_verdict(found: Findings) -> list[str]:
     if found.all_right_shows < target:
         lines.append(
             f"Even {found.n_test:,} right answers of {found.n_test:,} would show only {format_at_least(found.all_right_shows)}: "
-            f"this test set is too small for a target of {format_target(target)}."
+            + (
+                "no test set can show a target of 100 %."
+                if target >= 1
+                else f"this test set is too small for a target of {format_target(target)}."
+            )
         )
     elif all(found.finalists[i].score.mean < target for i in found.ranked):
         lines.append(f"Every {_kind(found)}system tested scores below the target: more test examples will hardly show it met.")

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import yaml
+
 from tailor.data.cells import is_missing
 from tailor.data.example import Example
 from tailor.data.jsontext import Value
@@ -85,16 +87,17 @@ class Extract(Kind):
 
     def settings(self, draft: Draft) -> Iterator[str]:
         """The fields, or the types of entities, that the data seem to hold."""
-        return _field_lines(draft.answers)
+        return _field_lines(draft.answers, draft.right)
 
     def accepted(self, task: Task, cell: Value) -> tuple[str, ...]:
-        """The object in the cell, with the task's fields in their order; a list is that of the one field that holds lists."""
+        """The object in the cell, with the task's fields in their order; a value alone is that of the one field there is."""
         text = cell if isinstance(cell, str) else f"[{','.join(map(_as_json, cell))}]"
         if is_missing(text):
             return ()
         found, fields = _loaded(text), _fields(task)
-        if isinstance(found, list) and len(fields.each) == 1:
-            found = {fields.each[0].name: found}
+        bare = found is not None or not text.lstrip().startswith(("{", "["))  # a number, or a text as it is
+        if len(fields.each) == 1 and not isinstance(found, Mapping) and bare:
+            found = {fields.each[0].name: text if found is None else found}
         if not isinstance(found, Mapping):
             advice = 'Write such a cell as {"total": 12.5}, or name several columns in `output`. An empty cell leaves the row out.'
             raise Unreadable("holds no object with fields", f"kind `{task.kind}` takes JSON", advice)
@@ -215,11 +218,12 @@ def _as_json(item: str) -> str:
 # Settings for `tailor init`
 
 
-def _field_lines(answers: Sequence[str]) -> Iterator[str]:
+def _field_lines(answers: Sequence[str], right: str) -> Iterator[str]:
     """Lines of ``tailor.yaml`` that describe what these right answers hold.
 
     Args:
         answers: cells with right answers, as text.
+        right: what they are called: the one field where they are lists of objects.
     """
     found = [_unpacked(value) for text in answers if (value := _loaded(text)) is not None]
     types = sorted({kind for value in found if isinstance(value, list) for item in value if (kind := _type(item))})
@@ -228,10 +232,11 @@ def _field_lines(answers: Sequence[str]) -> Iterator[str]:
         yield "labels:"
         yield from (f"  - {as_yaml(name)}" for name in types)
         return
-    objects = [value for value in found if isinstance(value, Mapping)]
-    if not objects:
-        yield "# fields: {customer: text, total: number(0.01)}"
-        return
+    lists = [{right: items} for items in found if isinstance(items, list) and any(isinstance(item, Mapping) for item in items)]
+    objects: list[Mapping[str, Any]] = [value for value in found if isinstance(value, Mapping) and value] or [*lists]
+    objects = objects or [
+        {right: found if found is not None else text} for text, found in zip(answers, map(_loaded, answers), strict=True)
+    ]
     yield WHAT
     yield "fields:"
     yield from _described(objects, "  ")
@@ -244,23 +249,26 @@ def _unpacked(value: Any) -> Any:
     return items if items and None not in items else value
 
 
-def _described(objects: Sequence[Mapping[str, Any]], indent: str) -> Iterator[str]:
+def _described(objects: Sequence[Mapping[str, Any]], indent: str, *, inside: bool = False) -> Iterator[str]:
     for name in dict.fromkeys(name for value in objects for name in value):
         values = [value[name] for value in objects if not is_empty(value.get(name))]
-        key = name if re.fullmatch(r"[A-Za-z_]\w*", name) else as_yaml(name)
+        key = name if re.fullmatch(r"[A-Za-z_]\w*", name) and isinstance(yaml.safe_load(name), str) else as_yaml(name)
         records = [item for value in values if isinstance(value, list) for item in value if isinstance(item, Mapping)]
         nested = [value for value in values if isinstance(value, Mapping)]
-        if records and any(map(_type, records)):
+        if not name or "." in name or (records and inside):
+            what = "its name is empty or has a dot" if not records else "it is a list of objects inside another"
+            yield f"{indent}# {key} is left out: {what}"
+        elif records and any(map(_type, records)):
             kinds = " | ".join(sorted({_type(item) for item in records} - {""}))
             yield f"{indent}{key}: {as_yaml(f'span({kinds})')}"
         elif records:
             yield f"{indent}{key}:"
-            first, *others = _described(records, "")
+            first, *others = _described(records, "", inside=True)
             yield f"{indent}  - {first}"
             yield from (f"{indent}    {line}" for line in others)
         elif nested:
             yield f"{indent}{key}:"
-            yield from _described(nested, f"{indent}  ")
+            yield from _described(nested, f"{indent}  ", inside=inside)
         else:
             yield f"{indent}{key}: {_policy(values)}"
 

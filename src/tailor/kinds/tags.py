@@ -9,7 +9,7 @@ from tailor.data.example import Example
 from tailor.data.joined import split_joined
 from tailor.data.jsontext import Value
 from tailor.kinds.base import Draft, Kind, Look, Metric, as_yaml, label_set
-from tailor.labels import as_set, in_set, written_set
+from tailor.labels import as_set, in_set, no_label, written_set
 from tailor.retrieval.passage import Passage
 from tailor.score.parse import parse_answer
 from tailor.score.scorer import broken, is_failed, missing
@@ -20,7 +20,7 @@ from tailor.system import Decoding, System
 from tailor.task import Task
 
 CLOSED_SET = "# The closed set of labels. A row with another label is refused, so that a slip does not become a label of its own."
-LABELS_ONLY = 'Answer with the labels that apply and nothing else, or with "none" where none applies.'
+LABELS_ONLY = 'Answer with the labels that apply and nothing else, or with "{none}" where none applies.'
 
 
 class Tags(Kind):
@@ -58,12 +58,13 @@ class Tags(Kind):
 
     def instruction(self, draft: Draft) -> str:
         """What the data say, else to name the labels; and nothing else."""
+        only = LABELS_ONLY.format(none=no_label(draft.labels))
         if draft.told:
-            return f"{draft.told} {LABELS_ONLY}"
+            return f"{draft.told} {only}"
         if draft.instructed:
-            return LABELS_ONLY
+            return only
         look, its = "Look at" if draft.is_image else "Read", "their" if draft.is_pair else "its"
-        return f"{look} {draft.asked} and name all of {its} {draft.right}. {LABELS_ONLY}"
+        return f"{look} {draft.asked} and name all of {its} {draft.right}. {only}"
 
     def settings(self, draft: Draft) -> Iterator[str]:
         """The labels, where they can be listed."""
@@ -92,8 +93,11 @@ class Tags(Kind):
         return in_set(answer)
 
     def shown(self, answer: str) -> str:
-        """The labels with commas between them."""
-        return ", ".join(in_set(answer)) or ("none" if answer == as_set(()) else answer)
+        """The labels with commas between them, or with semicolons where a label has commas itself."""
+        labels = in_set(answer)
+        return ("; " if any("," in label for label in labels) else ", ").join(labels) or (
+            "none" if answer == as_set(()) else answer
+        )
 
     def decoding(self, task: Task, train: Sequence[Example], scores: bool) -> Decoding:
         """Each label is scored with yes and with no, where the model can do that; else the list is written."""

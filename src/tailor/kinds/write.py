@@ -70,7 +70,7 @@ class Write(Kind):
         Raises:
             ValueError: what was given, and what to write instead.
         """
-        if "max_words" in task.model_fields_set:
+        if task.max_words != type(task).model_fields["max_words"].default:  # a task that was saved names every setting
             limit = f"`requirements: {{words: {{at_most: {task.max_words}}}}}`"
             raise ValueError(f"`max_words` is for short answers; with kind `{self.name}`, write {limit}")
 

@@ -79,7 +79,7 @@ class FakeModel:
         if tuned is not None:
             raise ModelError(f"{self.name} has no weights to tune")
         if self._answers is None and any(request.json_schema for request in requests):
-            raise ModelError(f"{self.name} cannot write JSON", "use another model, or leave `json_schema` out")
+            raise ModelError(f"{self.name} cannot write JSON", "use another model: it answers in words and labels alone")
         self.calls += 1
         self.requests += requests
         return [self._reply(request) for request in requests]

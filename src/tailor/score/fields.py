@@ -16,13 +16,29 @@ from typing import Any
 
 from tailor.jsonform import FENCE
 from tailor.language.tokens import same, tokens
+from tailor.score.phrases import NO, YES
 from tailor.score.records import matched
 from tailor.score.schema import Field, Fields
 from tailor.score.spans import compare_entities, spans_in
 from tailor.score.types import Part, Verdict
 
-NOTHING = frozenset(["", "null", "none", "n/a", "unknown", "not stated", "not specified", "not mentioned"])
+NOTHING = frozenset(
+    ["", "-", "–", "—", "null", "none", "n/a", "unknown", "unspecified"]
+    + [f"not {word}" for word in ("stated", "specified", "mentioned", "given", "provided", "available", "applicable")]
+)
 """Texts by which models say that there is no value; never where the right value, or one of the field's choices, reads so."""
+
+TRUE, FALSE = YES | {"true", "1", "y", "j"}, NO | {"false", "0", "n"}
+"""Texts by which data and models say that something is so, or that it is not."""
+
+_TIME = re.compile(r"(?<=\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s?(?:Z|[+-]\d{2}:?\d{2})?$")
+_SHORT_YEAR = re.compile(r"(\d{1,2}([./-])\d{1,2}\2)(\d{2})")
+_WEEKDAY = re.compile(
+    r"^(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tue|wed|thu|fri|sat|sun|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch"
+    r"|(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|lunes|martes|mi[ée]rcoles|jueves|viernes|s[áa]bado|domingo"
+    r"|(?:maan|dins|woens|donder|vrij|zater|zon)dag|(?:lune|marte|mercole|giove|vener)d[ìi]|domenica)\b[.,]*\s+(?:(?:den|the|le|el|il)\s+)?",
+    re.IGNORECASE,
+)
 
 _SPACED_MINUS = re.compile(r"^[-−]\s+(?=\d)")
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
@@ -110,13 +126,15 @@ def _says_nothing(field: Field, said: Any) -> bool:
     if isinstance(said, str):
         folded = said.strip().strip(".").casefold()
         return folded in NOTHING and folded not in map(str.casefold, field.choices)
+    if isinstance(said, list):
+        return all(_says_nothing(field, item) for item in said)
     return is_empty(said)
 
 
 def is_same(field: Field, wanted: Any, said: Any, language: str = "") -> bool:
     """Whether two values are the same, as the field's policy says.
 
-    exact: the same signs, whatever the white space; case counts, but not for choices, true and false. number: within the
+    exact: the same signs, whatever the white space; case counts, but not for choices. true and yes are the same. number: within the
     tolerance, whatever its marks and currency. date: the same day, however it is written. text: the same words
     (`tailor.language.tokens`). set: the same texts in any order. span: the same piece of the text, whatever the white space.
     """
@@ -130,10 +148,24 @@ def is_same(field: Field, wanted: Any, said: Any, language: str = "") -> bool:
         if numbers[0] is not None and numbers[1] is not None:
             return abs(numbers[0] - numbers[1]) <= field.tolerance * (abs(numbers[0]) if field.is_share else 1)
     texts = as_text(wanted), as_text(said)
+    if field.is_boolean or isinstance(wanted, bool) or isinstance(said, bool):
+        truths = truth_in(wanted), truth_in(said)
+        if None not in truths:
+            return truths[0] == truths[1]
     if field.policy in ("exact", "span"):
-        folds = bool(field.choices) or isinstance(wanted, bool) or isinstance(said, bool)
+        folds = bool(field.choices) or field.is_boolean
         return _spaced(texts[0], folds=folds) == _spaced(texts[1], folds=folds)
+    if field.policy == "date":
+        texts = _day(texts[0]), _day(texts[1])
     return same(texts[1], texts[0], language)
+
+
+def _day(text: str) -> str:
+    """A date without the time and the day of the week around it, and with its whole year."""
+    year = _SHORT_YEAR.fullmatch(text.strip())
+    if year:  # as POSIX reads two digits: 69 is 1969
+        return f"{year[1]}{'19' if int(year[3]) > 68 else '20'}{year[3]}"
+    return _WEEKDAY.sub("", _TIME.sub("", text.strip()))
 
 
 def _is_identical(field: Field, wanted: Any, said: Any) -> bool:
@@ -156,6 +188,12 @@ def _distinct(value: Any, language: str) -> frozenset[tuple[str, ...]]:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def truth_in(value: Any) -> bool | None:
+    """Whether a value says yes or no: true, "Yes", "nein", 1; None where it says neither."""
+    folded = as_text(value).strip().strip(".").casefold()
+    return True if folded in TRUE else False if folded in FALSE else None
 
 
 def number_in(value: Any, language: str = "") -> Decimal | None:
@@ -213,7 +251,7 @@ def _records(field: Field, wanted: Any, said: Any, source: str, language: str) -
 
 def _objects(value: Any) -> tuple[list[Mapping[str, Any]], list[Any]]:
     """The objects of a list that hold something, and what is in it besides; an object alone is a list of one."""
-    items = [item for item in _listed(value) if not is_empty(item)]
+    items = [item for item in _listed(value) if not is_empty(item) and not (isinstance(item, str) and item.casefold() in NOTHING)]
     objects = [item for item in items if isinstance(item, Mapping)]
     return objects, [item for item in items if not isinstance(item, Mapping)]
 

@@ -29,22 +29,19 @@ _NEGATIVE, _KEPT_MINUS = re.compile(r"(?<![\w-])[-−](?=\d)"), "\ue000"
 _INSIDE_A_WORD = re.compile(r"(?<=\w)['’](?=\w)")
 _NO_NAME = {"a": re.compile(r"a \w"), "i": re.compile(r"i (?:am|think|would|believe|choose|say|see|guess|pick)\b")}
 """What begins with the label "A" or "I" and is an article or a pronoun."""
-NONE_APPLIES = (
-    "none",
-    "none applies",
-    "none of these",
-    "none of them",
-    "no label",
-    "no labels",
-    "no tag",
-    "no tags",
-    "nothing",
-    "n a",
+_LABELS = r"(?:labels?|tags?|categor(?:y|ies))"
+_NONE_APPLIES = re.compile(
+    rf"(?:(?:the )?(?:final )?(?:answer|{_LABELS})(?: that (?:apply|applies))?(?: is| are)? )?(?:there (?:is|are) )?"
+    rf"(?:none|nothing|n a|none of (?:the above|these|those|them)"
+    rf"|(?:no|none of (?:the|these|those))(?: (?:above|given|listed))* {_LABELS})"
+    r"(?: (?:that |which )?(?:appl(?:y|ies)|fits?|match(?:es)?|given|found))?(?: here| to (?:this|the) \w+)?"
 )
-"""What an answer says that may hold several labels, where none applies."""
+"""What an answer says that may hold several labels, where none applies, in letters alone."""
+_SENTENCES = re.compile(r"[.,;:!\n]")
 _SIGNS = ("\n", ";", "|", ",", " and ")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
-_VERDICT = re.compile(r"(.*\S)\s*[:=-]\s*(yes|no)\W*", re.IGNORECASE)
+_VERDICT = re.compile(r"\W*(.*?\S)\s*(?:[:=|(\[–—-]|\bis\b)\W*(yes|no|true|false)\W*", re.IGNORECASE)
+_APPLIES = ("yes", "true")
 _JOINED = re.compile(r"\s*(?:,|(?:,\s*)?(?:or|nor|and|oder|und|o|u|y|ou|et)\s)\s*")
 
 
@@ -161,22 +158,31 @@ def _folded(text: str) -> str:
 def find_labels(text: str, labels: Sequence[str]) -> tuple[str, ...] | None:
     """The labels that a text lists, () where it says that none applies, or None where it says neither.
 
-    It lists them as JSON, by lines, or between semicolons, bars, commas or "and", and may say "yes" or "no" of each; a part that is
-    no label names those that it mentions as whole words and does not deny.
+    It lists them as JSON, by lines, or between semicolons, bars, commas or "and", and may say yes or no of each, in one of several
+    ways; a part that is no label names those that it mentions as whole words and does not deny.
     """
     form = _comparable(labels)
     by_name = {form(shown): label for shown, label in zip(display_labels(labels), labels, strict=True)}
     by_name |= {form(label): label for label in labels}
     items = written_list(text)
     parts = list(_listed(text, by_name, form)) if items is None else [part for part in items if isinstance(part, str)]
-    if not parts or (len(parts) == 1 and form(parts[0]) not in by_name and _letters(parts[0]) in NONE_APPLIES):
+    if not parts or (len(parts) == 1 and form(parts[0]) not in by_name and _says_none(parts[0])):
         return () if items == [] or parts else None
-    verdicts = [_VERDICT.fullmatch(part) or part for part in parts]
-    read = [(part, True) if isinstance(part, str) else (part[1], part[2].casefold() == "yes") for part in verdicts]
+    read = [_verdict(part, by_name, form) for part in parts]
     known = [([by_name[form(part)]] if form(part) in by_name else _named(part, by_name, form), applies) for part, applies in read]
     if not any(named for named, _ in known):
-        return None
+        return () if items is None and any(map(_says_none, (text, *_SENTENCES.split(text)))) else None
     return tuple(dict.fromkeys(label for named, applies in known if applies for label in named))
+
+
+def _says_none(text: str) -> bool:
+    return _NONE_APPLIES.fullmatch(_letters(text)) is not None
+
+
+def _verdict(part: str, by_name: dict[str, str], form: Callable[[str], str]) -> tuple[str, bool]:
+    """A part without the yes or no that it says of a label, and whether it applies; a label may end so itself."""
+    said = None if form(part) in by_name else _VERDICT.fullmatch(part)
+    return (said[1], said[2].casefold() in _APPLIES) if said else (part, True)
 
 
 def _named(text: str, by_name: dict[str, str], form: Callable[[str], str]) -> list[str]:
@@ -187,7 +193,7 @@ def _listed(text: str, by_name: dict[str, str], form: Callable[[str], str]) -> I
     """The parts of a list; what is a label is no list."""
     text = _BULLET.sub("", text).strip()
     sign = next((sign for sign in _SIGNS if sign in text), None)
-    if sign is None or form(text) in by_name:
+    if sign is None or form(text) in by_name or form(_verdict(text, by_name, form)[0]) in by_name:
         yield from [text] if text else []
         return
     for part in text.split(sign):
