@@ -77,9 +77,9 @@ def broken(answer: str, required: Mapping[str, Any]) -> list[str]:
         ({"valid_json": True}, "[]", '{"a": 1', "valid JSON"),
         ({"cites": True}, "It is signed [4].", "It is signed [5].", "cites what it was given"),
         ({"cites": True}, "It is signed [4].", "It is signed.", "cites what it was given"),
-        ({"numbers_from": ["text"]}, "2 rooms, 3 people, 1050 pounds", "2 rooms, 7 people", "numbers stand in text"),
-        ({"numbers_from": ["text"]}, "1. on 3/5\n2. in 2026", "on 3/6", "numbers stand in text"),
-        ({"numbers_from": ["text", "guest"]}, "No number", "12:30", "numbers stand in text or guest"),
+        ({"numbers_from": ["text"]}, "2 rooms, 3 people, 1050 pounds", "2 rooms, 7 people", "numbers from text"),
+        ({"numbers_from": ["text"]}, "1. on 3/5\n2. in 2026", "on 3/6", "numbers from text"),
+        ({"numbers_from": ["text", "guest"]}, "No number", "12:30", "numbers from text or guest"),
     ],
 )
 def test_an_answer_that_breaks_a_requirement_is_wrong_and_the_requirement_is_named(
@@ -94,7 +94,7 @@ def test_passages_count_as_a_source_and_are_what_is_cited() -> None:
     required: dict[str, Any] = {"cites": True, "numbers_from": ["text"]}
     assert scored("It is 120 pounds [1].", required, passages=passages).outcome == "right"
     assert scored("It is 120 pounds [4].", required, passages=passages).details["cites what it was given"] == 0
-    assert scored("It is 130 pounds [1].", required, passages=passages).details["numbers stand in text"] == 0
+    assert scored("It is 130 pounds [1].", required, passages=passages).details["numbers from text"] == 0
 
 
 def test_a_text_that_was_cut_off_is_not_right_whatever_it_keeps() -> None:

@@ -112,7 +112,7 @@ class Column:
 
     @cached_property
     def parts(self) -> tuple[tuple[str, ...], ...]:
-        """The texts in each cell; one that seems to join several by a sign counts as these, unless it stands in a list."""
+        """The texts in each cell; one that seems to join several by a sign counts as these, unless it is one of a list."""
         alone = [given for cell, given in zip(self.cells, self.answers, strict=True) if not _is_listed(cell)]
         joined = frozenset() if self.is_text else frozenset(joined_labels(text for given in alone for text in given))
         split = (

@@ -95,7 +95,7 @@ def _requirements(wanted: Requirements) -> Iterator[Requirement]:
     if wanted.cites:
         yield Requirement("cites what it was given", _cites, reads=True)
     if wanted.numbers_from:
-        name = f"numbers stand in {_listed(wanted.numbers_from)}"
+        name = f"numbers from {_listed(wanted.numbers_from)}"
         yield Requirement(name, partial(_numbers_stand, wanted.numbers_from), reads=True)
 
 
