@@ -80,6 +80,9 @@ def broken(answer: str, required: Mapping[str, Any]) -> list[str]:
         ({"numbers_from": ["text"]}, "2 rooms, 3 people, 1050 pounds", "2 rooms, 7 people", "numbers from text"),
         ({"numbers_from": ["text"]}, "1. on 3/5\n2. in 2026", "on 3/6", "numbers from text"),
         ({"numbers_from": ["text", "guest"]}, "No number", "12:30", "numbers from text or guest"),
+        ({"numbers_from": ["text"]}, "on 2026-05-03, or 3 May 2026", "on 2026-05-04", "numbers from text"),
+        ({"words": {"at_least": 2, "at_most": 2}}, "two words", "three more words", "exactly 2 words"),
+        ({"valid_json": True}, '{"a": 1}', '{"a": NaN}', "valid JSON"),
     ],
 )
 def test_an_answer_that_breaks_a_requirement_is_wrong_and_the_requirement_is_named(

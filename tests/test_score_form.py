@@ -51,6 +51,19 @@ def test_all_constraints_hold_together() -> None:
     assert not keeps_form("two days. maybe three.", checks)
 
 
-@pytest.mark.parametrize(("text", "sentences"), [("", 0), ("One", 1), ("One. Two", 2), ("e.g.this", 1), ("Really?! Yes.", 2)])
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("", 0),
+        ("One", 1),
+        ("One. Two", 2),
+        ("e.g.this", 1),
+        ("Really?! Yes.", 2),
+        ("Dr. Smith met Mrs. B. Jones, e.g. at 3 p.m. on Friday.", 1),
+        ("Wait... what? It is No. 5. No. It is six.", 4),
+        ("„Hallo.“ Er ging.", 2),
+        ("你好。再见。", 2),
+    ],
+)
 def test_sentences_are_counted_by_their_ends(text: str, sentences: int) -> None:
     assert count_sentences(text) == sentences

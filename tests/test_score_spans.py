@@ -140,3 +140,18 @@ def test_entities_get_the_counts_of_an_independent_scorer() -> None:
         counts = strict.correct, strict.incorrect, strict.missed, strict.spurious
         assert tuple(ours[verdict] for verdict in ("correct", "misread", "missed", "invented")) == counts, (wanted, said)
         assert sum(part.near for part in parts if part.verdict != "empty") == typed.correct, (wanted, said)
+
+
+def test_words_are_found_whatever_their_quotation_marks_and_in_other_case_where_there_is_no_other_way() -> None:
+    source = "O’Brien and the ACME Corp – Europe met Ann; ann stayed."
+    for words in ("O'Brien", "Acme Corp - Europe", "ann"):
+        (span,) = spans_in([{"type": "name", "text": words}], source)
+        assert source[span.start : span.end].casefold() == words.replace("'", "’").replace("-", "–").casefold()
+    (span,) = spans_in([{"type": "name", "text": "ann"}], source)
+    assert source[span.start : span.end] == "ann"
+
+
+def test_the_case_of_a_type_is_form() -> None:
+    right = (Span("person", 0, 3, "Ann"),)
+    (part,) = compare_entities("entities", ("person", "place"), right, (Span("PERSON", 0, 3, "Ann"),))
+    assert part.verdict == "correct"

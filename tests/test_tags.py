@@ -403,3 +403,10 @@ def test_a_label_with_a_comma_that_stands_in_a_list_is_whole(tmp_path: Path) -> 
     path.write_text("\n".join(json.dumps({"text": sentence(n), "tags": sets[n % 5]}) for n in range(30)), encoding="utf-8")
     guess = guess_task(path)
     assert (guess.kind.name, guess.labels) == ("tags", ("billing", "billing, refunds", "login"))
+
+
+def test_a_sign_behind_a_label_is_no_part_of_it(tmp_path: Path) -> None:
+    cells = ("billing;", "login;;", "billing;login", "login", "[]")
+    path = tmp_path / "data.csv"
+    path.write_text("\n".join(["text,tags", *(f"{sentence(n)},{cells[n % 5]}" for n in range(30))]), encoding="utf-8")
+    assert guess_task(path).labels == ("billing", "login")

@@ -65,7 +65,7 @@ def fitting(text: str, schema: str) -> str | None:
     """
     fenced = FENCE.match(text)
     try:
-        value = _read(fenced[1] if fenced else text)
+        value = read_json(fenced[1] if fenced else text)
         return _dumped(value) if _checker(schema).is_valid(value) else None
     except (ValueError, RecursionError):
         return None
@@ -85,18 +85,24 @@ def with_reasoning(schema: str) -> str | None:
 
 def without_reasoning(text: str) -> str:
     """An object that fits such a schema, in `canonical` form, without these steps."""
-    return _dumped({name: value for name, value in _read(text).items() if name != REASONING})
+    return _dumped({name: value for name, value in read_json(text).items() if name != REASONING})
 
 
 def canonical(text: str) -> str:
     """JSON in one spelling: names sorted, spaces alike. What is no JSON stays as it is."""
     try:
-        return _dumped(_read(text))
+        return _dumped(read_json(text))
     except (ValueError, RecursionError):
         return text
 
 
-def _read(text: str) -> Any:
+def read_json(text: str) -> Any:
+    """What JSON says; NaN and Infinity are none.
+
+    Raises:
+        ValueError: the text is no JSON.
+        RecursionError: it is nested too deeply.
+    """
     return json.loads(text, parse_constant=_no_number)
 
 

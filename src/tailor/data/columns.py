@@ -10,7 +10,7 @@ from functools import cached_property
 
 from tailor.conversation import HEAD
 from tailor.data.cells import answers_in, are_spans, is_missing, is_record, written_list
-from tailor.data.joined import joined_labels, split_joined
+from tailor.data.joined import SIGNS, joined_labels, split_joined
 from tailor.data.jsontext import Value, as_text
 from tailor.data.roles import COLUMN_NAMES
 from tailor.data.table import Table
@@ -115,11 +115,13 @@ class Column:
         """The texts in each cell; one that seems to join several by a sign counts as these, unless it is one of a list."""
         alone = [given for cell, given in zip(self.cells, self.answers, strict=True) if not _is_listed(cell)]
         joined = frozenset() if self.is_text else frozenset(joined_labels(text for given in alone for text in given))
-        split = (
-            (split_joined(text) if text in joined and not _is_listed(cell) else (text,) for text in given)
-            for cell, given in zip(self.cells, self.answers, strict=True)
-        )
-        return tuple(tuple(dict.fromkeys(part for texts in given for part in texts)) for given in split)
+
+        def divided(text: str) -> tuple[str, ...]:
+            return split_joined(text) if text in joined or text.endswith(tuple(SIGNS)) else (text,)
+
+        cells = zip(self.cells, self.answers, strict=True)
+        split = (given if _is_listed(cell) else (part for text in given for part in divided(text)) for cell, given in cells)
+        return tuple(tuple(dict.fromkeys(parts)) for parts in split)
 
     def labels(self, *, several: bool) -> list[str]:
         """The different texts in its cells, sorted; `several` of them where a text joins them by a sign."""

@@ -39,7 +39,8 @@ def noticed(tables: Mapping[str, Table], columns: Columns, output: str, kind: Ki
         yield Finding("warning", what, advice="If these are several, keep the one that matters most.")
     missing = sorted({text for cell in column.cells for text in answers_in(cell) if text in MISSING})
     if missing:
-        rows = _rows([places[index] for index, given in enumerate(column.answers) if not given])
+        empty = zip(places, column.cells, column.answers, strict=True)
+        rows = _rows([place for place, cell, given in empty if not given and any(text in MISSING for text in answers_in(cell))])
         what = f"{listed(missing)} in {quoted(output)} is what programs write for a missing value; {rows} count as having none."
         yield Finding("warning", what, advice="If it is meant, list it in `labels`." if kind.closed else "")
     hidden = named(CONTEXT_NAMES, columns.values())

@@ -134,7 +134,7 @@ def _refuse_unusable(examples: Sequence[Example], task: Task) -> None:
         raise DataError(f"there {count}, but at least {MIN_ROWS} are needed to split", "Some hundreds make the measurement useful.")
     labels = {example.label for example in examples}
     if kind_of(task).closed and len(labels) == 1:
-        which = f"the {kind_of(task).noun} {quoted(labels.pop())} in {quoted(task.output)}"
+        which = f"the {kind_of(task).noun} {quoted(kind_of(task).shown(labels.pop()))} in {quoted(task.output)}"
         raise DataError(
             f"every row has {which}, so there is nothing to tell apart",
             "Name the column with the labels as `output`.",

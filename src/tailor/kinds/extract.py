@@ -232,6 +232,7 @@ def _field_lines(answers: Sequence[str], right: str) -> Iterator[str]:
         yield "labels:"
         yield from (f"  - {as_yaml(name)}" for name in types)
         return
+    right = right.replace(".", " ")  # a dot in a name stands between an object and its field
     lists = [{right: items} for items in found if isinstance(items, list) and any(isinstance(item, Mapping) for item in items)]
     objects: list[Mapping[str, Any]] = [value for value in found if isinstance(value, Mapping) and value] or [*lists]
     objects = objects or [

@@ -14,7 +14,16 @@ NUMBERS = {
 }
 NUMBER = rf"(\d+|{'|'.join(NUMBERS)})"
 MOST = r"(?:at most|no more than|not more than|up to|a maximum of|maximum|max\.?|within)"
-SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*(?=\s+\S|$)")
+SENTENCE_END = re.compile(r"[.!?…]+[\"')\]”’“»*_]*(?=\s+\S|$)|[。！？।؟]+[」』”’]*")
+LONGEST_ABBREVIATION = 20  # characters, of several initials
+_ABBREVIATED = re.compile(
+    r"(?:(?<!\w)(?:dr|mr|mrs|ms|prof|st|sr|jr|vs|hr|fr|bzw|inkl|zzgl|mme|mlle|sra|srta|[^\W\d_](?:\.[^\W\d_])+))\.$",
+    re.IGNORECASE,
+)
+_INITIAL = re.compile(r"(?<=[\w.] )[A-Z]\.$")
+_NAME = re.compile(r"[^\W\d_]{2}")
+_NUMBERED = re.compile(r"(?<!\w)(?:no|nos|nr|abs|art|ca|approx|fig|ch|sec|vol|pp|bd|kap)\.$", re.IGNORECASE)
+"""What has a full stop that ends no sentence: words before more, initials before a name, and others before a number."""
 
 
 def form_checks(constraints: Iterable[str], max_words: int) -> tuple[Check, ...]:
@@ -43,10 +52,24 @@ def keeps_form(answer: str, checks: Iterable[Check]) -> bool:
 
 
 def count_sentences(text: str) -> int:
-    """Sentences, as ended by a point, exclamation or question mark before white space or the end; a last one needs no mark."""
-    ends = [match.end() for match in SENTENCE_END.finditer(text)]
+    """Sentences, as ended by a full stop, exclamation or question mark before white space or the end; a last one needs no mark.
+
+    What goes on in small letters goes on with the sentence, and "Dr." or "e.g." ends none.
+    """
+    ends = [match.end() for match in SENTENCE_END.finditer(text) if not _goes_on(text, match)]
     rest = text[ends[-1] :] if ends else text
     return len(ends) + bool(rest.strip())
+
+
+def _goes_on(text: str, mark: re.Match[str]) -> bool:
+    behind = text[mark.end() :].lstrip()
+    if mark.group()[0] not in ".…" or not behind:
+        return False
+    if behind[0].islower() and text != text.lower():
+        return True
+    abbreviated = [_ABBREVIATED, _NUMBERED if behind[0].isdigit() else _INITIAL if _NAME.match(behind) else _ABBREVIATED]
+    before = max(0, mark.start() - LONGEST_ABBREVIATION)
+    return mark.group() == "." and any(found.search(text, before, mark.end()) for found in abbreviated)
 
 
 def _at_most(count: Callable[[str], int], limit: int) -> Check:

@@ -12,6 +12,7 @@ from functools import partial
 
 from tailor.content import text_of, whole
 from tailor.data.example import Example
+from tailor.jsonform import read_json
 from tailor.language.numbers import value_of
 from tailor.language.tokens import tokens
 from tailor.retrieval.passage import Passage
@@ -27,6 +28,10 @@ _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 _LISTED = re.compile(r"^\s*\d+[.)]\s", re.MULTILINE)
 """The number of a point in a list says nothing."""
 _PARTS = re.compile(r"[:/]")
+_DATE = re.compile(
+    r"(?<![\d.,/-])(?:(?P<iso>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})|(?P<first>\d{1,2})(?P<mark>[-./])(?P<second>\d{1,2})(?P=mark)"
+    r"(?P<year>\d{4}))(?![\d/]|[.,-]\d)"
+)
 
 
 def criterion_detail(name: str) -> str:
@@ -115,6 +120,8 @@ def _limited(noun: str, limits: Limits) -> str:
     nouns = noun if (least if most is None else most) == 1 else f"{noun}s"
     if least is None:
         return f"at most {most:,} {nouns}"
+    if least == most:
+        return f"exactly {most:,} {nouns}"
     return f"at least {least:,} {nouns}" if most is None else f"{least:,} to {most:,} {nouns}"
 
 
@@ -155,7 +162,7 @@ def _within(limits: Limits, count: Callable[[str], int], written: Written) -> bo
 
 def _is_json(written: Written) -> bool:
     try:
-        return isinstance(json.loads(written.text), dict | list)
+        return isinstance(read_json(written.text), dict | list)
     except (ValueError, RecursionError):
         return False
 
@@ -170,18 +177,31 @@ def _cites(written: Written) -> bool:
 
 
 def _numbers_stand(columns: Sequence[str], written: Written) -> bool:
-    """Whether each number is one of the source, or a part of one: the 3 or the 3/5 of 3/5/2026."""
+    """Whether each number is one of the source, or a part of one: the 3 or the 3/5 of 3/5/2026. A date may be written otherwise."""
     source = "\n".join((*(written.columns[name] for name in columns), *(passage.text for passage in written.passages)))
     language = written.language
     spelt = {(token,) for token in tokens(source, language) if token[0].isdigit()}  # "three rooms" allows "3 rooms"
     known = _numbers(source, language) | spelt
-    return all(
-        number in known or any(set(number) < set(other) for other in known)
-        for number in _numbers(_LISTED.sub("", written.text), language)
-    )
+    text = _DATE.sub(lambda found: " " if _has_date(source, found, language) else found.group(), _LISTED.sub("", written.text))
+    return all(number in known or any(set(number) < set(other) for other in known) for number in _numbers(text, language))
+
+
+def _has_date(source: str, found: re.Match[str], language: str) -> bool:
+    """Whether the source names this day, in whatever form; 3/5/2026 is May or March."""
+    first, mark, second, year = found.group("first", "mark", "second", "year")
+    readings = [(first, second, year), (second, first, year)] if mark == "/" else [(first, second, year)]
+    readings = readings if year else [(found["day"], found["month"], found["iso"])]
+    forms = ("{0}.{1}.{2}", "{0}/{1}/{2}", "{1}/{0}/{2}")
+    return any(contains(source, form.format(*reading), language) for reading in readings for form in forms)
 
 
 def _numbers(text: str, language: str) -> set[tuple[str, ...]]:
     """The numbers written in digits, each in one form, and times, dates and fractions in their parts."""
     found = _NUMBER.findall(unicodedata.normalize("NFKC", text))
-    return {tuple(value_of(part, language) for part in _PARTS.split(digits)) for digits in found}
+    return {_in_parts(digits, language) for digits in found}
+
+
+def _in_parts(digits: str, language: str) -> tuple[str, ...]:
+    """A number, or the parts of a date, a time or a fraction, whose zeros in front say nothing."""
+    whole, *others = (value_of(part, language) for part in _PARTS.split(digits))
+    return tuple(part.lstrip("0") or "0" for part in (whole, *others)) if others else (whole,)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,12 @@ from tailor.score.types import Part, Verdict
 
 TYPE_NAMES = ("type", "label", "labels", "entity", "tag")
 """Names under which files keep the type of a span."""
+
+
+_SIGNS_ALIKE = ("'’‘ʼ`´", '"“”„«»', "-–—‐‑−")
+_ALIKE_OF = {escaped: f"[{re.escape(signs)}]" for signs in _SIGNS_ALIKE for sign in signs for escaped in (sign, re.escape(sign))}
+_ALIKE = re.compile("|".join(map(re.escape, sorted(_ALIKE_OF, key=len, reverse=True))))
+"""Signs that a model writes for one another, as a regular expression has them."""
 
 
 @dataclass(frozen=True)
@@ -133,22 +139,27 @@ def _type_of(item: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=1024)
 def _places(words: str, source: str) -> tuple[list[tuple[int, int]], int]:
     """Where the words are, with any white space between them, first those that are no part of longer words; and how many are found
-    one after the other: these, or all where there is none. Places may overlap, as those of "a a" in "a a a" do.
+    one after the other: these, or all where there is none. Places may overlap, as those of "a a" in "a a a" do. Quotation marks and
+    dashes may be others, and so may the case of words that are found in no other way.
     """
-    inside = r"\s+".join(map(re.escape, words.split()))
+    inside = r"\s+".join(_ALIKE.sub(lambda sign: _ALIKE_OF[sign.group()], re.escape(word)) for word in words.split())
     before, behind = (r"(?<!\w)" if words[:1].isalnum() else ""), (r"(?!\w)" if words[-1:].isalnum() else "")
     whole = [match.span(1) for match in re.finditer(f"(?={before}({inside}){behind})", source)] if inside else []
     others = [match.span(1) for match in re.finditer(f"(?=({inside}))", source) if match.span(1) not in whole] if inside else []
+    if inside and not others and not whole:
+        whole = [match.span(1) for match in re.finditer(f"(?={before}({inside}){behind})", source, re.IGNORECASE)]
     return [*whole, *others], len(whole) or len(others)
 
 
 def compare_entities(name: str, types: Sequence[str], wanted: Sequence[Span], said: Sequence[Span]) -> Iterator[Part]:
     """A part for each right entity and each invented one, named by its type, such as "entities.person"; an empty one for none.
 
-    An entity is correct where type and both ends are right, and misread where it overlaps a right one and either is not; else the
-    right one is missed, and the one given invented. The pairs are those with the most correct ones, then the most of the right
-    type, then the longest overlap.
+    An entity is correct where type (in any case) and both ends are right, and misread where it overlaps a right one and either is
+    not; else the right one is missed, and the one given invented. The pairs are those with the most correct ones, then the most of
+    the right type, then the longest overlap.
     """
+    by_name = {kind.casefold(): kind for kind in types} | {kind: kind for kind in types}
+    said = [replace(span, type=by_name.get(span.type) or by_name.get(span.type.casefold(), span.type)) for span in said]
     if not wanted and not said:
         yield Part(name, "empty", "", "", strict=True, near=True)
     longest = 1 + max((span.end - span.start for span in (*wanted, *said)), default=0)
