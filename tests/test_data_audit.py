@@ -45,6 +45,12 @@ def test_clean_data_give_notes_only(golden: Golden, tmp_path: Path) -> None:
     assert "would be right for 50 %" in find(findings, "2 labels").what
 
 
+def test_a_large_group_of_small_edits_is_named_by_a_row_of_each_answer(tmp_path: Path) -> None:
+    edits = [(f"The pump of block {n:02d} failed at noon and was restarted by the crew", "ab"[n % 2]) for n in range(30)]
+    (named,) = find(look(tmp_path, {"file": edits}), "differ by a small edit").rows
+    assert named == "file.csv row 1 (`a`), file.csv row 2 (`b`) and 28 more rows"
+
+
 def test_findings_come_errors_first(tmp_path: Path) -> None:
     levels = [finding.level for finding in look(tmp_path, {"file": [*rows(60), ("", "red"), ("same", "red"), ("same", "green")]})]
     assert levels == sorted(levels, key=["error", "warning", "note"].index)

@@ -182,6 +182,9 @@ def test_a_price_of_a_field_decides_which_system_is_chosen() -> None:
         ({"fields": {"a": "nmuber"}}, "did you mean `number`"),
         ({"prices": {"fields": {"iban": 50}}}, "`prices.fields` names 'iban', which is no field"),
         ({"pattern": "[0-9]+"}, "`pattern` is for free text"),
+        ({"fields": {"a": {}}}, "which has no fields"),
+        ({"fields": {"a": [{}]}}, "which has no fields"),
+        ({"kind": "write", "requirements": {"lacks": ["x"]}}, "`fields` are for answers that have fields"),
         ({"kind": "answer"}, "`fields` are for answers that have fields"),
         ({"kind": "answer", "fields": {}, "prices": {"fields": {"iban": 50}}}, "`prices.fields` are for answers"),
     ],
@@ -189,6 +192,13 @@ def test_a_price_of_a_field_decides_which_system_is_chosen() -> None:
 def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         make_task(**{"kind": "extract", "fields": FIELDS, **changes})
+
+
+def test_a_type_of_entities_may_have_any_name() -> None:
+    task = extract_task({}, labels=["date | time", "size (m)"])
+    wanted = [{"type": "size (m)", "text": "Bo"}]
+    assert scored(task, {"entities": wanted}, {"entities": wanted}).outcome == "right"
+    assert scored(task, {"entities": wanted}, {"entities": [{"type": "date | time", "text": "Bo"}]}).outcome == "wrong"
 
 
 def test_a_cell_without_an_object_is_refused_and_an_empty_one_leaves_the_row_out() -> None:

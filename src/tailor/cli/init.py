@@ -14,6 +14,7 @@ from tailor.data.guess import GivenOptions, guess_task
 from tailor.data.scaffold import write_project
 from tailor.errors import did_you_mean, quoted
 from tailor.files import seen_from_here
+from tailor.kinds.base import kind_of
 from tailor.plugins import KINDS
 from tailor.project import load_project
 from tailor.trust import note_made_here
@@ -51,7 +52,8 @@ def init(
     task = load_project(path).task
     asked = f"{', '.join(map(quoted, task.variables))} {'is' if len(task.variables) == 1 else 'are'} asked"
     note_made_here(path.parent)
-    labels = f", {len(task.labels)} labels" if task.labels else ""
+    called = "label" if kind_of(task).closed else "type"
+    labels = f", {len(task.labels)} {called}{'' if len(task.labels) == 1 else 's'}" if task.labels else ""
     say = plain_console()
     say.print(Text(f"Wrote {path}: kind {task.kind}, {asked}, {quoted(task.output)} holds the right answer{labels}."))
     for finding in sorted(guess.findings, key=lambda finding: finding.level == "note"):

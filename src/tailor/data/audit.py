@@ -26,13 +26,13 @@ from tailor.data.split import MIN_DEV, read_tables
 from tailor.data.table import Table
 from tailor.data.unseen import unseen_share
 from tailor.errors import quoted
-from tailor.kinds.base import kind_of
+from tailor.kinds.base import Kind, kind_of
 from tailor.project import Project
 from tailor.task import Task
 
 FEW_TRAINING_ROWS = 5
 IMBALANCE = 10  # the most common label has this many times the rows of the rarest
-NAMED = 8  # labels or columns named in a sentence
+NAMED = 8  # labels, columns or rows named in a sentence
 
 _JOINED = re.compile(r"(?<=\w)[-_]+(?=\w)")
 _NUMBER = re.compile(r"[-+]?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
@@ -143,10 +143,10 @@ def _missing(task: Task, table: Table) -> Iterator[Finding]:
 
 
 def _repeats(task: Task, examples: Sequence[Example]) -> Iterator[Finding]:
-    texts = [asked(task, example) for example in examples]
+    kind, texts = kind_of(task), [asked(task, example) for example in examples]
     same = _groups(examples, [normalise(text) for text in texts])
     near = [group for group in _groups(examples, near_groups(texts)) if group not in same]
-    edited = tuple(_with_answers(group) for group in near if _contradict(group))
+    edited = tuple(_with_answers(kind, group) for group in near if _contradict(group))
     if edited:
         yield Finding(
             "note",
@@ -155,7 +155,7 @@ def _repeats(task: Task, examples: Sequence[Example]) -> Iterator[Finding]:
             "Look at some: where the edit does not change what is asked, one of the answers is wrong.",
         )
     for groups, how in ((same, "the same"), (near, "nearly the same")):
-        clashing = tuple(_with_answers(group) for group in groups if groups is same and _contradict(group))
+        clashing = tuple(_with_answers(kind, group) for group in groups if groups is same and _contradict(group))
         if clashing:
             yield Finding(
                 "error" if kind_of(task).closed else "warning",
@@ -187,8 +187,13 @@ def _contradict(group: Sequence[Example]) -> bool:
     return any(a.isdisjoint(b) for a, b in combinations(answers, 2))
 
 
-def _with_answers(group: Sequence[Example]) -> str:
-    return ", ".join(f"{place(example)} ({quoted(example.label, 40) if example.label else 'no answer'})" for example in group)
+def _with_answers(kind: Kind, group: Sequence[Example]) -> str:
+    """The rows of a group with their answers; of a large one, one row with each of a few different answers."""
+    different = list({example.label: example for example in reversed(group)}.values())[::-1]
+    shown = group if len(group) <= NAMED else different[:NAMED]
+    said = [f"{place(example)} ({quoted(kind.shown(example.label), 40) if example.label else 'no answer'})" for example in shown]
+    more = len(group) - len(shown)
+    return ", ".join(said) + (f" and {more:,} more row{'' if more == 1 else 's'}" if more else "")
 
 
 def _leakage(task: Task, splits: Splits) -> Iterator[Finding]:

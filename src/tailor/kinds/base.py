@@ -203,6 +203,9 @@ class Kind(ABC):
             raise ValueError(
                 f"`pattern` and `json_schema` are for free answers; with kind `{self.name}`, `labels` say what may be answered"
             )
+        self._check_fields(task)
+
+    def _check_fields(self, task: Task) -> None:
         if not self.parted and (task.fields or task.prices.fields):
             named = "`fields`" if task.fields else "`prices.fields`"
             raise ValueError(f"{named} are for answers that have fields; those of kind `{self.name}` have none")

@@ -65,11 +65,12 @@ class Write(Kind):
     label_price = 2.0
 
     def check(self, task: Task) -> None:
-        """Refuse a longest answer that counts as short: how long a text may be is a requirement.
+        """Refuse fields, and a longest answer that counts as short: how long a text may be is a requirement.
 
         Raises:
             ValueError: what was given, and what to write instead.
         """
+        self._check_fields(task)
         if task.max_words != type(task).model_fields["max_words"].default:  # a task that was saved names every setting
             limit = f"`requirements: {{words: {{at_most: {task.max_words}}}}}`"
             raise ValueError(f"`max_words` is for short answers; with kind `{self.name}`, write {limit}")

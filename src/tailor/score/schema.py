@@ -118,7 +118,6 @@ def _fields_of(listed: str, json_schema: str, entities: tuple[str, ...]) -> Fiel
     if entities:
         if fields or json_schema:
             raise ValueError("`labels` name types of entities; give them, or `fields`, or a `json_schema`")
-        fields = {ENTITIES: f"span({' | '.join(entities)})"}
     if json_schema:
         schema = json.loads(json_schema)
         each = tuple(_overruled(_from_schema(schema), fields))
@@ -128,9 +127,9 @@ def _fields_of(listed: str, json_schema: str, entities: tuple[str, ...]) -> Fiel
             f"Answer with a JSON object that fits this JSON schema, and nothing else:\n{json_schema}",
             whole=False,
         )
-    if not fields:
+    if not fields and not entities:
         raise ValueError("say what is extracted: `fields`, a `json_schema`, or types of entities as `labels`")
-    each = tuple(_listed(fields))
+    each = (_entities(ENTITIES, entities),) if entities else tuple(_listed(fields))
     return Fields(each, json.dumps(_schema(each), ensure_ascii=False), _told(each))
 
 
@@ -142,6 +141,8 @@ def _listed(fields: Mapping[str, Any], prefix: str = "", *, inside: bool = False
         name = f"{prefix}{given}"
         if not given or "." in given:
             raise ValueError(f"{given!r} is no name of a field: a dot stands between an object and its field")
+        if not described and isinstance(described, Mapping) or described == [{}]:
+            raise ValueError(f"{name!r} is described by {described!r}, which has no fields. {_WRITTEN}")
         if isinstance(described, Mapping):
             yield from _listed(described, f"{name}.", inside=inside)
         elif isinstance(described, list) and len(described) == 1 and isinstance(described[0], Mapping):
