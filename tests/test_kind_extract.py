@@ -257,6 +257,13 @@ def test_a_list_of_objects_is_a_field_that_is_called_like_its_column(tmp_path: P
     assert kind_of(task).accepted(task, json.dumps(cells[1])) == ('{"items": [{"sku": "B7", "count": 2}]}',)
 
 
+def test_an_object_as_python_writes_it_is_read() -> None:
+    task = extract_task({"a": "number", "b": "text", "c": "boolean"})
+    assert kind_of(task).accepted(task, "{'a': 1, 'b': \"it's\", 'c': None}") == ('{"a": 1, "b": "it\'s", "c": null}',)
+    with pytest.raises(Unreadable):
+        kind_of(task).accepted(task, "{'a', 'b'}")
+
+
 def test_a_value_alone_is_that_of_the_one_field() -> None:
     one = extract_task({"total": "number"})
     assert [kind_of(one).accepted(one, cell) for cell in ("12.5", "12.50 EUR", "")] == [

@@ -105,6 +105,12 @@ def test_a_text_that_was_cut_off_is_not_right_whatever_it_keeps() -> None:
     assert (found.outcome, found.value, found.details["contains “Ms Ito”"]) == ("cut", 0.0, 1.0)
 
 
+@pytest.mark.parametrize("answer", ["", "...", "```\n```", "- "])
+def test_signs_alone_are_no_text_whatever_is_required(answer: str) -> None:
+    found = scored(answer, {"words": {"at_most": 9}})
+    assert (found.outcome, found.value) == ("unparsed", 0.0)
+
+
 def test_overlap_with_the_reference_describes_and_decides_nothing() -> None:
     same, other = (scored(text, {"words": {"at_most": 20}}) for text in (ROW.label, "No."))
     assert (same.details["chrf"], same.details["rouge_l"]) == (1.0, 1.0)

@@ -63,6 +63,7 @@ def test_all_constraints_hold_together() -> None:
         ("Wait... what? It is No. 5. No. It is six.", 4),
         ("„Hallo.“ Er ging.", 2),
         ("你好。再见。", 2),
+        ("```\nIt is one.\n```", 1),
     ],
 )
 def test_sentences_are_counted_by_their_ends(text: str, sentences: int) -> None:

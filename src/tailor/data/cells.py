@@ -7,6 +7,7 @@ Python, numpy or a JSON library. They write a missing value as `nan`, `\N` and t
 from __future__ import annotations
 
 import ast
+import json
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -70,6 +71,19 @@ def written_list(text: str) -> list[object] | None:
 def is_record(text: str) -> bool:
     """Whether a right answer is an object with several values, of which none is known to be the answer."""
     return text.startswith("{") and text.endswith("}") and isinstance(_evaluated(text), Mapping)
+
+
+def written_value(text: str) -> object:
+    """What a text writes out as JSON does, or as Python writes lists and objects; None where neither can be read as JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    value = _evaluated(text) if text.lstrip().startswith(("{", "[")) else None
+    try:
+        return json.loads(json.dumps(value)) if isinstance(value, Mapping | list) else None
+    except (TypeError, ValueError, RecursionError):  # a set, or bytes
+        return None
 
 
 def are_spans(cell: Value) -> bool:

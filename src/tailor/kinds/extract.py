@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tailor.data.cells import is_missing
+from tailor.data.cells import is_missing, written_value
 from tailor.data.example import Example
 from tailor.data.jsontext import Value
 from tailor.jsonform import fitting
@@ -94,7 +94,7 @@ class Extract(Kind):
         text = cell if isinstance(cell, str) else f"[{','.join(map(_as_json, cell))}]"
         if is_missing(text):
             return ()
-        found, fields = _loaded(text), _fields(task)
+        found, fields = written_value(text), _fields(task)
         bare = found is not None or not text.lstrip().startswith(("{", "["))  # a number, or a text as it is
         if len(fields.each) == 1 and not isinstance(found, Mapping) and bare:
             found = {fields.each[0].name: text if found is None else found}
@@ -105,7 +105,7 @@ class Extract(Kind):
 
     def stratum(self, example: Example) -> str:
         """How many of the fields have a value."""
-        found = _loaded(example.label)
+        found = written_value(example.label)
         values = list(found.values()) if isinstance(found, Mapping) else []
         longest = max((len(value) for value in values if isinstance(value, list)), default=0)
         return f"{sum(not is_empty(value) for value in values)} with a value, lists of up to {min(longest, 3)}"
@@ -170,7 +170,7 @@ def _fields(task: Task) -> Fields:
 
 def _compared(task: Task, fields: Fields, example: Example, said: Mapping[str, Any]) -> tuple[Part, ...]:
     texts = (text for column, text in example.fields.items() if column not in example.media)
-    wanted = _loaded(example.label)
+    wanted = written_value(example.label)
     wanted = wanted if isinstance(wanted, Mapping) else {}
     parts = compare(fields, wanted, said, source=_source(task.input, example), language=language_of(" ".join(texts)))
     return tuple(replace(part, price=_price(task, part)) for part in parts) if task.prices.fields else parts
@@ -202,17 +202,9 @@ def _cost(task: Task, parts: Sequence[Part]) -> tuple[float, float | None]:
     return sum(part.price or 0.0 for part in wrong), float(sum(part.price is None for part in wrong))
 
 
-def _loaded(text: str) -> Any:
-    """The JSON in a text, or None."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _as_json(item: str) -> str:
     """An item of a list as JSON, which it may be already."""
-    return item if _loaded(item) is not None else json.dumps(item, ensure_ascii=False)
+    return item if written_value(item) is not None else json.dumps(item, ensure_ascii=False)
 
 
 # Settings for `tailor init`
@@ -225,7 +217,7 @@ def _field_lines(answers: Sequence[str], right: str) -> Iterator[str]:
         answers: cells with right answers, as text.
         right: what they are called: the one field where they are lists of objects.
     """
-    found = [_unpacked(value) for text in answers if (value := _loaded(text)) is not None]
+    found = [_unpacked(value) for text in answers if (value := written_value(text)) is not None]
     types = sorted({kind for value in found if isinstance(value, list) for item in value if (kind := _type(item))})
     if types:
         yield "# The types of entities to find, each with its words; where they stand is found in the text."
@@ -236,7 +228,7 @@ def _field_lines(answers: Sequence[str], right: str) -> Iterator[str]:
     lists = [{right: items} for items in found if isinstance(items, list) and any(isinstance(item, Mapping) for item in items)]
     objects: list[Mapping[str, Any]] = [value for value in found if isinstance(value, Mapping) and value] or [*lists]
     objects = objects or [
-        {right: found if found is not None else text} for text, found in zip(answers, map(_loaded, answers), strict=True)
+        {right: found if found is not None else text} for text, found in zip(answers, map(written_value, answers), strict=True)
     ]
     yield WHAT
     yield "fields:"
@@ -246,7 +238,7 @@ def _field_lines(answers: Sequence[str], right: str) -> Iterator[str]:
 
 def _unpacked(value: Any) -> Any:
     """A list with its items as they were before they became texts."""
-    items = [_loaded(item) if isinstance(item, str) else item for item in value] if isinstance(value, list) else []
+    items = [written_value(item) if isinstance(item, str) else item for item in value] if isinstance(value, list) else []
     return items if items and None not in items else value
 
 

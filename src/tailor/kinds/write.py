@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from tailor.data.example import Example
 from tailor.kinds.base import Detail, Draft, Kind, Look, Metric, tokens_for
 from tailor.language.detect import language_of
+from tailor.language.tokens import tokens
 from tailor.retrieval.passage import Passage
 from tailor.score.overlap import chrf, rouge_l
 from tailor.score.parse import parse_answer
@@ -142,7 +143,8 @@ class Write(Kind):
             return Score("refused" if answer.finish == "refused" else "failed", 0.0, "")
         cut = answer.finish == "length"
         parsed = parse_answer(system, answer.raw)
-        if parsed is None:
+        needs_words = not (task.requirements and task.requirements.valid_json)  # [] is an answer there
+        if parsed is None or (needs_words and not tokens(parsed)):
             return Score("cut" if cut else "unparsed", 0.0, answer.raw.strip(), {"chrf": 0.0, "rouge_l": 0.0})
         text, cited = parsed, tuple[int, ...]()
         if not system.decoding.json_schema:

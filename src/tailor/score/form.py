@@ -58,7 +58,7 @@ def count_sentences(text: str) -> int:
     """
     ends = [match.end() for match in SENTENCE_END.finditer(text) if not _goes_on(text, match)]
     rest = text[ends[-1] :] if ends else text
-    return len(ends) + bool(rest.strip())
+    return len(ends) + bool(re.search(r"\w", rest) if ends else rest.strip())
 
 
 def _goes_on(text: str, mark: re.Match[str]) -> bool:
