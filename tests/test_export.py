@@ -150,6 +150,20 @@ def test_the_test_set_is_exported_only_when_it_is_opened_and_that_counts(tmp_pat
         assert len(ledger.shown()) == len(load_splits(load_project(project)).test)
 
 
+def test_a_text_is_held_to_what_it_means_and_not_to_its_words(tmp_path: Path) -> None:
+    rows = [{"text": sentence(n), "summary": f"A summary of number {n}"} for n in range(24)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    made = tailor("init", tmp_path / "rows.jsonl", "--kind", "write", "--output", "summary")
+    assert made.exit_code == 0, made.output
+    settings = yaml.safe_load((tmp_path / "tailor.yaml").read_text(encoding="utf-8"))
+    write_yaml(tmp_path, settings | {"model": "fake"})
+    path = exported(tmp_path, tmp_path / "out", "promptfoo") / "promptfooconfig.train.yaml"
+    tests = yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
+    assert {item["type"] for test in tests for item in test["assert"]} == {"similar"}
+    wanted = {row["text"]: row["summary"] for row in rows}
+    assert all(wanted[str(row["text"])] == row["expected"] for row in read_table(path).rows)
+
+
 @pytest.mark.parametrize("kind", ["tags", "extract"])
 @pytest.mark.parametrize("format", ["csv", "parquet", "promptfoo"])
 def test_several_labels_and_marks_are_read_again_as_the_same_answers(tmp_path: Path, kind: str, format: str) -> None:

@@ -124,7 +124,8 @@ def _lines(rows: Sequence[Mapping[str, object]]) -> bytes:
 
 def _promptfoo(task: Task, rows: Sequence[ExportedRow]) -> bytes:
     """A configuration with a test for each row; the whole chat is a variable, which the one prompt is."""
-    kind = "equals" if kind_of(task).closed else "icontains"
+    of = kind_of(task)
+    kind = "equals" if of.closed else "icontains" if of.brief or of.parted else "similar"  # no text holds another one whole
     tests: list[Row] = []
     for row in rows:
         test: Row = {"vars": {**_fields(row), CHAT: _raw(_asked(row))}}
@@ -156,7 +157,9 @@ def _asserted(row: ExportedRow, kind: str) -> list[Row]:
     answers = [_raw(answer) for answer in row.example.answers]
     if not answers:
         return []
-    return [{"type": kind, "value": answers[0]} if len(answers) == 1 else {"type": f"{kind}-any", "value": answers}]
+    if len(answers) == 1:
+        return [{"type": kind, "value": answers[0]}]
+    return [{"type": kind if kind == "similar" else f"{kind}-any", "value": answers}]
 
 
 # Tables
