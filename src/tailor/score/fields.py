@@ -156,16 +156,18 @@ def is_same(field: Field, wanted: Any, said: Any, language: str = "") -> bool:
         folds = bool(field.choices) or field.is_boolean
         return _spaced(texts[0], folds=folds) == _spaced(texts[1], folds=folds)
     if field.policy == "date":
-        texts = _day(texts[0]), _day(texts[1])
+        time = _TIME.search(texts[0].strip())
+        timed = time is not None and time.group()[1:6] != "00:00"  # then the time is asked for
+        texts = _day(texts[0], timed=timed), _day(texts[1], timed=timed)
     return same(texts[1], texts[0], language)
 
 
-def _day(text: str) -> str:
-    """A date without the time and the day of the week around it, and with its whole year."""
+def _day(text: str, *, timed: bool) -> str:
+    """A date without the day of the week and, unless `timed`, the time around it, and with its whole year."""
     year = _SHORT_YEAR.fullmatch(text.strip())
     if year:  # as POSIX reads two digits: 69 is 1969
         return f"{year[1]}{'19' if int(year[3]) > 68 else '20'}{year[3]}"
-    return _WEEKDAY.sub("", _TIME.sub("", text.strip()))
+    return _WEEKDAY.sub("", text.strip() if timed else _TIME.sub("", text.strip()))
 
 
 def _is_identical(field: Field, wanted: Any, said: Any) -> bool:
