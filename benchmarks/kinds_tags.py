@@ -13,7 +13,8 @@ from tailor.data.example import Example
 from tailor.data.readers import to_examples
 from tailor.data.table import read_table
 from tailor.kinds.base import kind_of
-from tailor.score.tagging import label_counts, macro_f1, micro_f1
+from tailor.score.tagging import label_matrix
+from tailor.stats.f1 import f1_intervals
 from tailor.task import Task
 
 TRAIN_ROWS, DEV_ROWS, TEST_ROWS = 800, 100, 400
@@ -42,8 +43,10 @@ def figures() -> dict[str, float]:
     kind = kind_of(TASK)
     right = [frozenset(kind.labels_in(example.label)) for example in test]
     for way, run in runs.items():
-        counts = label_counts([frozenset(kind.labels_in(score.answer)) for score in run.scores], right)
-        found[f"tags_{way}_micro"], found[f"tags_{way}_macro"] = micro_f1(counts) or 0.0, macro_f1(counts) or 0.0
+        given = [frozenset(kind.labels_in(score.answer)) for score in run.scores]
+        labels = sorted(frozenset[str]().union(*given, *right))
+        over_all = f1_intervals(label_matrix(given, labels), label_matrix(right, labels))
+        found |= {f"tags_{way}_{name}": f1.mean for name, f1 in zip(("micro", "macro"), over_all or (), strict=True)}
         found[f"tags_{way}_exact"] = sum(score.outcome == "right" for score in run.scores) / len(test)
     return found
 

@@ -377,8 +377,17 @@ def score_run(task: Task, system: System, examples: Sequence[Example], answers: 
 
 def label_set(task: Task, train: Sequence[Example]) -> tuple[str, ...]:
     """The closed set of labels: the task's own, else those of the training rows in order of first use."""
-    found = (label for example in train for label in kind_of(task).labels_in(example.label))
-    return task.labels or tuple(dict.fromkeys(found))
+    return task.labels or tuple(dict.fromkeys(label for example in train for label in kind_of(task).labels_in(example.label)))
+
+
+def label_lines(draft: Draft) -> Iterator[str]:
+    """The settings of a closed set: the labels, where they can be listed."""
+    if draft.labels:
+        yield "# The closed set of labels. A row with another label is refused, so that a slip does not become a label of its own."
+        yield "labels:"
+        yield from (f"  - {as_yaml(label)}" for label in draft.labels)
+    else:
+        yield f"# The {draft.n_labels} labels are read from the data; list them as `labels: [...]` to have slips refused."
 
 
 def tokens_for(words: int) -> int:

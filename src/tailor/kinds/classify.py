@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tailor.data.example import Example
-from tailor.kinds.base import Draft, Kind, Look, Metric, as_yaml, label_set
+from tailor.kinds.base import Draft, Kind, Look, Metric, label_lines, label_set
 from tailor.labels import display_labels
 from tailor.retrieval.passage import Passage
 from tailor.score.scorer import score_label
@@ -13,7 +13,6 @@ from tailor.score.types import Answer, Score
 from tailor.system import Decoding, System
 from tailor.task import Task
 
-CLOSED_SET = "# The closed set of labels. A row with another label is refused, so that a slip does not become a class of its own."
 LABEL_ONLY = "Answer with one of the labels and nothing else."
 
 
@@ -52,12 +51,7 @@ class Classify(Kind):
 
     def settings(self, draft: Draft) -> Iterator[str]:
         """The labels, where they can be listed."""
-        if draft.labels:
-            yield CLOSED_SET
-            yield "labels:"
-            yield from (f"  - {as_yaml(label)}" for label in draft.labels)
-        else:
-            yield f"# The {draft.n_labels} labels are read from the data; list them as `labels: [...]` to have slips refused."
+        return label_lines(draft)
 
     def decoding(self, task: Task, train: Sequence[Example], scores: bool) -> Decoding:
         """All labels are scored, where the model can do that; else one is written."""

@@ -8,7 +8,7 @@ from tailor.data.cells import answers_in, are_spans, is_missing, written_list
 from tailor.data.example import Example
 from tailor.data.joined import split_joined
 from tailor.data.jsontext import Value
-from tailor.kinds.base import Draft, Kind, Look, Metric, as_yaml, label_set
+from tailor.kinds.base import Draft, Kind, Look, Metric, label_lines, label_set
 from tailor.labels import as_set, in_set, no_label, written_set
 from tailor.retrieval.passage import Passage
 from tailor.score.parse import parse_answer
@@ -19,7 +19,6 @@ from tailor.score.types import Answer, Score
 from tailor.system import Decoding, System
 from tailor.task import Task
 
-CLOSED_SET = "# The closed set of labels. A row with another label is refused, so that a slip does not become a label of its own."
 LABELS_ONLY = 'Answer with the labels that apply and nothing else, or with "{none}" where none applies.'
 
 
@@ -68,12 +67,7 @@ class Tags(Kind):
 
     def settings(self, draft: Draft) -> Iterator[str]:
         """The labels, where they can be listed."""
-        if draft.labels:
-            yield CLOSED_SET
-            yield "labels:"
-            yield from (f"  - {as_yaml(label)}" for label in draft.labels)
-        else:
-            yield f"# The {draft.n_labels} labels are read from the data; list them as `labels: [...]` to have slips refused."
+        return label_lines(draft)
 
     def accepted(self, task: Task, cell: Value) -> tuple[str, ...]:
         """The set that a cell holds: a list, or names with `;`, `|` or commas between them; a name in `labels` is never divided."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from tailor.decide.types import Interval
 from tailor.evaluate.run import Run
 from tailor.kinds.base import Kind, kind_of
 from tailor.report.ladder import shown_runs
 from tailor.results import Study
-from tailor.score.tagging import LabelCounts, label_counts
+from tailor.score.tagging import LabelCounts, label_counts, label_matrix
 from tailor.stats.f1 import f1_intervals
 
 MAX_LABELS = 12
@@ -61,7 +58,7 @@ def label_table(study: Study, looked_at: Run | None) -> LabelTable | None:
 def _row(kind: Kind, run: Run) -> F1Row | None:
     given, right = _sets(kind, run)
     labels = sorted(frozenset[str]().union(*given, *right))
-    found = f1_intervals(_matrix(given, labels), _matrix(right, labels), groups=run.units)
+    found = f1_intervals(label_matrix(given, labels), label_matrix(right, labels), groups=run.units)
     return F1Row(run.system.name, *found) if found else None
 
 
@@ -69,7 +66,3 @@ def _sets(kind: Kind, run: Run) -> tuple[Sets, Sets]:
     """The labels that each row got, none where no answer could be read, and those that it has."""
     given = [frozenset(kind.labels_in(score.answer) if score.outcome in ("right", "wrong") else ()) for score in run.scores]
     return given, [frozenset(kind.labels_in(example.label)) for example in run.examples]
-
-
-def _matrix(sets: Sequence[frozenset[str]], labels: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    return np.array([[label in held for label in labels] for held in sets], dtype=np.bool_).reshape(len(sets), len(labels))

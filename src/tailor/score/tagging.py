@@ -1,7 +1,7 @@
-"""How good sets of labels are: the F1 of each example, and over all decisions about labels (Tsoumakas and Katakis 2007).
+"""How good sets of labels are: the F1 of each example (Tsoumakas and Katakis 2007), and the counts of each label.
 
-Equal to scikit-learn's `f1_score` with `average` "samples", "micro" and "macro": a set that is rightly empty is worth 1
-(`zero_division=1`); a label that is neither given nor right anywhere has no F1, and the macro mean leaves it out.
+The F1 of examples equals scikit-learn's `f1_score` with `average` "samples": a set that is rightly empty is worth 1
+(`zero_division=1`). `tailor.stats.f1` has those over all decisions about labels.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 Sets = Sequence[frozenset[str]]
 
@@ -57,17 +60,9 @@ def label_counts(given: Sets, right: Sets) -> tuple[LabelCounts, ...]:
     return tuple(LabelCounts(label, both[label], said[label], wanted[label]) for label in sorted({*said, *wanted}))
 
 
-def micro_f1(counts: Iterable[LabelCounts]) -> float | None:
-    """F1 over all decisions together, so that frequent labels count more; None without any."""
-    counts = list(counts)
-    held = sum(count.given + count.right for count in counts)
-    return 2 * sum(count.both for count in counts) / held if held else None
-
-
-def macro_f1(counts: Iterable[LabelCounts]) -> float | None:
-    """The mean F1 of the labels, so that each counts the same; None without any."""
-    found = [count.f1 for count in counts]
-    return sum(found) / len(found) if found else None
+def label_matrix(sets: Sets, labels: Sequence[str]) -> NDArray[np.bool_]:
+    """Which labels each set holds, shape (sets, labels)."""
+    return np.array([[label in held for label in labels] for held in sets], dtype=np.bool_).reshape(len(sets), len(labels))
 
 
 def _counted(sets: Iterable[frozenset[str]]) -> Counter[str]:
