@@ -259,3 +259,14 @@ class Tuning(Settings):
     replay: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.2, description="share of general rows, which the model answers itself before it is tuned, with `lora-replay`"
     )
+
+
+class Traffic(Settings):
+    """What is kept of the requests that a served system answers, so that they can be watched."""
+
+    share: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="share of the requests that are kept")
+    audit: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.05, description="share of the requests that is drawn for the audit: each of them is to be found right or wrong"
+    )
+    texts: bool = Field(True, description="whether questions and answers are kept; without them, only figures such as lengths")
+    days: int = Field(90, ge=1, description="how long texts are kept; figures stay")

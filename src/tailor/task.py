@@ -24,6 +24,7 @@ from tailor.settings import Prices as Prices
 from tailor.settings import Requirements as Requirements
 from tailor.settings import Settings as Settings
 from tailor.settings import TokenPrices as TokenPrices
+from tailor.settings import Traffic as Traffic
 from tailor.settings import Tuning as Tuning
 
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
@@ -213,6 +214,7 @@ class Task(Settings, Plain):
     )
     tuning: Tuning = Tuning(learning_rate=None, max_rows=None)
     facts: KnownFacts = KnownFacts()
+    traffic: Traffic = Traffic()
     allow_classifier: bool = Field(False, description="let a reference classifier win, rather than only be reported")
 
     @property
