@@ -149,7 +149,11 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
             found[prefix + name] = "required"
         else:
             value = field.default
-            found[prefix + name] = "-" if value in (None, "", ()) and value is not False else str(value).replace("False", "false")
+            found[prefix + name] = (
+                "-"
+                if value in (None, "", ()) and value is not False
+                else str(value).replace("False", "false").replace("True", "true")
+            )
     return found
 
 
