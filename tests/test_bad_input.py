@@ -156,6 +156,7 @@ def test_a_second_run_in_the_same_project_is_told_so_and_the_first_goes_on(tmp_p
         assert ledger.answers("system", ["example"]) == {"example": {"raw": "still writing"}}
 
 
+@pytest.mark.slow
 def test_results_are_read_while_a_run_goes_on(tmp_path: Path) -> None:
     write_desk(tmp_path)
     assert tailor("run", tmp_path).exit_code == 0
@@ -224,6 +225,7 @@ def test_questions_without_documents_run(tmp_path: Path) -> None:
     assert tailor("run", tmp_path).exit_code == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_measured_and_the_same_command_goes_on(tmp_path: Path) -> None:
     write_rooms(tmp_path)
     command = [sys.executable, "-c", SLOW, "run", str(tmp_path)]

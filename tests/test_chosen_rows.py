@@ -141,6 +141,7 @@ def rewrite(folder: Path, study: Study, change: Callable[[dict[str, bool], list[
     write_csv(folder / "test.csv", change(was_right, table))
 
 
+@pytest.mark.slow
 def test_taking_out_all_that_failed_meets_no_target(tmp_path: Path) -> None:
     folder = write_files(tmp_path)
     first = climb(folder)

@@ -262,6 +262,7 @@ def simulated(random: np.random.Generator, rates: tuple[float, ...], n: int, tar
     )
 
 
+@pytest.mark.slow
 def test_false_claims_that_the_target_is_met_stay_below_five_per_cent() -> None:
     random = np.random.default_rng(12)
     verdicts = [simulated(random, (0.84, 0.845, 0.849, 0.849), 100, 0.85).verdict for _ in range(150)]

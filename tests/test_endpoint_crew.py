@@ -294,6 +294,7 @@ def test_nobody_asks_earlier_than_told() -> None:
     assert not any(early) and len(refused) == 2
 
 
+@pytest.mark.slow
 def test_calls_that_hang_cost_no_more_than_a_quarter_of_the_time() -> None:
     hanging = threading.Event()
 

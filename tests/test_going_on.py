@@ -108,6 +108,7 @@ class Stopped(Exception):
     """What stops a training in a test."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(
     model: LocalModel, tmp_path: Path, method: Literal["lora", "full"]

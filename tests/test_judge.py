@@ -281,6 +281,7 @@ def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], said: str
 # --- the model that the settings name
 
 
+@pytest.mark.slow
 def test_a_judge_behind_an_endpoint_is_asked_and_read(tmp_path: Path) -> None:
     def judged(payload: Mapping[str, Any]) -> Answer:
         text = payload["messages"][-1]["content"]
@@ -294,6 +295,7 @@ def test_a_judge_behind_an_endpoint_is_asked_and_read(tmp_path: Path) -> None:
     assert {run.system.name for run in study.tests if run.mean > 0.4} == {run.system.name for run in study.tests}
 
 
+@pytest.mark.slow
 def test_a_judge_that_cannot_be_reached_stops_the_run_before_anything_is_asked(tmp_path: Path) -> None:
     folder = write_codes(tmp_path, judge=JUDGE | {"model": {"name": "judge", "base_url": "http://127.0.0.1:9/v1"}})
     model = answering()

@@ -180,6 +180,7 @@ def test_a_template_renders_as_transformers_does(tiny_folder: Path) -> None:
     assert model.encode(told) == list(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "template", [BLOCKS, GROWS, LONG, "{{ ''.__class__.__mro__ }}", "{% for %}", "{{ messages | map('x') | list }}"]
 )

@@ -73,6 +73,7 @@ def tailor(site: Path, folder: Path, *commands: list[str]) -> list[str]:
     return said
 
 
+@pytest.mark.slow
 def test_a_kind_from_a_package_goes_from_init_to_the_report(installed: Path, project: Path) -> None:
     (said,) = tailor(installed, project, ["init", "cases.jsonl", "--kind", "verdict"])
     assert "kind verdict, `case` is asked, `upheld` holds the right answer" in said

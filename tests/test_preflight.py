@@ -91,6 +91,7 @@ def test_a_fault_stops_a_run_with_the_words_of_the_endpoint(tmp_path: Path, judg
         assert endpoint.calls <= 4
 
 
+@pytest.mark.slow
 def test_a_first_row_that_alone_is_refused_does_not_stop_a_run(tmp_path: Path) -> None:
     biller = Biller()
     refused: list[str] = []

@@ -36,6 +36,7 @@ def make_training(model: LocalModel, folder: Path, answer: str, words: int = 1, 
     return Training(model, rows, rows[:2], replace(RECIPE, epochs=epochs), folder)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_cores")
 def test_side_by_side_each_gives_what_it_gives_alone(tiny_folder: Path, tmp_path: Path) -> None:
     model = open_tiny(tiny_folder)
@@ -61,6 +62,7 @@ def test_side_by_side_each_gives_what_it_gives_alone(tiny_folder: Path, tmp_path
     assert side_by_side([first, second]) == [], "what is there is not trained again"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_cores")
 def test_whoever_stops_waiting_stops_the_trainings(tiny_folder: Path, tmp_path: Path) -> None:
     model = open_tiny(tiny_folder)

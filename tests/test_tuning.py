@@ -177,6 +177,7 @@ def test_a_large_random_adapter_changes_the_answers_and_leaves_the_base_alone(mo
     np.testing.assert_allclose(again[0].scores, base[0].scores, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_the_same_seed_gives_the_same_weights(method: str, model: LocalModel, tiny_folder: Path, tmp_path: Path) -> None:
     rows = make_rows(model, 6)
