@@ -39,5 +39,8 @@ PATTERN_SECONDS = 5.0
 CONFINED_BYTES = 2 << 30
 """Memory of such a process."""
 
+JUDGEMENT_BYTES = 4 << 20
+"""Size of what one person says of one row: thousands of polygons fit."""
+
 RENDERED_CHARACTERS = 16 << 20
 """Length of the text that a chat template makes of one chat."""

@@ -19,7 +19,7 @@ Project = Annotated[Path, typer.Argument(help="Folder with tailor.yaml.")]
 
 @app.command("check")
 def check_store(project: Project = Path(".")) -> None:
-    """Compare every saved answer, opening, study and note on a call with its seal; exit status 1 when something is damaged."""
+    """Compare every saved answer, opening, study, label and note on a call with its seal; exit status 1 for damage."""
     from tailor.store.salvage import check
 
     found = check(_store(project))
@@ -40,12 +40,14 @@ def backup_store(
     from tailor.errors import ConfigError, quoted
     from tailor.store.calls import SPENDING
     from tailor.store.database import LEDGER, connect
+    from tailor.store.labels import LABELS
     from tailor.store.migrate import BACKUPS, backup
 
     store = _store(project)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
     target = output or store / BACKUPS / f"ledger-{now}.db"
-    files = {store / LEDGER: target, store / SPENDING: target.with_name(f"{target.stem}-spending{target.suffix}")}
+    others = {SPENDING: "spending", LABELS: "labels"}
+    files = {store / LEDGER: target} | {store / n: target.with_name(f"{target.stem}-{w}{target.suffix}") for n, w in others.items()}
     copies = {path: copy for path, copy in files.items() if path.exists()}
     for copy in copies.values():
         if copy.exists():
@@ -76,9 +78,10 @@ def _store(project: Path) -> Path:
     from tailor.errors import StoreError
     from tailor.project import load_project
     from tailor.store.database import LEDGER
+    from tailor.store.labels import LABELS
 
     store = load_project(project).store
-    if not (store / LEDGER).exists():
+    if not any((store / name).exists() for name in (LEDGER, LABELS)):
         raise StoreError(f"{project} has nothing saved yet", f"run `tailor run {project}` first")
     return store
 
@@ -89,8 +92,8 @@ def _tell(found: StoreCondition) -> None:
     console = plain_console()
     openings, notes = counted(found.openings, "opening"), counted(found.calls, "note")
     studies = f"{found.studies:,} {'study' if found.studies == 1 else 'studies'}"
-    console.print(
-        f"Whole are {counted(found.answers, 'answer')}, {openings} of test sets, {studies} and {notes} on calls to endpoints."
-    )
+    labels = [f"{counted(found.labels, 'label')} by people"] if found.labels else []
+    whole = [counted(found.answers, "answer"), f"{openings} of test sets", studies, *labels]
+    console.print(f"Whole are {', '.join(whole)} and {notes} on calls to endpoints.")
     for problem in found.problems:
         console.print(f"- {problem}")

@@ -13,14 +13,14 @@ import apsw
 
 from tailor.errors import StoreError
 from tailor.files import private_folder, sync_folder, write_failure
-from tailor.store import answers, calls, studies
+from tailor.store import answers, calls, labels, studies
 from tailor.store.database import LEDGER, SEALED, connect, is_damage, lock, make_tables, seal, snapshot, transaction, version_of
 from tailor.store.facts import read_fact
 from tailor.store.openings import Openings
 from tailor.store.pages import Row, rows
 from tailor.store.registry import OpeningsRegistry
 
-_FILES = tuple(f"{name}{suffix}" for name in (LEDGER, calls.SPENDING) for suffix in ("", "-wal"))
+_FILES = tuple(f"{name}{suffix}" for name in (LEDGER, calls.SPENDING, labels.LABELS) for suffix in ("", "-wal"))
 
 
 @dataclass
@@ -32,6 +32,7 @@ class StoreCondition:
         openings: openings of test sets that are whole.
         studies: studies that are whole.
         calls: notes on calls to endpoints that are whole.
+        labels: labels by people that are whole.
         problems: what is damaged or gone, and what that costs, one sentence each.
         lost_studies: those of them that tell of studies.
         aside: where the damaged files were kept; None where nothing had to be made again.
@@ -41,6 +42,7 @@ class StoreCondition:
     openings: int = 0
     studies: int = 0
     calls: int = 0
+    labels: int = 0
     problems: list[str] = field(default_factory=list)
     lost_studies: list[str] = field(default_factory=list)
     aside: Path | None = None
@@ -73,10 +75,20 @@ def check(folder: Path) -> StoreCondition:
         found.problems.append(f"{error}.")
         return found
     found.calls, found.problems = noted.whole, [*found.problems, *noted.problems_found()]
+    try:
+        given = labels.check_labels(folder / labels.LABELS)
+    except StoreError as error:
+        if not is_damage(error):
+            raise
+        found.problems.append(f"{error}.")
+        return found
+    found.labels, found.problems = given.whole, [*found.problems, *given.problems_found()]
     return found
 
 
 def _check_ledger(path: Path) -> StoreCondition:
+    if not path.exists():  # so far there are labels by people alone
+        return StoreCondition()
     try:
         db = connect(path, write=False)
     except StoreError as error:
@@ -104,7 +116,15 @@ def repair(folder: Path) -> StoreCondition:
 
 
 def _repair(folder: Path) -> StoreCondition:
-    before = check(folder)
+    held = labels.hold(folder, alone=True) if (folder / labels.LABELS).exists() else None
+    try:
+        return _made_again(folder, check(folder))
+    finally:
+        if held is not None:
+            held.close()
+
+
+def _made_again(folder: Path, before: StoreCondition) -> StoreCondition:
     if not before.problems and not any(folder.glob("damaged-*/unfinished")):
         return before
     aside = _set_aside(folder)
@@ -113,32 +133,41 @@ def _repair(folder: Path) -> StoreCondition:
         _gather(found, place)
     if not found.facts and (old := _of_old_version(aside)):
         raise StoreError(f"{folder / LEDGER} is damaged and of an older version", old)
-    ledger, spending = (_fresh(folder, name) for name in (LEDGER, calls.SPENDING))
-    db = connect(ledger)
-    try:
-        with transaction(db, ledger):
-            make_tables(db)
-            _refill(db, found)
-            lost = answers.sweep(db)
-            lost_studies = _condition(db, folder / LEDGER).lost_studies
-            studies.drop_damaged(db)
-        after = _condition(db, folder / LEDGER)
-    finally:
-        db.close()
+    ledger, spending, given = (_fresh(folder, name) for name in (LEDGER, calls.SPENDING, labels.LABELS))
+    after, lost = _ledger_again(ledger, folder / LEDGER, found) if (aside / LEDGER).exists() else (StoreCondition(), [])
     noted = calls.NOTHING
     if (aside / calls.SPENDING).exists():
         noted = calls.salvage((row for place in (aside, folder) for row in _rows(place, calls.SPENDING)), spending)
+    labelled = labels.LabelsCondition()
+    if (aside / labels.LABELS).exists():
+        labelled = labels.salvage((row for place in (aside, folder) for row in _rows(place, labels.LABELS)), given)
     try:
-        for new in (ledger, spending):
+        for new in (ledger, spending, given):
             if new.exists():
                 _put_in_place(new, folder)
         (aside / "unfinished").unlink()
     except OSError as error:
         raise write_failure(folder, error) from error
-    after.calls = noted.whole
-    after.problems = list(dict.fromkeys([*lost, *after.problems, *before.lost_studies, *lost_studies, *noted.problems_found()]))
+    after.calls, after.labels = noted.whole, labelled.whole
+    told = [*lost, *after.problems, *before.lost_studies, *noted.problems_found(), *labelled.problems_found()]
+    after.problems = list(dict.fromkeys(told))
     after.aside = aside
     return after
+
+
+def _ledger_again(new: Path, path: Path, found: _Found) -> tuple[StoreCondition, list[str]]:
+    """Write a ledger from what was found of the one at `path`; gives its condition, and what was lost."""
+    db = connect(new)
+    try:
+        with transaction(db, new):
+            make_tables(db)
+            _refill(db, found)
+            lost = answers.sweep(db)
+            lost += _condition(db, path).lost_studies
+            studies.drop_damaged(db)
+        return _condition(db, path), lost
+    finally:
+        db.close()
 
 
 def _fresh(folder: Path, name: str) -> Path:
