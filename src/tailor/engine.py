@@ -59,6 +59,7 @@ class Engine:
         judge: the model that judges free text; None where the task has no judge.
         spending: what the calls of all of them cost; None where no endpoint is asked.
         say: told what the user should know while it waits.
+        keeps: whether vectors of what is asked are kept; those of a served system would pile up.
     """
 
     model: Model
@@ -71,6 +72,7 @@ class Engine:
     spending: Spending | None = None
     others: Sequence[Model] = ()
     say: Callable[[str], None] = lambda sentence: None
+    keeps: bool = True
     _embedders: dict[str, CachedEmbedder] = field(default_factory=dict)
     _indexes: dict[str, Index] = field(default_factory=dict)
     _checked: dict[Path, str] = field(default_factory=dict)
@@ -118,7 +120,7 @@ class Engine:
 
     def _embedder(self, name: str) -> CachedEmbedder:
         if name not in self._embedders:
-            self._embedders[name] = CachedEmbedder(self.open_embedder(name), self.store / "vectors.db")
+            self._embedders[name] = CachedEmbedder(self.open_embedder(name), self.store / "vectors.db", keeps=self.keeps)
         return self._embedders[name]
 
     def index(self, embedder: str, on_progress: OnProgress | None = None) -> Index:
@@ -163,11 +165,15 @@ class Engine:
         Raises:
             CallsFailed: a call for such a question failed.
         """
-        found, texts = self._rewritten(system, examples), system.texts(examples)
+        found, texts = self.rewritten(system, examples), system.texts(examples)
         return [(found[row.id].raw if row.id in found else "") or text for row, text in zip(examples, texts, strict=True)]
 
-    def _rewritten(self, system: System, examples: Sequence[Example]) -> dict[str, Answer]:
-        """The questions that the model wrote, by the examples that they are for."""
+    def rewritten(self, system: System, examples: Sequence[Example]) -> dict[str, Answer]:
+        """The questions that the model wrote to search by, by the examples that they are for.
+
+        Raises:
+            CallsFailed: a call for one failed.
+        """
         rows = rows_to_rewrite(system, examples) if system.knowledge.rewrites else []
         answers = self.answer(rewriter(system), rows) if rows else []
         if failed := [answer.error for answer in answers if answer.finish == "error"]:
@@ -252,7 +258,7 @@ class Engine:
         elif examples and on_progress is not None:
             on_progress(len(examples), len(examples))
         answers = [answer_from(saved[key], example.id) for key, example in zip(keys, examples, strict=True)]
-        written = self._rewritten(system, examples)
+        written = self.rewritten(system, examples)
         return [with_cost(answer, written[answer.example]) if answer.example in written else answer for answer in answers]
 
     def _stream(

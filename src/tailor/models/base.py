@@ -227,6 +227,15 @@ class Roomy(Protocol):
         ...
 
 
+@runtime_checkable
+class Reachable(Protocol):
+    """A model behind an endpoint, of which it can be found out at no cost whether it can be asked."""
+
+    def unreachable(self) -> str:
+        """Why it cannot be asked now, as a clause; empty where it can."""
+        ...
+
+
 class Meter(Protocol):
     """Told of every call to an endpoint, by any thread: before it is made, and when it is known what it took."""
 

@@ -33,6 +33,8 @@ BROKEN = (500, 501)
 """Statuses with which a server may mean that it cannot tell log-probabilities."""
 UNDERSTOOD = (400, 422)
 """Statuses with which an endpoint may mean that it does not take a parameter."""
+LOOK_SECONDS = 2.0
+"""Longest wait for an answer that says whether the endpoint can be asked."""
 MOST_WAYS = 20
 """How often an endpoint that refuses is asked otherwise, before the first answer; what is refused costs nothing."""
 UNPAID = Reply("")
@@ -144,6 +146,14 @@ class RemoteModel:
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Prompt tokens the messages take, estimated from their length."""
         return estimate_tokens(messages)
+
+    def unreachable(self) -> str:
+        """Why the endpoint cannot be asked now (`tailor.models.base.Reachable`), by its list of models, which costs nothing."""
+        try:
+            status = self._line.send("GET", "models", timeout=LOOK_SECONDS).status
+        except Fault as fault:
+            return f"{self.address} cannot be asked: {fault.cause or fault}"
+        return f"{self.address} answers with status {status}" if status >= 500 or status in (401, 403) else ""
 
     def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
         """One reply per request, in order.

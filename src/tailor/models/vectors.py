@@ -25,10 +25,12 @@ class CachedEmbedder:
     Args:
         embedder: computes what is not known; used by itself where vectors are kept elsewhere.
         path: SQLite file, made at the first call; several embedders may share it.
+        keeps: whether what is computed is kept, in memory and in the file. What is only served would pile up there.
     """
 
-    def __init__(self, embedder: Embedder, path: Path) -> None:
+    def __init__(self, embedder: Embedder, path: Path, *, keeps: bool = True) -> None:
         self.embedder = embedder
+        self._keeps = keeps
         self.name = embedder.name
         self.digest = embedder.digest
         self.dimensions = embedder.dimensions
@@ -40,15 +42,17 @@ class CachedEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Array:
         """Array of shape (len(texts), dimensions), float32, rows of length 1."""
-        missing = [text for text in dict.fromkeys(texts) if text not in self._known]
+        known = self._known if self._keeps else {}
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
         if missing:
-            self._known |= self._read(missing)
-            new = [text for text in missing if text not in self._known]
+            known |= self._read(missing)
+            new = [text for text in missing if text not in known]
             if new:
                 made = dict(zip(new, self.embedder.embed(new), strict=True))
-                self._write(made)
-                self._known |= made
-        return np.stack([self._known[text] for text in texts]) if texts else np.zeros((0, self.dimensions), np.float32)
+                if self._keeps:
+                    self._write(made)
+                known |= made
+        return np.stack([known[text] for text in texts]) if texts else np.zeros((0, self.dimensions), np.float32)
 
     def _read(self, texts: Iterable[str]) -> dict[str, Array]:
         found: dict[str, Array] = {}
