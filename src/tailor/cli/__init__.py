@@ -19,6 +19,7 @@ from tailor.cli.judge import judge
 from tailor.cli.models import app as models
 from tailor.cli.report import report
 from tailor.cli.run import run
+from tailor.cli.serve import serve
 from tailor.cli.show import show
 from tailor.cli.store import app as store
 from tailor.cli.terminal import keep_printing, plain_console
@@ -85,6 +86,7 @@ app.command()(report)
 app.command(name="try")(tryout)
 app.command()(show)
 app.command()(export)
+app.command()(serve)
 app.add_typer(models, name="models")
 app.add_typer(store, name="store")
 

@@ -1,0 +1,172 @@
+"""What the routes share: the configuration that answers, the one before it, the queue, the figures, and whether it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from tailor.data.example import Example
+from tailor.errors import EndpointError, OverBudget, TailorError
+from tailor.score.types import Answer
+from tailor.serving.metrics import Metrics
+from tailor.serving.refused import Refused
+from tailor.serving.replies import Reply, read_answer
+from tailor.serving.served import Served
+from tailor.serving.worker import QueueFull, Worker
+from tailor.watching.recorder import Exchange, Recorder
+
+T = TypeVar("T")
+LONGEST_WAIT = 120.0
+"""Seconds for which an answer is waited for."""
+DRAIN_SECONDS = 0.05
+"""Between two looks whether a configuration that was replaced still has requests to answer."""
+
+
+class Gone(Exception):
+    """Whoever asked is gone."""
+
+
+class Endpoint:
+    """One server.
+
+    Args:
+        served: what answers.
+        worker: its thread.
+        recorder: keeps what is asked; None for nothing.
+    """
+
+    def __init__(self, served: Served, worker: Worker, recorder: Recorder | None = None) -> None:
+        self.current = served
+        self.before: Served | None = None
+        self.worker, self.recorder = worker, recorder
+        self.metrics = Metrics()
+        self.swaps = 0
+        self.gate = "what is served is not yet held to what was measured"
+        self.health = ""
+        self._swapping = threading.Lock()
+
+    @property
+    def trouble(self) -> str:
+        """Why a request would not be answered as certified; empty where it would."""
+        return self.gate or self.health
+
+    async def answer(self, served: Served, example: Example, gone: Callable[[], Coroutine[object, object, object]]) -> Reply:
+        """The answer to a row.
+
+        Args:
+            served: who answers.
+            example: the row; its id names the request.
+            gone: makes what ends when whoever asked is gone.
+
+        Raises:
+            Refused: there is no answer.
+            Gone: nobody waits for it any more; its place in the queue is free.
+        """
+        if self.gate:
+            raise Refused(f"Not ready: {self.gate}.", 503, kind="server_error", code="not_ready", headers={"retry-after": "5"})
+        answer = await self.waited(self._submitted(served, example), gone)
+        price = served.price(answer)
+        if self.recorder is not None:
+            self.recorder.record(Exchange(example.id, served.certified.system, example.fields, answer, price))
+        reply = read_answer(example.id, served, answer)
+        self.metrics.answer(answer.tokens_in, answer.tokens_out, price, hands_over=reply.hands_over, unparsed=reply.parsed is None)
+        return reply
+
+    def _submitted(self, served: Served, example: Example) -> Future[Answer]:
+        try:
+            return self.worker.submit(served, example)
+        except QueueFull as full:
+            wait = max(1, round(full.seconds))
+            raise Refused(
+                f"{self.worker.capacity} requests wait already. Try again in {wait} s.",
+                429,
+                kind="rate_limit_error",
+                code="queue_full",
+                headers={"retry-after": str(wait)},
+            ) from None
+
+    async def waited(self, future: Future[T], gone: Callable[[], Coroutine[object, object, object]]) -> T:
+        """What comes of a future, unless whoever waits for it leaves.
+
+        Raises:
+            Refused: it failed, or took too long.
+            Gone: nobody waits for it any more.
+        """
+        answer, left = asyncio.wrap_future(future), asyncio.ensure_future(gone())
+        both: tuple[asyncio.Future[Any], ...] = (answer, left)
+        try:
+            await asyncio.wait(both, timeout=LONGEST_WAIT, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+            if left.done():
+                raise Gone
+            raise Refused(f"No answer came within {LONGEST_WAIT:g} s.", 504, kind="server_error", code="timeout")
+        except TailorError as error:
+            raise failed(error) from None
+        finally:
+            answer.cancel()
+            left.cancel()
+
+    def swap(self, served: Served) -> None:
+        """Let another configuration answer from now on; what was asked before is answered by the one before."""
+        with self._swapping:
+            retired, self.before = self.before, self.current
+            self.current = served
+            self.swaps += 1
+        if retired is not None and retired is not served:
+            threading.Thread(target=self._retire, args=(retired,), daemon=True).start()
+
+    def roll_back(self) -> bool:
+        """Let the configuration before this one answer again; whether there is one."""
+        with self._swapping:
+            if self.before is None:
+                return False
+            self.before, self.current = self.current, self.before
+            self.swaps += 1
+        return True
+
+    def _retire(self, served: Served) -> None:
+        """Close a configuration that nobody can go back to, once all it was asked is answered."""
+        while self.worker.users(served):
+            time.sleep(DRAIN_SECONDS)
+        self.worker.background(served.close)
+
+    def gauges(self) -> dict[str, float]:
+        """Figures of now."""
+        worker, recorder = self.worker, self.recorder
+        return {
+            "ready": not self.trouble,
+            "waiting": worker.waiting,
+            "waiting_most": worker.capacity,
+            "batches": worker.batches,
+            "batch_answers": worker.answered,
+            "swaps": self.swaps,
+            "not_recorded": 0 if recorder is None else recorder.lost,
+            "seconds_each": worker.seconds_each,
+        }
+
+    def close(self) -> None:
+        """Answer what waits, and end."""
+        self.worker.close()
+        for served in filter(None, (self.current, self.before)):
+            served.close()
+        if self.recorder is not None:
+            self.recorder.close()
+
+
+def failed(error: TailorError) -> Refused:
+    """The refusal that says why no request can succeed now."""
+    if isinstance(error, OverBudget):
+        return Refused(f"{error}.", 429, kind="insufficient_quota", code="insufficient_quota")
+    again = {"retry-after": "5"} if isinstance(error, EndpointError) else {}
+    return Refused(f"No answer came: {error}.", 502, kind="server_error", code="no_answer", headers=again)
+
+
+def chosen_names(served: Served) -> Sequence[str]:
+    """The names that a request may call the model by: the task, the task in this configuration."""
+    name = "-".join(served.certified.task.name.split())
+    return name, f"{name}@{served.id}"

@@ -1,0 +1,110 @@
+"""The door of the endpoint: who may come in, from where, and how much may be sent. It stands in front of every route."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Collection
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tailor.serving.refused import Refused
+
+BODY_BYTES = 1 << 20
+"""Longest body of a request."""
+OPEN = frozenset({"/healthz"})
+"""Routes that need no token: they say nothing but that the process lives."""
+
+
+class Guard:
+    """Refuses what must not come in, in OpenAI's form of errors, and says nothing else to it.
+
+    Args:
+        app: what stands behind it.
+        hosts: names by which the server may be called, with their ports.
+        token: what callers must show as a bearer token; empty for none.
+        body: longest body in bytes.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str], token: str = "", body: int = BODY_BYTES) -> None:
+        self.app, self.hosts, self._token, self.body = app, frozenset(hosts), token.encode(), body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or refuse it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            self._check(scope)
+        except Refused as refused:
+            await answer_refused(refused, send)
+            return
+        await self.app(scope, _limited(receive, self.body), send)
+
+    def _check(self, scope: Scope) -> None:
+        named: dict[bytes, list[bytes]] = {}
+        for name, value in scope["headers"]:
+            named.setdefault(name, []).append(value)
+        hosts = named.get(b"host", [])
+        if len(hosts) != 1 or hosts[0].decode("latin-1").lower() not in self.hosts:
+            raise Refused("This server is not called by that name.", 421, code="misdirected_request")
+        # Only browsers send an origin. A page from elsewhere must not ask on behalf of whoever looks at it.
+        for origin in named.get(b"origin", []):
+            if origin.decode("latin-1").lower() not in {f"http://{host}" for host in self.hosts}:
+                raise Refused("Requests from other pages are not answered.", 403, code="foreign_origin")
+        if self._token and scope["path"] not in OPEN:
+            self._check_token(named.get(b"authorization", []))
+        if scope["method"] == "POST":
+            kind = named.get(b"content-type", [b""])[0].partition(b";")[0].strip().lower()
+            if kind != b"application/json":
+                raise Refused("Send JSON, with the header `Content-Type: application/json`.", 415, code="unsupported_media_type")
+            length = named.get(b"content-length", [b"0"])[0]
+            if length.isdigit() and int(length) > self.body:
+                raise too_long(self.body)
+
+    def _check_token(self, given: list[bytes]) -> None:
+        scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self._token):
+            raise Refused(
+                "A token is needed: send it as `Authorization: Bearer TOKEN`.",
+                401,
+                kind="authentication_error",
+                code="invalid_api_key",
+                headers={"www-authenticate": "Bearer"},
+            )
+
+
+def too_long(most: int) -> Refused:
+    """A body is too long."""
+    return Refused(f"The request is longer than {most:,} bytes.", 413, code="request_too_large")
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    """What comes in, up to so many bytes."""
+    read = 0
+
+    async def limited() -> Message:
+        nonlocal read
+        message = await receive()
+        if message["type"] == "http.request":
+            read += len(message.get("body", b""))
+            if read > most:
+                raise too_long(most)
+        return message
+
+    return limited
+
+
+async def answer_refused(refused: Refused, send: Send) -> None:
+    """Send a refusal."""
+    body = json.dumps(refused.body).encode()
+    headers = {"content-type": "application/json", "content-length": str(len(body)), **SAFE, **refused.headers}
+    raw: list[tuple[bytes, bytes]] = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    start: dict[str, Any] = {"type": "http.response.start", "status": refused.status, "headers": raw}
+    await send(start)
+    await send({"type": "http.response.body", "body": body})
+
+
+SAFE = {"x-content-type-options": "nosniff", "cache-control": "no-store", "referrer-policy": "no-referrer"}
+"""Headers of every response."""

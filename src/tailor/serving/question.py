@@ -1,0 +1,158 @@
+"""From a request to the row that it asks about: the columns that the task reads, as in the data.
+
+A chat is read as a row. Where the measured rows are conversations, its messages are the conversation. Where they are single texts,
+its one user message is the column that the task reads, or, where it reads several, a JSON object with all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tailor.conversation import HEAD, written
+from tailor.data.example import Example
+from tailor.data.formats.chatturns import conversation, read_messages
+from tailor.errors import did_you_mean, quoted
+from tailor.serving.certified import Turns
+from tailor.serving.fields import check_fields
+from tailor.serving.refused import Refused
+from tailor.system import System
+
+
+def names(system: System) -> tuple[str, ...]:
+    """The columns that a system reads."""
+    return system.prompt.variables
+
+
+def row_of(system: System, turns: Turns, given: Mapping[str, Any], id: str) -> Example:
+    """The row in the columns that were given, each a text, or a list of messages where conversations were measured.
+
+    Raises:
+        Refused: one is missing, unknown or neither.
+    """
+    wanted = names(system)
+    for name in given:
+        if name not in wanted:
+            raise Refused(
+                f"{quoted(name, 60)} is not a column that the task reads{did_you_mean(name, wanted)}; it reads {_listed(wanted)}.",
+                param=name[:60],
+                code="unknown_parameter",
+            )
+    if missing := [name for name in wanted if name not in given]:
+        raise Refused(
+            f"`{missing[0]}` is missing: the task reads {_listed(wanted)}.", param=missing[0], code="missing_required_parameter"
+        )
+    return Example(id, {name: _cell(turns, name, value) for name, value in given.items()}, ())
+
+
+def _cell(turns: Turns, name: str, value: object) -> str:
+    """The cell of a column."""
+    if isinstance(value, str):
+        if value.startswith(HEAD):  # as a cell holds a conversation, with turns that no caller may set
+            raise Refused(
+                f"`{name}` begins as a kept conversation does. Send a list of messages.", param=name, code="invalid_value"
+            )
+        return value.encode("utf-8", "replace").decode()
+    if turns.several and isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
+        _check_turns(turns, value)
+        return _conversation(value, name)
+    accepted = "a text or a list of messages" if turns.several else "a text"
+    raise Refused(f"`{name}` must be {accepted}.", param=name, code="invalid_type")
+
+
+def question_of(system: System, turns: Turns, body: Mapping[str, Any], id: str) -> Example:
+    """The row that a chat request asks about.
+
+    Raises:
+        Refused: it says something that was not measured, or nothing.
+    """
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages or not all(isinstance(one, Mapping) for one in messages):
+        raise Refused('`messages` must be a list of messages, such as [{"role": "user", "content": "..."}].', param="messages")
+    check_fields(system, body)
+    _refuse_media(messages)
+    columns = names(system)
+    if turns.several and len(columns) == 1:
+        return row_of(system, turns, {columns[0]: messages}, id)
+    text = _only_text(messages)
+    return row_of(system, turns, {columns[0]: text} if len(columns) == 1 else _object(text, columns), id)
+
+
+def _only_text(messages: list[Mapping[str, Any]]) -> str:
+    """The text of the one user message."""
+    for place, message in enumerate(messages):
+        role = message.get("role")
+        if role in ("system", "developer"):
+            raise Refused(
+                f"`messages[{place}]` is a {role} message, and the system was measured without one. Leave it out.",
+                param=f"messages[{place}].role",
+                code="unsupported_value",
+            )
+        if role != "user" or place:
+            raise Refused(
+                f"`messages[{place}]` is a turn of a conversation, and single texts were measured. Send one user message.",
+                param=f"messages[{place}].role",
+                code="unsupported_value",
+            )
+    content = messages[0].get("content")
+    if isinstance(content, list):
+        content = "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
+    if not isinstance(content, str) or not content.strip():
+        raise Refused("`messages[0].content` must be a text that is not empty.", param="messages[0].content", code="invalid_type")
+    return content
+
+
+def _refuse_media(messages: list[Mapping[str, Any]]) -> None:
+    for place, message in enumerate(messages):
+        content = message.get("content")
+        for part in content if isinstance(content, list) else []:
+            kind = part.get("type", "text") if isinstance(part, Mapping) else "?"
+            if kind != "text":
+                raise Refused(
+                    f"`messages[{place}].content` holds a part of type {quoted(kind, 40)}; text alone was measured.",
+                    param=f"messages[{place}].content",
+                    code="unsupported_value",
+                )
+
+
+def _check_turns(turns: Turns, messages: list[Mapping[str, Any]]) -> None:
+    """Refuse turns of a sort that no measured row has."""
+    for place, message in enumerate(messages):
+        if message.get("role") in ("system", "developer") and not turns.system:
+            raise Refused(
+                f"`messages[{place}]` is a system message, and no measured row has one. Leave it out.",
+                param=f"messages[{place}].role",
+                code="unsupported_value",
+            )
+    if not any(message.get("role") == "user" for message in messages):
+        raise Refused("`messages` holds no message of the user.", param="messages", code="invalid_value")
+
+
+def _conversation(messages: list[Any], name: str) -> str:
+    """The cell that holds these messages."""
+    try:
+        said = read_messages(messages)
+    except ValueError as error:
+        raise Refused(f"`{name}` holds a chat that cannot be used: {error}.", param=name, code="invalid_value") from None
+    return written(conversation(said, [one.text for one in said])).encode("utf-8", "replace").decode()
+
+
+def _object(text: str, columns: tuple[str, ...]) -> Mapping[str, Any]:
+    """The columns in a message that asks about several."""
+    example = json.dumps(dict.fromkeys(columns, "..."), ensure_ascii=False)
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise Refused(
+            f"The task reads {_listed(columns)}: send a JSON object in the user message, such as {example}, or call /answer.",
+            param="messages[0].content",
+            code="invalid_value",
+        )
+    return found
+
+
+def _listed(columns: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in columns)

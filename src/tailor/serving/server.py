@@ -1,0 +1,272 @@
+"""Starting and stopping: the socket, the gate before anything is answered, signals, and the look at what an answer needs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+
+from tailor.errors import ConfigError, TailorError, quoted
+from tailor.serving.app import make_app
+from tailor.serving.endpoint import Endpoint
+from tailor.serving.guard import Guard
+from tailor.serving.health import Health
+from tailor.serving.parity import hold
+from tailor.serving.served import Served
+from tailor.serving.source import Source
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PORT = 8321
+TOKEN = "TAILOR_SERVE_TOKEN"
+"""Variable that holds the token which callers must show."""
+SHORTEST_TOKEN = 16
+GRACE_SECONDS = 30
+"""Seconds that requests have to be answered when the server is told to end."""
+CONNECTIONS = 1024
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens, and by what names it may be called.
+
+    Attributes:
+        host: name or number of the interface.
+        port: 0 for any that is free.
+        names: further names by which callers may call it, as they stand in the Host header.
+        token: what callers must show; empty for none.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = PORT
+    names: Sequence[str] = ()
+    token: str = ""
+
+    def check(self) -> None:
+        """Refuse what others could reach without a token.
+
+        Raises:
+            ConfigError: it is open to others and has no token, or no names.
+        """
+        if self.token and len(self.token) < SHORTEST_TOKEN:
+            raise ConfigError(
+                f"{TOKEN} has {len(self.token)} characters, fewer than {SHORTEST_TOKEN}", f"{TOKEN}=$(openssl rand -hex 32)"
+            )
+        if self.host in LOOPBACK:
+            return
+        if not self.token:
+            raise ConfigError(
+                f"{quoted(self.host)} is open to other machines, so callers must show a token",
+                f"Set it first: export {TOKEN}=$(openssl rand -hex 32)",
+            )
+        if not self.names:
+            raise ConfigError(
+                f"{quoted(self.host)} is open to other machines, and nothing says by what name they may call it",
+                "Give --allow-host, such as --allow-host models.example.org:8321.",
+            )
+
+    def hosts(self, port: int) -> set[str]:
+        """What may stand in the Host header."""
+        here = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        return here | {name.lower() for name in self.names}
+
+
+class Server:
+    """Serves until it is told to end.
+
+    Args:
+        endpoint: what answers.
+        source: where configurations come from.
+        rows: measured rows that a configuration is held to.
+        agreement: share of their answers that must be equal.
+        say: told what happens.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        source: Source,
+        *,
+        rows: int,
+        agreement: float,
+        say: Callable[[str], None] = lambda sentence: None,
+    ) -> None:
+        self.endpoint, self._source, self.rows, self.agreement, self.say = endpoint, source, rows, agreement, say
+        self.refused = False
+        self.on_refused: Callable[[], None] = lambda: None
+        self._wanted = threading.Event()
+        self._ended = threading.Event()
+        self._health = Health(endpoint, self.reload)
+        self._threads = [threading.Thread(target=one, daemon=True) for one in (self._keep, self._look)]
+
+    def open_gate(self) -> bool:
+        """Hold the first configuration to what was measured; where that holds, answers are given from then on."""
+        served = self.endpoint.current
+        self.endpoint.gate = self._held(served)
+        self.refused = bool(self.endpoint.gate)
+        if not self.refused:
+            self._health.watch(served)
+            self.say(f"Configuration {served.id} answers now.")
+        return not self.refused
+
+    def reload(self) -> None:
+        """Look at the disk again: the last study, its system and the documents. It answers once it is held to what was measured."""
+        self._wanted.set()
+
+    def roll_back(self) -> None:
+        """Let the configuration before answer again."""
+        done = self.endpoint.roll_back()
+        if done:
+            self._health.watch(self.endpoint.current)
+        self.say(f"Back to configuration {self.endpoint.current.id}." if done else "There is no configuration to go back to.")
+
+    def start(self) -> None:
+        """Begin to look after what answers."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Answer what waits, and end."""
+        self._ended.set()
+        self._wanted.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+        self.endpoint.close()
+
+    def _keep(self) -> None:
+        if not self.open_gate():
+            self.on_refused()
+            return
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            if self._ended.is_set():
+                return
+            self._change()
+
+    def _look(self) -> None:
+        while not self._ended.wait(Health.SECONDS):
+            self._health.look()
+
+    def _change(self) -> None:
+        """Make the configuration that the disk holds now, and let it answer if it may."""
+        try:
+            served = self._source.opened(self.endpoint.current.model)
+        except TailorError as error:
+            self.say(f"Not changed: {error}.")
+            self._health.refused(str(error))
+            return
+        if why := self._held(served):
+            self._health.refused(why)
+            self.say(f"Not changed: configuration {self.endpoint.current.id} goes on.")
+            self.endpoint.worker.background(served.close)
+            return
+        self.endpoint.swap(served)
+        self._health.watch(served)
+        self.say(f"Configuration {served.id} answers now.")
+
+    def _held(self, served: Served) -> str:
+        """Why a configuration may not answer; empty where it may."""
+        try:
+            found = hold(served, self.endpoint.worker, rows=self.rows, agreement=self.agreement)
+        except TailorError as error:
+            self.say(f"Refused: {error}.")
+            return str(error)
+        for sentence in found.sentences():
+            self.say(sentence)
+        return found.why
+
+
+def listen(address: Address) -> socket.socket:
+    """The socket on which a server listens.
+
+    Raises:
+        ConfigError: it cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((address.host, address.port))
+    except OSError as error:
+        found.close()
+        raise ConfigError(
+            f"{address.host}:{address.port} cannot be listened on: {error.strerror}", "Name another --port, or end what uses it."
+        ) from error
+    return found
+
+
+def run(server: Server, address: Address, on_start: Callable[[str], None] = lambda url: None) -> bool:
+    """Serve until the process is told to end, or the gate refuses what would be served; gives whether it did not.
+
+    Args:
+        server: what answers.
+        address: where.
+        on_start: told the address once requests can come.
+
+    Raises:
+        ConfigError: it cannot be listened on.
+    """
+    address.check()
+    held = listen(address)
+    port = held.getsockname()[1]
+    app = Guard(make_app(server.endpoint), hosts=address.hosts(port), token=address.token)
+    config = uvicorn.Config(
+        app,
+        access_log=False,  # it would hold what is asked in its paths, and says nothing that the metrics do not
+        log_level="warning",
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ws="none",
+    )
+    http = uvicorn.Server(config)
+
+    def end() -> None:
+        http.should_exit = True
+
+    server.on_refused = end
+    try:
+        with _signals(server):
+            on_start(f"http://{'[::1]' if ':' in address.host else address.host}:{port}")
+            server.start()
+            http.run(sockets=[held])
+    finally:
+        held.close()
+        server.close()
+    return not server.refused
+
+
+@contextmanager
+def _signals(server: Server) -> Iterator[None]:
+    """Let SIGHUP look at the disk again, and SIGUSR1 go back; only who owns the process can send them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def reload(number: int, frame: FrameType | None) -> None:
+        server.reload()
+
+    def back(number: int, frame: FrameType | None) -> None:
+        threading.Thread(target=server.roll_back, daemon=True).start()
+
+    before = {number: signal.signal(number, call) for number, call in ((signal.SIGHUP, reload), (signal.SIGUSR1, back))}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def token_given() -> str:
+    """The token that callers must show, from the environment."""
+    return os.environ.get(TOKEN, "")

@@ -1,0 +1,253 @@
+"""Answering requests that arrive together: one thread owns the models, a bounded queue stands in front of it.
+
+Requests that wait are answered in one batch as soon as the batch before is done. Work in the background, such as holding another
+configuration to what was measured, takes its turn in pieces when nobody waits. Calls to an endpoint wait in threads of their own.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from tailor.data.example import Example
+from tailor.errors import TailorError
+from tailor.models.base import Request
+from tailor.retrieval.passage import Passage
+from tailor.score.types import Answer
+from tailor.serving.served import Served
+
+T = TypeVar("T")
+WAITING = 64
+"""Requests that may wait, unless said otherwise."""
+GATHER_SECONDS = 0.004
+"""How long others are waited for that will probably come: where the batch before held several."""
+CALLS = 64
+"""Calls to endpoints at once, at most."""
+SMOOTH = 0.1
+"""Weight of the newest batch in the mean time of an answer."""
+BACKGROUND_SECONDS = 0.5
+"""How long work in the background waits for a pause; then it takes a turn between two batches."""
+
+
+class QueueFull(Exception):
+    """No request can wait any more.
+
+    Args:
+        seconds: after which there is probably room.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+@dataclass(eq=False)
+class Job:
+    """A request that waits.
+
+    Attributes:
+        served: who answers.
+        example: what is asked.
+        future: gets the answer; one that is cancelled leaves the queue.
+    """
+
+    served: Served
+    example: Example
+    future: Future[Answer] = field(default_factory=Future)
+
+
+@dataclass(eq=False)
+class Task(Generic[T]):
+    """Work in the background."""
+
+    call: Callable[[], T]
+    future: Future[T] = field(default_factory=Future)
+    since: float = field(default_factory=time.monotonic)
+
+
+class Worker:
+    """The thread that answers.
+
+    Args:
+        waiting: requests that may wait.
+    """
+
+    def __init__(self, waiting: int = WAITING) -> None:
+        self.capacity = waiting
+        self.batches = self.answered = 0
+        self.seconds_each = 0.0
+        self._jobs: deque[Job] = deque()
+        self._tasks: deque[Task[object]] = deque()
+        self._changed = threading.Condition()
+        self._ending = False
+        self._busy_since: float | None = None
+        self._last = 1
+        self._calls = 0
+        self._users: dict[int, int] = {}
+        self._pool = ThreadPoolExecutor(CALLS, "call")
+        self._thread = threading.Thread(target=self._work, name="answers", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait now."""
+        return len(self._jobs)
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the present batch has taken so far; 0 where nothing is done."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def users(self, served: Served) -> int:
+        """Requests that wait for a configuration's answer."""
+        with self._changed:
+            return self._users.get(id(served), 0)
+
+    def submit(self, served: Served, example: Example) -> Future[Answer]:
+        """Put a request into the queue; its answer comes in the future, or what prevented it.
+
+        Raises:
+            QueueFull: it is full.
+        """
+        job = Job(served, example)
+        with self._changed:
+            if self._ending or len(self._jobs) >= self.capacity:
+                raise QueueFull(self.seconds_each * len(self._jobs))
+            self._jobs.append(job)
+            self._users[id(served)] = self._users.get(id(served), 0) + 1
+            self._changed.notify_all()
+        job.future.add_done_callback(lambda future: self._left(job))
+        return job.future
+
+    def background(self, call: Callable[[], T]) -> Future[T]:
+        """Let the thread do something when nobody waits, or soon."""
+        task = Task(call)
+        with self._changed:
+            self._tasks.append(task)  # type: ignore[arg-type]
+            self._changed.notify_all()
+        return task.future
+
+    def close(self) -> None:
+        """Answer what waits, and end."""
+        with self._changed:
+            self._ending = True
+            self._changed.notify_all()
+        self._thread.join()
+        self._pool.shutdown()
+
+    def _left(self, job: Job) -> None:
+        """A request is answered, or whoever asked is gone: its place is free."""
+        with self._changed:
+            left = self._users[id(job.served)] - 1
+            if left:
+                self._users[id(job.served)] = left
+            else:
+                del self._users[id(job.served)]
+            if job.future.cancelled() and job in self._jobs:
+                self._jobs.remove(job)
+
+    # The thread
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._ending or self._tasks or (self._jobs and self._calls < CALLS))
+                if self._ending and not self._jobs and not self._tasks:
+                    return
+                task = self._turn()
+            if task is not None:
+                _run(task)
+                continue
+            self._gather()
+            if jobs := self._taken():
+                self._answer(jobs)
+
+    def _turn(self) -> Task[object] | None:
+        """The work in the background that is due: nobody waits, or it has waited long enough."""
+        if self._tasks and (not self._jobs or time.monotonic() - self._tasks[0].since > BACKGROUND_SECONDS):
+            task = self._tasks.popleft()
+            for other in self._tasks:
+                other.since = time.monotonic()
+            return task
+        return None
+
+    def _gather(self) -> None:
+        """Wait a moment for as many as there were in the batch before, so that they do not miss this one by a hair."""
+        with self._changed:
+            if self._jobs and 1 < self._last and not self._jobs[0].served.is_billed:
+                self._changed.wait_for(lambda: len(self._jobs) >= self._last or self._ending, GATHER_SECONDS)
+
+    def _taken(self) -> list[Job]:
+        """The next batch: requests to one configuration, in the order in which they came."""
+        with self._changed:
+            if not self._jobs:
+                return []
+            served = self._jobs[0].served
+            most = max(1, CALLS - self._calls) if served.is_billed else served.at_once
+            taken: list[Job] = []
+            while self._jobs and len(taken) < most and self._jobs[0].served is served:
+                job = self._jobs.popleft()
+                if job.future.set_running_or_notify_cancel():
+                    taken.append(job)
+            self._last = len(taken)
+            return taken
+
+    def _answer(self, jobs: list[Job]) -> None:
+        started = self._busy_since = time.monotonic()
+        served = jobs[0].served
+        try:
+            if served.is_billed:
+                self._call(served, jobs)
+                return
+            answers = served.answers([job.example for job in jobs])
+        except Exception as error:  # the boundary of the thread: whoever asked is told
+            for job in jobs:
+                job.future.set_exception(_plain(error))
+            return
+        finally:
+            self._busy_since = None
+            self._note((time.monotonic() - started) / len(jobs), len(jobs))
+        for job, answer in zip(jobs, answers, strict=True):
+            job.future.set_result(answer)
+
+    def _call(self, served: Served, jobs: list[Job]) -> None:
+        """Hand the calls of a batch to threads of their own."""
+        for job, (request, passages, written) in zip(jobs, served.asked([job.example for job in jobs]), strict=True):
+            with self._changed:
+                self._calls += 1
+            self._pool.submit(self._wait, served, job, request, passages, written)
+
+    def _wait(self, served: Served, job: Job, request: Request, passages: tuple[Passage, ...], written: Answer | None) -> None:
+        try:
+            job.future.set_result(served.called(job.example, request, passages, written))
+        except BaseException as error:  # the boundary of the thread: whoever asked is told
+            job.future.set_exception(_plain(error))
+        finally:
+            with self._changed:
+                self._calls -= 1
+                self._changed.notify_all()
+
+    def _note(self, each: float, count: int) -> None:
+        self.batches += 1
+        self.answered += count
+        self.seconds_each = each if not self.seconds_each else (1 - SMOOTH) * self.seconds_each + SMOOTH * each
+
+
+def _run(task: Task[object]) -> None:
+    if not task.future.set_running_or_notify_cancel():
+        return
+    try:
+        task.future.set_result(task.call())
+    except BaseException as error:  # the boundary of the thread
+        task.future.set_exception(error)
+
+
+def _plain(error: BaseException) -> BaseException:
+    """The error without the frames inside, which hold what was asked."""
+    return error.with_traceback(None) if isinstance(error, TailorError) else error
