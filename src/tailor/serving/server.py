@@ -195,6 +195,7 @@ def listen(address: Address) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((address.host, address.port))
+        found.listen(2048)  # callers that are early wait, and are not sent away
     except OSError as error:
         found.close()
         raise ConfigError(
