@@ -5,19 +5,23 @@ To add a case, add one entry to `CASES`. `python tests/statistics_cases.py` writ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
 import statistics_judge_cases as judges
+from numpy.typing import NDArray
 
+from tailor.stats.betting import evidence_of_fall
 from tailor.stats.clusters import Floats, design_effect
 from tailor.stats.intervals import clopper_pearson, clopper_pearson_lower, lower_bound, mean_interval, wilson
 from tailor.stats.paired import holm, mcnemar_exact, paired_max_t, sign_flip
 from tailor.stats.power import chance_to_certify, rows_to_certify, rows_to_separate
+from tailor.stats.shift import counts_p, energy_distance, energy_p, level_p, share_p
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "statistics.md"
 BEGIN, END = "<!-- cases: written by python tests/statistics_cases.py -->\n", "<!-- end of cases -->\n"
@@ -169,6 +173,46 @@ def certifying(rate: float, step: int = 1) -> Figures:
 def separating(gap: float, share: float) -> Figures:
     """Rows that show a gap between systems that differ on this share of the rows."""
     return [rows_to_separate(gap, share - gap**2)]
+
+
+def column(values: Sequence[float]) -> NDArray[np.float32]:
+    return np.array(values, dtype=np.float32)[:, None]
+
+
+def energy_of_scipy() -> Figures:
+    from scipy.stats import energy_distance as of_numbers
+
+    return [float(of_numbers(GRADED[:50], GRADED[50:90])) ** 2]
+
+
+NEAR, FAR = (0.1, 0.2, 0.25, 0.4), (0.6, 0.3, 0.7, 0.9)
+
+
+def energy_of_all_ways() -> Figures:
+    """Over all 70 ways to deal eight numbers to two samples."""
+    both, seen, as_large = (*NEAR, *FAR), energy_distance(column(NEAR), column(FAR)), 0
+    ways = list(combinations(range(8), 4))
+    for way in ways:
+        first, second = [both[i] for i in way], [both[i] for i in range(8) if i not in way]
+        as_large += energy_distance(column(first), column(second)) >= seen - 1e-6
+    return [as_large / len(ways)]
+
+
+def counts_of_scipy() -> Figures:
+    """Two categories: the ways as far from what is expected as those seen, by the hypergeometric distribution."""
+    from scipy.stats import hypergeom
+
+    known = hypergeom(60, 22, 25)
+    far = abs(14 - 22 * 25 / 60)
+    return [float(sum(known.pmf(k) for k in range(26) if abs(k - 22 * 25 / 60) >= far - 1e-9))]
+
+
+def mean_capital() -> Figures:
+    """The mean over all 4,096 ways in which twelve values can be right or wrong, each with its probability at the level."""
+    found = 0.0
+    for way in product((0.0, 1.0), repeat=12):
+        found += 0.85 ** sum(way) * 0.15 ** (12 - sum(way)) * math.exp(evidence_of_fall(way, 0.85)[-1])
+    return [found]
 
 
 def half_width(n: int, systems: int) -> Figures:
@@ -347,6 +391,35 @@ CASES = [
             (0.05, 0.3, 934),
         )
     ),
+    Case(
+        "Energy distance",
+        "50 against 40 graded scores",
+        lambda: [energy_distance(column(GRADED[:50]), column(GRADED[50:90]))],
+        energy_of_scipy,
+        "scipy",
+        1e-5,
+    ),
+    Case(
+        "Energy distance, permutation test",
+        "4 against 4 numbers",
+        lambda: [energy_p(column(NEAR), column(FAR), least=0.0001)],
+        energy_of_all_ways,
+        "all 70 ways counted",
+        0.006,
+    ),
+    Case(
+        "Counts over categories, permutation test",
+        "14 and 11 against 8 and 27",
+        lambda: [counts_p([14, 11], [8, 27], least=0.00001)],
+        counts_of_scipy,
+        "hypergeometric, scipy",
+        0.01,
+    ),
+    Case(
+        "Fisher, exact", "tea tasting, 3 of 4 against 1 of 4", lambda: [share_p((3, 4), (1, 4))], figures(0.4857), "published", 5e-5
+    ),
+    Case("Kolmogorov-Smirnov, exact", "4 against 4 numbers", lambda: [level_p(NEAR, FAR)], figures(16 / 70), "ways counted", 1e-9),
+    Case("Capital of a gambler, mean", "12 rows, true at the level of 85 %", mean_capital, figures(1.0), "a fair game", 1e-9),
     Case("Cohen's kappa", "20, 5 / 10, 15", partial(judges.kappa, judges.TABLES[0]), figures(0.4), "textbook"),
     *(
         Case(

@@ -1,0 +1,65 @@
+"""Evidence that quality has fallen: never too often by chance, whenever it is looked at, and soon where it is true."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tailor.stats.betting import evidence_of_fall, reaches, rows_to_notice
+
+LEVEL = st.floats(0.05, 0.99)
+
+
+@given(LEVEL, st.lists(st.floats(0, 1), max_size=6))
+def test_no_bet_gains_on_average_while_the_mean_is_at_the_level(least: float, seen: list[float]) -> None:
+    before = evidence_of_fall(seen, least)[-1] if seen else 0.0
+    right, wrong = (math.exp(evidence_of_fall([*seen, value], least)[-1] - before) for value in (1.0, 0.0))
+    assert least * right + (1 - least) * wrong == pytest.approx(1)
+    better = min(1.0, least + 0.05)
+    assert better * right + (1 - better) * wrong <= 1 + 1e-9
+
+
+@given(LEVEL, st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_a_worse_value_is_never_less_evidence(least: float, seen: list[float]) -> None:
+    worse = [*seen[:-1], seen[-1] / 2]
+    assert evidence_of_fall(worse, least)[-1] >= evidence_of_fall(seen, least)[-1] - 1e-12
+
+
+def test_what_comes_later_does_not_change_what_was_seen_before() -> None:
+    values = [1.0, 0.0, 1.0, 1.0, 0.0]
+    assert evidence_of_fall(values, 0.9)[:3] == evidence_of_fall(values[:3], 0.9)
+
+
+def test_it_errs_no_more_often_than_it_says_over_two_thousand_rows() -> None:
+    random, alarms = np.random.default_rng(0), 0
+    for _ in range(150):
+        alarms += reaches(evidence_of_fall((random.random(2000) < 0.9).astype(float).tolist(), 0.9), 0.05) is not None
+    assert alarms <= 14  # at most 7.5 are expected; more than 14 come with a probability below 1 %
+
+
+@pytest.mark.parametrize(("fall", "rows"), [(0.1, 100), (0.05, 400)])
+def test_a_fall_is_found_within_the_rows_that_it_may_take(fall: float, rows: int) -> None:
+    random, found = np.random.default_rng(1), []
+    for _ in range(60):
+        values = (random.random(3000) < 0.9 - fall).astype(float).tolist()
+        found.append(reaches(evidence_of_fall(values, 0.9), 0.05) or 3000)
+    assert np.median(found) <= rows
+    forecast = rows_to_notice(0.9, 0.9 - fall, 0.05)
+    assert forecast is not None
+    assert np.median(found) / 2 <= forecast <= np.median(found) * 2
+
+
+def test_a_level_of_nothing_is_never_fallen_below_and_a_level_of_all_at_once() -> None:
+    assert reaches(evidence_of_fall([0.0] * 100, 0.0), 0.05) is None
+    assert reaches(evidence_of_fall([1.0, 1.0, 0.0], 1.0), 0.05) == 3
+    assert rows_to_notice(0.9, 0.9, 0.05) is None
+
+
+@pytest.mark.parametrize(("values", "least"), [([0.5, 1.1], 0.9), ([1.0], -0.1)])
+def test_what_is_no_share_is_refused(values: list[float], least: float) -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        evidence_of_fall(values, least)
