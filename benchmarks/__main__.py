@@ -42,6 +42,7 @@ BENCHMARKS = {
     "train": "benchmarks.train",
     "train-together": "benchmarks.train_together",
     "two-models": "benchmarks.two_models",
+    "watch": "benchmarks.watch",
 }
 PACKAGES = ("tailor", "torch", "transformers", "peft", "trl", "lancedb", "scikit-learn")
 

@@ -24,6 +24,7 @@ from tailor.cli.show import show
 from tailor.cli.store import app as store
 from tailor.cli.terminal import keep_printing, plain_console
 from tailor.cli.tryout import tryout
+from tailor.cli.watch import watch
 from tailor.errors import TailorError
 
 
@@ -84,6 +85,7 @@ app.command()(run)
 app.command()(judge)
 app.command()(report)
 app.command(name="try")(tryout)
+app.command()(watch)
 app.command()(show)
 app.command()(export)
 app.command()(serve)

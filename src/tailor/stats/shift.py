@@ -48,7 +48,7 @@ def energy_p(vectors: Floats, others: Floats, *, least: float, seed: int = 0, fi
     given[0, :n] = 1
     seen = float(_energy(distances, given)[0])
     seen -= 1e-5 * abs(seen)  # sums in another order differ in the last digits: equal counts as equal
-    wanted = max(first, int(np.ceil(4 / least)))
+    wanted = max(first, int(np.ceil(2 / least)))
     as_large = drawn = 0
     while drawn < wanted:
         some = min(CHUNK, (first if drawn < first else wanted) - drawn)
@@ -89,7 +89,7 @@ def share_p(ours: tuple[int, int], theirs: tuple[int, int]) -> float:
     from scipy.stats import fisher_exact
 
     (a, n), (b, m) = ours, theirs
-    return 1.0 if not n or not m else float(fisher_exact([[a, n - a], [b, m - b]])[1])
+    return 1.0 if not n or not m else float(fisher_exact(np.array([[a, n - a], [b, m - b]]))[1])
 
 
 def level_p(ours: Sequence[float], theirs: Sequence[float]) -> float:
@@ -121,7 +121,7 @@ def counts_p(ours: Sequence[int], theirs: Sequence[int], *, least: float, seed: 
         return found
 
     seen = float(statistic(table[0])) - 1e-9
-    random, wanted = np.random.default_rng(seed), max(FIRST, int(np.ceil(4 / least)))
+    random, wanted = np.random.default_rng(seed), max(FIRST, int(np.ceil(2 / least)))
     as_large = drawn = 0
     while drawn < wanted:
         some = min(20_000, (FIRST if drawn < FIRST else wanted) - drawn)

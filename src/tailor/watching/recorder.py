@@ -21,7 +21,7 @@ from tailor.score.parse import parse_answer
 from tailor.score.types import Answer
 from tailor.store.traffic import DAY, Feedback, Gap, Request, Traffic
 from tailor.system import System
-from tailor.task import Task
+from tailor.task import Task, columns_in
 
 QUEUE = 2_000
 """Requests and remarks that wait to be written, at most."""
@@ -42,7 +42,7 @@ class Exchange:
 
     Attributes:
         id: as the response names it; no two are the same.
-        system: who answered.
+        system: who answered, as the study has it: its documents may have changed since.
         fields: the columns asked about.
         answer: what came.
         price: of the answer, in the project's currency; None where it is not known.
@@ -185,7 +185,7 @@ class Recorder:
     def _request(self, exchange: Exchange, audited: bool) -> Request:
         """What is kept of a request."""
         system, answer, task = exchange.system, exchange.answer, self._task
-        text = " ".join(exchange.fields.values())
+        text = asked_text(task, exchange.fields)
         parsed = "" if answer.error else parse_answer(system, answer.raw) or ""
         closed = kind_of(task).closed
         found = [passage.score for passage in answer.passages if passage.score]
@@ -207,6 +207,11 @@ class Recorder:
             fields=dict(exchange.fields) if task.traffic.texts else None,
             answer=answer.raw if task.traffic.texts else None,
         )
+
+
+def asked_text(task: Task, fields: Mapping[str, str]) -> str:
+    """What is asked, of a request or of a row of the study: the columns that `input` names, one after the other."""
+    return " ".join(fields.get(name, "") for name in columns_in(task.input))
 
 
 def outcome_of(system: System, answer: Answer) -> str:

@@ -1,0 +1,158 @@
+"""Whether the answers have become worse: evidence from the audited stream, valid whenever it is looked at.
+
+The audited stream is drawn when a request arrives, by a number that knows nothing of it. Each request in it counts, in the order in
+which they were drawn, up to the first that nobody has judged yet: so nobody chooses which answers are judged. What users say of
+other requests is shown and never counted: they complain about bad answers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tailor.data.example import Example
+from tailor.errors import TailorError
+from tailor.kinds.base import Unreadable, kind_of, metric_of, score
+from tailor.results import Study
+from tailor.score.types import Answer
+from tailor.stats.betting import evidence_of_fall, reaches, rows_to_notice
+from tailor.stats.intervals import Interval, mean_interval
+from tailor.store.traffic import Feedback, Request
+from tailor.system import System
+from tailor.task import Task
+from tailor.watching.levels import FALSE_ALARMS, QUALITY
+
+NO_ANSWER = ("refused", "failed", "unparsed")
+"""Outcomes that are wrong whatever was asked, as the study counts them."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What the audited stream says.
+
+    Attributes:
+        certified: the lower limit that the study certified; 0 where it certified nothing.
+        drawn: requests that were drawn for the audit.
+        values: what the answers that count are worth, in the order in which they were drawn.
+        numbers: the numbers of these requests.
+        waiting: requests that wait for a verdict, the first of which holds up those behind it.
+        score: the mean of `values` with an ordinary interval, which is for one look only.
+        evidence: logarithm of the evidence that the mean has fallen below `certified`, after each value.
+        alarm: after how many values it was enough; None where it never was.
+        complaints: what was said of requests that were not drawn: how many wrong, of how many.
+    """
+
+    certified: float
+    drawn: int
+    values: tuple[float, ...]
+    numbers: tuple[int, ...]
+    waiting: tuple[Request, ...]
+    score: Interval
+    evidence: tuple[float, ...]
+    alarm: int | None
+    complaints: tuple[int, int]
+
+    def not_worse_since(self, number: int, margin: float) -> bool:
+        """Whether the requests from this number on show that answers are not worse than certified by more than a margin.
+
+        By the same betting, against "the mean is at most `certified` less the margin", with an error of 5 %.
+        """
+        values = [1 - value for value, own in zip(self.values, self.numbers, strict=True) if own >= number]
+        most = self.certified - margin
+        if most <= 0:
+            return bool(self.certified)
+        return reaches(evidence_of_fall(values, 1 - most), FALSE_ALARMS) is not None
+
+    def rows_wanted(self, number: int, margin: float, measured: float) -> int | None:
+        """About how many audited rows that would take, if answers are as good as the study measured; None where it cannot be."""
+        most = self.certified - margin
+        return rows_to_notice(1 - most, 1 - measured, FALSE_ALARMS) if most > 0 else None
+
+    @property
+    def share_of_alarm(self) -> float:
+        """How far the evidence is on its way to an alarm, from 0 to 1, on a scale of logarithms."""
+        return min(1.0, max(0.0, (self.evidence[-1] if self.evidence else 0.0) / -math.log(QUALITY)))
+
+
+def quality_of(study: Study, system: System, drawn: Sequence[Request], remarks: Sequence[Feedback]) -> Quality:
+    """What the audited stream says of a system.
+
+    Args:
+        study: the study that chose it.
+        system: the chosen system.
+        drawn: its requests that were drawn for the audit, in order.
+        remarks: all that was said of answers, oldest first; the last word on a request counts.
+    """
+    said = {remark.request: remark for remark in remarks}
+    certified = study.decision.winner.certified if study.decision else 0.0
+    values: list[float] = []
+    for request in drawn:
+        value = worth(study.task, system, request, said.get(request.id))
+        if value is None:
+            break
+        values.append(value)
+    waiting = tuple(request for request in drawn if worth(study.task, system, request, said.get(request.id)) is None)
+    evidence = evidence_of_fall(values, certified)
+    ids = {request.id for request in drawn}
+    others = [remark for request, remark in said.items() if request not in ids]
+    return Quality(
+        certified=certified,
+        drawn=len(drawn),
+        values=tuple(values),
+        numbers=tuple(request.number for request in drawn[: len(values)]),
+        waiting=waiting,
+        score=mean_interval(values),
+        evidence=tuple(evidence),
+        alarm=reaches(evidence, QUALITY),
+        complaints=(sum(remark.said != "right" for remark in others), len(others)),
+    )
+
+
+def worth(task: Task, system: System, request: Request, remark: Feedback | None) -> float | None:
+    """What an answer is worth by the task's metric; None where that is not known yet.
+
+    Where answers can be right in part, one that is wrong has no worth until the right answer is given.
+    """
+    if request.outcome in NO_ANSWER:
+        return 0.0
+    if remark is None:
+        return None
+    if remark.said == "right":
+        return 1.0
+    if not metric_of(task).graded:
+        return 0.0
+    row = as_example(task, request, remark)
+    if row is None or request.answer is None:
+        return None
+    return score(task, system, row, Answer(row.id, request.answer)).value
+
+
+def as_example(task: Task, request: Request, remark: Feedback | None) -> Example | None:
+    """An audited request as a row with its right answer; None where that is not known, or no texts were kept.
+
+    An answer that was found right is the right answer, where the answers of this kind of task are labels.
+    """
+    if request.fields is None or remark is None:
+        return None
+    cell = remark.correct or (request.label or "" if remark.said == "right" else "")
+    if not cell:
+        return None
+    try:
+        answers = kind_of(task).accepted(task, cell)
+    except (Unreadable, TailorError, ValueError):
+        return None
+    known = (
+        not kind_of(task).closed
+        or not task.labels
+        or all(label in task.labels for answer in answers for label in kind_of(task).labels_in(answer))
+    )
+    if not answers or not known:
+        return None
+    return Example(f"audited {request.id}", dict(request.fields), tuple(answers), file="audited requests", row=request.number)
+
+
+def rows_of(task: Task, requests: Sequence[Request], remarks: Mapping[str, Feedback]) -> list[Example]:
+    """The audited requests whose right answers are known, as rows."""
+    found = (as_example(task, request, remarks.get(request.id)) for request in requests)
+    return [row for row in found if row is not None]
