@@ -20,6 +20,7 @@ BENCHMARKS = {
     "coverage": "benchmarks.coverage",
     "diagnosis": "benchmarks.diagnosis",
     "distil": "benchmarks.distil",
+    "documents": "benchmarks.documents",
     "endpoint-kills": "benchmarks.endpoint_kills",
     "endpoint-speed": "benchmarks.endpoint_speed",
     "failing-calls": "benchmarks.failing_calls",

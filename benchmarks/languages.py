@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.common import DATA, data_file
 from tailor.documents.reading import Document
+from tailor.retrieval.chunking import Chunking
 from tailor.retrieval.index import Index
 from tailor.retrieval.metrics import ndcg_at_k, ranked_documents
 from tailor.score.text import contains
@@ -38,7 +39,7 @@ def words_ndcg(code: str) -> float:
     documents = [Document(row["doc_id"], row["title"].replace("_", " "), row["text"]) for row in _rows("documents", code)]
     rows = _rows("questions", code)
     with tempfile.TemporaryDirectory() as scratch:
-        index = Index.open(Path(scratch), None, target_words=_WHOLE)
+        index = Index.open(Path(scratch), None, Chunking(words=_WHOLE))
         index.update(documents)
         found = index.search([row["question"] for row in rows], "bm25", 10)
     return ndcg_at_k([ranked_documents(passages) for passages in found], [{row["doc_id"]} for row in rows], 10)

@@ -14,6 +14,7 @@ from typing import Any
 from tailor.documents.reading import Document, read_documents
 from tailor.models.base import Embedder
 from tailor.models.catalogue import open_embedder
+from tailor.retrieval.chunking import Chunking
 from tailor.retrieval.index import Index, Search
 from tailor.retrieval.metrics import ndcg_at_k, ranked_documents
 
@@ -73,7 +74,7 @@ def _set_figures(name: str, documents: Sequence[Document], questions: Sequence[Q
     texts, relevant = [question for question, _ in questions], [{document} for _, document in questions]
     figures = {}
     with tempfile.TemporaryDirectory() as scratch:
-        index = Index.open(Path(scratch), embedder, target_words=_WHOLE)
+        index = Index.open(Path(scratch), embedder, Chunking(words=_WHOLE))
         figures[f"{name}_build_seconds"] = index.update(documents).seconds
         for search in SEARCHES:
             started = time.perf_counter()

@@ -265,7 +265,7 @@ def test_hidden_documents_are_not_looked_at(folder: Path) -> None:
         (None, "cannot be read: Permission denied", "Make it readable"),
     ],
 )
-def test_documents_that_a_run_would_refuse_are_an_error(
+def test_documents_that_cannot_be_read_are_named_and_all_of_them_are_an_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, sentence: str, advice: str
 ) -> None:
     def refuse(path: Path, limit: int) -> bytes:
@@ -275,10 +275,15 @@ def test_documents_that_a_run_would_refuse_are_an_error(
         monkeypatch.setattr("tailor.documents.reading.read_file", refuse)
     else:
         (folder / "docs" / "old.md").write_bytes(content)
-    error = find(questions(folder, {}), sentence)
-    assert (error.level, advice in error.advice) == ("error", True)
-    with pytest.raises(DocumentsError, match=sentence):
-        read_documents(folder / "docs")
+    found = find(questions(folder, {}), sentence)
+    assert advice in found.advice
+    if content is None:  # no document is left
+        assert found.level == "error"
+        with pytest.raises(DocumentsError, match=sentence):
+            read_documents(folder / "docs")
+    else:
+        assert (found.level, found.rows) == ("warning", ("old.md",))
+        assert "old.md" not in {document.path for document in read_documents(folder / "docs")}
 
 
 def test_a_template_that_shows_the_quote_is_warned_about(folder: Path) -> None:

@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailor.documents.reading import Document, read_documents
+from tailor.errors import ConfigError
 from tailor.retrieval.chunk import chunk, count_words
+from tailor.retrieval.chunking import DEFAULT, By, Chunking, chunking
+from tailor.retrieval.parents import Parents
 from tailor.retrieval.passage import Passage
 
 HANDBOOK = Path(__file__).resolve().parents[2] / "shared" / "data" / "handbook_tts" / "pages"
@@ -29,6 +32,7 @@ LINES = [
     "|--|--|",
 ]
 LINES += ["```", "~~~", "===", "---", "\u00a0", "\x1c\x85", "日本語。" * 30, "x" * 900, "\t", "*", "> quote", "été\u2028line"]
+WAYS: tuple[By, ...] = ("headings", "sentences", "page")
 
 
 def _document(text: str, title: str = "Page") -> Document:
@@ -53,14 +57,67 @@ def _assert_whole(document: Document, passages: list[Passage]) -> None:
 @settings(deadline=None, derandomize=True, max_examples=300)
 def test_passages_are_exact_do_not_overlap_and_leave_out_nothing(text: str, target: int) -> None:
     document = _document(text)
-    _assert_whole(document, chunk(document, target))
+    _assert_whole(document, chunk(document, Chunking(words=target)))
 
 
-@given(st.text(max_size=300), st.integers(1, 20))
+@given(
+    st.text(max_size=300) | st.lists(st.sampled_from(LINES), max_size=20).map("\n".join), st.integers(1, 20), st.sampled_from(WAYS)
+)
 @settings(deadline=None, derandomize=True, max_examples=300)
-def test_any_text_is_chunked_whole(text: str, target: int) -> None:
+def test_any_text_is_chunked_whole_in_every_way(text: str, target: int, way: By) -> None:
     document = _document(text)
-    _assert_whole(document, chunk(document, target))
+    _assert_whole(document, chunk(document, Chunking(way, target)))
+
+
+@given(
+    st.lists(st.sampled_from(LINES), max_size=20).map("\n".join), st.integers(2, 30), st.integers(1, 20), st.sampled_from(WAYS[:2])
+)
+@settings(deadline=None, derandomize=True, max_examples=200)
+def test_an_overlap_repeats_the_end_of_the_passage_before_and_nothing_else(text: str, target: int, overlap: int, way: By) -> None:
+    document = _document(text)
+    plain = chunk(document, Chunking(way, target))
+    for before, alone, passage in zip([None, *plain], plain, chunk(document, Chunking(way, target, overlap=overlap)), strict=False):
+        assert document.text[passage.start : passage.end] == passage.text
+        assert passage.end == alone.end and (before is None or passage.start >= before.start)
+        assert passage.start == alone.start or count_words(document.text[passage.start : alone.start]) <= overlap
+
+
+def test_sentences_fill_a_passage_across_headings() -> None:
+    text = "# One\n\nFirst here. Second here.\n\n# Two\n\nThird here. Fourth here.\n"
+    assert len(chunk(_document(text), Chunking("headings", 12))) == 2
+    (passage,) = chunk(_document(text), Chunking("sentences", 12))
+    assert (passage.title, passage.text) == ("Page", text.strip())
+
+
+def test_a_page_is_a_passage() -> None:
+    document = Document("a.pdf", "Leave", "one\n\ntwo\n", pages=(0, 5))
+    assert [(p.title, p.text) for p in chunk(document, Chunking("page"))] == [("Leave, page 1", "one"), ("Leave, page 2", "two")]
+
+
+def test_a_small_passage_is_shown_with_what_is_around_it() -> None:
+    document = _document("\n\n".join(f"{_words(20, name)}." for name in ("alpha", "beta", "gamma", "delta")))
+    cut = chunking("headings-20-parent-40")
+    small = chunk(document, cut)
+    assert len(small) == 4
+    shown = Parents([document], cut).of([small[3], small[2], small[0]], 2)
+    assert [passage.text for passage in shown] == [
+        f"{_words(20, 'gamma')}.\n\n{_words(20, 'delta')}.",
+        f"{_words(20, 'alpha')}.\n\n{_words(20, 'beta')}.",
+    ]
+
+
+@pytest.mark.parametrize("name", ["headings-120", "sentences-60-overlap-20", "headings-40-parent-240", "page"])
+def test_a_way_to_cut_has_a_name_that_it_is_found_by(name: str) -> None:
+    assert chunking(name).name == name
+    assert chunking("") == DEFAULT
+
+
+@pytest.mark.parametrize(
+    "name", ["lines-5", "headings-0", "sentences-20-overlap-20", "headings-50-parent-50", "page-20", "headings 120"]
+)
+def test_what_is_no_way_to_cut_says_what_is(name: str) -> None:
+    with pytest.raises(ConfigError, match="is no way to cut documents|cuts no passages"):
+        chunking(name)
 
 
 def test_one_line_may_be_as_long_as_a_book() -> None:

@@ -66,7 +66,7 @@ def test_digest_of_documents_follows_paths_and_texts_but_not_their_order() -> No
 def test_hidden_files_and_other_kinds_are_skipped(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     _write(tmp_path / ".git", a__md="hidden")
-    _write(tmp_path, b__md="seen", c__png="image")
+    _write(tmp_path, b__md="seen", c__png="image", d__jsonl='{"text": "rows of a table that is not named"}')
     (tmp_path / ".d.md").write_text("hidden", encoding="utf-8")
     assert _only(tmp_path).path == "b.md"
 
@@ -86,13 +86,13 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes("Gebühr".encode("latin-1"))
-    with pytest.raises(DocumentsError, match=r"latin\.txt is not UTF-8 text: byte 3") as caught:
+    with pytest.raises(DocumentsError, match=r"`latin\.txt` is not UTF-8 text: byte 3") as caught:
         read_documents(tmp_path)
     assert "UTF-8" in caught.value.hint
 
 
 def test_no_documents_and_no_folder_say_what_is_accepted(tmp_path: Path) -> None:
-    with pytest.raises(DocumentsError, match=r"\.md, \.markdown, \.txt, \.html, \.htm"):
+    with pytest.raises(DocumentsError, match=r"\.md, \.markdown, \.txt, \.html, \.htm, \.pdf"):
         read_documents(tmp_path)
     with pytest.raises(DocumentsError, match="is not a folder of documents"):
         read_documents(tmp_path / "absent")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tailor.documents.reading import Document
 from tailor.errors import ConfigError
 from tailor.models.base import Array
+from tailor.retrieval.chunking import Chunking
 from tailor.retrieval.index import Fusion, Index, Search
 from tailor.retrieval.passage import Passage
 
@@ -245,7 +246,7 @@ def test_many_updates_are_tidied_and_change_nothing_found(tmp_path: Path, monkey
 
 def test_digest_follows_documents_passage_size_and_embedder(tmp_path: Path) -> None:
     indexes = [Index.open(tmp_path, HashingEmbedder()), Index.open(tmp_path, HashingEmbedder("2")), Index.open(tmp_path, None)]
-    indexes.append(Index.open(tmp_path, HashingEmbedder(), target_words=50))
+    indexes.append(Index.open(tmp_path, HashingEmbedder(), Chunking(words=50)))
     for index in indexes:
         index.update(PAGES)
     assert len({index.digest for index in indexes}) == 4

@@ -28,6 +28,8 @@ from tailor.models.endpoint.desk import Batching
 from tailor.models.vectors import CachedEmbedder
 from tailor.render import render_messages
 from tailor.replies import to_answer, without_prior
+from tailor.retrieval.chunking import chunking
+from tailor.retrieval.parents import DEPTH, Parents
 from tailor.retrieval.passage import Passage
 from tailor.retrieval.searches import retriever
 from tailor.rewritten import rewriter, rows_to_rewrite, with_cost
@@ -36,7 +38,7 @@ from tailor.store.spending import Spending
 from tailor.system import Prompt, Shot, System
 
 if TYPE_CHECKING:
-    from tailor.documents.reading import Document
+    from tailor.documents.reading import Document, Unread
     from tailor.models.tfidf import Tfidf
     from tailor.retrieval.index import Index
 
@@ -60,6 +62,7 @@ class Engine:
         spending: what the calls of all of them cost; None where no endpoint is asked.
         say: told what the user should know while it waits.
         keeps: whether vectors of what is asked are kept; those of a served system would pile up.
+        unread: files of the documents that could not be read.
     """
 
     model: Model
@@ -73,8 +76,10 @@ class Engine:
     others: Sequence[Model] = ()
     say: Callable[[str], None] = lambda sentence: None
     keeps: bool = True
+    unread: Sequence[Unread] = ()
     _embedders: dict[str, CachedEmbedder] = field(default_factory=dict)
-    _indexes: dict[str, Index] = field(default_factory=dict)
+    _indexes: dict[tuple[str, str], Index] = field(default_factory=dict)
+    _parents: dict[str, Parents] = field(default_factory=dict)
     _checked: dict[Path, str] = field(default_factory=dict)
     _words: dict[str, Tfidf] = field(default_factory=dict)
     _remembered: tuple[Prompt, list[Content], Array] | None = None
@@ -123,20 +128,26 @@ class Engine:
             self._embedders[name] = CachedEmbedder(self.open_embedder(name), self.store / "vectors.db", keeps=self.keeps)
         return self._embedders[name]
 
-    def index(self, embedder: str, on_progress: OnProgress | None = None) -> Index:
-        """The index over the documents, brought up to date; `embedder` may be empty for keyword search alone."""
-        if embedder not in self._indexes:
+    def index(self, embedder: str, on_progress: OnProgress | None = None, chunks: str = "") -> Index:
+        """The index over the documents, brought up to date; `embedder` may be empty for keyword search alone.
+
+        Args:
+            embedder: its name.
+            on_progress: called with passages done and passages to do.
+            chunks: how the documents are cut (`tailor.retrieval.chunking`).
+        """
+        if (embedder, chunks) not in self._indexes:
             from tailor.retrieval.index import Index
 
             cached = self._embedder(embedder) if embedder else None
             # The index keeps the vectors of its passages; those of questions cost nothing but time, save behind an endpoint.
             made = cached if cached is None or cached.is_remote else cached.embedder
-            index = Index.open(self.store / "indexes", made)
+            index = Index.open(self.store / "indexes", made, chunking(chunks))
             if not index.holds(self.documents):
                 with self.ledger.alone():
                     index.update(self.documents, on_progress)
-            self._indexes[embedder] = index
-        return self._indexes[embedder]
+            self._indexes[embedder, chunks] = index
+        return self._indexes[embedder, chunks]
 
     def refreshed(self, system: System) -> System:
         """The System with the documents as they are now: what they say may change after it was chosen, without another run."""
@@ -146,7 +157,7 @@ class Engine:
         digest = (
             documents_digest(self.documents)
             if knowledge.kind == "whole"
-            else retriever(knowledge.search).digest(self.index(knowledge.embedder))
+            else retriever(knowledge.search).digest(self.index(knowledge.embedder, chunks=knowledge.chunks))
         )
         return system.with_(knowledge={"digest": digest})
 
@@ -155,8 +166,11 @@ class Engine:
         knowledge = system.knowledge
         if knowledge.kind != "index":
             return [()] * len(questions)
-        index = self.index(knowledge.embedder)
-        found = retriever(knowledge.search).search(index, questions, knowledge.passages)
+        index, cut = self.index(knowledge.embedder, chunks=knowledge.chunks), chunking(knowledge.chunks)
+        found = retriever(knowledge.search).search(index, questions, knowledge.passages * (DEPTH if cut.parent else 1))
+        if cut.parent:
+            parents = self._parents.setdefault(knowledge.chunks, Parents(self.documents, cut))
+            found = [parents.of(passages, knowledge.passages) for passages in found]
         return [tuple(reversed(passages)) if knowledge.best_last else tuple(passages) for passages in found]
 
     def searched(self, system: System, examples: Sequence[Example]) -> list[str]:

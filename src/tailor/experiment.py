@@ -43,6 +43,7 @@ from tailor.decide.undecided import held_back
 from tailor.decide.upkeep import pace_of, timed_cost
 from tailor.decide.wording import doubtful_rows
 from tailor.diagnose.curve import learning_curve
+from tailor.documents.reading import unread_by_reason
 from tailor.engine import Engine
 from tailor.errors import CallsFailed, ConfigError, DataError
 from tailor.evaluate.judge import judge_systems
@@ -100,6 +101,8 @@ def run(
         splits = sealed(task, splits, ledger, observer)
         require_personal(project, whole, called(model, judge))
         engine = open_engine(project, ledger, model, judge, budget=budget)
+        for sentence, _, remedy in unread_by_reason(engine.unread):
+            observer.message(f"{sentence} To have it read, {remedy}.")
         expected = before_spending(task, splits, engine, observer, everything, max_minutes is not None)
         engine.check = clock.check
         advice = advised(task, splits, engine)

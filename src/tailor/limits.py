@@ -31,7 +31,16 @@ DATA_BYTES = 1 << 30
 """Size of one data file."""
 
 CONFINED_SECONDS = 20.0
-"""Time for one piece of work in a process of its own, such as reading one document or rendering one chat."""
+"""Time for one piece of work in a process of its own, such as reading one page or rendering one chat."""
+
+DOCUMENT_SECONDS = 60.0
+"""Time for reading one PDF or Office file, which may have a thousand pages."""
+
+DOCUMENT_CHARACTERS = 32 << 20
+"""Length of the text of one document; what a small file unpacks to may be more."""
+
+DOCUMENT_ROWS = 1_000_000
+"""Rows of one table that are documents."""
 
 PATTERN_SECONDS = 5.0
 """Time for trying a regular expression from outside on one text."""

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from tailor.data.images import not_read
 from tailor.decide.meter import attach_meters
-from tailor.documents.reading import read_documents
+from tailor.documents.reading import Library, read_library
 from tailor.engine import Engine
 from tailor.errors import ConfigError, quoted
 from tailor.ledger import Ledger
@@ -50,8 +50,9 @@ def open_engine(
     def embedder(name: str) -> Embedder:
         return open_embedder(name, base=project.folder)
 
-    documents = read_documents(project.documents, project.own_files) if project.documents is not None else []
-    engine = Engine(model or open_model(task.model, base=project.folder), embedder, ledger, project.store, documents)
+    library = Library([]) if project.documents is None else read_library(project.documents, project.own_files)
+    engine = Engine(model or open_model(task.model, base=project.folder), embedder, ledger, project.store, library.documents)
+    engine.unread = library.unread
     engine.others = [open_model(settings, base=project.folder) for settings in task.models]
     _refuse_blind(task, [one.capabilities.media for one in engine.models])
     _refuse_repeated(task, engine.models)

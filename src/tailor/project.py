@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from tailor.documents.places import root_of
 from tailor.errors import ConfigError, StoreError, quoted
 from tailor.files import as_path, parts_of, write_atomically
 from tailor.limits import SETTINGS_BYTES
@@ -42,7 +43,7 @@ class Project:
 
     @property
     def documents(self) -> Path | None:
-        """The folder of documents, or None when the task names none; it may not exist."""
+        """Where the documents are, or None when the task names none: a folder, a pattern or a file; it may not exist."""
         return self.path(self.task.documents) if self.task.documents else None
 
     @property
@@ -92,7 +93,7 @@ def load_project(folder_or_yaml: str | Path) -> Project:
     _refuse_peeking(path, task)
     project = Project(path.parent, task)
     if project.documents is not None:
-        refuse_documents_around(project.folder, project.documents)
+        refuse_documents_around(project.folder, root_of(project.documents))
     _refuse_sheet_elsewhere(project)
     return project
 

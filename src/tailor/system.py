@@ -12,14 +12,15 @@ import operator
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from tailor.content import Content, MediaPart, Row, TextPart, around, as_json, question, text_of, with_passages, without_passages
 from tailor.conversation import Turn, written
 from tailor.errors import StoreError, quoted
 from tailor.labels import display_labels, likeliest_set, verdicts
+from tailor.part import Part
 from tailor.plugins import RETRIEVERS
 from tailor.retrieval.passage import Passage
 from tailor.task import columns_in
@@ -32,33 +33,6 @@ CALLED = frozenset(("steps", "label"))
 
 def _is_none(value: object) -> bool:
     return value is None
-
-
-class Part(BaseModel):
-    """A piece of a System: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    def with_(self, **changes: object) -> Self:
-        """A copy with these fields changed, checked like a new one; a part given as a mapping keeps its other fields.
-
-        Raises:
-            ValueError: there is no such field, or a value does not fit it.
-        """
-        fields: dict[str, object] = {name: getattr(self, name) for name in type(self).model_fields}
-        for name, change in changes.items():
-            part = fields.get(name)
-            fields[name] = part.with_(**change) if isinstance(part, Part) and isinstance(change, Mapping) else change
-        return type(self).model_validate(fields)
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """As `with_`: pydantic's own neither checks what is changed nor forgets what was computed from what it changes."""
-        return self.with_(**(update or {}))
-
-    @cached_property
-    def canonical(self) -> str:
-        """Its JSON as fingerprints take it."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
 
 
 class Teacher(Part):
@@ -111,6 +85,7 @@ class Knowledge(Part):
         embedder: name of the embedder, when vectors are used.
         best_last: show the best passage last, not first.
         rewrites: search by a question that the model writes out of the conversation, not by what the user said last.
+        chunks: how the documents are cut, such as "sentences-60"; empty for the default.
     """
 
     kind: Literal["none", "whole", "index"] = "none"
@@ -121,6 +96,7 @@ class Knowledge(Part):
     # Left out of the record where it is not used: what was saved before there was one keeps its fingerprint.
     best_last: bool = Field(False, exclude_if=operator.not_)
     rewrites: bool = Field(False, exclude_if=operator.not_)
+    chunks: str = Field("", exclude_if=operator.not_)
 
 
 class Shot(Part):

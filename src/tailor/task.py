@@ -196,7 +196,10 @@ class Task(Settings, Plain):
     smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02
     data: DataFiles = DataFiles(columns=(), report_by=(), images=())
     split: SplitSizes = SplitSizes(train=None, dev=None, test=None)
-    documents: str = Field("", description="folder of Markdown, text or HTML files")
+    documents: str = Field(
+        "",
+        description="folder of documents, a pattern such as `docs/**/*.pdf`, or a JSONL or Parquet file whose rows are documents",
+    )
     model: ModelSettings = ModelSettings(context_tokens=None)
     models: tuple[FurtherModel, ...] = Field(
         (), description="further models that the same study measures; the first of them is `model` where that is left out"

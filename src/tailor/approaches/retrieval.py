@@ -77,4 +77,4 @@ class Retrieve:
 
 def _need_documents(engine: Engine) -> None:
     if not engine.documents:
-        raise DocumentsError("the task has no documents", "name a folder of Markdown, text or HTML files under `documents`")
+        raise DocumentsError("the task has no documents", "name a folder of documents under `documents`")

@@ -28,7 +28,11 @@ def documents_of(data: Path, documents: Path | None, folder: Path) -> Path | Non
     """
     if documents is None and (corpus := corpus_next_to(data)) is not None and {"qid", SOURCE} <= set(read_table(data).columns):
         documents = corpus
-    return documents if documents is None or not documents.is_file() else unpack(documents, folder / CORPUS_FOLDER)
+    return (
+        documents
+        if documents is None or documents.suffix != ".parquet" or not documents.is_file()
+        else unpack(documents, folder / CORPUS_FOLDER)
+    )
 
 
 def unpack(corpus: Path, folder: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tailor.data.example import Example
 from tailor.data.finding import Finding
 from tailor.data.readers import place
-from tailor.documents.reading import read_documents
+from tailor.documents.reading import read_library, unread_by_reason
 from tailor.errors import DocumentsError, did_you_mean, quoted
 from tailor.language.detect import language_of, languages_of
 from tailor.language.tokens import contains
@@ -37,11 +37,13 @@ def audit_documents(project: Project, examples: Sequence[Example]) -> Iterator[F
         )
         return
     try:
-        documents = read_documents(folder, project.own_files)
+        library = read_library(folder, project.own_files)
     except DocumentsError as error:
         yield Finding("error", f"The documents cannot be used: {error}.", advice=f"{error.hint[:1].upper()}{error.hint[1:]}.")
         return
-    pages = {document.path: document.text for document in documents}
+    for sentence, paths, advice in unread_by_reason(library.unread):
+        yield Finding("warning", sentence, tuple(paths), f"{advice[:1].upper()}{advice[1:]}.")
+    pages = {document.path: document.text for document in library.documents}
     yield _spoken(pages)
     yield from _sources(pages, examples)
     yield from _quotes(pages, examples)

@@ -37,14 +37,14 @@ from tailor.data.jsontext import as_text
 from tailor.data.noticed import instructed, noticed, other_answers
 from tailor.data.roles import COLUMN_NAMES
 from tailor.data.table import Table, read_table, with_record
-from tailor.errors import ConfigError, DataError, did_you_mean, quoted
+from tailor.documents.places import PAGES, found_files
+from tailor.errors import ConfigError, DataError, DocumentsError, did_you_mean, quoted
 from tailor.kinds.base import Kind, Look
 from tailor.plugins import KINDS
 
 LABELS_LISTED = 80
 SHORT_ANSWER = 25  # words; the longest answer that counts as short unless the data's own are longer
 DOCUMENT_FOLDERS = ("docs", "documents", "handbook", "knowledge", "pages", "kb")
-DOCUMENT_SUFFIXES = (".md", ".markdown", ".txt", ".html", ".htm")
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,11 @@ def guess_task(path: Path, options: GivenOptions = GivenOptions()) -> GuessedTas
         DataError: the file cannot be read, or seems to have no header.
         ConfigError: no column fits as input or as right answer, a column given does not exist, or the documents are no folder.
     """
-    if options.documents is not None and not options.documents.is_dir():
-        raise ConfigError(f"--documents names {quoted(options.documents, 200)}, which is not a folder")
+    if options.documents is not None:
+        try:
+            found_files(options.documents)
+        except DocumentsError as error:
+            raise ConfigError(f"--documents names {quoted(options.documents, 200)}, which is not a folder", error.hint) from error
     files, tables, notes = _tables(path, options)
     table, columns = next(iter(tables.values())), columns_of(tuple(tables.values()))
     _refuse_unknown(path, columns, options)
@@ -371,6 +374,6 @@ def _name(path: Path) -> str:
 def _documents_next_to(path: Path) -> Path | None:
     for name in DOCUMENT_FOLDERS:
         folder = path.resolve().parent / name
-        if folder.is_dir() and any(inner.suffix.lower() in DOCUMENT_SUFFIXES for inner in folder.rglob("*")):
+        if folder.is_dir() and any(inner.suffix.lower() in PAGES for inner in folder.rglob("*")):
             return folder
     return None

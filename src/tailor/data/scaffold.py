@@ -135,7 +135,7 @@ def _data(guess: GuessedTask, folder: Path) -> Iterator[str]:
         yield "# Rows (240) or shares (0.5) for training, for choosing and for the sealed test; the rest is kept in reserve. About:"
         yield "# split: {train: 0.5, dev: 0.15, test: 0.25}"
     yield ""
-    yield "# A folder of Markdown, text or HTML files that the model may read."
+    yield "# A folder of Markdown, HTML, PDF, Office or other documents that the model may read."
     yield f"documents: {as_yaml(_relative(guess.documents, folder))}" if guess.documents else '# documents: "docs"'
 
 

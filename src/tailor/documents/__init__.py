@@ -1,1 +1,1 @@
-"""Documents: a folder of Markdown, text and HTML files, read once for search and for the audit."""
+"""Documents: files of many formats as text, read once for search and for the audit."""

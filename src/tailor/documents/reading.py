@@ -1,23 +1,22 @@
-"""Documents: a folder of Markdown, text and HTML files, read as plain text."""
+"""Documents: files and folders of many formats, read as text; what cannot be read is named and left out."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tailor.confined import Confined, ConfinedError
-from tailor.errors import DocumentsError
-from tailor.limits import DOCUMENT_BYTES
+from tailor.documents.places import ACCEPTED, HTML, MARKDOWN, RECORDS, found_files
+from tailor.errors import DocumentsError, quoted
+from tailor.limits import DOCUMENT_BYTES, DOCUMENT_SECONDS
 from tailor.outside import is_own_report, read_file
 
-MARKDOWN = (".md", ".markdown")
-HTML = (".html", ".htm")
-ACCEPTED = (*MARKDOWN, ".txt", *HTML)
+_NAMED = 3  # files named in a sentence
 
 
 @dataclass(frozen=True)
@@ -25,46 +24,112 @@ class Document:
     """A page of the user's documents.
 
     Attributes:
-        path: where it is, relative to the documents folder, with forward slashes.
-        title: from the front matter, the HTML title, the first top heading or the file name, in this order.
+        path: where it is, relative to the documents folder, with forward slashes; rows of a table add their name, as in
+            "pages.jsonl#17".
+        title: what the document names itself, the first top heading or the file name, in this order.
         text: what it says; offsets of passages refer to this text. Lines end with a single newline character.
-        digest: SHA-256 over title and text.
+        digest: SHA-256 over title and text, and over pages and metadata where there are any.
+        pages: offset of the first character of each page, for formats that have pages.
+        metadata: the other columns of the row that it was made of.
     """
 
     path: str
     title: str
     text: str
     digest: str = field(default="")
+    pages: tuple[int, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not self.digest:
-            object.__setattr__(self, "digest", hashlib.sha256(f"{self.title}\0{self.text}".encode()).hexdigest())
+            more = json.dumps([self.pages, sorted(self.metadata.items())]) if self.pages or self.metadata else ""
+            object.__setattr__(
+                self, "digest", hashlib.sha256(f"{self.title}\0{self.text}{more and chr(0)}{more}".encode()).hexdigest()
+            )
+
+    def page_at(self, offset: int) -> int:
+        """The number of the page, from 1, that a character is on; 0 for a document without pages."""
+        return bisect_right(self.pages, offset)
 
 
-def read_documents(folder: Path, own: Iterable[Path] = ()) -> list[Document]:
-    """Every document below a folder, sorted by path.
+@dataclass(frozen=True)
+class Unread:
+    """A file, or a part of one, that could not be read.
+
+    Attributes:
+        path: the file, relative to the documents folder.
+        why: the rest of the sentence that begins with its name, such as "is not UTF-8 text".
+        advice: what to do.
+        is_part: whether the rest of the file was read.
+    """
+
+    path: str
+    why: str
+    advice: str
+    is_part: bool = False
+
+
+@dataclass(frozen=True)
+class Library:
+    """What was found where the documents are: those that could be read, sorted by path, and what could not."""
+
+    documents: list[Document]
+    unread: tuple[Unread, ...] = ()
+
+
+def unread_by_reason(unread: Iterable[Unread]) -> list[tuple[str, list[str], str]]:
+    """What could not be read: a sentence for each reason, the files, and what to do; files that are lost as a whole come first."""
+    reasons: dict[tuple[bool, str, str], list[str]] = {}
+    for one in unread:
+        reasons.setdefault((one.is_part, one.why, one.advice), []).append(one.path)
+    told = []
+    for (is_part, why, advice), paths in sorted(reasons.items()):
+        named = ", ".join(quoted(path, 200) for path in paths[:_NAMED])
+        more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
+        left_out = "The rest of it was read." if is_part else "It is left out of the documents."
+        several = (
+            f"{len(paths):,} documents, such as {named}{more}: each {why}." if len(paths) > 1 else f"{named} {why}. {left_out}"
+        )
+        told.append((several, paths, advice))
+    return told
+
+
+def read_library(source: Path, own: Iterable[Path] = ()) -> Library:
+    """Every document of a folder, of a pattern such as `docs/**/*.pdf`, or of a file whose rows are documents.
 
     Hidden files and folders are skipped, and so are links that lead out of the folder, what is no file, and files of other kinds.
-    Reports of Tailor are skipped wherever they lie, since they show the right answers of test rows.
+    Reports of Tailor are skipped wherever they lie, since they show the right answers of test rows. A file that cannot be read
+    is named in `unread`, and the others are read.
 
     Args:
-        folder: where the documents are.
+        source: where the documents are.
         own: files that are no documents though they may lie there: data, settings, sheets.
 
     Raises:
-        DocumentsError: there is no such folder, it holds no document, or a document cannot be read.
+        DocumentsError: there is no such folder or file, or it holds no document that can be read.
     """
-    if not folder.is_dir():
-        raise DocumentsError(f"{folder} is not a folder of documents", f"create it with documents ({_accepted()}) inside")
+    root, paths = found_files(source)
     left_out = {path.resolve() for path in own}
-    with Confined("tailor.documents.markup:read_markup") as read_markup:
-        found = [_read(folder, path, read_markup) for path in _paths(folder) if path.resolve() not in left_out]
-    documents = [document for document in found if document is not None]
+    documents: list[Document] = []
+    unread: list[Unread] = []
+    with _Reader() as reader:
+        for path in paths:
+            if path.resolve() in left_out:
+                continue
+            for found in reader.read(path, path.relative_to(root).as_posix()):
+                (unread if isinstance(found, Unread) else documents).append(found)  # type: ignore[arg-type]
     if not documents:
-        raise DocumentsError(
-            f"{folder} holds no documents; accepted are {_accepted()}", "put the documents there, or name another folder"
-        )
-    return sorted(documents, key=lambda document: document.path)
+        raise _nothing(source, unread)
+    return Library(sorted(documents, key=lambda document: document.path), tuple(unread))
+
+
+def read_documents(source: Path, own: Iterable[Path] = ()) -> list[Document]:
+    """The documents of `read_library`.
+
+    Raises:
+        DocumentsError: there is no such folder or file, or it holds no document that can be read.
+    """
+    return read_library(source, own).documents
 
 
 def documents_digest(documents: Iterable[Document]) -> str:
@@ -73,53 +138,71 @@ def documents_digest(documents: Iterable[Document]) -> str:
     return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
 
 
-def _accepted() -> str:
-    return ", ".join(ACCEPTED)
+def _nothing(source: Path, unread: list[Unread]) -> DocumentsError:
+    if not unread:
+        accepted = ", ".join(ACCEPTED)
+        return DocumentsError(
+            f"{source} holds no documents; accepted are {accepted}", "put the documents there, or name another folder"
+        )
+    named = "; ".join(f"{quoted(one.path, 200)} {one.why}" for one in unread[:_NAMED])
+    more = f"; and {len(unread) - _NAMED} more" if len(unread) > _NAMED else ""
+    return DocumentsError(f"{source} holds no document that can be read: {named}{more}", unread[0].advice)
 
 
-def _paths(folder: Path) -> list[Path]:
-    root = folder.resolve()
-    paths = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            path = Path(parent, name)
-            accepted = path.suffix.lower() in ACCEPTED and not name.startswith(".")
-            if accepted and path.resolve().is_relative_to(root) and path.is_file():
-                paths.append(path)
-    return paths
+class _Reader:
+    """Reads files one after the other, all parsing in processes of their own; use it as a context manager."""
 
+    def __init__(self) -> None:
+        self._markup = Confined("tailor.documents.markup:read_markup")
+        self._extract = Confined("tailor.documents.extract:extract", seconds=DOCUMENT_SECONDS)
 
-def _read(folder: Path, path: Path, read_markup: Confined) -> Document | None:
-    """The document in a file; None where it is a report of Tailor."""
-    name = path.relative_to(folder).as_posix()
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise DocumentsError(f"the file name {name!r} is not UTF-8 text", "rename the file") from error
-    source, suffix = _source(path), path.suffix.lower()
-    if suffix == ".txt":
-        return Document(name, _spoken(path.stem), source)
-    if is_own_report(source):
-        return None
-    try:
-        title, text = read_markup(source, suffix in HTML)
-    except ConfinedError as error:
-        raise DocumentsError(f"{path} cannot be read: reading it {error}", "fix it, or move it out of the documents") from error
-    return Document(name, title or _spoken(path.stem), text)
+    def __enter__(self) -> _Reader:
+        return self
 
+    def __exit__(self, *error: object) -> None:
+        self._markup.close()
+        self._extract.close()
 
-def _source(path: Path) -> str:
-    try:
-        source = read_file(path, DOCUMENT_BYTES).decode("utf-8-sig")
-    except OSError as error:
-        raise DocumentsError(
-            f"{path} cannot be read: {error.strerror}", "make it readable, or move it out of the documents"
-        ) from error
-    except UnicodeDecodeError as error:
-        message = f"{path} is not UTF-8 text: byte {error.start} cannot be decoded"
-        raise DocumentsError(message, "save it as UTF-8, or move it out of the documents") from error
-    return source.replace("\r\n", "\n").replace("\r", "\n")
+    def read(self, path: Path, name: str) -> Iterator[Document | Unread]:
+        """The documents in a file, usually one, and what of it cannot be read."""
+        suffix = path.suffix.lower()
+        try:
+            name.encode()
+            if suffix in (*MARKDOWN, *HTML, ".txt"):
+                yield from self._page(path, name, suffix)
+            else:
+                yield from self._extracted(path, name, suffix)
+        except UnicodeEncodeError:
+            yield Unread(name.encode("utf-8", "replace").decode(), "has a name that is not UTF-8 text", "rename the file")
+        except UnicodeDecodeError as error:
+            yield Unread(name, f"is not UTF-8 text: byte {error.start} cannot be decoded", "save it as UTF-8")
+        except OSError as error:
+            yield Unread(name, f"cannot be read: {error.strerror}", "make it readable, or move it out of the documents")
+        except ConfinedError as error:
+            yield Unread(name, f"cannot be read: reading it {error}", "fix it, or move it out of the documents")
+
+    def _page(self, path: Path, name: str, suffix: str) -> Iterator[Document]:
+        source = read_file(path, DOCUMENT_BYTES).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        if suffix == ".txt":
+            yield Document(name, _spoken(path.stem), source)
+        elif not is_own_report(source):
+            title, text = self._markup(source, suffix in HTML)
+            yield Document(name, title or _spoken(path.stem), text)
+
+    def _extracted(self, path: Path, name: str, suffix: str) -> Iterator[Document | Unread]:
+        found = self._extract(str(path.resolve()), suffix)
+        for why, advice in found["unread"]:
+            yield Unread(name, why, advice, is_part=bool(found["documents"]))
+        for row in found["documents"]:
+            rows = suffix in RECORDS
+            where = f"{name}#{row['name']}" if rows else name
+            yield Document(
+                where,
+                row["title"] or (row["name"] if rows else _spoken(path.stem)),
+                row["text"],
+                pages=tuple(row.get("pages", ())),
+                metadata=row.get("metadata", {}),
+            )
 
 
 def _spoken(stem: str) -> str:

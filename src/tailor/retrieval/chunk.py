@@ -5,12 +5,11 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tailor.documents.reading import Document
+from tailor.retrieval.chunking import DEFAULT, Chunking
 from tailor.retrieval.passage import Passage
-
-TARGET_WORDS = 120
 
 _STARTS = r"[ \t]*(?:$|\#{1,6}(?:[ \t]|$)|```|~~~|\||(?:[-*+]|\d{1,9}[.)])[ \t])"
 _MORE = rf"(?:\n(?!{_STARTS})[^\n]*\S[^\n]*)*"
@@ -58,17 +57,31 @@ class _Unit:
     opens: int = 0
 
 
-def chunk(document: Document, target_words: int = TARGET_WORDS) -> list[Passage]:
-    """The passages of a document, in order; they do not overlap and leave out nothing but white space.
+def chunk(document: Document, chunking: Chunking = DEFAULT) -> list[Passage]:
+    """The passages of a document, in order; they leave out nothing but white space, and overlap only where that is asked for.
 
-    Passages have between two thirds and four thirds of `target_words` where the text allows it. They end where headings,
-    paragraphs, list items and tables do; only what is longer than a passage is divided, at lines, sentences or words. Sections
-    that are too small are joined, but not across a top heading ("# ..."). A heading stays with the text below it, and
-    `document.text[p.start:p.end] == p.text` holds for every passage.
+    Passages have between two thirds and four thirds of the words asked for where the text allows it. By "headings" they end where
+    headings, paragraphs, list items and tables do; only what is longer than a passage is divided, at lines, sentences or words.
+    Sections that are too small are joined, but not across a top heading ("# ..."). A heading stays with the text below it. By
+    "sentences" they end behind sentences, wherever these stand, so that all have about the same size. By "page" a passage is a page
+    of a document that has pages, else the document. `document.text[p.start:p.end] == p.text` holds for every passage.
     """
-    least, most = target_words * 2 // 3, max(1, target_words * 4 // 3)
-    units = _units(document.text, most)
-    return [_passage(document, group) for section in _sections(units, least) for group in _balanced(section, most)]
+    least, most = chunking.words * 2 // 3, max(1, chunking.words * 4 // 3)
+    if chunking.by == "page":
+        groups: Iterable[Sequence[_Unit]] = _pages(document)
+    elif chunking.by == "sentences":
+        groups = _balanced(list(_units(document.text, most, by_sentence=True)), most)
+    else:
+        groups = (group for section in _sections(_units(document.text, most), least) for group in _balanced(section, most))
+    passages = [_passage(document, group) for group in groups]
+    return _overlapping(document, passages, chunking.overlap) if chunking.overlap else passages
+
+
+def parent_of(passage: Passage, parents: Sequence[Passage]) -> Passage:
+    """The one of a document's larger passages, in their order, that holds most of a smaller one, with the smaller one's score."""
+    middle = (passage.start + passage.end) // 2
+    found = next((parent for parent in parents if middle < parent.end), parents[-1])
+    return replace(found, score=passage.score)
 
 
 def count_words(text: str) -> int:
@@ -80,7 +93,8 @@ def count_words(text: str) -> int:
 def _passage(document: Document, units: Sequence[_Unit]) -> Passage:
     start, end = units[0].start, units[-1].end
     above = os.path.commonprefix([unit.trail for unit in units])
-    title = " > ".join([document.title, *(heading for heading in above if heading != document.title)])
+    page = f", page {number}" if (number := document.page_at(start)) else ""
+    title = " > ".join([document.title + page, *(heading for heading in above if heading != document.title)])
     return Passage(document.path, title, start, end, document.text[start:end])
 
 
@@ -109,13 +123,34 @@ def _balanced(units: Sequence[_Unit], most: int) -> Iterator[list[_Unit]]:
     return (group for group in groups if group)
 
 
-def _units(text: str, most: int) -> Iterator[_Unit]:
+def _pages(document: Document) -> Iterator[list[_Unit]]:
+    """Each page of a document as one unit; the whole document where it has no pages."""
+    starts = document.pages or (0,)
+    for start, end in zip(starts, (*starts[1:], len(document.text)), strict=True):
+        for first, last in _trimmed(document.text, start, end):
+            yield [_Unit(first, last, 0, ())]
+
+
+def _overlapping(document: Document, passages: Sequence[Passage], overlap: int) -> list[Passage]:
+    """The passages, each begun earlier by the last sentences of the one before that have so many words together, at most."""
+    made = list(passages[:1])
+    for before, passage in zip(passages, passages[1:], strict=False):
+        start = passage.start
+        for first, _ in reversed(list(_cut(document.text, (before.start, before.end), _SENTENCE_END))):
+            if count_words(document.text[first : passage.start]) > overlap:
+                break
+            start = first
+        made.append(replace(passage, start=start, text=document.text[start : passage.end]))
+    return made
+
+
+def _units(text: str, most: int, by_sentence: bool = False) -> Iterator[_Unit]:
     headings: list[_Block] = []
     for block in _blocks(text):
         if block.level:
             headings.append(block)
             continue
-        for start, end in _parts(text, block, most):
+        for start, end in _parts(text, block, most, by_sentence):
             yield _unit(text, start, end, block.trail, headings)
             headings = []
     if headings:
@@ -127,10 +162,12 @@ def _unit(text: str, start: int, end: int, trail: tuple[str, ...], headings: Seq
     return _Unit(first, end, count_words(text[first:end]), trail, min((heading.level for heading in headings), default=0))
 
 
-def _parts(text: str, block: _Block, most: int) -> Iterator[_Span]:
-    """The block, or pieces of it of at most about `most` words."""
+def _parts(text: str, block: _Block, most: int, by_sentence: bool) -> Iterator[_Span]:
+    """The block, or pieces of it of at most about `most` words; or its sentences, or lines where it is made of lines."""
     ends = (_LINE_END, _SENTENCE_END, _WORD_END) if block.by_line else (_SENTENCE_END, _WORD_END)
-    return _divide(text, (block.start, block.end), most, ends)
+    span = (block.start, block.end)
+    for piece in _cut(text, span, ends[0]) if by_sentence else [span]:
+        yield from _divide(text, piece, most, ends)
 
 
 def _divide(text: str, span: _Span, most: int, ends: Sequence[re.Pattern[str]]) -> Iterator[_Span]:

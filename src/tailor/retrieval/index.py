@@ -17,7 +17,8 @@ import numpy as np
 from tailor.documents.reading import Document
 from tailor.errors import ConfigError
 from tailor.models.base import Array, Embedder
-from tailor.retrieval.chunk import TARGET_WORDS, chunk
+from tailor.retrieval.chunk import chunk
+from tailor.retrieval.chunking import DEFAULT, Chunking
 from tailor.retrieval.fusion import minmax, rrf
 from tailor.retrieval.passage import Passage
 from tailor.retrieval.store import PassageRow, Store
@@ -60,29 +61,29 @@ class Index:
     differently after another history.
     """
 
-    def __init__(self, store: Store, embedder: Embedder | None, target_words: int) -> None:
+    def __init__(self, store: Store, embedder: Embedder | None, chunking: Chunking) -> None:
         self._store = store
         self._embedder = embedder
-        self._target_words = target_words
+        self._chunking = chunking
 
     @classmethod
-    def open(cls, folder: Path, embedder: Embedder | None, target_words: int = TARGET_WORDS) -> Index:
+    def open(cls, folder: Path, embedder: Embedder | None, chunking: Chunking = DEFAULT) -> Index:
         """The index in a folder, made if there is none; one that is damaged is set aside, and the next update fills a new one.
 
-        A folder may hold several indexes, one for each embedder and passage size. Without an embedder only "bm25" works.
+        A folder may hold several indexes, one for each embedder and way to cut documents. Without an embedder only "bm25" works.
 
         Raises:
             ConfigError: the package lancedb is not installed.
             StoreError: the folder cannot be written.
         """
-        store = Store(folder / _sha256(_settings(embedder, target_words))[:16], embedder.dimensions if embedder else 0)
-        return cls(store, embedder, target_words)
+        store = Store(folder / _sha256(_settings(embedder, chunking))[:16], embedder.dimensions if embedder else 0)
+        return cls(store, embedder, chunking)
 
     @property
     def digest(self) -> str:
         """SHA-256 over the documents' paths and digests, how they are searched, and the embedder, whatever the order of updates."""
         manifest = self._store.manifest
-        return _sha256([_settings(self._embedder, self._target_words, manifest.words), sorted(manifest.documents.items())])
+        return _sha256([_settings(self._embedder, self._chunking, manifest.words), sorted(manifest.documents.items())])
 
     @property
     def n_passages(self) -> int:
@@ -137,7 +138,7 @@ class Index:
             copy = Path(folder) / self._store.folder.name
             shutil.copytree(self._store.folder, copy)
             store = Store(copy, self._embedder.dimensions if self._embedder else 0)
-            return Index(store, self._embedder, self._target_words).update(changed).seconds
+            return Index(store, self._embedder, self._chunking).update(changed).seconds
 
     def search(
         self, queries: Sequence[str], search: Search, k: int, fusion: Fusion = "minmax", vectors: Array | None = None
@@ -197,7 +198,7 @@ class Index:
 
     def _rows(self, revision: str, document: Document) -> list[PassageRow]:
         rows = []
-        for passage in chunk(document, self._target_words):
+        for passage in chunk(document, self._chunking):
             searched = f"{passage.title}\n{passage.text}"
             rows.append(PassageRow(revision, _sha256(searched), searched, passage))
         return rows
@@ -224,9 +225,11 @@ def _batches(documents: Sequence[list[PassageRow]]) -> Iterator[list[PassageRow]
         yield batch
 
 
-def _settings(embedder: Embedder | None, target_words: int, words: Words = ENGLISH) -> dict[str, object]:
+def _settings(embedder: Embedder | None, chunking: Chunking, words: Words = ENGLISH) -> dict[str, object]:
     """What decides, with the documents, what a search finds. The folder's name leaves the words out, so that vectors are kept."""
-    return {"format": _FORMAT, "target_words": target_words, "words": words, "embedder": embedder.digest if embedder else ""}
+    named = {"target_words": chunking.words, "words": words, "embedder": embedder.digest if embedder else ""}
+    cut = {} if chunking == Chunking(words=chunking.words) else {"chunks": chunking.name}
+    return {"format": _FORMAT, **named, **cut}
 
 
 def _revision(document: Document) -> str:
