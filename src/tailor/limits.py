@@ -53,3 +53,10 @@ JUDGEMENT_BYTES = 4 << 20
 
 RENDERED_CHARACTERS = 16 << 20
 """Length of the text that a chat template makes of one chat."""
+
+LABEL_FILES = 200_000
+"""Files in one folder of labels."""
+
+XML_ELEMENTS = 5_000_000
+XML_DEPTH = 64
+"""Elements of one XML file, and how deep they lie in each other."""

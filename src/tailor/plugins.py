@@ -112,3 +112,14 @@ READERS = Registry("tailor.readers", "reader of data files")
 _OWN_SEARCHES = {name: f"tailor.retrieval.searches:{name.upper()}" for name in ("bm25", "vector", "hybrid")}
 RETRIEVERS = Registry("tailor.retrievers", "way to search", _OWN_SEARCHES)
 """Ways to search an index (`tailor.retrieval.searches.Retriever`)."""
+_OWN_LABELS = {
+    "labelstudio": "labelstudio:LABEL_STUDIO",
+    **{
+        name: f"{name}:{name.upper()}"
+        for name in ("coco", "voc", "yolo", "cvat", "potato", "prodigy", "doccano", "conll", "annotators")
+    },
+}
+LABEL_FORMATS = Registry(
+    "tailor.label_formats", "format of labels", {name: f"tailor.labelling.formats.{where}" for name, where in _OWN_LABELS.items()}
+)
+"""Formats of labels (`tailor.labelling.formats.base.Format`)."""
