@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from label_marks import NAMES, SIZE, TEXT, of_everything, of_images, of_texts, of_videos, two_people
+
 from tailor.errors import ConfigError, DataError
 from tailor.labelling.formats.base import Losses
 from tailor.labelling.formats.door import format_named, read_labels, recognised, write_labels
@@ -26,13 +26,21 @@ from tailor.plugins import LABEL_FORMATS
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 SINGLE = ("coco", "voc", "yolo", "cvat", "doccano", "conll")
-quick = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def data(name: str) -> Path:
     if not (DATA / name).exists():
         pytest.skip(f"{name} is not there")
     return DATA / name
+
+
+def sample(name: str) -> bytes:
+    return (Path(__file__).parent / "label_samples" / name).read_bytes()
+
+
+def rows(text: bytes) -> list[Any]:
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def put(folder: Path, files: Any) -> Path:
@@ -53,7 +61,7 @@ def through(labels: Labels, format: str, folder: Path) -> tuple[Labels, str]:
 
 def seen(labels: Labels, unit: Any = "pixel") -> list[Any]:
     """What labels say, without ids and without what belongs to one format alone."""
-    said = []
+    said: list[Any] = []
     for item in labels.items:
         for layer in item.layers:
             for region in layer.regions:
@@ -417,6 +425,7 @@ def test_real_pascal_voc_files_are_written_as_they_were_read() -> None:
         assert same(ET.fromstring(content), ET.parse(folder / name).getroot()), name
 
 
+@pytest.mark.slow
 def test_the_same_boxes_come_from_voc_and_coco_and_yolo(tmp_path: Path) -> None:
     """The COCO file of the set was made from its VOC files by others; YOLO is ours, with images next to it for their sizes."""
     voc = read_labels(data("images_bccd") / "annotations_voc")
@@ -458,52 +467,22 @@ def test_a_line_that_is_no_object_of_yolo_is_named(line: str, tmp_path: Path) ->
         read_labels(tmp_path)
 
 
-CVAT_VIDEO = """<?xml version="1.0" encoding="utf-8"?>
-<annotations>
-  <version>1.1</version>
-  <meta><task><id>3</id><name>clip</name><size>10</size><mode>interpolation</mode>
-    <labels><label><name>person</name><color>#fff</color></label></labels>
-    <original_size><width>854</width><height>480</height></original_size><source>judo.mp4</source></task></meta>
-  <track id="0" label="person" source="manual">
-    <box frame="0" outside="0" occluded="0" keyframe="1" xtl="10.00" ytl="20.00" xbr="30.00" ybr="60.00" z_order="0">
-      <attribute name="pose">standing</attribute></box>
-    <box frame="4" outside="0" occluded="1" keyframe="1" xtl="18.50" ytl="20.00" xbr="38.50" ybr="60.00" z_order="0"/>
-    <box frame="5" outside="1" occluded="0" keyframe="1" xtl="18.50" ytl="20.00" xbr="38.50" ybr="60.00" z_order="0"/>
-  </track>
-  <track id="1" label="person" source="auto"><skeleton frame="0" outside="0" keyframe="1"><points frame="0" label="nose" points="1.00,2.00"/></skeleton></track>
-</annotations>
-"""
-CVAT_IMAGES = """<annotations><version>1.1</version>
-  <image id="0" name="a&lt;b.jpg" width="640" height="480" subset="train">
-    <box label="dent" source="manual" occluded="0" xtl="10.20" ytl="20.00" xbr="30.123456" ybr="60.00" rotation="33.50" z_order="2">
-      <attribute name="model">a</attribute></box>
-    <polygon label="dent" source="manual" occluded="0" points="1.00,2.00;3.00,4.00;5.00,1.00" z_order="0"/>
-    <polyline label="dent" source="file" occluded="0" points="1.00,2.00;3.00,4.00" z_order="0"/>
-    <points label="dent" source="manual" occluded="1" points="7.00,8.00" z_order="0"/>
-    <ellipse label="dent" source="manual" occluded="0" cx="1.00" cy="2.00" rx="3.00" ry="4.00" z_order="0"/>
-    <mask label="dent" source="manual" occluded="0" rle="3, 4, 1" left="2" top="3" width="4" height="2" z_order="0"/>
-    <tag label="blurred" source="manual"></tag>
-  </image>
-  <image id="1" name="empty.jpg" width="10" height="20"/></annotations>
-"""
-
-
-@pytest.mark.parametrize("text", [CVAT_VIDEO, CVAT_IMAGES])
-def test_cvat_files_are_written_as_they_were_read(text: str, tmp_path: Path) -> None:
-    labels = read_labels(put(tmp_path, {"annotations.xml": text.encode()}))
+@pytest.mark.parametrize("name", ["cvat_video.xml", "cvat_images.xml"])
+def test_cvat_files_are_written_as_they_were_read(name: str, tmp_path: Path) -> None:
+    labels = read_labels(put(tmp_path, {"annotations.xml": sample(name)}))
     written = write_labels(labels, "cvat")
     assert labels.format == "cvat" and not written.findings
     root = ET.fromstring(written.files["annotations.xml"])
     for node in root.iter():
         node.attrib.pop("rotation", None)
-    want = ET.fromstring(text)
+    want = ET.fromstring(sample(name))
     for node in want.iter():
         node.attrib.pop("rotation", None)
     assert same(root, want)
 
 
 def test_a_track_of_cvat_is_interpolated_between_its_key_frames(tmp_path: Path) -> None:
-    labels = read_labels(put(tmp_path, {"annotations.xml": CVAT_VIDEO.encode()}))
+    labels = read_labels(put(tmp_path, {"annotations.xml": sample("cvat_video.xml")}))
     (item,) = labels.items
     track = item.layers[0].regions[0].shape
     assert item.fields == {"video": "judo.mp4"} and item.size == (854, 480) and isinstance(track, Track)
@@ -530,8 +509,8 @@ def test_the_real_conll_files_come_back_byte_for_byte() -> None:
         written = write_labels(labels, "conll")
         assert written.files["labels.conll"].strip() == path.read_bytes().strip() and not written.findings
     spans = [(span.labels[0], span.shape) for item in labels.items for span in item.layers[0].regions]
-    rows = [json.loads(line) for line in (data("wnut17") / "test.jsonl").read_text().splitlines()]
-    assert spans == [(one["label"], Span(one["start"], one["end"], one["text"])) for row in rows for one in row["entities"]]
+    told = rows((data("wnut17") / "test.jsonl").read_bytes())
+    assert spans == [(one["label"], Span(one["start"], one["end"], one["text"])) for row in told for one in row["entities"]]
 
 
 def test_other_columns_comments_and_documents_of_conll_are_kept(tmp_path: Path) -> None:
@@ -541,56 +520,32 @@ def test_other_columns_comments_and_documents_of_conll_are_kept(tmp_path: Path) 
     assert [region.shape for region in labels.items[1].layers[0].regions] == [Span(0, 11, "Peter Black")]
 
 
-DOCCANO = [
-    {"id": 1, "text": "Acme paid", "label": [[0, 4, "ORG"]], "Comments": ["why?"]},
-    {"id": 2, "text": "🎉 Acme", "entities": [{"id": 9, "label": "ORG", "start_offset": 2, "end_offset": 6}], "relations": []},
-    {"id": 3, "text": "both", "entities": [{"id": 4, "label": "A", "start_offset": 0, "end_offset": 1}, {"id": 5, "label": "B", "start_offset": 1, "end_offset": 2}], "relations": [{"id": 1, "from_id": 4, "to_id": 5, "type": "pays"}]},
-    {"id": 4, "text": "fine", "label": ["positive", "short"]},
-    {"id": 5, "filename": "cat.png", "bbox": [{"x": 11, "y": 12, "width": 64, "height": 66, "label": "cat"}]},
-]  # fmt: skip
-
-
 def test_doccano_files_are_written_as_they_were_read_and_name_their_annotator(tmp_path: Path) -> None:
-    text = "".join(json.dumps(row) + "\n" for row in DOCCANO)
-    labels = read_labels(put(tmp_path, {"ben.jsonl": text.encode()}))
+    text = sample("doccano.jsonl")
+    labels = read_labels(put(tmp_path, {"ben.jsonl": text}))
     written = write_labels(labels, "doccano")
     assert labels.annotators == ("ben",) and labels.format == "doccano" and not written.findings
-    assert [json.loads(line) for line in written.files["labels.jsonl"].splitlines()] == DOCCANO
-    both = read_labels(put(tmp_path, {"anna.jsonl": text.encode()}).parent)
+    assert rows(written.files["labels.jsonl"]) == rows(sample("doccano.jsonl"))
+    both = read_labels(put(tmp_path, {"anna.jsonl": text}).parent)
     assert [layer.annotator for layer in both.items[0].layers] == ["anna", "ben"]
 
 
-PRODIGY = [
-    {"text": "Acme paid Bob", "_input_hash": -1, "_task_hash": 2, "tokens": [{"text": "Acme", "start": 0, "end": 4, "id": 0}], "spans": [{"start": 0, "end": 4, "label": "ORG", "token_start": 0}, {"start": 10, "end": 13, "label": "PER"}], "relations": [{"head": 0, "child": 2, "head_span": {"start": 0, "end": 4}, "child_span": {"start": 10, "end": 13}, "label": "PAYS"}], "answer": "accept", "_session_id": "set-anna", "_timestamp": 1700000000},
-    {"text": "Acme paid Bob", "_input_hash": -1, "_task_hash": 3, "spans": [{"start": 0, "end": 4, "label": "PER"}], "answer": "reject", "_session_id": "set-ben"},
-    {"text": "Acme paid Bob", "_input_hash": -1, "answer": "ignore", "_session_id": "set-cid"},
-    {"text": "fine", "_input_hash": 5, "options": [{"id": "a", "text": "A"}], "accept": ["a"], "answer": "accept"},
-    {"image": "x.png", "width": 640, "height": 480, "_input_hash": 7, "spans": [{"id": "u", "label": "CAR", "x": 1.5, "y": 2, "width": 10, "height": 4, "center": [6.5, 4], "type": "rect", "points": [[1.5, 2], [1.5, 6], [11.5, 6], [11.5, 2]]}, {"label": "CAR", "type": "polygon", "points": [[0, 0], [3, 0], [0, 3]]}], "answer": "accept"},
-]  # fmt: skip
-
-
 def test_prodigy_files_are_written_as_they_were_read(tmp_path: Path) -> None:
-    labels = read_labels(put(tmp_path, {"set.jsonl": "".join(json.dumps(row) + "\n" for row in PRODIGY).encode()}))
+    labels = read_labels(put(tmp_path, {"set.jsonl": sample("prodigy.jsonl")}))
     written = write_labels(labels, "prodigy")
     assert labels.format == "prodigy" and not written.findings
-    assert [json.loads(line) for line in written.files["labels.jsonl"].splitlines()] == PRODIGY
+    assert rows(written.files["labels.jsonl"]) == rows(sample("prodigy.jsonl"))
     first, second, third = labels.items[0].layers
     assert (first.annotator, second.rejected, third.skipped) == ("set-anna", True, "ignore")
     assert [(link.source, link.target, link.labels) for link in first.links] == [("1", "2", ("PAYS",))]
     assert labels.items[2].layers[0].regions[0].shape == Box(1.5, 2, 10, 4)
 
 
-POTATO = [
-    {"user_id": "anna", "instance_id": "1", "displayed_text": "It 🎉 is great", "label_annotations": {"mood": {"good": True, "bad": False}, "why": {"text_box": "so it says"}}, "span_annotations": [{"start": 9, "end": 14, "schema": "praise", "annotation": "PRAISE", "span": "great"}], "behavioral_data": {"time_spent": 12.5}},
-    {"user_id": "ben", "instance_id": "1", "displayed_text": "It 🎉 is great", "label_annotations": {"mood": {"bad": "true"}}, "span_annotations": {}},
-]  # fmt: skip
-
-
 def test_potato_files_are_written_as_they_were_read(tmp_path: Path) -> None:
-    labels = read_labels(put(tmp_path, {"annotated_instances.jsonl": "".join(json.dumps(row) + "\n" for row in POTATO).encode()}))
+    labels = read_labels(put(tmp_path, {"annotated_instances.jsonl": sample("potato.jsonl")}))
     written = write_labels(labels, "potato")
     assert labels.format == "potato" and not written.findings
-    assert [json.loads(line) for line in written.files["annotated_instances.jsonl"].splitlines()] == POTATO
+    assert rows(written.files["annotated_instances.jsonl"]) == rows(sample("potato.jsonl"))
     anna, ben = labels.items[0].layers
     assert anna.seconds == 12.5 and [answer.value for answer in anna.answers] == ["good", "so it says"]
     assert anna.regions[0].shape == Span(8, 13, "great") and ben.answers[0].value == "bad"
@@ -600,12 +555,12 @@ def test_potato_files_are_written_as_they_were_read(tmp_path: Path) -> None:
 def test_crowds_are_read_and_written_without_loss(name: str) -> None:
     path = data(name) / "labels.csv"
     labels = read_labels(path)
-    rows = list(csv.DictReader(path.read_text().splitlines()))
+    given_rows = list(csv.DictReader(path.read_text().splitlines()))
     written = write_labels(labels, "annotators")
     made = list(csv.DictReader(written.files["labels.csv"].decode().splitlines()))
-    same_rows = sorted(tuple(row.values()) for row in made) == sorted(tuple(row[key] for key in made[0]) for row in rows)
+    same_rows = sorted(tuple(row.values()) for row in made) == sorted(tuple(row[key] for key in made[0]) for row in given_rows)
     assert same_rows and not written.findings
-    assert len(labels.annotators) == len({row["annotator"] for row in rows})
+    assert len(labels.annotators) == len({row["annotator"] for row in given_rows})
 
 
 def test_odd_cells_of_tables_come_back(tmp_path: Path) -> None:

@@ -60,3 +60,6 @@ LABEL_FILES = 200_000
 XML_ELEMENTS = 5_000_000
 XML_DEPTH = 64
 """Elements of one XML file, and how deep they lie in each other."""
+
+MOST_MARKS = 20_000
+"""Regions or links of one item, and corners of one region."""

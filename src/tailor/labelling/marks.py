@@ -336,7 +336,12 @@ def scaled(shape: Shape, across: tuple[float, float], down: tuple[float, float],
     if isinstance(shape, Point):
         return Point(to(shape.x, across), to(shape.y, down))
     if isinstance(shape, Track):
-        return Track(tuple(replace(key, shape=scaled(key.shape, across, down, digits)) for key in shape.frames))
+        return Track(tuple(replace(key, shape=_drawn(scaled(key.shape, across, down, digits))) for key in shape.frames))
+    return shape
+
+
+def _drawn(shape: Shape) -> Box | Path | Point:
+    assert isinstance(shape, Box | Path | Point)
     return shape
 
 
@@ -348,8 +353,8 @@ def between(first: Box | Path | Point, second: Box | Path | Point, share: float)
 
     if isinstance(first, Box) and isinstance(second, Box):
         turned = (second.rotation - first.rotation + 180) % 360 - 180  # the short way round
-        sides = (mix(getattr(first, name), getattr(second, name)) for name in ("x", "y", "width", "height"))
-        return Box(*sides, rotation=first.rotation + turned * share)
+        left, top, width, height = (mix(getattr(first, name), getattr(second, name)) for name in ("x", "y", "width", "height"))
+        return Box(left, top, width, height, first.rotation + turned * share)
     if isinstance(first, Point) and isinstance(second, Point):
         return Point(mix(first.x, second.x), mix(first.y, second.y))
     if isinstance(first, Path) and isinstance(second, Path) and len(first.points) == len(second.points):

@@ -73,7 +73,7 @@ def _wide(rows: Sequence[Row], wide: Mapping[str, re.Match[str]]) -> tuple[Item,
                 layers.setdefault(match["who"], []).append(Answer(match["question"], _value(row[column])))
         fields = {key: value for key, value in row.items() if key not in wide}
         made = tuple(
-            Layer("" if who == SETTLED else who, SETTLED if who == SETTLED else "label", tuple(said))
+            Layer("" if who == SETTLED else who, "adjudicated" if who == SETTLED else "label", tuple(said))
             for who, said in layers.items()
         )
         identity = next((row[key] for key in ("id", "item") if row.get(key)), str(number))

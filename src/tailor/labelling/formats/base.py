@@ -223,7 +223,7 @@ class Format:
 
 
 def text_field(fields: Mapping[str, Any]) -> str:
-    """The field that holds an item's text: one that is called so, or the first that is a text and names no media; empty for none."""
+    """The field that holds an item's text: one that is called so, or the first that is a text; empty for none."""
     named = (name for name in TEXTS if isinstance(fields.get(name), str))
     others = (
         name

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from tailor.data.finding import Finding
@@ -131,13 +132,14 @@ def _by_annotator(labels: Labels) -> dict[str, Labels]:
     if len(people) + bool(settled) < 2 and not any(_twice(item) for item in labels.items):
         return {"": labels}
     folders = _folders(people)
-    found = {
-        folder: _only(labels, lambda layer, name=name: layer.role == "label" and layer.annotator == name)
-        for name, folder in folders.items()
-    }
+    found = {folder: _only(labels, partial(_is_of, name)) for name, folder in folders.items()}
     if settled:
         found[f"{SETTLED}/"] = _only(labels, lambda layer: layer.role in ("adjudicated", "gold"))
     return found
+
+
+def _is_of(name: str, layer: Layer) -> bool:
+    return layer.role == "label" and layer.annotator == name
 
 
 def _twice(item: Item) -> bool:

@@ -132,7 +132,7 @@ def _shape(data: Object, value: Object, form: str, on: str) -> tuple[Shape, tupl
             kind = ""
         if kind == "box":
             return (
-                Box(*(value[key] for key in ("x", "y", "width", "height")), value.get("rotation") or 0),
+                _box(value),
                 _used(value, "x", "y", "width", "height", "rotation"),
                 _as_written(value, "rotation"),
                 "",
@@ -169,6 +169,10 @@ def _as_written(value: Object, key: str) -> dict[str, Any]:
     return {} if key in value else {f"no_{key}": True}
 
 
+def _box(given: Object) -> Box:
+    return Box(given["x"], given["y"], given["width"], given["height"], given.get("rotation") or 0)
+
+
 def _key_frame(given: Object) -> KeyFrame:
     sides = ("x", "y", "width", "height")
     extra = {key: value for key, value in given.items() if key not in ("frame", "enabled", "rotation", *sides)}
@@ -176,7 +180,7 @@ def _key_frame(given: Object) -> KeyFrame:
         extra["no_rotation"] = True
     return KeyFrame(
         given["frame"] - FIRST_FRAME,
-        Box(*(given[key] for key in sides), given.get("rotation") or 0),
+        _box(given),
         bool(given.get("enabled", True)),
         extra,
     )

@@ -100,7 +100,7 @@ def _marks(row: Object) -> Iterator[Mark]:
             yield Region(str(number), shape, labels, "image", score=score, extra={**rest, NOTES: keys})
     for relation in row.get("relations") or ():
         ends = [relation.get(key) or {} for key in ("head_span", "child_span")]
-        ids = [spans.get((end.get("start"), end.get("end")), "") for end in ends]
+        ids = [spans.get((int(end.get("start", -1)), int(end.get("end", -1))), "") for end in ends]
         yield Link(ids[0], ids[1], (str(relation.get("label", "")),), extra={NOTES: {"relation": dict(relation)}})
     if "accept" in row:
         yield Answer("accept", row["accept"])
