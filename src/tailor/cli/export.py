@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -12,13 +12,19 @@ from rich.text import Text
 from tailor.cli.terminal import plain_console
 from tailor.errors import ConfigError
 
+if TYPE_CHECKING:
+    from tailor.project import Project
+
 FORMAT = "chat"
 FOLDER = "export"
 
 
 def export(
     project: Annotated[Path, typer.Argument(help="Project folder or its tailor.yaml.")] = Path("."),
-    format: Annotated[str, typer.Option("--format", help="chat, trl, promptfoo, csv or parquet.")] = FORMAT,
+    format: Annotated[
+        str,
+        typer.Option("--format", help="chat, trl, promptfoo, csv or parquet; for labels: labelstudio, coco, voc, yolo, ..."),
+    ] = FORMAT,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help=f"Folder to write into; `{FOLDER}` in the project if left out.")
     ] = None,
@@ -32,11 +38,16 @@ def export(
     from tailor.export.files import format_named, refuse_existing, write_rows
     from tailor.export.rows import exported_rows
     from tailor.files import seen_from_here
+    from tailor.plugins import LABEL_FORMATS
     from tailor.project import load_project
 
     console = plain_console()
     opened = load_project(project)
-    folder, way = output or opened.folder / FOLDER, format_named(format)
+    folder = output or opened.folder / FOLDER
+    if format in LABEL_FORMATS:
+        _export_labels(opened, folder, format, test=open_test, yes=yes, force=force)
+        return
+    way = format_named(format)
     if not force:
         refuse_existing(folder, way, ("train", "dev", *(["test"] if open_test else [])))
     if open_test and not yes:
@@ -51,6 +62,26 @@ def export(
     counts = {name: sum(row.split == name for row in rows) for name in dict.fromkeys(row.split for row in rows)}
     kept = "" if open_test else " The test set stays sealed."
     say(f"Exported {', '.join(f'{count:,} {name}' for name, count in counts.items())} rows.{kept}")
+
+
+def _export_labels(project: Project, folder: Path, format: str, *, test: bool, yes: bool, force: bool) -> None:
+    """Write the project's labels, and name what the format does not hold."""
+    from tailor.export.labels import exported_labels, write_exported
+    from tailor.files import seen_from_here
+
+    console = plain_console()
+    if test and not yes:
+        _ask_to_open()
+    labels = exported_labels(project, test=test, say=lambda sentence: console.print(Text(sentence)))
+    paths, written = write_exported(labels, folder, format, force=force)
+    where = seen_from_here(paths[0].resolve()) if len(paths) == 1 else f"{len(paths):,} files to {seen_from_here(folder.resolve())}"
+    console.print(Text(f"Wrote {where}."))
+    for finding in written.findings:
+        console.print(Text(finding.what))
+    people = len(labels.annotators)
+    kept = "" if test else " The test set stays sealed."
+    who = f" by {people:,} {'person' if people == 1 else 'people'}" if people else ""
+    console.print(Text(f"Exported labels of {len(labels.items):,} rows{who}.{kept}"))
 
 
 def _ask_to_open() -> None:

@@ -18,6 +18,7 @@ from tailor.export.rows import ExportedRow
 from tailor.files import write_atomically
 from tailor.kinds.base import kind_of
 from tailor.models.base import Message
+from tailor.plugins import LABEL_FORMATS
 from tailor.task import Task
 
 Row = dict[str, object]
@@ -55,7 +56,8 @@ def format_named(name: str) -> Format:
     """
     if name not in FORMATS:
         raise ConfigError(
-            f"{quoted(name)} is no format of an export{did_you_mean(name, FORMATS)}", f"There are {', '.join(FORMATS)}."
+            f"{quoted(name)} is no format of an export{did_you_mean(name, (*FORMATS, *LABEL_FORMATS.names))}",
+            f"There are {', '.join(FORMATS)}; and for labels {', '.join(LABEL_FORMATS.names)}.",
         )
     return FORMATS[name]
 

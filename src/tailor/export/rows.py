@@ -21,6 +21,7 @@ from tailor.results import Study
 from tailor.saved import load_study
 from tailor.seals import around_test, identities, opening_sentences, unseen
 from tailor.system import System
+from tailor.task import Task
 
 EXPORTED = "exported rows"
 """What an opening for an export looks at; a second export of the same rows is the same opening."""
@@ -68,19 +69,23 @@ def exported_rows(project: Project, *, test: bool, say: Callable[[str], None]) -
     with private_files(), Ledger(tighten(project.store), shared=study is not None and not test) as ledger:
         engine = open_engine(project, ledger, FakeModel(name=project.task.model.name), _judge(project))
         system = _system(project, whole, study, engine, say)
-        train, dev = unseen(project.task, (whole.train, whole.dev), whole.test, ledger.shown())
-        splits = replace(whole, train=train, dev=dev)
-        if left_out := len(whole.train) + len(whole.dev) - len(train) - len(dev):
-            say(f"{left_out:,} rows are left out: they are in a test set, resemble a row there, or share a group with one.")
-        names: list[SplitName] = ["train", "dev"]
-        if test:
-            opened = ledger.open_test(
-                identities(project.task, whole.test), [EXPORTED], around_test(project.task, whole, engine.documents)
-            )
-            for sentence in opening_sentences(opened, 0, ledger.trouble):
-                say(sentence)
-            names.append("test")
-        return tuple(row for name in names for row in _rows(project, engine, system, study, name, getattr(splits, name)))
+        parts = exported_parts(project.task, engine, whole, ledger, test=test, say=say)
+        return tuple(row for name, part in parts.items() for row in _rows(project, engine, system, study, name, part))
+
+
+def exported_parts(
+    task: Task, engine: Engine, whole: Splits, ledger: Ledger, *, test: bool, say: Callable[[str], None]
+) -> dict[SplitName, tuple[Example, ...]]:
+    """The rows that may leave a project by their splits, with the test set opened if that is asked for."""
+    train, dev = unseen(task, (whole.train, whole.dev), whole.test, ledger.shown())
+    if left_out := len(whole.train) + len(whole.dev) - len(train) - len(dev):
+        say(f"{left_out:,} rows are left out: they are in a test set, resemble a row there, or share a group with one.")
+    if not test:
+        return {"train": train, "dev": dev}
+    opened = ledger.open_test(identities(task, whole.test), [EXPORTED], around_test(task, whole, engine.documents))
+    for sentence in opening_sentences(opened, 0, ledger.trouble):
+        say(sentence)
+    return {"train": train, "dev": dev, "test": whole.test}
 
 
 def _study(project: Project) -> Study | None:

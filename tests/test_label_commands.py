@@ -1,0 +1,88 @@
+"""Labels in and out of a project by the commands."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from data_helpers import sentence, write_csv, write_yaml
+from flow import tailor
+
+from tailor.data.split import load_splits
+from tailor.errors import DataError
+from tailor.labelling.formats.door import read_labels
+from tailor.labelling.importing import import_labels
+from tailor.labelling.judgements import Judgements
+from tailor.ledger import Ledger
+from tailor.project import load_project
+
+TEAMS = ("billing", "refund", "delivery")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    write_csv(folder / "data.csv", [(sentence(n), TEAMS[n % 3]) for n in range(60)])
+    about = {"name": "desk", "kind": "classify", "instruction": "Name the team.", "input": "{{text}}", "output": "label"}
+    write_yaml(folder, {**about, "model": "fake", "data": {"file": "data.csv"}})
+    return folder
+
+
+def write_votes(path: Path, *rows: tuple[str, str, str]) -> Path:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label (anna)", "label (ben)"), *rows])
+    return path
+
+
+def test_votes_of_two_people_are_kept_under_their_names_and_exported_again(desk: Path, tmp_path: Path) -> None:
+    project = load_project(desk)
+    rows = [*load_splits(project).train[:6], *load_splits(project).test[:2]]
+    votes = write_votes(tmp_path / "votes.csv", *((row.fields["text"], row.label, "refund") for row in rows), ("unknown", "a", "b"))
+    found = import_labels(project, votes)
+    assert (found.added, found.known, found.people, found.format) == (16, 0, ("anna", "ben"), "annotators")
+    assert "1 items that are no rows of this project" in found.findings[-1].what
+    assert import_labels(project, votes).added == 0
+    with Judgements(project.store) as kept:
+        assert len(kept.standing()) == 16
+    result = tailor("export", desk, "--format", "labelstudio", "--output", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "The test set stays sealed" in result.output and "by 2 people" in result.output
+    labels = read_labels(tmp_path / "out" / "labelstudio.json")
+    shown = {item.fields["text"]: item for item in labels.items}
+    assert all(example.fields["text"] not in shown for example in load_splits(project).test)
+    layers = shown[rows[0].fields["text"]].layers
+    assert [(layer.annotator, layer.role, layer.answers[0].value) for layer in layers] == [
+        ("anna", "label", [rows[0].label]),
+        ("ben", "label", ["refund"]),
+        ("", "adjudicated", [rows[0].label]),
+    ]
+
+
+def test_exporting_labels_of_test_rows_opens_the_test_set(desk: Path, tmp_path: Path) -> None:
+    closed = tailor("export", desk, "--format", "prodigy", "--output", tmp_path / "a", "--open-test")
+    assert closed.exit_code == 2 and "counts as an opening" in closed.output
+    result = tailor("export", desk, "--format", "prodigy", "--output", tmp_path / "a", "--open-test", "--yes")
+    assert result.exit_code == 0, result.output
+    texts = {json.loads(line)["text"] for line in (tmp_path / "a" / "labels.jsonl").read_text().splitlines()}
+    assert {row.fields["text"] for row in load_splits(load_project(desk)).test} <= texts
+    with Ledger(load_project(desk).store) as ledger:
+        assert len(ledger.shown()) == len(load_splits(load_project(desk)).test)
+
+
+def test_what_a_format_does_not_hold_is_told_and_files_are_not_replaced(desk: Path, tmp_path: Path) -> None:
+    first = tailor("export", desk, "--format", "conll", "--output", tmp_path / "a")
+    assert first.exit_code == 0 and "conll does not hold" in first.output and "answers about whole items" in first.output
+    again = tailor("export", desk, "--format", "conll", "--output", tmp_path / "a")
+    assert again.exit_code == 2 and "is there already" in again.output
+    assert tailor("export", desk, "--format", "conll", "--output", tmp_path / "a", "--force").exit_code == 0
+    wrong = tailor("export", desk, "--format", "cocoo")
+    assert wrong.exit_code == 2 and "did you mean" in wrong.output.lower() and "coco" in wrong.output
+
+
+def test_labels_of_other_rows_are_refused(desk: Path, tmp_path: Path) -> None:
+    votes = write_votes(tmp_path / "votes.csv", ("something else", "billing", "refund"))
+    with pytest.raises(DataError, match="holds no labels of this project's rows"):
+        import_labels(load_project(desk), votes)
