@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from tailor.cli.advise import advise
 from tailor.cli.check import check
 from tailor.cli.export import export
+from tailor.cli.gate import gate
 from tailor.cli.init import init
 from tailor.cli.judge import judge
 from tailor.cli.models import app as models
@@ -86,6 +87,7 @@ app.command()(judge)
 app.command()(report)
 app.command(name="try")(tryout)
 app.command()(watch)
+app.command()(gate)
 app.command()(show)
 app.command()(export)
 app.command()(serve)
