@@ -130,7 +130,7 @@ def test_a_way_to_search_may_come_from_outside(tmp_path: Path, monkeypatch: pyte
     engine = make_engine(FakeModel(), tmp_path, DOCUMENTS)
     questions = [example.fields["text"] for example in material.train[:2]]
     for name in RETRIEVERS.names:
-        check_retriever(RETRIEVERS.load(name), engine.index("fake"), questions)
+        check_retriever(RETRIEVERS.load(name), engine.indexes.index("fake"), questions)
     made = approach_named("rag-backwards-2").fit(start(material, engine), material, engine)
     plain = approach_named("rag-bm25-2").fit(start(material, engine), material, engine)
     found = engine.retrieve(made, questions)
@@ -152,5 +152,5 @@ def test_a_way_to_search_that_breaks_a_promise_is_told_which(tmp_path: Path) -> 
 
     engine = make_engine(FakeModel(), tmp_path, DOCUMENTS)
     with pytest.raises(AssertionError, match="one at least"):
-        check_retriever(Deaf(), engine.index("fake"), ["When are wages paid?"])
+        check_retriever(Deaf(), engine.indexes.index("fake"), ["When are wages paid?"])
     engine.ledger.close()

@@ -28,10 +28,8 @@ from tailor.models.endpoint.desk import Batching
 from tailor.models.vectors import CachedEmbedder
 from tailor.render import render_messages
 from tailor.replies import to_answer, without_prior
-from tailor.retrieval.chunking import chunking
-from tailor.retrieval.parents import DEPTH, Parents
+from tailor.retrieval.indexes import Indexes
 from tailor.retrieval.passage import Passage
-from tailor.retrieval.searches import retriever
 from tailor.rewritten import rewriter, rows_to_rewrite, with_cost
 from tailor.score.types import Answer, answer_from
 from tailor.store.spending import Spending
@@ -40,7 +38,6 @@ from tailor.system import Prompt, Shot, System
 if TYPE_CHECKING:
     from tailor.documents.reading import Document, Unread
     from tailor.models.tfidf import Tfidf
-    from tailor.retrieval.index import Index
 
 OnProgress = Callable[[int, int], None]
 MADE_ANEW = "run `tailor run` again; it is made again"
@@ -78,8 +75,6 @@ class Engine:
     keeps: bool = True
     unread: Sequence[Unread] = ()
     _embedders: dict[str, CachedEmbedder] = field(default_factory=dict)
-    _indexes: dict[tuple[str, str], Index] = field(default_factory=dict)
-    _parents: dict[str, Parents] = field(default_factory=dict)
     _checked: dict[Path, str] = field(default_factory=dict)
     _words: dict[str, Tfidf] = field(default_factory=dict)
     _remembered: tuple[Prompt, list[Content], Array] | None = None
@@ -128,37 +123,17 @@ class Engine:
             self._embedders[name] = CachedEmbedder(self.open_embedder(name), self.store / "vectors.db", keeps=self.keeps)
         return self._embedders[name]
 
-    def index(self, embedder: str, on_progress: OnProgress | None = None, chunks: str = "") -> Index:
-        """The index over the documents, brought up to date; `embedder` may be empty for keyword search alone.
-
-        Args:
-            embedder: its name.
-            on_progress: called with passages done and passages to do.
-            chunks: how the documents are cut (`tailor.retrieval.chunking`).
-        """
-        if (embedder, chunks) not in self._indexes:
-            from tailor.retrieval.index import Index
-
-            cached = self._embedder(embedder) if embedder else None
-            # The index keeps the vectors of its passages; those of questions cost nothing but time, save behind an endpoint.
-            made = cached if cached is None or cached.is_remote else cached.embedder
-            index = Index.open(self.store / "indexes", made, chunking(chunks))
-            if not index.holds(self.documents):
-                with self.ledger.alone():
-                    index.update(self.documents, on_progress)
-            self._indexes[embedder, chunks] = index
-        return self._indexes[embedder, chunks]
+    @cached_property
+    def indexes(self) -> Indexes:
+        """The indexes over the documents."""
+        return Indexes(self.store / "indexes", self.documents, self._embedder, self.ledger.alone)
 
     def refreshed(self, system: System) -> System:
         """The System with the documents as they are now: what they say may change after it was chosen, without another run."""
         knowledge = system.knowledge
         if knowledge.kind == "none":
             return system
-        digest = (
-            documents_digest(self.documents)
-            if knowledge.kind == "whole"
-            else retriever(knowledge.search).digest(self.index(knowledge.embedder, chunks=knowledge.chunks))
-        )
+        digest = documents_digest(self.documents) if knowledge.kind == "whole" else self.indexes.digest(knowledge)
         return system.with_(knowledge={"digest": digest})
 
     def retrieve(self, system: System, questions: Sequence[str]) -> list[tuple[Passage, ...]]:
@@ -166,11 +141,7 @@ class Engine:
         knowledge = system.knowledge
         if knowledge.kind != "index":
             return [()] * len(questions)
-        index, cut = self.index(knowledge.embedder, chunks=knowledge.chunks), chunking(knowledge.chunks)
-        found = retriever(knowledge.search).search(index, questions, knowledge.passages * (DEPTH if cut.parent else 1))
-        if cut.parent:
-            parents = self._parents.setdefault(knowledge.chunks, Parents(self.documents, cut))
-            found = [parents.of(passages, knowledge.passages) for passages in found]
+        found = self.indexes.find(knowledge, questions)
         return [tuple(reversed(passages)) if knowledge.best_last else tuple(passages) for passages in found]
 
     def searched(self, system: System, examples: Sequence[Example]) -> list[str]:

@@ -8,7 +8,6 @@ from tailor.approaches.approach import TrainingData
 from tailor.documents.reading import documents_digest
 from tailor.engine import Engine, OnProgress
 from tailor.errors import DocumentsError, DoesNotFit
-from tailor.retrieval.searches import retriever
 from tailor.system import Knowledge, System
 
 PASSAGES = 1
@@ -47,16 +46,19 @@ class Retrieve:
         search: by keywords (bm25), by meaning (vector), by both (hybrid), or as a package adds it.
         passages: how many.
         rewrites: search by a question that the model writes out of a conversation (`tailor.rewritten`).
+        chunks: how documents are cut (`tailor.retrieval.chunking`); empty for the default.
     """
 
     search: str = "hybrid"
     passages: int = PASSAGES
     rewrites: bool = False
+    chunks: str = ""
 
     @property
     def name(self) -> str:
         """Such as "rag-hybrid-3"; the number is left out for a single passage."""
         name = f"rag-{self.search}" if self.passages == 1 else f"rag-{self.search}-{self.passages}"
+        name = f"{name}-by-{self.chunks}" if self.chunks else name
         return f"{name}-rewritten" if self.rewrites else name
 
     def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
@@ -69,10 +71,10 @@ class Retrieve:
         _need_documents(engine)
         # One index serves all three searches, so keywords alone use it too when vectors are there anyway.
         embedder = material.task.embedder
-        found = retriever(self.search).digest(engine.index(embedder, on_progress))
-        knowledge = Knowledge(kind="index", search=self.search, passages=self.passages, digest=found, embedder=embedder)
-        knowledge = knowledge.with_(rewrites=self.rewrites)
-        return system.then(self.name, knowledge=knowledge)
+        engine.indexes.index(embedder, self.chunks, on_progress)
+        knowledge = Knowledge(kind="index", search=self.search, passages=self.passages, embedder=embedder)
+        knowledge = knowledge.with_(rewrites=self.rewrites, chunks=self.chunks)
+        return system.then(self.name, knowledge=knowledge.with_(digest=engine.indexes.digest(knowledge)))
 
 
 def _need_documents(engine: Engine) -> None:

@@ -40,7 +40,9 @@ def _seconds_to_fit(system: System, material: TrainingData, engine: Engine) -> f
 def seconds_to_index(run: Run, engine: Engine) -> float:
     """The time to take one changed document into the index, tried on a copy; 0 for a system without an index."""
     knowledge = run.system.knowledge
-    return engine.index(knowledge.embedder).seconds_to_update(engine.documents) if knowledge.kind == "index" else 0.0
+    if knowledge.kind != "index":
+        return 0.0
+    return engine.indexes.index(knowledge.embedder, knowledge.chunks).seconds_to_update(engine.documents)
 
 
 def seconds_to_measure(run: Run, rows: int) -> float:
