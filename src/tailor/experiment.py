@@ -76,6 +76,7 @@ def run(
     ask_again: bool | None = None,
     model: Model | None = None,
     judge: Model | None = None,
+    splits: Splits | None = None,
 ) -> Study:
     """Measure the ways of answering on the project's data and decide between them.
 
@@ -88,17 +89,18 @@ def run(
         ask_again: whether the finalists are asked again, in full or not at all, if not as the task says.
         model: the generative model, if not the one that the task names.
         judge: the model that judges, if not the one that the task names; only for the metric `judged`.
+        splits: the rows, if not the project's as they are split.
 
     Raises:
         TailorError: the user's input, a model or the disk stands in the way; what was measured is kept.
     """
     task, started, clock = asking(project.task, ask_again), _now(), Clock(None if max_minutes is None else max_minutes * 60)
-    splits = whole = load_splits(project)
+    whole = splits or load_splits(project)
     ratings = read_ratings(project.path(task.judge.ratings)) if task.judge else Ratings()
     with private_files(), Ledger(tighten(project.store)) as ledger:
         for sentence in ledger.messages:
             observer.message(sentence)
-        splits = sealed(task, splits, ledger, observer)
+        splits = sealed(task, whole, ledger, observer)
         require_personal(project, whole, called(model, judge))
         engine = open_engine(project, ledger, model, judge, budget=budget)
         for sentence, _, remedy in unread_by_reason(engine.unread):

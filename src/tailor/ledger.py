@@ -183,6 +183,14 @@ class Ledger:
         """
         return self._openings.open_test(rows, systems, data, rated)
 
+    def openings_of(self, rows: Sequence[Identity], data: Data) -> int:
+        """How many openings there were that count for a test set of these rows; `data` is as for `open_test`.
+
+        Raises:
+            StoreError: the record cannot be read.
+        """
+        return self._openings.earlier(rows, data)
+
     def shown(self) -> list[Identity]:
         """Every row that was ever shown in an opened test set, in this project or another of the user's."""
         return self._openings.shown()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from tailor.cli.sending import AllowHttp, AllowPersonal, Yes, ask_about_personal, ask_to_send
-from tailor.cli.terminal import plain_console
+from tailor.cli.terminal import Screen, plain_console
 from tailor.decide.formats import format_target, listed
-from tailor.project import REPORT_FILE
+from tailor.errors import ConfigError
+from tailor.project import REPORT_FILE, Project
+from tailor.results import Study
 from tailor.screen import Live
 
 
@@ -29,6 +33,10 @@ def run(
         bool | None,
         typer.Option("--ask-again/--no-ask-again", help="Ask the finalists again to see how steady they are (`ask_again`)."),
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Decide again, with what was audited while the system was served, on unseen rows.")
+    ] = False,
+    fresh: Annotated[Path | None, typer.Option(help="With --again: fresh rows with their right answers, to decide by.")] = None,
     yes: Yes = False,
     allow_http: AllowHttp = False,
     allow_personal: AllowPersonal = False,
@@ -55,8 +63,14 @@ def run(
         sep="",
     )
     live = Live(console, task.prices.currency, max_minutes)
-    with live.bar:
-        study = run_experiment(opened, live, everything=everything, max_minutes=max_minutes, budget=budget, ask_again=ask_again)
+    limits: dict[str, Any] = {"everything": everything, "max_minutes": max_minutes, "budget": budget, "ask_again": ask_again}
+    if again:
+        study = _decide_again(console, live, opened, fresh, limits)
+    elif fresh is not None:
+        raise ConfigError("--fresh is for --again", "Name the data in tailor.yaml, or decide again with --again.")
+    else:
+        with live.bar:
+            study = run_experiment(opened, live, **limits)
     if study.decision is not None:
         console.print(f"\n{study.decision.headline}", style="bold")
         for reason in study.decision.changes:
@@ -65,3 +79,25 @@ def run(
         console.print(f"\n{spent_sentence(study.spent, task.prices.currency)}")
     path = write_report(study, opened.folder / REPORT_FILE)
     console.print(f"\nReport: {path}")
+
+
+def _decide_again(console: Screen, live: Live, opened: Project, fresh: Path | None, limits: dict[str, Any]) -> Study:
+    """Say what deciding again takes, ask where somebody can be asked, decide, and show both decisions."""
+    from tailor.watching.again import decide_again, outcome, plan, side_by_side
+
+    planned = plan(opened, fresh)
+    for sentence in planned.sentences:
+        console.print(sentence)
+    if sys.stdin.isatty() and not typer.confirm("Decide again?", default=True):
+        raise ConfigError("nothing was opened", "Run the same command again when you want to decide.")
+    with live.bar:
+        study = decide_again(opened, planned, live, **limits)
+    table = Table(box=None, pad_edge=False)
+    for name in ("", "before", "now"):
+        table.add_column(name)
+    for row in side_by_side(planned.old.decision, study.decision):
+        table.add_row(*row)
+    console.print()
+    console.print(table)
+    console.print(f"\n{outcome(planned.old.decision, study.decision)}", style="bold")
+    return study

@@ -110,6 +110,18 @@ class Openings:
         with self._registry.alone():
             return self._open(rows, sorted(systems), data or Data(), rated or {})
 
+    def earlier(self, rows: Sequence[Identity], data: Data) -> int:
+        """How many openings there were that count for these rows. Nothing is noted down.
+
+        Raises:
+            StoreError: the record cannot be read.
+        """
+        records, missing = self.read()
+        keys, met = {record.key for record in records}, _Meeting(rows, data)
+        here = sum(not record.whole or met.of(record.rows) for record in records)
+        elsewhere = (seen for seen in self._registry.read() if seen.key not in keys)
+        return here + missing + sum(met.of(seen.rows) or _resemble(rows, seen.rows) for seen in elsewhere)
+
     def _open(self, rows: Sequence[Identity], systems: Sequence[str], data: Data, rated: Rated) -> Opening:
         exact = dump(sorted(row.exact for row in rows))
         unrated = seal("test", self._project, exact, dump(systems))

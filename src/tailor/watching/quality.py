@@ -15,6 +15,7 @@ from tailor.data.example import Example
 from tailor.errors import TailorError
 from tailor.kinds.base import Unreadable, kind_of, metric_of, score
 from tailor.results import Study
+from tailor.score.parse import parse_answer
 from tailor.score.types import Answer
 from tailor.stats.betting import evidence_of_fall, reaches, rows_to_notice
 from tailor.stats.intervals import Interval, mean_interval
@@ -122,37 +123,36 @@ def worth(task: Task, system: System, request: Request, remark: Feedback | None)
         return 1.0
     if not metric_of(task).graded:
         return 0.0
-    row = as_example(task, request, remark)
+    row = as_example(task, system, request, remark)
     if row is None or request.answer is None:
         return None
     return score(task, system, row, Answer(row.id, request.answer)).value
 
 
-def as_example(task: Task, request: Request, remark: Feedback | None) -> Example | None:
+def as_example(task: Task, system: System, request: Request, remark: Feedback | None) -> Example | None:
     """An audited request as a row with its right answer; None where that is not known, or no texts were kept.
 
-    An answer that was found right is the right answer, where the answers of this kind of task are labels.
+    An answer that was found right is a right answer.
     """
-    if request.fields is None or remark is None:
+    if request.fields is None or request.answer is None or remark is None:
         return None
-    cell = remark.correct or (request.label or "" if remark.said == "right" else "")
-    if not cell:
-        return None
+    cell = remark.correct or ((parse_answer(system, request.answer) or "") if remark.said == "right" else "")
+    kind = kind_of(task)
     try:
-        answers = kind_of(task).accepted(task, cell)
+        answers = tuple(kind.accepted(task, cell)) if cell else ()
     except (Unreadable, TailorError, ValueError):
         return None
-    known = (
-        not kind_of(task).closed
-        or not task.labels
-        or all(label in task.labels for answer in answers for label in kind_of(task).labels_in(answer))
-    )
-    if not answers or not known:
+    labels = [label for answer in answers for label in kind.labels_in(answer)] if kind.closed and task.labels else []
+    if not answers or not set(labels) <= set(task.labels):
         return None
-    return Example(f"audited {request.id}", dict(request.fields), tuple(answers), file="audited requests", row=request.number)
+    return Example(f"audited {request.id}", dict(request.fields), answers, file="audited requests", row=request.number)
 
 
-def rows_of(task: Task, requests: Sequence[Request], remarks: Mapping[str, Feedback]) -> list[Example]:
-    """The audited requests whose right answers are known, as rows."""
-    found = (as_example(task, request, remarks.get(request.id)) for request in requests)
-    return [row for row in found if row is not None]
+def rows_of(task: Task, system: System, requests: Sequence[Request], remarks: Mapping[str, Feedback]) -> list[Example]:
+    """The audited requests whose right answers are known, as rows, each question once."""
+    found: dict[str, Example] = {}
+    for request in requests:
+        row = as_example(task, system, request, remarks.get(request.id))
+        if row is not None:
+            found.setdefault(row.answer_key, row)
+    return list(found.values())
