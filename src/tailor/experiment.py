@@ -98,13 +98,11 @@ def run(
     whole = splits or load_splits(project)
     ratings = read_ratings(project.path(task.judge.ratings)) if task.judge else Ratings()
     with private_files(), Ledger(tighten(project.store)) as ledger:
-        for sentence in ledger.messages:
-            observer.message(sentence)
+        say(observer, ledger.messages)
         splits = sealed(task, whole, ledger, observer)
         require_personal(project, whole, called(model, judge))
         engine = open_engine(project, ledger, model, judge, budget=budget)
-        for sentence, _, remedy in unread_by_reason(engine.unread):
-            observer.message(f"{sentence} To have it read, {remedy}.")
+        say(observer, (f"{sentence} To have it read, {remedy}." for sentence, _, remedy in unread_by_reason(engine.unread)))
         expected = before_spending(task, splits, engine, observer, everything, max_minutes is not None)
         engine.check = clock.check
         advice = advised(task, splits, engine)
@@ -128,6 +126,12 @@ def run(
     if task.judge and tests:
         write_sheet(project.path(task.judge.ratings), task, rating_sample(task, tests))
     return study
+
+
+def say(observer: Observer, sentences: Iterable[str]) -> None:
+    """Tell all of them."""
+    for sentence in sentences:
+        observer.message(sentence)
 
 
 def climb_of(
