@@ -18,6 +18,7 @@ BENCHMARKS = {
     "cost-curves": "benchmarks.cost_curves",
     "certificate": "benchmarks.certificate",
     "coverage": "benchmarks.coverage",
+    "crowd": "benchmarks.crowd",
     "diagnosis": "benchmarks.diagnosis",
     "distil": "benchmarks.distil",
     "documents": "benchmarks.documents",

@@ -1,0 +1,183 @@
+"""Agreement of several people: published figures, degenerate cases in words, and what is told."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tailor.labelling.agreement import agreement_of
+from tailor.labelling.judgement import Judgement, Suggestion
+from tailor.stats.agreement import Distance, apart, box_iou, boxes_apart, cohen_kappa, fleiss_kappa, krippendorff, masi, spans_apart
+
+FLEISS = "0 0 0 0 14/0 2 6 4 2/0 0 3 5 6/0 3 9 2 0/2 2 8 1 1/7 7 0 0 0/3 2 6 3 0/2 5 3 2 2/6 5 2 1 0/0 2 2 3 7"
+FOUR = ("1 2 3 3 2 1 4 1 2 . . .", "1 2 3 3 2 2 4 1 2 5 . 3", ". 3 3 3 2 3 4 2 2 5 1 .", "1 2 3 3 2 4 4 1 2 5 1 .")
+THREE = (". . . . . 3 4 1 2 1 1 3 3 . 3", "1 . 2 1 3 3 4 3 . . . . . . .", ". . 2 1 3 4 4 . 2 1 1 3 3 . 4")
+
+
+def units(people: tuple[str, ...]) -> list[list[int]]:
+    return [[int(said) for said in column if said != "."] for column in zip(*(line.split() for line in people), strict=True)]
+
+
+def test_kappas_of_published_examples() -> None:
+    counts = np.array([[float(n) for n in row.split()] for row in FLEISS.split("/")])
+    assert fleiss_kappa(counts) == pytest.approx(0.209931, abs=1e-6)
+    tables = {((20, 5), (10, 15)): 0.4, ((45, 15), (25, 15)): 0.130435, ((25, 35), (5, 35)): 0.259259}
+    for table, expected in tables.items():
+        assert float(cohen_kappa(np.array(table, dtype=float))) == pytest.approx(expected, abs=1e-6)
+    assert fleiss_kappa(np.array([[3.0, 0.0], [3.0, 0.0]])) is None
+    with pytest.raises(ValueError, match="use Krippendorff's alpha"):
+        fleiss_kappa(np.array([[3.0, 0.0], [1.0, 1.0]]))
+
+
+@pytest.mark.parametrize(
+    ("people", "distance", "expected"),
+    [
+        (FOUR, "nominal", 0.743421),
+        (FOUR, "ordinal", 0.815388),
+        (FOUR, "interval", 0.849107),
+        (FOUR, "ratio", 0.797403),
+        (THREE, "nominal", 0.691358),
+        (THREE, "ordinal", 0.806721),
+        (THREE, "interval", 0.810845),
+        (THREE, "ratio", 0.808944),
+    ],
+)
+def test_alpha_of_published_examples(people: tuple[str, ...], distance: Distance, expected: float) -> None:
+    found = krippendorff(units(people), distance).chance_corrected
+    assert found is not None and found.mean == pytest.approx(expected, abs=1e-6)
+    assert found.low is not None and found.high is not None and found.low < expected < found.high <= 1
+
+
+def test_where_one_value_was_used_it_is_said_in_words() -> None:
+    found = krippendorff([["a", "a"], ["a", "a", "a"]])
+    assert (found.observed, found.chance_corrected) == (1.0, None)
+    assert found.why_not == 'only one value was used ("a"), so nothing tells agreement from chance'
+    assert krippendorff([["a"], []]).why_not == "no row was answered by two people"
+    one = krippendorff([["a", "b"]]).chance_corrected
+    assert one is not None and one.low is None
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=4), max_size=12))
+@settings(max_examples=25, deadline=None)
+def test_alpha_is_a_number_or_a_reason(rows: list[list[str]]) -> None:
+    found = krippendorff(rows)
+    assert (found.chance_corrected is None) == bool(found.why_not)
+    if found.chance_corrected is not None:
+        interval = found.chance_corrected
+        assert math.isfinite(interval.mean) and interval.mean <= 1
+        assert interval.low is None or interval.high is None or interval.low <= interval.mean <= interval.high
+
+
+@pytest.mark.slow
+def test_the_limits_of_alpha_hold_with_forty_rows() -> None:
+    draw = np.random.default_rng(0)
+
+    def rows(count: int) -> list[list[str]]:
+        true = draw.choice(3, size=count, p=(0.7, 0.2, 0.1))
+        return [["abc"[t if draw.random() < 0.85 else draw.integers(3)] for _ in range(2)] for t in true]
+
+    true = krippendorff(rows(20_000)).chance_corrected
+    assert true is not None
+    held = 0
+    for _ in range(60):
+        found = krippendorff(rows(40)).chance_corrected
+        assert found is not None and found.low is not None and found.high is not None
+        held += found.low <= true.mean <= found.high
+    assert held >= 52
+
+
+def test_sets_are_nearer_the_more_they_share() -> None:
+    a, ab, bc, c = (frozenset(text) for text in ("a", "ab", "bc", "c"))
+    assert masi(a, a) == masi(frozenset(), frozenset()) == 0 and masi(a, c) == masi(a, frozenset()) == 1
+    assert masi(a, ab) == pytest.approx(1 - 1 / 2 * 2 / 3) and masi(ab, bc) == pytest.approx(1 - 1 / 3 * 1 / 3)
+    rows = [[ab, ab], [a, ab], [bc, bc], [c, bc], [a, a]]
+    near, strict = krippendorff(rows, "masi").chance_corrected, krippendorff(rows, "nominal").chance_corrected
+    assert near is not None and strict is not None and near.mean > strict.mean
+
+
+def test_spans_and_boxes_have_the_published_overlaps() -> None:
+    first = {(0, 4, "ORG"), (10, 13, "MONEY"), (20, 25, "PER")}
+    assert 1 - spans_apart(first, (first - {(20, 25, "PER")}) | {(20, 26, "PER")}) == pytest.approx(2 / 3)
+    assert box_iou([64, 96, 160, 60], [72, 100, 160, 60]) == pytest.approx(0.796407, abs=1e-6)
+    assert boxes_apart([], []) == 0 and boxes_apart([("", [0, 0, 1, 1])], []) == 1
+    assert boxes_apart([("a", [0, 0, 1, 1])], [("b", [0, 0, 1, 1])]) == 1, "another label is another thing"
+
+
+def test_boxes_agree_wholly_or_as_chance_would_have_it() -> None:
+    draw = np.random.default_rng(0)
+
+    def box() -> list[tuple[str, list[float]]]:
+        return [("car", [*draw.uniform(0, 60, 2), *draw.uniform(20, 40, 2)])]
+
+    same = [[one, one] for one in (box() for _ in range(30))]
+    alike, random = apart(same, boxes_apart), apart([[box(), box()] for _ in range(60)], boxes_apart)
+    assert alike.chance_corrected is not None and alike.chance_corrected.mean == pytest.approx(1)
+    assert alike.chance_corrected.low is not None and 0.7 < alike.chance_corrected.low < 1
+    assert random.chance_corrected is not None and abs(random.chance_corrected.mean) < 0.15
+    assert random.chance_corrected.low is not None and random.chance_corrected.high is not None
+    assert random.chance_corrected.low < 0 < random.chance_corrected.high
+    nothing = apart([[[], []], [[], []]], boxes_apart)
+    assert nothing.observed == 1 and nothing.chance_corrected is None and "the same answer to every row" in nothing.why_not
+
+
+# --- of judgements
+
+
+def said(row: int, annotator: str, label: object, *, suggested: bool = False) -> Judgement:
+    shown = Suggestion({"label": label}, "system") if suggested else None
+    at = f"2026-01-01T{row // 60:02}:{row % 60:02}:00+00:00"
+    return Judgement(f"{row}{annotator}", f"r{row}", annotator, values={"label": label}, at=at, suggested=shown)
+
+
+def test_labels_that_are_mixed_up_are_named_with_what_to_do() -> None:
+    judgements = [said(row, "Ana", "billing" if row % 2 else "refund") for row in range(60)]
+    judgements += [said(row, "Ben", "refund" if row % 2 and row < 40 else "billing" if row % 2 else "refund") for row in range(60)]
+    judgements += [said(60 + row, person, "other") for row in range(20) for person in ("Ana", "Ben")]
+    found = agreement_of(judgements)
+    assert found.confusions[0].sentence == '"billing" and "refund" are mixed up in 20 of 60: show both in the guideline.'
+    assert found.confusions[0].sentence in found.sentences
+    assert found.sentences[0] == "People agree on 75 % of 80 rows that several answered."
+    assert found.by_annotator == {"Ana": 0.75, "Ben": 0.75}
+    other, billing = found.by_label["other"].chance_corrected, found.by_label["billing"].chance_corrected
+    assert other is not None and billing is not None and other.mean == pytest.approx(1) and billing.mean < 0.5
+    first, _, last = (part.chance_corrected or None for part in found.over_time)
+    assert first is not None and last is not None and last.mean > first.mean
+
+
+def test_agreement_with_suggestions_stands_next_to_that_without() -> None:
+    judgements = [said(row, "Ana", "ab"[row % 2], suggested=row < 30) for row in range(60)]
+    judgements += [said(row, "Ben", "ab"[(row + (row >= 30 and row % 3 == 0)) % 2], suggested=row < 30) for row in range(60)]
+    found = agreement_of(judgements)
+    assert found.blind.chance_corrected and found.suggested.chance_corrected
+    assert found.blind.chance_corrected.mean < found.suggested.chance_corrected.mean == pytest.approx(1)
+    assert any(sentence.startswith("With suggestions it is 1.00") for sentence in found.sentences)
+
+
+@pytest.mark.parametrize(
+    ("labels", "measure"),
+    [
+        (["a", "b"], "Krippendorff's alpha, nominal"),
+        ([1, 5], "Krippendorff's alpha, ordinal"),
+        ([1.5, 2.25], "Krippendorff's alpha, interval"),
+        ([["a"], ["a", "b"]], "Krippendorff's alpha with MASI"),
+        ([[{"start": 0, "end": 4, "label": "ORG"}], []], "Agreement of spans (F1) beyond chance"),
+        ([[{"x": 0, "y": 0, "width": 9, "height": 9}], []], "Agreement of boxes beyond chance"),
+        ([{"a": 1}, {"a": 2}], "Krippendorff's alpha, nominal"),
+    ],
+)
+def test_the_measure_fits_what_was_answered(labels: list[object], measure: str) -> None:
+    judgements = [said(row, person, label) for row, label in enumerate(labels * 3) for person in ("Ana", "Ben")]
+    found = agreement_of(judgements)
+    assert found.measure == measure
+    assert found.overall.chance_corrected is not None and found.overall.chance_corrected.mean == pytest.approx(1)
+
+
+def test_without_two_people_on_a_row_nothing_is_claimed() -> None:
+    told = agreement_of([said(row, "Ana", "a") for row in range(5)]).sentences
+    assert told == agreement_of([]).sentences == ["How far people agree is not known: no row was answered by two people."]
+    same = agreement_of([said(row, person, "a") for row in range(5) for person in ("Ana", "Ben")]).sentences
+    assert same[1].endswith('is not defined: only one value was used ("a"), so nothing tells agreement from chance.')
