@@ -270,8 +270,7 @@ def _compared(scores: Mapping[Method, float], best: Method, *, percent: bool = F
     told = [(best, scores[best])] + ([("majority", scores["majority"])] if best != "majority" else [])
     if best == "majority":
         told += sorted(((name, value) for name, value in scores.items() if name != best), key=lambda pair: -pair[1])[:1]
-    unit = (lambda value: f"{100 * value:.0f} %") if percent else (lambda value: f"{value:.3f}")
-    return ", ".join(f"{name} {unit(value)}" for name, value in told)
+    return ", ".join(f"{name} {100 * value:.0f} %" if percent else f"{name} {value:.3f}" for name, value in told)
 
 
 def _text(value: Any) -> str:
