@@ -17,13 +17,13 @@ from tailor.approaches.distil import Distil, rows_learned
 from tailor.approaches.tuning import FineTune, TfidfReference
 from tailor.data.example import Example, Splits
 from tailor.data.split import load_splits
-from tailor.data.unlabelled import load_unlabelled
 from tailor.decide.cost import system_cost
 from tailor.decide.rungs import ladder
 from tailor.decide.types import Rates
 from tailor.engine import Engine
 from tailor.errors import ConfigError
 from tailor.evaluate.measure import measure
+from tailor.labelled import load_unlabelled
 from tailor.models.base import Capabilities
 from tailor.project import load_project
 from tailor.seals import teachable

@@ -17,8 +17,6 @@ from tailor.approaches.approach import TrainingData
 from tailor.approaches.distil import MOST_TAUGHT
 from tailor.data.doubt import Data
 from tailor.data.example import Example, Splits
-from tailor.data.split import load_splits
-from tailor.data.unlabelled import load_unlabelled
 from tailor.decide.amounts import Estimate
 from tailor.decide.ask_again import ask_finalists_again
 from tailor.decide.bill import maybe_paid, waiting
@@ -52,6 +50,7 @@ from tailor.evaluate.pairwise import compare, pairs_file, read_comparisons, writ
 from tailor.evaluate.ratings import Ratings, rating_sample, read_ratings, write_sheet
 from tailor.evaluate.run import Run, failures
 from tailor.files import private_files, tighten
+from tailor.labelled import load_splits, load_unlabelled
 from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.open_engine import open_engine

@@ -19,13 +19,13 @@ from tailor.approaches.named import approach_named, names
 from tailor.asking import answers, narrowed
 from tailor.data.dataset import Dataset, Rows, as_dataset
 from tailor.data.images import copied
-from tailor.data.split import load_splits
 from tailor.decide.step import Observer
 from tailor.decide.trial import Comparison, Measurement, compared, trial
 from tailor.engine import Engine
 from tailor.errors import ConfigError, ModelError, plainly, quoted
 from tailor.experiment import run, sealed
 from tailor.files import as_path, private_files, seen_from_here, tighten
+from tailor.labelled import load_splits
 from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.models.catalogue import fetch, needed, open_model

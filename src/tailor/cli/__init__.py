@@ -17,6 +17,7 @@ from tailor.cli.export import export
 from tailor.cli.gate import gate
 from tailor.cli.init import init
 from tailor.cli.judge import judge
+from tailor.cli.label import label
 from tailor.cli.models import app as models
 from tailor.cli.report import report
 from tailor.cli.run import run
@@ -82,6 +83,7 @@ app = typer.Typer(
 app.command()(init)
 app.command()(advise)
 app.command()(check)
+app.command()(label)
 app.command()(run)
 app.command()(judge)
 app.command()(report)

@@ -89,13 +89,13 @@ def _gather(project: Project | None) -> Facts:
     from tailor.advise.facts import Facts
     from tailor.advise.gather import gather
     from tailor.data.readers import to_examples
-    from tailor.data.split import read_tables
     from tailor.data.units import find_units
     from tailor.documents.reading import read_documents
+    from tailor.labelled import labelled_tables
 
     if project is None:
         return Facts()
-    tables = read_tables(project)
+    tables = labelled_tables(project)
     rows = [example for name, table in tables.items() for example in to_examples(project.task, table, f"{name}-")]
     examples = find_units(rows, project.task).examples
     return gather(project.task, examples, read_documents(project.documents, project.own_files) if project.documents else ())

@@ -19,8 +19,8 @@ from tailor.data.audit import audit
 from tailor.data.example import Splits
 from tailor.data.finding import Finding
 from tailor.data.lengths import estimate_tokens
-from tailor.data.split import load_splits
 from tailor.errors import ConfigError, quoted
+from tailor.labelled import labelled_tables, load_splits
 from tailor.project import Project, load_project
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def check(
     splits = load_splits(loaded)
     called = [quoted(label) if label else "the model" for label in loaded.task.model_labels]
     windows = {name: model.context_tokens or BUILT_IN_CONTEXT for name, model in zip(called, loaded.task.asked, strict=True)}
-    findings = audit(loaded, splits, estimate_tokens, windows)
+    findings = audit(loaded, splits, estimate_tokens, windows, labelled_tables(loaded))
     flights: tuple[Preflight, ...] = ()
     if endpoint:
         console = plain_console(stderr=True)

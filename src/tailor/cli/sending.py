@@ -59,7 +59,7 @@ def ask_about_personal(console: Screen, project: Project, *, allowed: bool) -> N
         ConfigError: it was not allowed, or there is nobody to ask.
         DataError: the rows cannot be read.
     """
-    from tailor.data.split import load_splits
+    from tailor.labelled import load_splits
     from tailor.trust import allow_personal, personal_refusal, personal_to_ask, sendings
 
     if project.task.data.personal == "allowed" or all(sending.stays_here for sending in sendings(project)):

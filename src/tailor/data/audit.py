@@ -40,7 +40,11 @@ _ORDER = ("error", "warning", "note")
 
 
 def audit(
-    project: Project, splits: Splits, count_tokens: Callable[[str], int] | None = None, windows: Mapping[str, int] | None = None
+    project: Project,
+    splits: Splits,
+    count_tokens: Callable[[str], int] | None = None,
+    windows: Mapping[str, int] | None = None,
+    tables: Mapping[str, Table] | None = None,
 ) -> list[Finding]:
     """Everything found in the project's data, errors first.
 
@@ -49,11 +53,13 @@ def audit(
         splits: its examples.
         count_tokens: tokens of a text, or None to skip the check of lengths.
         windows: what a sentence calls each model -> tokens that it can read.
+        tables: the data by the setting that names them; read from the files unless given.
 
     Raises:
         DataError: the data files cannot be read.
     """
-    task, tables, kind = project.task, read_tables(project), kind_of(project.task)
+    task, kind = project.task, kind_of(project.task)
+    tables = read_tables(project) if tables is None else tables
     examples = _by_row([*splits.train, *splits.dev, *splits.test, *splits.reserve])
     findings = [
         *(finding for table in tables.values() for finding in table.findings),

@@ -1,21 +1,36 @@
-"""Rows that have no label: a teacher may label them for a student, and nothing is shown by them."""
+"""Rows as people are asked them, whether or not they have a label."""
 
 from __future__ import annotations
 
 from tailor.data.example import Example
-from tailor.data.readers import to_unlabelled
 from tailor.data.split import read_tables
+from tailor.data.table import Table
+from tailor.errors import DataError
 from tailor.project import Project
+from tailor.task import Task, columns_in
 
 
-def load_unlabelled(project: Project) -> tuple[Example, ...]:
-    """The rows without a label of one file, or of the training rows: those of other files are not learned from.
+def load_bare_rows(project: Project) -> list[Example]:
+    """Every row of a project's data without its answer.
 
     Raises:
-        DataError: the data cannot be read.
+        DataError: the data cannot be read, or a column that is asked is missing.
     """
-    tables = read_tables(project)
-    parts = {name: tables[name] for name in ("file", "train") if name in tables}
-    return tuple(
-        row for name, table in parts.items() for row in to_unlabelled(project.task, table, "" if name == "file" else f"{name}-")
-    )
+    return [row for table in read_tables(project).values() for row in bare_rows(project.task, table)]
+
+
+def bare_rows(task: Task, table: Table) -> list[Example]:
+    """The rows of a table as people are asked them, whether or not they have an answer.
+
+    Raises:
+        DataError: a column that is asked is missing.
+    """
+    columns = columns_in(task.input)
+    if missing := [column for column in columns if column not in table.columns]:
+        raise DataError(f"{table.file} has no column {missing[0]!r}, which `input` names", "Name one that it has.")
+    return [
+        Example(
+            str(place), {column: str(row[column]) for column in columns}, (), row=table.where(place)[1], file=table.where(place)[0]
+        )
+        for place, row in enumerate(table.rows)
+    ]

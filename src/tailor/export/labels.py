@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from tailor.data.example import Example
-from tailor.data.split import load_splits
-from tailor.data.unlabelled import load_unlabelled
 from tailor.errors import ConfigError, quoted
 from tailor.export.rows import exported_parts
 from tailor.files import private_files, tighten, write_atomically
+from tailor.labelled import load_splits, load_unlabelled
 from tailor.labelling.exchange import labels_of
 from tailor.labelling.formats.door import Written, write_labels
 from tailor.labelling.judgements import Judgements

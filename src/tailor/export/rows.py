@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from tailor.approaches.approach import starting_system
 from tailor.data.example import Example, SplitName, Splits
-from tailor.data.split import load_splits
 from tailor.engine import Engine
 from tailor.errors import ConfigError, StoreError, quoted
 from tailor.files import private_files, tighten
 from tailor.kinds.base import kind_of
+from tailor.labelled import load_splits
 from tailor.ledger import Ledger
 from tailor.models.base import Message
 from tailor.models.fake import FakeModel

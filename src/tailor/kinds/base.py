@@ -16,6 +16,7 @@ from tailor.data.cells import answers_in, are_spans, is_missing
 from tailor.data.example import Example
 from tailor.data.jsontext import Value, as_text
 from tailor.errors import did_you_mean
+from tailor.kinds.entry import Entry
 from tailor.plugins import KINDS, METRICS
 from tailor.retrieval.passage import Passage
 from tailor.score.requirements import criterion_detail
@@ -286,6 +287,19 @@ class Kind(ABC):
     def topic(self, example: Example) -> str:
         """What worked examples should differ in."""
         return self.stratum(example)
+
+    # Labelling (`tailor label`)
+
+    def entry(self, task: Task, labels: Sequence[str]) -> Entry:
+        """How people give a right answer on a page. What they give is a cell, which `accepted` reads.
+
+        Args:
+            task: the task.
+            labels: those of the task, else those used so far, where the kind is `closed`.
+        """
+        if self.closed:
+            return Entry("choices" if self.several else "choice", choices=tuple(labels), adds=not task.labels)
+        return Entry("text", lines=2 if self.brief else 8, nothing=task.not_found if self.abstains else "", source=self.sourced)
 
     # Asking
 

@@ -15,11 +15,12 @@ from tailor.data.example import Example
 from tailor.data.jsontext import Value
 from tailor.jsonform import fitting
 from tailor.kinds.base import Detail, Draft, Kind, Look, Metric, Unreadable, as_yaml
+from tailor.kinds.entry import Entry, EntryField
 from tailor.language.detect import language_of
 from tailor.retrieval.passage import Passage
 from tailor.score.fields import compare, is_empty, number_in, read_object
 from tailor.score.parse import last_answer
-from tailor.score.schema import Fields, fields_of
+from tailor.score.schema import Field, Fields, fields_of
 from tailor.score.scorer import broken, is_failed, missing
 from tailor.score.spans import TYPE_NAMES
 from tailor.score.types import Answer, Outcome, Part, Score
@@ -103,6 +104,10 @@ class Extract(Kind):
             raise Unreadable("holds no object with fields", f"kind `{task.kind}` takes JSON", advice)
         return (in_order(fields, found),)
 
+    def entry(self, task: Task, labels: Sequence[str]) -> Entry:
+        """A value for each field; entities and words of the text by selecting them."""
+        return Entry("fields", fields=tuple(map(_entry_field, _fields(task).each)))
+
     def stratum(self, example: Example) -> str:
         """How many of the fields have a value."""
         found = written_value(example.label)
@@ -166,6 +171,16 @@ class Extract(Kind):
 
 def _fields(task: Task) -> Fields:
     return fields_of(task.fields, task.json_schema, task.labels)
+
+
+def _entry_field(field: Field) -> EntryField:
+    if field.holds_entities:
+        return EntryField(field.name, "entities", field.choices, "entities")
+    if field.is_boolean:
+        return EntryField(field.name, "yes or no", ("true", "false"))
+    if field.inner or field.policy == "set":
+        return EntryField(field.name, "a list as JSON", form="json")
+    return EntryField(field.name, field.policy, field.choices, "words" if field.policy == "span" else "line")
 
 
 def _compared(task: Task, fields: Fields, example: Example, said: Mapping[str, Any]) -> tuple[Part, ...]:

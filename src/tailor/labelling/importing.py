@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailor.data.finding import Finding
-from tailor.data.split import load_splits
-from tailor.data.unlabelled import load_unlabelled
+from tailor.data.unlabelled import load_bare_rows
 from tailor.errors import DataError
 from tailor.files import private_files, tighten
 from tailor.labelling.exchange import judgements_of
@@ -48,8 +47,7 @@ def import_labels(project: Project, path: Path, format: str = "") -> Imported:
         StoreError: they cannot be kept.
     """
     labels = read_labels(path, format)
-    splits = load_splits(project)
-    rows = [*splits.train, *splits.dev, *splits.test, *splits.reserve, *load_unlabelled(project)]
+    rows = load_bare_rows(project)
     taken = judgements_of(project.task, rows, labels)
     if not taken.judgements:
         why = " ".join(finding.what for finding in taken.findings)

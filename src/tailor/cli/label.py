@@ -1,0 +1,59 @@
+"""`tailor label`: pages on which people label rows."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from tailor.cli.terminal import plain_console
+
+
+def label(
+    project: Annotated[
+        Path, typer.Argument(help="Project folder, or a file with rows that have no label yet: a project is made of it.")
+    ] = Path("."),
+    labels: Annotated[str, typer.Option(help="The labels, as in refund,delivery,other; else they are written on the page.")] = "",
+    kind: Annotated[str, typer.Option(help="Kind of task of a file that has no project yet.")] = "classify",
+    input: Annotated[str, typer.Option(help="Column with what is asked, of a file that has no project yet.")] = "",
+    name: Annotated[list[str] | None, typer.Option("--for", help="Name of somebody who labels; each gets a link.")] = None,
+    overlap: Annotated[int, typer.Option(min=1, max=50, help="How many people label each row.")] = 1,
+    everything: Annotated[bool, typer.Option("--all", help="Label the rows that have a label in the file, too.")] = False,
+    settles: Annotated[str, typer.Option(help="Who settles differences; everybody unless given.")] = "",
+    host: Annotated[str, typer.Option(help="Interface to listen on; only this machine can reach the default.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; the same one again where it is free.")] = 0,
+    called: Annotated[list[str] | None, typer.Option("--name", help="Name by which others open this machine.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the first link in a browser.")] = True,
+) -> None:
+    """Label rows in the browser, alone or with others; nothing leaves this machine."""
+    import webbrowser
+
+    from tailor.web.listening import serve
+    from tailor.workbench.opening import open_workbench, started
+
+    console = plain_console()
+    people = tuple(name or [_own_name()])
+    opened = started(project, labels=tuple(part.strip() for part in labels.split(",") if part.strip()), kind=kind, input=input)
+    for line in opened.said:
+        console.print(Text(line))
+    with open_workbench(
+        opened.project, people, overlap=overlap, everything=everything, settles=settles, host=host, port=port, names=called or ()
+    ) as bench:
+        console.print(Text(bench.told))
+        for person, link in bench.links.items():
+            console.print(Text(f"  {person}: {link}"), soft_wrap=True)
+        console.print("Labels are kept as they are given. Ctrl-C stops the server.")
+        if browser:
+            webbrowser.open(next(iter(bench.links.values())))
+        serve(bench.app, bench.listening)
+        console.print(Text(bench.summary()))
+
+
+def _own_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "me"

@@ -1,0 +1,217 @@
+"""The routes of the workbench: pages are drawn here, and what people say comes in as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from functools import wraps
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tailor.errors import DataError, TailorError
+from tailor.kinds.base import kind_of
+from tailor.labelling.judgement import LABEL, Judgement
+from tailor.labelling.judgements import KeyTaken
+from tailor.web.door import Door, Keys, Refused, cookie
+from tailor.workbench.desk import Desk, Item
+from tailor.workbench.overview import disagreements, progress, queue_rows
+
+STATIC = {"style.css": "text/css", "start.js": "text/javascript", "label.js": "text/javascript", "settle.js": "text/javascript"}
+"""What pages are made of; nothing else is served as a file."""
+SEND = {"sent": "/api/judgements", "next": "/api/next", "undo": "/api/undo"}
+TABS = (("/label", "Label"), ("/queue", "Rows"), ("/guideline", "Guideline"), ("/settle", "Differences"), ("/progress", "Progress"))
+
+
+class Workbench:
+    """The pages of one project.
+
+    Args:
+        desk: gives out rows and takes in what is said of them.
+        keys: the links that are good.
+        guideline: what people are told about how to label; empty for nothing.
+        settles: who may settle differences; everyone where it is empty.
+    """
+
+    def __init__(self, desk: Desk, keys: Keys, *, guideline: str = "", settles: str = "") -> None:
+        self.desk, self.keys, self.guideline, self.settles = desk, keys, guideline, settles
+        self._templates = Environment(
+            loader=PackageLoader("tailor.workbench"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._files = {name: (files("tailor.workbench") / "static" / name).read_bytes() for name in STATIC}
+
+    def app(self, hosts: tuple[str, ...]) -> Door:
+        """The pages behind their door.
+
+        Args:
+            hosts: names by which the server may be called, with their ports.
+        """
+        routes = [
+            Route("/", self._page("start.html", open_door=True)),
+            Route("/session", self._enter, methods=["POST"]),
+            Route("/label", self._page("label.html")),
+            Route("/queue", self._page("queue.html", lambda name: {"rows": queue_rows(self.desk, name)})),
+            Route("/guideline", self._page("guideline.html")),
+            Route("/settle", self._page("settle.html", lambda name: {"rows": disagreements(self.desk)})),
+            Route("/progress", self._page("progress.html", lambda name: asdict(progress(self.desk)))),
+            Route("/api/next", _answering(self._next), methods=["POST"]),
+            Route("/api/judgements", _answering(self._judge), methods=["POST"]),
+            Route("/api/undo", _answering(self._undo), methods=["POST"]),
+            *(Route(f"/static/{name}", self._file(name)) for name in STATIC),
+        ]
+        open_paths = ["/", *(f"/static/{name}" for name in STATIC)]
+        return Door(Starlette(routes=routes), hosts=hosts, keys=self.keys, open_paths=open_paths, entry="/session")
+
+    # Pages
+
+    def _page(
+        self, template: str, more: Callable[[str], Mapping[str, Any]] | None = None, *, open_door: bool = False
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def page(request: Request) -> Response:
+            name = request.scope["state"]["name"]
+            shown: dict[str, Any] = {"project": self.desk.task.name, "name": name, "path": request.scope["path"], "tabs": TABS}
+            if not open_door:
+                kind = kind_of(self.desk.task)
+                shown |= {
+                    "page_token": self.keys.page_token(name),
+                    "instruction": self.desk.task.instruction,
+                    "guideline": self.guideline,
+                    "noun": kind.noun,
+                    "may_settle": self.settles in ("", name),
+                }
+                shown |= await run_in_threadpool(more, name) if more else {}
+            return Response(self._templates.get_template(template).render(shown), media_type="text/html")
+
+        return page
+
+    def _file(self, name: str) -> Callable[[Request], Awaitable[Response]]:
+        async def file(request: Request) -> Response:
+            return Response(self._files[name], media_type=STATIC[name])
+
+        return file
+
+    async def _enter(self, request: Request) -> Response:
+        """Exchange the ticket of a link for a cookie."""
+        ticket = (await _body(request)).get("ticket")
+        name = self.keys.name(ticket) if isinstance(ticket, str) else None
+        if name is None:
+            raise Refused("This link is not good. Open the link that `tailor label` printed last.", 401)
+        return JSONResponse({"name": name}, headers={"set-cookie": cookie(str(ticket))})
+
+    # What pages ask for
+
+    def _next(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The next rows, how an answer is given, and how far this person is."""
+        page, holding, most = body.get("page", ""), body.get("holding", []), body.get("most", 1)
+        if not (isinstance(page, str) and _texts(holding) and isinstance(most, int)):
+            raise DataError("`page`, `holding` and `most` are needed")
+        wanted = body.get("row")
+        if isinstance(wanted, str) and wanted in self.desk.items:
+            items = [self.desk.items[wanted]]
+        else:
+            items = self.desk.take(name, page, most, holding)
+        return {
+            "items": [self._item(item, name) for item in items],
+            "entry": asdict(self.desk.entry()),
+            "counts": self.desk.counts(name),
+        }
+
+    def _item(self, item: Item, name: str) -> dict[str, Any]:
+        own = self.desk.of_row(item.row).get(name)
+        texts = [{"name": column, "text": text} for column, text in item.example.fields.items()]
+        before = {"key": own.key, "label": own.label, "skipped": own.skipped} if own else None
+        return {"row": item.row, "place": f"{item.example.file} row {item.example.row}", "texts": texts, "before": before}
+
+    def _judge(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep what someone said; acknowledged once it is durable."""
+        judgement = self._judgement(name, body)
+        replaces = body.get("replaces")
+        before = self.desk.give(judgement, replaces=replaces if isinstance(replaces, str) else None)
+        conflict = None if before is None else {"label": before.label, "skipped": before.skipped, "at": before.at}
+        return {"kept": judgement.key, "conflict": conflict, "counts": self.desk.counts(name)}
+
+    def _judgement(self, name: str, body: Mapping[str, Any]) -> Judgement:
+        texts = {field: body.get(field, "") for field in ("key", "row", "skipped", "flagged", "role", "source")}
+        if not _texts(list(texts.values())):
+            raise DataError("`key`, `row`, `skipped`, `flagged`, `role` and `source` are texts")
+        seconds, settles = body.get("seconds"), texts["role"] == "adjudicated"
+        if settles and self.settles not in ("", name):
+            raise Refused(f"Differences are settled by {self.settles}.", 403)
+        values: dict[str, Any] = {}
+        if "label" in body and not texts["skipped"]:
+            values[LABEL] = self.desk.checked(body["label"])
+            if texts["source"].strip():
+                values["source"] = texts["source"].strip()
+        return Judgement(
+            key=texts["key"],
+            row=texts["row"],
+            annotator=name,
+            values=values,
+            seconds=float(seconds) if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) else None,
+            guideline=self.desk.guideline,
+            skipped=texts["skipped"],
+            flagged=texts["flagged"],
+            role="adjudicated" if settles else "label",
+        )
+
+    def _undo(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Take back the last label or skip of someone."""
+        key = body.get("key")
+        if not isinstance(key, str):
+            raise DataError("`key` is a text")
+        sent_before = self.desk.judgements.find(key)
+        last = self.desk.last(name) if sent_before is None else self.desk.judgements.find(sent_before.retracts)
+        if last is None:
+            return {"row": None}
+        if sent_before is None:
+            self.desk.give(Judgement(key=key, row=last.row, annotator=name, retracts=last.key, role=last.role))
+        return {"row": last.row, "label": last.label, "skipped": last.skipped}
+
+
+def _answering(answer: Callable[[str, Mapping[str, Any]], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
+    """A route that reads JSON and answers with JSON; a mistake is a sentence, and what is broken here says nothing about itself."""
+
+    @wraps(answer)
+    async def route(request: Request) -> Response:
+        body = await _body(request)
+        try:
+            return JSONResponse(await run_in_threadpool(answer, request.scope["state"]["name"], body))
+        except KeyTaken as error:
+            raise Refused(str(error), 409) from None
+        except DataError as error:
+            raise Refused(" ".join(filter(None, (f"{error}.", error.hint))), 422) from None
+        except TailorError as error:
+            raise Refused(f"It could not be kept: {error}.", 503) from None
+
+    return route
+
+
+async def _body(request: Request) -> Mapping[str, Any]:
+    try:
+        body = json.loads(await request.body(), parse_constant=_no_constant)
+    except ClientDisconnect:
+        raise Refused("The request was cut.", 400) from None
+    except (ValueError, RecursionError):
+        raise Refused("The request is not JSON.", 400) from None
+    if not isinstance(body, dict):
+        raise Refused("The request is no JSON object.", 400)
+    return body
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(name)
+
+
+def _texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)

@@ -1,0 +1,218 @@
+"""Opening the workbench: a project of a file that has none yet, the secret behind the links, and the server's socket."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tailor.data.columns import columns_of, listed
+from tailor.data.table import read_table
+from tailor.errors import ConfigError, StoreError, did_you_mean, quoted
+from tailor.files import private_folder, seen_from_here, write_atomically
+from tailor.kinds.base import Draft, as_yaml, kind_of
+from tailor.labelled import counted
+from tailor.labelling.judgements import Judgements
+from tailor.limits import SETTINGS_BYTES
+from tailor.outside import read_file
+from tailor.plugins import KINDS
+from tailor.project import SETTINGS_FILE, Project, load_project
+from tailor.trust import note_made_here
+from tailor.web.door import LONGEST_NAME, SECRET_BYTES, Door, Keys
+from tailor.web.listening import Listening, listen
+from tailor.workbench.app import Workbench
+from tailor.workbench.desk import Desk
+
+GUIDELINE = "guideline.md"
+SECRET = "links.key"
+OUTPUT = "label"
+"""Column that the labels are called by where the file has none."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A project to label, and what was done to have one.
+
+    Attributes:
+        project: the project.
+        said: what was done, in sentences.
+    """
+
+    project: Project
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An open workbench.
+
+    Attributes:
+        app: its pages.
+        listening: where it is served.
+        links: each person's link, by name.
+        told: what there is to label, in a sentence.
+        desk: its rows.
+    """
+
+    app: Door
+    listening: Listening
+    links: dict[str, str]
+    told: str
+    desk: Desk
+
+    def summary(self) -> str:
+        """What there is now, and what to do with it."""
+        labels = len(counted(judgement for judgement in self.desk.judgements.standing() if judgement.row in self.desk.items))
+        return f"{labels} of {len(self.desk.items)} rows have a label that counts."
+
+
+def started(given: Path, *, labels: Sequence[str] = (), kind: str = "classify", input: str = "") -> Started:
+    """The project in a folder, or one made of a file of rows without labels.
+
+    Args:
+        given: a project's folder or settings, or a data file; a file that has a project next to it opens that.
+        labels: the labels of a new project; none to have them written on the page.
+        kind: the kind of task of a new project.
+        input: the column that is asked, of a new project; guessed where it is empty.
+
+    Raises:
+        ConfigError: there is no project and none can be made.
+        DataError: the file cannot be read.
+    """
+    if given.is_dir() or given.suffix in (".yaml", ".yml"):
+        return Started(load_project(given))
+    settings = given.resolve().parent / SETTINGS_FILE
+    if settings.exists():
+        project = load_project(settings)
+        if given.resolve() in project.data_files:
+            return Started(project, (f"{quoted(str(given), 200)} belongs to the project in {seen_from_here(project.folder)}.",))
+        raise ConfigError(
+            f"{quoted(str(settings), 200)} is the project of other data",
+            f"Move {given.name} into a folder of its own, or label that project: tailor label {seen_from_here(project.folder)}",
+        )
+    if kind not in KINDS:
+        raise ConfigError(f"{quoted(kind)} is not one of {', '.join(KINDS.names)}{did_you_mean(kind, KINDS.names)}")
+    path = _write(given, labels, kind, input)
+    note_made_here(path.parent)
+    return Started(
+        load_project(path),
+        (f"Wrote {seen_from_here(path)}: what is asked is {_asked(path)}. Set the instruction and the target there at any time.",),
+    )
+
+
+def _asked(path: Path) -> str:
+    return listed(load_project(path).task.variables)
+
+
+def _write(data: Path, labels: Sequence[str], kind_name: str, input: str) -> Path:
+    table = read_table(data)
+    columns = columns_of((table,))
+    if input and input not in columns:
+        raise ConfigError(f"--input names {quoted(input)}{did_you_mean(input, columns)}", f"There are {listed(columns)}.")
+    asked = input or max(columns, key=lambda name: columns[name].words)
+    output = OUTPUT if OUTPUT != asked else "answer"
+    kind = KINDS.load(kind_name)
+    draft = Draft(
+        asked=f"the {asked}", is_pair=False, right=output, told="", instructed=False, source="", labels=tuple(labels),
+        n_labels=len(labels), max_words=25,
+    )  # fmt: skip
+    lines = [
+        "# Made by `tailor label`. Say what is asked, set the target, then measure with `tailor run`.",
+        f"name: {as_yaml(_name(data))}",
+        f"kind: {kind_name}",
+        f"instruction: {as_yaml(kind.instruction(draft))}",
+        f"input: {as_yaml('{{' + asked + '}}')}",
+        "# The column with the right answer; a row without one takes the label that people gave.",
+        f"output: {as_yaml(output)}",
+        *(["labels:", *(f"  - {as_yaml(label)}" for label in labels)] if labels else []),
+        "data:",
+        f"  file: {as_yaml(data.name)}",
+        "target: 0.9",
+        "model:",
+        "  name: smollm2-135m",
+        "",
+    ]
+    path = data.resolve().parent / SETTINGS_FILE
+    try:
+        write_atomically(path, "\n".join(lines), mode=0o644)
+    except (OSError, StoreError) as error:
+        raise ConfigError(f"{quoted(str(path), 200)} cannot be written: {error}") from error
+    return path
+
+
+def _name(data: Path) -> str:
+    return "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in data.stem).strip("-._")[:64] or "task"
+
+
+@contextmanager
+def open_workbench(
+    project: Project,
+    people: Sequence[str],
+    *,
+    overlap: int = 1,
+    everything: bool = False,
+    settles: str = "",
+    host: str = "127.0.0.1",
+    port: int = 0,
+    names: Sequence[str] = (),
+) -> Iterator[Bench]:
+    """The pages of a project, ready to be served; the labels are closed when the block ends.
+
+    Args:
+        project: what is labelled.
+        people: names of those who label; each gets a link.
+        overlap: how many people label each row.
+        everything: whether rows with a label in the file are labelled too.
+        settles: who settles differences; everyone where it is empty.
+        host: the interface.
+        port: 0 for one that is free.
+        names: what others call this machine.
+
+    Raises:
+        ConfigError: a name cannot be used, or the port.
+        DataError: the data cannot be read.
+        StoreError: the labels cannot be read.
+    """
+    for person in people:
+        if not 0 < len(person.strip()) <= len(person) <= LONGEST_NAME or not person.isprintable():
+            raise ConfigError(f"--for names {quoted(person)}", f"1 to {LONGEST_NAME} characters that can be printed are accepted.")
+    listening = listen(host, port, names)
+    keys = Keys(_secret(project.store))
+    guideline = _guideline(project.folder)
+    with Judgements(project.store) as judgements:
+        version = hashlib.sha256(guideline.encode("utf-8", "surrogatepass")).hexdigest()[:12] if guideline else ""
+        desk = Desk(project, judgements, overlap=overlap, everything=everything, guideline=version)
+        bench = Workbench(desk, keys, guideline=guideline, settles=settles)
+        rows, noun = len(desk.items), kind_of(project.task).noun
+        left = "No row lacks" if not rows else f"1 row lacks a {noun}" if rows == 1 else f"{rows:,} rows lack a {noun}"
+        told = f"{left} {'a ' + noun if not rows else ''}".strip() + (
+            ". Start with --all to label those that have one, too." if not rows else "; open a link:"
+        )
+        if everything:
+            told = f"{rows:,} rows to label; open a link:"
+        links = {person: f"{listening.address}/#{keys.ticket(person)}" for person in people}
+        yield Bench(bench.app(listening.hosts), listening, links, told, desk)
+
+
+def _secret(folder: Path) -> bytes:
+    """What the links follow from: made once for a project, readable by its owner only."""
+    path = private_folder(folder) / SECRET
+    try:
+        if path.exists() and len(kept := bytes.fromhex(path.read_text("ascii").strip())) == SECRET_BYTES:
+            return kept
+    except (OSError, ValueError):
+        pass  # an unreadable secret is replaced: old links end
+    fresh = secrets.token_bytes(SECRET_BYTES)
+    write_atomically(path, fresh.hex())
+    return fresh
+
+
+def _guideline(folder: Path) -> str:
+    path = folder / GUIDELINE
+    try:
+        return read_file(path, SETTINGS_BYTES).decode("utf-8", "replace") if path.is_file() else ""
+    except OSError:
+        return ""
