@@ -10,7 +10,8 @@ from tailor.data.columns import listed
 from tailor.data.guess import GuessedTask
 from tailor.errors import ConfigError, StoreError, quoted
 from tailor.files import write_atomically
-from tailor.kinds.base import Draft, as_yaml
+from tailor.kinds.base import Draft
+from tailor.kinds.lines import as_yaml
 from tailor.plugins import KINDS
 from tailor.project import SETTINGS_FILE, load_project, refuse_documents_around
 

@@ -10,8 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import yaml
-
 from tailor.data.cells import answers_in, are_spans, is_missing
 from tailor.data.example import Example
 from tailor.data.jsontext import Value, as_text
@@ -394,21 +392,6 @@ def label_set(task: Task, train: Sequence[Example]) -> tuple[str, ...]:
     return task.labels or tuple(dict.fromkeys(label for example in train for label in kind_of(task).labels_in(example.label)))
 
 
-def label_lines(draft: Draft) -> Iterator[str]:
-    """The settings of a closed set: the labels, where they can be listed."""
-    if draft.labels:
-        yield "# The closed set of labels. A row with another label is refused, so that a slip does not become a label of its own."
-        yield "labels:"
-        yield from (f"  - {as_yaml(label)}" for label in draft.labels)
-    else:
-        yield f"# The {draft.n_labels} labels are read from the data; list them as `labels: [...]` to have slips refused."
-
-
 def tokens_for(words: int) -> int:
     """Room for an answer of so many words, in tokens."""
     return round(words * 1.6) + 8
-
-
-def as_yaml(value: str) -> str:
-    """The text as a YAML scalar between double quotes, on one line."""
-    return str(yaml.safe_dump(value, default_style='"', allow_unicode=True, width=float("inf"))).rstrip("\n")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tailor.data.example import Example
-from tailor.kinds.base import Draft, Kind, Look, Metric, label_lines, label_set
+from tailor.kinds.base import Draft, Kind, Look, Metric, label_set
+from tailor.kinds.lines import label_lines
 from tailor.labels import display_labels
 from tailor.retrieval.passage import Passage
 from tailor.score.scorer import score_label

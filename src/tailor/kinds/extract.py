@@ -14,8 +14,9 @@ from tailor.data.cells import is_missing, written_value
 from tailor.data.example import Example
 from tailor.data.jsontext import Value
 from tailor.jsonform import fitting
-from tailor.kinds.base import Detail, Draft, Kind, Look, Metric, Unreadable, as_yaml
+from tailor.kinds.base import Detail, Draft, Kind, Look, Metric, Unreadable
 from tailor.kinds.entry import Entry, EntryField
+from tailor.kinds.lines import as_yaml
 from tailor.language.detect import language_of
 from tailor.retrieval.passage import Passage
 from tailor.score.fields import compare, is_empty, number_in, read_object

@@ -8,7 +8,8 @@ from tailor.data.cells import answers_in, are_spans, is_missing, written_list
 from tailor.data.example import Example
 from tailor.data.joined import split_joined
 from tailor.data.jsontext import Value
-from tailor.kinds.base import Draft, Kind, Look, Metric, label_lines, label_set
+from tailor.kinds.base import Draft, Kind, Look, Metric, label_set
+from tailor.kinds.lines import label_lines
 from tailor.labels import as_set, in_set, no_label, written_set
 from tailor.retrieval.passage import Passage
 from tailor.score.parse import parse_answer

@@ -13,7 +13,8 @@ from tailor.data.columns import columns_of, listed
 from tailor.data.table import read_table
 from tailor.errors import ConfigError, StoreError, did_you_mean, quoted
 from tailor.files import private_folder, seen_from_here, write_atomically
-from tailor.kinds.base import Draft, as_yaml, kind_of
+from tailor.kinds.base import Draft, kind_of
+from tailor.kinds.lines import as_yaml
 from tailor.labelled import counted
 from tailor.labelling.judgements import Judgements
 from tailor.limits import SETTINGS_BYTES
