@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -150,13 +152,13 @@ def test_the_test_set_is_exported_only_when_it_is_opened_and_that_counts(tmp_pat
         assert len(ledger.shown()) == len(load_splits(load_project(project)).test)
 
 
-def test_a_text_is_held_to_what_it_means_and_not_to_its_words(tmp_path: Path) -> None:
+def test_a_text_without_requirements_is_held_to_what_it_means_and_not_to_its_words(tmp_path: Path) -> None:
     rows = [{"text": sentence(n), "summary": f"A summary of number {n}"} for n in range(24)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     made = tailor("init", tmp_path / "rows.jsonl", "--kind", "write", "--output", "summary")
     assert made.exit_code == 0, made.output
     settings = yaml.safe_load((tmp_path / "tailor.yaml").read_text(encoding="utf-8"))
-    write_yaml(tmp_path, settings | {"model": "fake"})
+    write_yaml(tmp_path, {name: value for name, value in settings.items() if name != "requirements"} | {"model": "fake"})
     path = exported(tmp_path, tmp_path / "out", "promptfoo") / "promptfooconfig.train.yaml"
     tests = yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
     assert {item["type"] for test in tests for item in test["assert"]} == {"similar"}
@@ -180,7 +182,50 @@ def test_several_labels_and_marks_are_read_again_as_the_same_answers(tmp_path: P
     write_yaml(tmp_path, settings | {"model": "fake"})
     project = load_project(tmp_path)
     task, splits = project.task, load_splits(project)
-    (path,) = [path for path in exported(tmp_path, tmp_path / "out", format).iterdir() if "dev" not in path.name]
+    files = exported(tmp_path, tmp_path / "out", format).iterdir()
+    (path,) = [path for path in files if path.stem in ("rows", "promptfooconfig.train")]
     want = {one.fields["text"]: one.answers for one in (*splits.train, *(() if format == "promptfoo" else splits.dev))}
     column = "expected" if format == "promptfoo" else task.output
     assert {str(row["text"]): kind_of(task).accepted(task, row[column]) for row in read_table(path).rows} == want
+
+
+FORMS: dict[str, tuple[dict[str, Any], list[dict[str, Any]], list[tuple[str, bool]]]] = {
+    "tags": (
+        {"output": "tags", "labels": list(LABELS)},
+        [{"text": f"{sentence(n)}", "tags": [[LABELS[0], LABELS[2]], []][n % 2]} for n in range(24)],
+        [("delivery, billing", True), ('["billing", "delivery"]', True), ("billing", False), ("none", False)],
+    ),
+    "extract": (
+        {"output": "order", "fields": {"customer": "text", "total": "number(0.01)", "paid": "boolean", "due": "date"}},
+        [
+            {"text": sentence(n), "order": {"customer": "Oak & Co", "total": 1240.0, "paid": True, "due": "2026-03-05"}}
+            for n in range(24)
+        ],
+        [
+            ('```json\n{"due": "5 March 2026", "paid": "yes", "total": "1,240.00", "customer": "OAK & CO"}\n```', True),
+            ('{"customer": "Oak & Co", "total": 1241, "paid": true, "due": "2026-03-05"}', False),
+            ("Oak & Co", False),
+        ],
+    ),
+    "write": (
+        {"output": "reply", "requirements": {"contains": ["Kind regards"], "words": {"at_most": 8}}},
+        [{"text": sentence(n), "reply": "It is on its way. Kind regards"} for n in range(24)],
+        [("We sent it today.\nkind regards", True), ("We sent it today.", False)],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_promptfoo_is_told_to_accept_what_tailor_accepts(tmp_path: Path, kind: str) -> None:
+    """By the written script itself, called as promptfoo calls it."""
+    settings, rows, cases = FORMS[kind]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    write_yaml(tmp_path, {**SETTINGS, "kind": kind, "data": {"file": "rows.jsonl"}, **settings})
+    folder = exported(tmp_path, tmp_path / "out", "promptfoo")
+    get_assert = runpy.run_path(str(folder / "tailor_score.py"))["get_assert"]
+    tests = yaml.safe_load((folder / "promptfooconfig.train.yaml").read_text(encoding="utf-8"))["tests"]
+    ((found,),) = [test["assert"] for test in tests if test["assert"][0]["config"]["answers"] != ["[]"]][:1]
+    assert found["value"] == "file://tailor_score.py"
+    graded = [(said, get_assert(said, {"config": found["config"]})) for said, _ in cases]
+    assert [(said, grade["pass"]) for said, grade in graded] == cases
+    assert all(grade["reason"] and 0 <= grade["score"] <= 1 for _, grade in graded)

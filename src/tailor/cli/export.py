@@ -35,8 +35,8 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
     """Write the rows, the chosen system's prompts and its answers for other tools. No model is asked."""
-    from tailor.export.files import format_named, refuse_existing, write_rows
-    from tailor.export.rows import exported_rows
+    from tailor.export.files import format_named, refuse_existing, write_export
+    from tailor.export.rows import export_of
     from tailor.files import seen_from_here
     from tailor.plugins import LABEL_FORMATS
     from tailor.project import load_project
@@ -56,10 +56,10 @@ def export(
     def say(sentence: str) -> None:
         console.print(Text(sentence))
 
-    rows = exported_rows(opened, test=open_test, say=say)
-    for path in write_rows(opened.task, rows, folder, way):
+    exported = export_of(opened, test=open_test, say=say)
+    for path in write_export(exported, folder, way):
         say(f"Wrote {seen_from_here(path.resolve())}.")
-    counts = {name: sum(row.split == name for row in rows) for name in dict.fromkeys(row.split for row in rows)}
+    counts = {name: sum(row.split == name for row in exported.rows) for name in dict.fromkeys(row.split for row in exported.rows)}
     kept = "" if open_test else " The test set stays sealed."
     say(f"Exported {', '.join(f'{count:,} {name}' for name, count in counts.items())} rows.{kept}")
 

@@ -6,7 +6,8 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -14,7 +15,8 @@ import yaml
 from tailor.content import text_of
 from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.evaluate.ratings import defused
-from tailor.export.rows import ExportedRow
+from tailor.export.grading import assertion, script_files
+from tailor.export.rows import Export, ExportedRow
 from tailor.files import write_atomically
 from tailor.kinds.base import kind_of
 from tailor.models.base import Message
@@ -35,10 +37,12 @@ class Format:
     Attributes:
         file: name of the file; with `{split}` in it, one for each split.
         content: what a file holds.
+        others: files that lie next to these, by name.
     """
 
     file: str
-    content: Callable[[Task, Sequence[ExportedRow]], bytes]
+    content: Callable[[Export], bytes]
+    others: Callable[[Export], Mapping[str, bytes]] = lambda export: {}
 
     def parts(self, rows: Sequence[ExportedRow]) -> dict[str, list[ExportedRow]]:
         """The rows by the file that they go into."""
@@ -73,7 +77,7 @@ def refuse_existing(folder: Path, format: Format, splits: Sequence[str]) -> None
             raise ConfigError(f"{quoted(path, 200)} is there already", "Give --force to replace it, or another --output.")
 
 
-def write_rows(task: Task, rows: Sequence[ExportedRow], folder: Path, format: Format) -> list[Path]:
+def write_export(export: Export, folder: Path, format: Format) -> list[Path]:
     """Write exported rows into a folder, readable by their owner only; gives the files. What is there is replaced.
 
     Raises:
@@ -84,23 +88,24 @@ def write_rows(task: Task, rows: Sequence[ExportedRow], folder: Path, format: Fo
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{quoted(folder, 200)} cannot be written to: {error.strerror}", "Name another --output.") from error
-    files = {folder / name: format.content(task, part) for name, part in format.parts(rows).items()}
-    for path, content in files.items():
-        write_atomically(path, content)
-    return list(files)
+    files = {name: format.content(replace(export, rows=tuple(part))) for name, part in format.parts(export.rows).items()}
+    files |= format.others(export)
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    return [folder / name for name in files]
 
 
 # Files of lines
 
 
-def _chat(task: Task, rows: Sequence[ExportedRow]) -> bytes:
+def _chat(export: Export) -> bytes:
     """A chat per line, with the right answer as its last turn."""
-    return _lines([{"messages": _turns(row)} for row in rows])
+    return _lines([{"messages": _turns(row)} for row in export.rows])
 
 
-def _trl(task: Task, rows: Sequence[ExportedRow]) -> bytes:
+def _trl(export: Export) -> bytes:
     """A prompt and its completion per line, as TRL's conversational type has them."""
-    return _lines([{"prompt": _turns(row)[:-1], "completion": _turns(row)[-1:]} for row in rows])
+    return _lines([{"prompt": _turns(row)[:-1], "completion": _turns(row)[-1:]} for row in export.rows])
 
 
 def _turns(row: ExportedRow) -> list[Row]:
@@ -124,22 +129,41 @@ def _lines(rows: Sequence[Mapping[str, object]]) -> bytes:
 # promptfoo
 
 
-def _promptfoo(task: Task, rows: Sequence[ExportedRow]) -> bytes:
+def _promptfoo(export: Export) -> bytes:
     """A configuration with a test for each row; the whole chat is a variable, which the one prompt is."""
-    of = kind_of(task)
-    kind = "equals" if of.closed else "icontains" if of.brief or of.parted else "similar"  # no text holds another one whole
+    asserted = _assertion_for(export.task)
     tests: list[Row] = []
-    for row in rows:
+    for row in export.rows:
         test: Row = {"vars": {**_fields(row), CHAT: _raw(_asked(row))}}
-        tests.append({**test, "assert": asserted} if (asserted := _asserted(row, kind)) else test)
+        tests.append({**test, "assert": [asserted(row)]} if row.example.answers else test)
     config = {
-        "description": f"{task.name}: {rows[0].split}",
+        "description": f"{export.task.name}: {export.rows[0].split}",
         "prompts": [{"raw": "{{" + CHAT + "}}", "label": "chosen system"}],
         "providers": ["echo"],
         "tests": tests,
     }
     note = "# `echo` gives back the question: put your provider in its place.\n"
     return (note + yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=1000)).encode()
+
+
+def _assertion_for(task: Task) -> Callable[[ExportedRow], Row]:
+    """What holds an answer to a row: Tailor's scorer, or a right text where that is as good."""
+    kind = kind_of(task)
+    if _is_scored(task):
+        return assertion
+    if not kind.closed and not kind.brief:
+        return partial(_compared, "similar", "similar")  # no text holds another one whole
+    return partial(_compared, "equals", "equals-any") if kind.closed else partial(_compared, "icontains", "icontains-any")
+
+
+def _is_scored(task: Task) -> bool:
+    """Whether Tailor's scorer takes more for right than a text can say: sets, fields, and texts that are held to requirements."""
+    kind = kind_of(task)
+    return kind.several or kind.parted or task.requirements is not None
+
+
+def _grading(export: Export) -> Mapping[str, bytes]:
+    return script_files(export) if _is_scored(export.task) else {}
 
 
 def _fields(row: ExportedRow) -> Row:
@@ -155,32 +179,29 @@ def _raw(text: str) -> str:
     return f"{{% raw %}}{text}{{% endraw %}}" if any(sign in text for sign in ("{{", "{%", "{#")) else text
 
 
-def _asserted(row: ExportedRow, kind: str) -> list[Row]:
+def _compared(one: str, several: str, row: ExportedRow) -> Row:
+    """An assertion that compares with the right answer, or with several of which any is right."""
     answers = [_raw(answer) for answer in row.example.answers]
-    if not answers:
-        return []
-    if len(answers) == 1:
-        return [{"type": kind, "value": answers[0]}]
-    return [{"type": kind if kind == "similar" else f"{kind}-any", "value": answers}]
+    return {"type": one, "value": answers[0]} if len(answers) == 1 else {"type": several, "value": answers}
 
 
 # Tables
 
 
-def _records(task: Task, rows: Sequence[ExportedRow]) -> list[Row]:
+def _records(export: Export) -> list[Row]:
     """A record per row: its id and split, the columns that the task reads, the right answer, the prompt, and what was answered."""
     records = []
-    for row in rows:
+    for row in export.rows:
         answers = list(row.example.answers)
         right: object = answers[0] if len(answers) == 1 else answers or ""
-        about = {"id": row.example.id, SPLIT: row.split, **row.example.fields, task.output: right}
+        about = {"id": row.example.id, SPLIT: row.split, **row.example.fields, export.task.output: right}
         records.append({**about, ASKED: _asked(row), ANSWER: row.answer})
     return records
 
 
-def _csv(task: Task, rows: Sequence[ExportedRow]) -> bytes:
+def _csv(export: Export) -> bytes:
     """One table. What a spreadsheet would run as a formula has an apostrophe in front."""
-    records = _records(task, rows)
+    records = _records(export)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(records[0]) if records else [])
     writer.writeheader()
@@ -192,14 +213,15 @@ def _cell(value: object) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else "" if value is None else str(value)
 
 
-def _parquet(task: Task, rows: Sequence[ExportedRow]) -> bytes:
+def _parquet(export: Export) -> bytes:
     """One table; right answers are lists where a row has several."""
     import pyarrow
     from pyarrow import parquet
 
-    records = _records(task, rows)
-    if any(isinstance(record[task.output], list) for record in records):
-        records = [{**record, task.output: _listed(record[task.output])} for record in records]
+    records = _records(export)
+    output = export.task.output
+    if any(isinstance(record[output], list) for record in records):
+        records = [{**record, output: _listed(record[output])} for record in records]
     held = pyarrow.BufferOutputStream()
     parquet.write_table(pyarrow.Table.from_pylist(records), held)
     data: bytes = held.getvalue().to_pybytes()
@@ -213,7 +235,7 @@ def _listed(value: object) -> list[object]:
 FORMATS = {
     "chat": Format("{split}.jsonl", _chat),
     "trl": Format("{split}.jsonl", _trl),
-    "promptfoo": Format("promptfooconfig.{split}.yaml", _promptfoo),
+    "promptfoo": Format("promptfooconfig.{split}.yaml", _promptfoo, _grading),
     "csv": Format("rows.csv", _csv),
     "parquet": Format("rows.parquet", _parquet),
 }

@@ -15,9 +15,10 @@ from tailor.labelled import load_splits
 from tailor.ledger import Ledger
 from tailor.models.base import Message
 from tailor.models.fake import FakeModel
-from tailor.open_engine import open_engine
+from tailor.open_engine import open_engine, with_labels
 from tailor.project import Project
 from tailor.results import Study
+from tailor.retrieval.passage import Passage
 from tailor.saved import load_study
 from tailor.seals import around_test, identities, opening_sentences, unseen
 from tailor.system import System
@@ -37,6 +38,7 @@ class ExportedRow:
         prompt: the chat that asks the system about it.
         target: what the system should write, in the form that it is asked for.
         answer: what the system answered, None where it was not asked.
+        passages: what it is given to read.
     """
 
     split: SplitName
@@ -44,9 +46,25 @@ class ExportedRow:
     prompt: tuple[Message, ...]
     target: str
     answer: str | None
+    passages: tuple[Passage, ...] = ()
 
 
-def exported_rows(project: Project, *, test: bool, say: Callable[[str], None]) -> tuple[ExportedRow, ...]:
+@dataclass(frozen=True)
+class Export:
+    """Rows as one system sees them.
+
+    Attributes:
+        task: what is asked.
+        system: the system whose prompts they are.
+        rows: the rows.
+    """
+
+    task: Task
+    system: System
+    rows: tuple[ExportedRow, ...]
+
+
+def export_of(project: Project, *, test: bool, say: Callable[[str], None]) -> Export:
     """The rows of train and dev, and of the sealed test set where that is asked for, as the system that was chosen sees them.
 
     Without a decision, or where a classifier was chosen, it is the best generative finalist, or the plain system. No model is
@@ -68,9 +86,12 @@ def exported_rows(project: Project, *, test: bool, say: Callable[[str], None]) -
     project = replace(project, task=project.task.asking_only(0))  # no model is asked, so no further one is opened
     with private_files(), Ledger(tighten(project.store), shared=study is not None and not test) as ledger:
         engine = open_engine(project, ledger, FakeModel(name=project.task.model.name), _judge(project))
-        system = _system(project, whole, study, engine, say)
+        train, _ = unseen(project.task, (whole.train, whole.dev), whole.test, ledger.shown())
+        task = with_labels(project.task, train, ledger)
+        system = _system(task, whole, study, engine, say)
         parts = exported_parts(project.task, engine, whole, ledger, test=test, say=say)
-        return tuple(row for name, part in parts.items() for row in _rows(project, engine, system, study, name, part))
+        rows = (row for name, part in parts.items() for row in _rows(project, engine, system, study, name, part))
+        return Export(task, system, tuple(rows))
 
 
 def exported_parts(
@@ -100,7 +121,7 @@ def _judge(project: Project) -> FakeModel | None:
     return FakeModel() if project.task.judge else None
 
 
-def _system(project: Project, splits: Splits, study: Study | None, engine: Engine, say: Callable[[str], None]) -> System:
+def _system(task: Task, splits: Splits, study: Study | None, engine: Engine, say: Callable[[str], None]) -> System:
     """The system whose prompt is exported."""
     decision = study.decision if study else None
     runs = sorted((run for run in study.tests if run.system.is_generative), key=lambda run: -run.mean) if study else []
@@ -113,7 +134,7 @@ def _system(project: Project, splits: Splits, study: Study | None, engine: Engin
         say(f"The last run chose no system with a prompt; prompts are those of its best one that has, {best}.")
         return engine.refreshed(runs[0].system)
     say("Nothing was decided yet; prompts are those of the instruction alone.")
-    return starting_system(project.task, splits.train, engine.model)
+    return starting_system(task, splits.train, engine.model)
 
 
 def _rows(
@@ -125,6 +146,6 @@ def _rows(
         run = study.test_run(system.fingerprint) if name == "test" else study.dev_run(system.fingerprint) if name == "dev" else None
     said = {example.answer_key: answer.raw for example, answer in zip(run.examples, run.answers, strict=True)} if run else {}
     return [
-        ExportedRow(name, example, chat, target(system, example, passages), said.get(example.answer_key))
+        ExportedRow(name, example, chat, target(system, example, passages), said.get(example.answer_key), tuple(passages))
         for example, (chat, passages) in zip(examples, engine.messages(system, examples), strict=True)
     ]

@@ -16,6 +16,8 @@ from tailor.outside import load_yaml
 EQUAL = ("equals", "contains", "icontains", "contains-any", "icontains-any", "similar")
 """Assertions whose value is a right answer, the strictest first; a list of values, of which any is right."""
 EXPECTED = "expected"
+SCORED = "file://tailor_score.py"
+"""Names the script of an exported configuration (`tailor.export.grading`)."""
 MOST_TESTS = 100_000
 PROMPT_SHOWN = 300
 
@@ -155,6 +157,9 @@ def _expected(asserts: Sequence[object]) -> tuple[object, list[str]]:
     for item in asserts:
         kind = str(item.get("type", "")) if isinstance(item, Mapping) else str(item)
         value = item.get("value") if isinstance(item, Mapping) else None
+        if value == SCORED:  # Tailor's own, which was exported with the right answers
+            answers = _listed(_mapping(_mapping(item).get("config")).get("answers"))
+            kind, value = EQUAL[0], answers[0] if len(answers) == 1 else answers
         plain = all(isinstance(one, str | int | float) and not _VARIABLE.search(str(one)) for one in _listed(value))
         if kind in EQUAL and value not in (None, "", []) and plain and not str(value).startswith("file://"):
             named.setdefault(kind, []).append(value)
