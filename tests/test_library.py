@@ -314,7 +314,7 @@ def test_rows_that_a_test_set_has_shown_do_not_count(done: ProjectStudy) -> None
         ("rag-hybrid-3", "the task has no documents"),
         ("whole-documents > few-shot-2", "the task has no documents"),
         ("lora", "cannot be tuned"),
-        ("reference-classifier > lora", "was made with other weights"),
+        ("reference-classifier > lora", "was made with weights of"),
     ],
 )
 def test_an_approach_that_does_not_fit_is_told_in_a_sentence(approach: str, told: str) -> None:
@@ -472,8 +472,7 @@ def test_settings_come_back_as_they_were(tmp_path: Path) -> None:
         prices={"label": 0.1},
         facts={"stakes": "low"},
     )
-    with pytest.raises(TailorError):  # the fake writes no JSON
-        tailor.measure(task, ROWS, "zero-shot", quiet=True)
+    tailor.measure(task, ROWS, "zero-shot", quiet=True)
     project = load_project(tmp_path / FOLDER / "desk")
     data = task.data.model_copy(update={"file": "rows.jsonl"})
     assert project.task == task.model_copy(update={"data": data, "documents": "../../pages"})

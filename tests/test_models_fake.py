@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tailor.errors import EndpointError, ModelError
+from tailor.jsonform import fitting
 from tailor.models.base import Request, message
 from tailor.models.fake import FakeModel
 
@@ -113,8 +117,44 @@ def test_it_keeps_to_a_pattern_with_what_it_finds_and_says_where_it_finds_nothin
     assert cut.text == "one"
 
 
-def test_it_writes_no_json_but_what_it_is_given() -> None:
-    with pytest.raises(ModelError, match="cannot write JSON"):
-        FakeModel().reply([replace(ask("x"), json_schema="{}")])
+INVOICE = """Order from Oak & Co, 12 March 2026
+Customer: Oak & Co
+Order date: 2026-03-12
+Total: 1240.50 for 3 chairs; paid is no
+Colours: red, blue"""
+ORDER = {
+    "type": "object",
+    "properties": {
+        "customer": {"type": ["string", "null"]},
+        "orderDate": {"type": "string", "format": "date"},
+        "total": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+        "paid": {"type": ["boolean", "null"]},
+        "colours": {"type": "array", "items": {"type": "string"}},
+        "note": {"type": ["string", "null"]},
+        "size": {"enum": ["three chairs", "one table", None]},
+        "names": {"type": "array", "items": {"$ref": "#/$defs/entity"}},
+    },
+    "$defs": {"entity": {"type": "object", "properties": {"type": {"enum": ["company"]}, "text": {"type": "string"}}}},
+}
+
+
+def test_it_fills_json_with_what_stands_behind_the_names() -> None:
+    request = replace(ask(INVOICE), json_schema=json.dumps(ORDER))
+    first, again = FakeModel().reply([request, request])
+    said = json.loads(first.text)
+    assert first == again and fitting(first.text, request.json_schema)
+    assert (said["customer"], said["orderDate"], said["total"], said["paid"]) == ("Oak & Co", "2026-03-12", 1240.5, False)
+    assert (said["colours"], said["note"], said["size"]) == (["red", "blue"], None, "three chairs")
+    assert {"type": "company", "text": "Oak & Co"} in said["names"]
+
+
+@given(st.text(max_size=60), st.sampled_from([*ORDER["properties"], ""]))
+def test_any_text_is_made_into_json_that_fits(text: str, name: str) -> None:
+    request = replace(ask(f"{text} {name}: {text}"), json_schema=json.dumps(ORDER))
+    (reply,) = FakeModel().reply([replace(request, max_tokens=4000)])
+    assert fitting(reply.text, request.json_schema)
+
+
+def test_json_that_it_is_given_goes_before_the_rule() -> None:
     (reply,) = FakeModel({"x": '{"a": 1}'}).reply([replace(ask("x"), json_schema="{}")])
     assert reply.text == '{"a": 1}'

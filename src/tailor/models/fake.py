@@ -12,6 +12,7 @@ import numpy as np
 
 from tailor.errors import ModelError
 from tailor.models.base import Array, Capabilities, Message, Reply, Request
+from tailor.models.fake_json import written_json
 from tailor.models.matching import first_match
 from tailor.task import ModelSettings
 
@@ -31,7 +32,8 @@ class FakeModel:
     Without `answers` it picks, between <passages> and </passages>, the sentence that shares most words with the question (behind
     "Question: ", else the last line of the prompt), and cites its passage; without passages, the item of a list ("- item") that
     does; without either it repeats the question.
-    Held to a pattern, it takes what matches out of that, else out of the prompt; it writes no JSON by itself.
+    Held to a pattern, it takes what matches out of that, else out of the prompt; held to a JSON schema, it fills in what stands
+    behind the names of its properties (`tailor.models.fake_json`).
     Choices get a score from a hash, and a bonus for each word shared with the last message. Tokens are words.
 
     Args:
@@ -74,12 +76,10 @@ class FakeModel:
         """One reply per request, in order.
 
         Raises:
-            ModelError: tuned weights are asked for, or JSON without having been given `answers`.
+            ModelError: tuned weights are asked for.
         """
         if tuned is not None:
             raise ModelError(f"{self.name} has no weights to tune")
-        if self._answers is None and any(request.json_schema for request in requests):
-            raise ModelError(f"{self.name} cannot write JSON", "use another model: it answers in words and labels alone")
         self.calls += 1
         self.requests += requests
         return [self._reply(request) for request in requests]
@@ -111,6 +111,8 @@ class FakeModel:
                 return self._answers[max(fitting, key=len)]
         elif self._answers is not None:
             return self._answers(request)
+        if request.json_schema:
+            return written_json(request.json_schema, last, lambda candidate: self._score(candidate, last, request))
         text = "\n".join(message.text for message in request.messages)
         question = ASKED.findall(last)[-1:] or [line for line in last.splitlines() if line.strip()][-1:] or [""]
         candidates = _sentences(text) or LISTED.findall(text)
