@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from data_helpers import SHARED, write_csv, write_yaml
+from data_helpers import SHARED, sentence, write_csv, write_yaml
 from flow import tailor
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +25,7 @@ from tailor.data.split import load_splits
 from tailor.errors import ConfigError
 from tailor.experiment import run
 from tailor.project import load_project
-from tailor.trust import personal_to_ask, require_personal
+from tailor.trust import personal_in_question, personal_to_ask, require_personal
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -205,7 +205,33 @@ def test_on_a_terminal_it_is_asked_once(tmp_path: Path, monkeypatch: pytest.Monk
         ask_about_personal(console, project, allowed=False)
     ask_about_personal(console, project, allowed=False)
     ask_about_personal(console, project, allowed=False)
-    assert questions == ["Send these rows to https://api.example.com/v1?"] * 2
+    assert questions == ["Send it to https://api.example.com/v1?"] * 2
+
+
+def test_documents_are_searched_and_asked_about_too(tmp_path: Path) -> None:
+    """Rows that hold nothing, over a page with a person's address."""
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "people.md").write_text("# People\n\nWrite to anna.keller@posteo.example.\n", encoding="utf-8")
+    (tmp_path / "pages" / "rooms.md").write_text("# Rooms\n\nThere are three rooms.\n", encoding="utf-8")
+    write_csv(tmp_path / "data.csv", [(f"how many rooms has {sentence(n)}?", "three") for n in range(40)])
+    settings = {"name": "desk", "instruction": "Say it.", "input": "{{text}}", "output": "label", "data": "data.csv"}
+    write_yaml(tmp_path, settings | {"kind": "answer", "documents": "pages", "model": REMOTE})
+    found = json.loads(tailor("check", tmp_path, "--json").stdout)["findings"]
+    (one,) = [finding for finding in found if "e-mail addresses in 1 document" in finding["what"]]
+    assert (one["level"], one["rows"]) == ("warning", ["people.md"]) and "anna.keller" not in str(found)
+    refused = tailor("run", tmp_path, "--yes")
+    assert refused.exit_code == 2 and "e-mail addresses in 1 document to https://api.example.com/v1" in refused.stderr
+
+
+def test_a_new_input_is_warned_of_where_it_leaves_the_machine(tmp_path: Path) -> None:
+    asked = {"text": "my number is +44 7700 900123"}
+    away, here = (
+        write_desk(tmp_path / name, data={"file": "data.csv"}, model=model) for name, model in (("a", REMOTE), ("b", "fake"))
+    )
+    warning = personal_in_question(load_project(away), asked)
+    assert "sent to https://api.example.com/v1: phone number +" in warning and "900123" not in warning
+    assert personal_in_question(load_project(here), asked) == ""
+    assert personal_in_question(load_project(away), {"text": "where is the boat?"}) == ""
 
 
 def test_a_file_of_before_is_read_as_one_that_allows_no_personal_data(tmp_path: Path) -> None:

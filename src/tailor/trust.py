@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tailor.data.example import Splits
-from tailor.data.personal.rows import PersonalData, personal_data
+from tailor.data.personal.rows import PersonalData, personal_data, personal_in_documents, personal_in_fields
+from tailor.documents.reading import Document, read_documents
 from tailor.errors import ConfigError, StoreError, quoted
 from tailor.files import private_folder, refuse_foreign, write_atomically
 from tailor.models.remote_embedder import embedder_settings
@@ -151,7 +152,7 @@ def permit(project: Project, roles: Iterable[str], *, allowed: bool, plain: bool
 
 @dataclass(frozen=True)
 class PersonalSending:
-    """Rows with what looks like personal data, which would leave this machine.
+    """Rows and documents with what looks like personal data, which would leave this machine.
 
     Attributes:
         found: what the user has not been asked about yet, by sort.
@@ -163,7 +164,7 @@ class PersonalSending:
 
     @property
     def words(self) -> str:
-        """What the rows hold, in words."""
+        """What they hold, in words."""
         return ", ".join(one.words for one in self.found)
 
 
@@ -182,9 +183,25 @@ def personal_to_ask(project: Project, splits: Splits, roles: Iterable[str] = ROL
     if not away or project.task.data.personal == "allowed":
         return None
     known = _read()["personal"]
-    found = personal_data(project.task, splits)
+    found = (*personal_data(project.task, splits), *personal_in_documents(_documents(project)))
     asked = tuple(one for one in found if any([*_entry(project, sending)[:2], one.sort] not in known for sending in away))
     return PersonalSending(asked, away) if asked else None
+
+
+def _documents(project: Project) -> list[Document]:
+    return read_documents(project.documents, project.own_files) if project.documents is not None else []
+
+
+def personal_in_question(project: Project, fields: Mapping[str, str]) -> str:
+    """What of a new input looks like personal data and goes to another machine, in a sentence; empty where nothing does."""
+    away = [one for one in sendings(project) if not one.stays_here]
+    found = personal_in_fields(fields) if away and project.task.data.personal != "allowed" else ()
+    if not found:
+        return ""
+    addresses = ", ".join(dict.fromkeys(one.address for one in away))
+    return f"It holds what looks like personal data and is sent to {addresses}: " + ", ".join(
+        f"{one.sort} {one.sample}" for one in found
+    )
 
 
 def allow_personal(project: Project, sending: PersonalSending) -> None:
@@ -210,9 +227,9 @@ def require_personal(project: Project, splits: Splits, roles: Iterable[str] = RO
 def personal_refusal(project: Project, found: PersonalSending) -> ConfigError:
     """Says what would be sent where, and how to allow it."""
     return ConfigError(
-        f"the rows hold what looks like {found.words}, and this project sends its rows to {found.away[0].address}",
-        f"`tailor check {project.folder}` names the rows. Take it out of them; or, if it may be sent, "
-        "set `data.personal: allowed`, or give --allow-personal once.",
+        f"this project would send what looks like {found.words} to {found.away[0].address}",
+        f"`tailor check {project.folder}` names them. Take it out; or, if it may be sent, set `data.personal: allowed`, or give "
+        "--allow-personal once.",
     )
 
 

@@ -48,7 +48,7 @@ def ask_to_send(console: Screen, project: Project, *, yes: bool, allow_http: boo
 
 
 def ask_about_personal(console: Screen, project: Project, *, allowed: bool) -> None:
-    """Ask the user before rows with what looks like personal data first leave this machine, and remember the answer.
+    """Ask the user before rows or documents with what looks like personal data first leave this machine, and remember the answer.
 
     Args:
         console: where it is shown.
@@ -58,6 +58,7 @@ def ask_about_personal(console: Screen, project: Project, *, allowed: bool) -> N
     Raises:
         ConfigError: it was not allowed, or there is nobody to ask.
         DataError: the rows cannot be read.
+        DocumentsError: the documents cannot be read.
     """
     from tailor.labelled import load_splits
     from tailor.trust import allow_personal, personal_refusal, personal_to_ask, sendings
@@ -72,8 +73,8 @@ def ask_about_personal(console: Screen, project: Project, *, allowed: bool) -> N
         if not sys.stdin.isatty():
             raise personal_refusal(project, found)
         addresses = ", ".join(dict.fromkeys(sending.address for sending in found.away))
-        if not typer.confirm(f"Send these rows to {addresses}?", default=False):
-            raise ConfigError("nothing was sent", "Take it out of the rows (`tailor check` names them), or allow it.")
+        if not typer.confirm(f"Send it to {addresses}?", default=False):
+            raise ConfigError("nothing was sent", "Take it out (`tailor check` says where it is), or allow it.")
     allow_personal(project, found)
 
 

@@ -31,6 +31,7 @@ def tryout(
     from tailor.score.parse import parse_answer
     from tailor.score.text import citations
     from tailor.task import VARIABLE
+    from tailor.trust import personal_in_question
 
     opened = load_project(project)
     fields = {VARIABLE.findall(opened.task.input)[0]: text}
@@ -42,6 +43,8 @@ def tryout(
     console = plain_console()
     found = answering(opened, model)
     ask_to_send(plain_console(stderr=True), found.project, yes=yes, allow_http=allow_http)
+    if warning := personal_in_question(found.project, fields):
+        plain_console(stderr=True).print(f"{warning}.", markup=False)
     system, answer, threshold = asked(found, fields)
     if answer.error:
         raise ModelError(f"{system.name} gave no answer: {answer.error}", "ask something shorter, or try again")

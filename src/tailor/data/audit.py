@@ -25,7 +25,8 @@ from tailor.data.required import audit_requirements
 from tailor.data.split import MIN_DEV, read_tables
 from tailor.data.table import Table
 from tailor.data.unseen import unseen_share
-from tailor.errors import quoted
+from tailor.documents.reading import Library, read_library
+from tailor.errors import DocumentsError, quoted
 from tailor.kinds.base import Kind, kind_of
 from tailor.project import Project
 from tailor.task import Task
@@ -61,6 +62,7 @@ def audit(
     task, kind = project.task, kind_of(project.task)
     tables = read_tables(project) if tables is None else tables
     examples = _by_row([*splits.train, *splits.dev, *splits.test, *splits.reserve])
+    library, unusable = _library(project)
     findings = [
         *(finding for table in tables.values() for finding in table.findings),
         *_columns(task, tables),
@@ -70,12 +72,24 @@ def audit(
         *audit_requirements(task, examples),
         *(_leakage(task, splits) if "file" not in tables else ()),
         *(_labels(task, splits, examples) if kind.closed else ()),
-        *(audit_documents(project, examples) if kind.reads else ()),
+        *unusable,
+        *(audit_documents(project, examples, library) if kind.reads else ()),
         *(_lengths(task, examples, count_tokens, windows or {}) if count_tokens else ()),
-        *audit_personal(task, splits),
+        *audit_personal(task, splits, library.documents if library else ()),
         *_sizes(task, splits),
     ]
     return sorted(findings, key=lambda finding: _ORDER.index(finding.level))
+
+
+def _library(project: Project) -> tuple[Library | None, list[Finding]]:
+    """The project's documents, and a finding where they cannot be used."""
+    if project.documents is None:
+        return None, []
+    try:
+        return read_library(project.documents, project.own_files), []
+    except DocumentsError as error:
+        advice = f"{error.hint[:1].upper()}{error.hint[1:]}."
+        return None, [Finding("error", f"The documents cannot be used: {error}.", advice=advice)]
 
 
 def _by_row(examples: Sequence[Example]) -> list[Example]:

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from tailor.data.example import Example
 from tailor.data.finding import Finding
 from tailor.data.readers import place
-from tailor.documents.reading import read_library, unread_by_reason
-from tailor.errors import DocumentsError, did_you_mean, quoted
+from tailor.documents.reading import Library, unread_by_reason
+from tailor.errors import did_you_mean, quoted
 from tailor.language.detect import language_of, languages_of
 from tailor.language.tokens import contains
 from tailor.project import Project
 
 
-def audit_documents(project: Project, examples: Sequence[Example]) -> Iterator[Finding]:
+def audit_documents(project: Project, examples: Sequence[Example], library: Library | None) -> Iterator[Finding]:
     """Questions that the documents are said to answer but do not, and the share they are said not to answer."""
     unanswerable = [example for example in examples if not example.answers]
     share = len(unanswerable) / len(examples)
@@ -28,18 +28,14 @@ def audit_documents(project: Project, examples: Sequence[Example]) -> Iterator[F
             "Every question has an answer in the documents.",
             advice="Add some that have none, with an empty answer: a system that never says so is not noticed otherwise.",
         )
-    folder = project.documents
-    if folder is None:
+    if project.documents is None:
         yield Finding(
             "note",
             "No documents are named, so only what the model knows by heart is measured.",
             advice="Name their folder as `documents`.",
         )
         return
-    try:
-        library = read_library(folder, project.own_files)
-    except DocumentsError as error:
-        yield Finding("error", f"The documents cannot be used: {error}.", advice=f"{error.hint[:1].upper()}{error.hint[1:]}.")
+    if library is None:
         return
     for sentence, paths, advice in unread_by_reason(library.unread):
         yield Finding("warning", sentence, tuple(paths), f"{advice[:1].upper()}{advice[1:]}.")
