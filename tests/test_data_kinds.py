@@ -326,10 +326,13 @@ def test_the_answer_to_what_is_asked_is_found(tmp_path: Path, row: Row, output: 
     assert (found.output, found.asked.template) == (output, template)
 
 
-def test_columns_that_hold_0_and_1_are_named_where_one_of_them_may_be_meant(tmp_path: Path) -> None:
-    path = jsonl(tmp_path, lambda n: {"text": sentence(n), "billing": n % 2, "refund": (n + 1) % 2})
-    with pytest.raises(ConfigError, match="a column for each label: `billing`, `refund`"):
-        guess_task(path)
+def test_columns_that_hold_0_and_1_are_a_label_each_and_that_is_said(tmp_path: Path) -> None:
+    path = jsonl(tmp_path, lambda n: {"text": sentence(n), "billing": n % 2, "refund": n // 2 % 2})
+    found = guess_task(path)
+    assert (found.kind.name, found.output, found.labels) == ("tags", "billing, refund", ("billing", "refund"))
+    assert any("`billing`, `refund` hold 0 and 1: each is taken for a label" in finding.what for finding in found.findings)
+    alone = guess_task(path, GivenOptions(output="refund"))
+    assert (alone.kind.name, alone.labels) == ("classify", ("0", "1"))
 
 
 def test_a_thought_before_the_answer_is_no_part_of_a_label(tmp_path: Path) -> None:

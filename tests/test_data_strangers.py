@@ -191,10 +191,10 @@ def test_an_answer_with_its_place_stays_an_answer(tmp_path: Path) -> None:
     assert read_table(write(tmp_path, lines(rows), "data.jsonl")).columns == ("question", "output")
 
 
-def test_a_column_for_each_label_is_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_a_column_for_each_label_is_read_as_labels(tmp_path: Path) -> None:
     rows = [{"text": row["text"], **{label: int(row["label"] == label) for label in LABELS}} for row in ROWS]
-    with pytest.raises(ConfigError, match="a column for each label: `billing`, `refund`, `delivery`"):
-        guess_task(write(tmp_path, lines(rows), "data.jsonl"))
+    guess = guess_task(write(tmp_path, lines(rows), "data.jsonl"))
+    assert (guess.kind.name, guess.output, guess.labels) == ("tags", ", ".join(LABELS), tuple(sorted(LABELS)))
     assert guess_task(tmp_path / "data.jsonl", GivenOptions(output="refund")).labels == ("0", "1")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from tailor.data.split import load_splits
 from tailor.errors import ConfigError, DataError
 from tailor.experiment import run
 from tailor.kinds.base import kind_of, score
-from tailor.models.base import Request
+from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
+from tailor.replies import to_answer
+from tailor.report.details import details
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer, Score
 from tailor.system import System, fingerprint_of
@@ -127,6 +130,10 @@ def test_overlap_with_the_reference_describes_and_decides_nothing() -> None:
         ({"requirements": {"words": {"at_least": 5, "at_most": 4}}}, "is more than"),
         ({"requirements": {"contains": ["{{reply}}"]}}, "the column with the right answer"),
         ({"requirements": {"must": ["x"]}}, "must"),
+        ({"requirements": {"contains": ["Kind regards, Ann"], "lacks": ["kind regards"]}}, "so no answer keeps both"),
+        ({"requirements": {"contains": ["Dear {{guest}}"], "lacks": ["{{guest}}"]}}, "forbids '{{guest}}'"),
+        ({"requirements": {"words": {"at_least": 50}, "characters": {"at_most": 40}}}, "50 words or more cannot be written in 40"),
+        ({"requirements": {"sentences": {"at_least": 4}, "words": {"at_most": 3}}}, "4 sentences or more"),
         ({"max_words": 30}, "`requirements: {words: {at_most: 30}}`"),
         ({"kind": "classify", "requirements": {"lacks": ["x"]}}, "`requirements` are for texts"),
         ({"kind": "answer", "requirements": {"lacks": ["x"]}}, "`requirements` are for texts"),
@@ -136,6 +143,23 @@ def test_overlap_with_the_reference_describes_and_decides_nothing() -> None:
 def test_settings_that_cannot_be_meant_are_refused(changes: Mapping[str, object], why: str) -> None:
     with pytest.raises((ValidationError, ConfigError), match=why.replace("(", r"\(")):
         Task.model_validate({**write_task().model_dump(exclude_unset=True), **changes})
+
+
+def test_requirements_that_some_answer_keeps_are_taken() -> None:
+    kept = {"contains": ["We regret"], "lacks": ["regret it", "ret"], "words": {"at_least": 5}, "characters": {"at_most": 60}}
+    assert write_task(requirements=kept).requirements is not None
+
+
+def test_a_thought_in_front_of_a_text_is_no_part_of_it() -> None:
+    """Of any model: endpoints split it themselves, a model on this machine writes it into its text."""
+    system = starting_system(write_task(requirements={"words": {"at_most": 3}}), [ROW], FakeModel())
+    said = to_answer(system, "1", Reply("<think>They ask for two rooms. I agree.</think>\nAll is booked"), ())
+    assert (said.raw, said.thought) == ("All is booked", "They ask for two rooms. I agree.")
+    unfinished = to_answer(system, "1", Reply("<think>They ask for", finish="length"), ())
+    assert unfinished.raw == "" and scored(unfinished.raw, {"words": {"at_most": 3}}, cut=True).outcome == "cut"
+    scores = Reply("", scores=(-1.0, -2.0))
+    labels = system.with_(decoding={"method": "score", "labels": ("<think>a</think>b", "c")})
+    assert to_answer(labels, "1", scores, ()).raw == "<think>a</think>b"
 
 
 def test_a_judge_scores_unless_another_metric_is_named() -> None:
@@ -266,6 +290,18 @@ def test_a_study_decides_by_the_requirements_and_reports_each(tmp_path: Path) ->
     (test,) = [one for one in study.tests if one.system.name == "zero-shot"]
     forgot = {score.details["contains the guest"] for score in test.scores if score.outcome == "wrong"}
     assert forgot == {0.0} and test.mean < 1
+
+
+def test_answers_that_cannot_be_read_have_a_line_among_the_requirements(tmp_path: Path) -> None:
+    """Of every other answer nothing is left but signs: each requirement is then kept by half of the answers at most."""
+    calls = count()
+    study = run(
+        load_project(project(tmp_path)), Watcher(), model=FakeModel(lambda r: guest_writer(r) if next(calls) % 2 else "...")
+    )
+    (table, *_) = details(study)
+    assert table.rows[0].name == "is an answer that can be checked"
+    read, *kept = [[score.mean for score in row.scores if score] for row in table.rows]
+    assert all(0.3 < share < 0.7 for share in read) and all(share[0] <= read[0] for share in kept)
 
 
 def test_without_requirements_or_judge_nothing_is_decided_and_it_is_said_what_to_add(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from studies import answer_study, classify_study, not_shown_study, stopped_study
 from whole_studies import judged_study, unrated_study, whole_study
 
 from tailor.errors import UserError
-from tailor.report.html import cut, render_report, sentence, write_report
+from tailor.report.html import FORBIDDEN, cut, render_report, sentence, write_report
 from tailor.report.words import shorten
 from tailor.results import Study
 
@@ -206,10 +206,13 @@ def load(name: str) -> list[str]:
 @pytest.mark.parametrize("name", ["xss_payloads/payloads.jsonl", "naughty_strings/blns.json"])
 def test_known_attacks_are_shown_as_text(name: str) -> None:
     payloads = list(dict.fromkeys(load(name)))
-    page = Page(render_report(hostile_study(payloads)))
+    source = render_report(hostile_study(payloads))
+    page = Page(source)
     assert_harmless(page)
+    assert not FORBIDDEN.search(source), "control characters, such as the one that begins a terminal's commands, are in no page"
     text = page.text
-    missing = [payload for payload in payloads if shorten(payload, 400).replace("\r", "\n") not in text.replace("\r", "\n")]
+    shown = {payload: FORBIDDEN.sub("?", shorten(payload, 400)).replace("\r", "\n") for payload in payloads}
+    missing = [payload for payload, said in shown.items() if said not in text.replace("\r", "\n")]
     assert [text for text in missing if "\x00" not in text] == []
 
 

@@ -107,7 +107,7 @@ def test_who_is_cheaper_from_where_on_is_told_from_both_sides() -> None:
 
 def test_the_time_to_change_is_told_in_words_minutes_and_money(golden: Golden) -> None:
     found = tables(answer_study())
-    assert found.kinds == ("A new label", "A changed rule", "A changed document")
+    assert found.kinds == ("A new example", "A changed rule", "A changed document")
     rows = {row.system: row.efforts for row in found.efforts}
     golden([effort.work for effort in rows["lora"]])
     golden([effort.work for effort in rows["rag-hybrid"]])

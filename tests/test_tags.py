@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from data_helpers import make_task, sentence
+from data_helpers import make_task, sentence, write_yaml
 from flow import tailor
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,12 +22,13 @@ from tailor.data.example import Example
 from tailor.data.guess import GivenOptions, guess_task
 from tailor.data.jsontext import Value
 from tailor.data.readers import to_examples
+from tailor.data.scaffold import write_project
 from tailor.data.split import load_splits
 from tailor.data.table import read_table
 from tailor.diagnose.sets import find_wrong_sets
-from tailor.errors import ConfigError, DataError
+from tailor.errors import DataError
 from tailor.evaluate.rewording import turned_prior
-from tailor.kinds.base import Draft, label_set, score
+from tailor.kinds.base import Draft, kind_of, label_set, score
 from tailor.kinds.tags import TAGS
 from tailor.labels import as_set, in_set, written_set
 from tailor.models.fake import FakeEmbedder, FakeModel
@@ -381,13 +382,23 @@ def test_a_column_of_sets_is_told_from_one_of_labels(tmp_path: Path, cells: list
     assert found.kind.name == kind
 
 
-def test_columns_of_0_and_1_are_refused_with_what_to_write(tmp_path: Path) -> None:
+def test_a_column_of_0_and_1_for_each_label_is_read_as_sets(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     lines = [f"{sentence(number)},{number % 2},{number // 2 % 2}" for number in range(60)]
-    path.write_text("\n".join(["text,billing,delivery", *lines]), encoding="utf-8")
-    with pytest.raises(ConfigError, match="a column for each label: `billing`, `delivery`") as caught:
-        guess_task(path)
-    assert "with `;` between them, and `[]` where none applies" in caught.value.hint
+    path.write_text("\n".join(["text,billing,delivery", *lines, f"{sentence(60)},,"]), encoding="utf-8")
+    folder = write_project(guess_task(path)).parent
+    splits = load_splits(load_project(folder))
+    rows = (*splits.train, *splits.dev, *splits.test, *splits.reserve)
+    assert Counter(kind_of(load_project(folder).task).labels_in(row.label) for row in rows) == dict.fromkeys(
+        [(), ("billing",), ("delivery",), ("billing", "delivery")], 15
+    ), "a row that fills neither column says nothing"
+    assert tailor("check", folder).exit_code == 0
+    settings = yaml.safe_load((folder / "tailor.yaml").read_text(encoding="utf-8"))
+    write_yaml(folder, settings | {"output": ["billing", "delivery"]})
+    assert load_splits(load_project(folder)) == splits
+    path.write_text(path.read_text(encoding="utf-8").replace(",,", ",maybe,1"), encoding="utf-8")
+    with pytest.raises(DataError, match="row 61 has `maybe` in `billing`, where a column for each label holds 0 or 1"):
+        load_splits(load_project(folder))
 
 
 def test_a_label_with_a_comma_that_stands_in_a_list_is_whole(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tailor.models.base import Reply
+from tailor.models.thought import split_thought
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer
 from tailor.system import System
@@ -18,9 +19,16 @@ def as_answer(example: str, raw: str, reply: Reply, passages: tuple[Passage, ...
 
 
 def to_answer(system: System, example: str, reply: Reply, passages: tuple[Passage, ...]) -> Answer:
-    """A reply as a System's answer: the text that was written, or the likeliest label."""
-    is_text = not reply.scores or system.decoding.method == "generate"
-    return as_answer(example, reply.text if is_text else system.decoding.likeliest(reply.scores), reply, passages)
+    """A reply as a System's answer: the text that was written, or the likeliest label.
+
+    A thought in the text is no part of the answer, whichever model wrote it.
+    """
+    if reply.scores and system.decoding.method != "generate":
+        return as_answer(example, system.decoding.likeliest(reply.scores), reply, passages)
+    thought, text = split_thought(reply.text)
+    if not thought:
+        return as_answer(example, reply.text, reply, passages)
+    return as_answer(example, text, replace(reply, thought="\n\n".join(filter(None, (reply.thought, thought)))), passages)
 
 
 def without_prior(system: System, answer: Answer) -> Answer:

@@ -19,6 +19,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def joined(value: object) -> object:
+    """Several names as one text with commas between them; a text stays as it is."""
+    return ", ".join(value) if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value) else value
+
+
 class ModelSettings(Settings):
     """Which model answers: the built-in one, a local folder or Hub name, or an OpenAI-compatible endpoint."""
 
@@ -210,6 +215,29 @@ class Requirements(Settings):
         if "" in (*map(str.strip, (*self.contains, *self.lacks)),):
             raise ValueError("an empty text is in every answer; take it out")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Requirements:
+        """Refuse what no answer can keep: a sentence has a word at least, and a word a character."""
+        for text in self.contains:
+            for lacked in self.lacks:
+                if _inside(lacked, text):
+                    raise ValueError(f"`contains` asks for {text!r} and `lacks` forbids {lacked!r}, so no answer keeps both")
+        for few, many in (("sentences", "words"), ("sentences", "characters"), ("words", "characters")):
+            least, most = getattr(self, few), getattr(self, many)
+            if least and most and most.at_most is not None and (least.at_least or 0) > most.at_most:
+                raise ValueError(
+                    f"{least.at_least} {few} or more cannot be written in {most.at_most} {many} or fewer, so no answer keeps both"
+                )
+        return self
+
+
+def _inside(part: str, whole: str) -> bool:
+    """Whether a text that holds `whole` holds `part` as well, whatever its case and punctuation."""
+    words, others = (re.findall(r"\w+", text.casefold()) for text in (part, whole))
+    if "{{" in part or not words:
+        return " ".join(part.split()) in " ".join(whole.split())
+    return any(words == others[start : start + len(words)] for start in range(len(others) - len(words) + 1))
 
 
 class KnownFacts(Settings):

@@ -10,14 +10,14 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from tailor.doors import through
 from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.jsonform import check_expression, check_schema
 from tailor.mistakes import Plain
 from tailor.plugins import KINDS
-from tailor.settings import FurtherModel, model_labels
+from tailor.settings import FurtherModel, joined, model_labels
 from tailor.settings import KnownFacts as KnownFacts
 from tailor.settings import ModelSettings as ModelSettings
 from tailor.settings import Prices as Prices
@@ -177,7 +177,7 @@ class Task(Settings, Plain):
     persona: str = Field("", description='tried as a variant: "You are a ..."')
     constraints: tuple[str, ...] = Field((), description="limits on form, length or tone; adherence is measured")
     input: str = Field(description="template of what is asked; {{column}} inserts a column of the data")
-    output: str = Field(description="column with the right answer")
+    output: Annotated[str, BeforeValidator(joined)] = Field(description="column with the right answer, or several")
     labels: tuple[str, ...] = Field(
         (), description="the closed set of labels, where a kind has one; read from the training data if left out"
     )

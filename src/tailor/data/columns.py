@@ -101,6 +101,12 @@ class Column:
         return any(isinstance(cell, list) for cell in self.cells)
 
     @property
+    def is_joined(self) -> bool:
+        """Whether it was made of a column for each label (`tailor.data.table.with_record`), whose names it joins."""
+        names = {text for given in self.answers for text in given}
+        return self.is_list and "," in self.name and names <= set(self.name.split(", "))
+
+    @property
     def is_number(self) -> bool:
         """Whether all values are numbers, dates or times."""
         return all(_NUMBERS.fullmatch(value) for value in self.values if value)

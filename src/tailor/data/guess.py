@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,17 +128,16 @@ def guess_task(path: Path, options: GivenOptions = GivenOptions()) -> GuessedTas
         DataError: the file cannot be read, or seems to have no header.
         ConfigError: no column fits as input or as right answer, a column given does not exist, or the documents are no folder.
     """
-    if options.documents is not None:
-        try:
-            found_files(options.documents)
-        except DocumentsError as error:
-            raise ConfigError(f"--documents names {quoted(options.documents, 200)}, which is not a folder", error.hint) from error
+    _refuse_no_documents(options)
     files, tables, notes = _tables(path, options)
     table, columns = next(iter(tables.values())), columns_of(tuple(tables.values()))
     _refuse_unknown(path, columns, options)
     if table.headerless and not (options.input and options.output):
         _refuse_headerless(table)
     output = options.output or _guess_output(path, columns, options.input)
+    if output not in columns:
+        tables, notes = _as_sets(tables, output), (*notes, _a_label_each(output))
+        table, columns = next(iter(tables.values())), columns_of(tuple(tables.values()))
     input = options.input or _guess_input(path, columns, output)
     documents = options.documents
     images = tuple(name for name, column in columns.items() if column.is_image and name != output)
@@ -190,7 +189,10 @@ def _tables(path: Path, options: GivenOptions) -> tuple[dict[str, Path], dict[st
     """The data files and their tables by the setting that names them, and what was found when they were read."""
     files = files_of(path)
     read = {name: read_table(file, columns=options.columns, encoding=options.encoding) for name, file in files.items()}
-    tables = {name: with_record(table, options.output) for name, table in read.items()}
+    names = [name.strip() for name in options.output.split(",")]
+    marks = _are_marks(columns_of(tuple(read.values())), names)
+    as_set = KINDS.load(options.kind).several if options.kind else marks
+    tables = {name: with_record(table, options.output, as_set=as_set) for name, table in read.items()}
     findings = [finding for table in tables.values() for finding in table.findings]
     if "file" in files and (unused := unused_splits(path)):
         what = f"{listed(unused)} seem to be other splits of the same data; they are not used, and {quoted(path.name)} is split."
@@ -244,6 +246,14 @@ def _has_answers(table: Table, output: str) -> bool:
     return output in table.columns and any(answers_in(row[output]) for row in table.rows)
 
 
+def _refuse_no_documents(options: GivenOptions) -> None:
+    if options.documents is not None:
+        try:
+            found_files(options.documents)
+        except DocumentsError as error:
+            raise ConfigError(f"--documents names {quoted(options.documents, 200)}, which is not a folder", error.hint) from error
+
+
 def _refuse_unknown(path: Path, columns: Columns, options: GivenOptions) -> None:
     for option, given in (("--input", options.input), ("--output", options.output)):
         if given and given not in columns:
@@ -277,13 +287,9 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
     if len(few) == 1 and (asked or input):
         return few[0].name
     hint = f"Say which with --output{'' if input else ' (and --input)'}; the columns are {listed(columns)}."
-    marks = [column for column in few if is_yes_or_no(column)]
-    if len(marks) > 1:
-        raise ConfigError(
-            f"{path.name} seems to have a column for each label: {listed(column.name for column in marks)}",
-            "Write the names of each row's labels into one column, with `;` between them, and `[]` where none applies. "
-            "Or name one of these columns with --output, to ask for it alone.",
-        )
+    marks = [column.name for column in few if is_yes_or_no(column)]
+    if len(marks) > 1 and not any("," in name for name in marks):
+        return ", ".join(marks)
     if few:
         raise ConfigError(f"The right answer in {path.name} could be {listed(column.name for column in few)}", hint)
     claimed = [column for column in candidates if not column.is_text and _likelihood(column) > 0.5]
@@ -302,6 +308,20 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
     elif lists:
         why = f"; {listed(lists)} holds several texts per row"
     raise ConfigError(f"No column of {path.name} looks like the right answer{why}", hint)
+
+
+def _are_marks(columns: Columns, names: Sequence[str]) -> bool:
+    """Whether these columns hold 0 and 1, as those of a label each do."""
+    return len(names) > 1 and all(name in columns and is_yes_or_no(columns[name]) for name in names)
+
+
+def _as_sets(tables: Mapping[str, Table], output: str) -> dict[str, Table]:
+    return {name: with_record(table, output, as_set=True) for name, table in tables.items()}
+
+
+def _a_label_each(output: str) -> Finding:
+    what = f"{listed(output.split(', '))} hold 0 and 1: each is taken for a label, of which a row may have several."
+    return Finding("note", what, advice="If one of them alone is the right answer, name it with --output.")
 
 
 def _guess_input(path: Path, columns: Columns, output: str) -> str:
@@ -333,7 +353,7 @@ def _look(column: Column, documents: Path | None = None, *, choices: bool = Fals
         several=column.is_list or bool(column.several),
         choices=choices,
         documents=documents is not None,
-        few_parts=column.has_few_parts,
+        few_parts=column.has_few_parts or column.is_joined,
         spans=column.marks_spans,
         records=column.has_records,
         words=column.words,

@@ -47,8 +47,11 @@ def read_tables(project: Project) -> dict[str, Table]:
     """The project's data by the setting that names them: `file`, or `train`, `dev` and `test`, as files or by a column."""
     settings = project.task.data
     named = {name: getattr(settings, name) for name in ("file", "train", "dev", "test")}
+    as_set = kind_of(project.task).several
     tables = {
-        name: with_images(with_record(_read(project.path(path), settings), project.task.output), settings.images, project.folder)
+        name: with_images(
+            with_record(_read(project.path(path), settings), project.task.output, as_set=as_set), settings.images, project.folder
+        )
         for name, path in named.items()
         if path
     }

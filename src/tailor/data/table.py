@@ -32,7 +32,7 @@ from tailor.data.formats.saved import is_saved, read_saved, saved_splits
 from tailor.data.formats.spans import flatten_spans
 from tailor.data.formats.tags import is_conll, read_conll
 from tailor.data.formats.trained import flatten_trained
-from tailor.data.jsontext import Value, parse, to_value
+from tailor.data.jsontext import Value, as_text, parse, to_value
 from tailor.errors import DataError, did_you_mean, quoted
 from tailor.files import parts_of
 from tailor.limits import DATA_BYTES
@@ -88,12 +88,24 @@ class Table:
         return f"{file} row {number}"
 
 
-def with_record(table: Table, output: str) -> Table:
-    """The table with several columns as one of objects, where `output` names them as in "customer, total".
+HAS, HAS_NOT = ("1", "1.0", "true", "yes", "x"), ("0", "0.0", "false", "no", "")
+"""What a column for one label holds in rows that have it, and in those that do not."""
+
+
+def with_record(table: Table, output: str, *, as_set: bool = False) -> Table:
+    """The table with several columns as one, where `output` names them as in "customer, total".
 
     The object of a row has the value of each column by its name, and null for an empty one; a row that fills none has no object.
-    The single columns go, so that no template can show one. A table that has a column of this name, or lacks one of these, stays as
-    it is.
+    Where columns are labels, 1 for each that a row has and 0 for others, the cell is the list of those that it has. The single
+    columns go, so that no template can show one. A table that has a column of this name, or lacks one of these, stays as it is.
+
+    Args:
+        table: the table.
+        output: a name, or several with commas between them.
+        as_set: whether the columns are labels.
+
+    Raises:
+        DataError: a column of a label holds something else than 0 and 1.
     """
     names = [name.strip() for name in output.split(",")]
     if output in table.columns or len(names) < 2 or not set(names) <= set(table.columns):
@@ -104,8 +116,21 @@ def with_record(table: Table, output: str) -> Table:
         return json.dumps(filled, ensure_ascii=False) if any(filled.values()) else ""
 
     kept = [name for name in table.columns if name not in names]
-    rows = tuple({name: row[name] for name in kept} | {output: record(row)} for row in table.rows)
+    cells = [_labels(table, place, names) if as_set else record(row) for place, row in enumerate(table.rows)]
+    rows = tuple({name: row[name] for name in kept} | {output: cell} for row, cell in zip(table.rows, cells, strict=True))
     return replace(table, columns=(*kept, output), rows=rows)
+
+
+def _labels(table: Table, place: int, names: Sequence[str]) -> Value:
+    """The names of the columns in which a row has 1; an empty text where it fills none of them."""
+    given = {name: as_text(table.rows[place][name]).strip().casefold() for name in names}
+    for name, value in given.items():
+        if value not in (*HAS, *HAS_NOT):
+            raise DataError(
+                f"{table.place(place)} has {quoted(value)} in {quoted(name)}, where a column for each label holds 0 or 1",
+                "Write 1 in the columns of the labels that the row has, and 0 in the others.",
+            )
+    return [name for name, value in given.items() if value in HAS] if any(given.values()) else ""
 
 
 def _unpacked(value: Value) -> object:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from tailor.decide.types import Finalist
 from tailor.decide.upkeep import PER_MONTH
+from tailor.kinds.base import kind_of
 from tailor.retrieval.searches import retriever
 from tailor.settings import FieldPrice, Prices
 from tailor.system import System
+from tailor.task import Task
 
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 TUNED = {
@@ -146,6 +148,11 @@ def listed(items: Sequence[str]) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}" if 0 < share < 0.01 or 0.99 < share < 1 else f"{100 * share:.0f}"
+
+
+def examples_called(task: Task) -> str:
+    """What people make to learn from: "labels" out of a closed set, else "examples"."""
+    return "labels" if kind_of(task).closed else "examples"
 
 
 def counted(number: int, noun: str) -> str:

@@ -10,7 +10,7 @@ from tailor.data.power import most_claims
 from tailor.decide.budget import Budget
 from tailor.decide.clock import Clock
 from tailor.decide.cost import NEVER_SAID
-from tailor.decide.formats import format_percent, format_target
+from tailor.decide.formats import examples_called, format_percent, format_target
 from tailor.decide.prices import PriceList
 from tailor.decide.prune import all_climbed, in_order, most_promising, reason_to_prune
 from tailor.decide.rungs import Proposal, Rung, best, ladder
@@ -290,6 +290,7 @@ class Climb:
             else ("Training", "without a single error")
         )
         return (
-            f"{trained} costs about {spent:,.2f} {task.prices.currency} (labels and machine time); {perfect} it would "
+            f"{trained} costs about {spent:,.2f} {task.prices.currency} ({examples_called(task)} and machine time); "
+            f"{perfect} it would "
             f"save at most {saved:,.2f} {task.prices.currency} in {task.volume.months:g} months."
         )

@@ -14,7 +14,8 @@ from tailor.stats.intervals import mean_interval
 
 REQUIRED, CRITERIA, OTHERS = "Requirements", "Criteria of the rubric", "Next to the reference"
 CAPTIONS = {
-    REQUIRED: "Share of the answers that keep each requirement, with its interval. An answer that breaks one is wrong.",
+    REQUIRED: "Share of all answers that keep each requirement, with its interval. An answer that breaks one is wrong; one that "
+    "cannot be read, or never came, keeps none.",
     CRITERIA: "Share of the answers that meet each criterion by the judge's verdicts alone, which nobody has corrected; "
     "an answer that was not judged meets none.",
     OTHERS: "Mean with its interval. These describe the answers and decide nothing.",
@@ -23,11 +24,11 @@ CAPTIONS = {
 
 @dataclass(frozen=True)
 class DetailRow:
-    """A measure of every system, in the order of the table's systems; `says` explains it, or is empty."""
+    """A measure of every system, in the order of the table's; None where it does not apply. `says` explains it, or is empty."""
 
     name: str
     says: str
-    scores: tuple[Interval, ...]
+    scores: tuple[Interval | None, ...]
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,23 @@ def details(study: Study) -> tuple[DetailTable, ...]:
 
 
 def _table(title: str, measured: Sequence[Detail], runs: Sequence[Run]) -> DetailTable:
-    rows = tuple(DetailRow(one.short, one.says, tuple(_interval(one.name, run) for run in runs)) for one in measured)
+    made = (DetailRow(one.short, one.says, tuple(_interval(one, run) for run in runs)) for one in measured)
+    rows = tuple(row for row in made if any(score is not None for score in row.scores))
+    read = [_readable(measured, run) for run in runs]
+    if title == REQUIRED and not all(map(all, read)):
+        found = (mean_interval(list(map(float, one)), groups=run.units) for one, run in zip(read, runs, strict=True))
+        rows = (DetailRow("is an answer that can be checked", "", tuple(found)), *rows)
     most = max(len(run.examples) for run in runs)
     return DetailTable(title, CAPTIONS[title], most, tuple(run.system.name for run in runs), rows)
 
 
-def _interval(name: str, run: Run) -> Interval:
-    return mean_interval([score.details.get(name, 0.0) for score in run.scores], groups=run.units)
+def _readable(measured: Sequence[Detail], run: Run) -> list[bool]:
+    """For each answer, whether there was one that these requirements could be held against."""
+    return [any(detail.name in score.details for detail in measured) for score in run.scores]
+
+
+def _interval(detail: Detail, run: Run) -> Interval | None:
+    """The mean over all answers, one without the measure being 0; None where none of them has it, unless it is a requirement."""
+    if not (detail.required or detail.criterion) and not any(detail.name in score.details for score in run.scores):
+        return None
+    return mean_interval([score.details.get(detail.name, 0.0) for score in run.scores], groups=run.units)

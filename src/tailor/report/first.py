@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tailor.decide.formats import format_at_least, format_effect, format_errors, format_money, format_percent, format_target
+from tailor.decide.formats import (
+    examples_called,
+    format_at_least,
+    format_effect,
+    format_errors,
+    format_money,
+    format_percent,
+    format_target,
+)
 from tailor.decide.judgewords import agreement_sentence, next_step, why_not
 from tailor.decide.types import Decision, Finalist, JudgeCheck
 from tailor.decide.wording import doubtful_rows
@@ -127,8 +135,8 @@ def changed_answers(decision: Decision) -> str:
 
 def _once(task: Task, chosen: Finalist) -> str:
     if not chosen.cost.one_off:
-        return "Nothing to pay once: no labels, no training."
-    return f"{format_money(chosen.cost.one_off, task.prices.currency)} once, for labels and training."
+        return f"Nothing to pay once: no {examples_called(task)}, no training."
+    return f"{format_money(chosen.cost.one_off, task.prices.currency)} once, for {examples_called(task)} and training."
 
 
 def _errors(task: Task, chosen: Finalist) -> str:

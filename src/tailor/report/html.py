@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 WIDE, SLIM = 760, 344
 CUT = 420
+FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""Control characters that HTML does not allow; what reads a page aloud or in a terminal would act on them."""
 MOST = 6000
 FILTERS = (
     *(
@@ -95,8 +97,8 @@ def render_report(study: Study) -> str:
             drawn=_draw(study, figures),
         )
     )
-    # Data can hold halves of surrogate pairs, which no file can; they are shown as "?".
-    return page.encode("utf-8", errors="replace").decode("utf-8")
+    # Data can hold halves of surrogate pairs, which no file can, and characters that no page may; they are shown as "?".
+    return FORBIDDEN.sub("?", page).encode("utf-8", errors="replace").decode("utf-8")
 
 
 def _draw(study: Study, figures: Figures) -> dict[str, list[Markup]]:

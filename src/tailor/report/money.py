@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tailor.decide.formats import format_about, format_often, listed
+from tailor.decide.formats import examples_called, format_about, format_often, listed
 from tailor.decide.types import BreakEven, ChangeKind, Changing, Decision, Finalist, Key, Pace
 from tailor.decide.upkeep import is_learned
 from tailor.kinds.base import kind_of
@@ -12,7 +12,7 @@ from tailor.results import Study
 from tailor.system import System
 from tailor.task import Task, Volume
 
-KINDS: dict[ChangeKind, str] = {"label": "A new label", "rule": "A changed rule", "document": "A changed document"}
+KINDS: dict[ChangeKind, str] = {"label": "A new {example}", "rule": "A changed rule", "document": "A changed document"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Money:
         bills: every finalist, cheapest first.
         priced: names of the finalists that can be compared in money.
         against: a row and a column for each of `priced`; None on the diagonal.
+        examples: what people make to learn from: "labels" out of a closed set, else "examples".
         kinds: the kinds of change, in words.
         efforts: a row per finalist; empty where they were not worked out.
         pace: what was taken for how often things change.
@@ -72,6 +73,7 @@ class Money:
     bills: tuple[CostParts, ...]
     priced: tuple[str, ...]
     against: tuple[tuple[Against | None, ...], ...]
+    examples: str
     kinds: tuple[str, ...]
     efforts: tuple[EffortRow, ...]
     pace: str
@@ -89,7 +91,8 @@ def money(study: Study) -> Money | None:
         bills=tuple(_bill(finalist, study.task.volume, finalist.key == decision.winner.key) for finalist in decision.finalists),
         priced=tuple(name for name, _ in against),
         against=tuple(tuple(row) for row in against.values()),
-        kinds=tuple(KINDS[kind] for kind in kinds),
+        examples=examples_called(study.task),
+        kinds=tuple(KINDS[kind].format(example=examples_called(study.task)[:-1]) for kind in kinds),
         efforts=efforts,
         pace=pace_words(decision.pace, bool(study.task.documents)),
     )
@@ -154,9 +157,13 @@ def describe_work(change: Changing, task: Task, system: System) -> str:
     if "index" in change.work:
         return "put it into the index"
     if is_learned(system):
-        people = {"label": "label examples of it", "rule": "correct the labels it changes", "document": "label what it changes"}
-        if not kind_of(task).closed:
-            people["label"] = "add it to the examples"
+        people = {
+            "label": "add it to the examples",
+            "rule": "correct the examples it changes",
+            "document": "correct what it changes",
+        }
+        if kind_of(task).closed:
+            people = {"label": "label examples of it", "rule": "correct the labels it changes", "document": "label what it changes"}
         return f"{people[change.kind]}, {'train' if system.is_tuned else 'fit'} again, measure again"
     edit = "add it to the list of labels" if kind_of(task).closed else "add it to the examples"
     return f"{edit if change.kind == 'label' else 'edit the instruction'}, measure again"
