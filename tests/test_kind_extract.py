@@ -12,7 +12,7 @@ import yaml
 from data_helpers import make_task, sentence
 
 from tailor.approaches.approach import TrainingData, starting_system
-from tailor.approaches.prompting import ChainOfThought, FreeForm
+from tailor.approaches.prompting import ChainOfThought, FreeForm, QuoteSources
 from tailor.data.example import Example
 from tailor.data.guess import GivenOptions, guess_task
 from tailor.data.readers import to_examples
@@ -21,7 +21,7 @@ from tailor.data.split import read_tables
 from tailor.decide.cost import cost_of
 from tailor.decide.decision import Candidate, decide
 from tailor.decide.types import Decision, Rates
-from tailor.errors import DataError
+from tailor.errors import ConfigError, DataError
 from tailor.evaluate.run import Run
 from tailor.kinds.base import Draft, Unreadable, kind_of, score, score_run
 from tailor.models.fake import FakeModel
@@ -118,6 +118,24 @@ def test_the_form_is_told_and_may_be_set_free_and_steps_get_a_property() -> None
     assert score(task, steps, row, Answer("0", said)).details == {"form": 1.0, "fields": 1.0, "strict": 1.0}
     both = ChainOfThought().fit(free, material, None)  # type: ignore[arg-type]
     assert score(task, both, row, Answer("0", f"Ada.\nAnswer: {json.dumps(ORDERS[0])}")).outcome == "right"
+
+
+def test_words_of_the_text_get_a_property_and_are_looked_up_in_it() -> None:
+    task = extract_task()
+    (row,) = rows(task, ORDERS[0])
+    start = system_of(task, [row])
+    quoting = QuoteSources().fit(start, TrainingData(task, (row,), ()), None)  # type: ignore[arg-type]
+    assert list(json.loads(quoting.decoding.json_schema)["properties"])[0] == "sources" and quoting.name == "sources-first"
+    assert 'list in "sources" the words of the text' in render_messages(quoting, row)[0].text
+    words = next(iter(row.fields.values())).split()
+    quotes = [" ".join(words[:2]).upper(), "what nobody said"]
+    said = json.dumps({"sources": quotes, **ORDERS[0]})
+    assert score(task, quoting, row, Answer("0", said)).details == {"form": 1.0, "fields": 1.0, "strict": 1.0, "sources": 0.5}
+    none = json.dumps({"sources": [], **ORDERS[0]})
+    assert score(task, quoting, row, Answer("0", none)).details["sources"] == 0.0
+    assert "sources" not in score(task, start, row, Answer("0", json.dumps(ORDERS[0]))).details
+    with pytest.raises(ConfigError, match="no words of the text can come before"):
+        QuoteSources().fit(quoting, TrainingData(task, (row,), ()), None)  # type: ignore[arg-type]
 
 
 def test_entities_are_asked_for_by_their_words_and_kept_by_their_places() -> None:
@@ -276,9 +294,10 @@ def test_a_value_alone_is_that_of_the_one_field() -> None:
 
 
 def test_init_writes_names_that_yaml_reads_as_names_and_leaves_out_what_cannot_be_compared() -> None:
-    described = lines({"no": "x", "on": 1, "a.b": 2, "d": [{"x": 1, "y": [{"z": 1}]}]})
-    assert yaml.safe_load(described)["fields"] == {"no": "text", "on": "number", "d": [{"x": "number"}]}
-    assert '# "a.b" is left out' in described and "# y is left out" in described
+    described = lines({"no": "x", "on": 1, "a.b": 2, "d": [{"x": 1, "y": [{"z": 1, "w": "v"}]}]})
+    nested = [{"x": "number", "y": [{"z": "number", "w": "text"}]}]
+    assert yaml.safe_load(described)["fields"] == {"no": "text", "on": "number", "d": nested}
+    assert '# "a.b" is left out' in described
 
 
 def test_what_says_nothing_in_a_list_is_no_invention() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omni_extract_bench import score as omni_score
 
+from tailor.jsonform import fitting
 from tailor.score.fields import compare, is_same, number_in, read_object
 from tailor.score.schema import Field, Fields, fields_of
 from tailor.score.types import Part
@@ -87,6 +88,17 @@ def test_a_policy_says_which_values_are_the_same(described: str, wanted: Any, sa
     assert is_same(field, wanted, wanted, language)
 
 
+def test_texts_may_be_the_same_from_a_chrf_on() -> None:
+    wanted, said = "The heating in the hall is broken", "heating in the hall broken"
+
+    def is_right(described: str, given: str) -> bool:
+        return is_same(fields({"it": described}).each[0], wanted, given)
+
+    assert not is_right("text", said) and is_right("text(0.6)", said) and is_right("text(60%)", said)
+    assert not is_right("text(0.99)", said) and is_right("text(1)", "the heating in the hall is broken.")
+    assert not is_right("text(0.3)", "Nothing of that")
+
+
 def test_every_field_has_a_verdict_and_what_both_leave_empty_is_a_success() -> None:
     described = {"a": "text", "b": "text", "c": "text", "d": "text", "e": "text", "f": "none | some", "g": "text"}
     wanted = {"a": "x", "b": "x", "c": "x", "d": None, "e": "", "f": "none", "g": "X"}
@@ -108,6 +120,28 @@ def test_records_are_matched_whatever_their_order() -> None:
         ("items.sku", "correct"),
         ("items.quantity", "correct"),
     ]
+
+
+def test_lists_inside_records_are_matched_with_them() -> None:
+    """The boxes come in another order, and so do the items of one; one item is missed, and one has another number."""
+    fields = fields_of({"boxes": [{"label": "exact", "items": [{"sku": "exact", "n": "number"}]}]}, "", ())
+    assert fields.names == ("boxes.label", "boxes.items.sku", "boxes.items.n")
+    first = {"label": "A", "items": [{"sku": "a1", "n": 1}, {"sku": "a2", "n": 2}]}
+    second = {"label": "B", "items": [{"sku": "b1", "n": 3}]}
+    said = {"boxes": [{"label": "B", "items": [{"sku": "b1", "n": 4}]}, {"label": "A", "items": [{"sku": "a2", "n": 2}]}]}
+    parts = compare(fields, {"boxes": [first, second]}, said)
+    assert Counter((part.name, part.verdict) for part in parts) == {
+        ("boxes.label", "correct"): 2,
+        ("boxes.items.sku", "correct"): 2,
+        ("boxes.items.n", "correct"): 1,
+        ("boxes.items.n", "misread"): 1,
+        ("boxes.items.sku", "missed"): 1,
+        ("boxes.items.n", "missed"): 1,
+    }
+    assert all(part.is_right for part in compare(fields, {"boxes": [first, second]}, {"boxes": [second, first]}))
+    assert fitting(json.dumps({"boxes": [first]}), fields.json_schema)
+    schema = json.dumps({"type": "object", "properties": json.loads(fields.json_schema)["properties"]})
+    assert fields_of({"boxes.items.n": "number(1)"}, schema, ()).names == fields.names
 
 
 def test_a_record_without_a_partner_is_missed_or_invented_field_by_field() -> None:
@@ -190,11 +224,14 @@ def test_a_short_list_makes_the_schema_that_it_is_read_from() -> None:
         ({"a": "nmuber"}, "did you mean `number`"),
         ({"a": "number(lots)"}, "no tolerance"),
         ({"a": "number(-1)"}, "no tolerance"),
-        ({"a": "text(3)"}, "takes nothing in brackets"),
+        ({"a": "date(3)"}, "takes nothing in brackets"),
+        ({"a": "text(3)"}, "no chrF from which on texts are the same"),
+        ({"a": "text(most)"}, "no chrF from which on texts are the same"),
         ({"a": "small | "}, "empty choice"),
         ({"a": 3}, "is described by 3"),
         ({"a.b": "text"}, "is no name"),
-        ({"a": [{"b": [{"c": "text"}]}]}, "inside another"),
+        ({"a": [{"b": [{}]}]}, "which has no fields"),
+        (json.loads('{"a": [' * 12 + '{"b": "text"}' + "]}" * 12), "nested more than 8 deep"),
     ],
 )
 def test_a_description_that_cannot_be_read_is_refused(given: dict[str, Any], says: str) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 REASONING = "reasoning"
 """The property that holds the steps of a system that reasons."""
+SOURCES = "sources"
+"""The property that holds what a system copies from the text before it fills in what it found."""
 
 FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
@@ -73,14 +75,21 @@ def fitting(text: str, schema: str) -> str | None:
 
 def with_reasoning(schema: str) -> str | None:
     """The schema of an object with a first property for the steps that lead to the others; None where it has no place for it."""
+    return _with_first(schema, REASONING, {"type": "string"})
+
+
+def with_sources(schema: str) -> str | None:
+    """The schema of an object with a first property for pieces of the text, word for word; None where it has no place for it."""
+    return _with_first(schema, SOURCES, {"type": "array", "items": {"type": "string"}})
+
+
+def _with_first(schema: str, name: str, form: Mapping[str, Any]) -> str | None:
     found: dict[str, Any] = json.loads(schema)
     properties = found.get("properties")
-    if not isinstance(properties, dict) or REASONING in properties:
+    if not isinstance(properties, dict) or name in properties:
         return None
-    required = [REASONING, *found.get("required", ())]
-    return json.dumps(
-        {**found, "properties": {REASONING: {"type": "string"}, **properties}, "required": required}, ensure_ascii=False
-    )
+    required = [name, *found.get("required", ())]
+    return json.dumps({**found, "properties": {name: form, **properties}, "required": required}, ensure_ascii=False)
 
 
 def without_reasoning(text: str) -> str:

@@ -14,6 +14,7 @@ from tailor.approaches.prompting import (
     FreeForm,
     Grounded,
     Persona,
+    QuoteSources,
     RemovePrior,
     WriteLabels,
     ZeroShot,
@@ -52,6 +53,7 @@ APPROACHES: dict[str, Named] = {
     "grounded": Named("cite the passage used, and say so rather than guess where none answers", lambda n: Grounded()),
     "chain-of-thought": Named("write steps before the answer", lambda n: ChainOfThought()),
     "free-form": Named("tell the form of the answer without holding the model to it", lambda n: FreeForm()),
+    "sources-first": Named("copy the words of the text first, then say what they hold", lambda n: QuoteSources()),
     "few-shot": Named("show N worked examples, the same for every input", lambda n: FewShot(n, "diverse"), range(2, 6), False),
     "few-shot-nearest": Named(
         "show each input the N training rows most like it", lambda n: FewShot(n, "nearest"), range(2, 6), False

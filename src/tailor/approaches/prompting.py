@@ -14,7 +14,7 @@ from tailor.approaches.approach import TrainingData
 from tailor.data.example import Example
 from tailor.engine import Engine, OnProgress
 from tailor.errors import ConfigError
-from tailor.jsonform import with_reasoning
+from tailor.jsonform import SOURCES, with_reasoning, with_sources
 from tailor.kinds.base import kind_of, score_run
 from tailor.labels import BETWEEN, display_labels, no_label
 from tailor.models.base import Array
@@ -157,6 +157,41 @@ class FreeForm:
         if not system.decoding.json_schema or not kind_of(material.task).parted:
             raise ConfigError("there is no form of answers to set free", "free-form is for kinds of task that extract fields")
         return system.then(self.name, decoding={"json_schema": ""})
+
+
+@dataclass(frozen=True)
+class QuoteSources:
+    """Ask for the words of the text first, and then for what they say: an answer that rests on words is less often made up.
+
+    Args:
+        max_tokens: room for the words.
+    """
+
+    max_tokens: int = 96
+    name: str = "sources-first"
+
+    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        """The System that copies pieces of the text into the first property of its answer.
+
+        Raises:
+            ConfigError: its answers have no such property.
+        """
+        quoting = self.quoting(system) if kind_of(material.task).parted else None
+        if quoting is None:
+            raise ConfigError(
+                "no words of the text can come before these answers",
+                f"sources-first is for extraction by fields or a `json_schema` without a property `{SOURCES}`.",
+            )
+        return quoting
+
+    def quoting(self, system: System) -> System | None:
+        """The same System, or None where its answers have no place for the words."""
+        schema = system.decoding.json_schema and with_sources(system.decoding.json_schema)
+        if not schema:
+            return None
+        rule = f'Before the other properties, list in "{SOURCES}" the words of the text that they rest on, copied exactly.'
+        decoding = {"json_schema": schema, "max_tokens": system.decoding.max_tokens + self.max_tokens}
+        return system.then(self.name, prompt={"form": f"{system.prompt.form}\n{rule}"}, decoding=decoding)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from tailor.approaches.prompting import (
     FreeForm,
     Grounded,
     Persona,
+    QuoteSources,
     RemovePrior,
     WriteLabels,
     ZeroShot,
@@ -241,14 +242,8 @@ class StudyPlan:
             return None
         if isinstance(approach, FewShot):
             return base.then(approach.name, prompt={"shots": self._shots(base, approach.count)})
-        if isinstance(approach, ChainOfThought):
-            schema = decoding.json_schema and with_reasoning(decoding.json_schema)
-            if schema is None:
-                return None
-            longer = {"max_tokens": decoding.max_tokens + approach.max_tokens, "json_schema": schema}
-            return base.then(approach.name, prompt={"reasoning": True}, decoding=longer)
-        if isinstance(approach, FreeForm):
-            return base.then(approach.name, decoding={"json_schema": ""})
+        if isinstance(approach, ChainOfThought | FreeForm | QuoteSources):
+            return _formed(approach, base)
         if isinstance(approach, Retrieve):
             index = Knowledge(kind="index", search=approach.search, passages=approach.passages, embedder=self.task.embedder)
             index = index.with_(rewrites=approach.rewrites)
@@ -349,3 +344,17 @@ class StudyPlan:
             total += judge.estimate(Range(calls.low, 0.0), plain, most)
             total += judge.estimate(Range(0.0, calls.high), plain + system.decoding.max_tokens, most)
         return total
+
+
+def _formed(approach: ChainOfThought | FreeForm | QuoteSources, base: System) -> System | None:
+    """The system that writes more than its answer, or in no form; None where the form has no place for it."""
+    decoding = base.decoding
+    if isinstance(approach, FreeForm):
+        return base.then(approach.name, decoding={"json_schema": ""})
+    if isinstance(approach, QuoteSources):
+        return approach.quoting(base)
+    schema = decoding.json_schema and with_reasoning(decoding.json_schema)
+    if schema is None:
+        return None
+    longer = {"max_tokens": decoding.max_tokens + approach.max_tokens, "json_schema": schema}
+    return base.then(approach.name, prompt={"reasoning": True}, decoding=longer)

@@ -17,6 +17,7 @@ from tailor.approaches.prompting import (
     FreeForm,
     Grounded,
     Persona,
+    QuoteSources,
     RemovePrior,
     WriteLabels,
     ZeroShot,
@@ -152,8 +153,8 @@ def _prompt(task: Task) -> Rung:
 
     def candidates(start: System, runs: Sequence[Run]) -> list[Proposal]:
         written = [WriteLabels()] if start.decoding.method == "score" else []
-        free = [FreeForm()] if kind.parted and start.decoding.json_schema else []
-        return [Proposal(approach, start) for approach in (*shown, *written, *free, *tried)]
+        formed: list[Approach] = [FreeForm(), QuoteSources()] if kind.parted and start.decoding.json_schema else []
+        return [Proposal(approach, start) for approach in (*shown, *written, *formed, *tried)]
 
     return Rung("prompt", candidates, ("form", "examples"), is_open=True)
 

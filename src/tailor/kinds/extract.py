@@ -13,7 +13,7 @@ import yaml
 from tailor.data.cells import is_missing, written_value
 from tailor.data.example import Example
 from tailor.data.jsontext import Value
-from tailor.jsonform import fitting
+from tailor.jsonform import SOURCES, fitting
 from tailor.kinds.base import Detail, Draft, Kind, Look, Metric, Unreadable
 from tailor.kinds.entry import Entry, EntryField
 from tailor.kinds.lines import as_yaml
@@ -69,7 +69,7 @@ class Extract(Kind):
         if task.pattern:
             raise ValueError("`pattern` is for free text; what is extracted is JSON, as `fields` or a `json_schema` say")
         known = _fields(task).names
-        priced = {*known, *(name.rpartition(".")[0] for name in known if "." in name)}
+        priced = {above for name in known for above in _above(name)}
         if unknown := [name for name in task.prices.fields if name not in priced]:
             raise ValueError(f"`prices.fields` names {unknown[0]!r}, which is no field; there are {', '.join(known)}")
 
@@ -133,7 +133,7 @@ class Extract(Kind):
         """Right when every field is; an answer that cannot be read misses them all.
 
         Details: `form` (1 when the text is JSON that fits the schema), `fields` (share of right fields), `strict` (1 when all are
-        right to the letter).
+        right to the letter), and `sources` (share of the quotes that are in the text) of a system that quotes.
         """
         fields = _fields(task)
         if is_failed(answer):
@@ -153,6 +153,8 @@ class Extract(Kind):
             "strict": float(all(part.strict for part in parts)),
         }
         loss, errors = _cost(task, parts)
+        if system.decoding.json_schema and SOURCES in json.loads(system.decoding.json_schema).get("properties", {}):
+            details[SOURCES] = _quoted(example, said.get(SOURCES))
         is_right = right == len(parts)
         value = share if task.scored_by == "field_accuracy" else float(is_right)
         outcome: Outcome = "right" if is_right else "cut" if answer.finish == "length" else "wrong"
@@ -163,6 +165,7 @@ class Extract(Kind):
         return (
             Detail("fields", "fields right"),
             Detail("strict", "rows right to the letter", "Numbers, dates, case and white space are as in the data, too."),
+            Detail(SOURCES, "sources that are in the text", "Of a system that copies the words that its answer rests on."),
         )
 
     def parts(self, task: Task, example: Example, score: Score) -> tuple[Part, ...]:
@@ -193,10 +196,23 @@ def _compared(task: Task, fields: Fields, example: Example, said: Mapping[str, A
 
 
 def _price(task: Task, part: Part) -> float | None:
-    """What a wrong part costs, by its name or by that of the list that it is in; None where neither has a price, or it is right."""
-    prices = task.prices.fields
-    price = prices.get(part.name) or prices.get(part.name.rpartition(".")[0])
+    """What a wrong part costs, by its name or by that of the list that it is in; None where none has a price, or it is right."""
+    price = next((price for name in _above(part.name) if (price := task.prices.fields.get(name))), None)
     return None if part.is_right or price is None else float(getattr(price, part.verdict))
+
+
+def _quoted(example: Example, quotes: object) -> float:
+    """The share of the quotes that are in the row's texts, whatever the white space and the case; 0 for none."""
+    texts = [" ".join(text.split()).casefold() for text in example.fields.values()]
+    said = [" ".join(quote.split()).casefold() for quote in quotes if isinstance(quote, str)] if isinstance(quotes, list) else []
+    said = [quote for quote in said if quote]
+    return sum(any(quote in text for text in texts) for quote in said) / len(said) if said else 0.0
+
+
+def _above(name: str) -> list[str]:
+    """The name of a field, and those of what it is in: "items.parts.sku", "items.parts", "items"."""
+    names = name.split(".")
+    return [".".join(names[:count]) for count in range(len(names), 0, -1)]
 
 
 def _source(template: str, example: Example) -> str:
@@ -258,26 +274,25 @@ def _unpacked(value: Any) -> Any:
     return items if items and None not in items else value
 
 
-def _described(objects: Sequence[Mapping[str, Any]], indent: str, *, inside: bool = False) -> Iterator[str]:
+def _described(objects: Sequence[Mapping[str, Any]], indent: str) -> Iterator[str]:
     for name in dict.fromkeys(name for value in objects for name in value):
         values = [value[name] for value in objects if not is_empty(value.get(name))]
         key = name if re.fullmatch(r"[A-Za-z_]\w*", name) and isinstance(yaml.safe_load(name), str) else as_yaml(name)
         records = [item for value in values if isinstance(value, list) for item in value if isinstance(item, Mapping)]
         nested = [value for value in values if isinstance(value, Mapping)]
-        if not name or "." in name or (records and inside):
-            what = "its name is empty or has a dot" if not records else "it is a list of objects inside another"
-            yield f"{indent}# {key} is left out: {what}"
+        if not name or "." in name:
+            yield f"{indent}# {key} is left out: its name is empty or has a dot"
         elif records and any(map(_type, records)):
             kinds = " | ".join(sorted({_type(item) for item in records} - {""}))
             yield f"{indent}{key}: {as_yaml(f'span({kinds})')}"
         elif records:
             yield f"{indent}{key}:"
-            first, *others = _described(records, "", inside=True)
+            first, *others = _described(records, "")
             yield f"{indent}  - {first}"
             yield from (f"{indent}    {line}" for line in others)
         elif nested:
             yield f"{indent}{key}:"
-            yield from _described(nested, f"{indent}  ", inside=inside)
+            yield from _described(nested, f"{indent}  ")
         else:
             yield f"{indent}{key}: {_policy(values)}"
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from tailor.jsonform import FENCE
 from tailor.language.tokens import same, tokens
+from tailor.score.overlap import chrf
 from tailor.score.phrases import NO, YES
 from tailor.score.records import matched
 from tailor.score.schema import Field, Fields
@@ -136,7 +137,8 @@ def is_same(field: Field, wanted: Any, said: Any, language: str = "") -> bool:
 
     exact: the same signs, whatever the white space; case counts, but not for choices. true and yes are the same. number: within the
     tolerance, whatever its marks and currency. date: the same day, however it is written. text: the same words
-    (`tailor.language.tokens`). set: the same texts in any order. span: the same piece of the text, whatever the white space.
+    (`tailor.language.tokens`), or a chrF as high as the field asks for. set: the same texts in any order. span: the same piece of
+    the text, whatever the white space.
     """
     if field.policy == "set":
         found, right = (_distinct(value, language) for value in (said, wanted))
@@ -159,7 +161,7 @@ def is_same(field: Field, wanted: Any, said: Any, language: str = "") -> bool:
         time = _TIME.search(texts[0].strip())
         timed = time is not None and time.group()[1:6] != "00:00"  # then the time is asked for
         texts = _day(texts[0], timed=timed), _day(texts[1], timed=timed)
-    return same(texts[1], texts[0], language)
+    return same(texts[1], texts[0], language) or (field.alike > 0 and chrf(texts[1], [texts[0]]) >= field.alike)
 
 
 def _day(text: str, *, timed: bool) -> str:

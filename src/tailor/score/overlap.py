@@ -1,4 +1,4 @@
-"""How far a text overlaps with reference texts: chrF and ROUGE-L. They describe, and decide nothing.
+"""How far a text overlaps with reference texts: chrF and ROUGE-L. They describe; a field that asks for a chrF is decided by it.
 
 Both score a contradiction nearly like a paraphrase, and neither ranks systems reliably; they are shown because people ask for them.
 """

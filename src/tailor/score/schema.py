@@ -22,6 +22,9 @@ POLICIES: tuple[Policy, ...] = get_args(Policy)
 ENTITIES = "entities"
 """The one field of a task that names types of entities."""
 
+DEEPEST = 8
+"""How deep objects and lists of objects may stand inside one another."""
+
 _SHORT = re.compile(r"\s*([a-z]+)\s*(?:\(([^()]*)\))?\s*")
 _TYPES: Mapping[str, Policy] = {
     "str": "text",
@@ -47,6 +50,7 @@ class Field:
         policy: how two values are compared (`tailor.score.fields.is_same`).
         tolerance: by how much two numbers may differ.
         is_share: whether that is a share of the right number.
+        alike: chrF in [0, 1] from which on two texts count as the same; 0 where they must have the same words.
         choices: the values that it may have; types of entities where the policy is `span`.
         inner: fields of each object, where it holds a list of objects.
         form: JSON schema of its value.
@@ -56,6 +60,7 @@ class Field:
     policy: Policy = "text"
     tolerance: Decimal = Decimal(0)
     is_share: bool = False
+    alike: float = 0.0
     choices: tuple[str, ...] = ()
     inner: tuple[Field, ...] = ()
     form: str = ""
@@ -136,7 +141,9 @@ def _fields_of(listed: str, json_schema: str, entities: tuple[str, ...]) -> Fiel
 # The short list
 
 
-def _listed(fields: Mapping[str, Any], prefix: str = "", *, inside: bool = False) -> Iterator[Field]:
+def _listed(fields: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[Field]:
+    if depth > DEEPEST:
+        raise ValueError(f"the fields are nested more than {DEEPEST} deep")
     for given, described in fields.items():
         name = f"{prefix}{given}"
         if not given or "." in given:
@@ -144,11 +151,9 @@ def _listed(fields: Mapping[str, Any], prefix: str = "", *, inside: bool = False
         if not described and isinstance(described, Mapping) or described == [{}]:
             raise ValueError(f"{name!r} is described by {described!r}, which has no fields. {_WRITTEN}")
         if isinstance(described, Mapping):
-            yield from _listed(described, f"{name}.", inside=inside)
+            yield from _listed(described, f"{name}.", depth + 1)
         elif isinstance(described, list) and len(described) == 1 and isinstance(described[0], Mapping):
-            if inside:
-                raise ValueError(f"{name!r} is a list of objects inside another; only one level of lists can be matched")
-            inner = tuple(_listed(described[0], inside=True))
+            inner = tuple(_listed(described[0], depth=depth + 1))
             yield Field(name, "exact", inner=inner, form=json.dumps({"type": "array", "items": _schema(inner)}))
         elif isinstance(described, str):
             yield _short(name, described)
@@ -170,6 +175,8 @@ def _short(name: str, described: str) -> Field:
         raise ValueError(f"{name!r} is described by {described!r}{did_you_mean(word, (*POLICIES, *_TYPES, *_BOOLEAN))}. {_WRITTEN}")
     if policy == "number":
         return _with_tolerance(Field(name, policy, form=_form("number", "null")), inside)
+    if policy == "text" and inside:
+        return replace(Field(name, policy, form=_form("string", "null")), alike=_chrf(name, inside))
     if policy == "span" and inside:
         return _entities(name, _choices(inside))
     if inside:
@@ -203,6 +210,16 @@ def _with_tolerance(field: Field, written: str) -> Field:
     if not tolerance.is_finite() or tolerance < 0:
         raise ValueError(f"{field.name!r}: {written!r} is no tolerance; write number(0.01), or number(1%) for a share")
     return replace(field, tolerance=tolerance, is_share=is_share)
+
+
+def _chrf(name: str, written: str) -> float:
+    try:
+        least = float(written.rstrip("%")) / (100 if written.endswith("%") else 1)
+    except ValueError:
+        least = 0.0
+    if not 0 < least <= 1:
+        raise ValueError(f"{name!r}: {written!r} is no chrF from which on texts are the same; write text(0.7), or text(70%)")
+    return least
 
 
 def _form(*types: str) -> str:
@@ -270,26 +287,22 @@ def _value_told(field: Field) -> str:
 
 
 def _from_schema(schema: Mapping[str, Any]) -> tuple[Field, ...]:
-    found = tuple(_properties(schema, schema, ""))
+    found = tuple(_properties(schema, schema))
     if not found:
         raise ValueError("a `json_schema` of what is extracted is that of an object with `properties`")
     return found
 
 
-def _properties(
-    schema: Mapping[str, Any], root: Mapping[str, Any], prefix: str, *, inside: bool = False, depth: int = 0
-) -> Iterator[Field]:
-    if depth > 8:
-        raise ValueError("the `json_schema` refers to itself, or is nested more than eight deep")
+def _properties(schema: Mapping[str, Any], root: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[Field]:
+    if depth > DEEPEST:
+        raise ValueError(f"the `json_schema` refers to itself, or is nested more than {DEEPEST} deep")
     for name, given in _plain(schema, root).get("properties", {}).items():
         plain, place = _plain(given, root), f"{prefix}{name}"
         items = _plain(plain.get("items") or {}, root)
         if plain.get("properties"):
-            yield from _properties(plain, root, f"{place}.", inside=inside, depth=depth + 1)
+            yield from _properties(plain, root, f"{place}.", depth + 1)
         elif items.get("properties"):
-            if inside:
-                raise ValueError(f"{place!r} is a list of objects inside another; only one level of lists can be matched")
-            yield Field(place, "exact", inner=tuple(_properties(items, root, "", inside=True, depth=depth + 1)))
+            yield Field(place, "exact", inner=tuple(_properties(items, root, depth=depth + 1)))
         else:
             yield Field(place, _policy_of(plain, items), choices=_enumerated(plain))
 
@@ -342,9 +355,12 @@ def _overruled(each: tuple[Field, ...], policies: Mapping[str, Any]) -> Iterator
             raise ValueError(
                 f"next to a `json_schema`, `fields` gives policies by name, such as `total: number(0.01)`, not {described!r}"
             )
-    for field in each:
-        inner = tuple(_with_policy(part, policies.get(f"{field.name}.{part.name}")) for part in field.inner)
-        yield _with_policy(replace(field, inner=inner), policies.get(field.name))
+    yield from (_with_policies(field, policies) for field in each)
+
+
+def _with_policies(field: Field, policies: Mapping[str, str], prefix: str = "") -> Field:
+    inner = tuple(_with_policies(part, policies, f"{prefix}{field.name}.") for part in field.inner)
+    return _with_policy(replace(field, inner=inner), policies.get(f"{prefix}{field.name}"))
 
 
 def _with_policy(field: Field, described: str | None) -> Field:
@@ -356,7 +372,7 @@ def _with_policy(field: Field, described: str | None) -> Field:
 
 def _names(field: Field) -> tuple[str, ...]:
     if field.inner:
-        return tuple(f"{field.name}.{part.name}" for part in field.inner)
+        return tuple(f"{field.name}.{name}" for part in field.inner for name in _names(part))
     if field.holds_entities:
         return tuple(f"{field.name}.{choice}" for choice in field.choices)
     return (field.name,)
