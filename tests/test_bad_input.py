@@ -176,6 +176,7 @@ def test_columns_that_are_missing_or_unknown_in_a_question_are_named(tmp_path: P
     write_yaml(tmp_path, DESK | {"instruction": "Sort the message of a {{plan}} customer."})
     assert tailor("run", tmp_path).exit_code == 0
     assert_told(tailor("try", tmp_path, "text"), "also needs `plan`", "--set NAME=VALUE")
+    assert_told(tailor("try", tmp_path, " ", "--set", "plan="), "there is nothing to answer", "Give the text")
     assert_told(tailor("try", tmp_path, "text", "--set", "plan"), "`plan` is not NAME=VALUE", "--set plan=fibre")
     typo = tailor("try", tmp_path, "text", "--set", "plam=gold")
     assert_told(typo, "`plam` is not a column that the task reads; did you mean `plan`?", "it reads `plan`, `text`")

@@ -41,6 +41,11 @@ def test_the_cheapest_that_is_shown_to_meet_the_target_wins_even_if_a_dearer_one
     assert decided(found, (1.0, 3.0, 2.0)) == Choice("target met", 2)
 
 
+def test_where_a_price_is_unknown_a_tie_in_tokens_goes_to_a_known_price_and_not_to_the_name() -> None:
+    found = evidence(contender("a", 0.85, per_answer=None), contender("b", 0.85))
+    assert cheapest_first(found, (None, 2.0)) == [1, 0] and decided(found, (None, 2.0)) == Choice("not shown", 1)
+
+
 def test_a_high_mean_alone_does_not_meet_the_target() -> None:
     assert decided(evidence(contender("a", 0.99, 0.89)), (1.0,)).verdict == "not shown"
 

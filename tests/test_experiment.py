@@ -13,6 +13,7 @@ from tailor.data.split import load_splits
 from tailor.diagnose.words import summary
 from tailor.errors import ConfigError
 from tailor.experiment import run
+from tailor.kinds.base import label_set
 from tailor.ledger import Ledger
 from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
@@ -235,3 +236,28 @@ def test_a_changed_page_is_answered_from_without_another_run(tmp_path: Path) -> 
     after, answer = ask(load_project(folder), dict(example.fields))
     assert after.fingerprint != before.fingerprint
     assert any("is changed." in passage.text for passage in answer.passages)
+
+
+def test_the_order_of_labels_that_was_used_once_is_kept_whatever_is_edited(tmp_path: Path) -> None:
+    """Labels come from the training rows: an edited row moves another one to the front, and no prompt may change for that."""
+    folder = write_desk(tmp_path)
+    first = climb(folder).steps[0].run
+    assert first is not None
+    header, *lines = (folder / "data.csv").read_text(encoding="utf-8").splitlines()
+    orders = iter(range(len(lines)))
+    while True:  # until an edit changes the order by first use
+        place = next(orders)
+        edited = [line.replace('"', '"Hello ', 1) if number == place else line for number, line in enumerate(lines)]
+        (folder / "data.csv").write_text("\n".join([header.strip(), *edited]) + "\n", encoding="utf-8")
+        project = load_project(folder)
+        if label_set(project.task, load_splits(project).train) != first.system.decoding.labels:
+            break
+    model = FakeModel()
+    study = run(project, Watcher(), model=model)
+    again = study.steps[0].run
+    assert again is not None and again.system.fingerprint == first.system.fingerprint
+    before = {example.answer_key for example in first.examples}
+    moved = [example for example in again.examples if example.answer_key not in before]
+    plain = [request for request in model.requests if len(request.messages) == 2 and request.choices]
+    assert len(moved) <= 5 and len(plain) < len(first.examples), "what was answered is not asked again"
+    assert study.task == project.task and study.task.labels == ()

@@ -239,6 +239,10 @@ def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], why: str) 
         ("drawing.png", "it is a drawing (SVG)"),
         ("words.png", "it is no PNG, JPEG, WebP or GIF"),
         ("empty.png", "it is empty"),
+        ("cut.png", "its end is missing"),
+        ("cut.jpg", "its end is missing"),
+        ("cut.gif", "its end is missing"),
+        ("cut.webp", "its end is missing"),
         ("pipe.png", "it is a pipe"),
         ("large.png", "it is larger than"),
         ("a" * 300 + ".png", "File name too long"),
@@ -255,6 +259,10 @@ def test_what_is_no_image_of_the_project_is_refused_with_its_row(name: str, why:
         (folder / drawn).write_text(drawing, encoding="utf-8")
     (folder / "words.png").write_text("not an image", encoding="utf-8")
     (folder / "empty.png").write_bytes(b"")
+    (folder / "cut.png").write_bytes(png("red", 1)[:40])
+    (folder / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0" + b"\0" * 40)
+    (folder / "cut.gif").write_bytes(b"GIF89a" + b"\1" * 40)
+    (folder / "cut.webp").write_bytes(b"RIFF\xff\0\0\0WEBPVP8 " + b"\0" * 40)
     (folder / "large.png").write_bytes(png("red", 1) + b"\0" * IMAGE_BYTES)
     os.mkfifo(folder / "pipe.png")
     write_yaml(folder, SETTINGS | {"input": "{{photo}}", "output": "colour", "data": {"file": "data.jsonl", "images": ["photo"]}})

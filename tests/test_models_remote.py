@@ -163,7 +163,11 @@ def test_answers_that_came_before_a_fatal_failure_are_not_lost() -> None:
 
 def test_a_prompt_that_is_too_long_is_refused_and_the_others_are_answered() -> None:
     with Endpoint() as endpoint:
-        long, *short = remote(endpoint.url).reply([ask("word " * 8192), *(ask(f"short {i}") for i in range(6))])
+        model = remote(endpoint.url)
+        assert one(model).text
+        asked = endpoint.calls
+        long, *short = model.reply([ask("word " * 8192), *(ask(f"short {i}") for i in range(6))])
+        assert endpoint.calls == asked + 7, "what is too long once is too long for good"
     assert long.finish == "refused" and "maximum context length" in long.error
     assert [reply.text for reply in short] == [f"short {i}" for i in range(6)]
 

@@ -11,6 +11,7 @@ from data_helpers import write_csv
 from flow import Watcher
 from judge_helpers import JUDGE, between, chance, judged_candidate, judged_task, people, sheet, verdicts_of, write_codes
 
+from benchmarks.judges import JUDGES, coverage
 from tailor.data.split import load_splits
 from tailor.decide.estimate import expected_spending
 from tailor.decide.judged import decide_judged
@@ -243,22 +244,5 @@ def test_comparing_counts_in_what_a_run_is_expected_to_ask_for(tmp_path: Path) -
 
 @pytest.mark.slow
 def test_corrected_limits_cover_the_truth_under_biased_judges() -> None:
-    from tailor.stats.ppi import rectify
-
-    random, panels, covered = np.random.default_rng(11), 500, 0
-    for panel in range(panels):
-        truth, rated, rows = random.uniform(0.3, 0.8), int(random.integers(30, 70)), int(random.integers(120, 240))
-        good, long = random.random(rows) < truth, random.random(rows) < 0.5
-        judges = (
-            good & (random.random(rows) < 0.9),  # harsh
-            good | (random.random(rows) < 0.5),  # generous
-            long,  # prefers the long one
-            np.ones(rows, dtype=bool),  # always yes
-            ~good & (random.random(rows) < 0.9),  # the wrong way round
-            np.where(long, True, good),  # fair but for the long ones
-        )
-        said, right = judges[panel % len(judges)].astype(float)[:, None], good.astype(float)[:, None]
-        interval = rectify(right[:rated], said[:rated], said[rated:]).interval(0, 0.95)
-        assert interval.low is not None and interval.high is not None
-        covered += interval.low <= truth <= interval.high
-    assert covered / panels >= 0.93
+    held, trusted = coverage(list(JUDGES.values()), np.random.default_rng(11))
+    assert held >= 0.93 and trusted < 0.5

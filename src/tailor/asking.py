@@ -103,7 +103,7 @@ def asked(found: Answering, fields: dict[str, str]) -> WinnerAnswer:
         fields: the columns that the task's templates name.
 
     Raises:
-        ConfigError: a column is missing, or is none that is read.
+        ConfigError: a column is missing, is none that is read, or all are empty.
         DataError: a column names no image that can be used.
     """
     system, (answer,) = _answered(found.project, found.system, [fields])
@@ -120,7 +120,7 @@ def answers(project: Project, system: System, rows: Sequence[Mapping[str, str]],
         model: the generative model, if it is open already.
 
     Raises:
-        ConfigError: a column is missing, or is none that is read.
+        ConfigError: a column is missing, is none that is read, or all are empty.
     """
     return _answered(project, system, rows, model)[1]
 
@@ -159,3 +159,5 @@ def _check(project: Project, system: System, fields: Mapping[str, str]) -> None:
     if missing := [name for name in known if name not in fields]:
         hint = "give each by its name: --set NAME=VALUE in a terminal, NAME=VALUE in Python"
         raise ConfigError(f"{system.name} also needs {', '.join(map(quoted, missing))}", hint)
+    if not any(text.strip() for text in fields.values()):
+        raise ConfigError("there is nothing to answer: the text is empty", "Give the text that is asked about.")

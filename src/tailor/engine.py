@@ -20,7 +20,7 @@ from tailor.batches import AllBatches
 from tailor.content import Content, text_of
 from tailor.data.example import Example
 from tailor.documents.reading import documents_digest
-from tailor.errors import CallsFailed, ConfigError, StoreError
+from tailor.errors import CallsFailed, ConfigError, StoreError, quoted
 from tailor.ledger import Ledger
 from tailor.media import located
 from tailor.models.base import Array, Embedder, Message, Model, Reply, Request, Streaming
@@ -103,10 +103,11 @@ class Engine:
         models = (*self.models, *([self.judge] if self.judge else []))
         found = next((model for model in models if model.digest == system.weights.digest), None)
         if found is None:
-            names = " and ".join(dict.fromkeys(model.name for model in models))
+            made_with, names = system.weights.model, list(dict.fromkeys(model.name for model in models))
+            now = "that model has others now" if made_with in names else f"the project asks {' and '.join(map(quoted, names))}"
             raise ConfigError(
-                f"system {system.name!r} was made with other weights ({system.weights.model}) than those of {names}",
-                "set the same model in tailor.yaml, or run `tailor run` again",
+                f"system {quoted(system.name)} was made with weights of {quoted(made_with)}, and {now}",
+                "Set the same model in tailor.yaml, or run `tailor run` again.",
             )
         return found
 

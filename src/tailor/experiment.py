@@ -53,7 +53,7 @@ from tailor.files import private_files, tighten
 from tailor.labelled import load_splits, load_unlabelled
 from tailor.ledger import Ledger
 from tailor.models.base import Model
-from tailor.open_engine import open_engine
+from tailor.open_engine import open_engine, with_labels
 from tailor.project import Project
 from tailor.provenance import provenance
 from tailor.results import Study
@@ -98,7 +98,7 @@ def run(
     ratings = read_ratings(project.path(task.judge.ratings)) if task.judge else Ratings()
     with private_files(), Ledger(tighten(project.store)) as ledger:
         say(observer, ledger.messages)
-        splits = sealed(task, whole, ledger, observer)
+        task, splits = to_learn_from(task, whole, ledger, observer)
         require_personal(project, whole, called(model, judge))
         engine = open_engine(project, ledger, model, judge, budget=budget)
         say(observer, (f"{sentence} To have it read, {remedy}." for sentence, _, remedy in unread_by_reason(engine.unread)))
@@ -116,7 +116,7 @@ def run(
         tests, decision = final_test(climb, splits, ledger, observer, ratings, around_test(task, whole, engine.documents))
         decision = compared(project, engine, tests, decision, observer)
         found, decision = with_controls(task, splits, tests, decision)
-        study = study_of(climb, splits, tests, decision, started=started)
+        study = study_of(asking(project.task, ask_again), climb, splits, tests, decision, started=started)
         study = replace(study, advice=advice, curve=curve, controls=found, expected=expected, forgetting=lost)
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
         if decision and (steady := ask_finalists_again(climb, tests, observer, decision.winner.fingerprint)):
@@ -158,11 +158,11 @@ def climb_of(
     )
 
 
-def study_of(climb: Climb, splits: Splits, tests: tuple[Run, ...], decision: Decision | None, *, started: str) -> Study:
+def study_of(task: Task, climb: Climb, splits: Splits, tests: tuple[Run, ...], decision: Decision | None, *, started: str) -> Study:
     """What a climb and its final test found."""
     engine = climb.engine
     return Study(
-        task=climb.material.task,
+        task=task,
         splits=splits,
         steps=tuple(climb.steps),
         stopped=climb.stopped,
@@ -251,6 +251,12 @@ def unanswered(task: Task, chosen: Iterable[Run], splits: Splits, engine: Engine
             except CallsFailed as error:
                 return f"for {dev.system.name}, {error}"
     return ""
+
+
+def to_learn_from(task: Task, whole: Splits, ledger: Ledger, observer: Observer) -> tuple[Task, Splits]:
+    """The rows without those that a test set shows (`sealed`), and the task with its labels in the project's order."""
+    splits = sealed(task, whole, ledger, observer)
+    return with_labels(task, splits.train, ledger), splits
 
 
 def sealed(task: Task, splits: Splits, ledger: Ledger, observer: Observer) -> Splits:

@@ -29,7 +29,7 @@ from tailor.labelled import load_splits
 from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.models.catalogue import fetch, needed, open_model
-from tailor.open_engine import open_engine
+from tailor.open_engine import open_engine, with_labels
 from tailor.plugins import KINDS
 from tailor.project import REPORT_FILE, Project, load_project, write_settings
 from tailor.report.html import write_report
@@ -355,4 +355,5 @@ def _opened(project: Project, model: Model | None, *, quiet: bool) -> Iterator[t
         engine.say = observer.message
         if (spending := engine.spending) is not None:
             observer.pays(lambda: spending.spent)
-        yield TrainingData(project.task, splits.train, splits.dev), engine, observer
+        task = with_labels(project.task, splits.train, ledger)
+        yield TrainingData(task, splits.train, splits.dev), engine, observer

@@ -48,7 +48,9 @@ def read_image(folder: Path, name: str) -> MediaPart:
         raise ValueError(error.strerror or "it cannot be read") from error
     if not data:
         raise ValueError("it is empty")
-    if not (mime := mime_of(data)):
+    if (mime := mime_of(data)) and not is_whole(data, mime):
+        raise ValueError("its end is missing")
+    if not mime:
         raise ValueError("it is a drawing (SVG)" if b"<svg" in data[:1024].lower() else f"it is no {ACCEPTED}")
     return MediaPart(hashlib.sha256(data).hexdigest(), mime, path.relative_to(inside).as_posix())
 
@@ -58,6 +60,15 @@ def mime_of(data: bytes) -> str:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((mime for sign, mime in SIGNS if data.startswith(sign)), "")
+
+
+def is_whole(data: bytes, mime: str) -> bool:
+    """Whether the bytes of an image have the end that its format asks for: a copy that broke off has none."""
+    if mime == "image/png":
+        return b"IEND" in data
+    if mime == "image/webp":
+        return len(data) >= 8 + int.from_bytes(data[4:8], "little")
+    return (b"\xff\xd9" if mime == "image/jpeg" else b";") in data[len(data) // 2 :]
 
 
 def located(content: Content, folder: Path) -> Content:

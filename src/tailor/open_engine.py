@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from tailor.data.example import Example
 from tailor.data.images import not_read
 from tailor.decide.meter import attach_meters
 from tailor.documents.reading import Library, read_library
 from tailor.engine import Engine
 from tailor.errors import ConfigError, quoted
+from tailor.kinds.base import kind_of, label_set
 from tailor.ledger import Ledger
 from tailor.models.base import Embedder, Metered, Model, Room, Roomy
 from tailor.models.catalogue import open_embedder, open_model
@@ -17,6 +19,9 @@ from tailor.models.remote_embedder import embedder_settings
 from tailor.project import Project
 from tailor.task import Task
 from tailor.trust import called, require_allowed
+
+LABELS = "labels"
+"""Under this the ledger keeps the order of the labels."""
 
 
 def open_engine(
@@ -65,6 +70,21 @@ def open_engine(
         if isinstance(one, Roomy):
             _let_remember(one, f"room {one.digest}", ledger)
     return engine
+
+
+def with_labels(task: Task, train: Sequence[Example], ledger: Ledger) -> Task:
+    """The task with its closed set of labels, in the order in which the project has always had them.
+
+    Where `labels` does not list them, they are those of the training rows, in order of first use. The order is part of prompts and
+    fingerprints, and it must not change because a row was edited: it is kept once it was used, and new labels come last.
+    """
+    if task.labels or not kind_of(task).closed:
+        return task
+    found, known = label_set(task, train), ledger.known(LABELS) or []
+    order = [*known, *(label for label in found if label not in known)]
+    if order != known:
+        ledger.learn(LABELS, order)
+    return task.model_copy(update={"labels": tuple(label for label in order if label in found)})
 
 
 def _refuse_blind(task: Task, media: Sequence[Sequence[str]]) -> None:

@@ -73,8 +73,8 @@ def run(
             study = run_experiment(opened, live, **limits)
     if study.decision is not None:
         console.print(f"\n{study.decision.headline}", style="bold")
-        for reason in study.decision.changes:
-            console.print(f"- {reason}")
+        for sentence in (*study.decision.changes, *study.decision.handing_over):
+            console.print(f"- {sentence}")
     if study.spent is not None:
         console.print(f"\n{spent_sentence(study.spent, task.prices.currency)}")
     path = write_report(study, opened.folder / REPORT_FILE)

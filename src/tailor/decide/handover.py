@@ -104,7 +104,8 @@ def with_handover(task: Task, decision: Decision, candidates: Sequence[Candidate
         if (threshold := thresholds[candidate.run.system.fingerprint]).value is not None
     ]
     decision = replace(decision, handover=tuple(found))
-    return replace(decision, reasons=(*decision.reasons, *handover_sentences(task, decision, thresholds)))
+    sentences = handover_sentences(task, decision, thresholds)
+    return replace(decision, handing_over=sentences, reasons=(*decision.reasons, *sentences))
 
 
 def hand_over(task: Task, run: Run, cost: Cost, threshold: float, alpha: float, doubt: Doubt = NO_DOUBT) -> HandOver:

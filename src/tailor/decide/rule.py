@@ -131,12 +131,16 @@ def _total(fixed: float | None, per_answer: float | None, answers: float) -> flo
 
 
 def cheapest_first(evidence: Evidence, costs: Totals) -> list[int]:
-    """Numbers of all contenders by total cost; by tokens per answer if any total is unknown, since the two cannot be mixed."""
+    """Numbers of all contenders by total cost; by tokens per answer if any total is unknown, since the two cannot be mixed.
+
+    Of equal ones, those with a known price come first.
+    """
     known = all(cost is not None for cost in costs)
 
-    def key(i: int) -> tuple[float, float, str, str]:
+    def key(i: int) -> tuple[float, float, bool, str, str]:
         contender, cost = evidence.contenders[i], costs[i]
-        return (cost if known and cost is not None else contender.tokens), contender.tokens, contender.name, contender.fingerprint
+        measure = cost if known and cost is not None else contender.tokens
+        return measure, contender.tokens, cost is None, contender.name, contender.fingerprint
 
     return sorted(range(len(evidence.contenders)), key=key)
 

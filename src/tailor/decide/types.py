@@ -325,6 +325,7 @@ class Decision:
         answers_changed: test rows whose right answers were changed after an opening had shown them.
         doubt: rows that every limit takes for wrong.
         handover: what handing over comes to, of every finalist that would; empty where hand-overs have no price.
+        handing_over: sentences on that, which are among the reasons.
         fingerprint: of the chosen system.
         tie_break: the best guess side by side with the next best, where they were compared.
     """
@@ -350,6 +351,7 @@ class Decision:
     answers_changed: int = 0
     doubt: Doubt = NO_DOUBT
     handover: tuple[HandOver, ...] = ()
+    handing_over: tuple[str, ...] = ()
     fingerprint: str = ""
     tie_break: TieBreak | None = None
 

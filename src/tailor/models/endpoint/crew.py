@@ -19,7 +19,7 @@ from typing import Literal
 
 from tailor.errors import EndpointError
 from tailor.models.base import Reply, Request, message
-from tailor.models.endpoint.faults import Fault
+from tailor.models.endpoint.faults import REFUSALS, Fault
 from tailor.models.endpoint.pace import LONGEST_BACKOFF, CallRate
 from tailor.models.endpoint.rows import TRIES, UNREADABLE_TRIES, InFlight, QueuedRow, Rules
 from tailor.models.endpoint.signals import Stopping
@@ -265,7 +265,7 @@ class Shift:
                 text = f"{fault}; it asks to wait {until - now:,.0f} s"
                 self._stop(EndpointError(text, "Run again later; answers are kept.", retryable=True, fatal=True))
             self._put_off(row, until)
-        elif fault.kind in ("request", "moderated") or (fault.kind == "unreadable" and self.crew.proven):
+        elif fault.kind in ("request", "moderated", "long") or (fault.kind == "unreadable" and self.crew.proven):
             self._refused(row, now)
         elif self._is_hopeless(row, fault):
             if self.crew.proven:
@@ -379,5 +379,5 @@ class Shift:
 
 
 def _ended(fault: Fault) -> EndpointError:
-    passing = fault.kind not in ("fatal", "request", "moderated")
+    passing = fault.kind not in REFUSALS
     return EndpointError(str(fault), fault.hint or "Run again; what was answered is kept.", retryable=passing, fatal=True)

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from tailor.errors import EndpointError
 from tailor.models.base import Metered, Reply, Request
-from tailor.models.endpoint.faults import Fault, read_number
+from tailor.models.endpoint.faults import REFUSALS, Fault, read_number
 from tailor.models.endpoint.line import Line
 from tailor.models.endpoint.transport import HttpAnswer
 from tailor.models.wire import ErrorInside, Unreadable, read_reply
@@ -41,7 +41,6 @@ ENDS = {
 }
 """How providers call the end of a batch -> how OpenAI does."""
 GONE = (404, 410)
-REFUSALS = ("request", "moderated", "fatal")
 T = TypeVar("T")
 
 

@@ -14,12 +14,14 @@ from typing import Literal
 
 from tailor.models.base import Reply
 
-Kind = Literal["busy", "passing", "odd", "unreadable", "late", "unreachable", "request", "moderated", "fatal"]
+Kind = Literal["busy", "passing", "odd", "unreadable", "late", "unreachable", "request", "moderated", "long", "fatal"]
 """busy: slow down; passing: a failure that may pass; odd: an error in place of an answer; unreadable: no chat completion; late:
 nothing came in time; unreachable: no connection; request: this request is not taken, or none is; moderated: the endpoint says that
-it will not answer this text; fatal: no request will be taken."""
+it will not answer this text; long: it does not fit the context window; fatal: no request will be taken."""
 
-UNPAID = frozenset({"busy", "request", "moderated", "fatal", "unreachable"})
+REFUSALS = ("request", "moderated", "long", "fatal")
+"""What will be refused again."""
+UNPAID = frozenset({"busy", *REFUSALS, "unreachable"})
 GONE_ON = frozenset({408, 499, 502, 504, *range(520, 528)})
 """Statuses with which a gateway gives up on a server that may go on, and bill what it writes."""
 MOST = 10**9
@@ -39,6 +41,13 @@ MODERATED = re.compile(
     re.IGNORECASE,
 )
 """How providers say that they will not answer a text. What is worded differently is recognised by being alone (see `crew`)."""
+LONG_CODES = {"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}
+LONG = re.compile(
+    r"context.(?:length|window|size)|(?:prompt|input|request|message)s? (?:is|are|was) too (?:long|large)|"
+    r"too many (?:input )?tokens|(?:input|prompt).{0,40}exceeds?.{0,40}(?:tokens|length|limit)",
+    re.IGNORECASE,
+)
+"""How servers say that a prompt does not fit."""
 UNIT = r"(?:ms|milliseconds?|h(?:ours?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)"
 WAIT = re.compile(rf"(?:again|retry|wait|reset)\w*[^\d]{{0,40}}?((?:\d+(?:\.\d+)?\s*{UNIT}(?![a-z])\s*)+)", re.IGNORECASE)
 SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milli|h|m|s)", re.IGNORECASE)
@@ -57,6 +66,7 @@ class Fault(Exception):
         lives: whether it shows that the endpoint works, though not for this request.
         status: of the answer; 0 where there was none.
         is_unpaid: whether it is sure that the call is not billed: it was not sent, or refused.
+        is_long: whether it speaks of the length of the request: its prompt, or the answer that it has room for.
         cost: a reply without text, with the tokens that were counted all the same; None where that is not known.
     """
 
@@ -66,6 +76,7 @@ class Fault(Exception):
         super().__init__(told)
         self.lives, self.status, self.is_unpaid = lives, 0, kind in UNPAID
         self.kind, self.hint, self.wait, self.cause = kind, hint, wait, cause or told
+        self.is_long = False
         self.cost: Reply | None = None
 
 
@@ -147,6 +158,7 @@ class Interpreter:
         """What an error status means. `wait` is what was asked for, in seconds."""
         fault = self._fault(status, said, wait, location)
         fault.status, fault.is_unpaid = status, status not in GONE_ON
+        fault.is_long = fault.kind == "request" and bool(status == 413 or said.codes & LONG_CODES or LONG.search(said.reason))
         return fault
 
     def _fault(self, status: int, said: ErrorBody, wait: float | None, location: str) -> Fault:

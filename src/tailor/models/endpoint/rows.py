@@ -8,7 +8,7 @@ from tailor.models.base import Request
 from tailor.models.endpoint.faults import Fault
 
 UNREADABLE_TRIES = 4
-TRIES = {"moderated": 1, "request": 3, "unreadable": UNREADABLE_TRIES}
+TRIES = {"moderated": 1, "long": 1, "request": 3, "unreadable": UNREADABLE_TRIES}
 """How often a row is asked for that alone is refused, or whose answers alone cannot be read. It is then given up for good, once
 others are known to be answered. Answers that cannot be read may be billed; where one in ten is spoilt by chance, this befalls one
 row in ten thousand. A refusal costs nothing, and one that does not say why may be a slip."""
