@@ -29,6 +29,7 @@ BENCHMARKS = {
     "generate": "benchmarks.generate",
     "handover": "benchmarks.handover",
     "intents": "benchmarks.intents",
+    "judges": "benchmarks.judges",
     "kinds": "benchmarks.kinds",
     "label-errors": "benchmarks.label_errors",
     "languages": "benchmarks.languages",
