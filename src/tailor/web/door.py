@@ -11,15 +11,16 @@ import binascii
 import hashlib
 import hmac
 import json
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+LOG = logging.getLogger(__name__)
 BODY_BYTES = 1 << 20
 """Longest body of a request."""
-COOKIE = "tailor-session"
 TOKEN_HEADER = b"x-tailor-token"
 SECRET_BYTES = 32
 LONGEST_NAME = 80
@@ -139,8 +140,14 @@ class Door:
             scope.setdefault("state", {})["name"] = self._checked(scope)
             await self._app(scope, _limited(receive, self._body), sent)
         except Refused as refused:
-            if not begun:
-                await _answer(refused, sent)
+            if begun:
+                raise
+            await _answer(refused, scope, sent)
+        except Exception:
+            if begun:
+                raise  # the connection is cut, so that nobody takes half an answer for a whole one
+            LOG.exception("%s %s could not be answered", scope["method"], scope["path"])
+            await _answer(Refused("Something went wrong here. The terminal shows what.", 500), scope, sent)
 
     def _checked(self, scope: Scope) -> str:
         """The name of whoever comes in; empty at an open door.
@@ -158,7 +165,7 @@ class Door:
             self._check_writing(headers)
         if scope["path"] in self._open or scope["path"] == self._entry:
             return ""
-        name = self._keys.name(_cookie(headers))
+        name = self._keys.name(_cookie(headers, cookie_name(scope)))
         if name is None:
             raise Refused("Open the link that `tailor` printed when it was started, or ask for one.", 401)
         if scope["method"] not in READING and not hmac.compare_digest(
@@ -179,17 +186,22 @@ class Door:
             raise _too_long(self._body)
 
 
-def _cookie(headers: Mapping[bytes, list[str]]) -> str:
+def cookie_name(scope: Scope) -> str:
+    """What the cookie is called: a browser gives those of a host to all its ports, so each server needs a name of its own."""
+    return f"tailor-{(scope.get('server') or ('', 0))[1]}"
+
+
+def cookie(ticket: str, scope: Scope) -> str:
+    """The header that keeps a ticket in the browser, where scripts cannot read it and other sites cannot use it."""
+    return f"{cookie_name(scope)}={ticket}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000"
+
+
+def _cookie(headers: Mapping[bytes, list[str]], name: str) -> str:
     try:
         cookies = SimpleCookie("; ".join(headers.get(b"cookie", [])))
     except CookieError:
         return ""
-    return cookies[COOKIE].value if COOKIE in cookies else ""
-
-
-def cookie(ticket: str) -> str:
-    """The header that keeps a ticket in the browser, where scripts cannot read it and other sites cannot use it."""
-    return f"{COOKIE}={ticket}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000"
+    return cookies[name].value if name in cookies else ""
 
 
 def _limited(receive: Receive, most: int) -> Receive:
@@ -212,8 +224,13 @@ def _too_long(most: int) -> Refused:
     return Refused(f"The request is longer than {most:,} bytes.", 413)
 
 
-async def _answer(refused: Refused, send: Send) -> None:
-    body = json.dumps({"error": refused.message}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+async def _answer(refused: Refused, scope: Scope, send: Send) -> None:
+    """Answer with the sentence: as JSON, or as plain text where someone opened an address."""
+    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
+    if b"text/html" in accepted:
+        kind, body = b"text/plain; charset=utf-8", refused.message.encode()
+    else:
+        kind, body = b"application/json", json.dumps({"error": refused.message}).encode()
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

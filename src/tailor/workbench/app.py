@@ -10,11 +10,10 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from tailor.errors import DataError, TailorError
 from tailor.kinds.base import kind_of
@@ -61,22 +60,22 @@ class Workbench:
             Route("/", self._page("start.html", open_door=True)),
             Route("/session", self._enter, methods=["POST"]),
             Route("/label", self._page("label.html")),
-            Route("/queue", self._page("queue.html", lambda name: {"rows": queue_rows(self.desk, name)})),
+            Route("/queue", self._page("queue.html", lambda name, start: queue_rows(self.desk, name, start))),
             Route("/guideline", self._page("guideline.html")),
-            Route("/settle", self._page("settle.html", lambda name: {"rows": disagreements(self.desk)})),
-            Route("/progress", self._page("progress.html", lambda name: asdict(progress(self.desk)))),
+            Route("/settle", self._page("settle.html", lambda name, _: {"rows": disagreements(self.desk)})),
+            Route("/progress", self._page("progress.html", lambda name, _: asdict(progress(self.desk)))),
             Route("/api/next", _answering(self._next), methods=["POST"]),
             Route("/api/judgements", _answering(self._judge), methods=["POST"]),
             Route("/api/undo", _answering(self._undo), methods=["POST"]),
             *(Route(f"/static/{name}", self._file(name)) for name in STATIC),
         ]
         open_paths = ["/", *(f"/static/{name}" for name in STATIC)]
-        return Door(Starlette(routes=routes), hosts=hosts, keys=self.keys, open_paths=open_paths, entry="/session")
+        return Door(Router(routes, redirect_slashes=False), hosts=hosts, keys=self.keys, open_paths=open_paths, entry="/session")
 
     # Pages
 
     def _page(
-        self, template: str, more: Callable[[str], Mapping[str, Any]] | None = None, *, open_door: bool = False
+        self, template: str, more: Callable[[str, int], Mapping[str, Any]] | None = None, *, open_door: bool = False
     ) -> Callable[[Request], Awaitable[Response]]:
         async def page(request: Request) -> Response:
             name = request.scope["state"]["name"]
@@ -90,7 +89,7 @@ class Workbench:
                     "noun": kind.noun,
                     "may_settle": self.settles in ("", name),
                 }
-                shown |= await run_in_threadpool(more, name) if more else {}
+                shown |= await run_in_threadpool(more, name, _start(request)) if more else {}
             return Response(self._templates.get_template(template).render(shown), media_type="text/html")
 
         return page
@@ -107,7 +106,7 @@ class Workbench:
         name = self.keys.name(ticket) if isinstance(ticket, str) else None
         if name is None:
             raise Refused("This link is not good. Open the link that `tailor label` printed last.", 401)
-        return JSONResponse({"name": name}, headers={"set-cookie": cookie(str(ticket))})
+        return JSONResponse({"name": name}, headers={"set-cookie": cookie(str(ticket), request.scope)})
 
     # What pages ask for
 
@@ -207,6 +206,12 @@ async def _body(request: Request) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise Refused("The request is no JSON object.", 400)
     return body
+
+
+def _start(request: Request) -> int:
+    """The place from which a page lists rows."""
+    given = request.query_params.get("from", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
 
 
 def _no_constant(name: str) -> object:

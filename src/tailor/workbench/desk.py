@@ -95,6 +95,8 @@ class Desk:
         self.items = {item.row: item for item in _items(project, judgements, everything=everything)}
         self._clock, self._lock = clock, threading.RLock()
         self._leases: dict[str, list[Lease]] = defaultdict(list)
+        self._order = sorted(self.items, key=_drawn)
+        self._said: dict[str, list[Judgement]] = defaultdict(list)
         self._standing: dict[str, dict[str, Judgement]] = {}
         self._read = 0
         self._given_labels = {label for item in self.items.values() if item.given for label in _labels_in(project.task, item.given)}
@@ -124,6 +126,12 @@ class Desk:
             self._refresh()
             return dict(self._standing.get(row, {}))
 
+    def said(self) -> dict[str, dict[str, Judgement]]:
+        """What stands of each row that somebody labelled or skipped, by who said it."""
+        with self._lock:
+            self._refresh()
+            return {row: dict(given) for row, given in self._standing.items() if row in self.items}
+
     def counts(self, name: str) -> dict[str, int]:
         """Rows in all, rows that need nothing more, and rows that this person labelled or skipped."""
         with self._lock:
@@ -152,8 +160,8 @@ class Desk:
             now = self._clock()
             for row in holding[:MOST_AHEAD]:
                 self._lease(row, name, page, now)
-            open_rows = [row for row in self.items if row not in holding and self._is_open(row, name, page, now)]
-            order = sorted(open_rows, key=lambda row: (-len(self._standing.get(row, {})), _drawn(row)))
+            open_rows = [row for row in self._order if row not in holding and self._is_open(row, name, page, now)]
+            order = sorted(open_rows, key=lambda row: -len(self._standing.get(row, {})))
             for row in order[: min(most, MOST_AHEAD)]:
                 self._lease(row, name, page, now)
             return [self.items[row] for row in order[: min(most, MOST_AHEAD)]]
@@ -189,13 +197,20 @@ class Desk:
         if item is None:
             raise DataError("this row is not among those to label any more", "Load the page again.")
         with self._lock:
-            self._refresh()
-            before = self._standing.get(judgement.row, {}).get(judgement.annotator)
             columns = columns_in(self.task.input)
             self.judgements.append(judgement, rows=[identity(columns, item.example)])
+            self._refresh()
             self._leases[judgement.row] = [lease for lease in self._leases[judgement.row] if lease.name != judgement.annotator]
-            unknown = before is not None and before.key not in (judgement.key, replaces) and not judgement.retracts
+            before = None if judgement.retracts else self._before(judgement)
+            unknown = before is not None and before.key != replaces
             return before if unknown and before is not None and dict(before.values) != dict(judgement.values) else None
+
+    def _before(self, judgement: Judgement) -> Judgement | None:
+        """What that person had said of the row when they said this: also where the answer was lost, and this was sent again."""
+        said = self._said[judgement.row]
+        place = next(place for place, one in enumerate(said) if one.key == judgement.key)
+        own = [one for one in said[:place] if (one.annotator, one.role) == (judgement.annotator, judgement.role)]
+        return next((one for one in standing(own) if one.values or one.skipped), None)
 
     def last(self, name: str) -> Judgement | None:
         """The last label or skip of someone that stands: what an undo takes back."""
@@ -217,14 +232,12 @@ class Desk:
         everything = self.judgements.all()
         if len(everything) == self._read:
             return
-        changed = {judgement.row for judgement in everything[self._read :]}
+        fresh = [judgement for judgement in everything[self._read :] if not judgement.about]
         self._read = len(everything)
-        by_row: dict[str, list[Judgement]] = defaultdict(list)
-        for judgement in everything:
-            if judgement.row in changed and not judgement.about:
-                by_row[judgement.row].append(judgement)
-        for row, given in by_row.items():
-            said = [one for one in standing(given) if one.values or one.skipped]
+        for judgement in fresh:
+            self._said[judgement.row].append(judgement)
+        for row in {judgement.row for judgement in fresh}:
+            said = [one for one in standing(self._said[row]) if one.values or one.skipped]
             self._standing[row] = {one.annotator: one for one in said if one.role == "label"}
 
 

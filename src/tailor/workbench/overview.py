@@ -13,8 +13,8 @@ from tailor.labelled import as_cell, counted
 from tailor.labelling.judgement import Judgement
 from tailor.workbench.desk import Desk, Item
 
-MOST_ROWS = 5000
-"""Rows that one page lists."""
+MOST_ROWS = 200
+"""Rows that one page lists: a browser draws so many without a wait."""
 SHOWN_CHARACTERS = 240
 
 
@@ -86,11 +86,11 @@ class Progress:
     labels: tuple[tuple[str, int], ...]
 
 
-def queue_rows(desk: Desk, name: str) -> list[dict[str, str]]:
-    """Every row with where it stands for this person."""
-    found = []
-    for item in list(desk.items.values())[:MOST_ROWS]:
-        said = desk.of_row(item.row)
+def queue_rows(desk: Desk, name: str, start: int) -> dict[str, Any]:
+    """The rows from a place on, with where each stands for this person, and the places where pages before and after begin."""
+    everything, found = desk.said(), []
+    for item in list(desk.items.values())[start : start + MOST_ROWS]:
+        said = everything.get(item.row, {})
         own = said.get(name)
         state = "open" if own is None else "skipped" if own.skipped else "labelled"
         if own is None and len(said) >= desk.overlap:
@@ -99,15 +99,23 @@ def queue_rows(desk: Desk, name: str) -> list[dict[str, str]]:
         text = " ".join(" ".join(item.example.fields.values()).split())
         short = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
         found.append({"row": item.row, "text": short, "state": state, "label": label, "flagged": own.flagged if own else ""})
-    return found
+    last = start + len(found)
+    return {
+        "rows": found,
+        "first": start + 1,
+        "last": last,
+        "all": len(desk.items),
+        "before": max(0, start - MOST_ROWS) if start else None,
+        "after": last if last < len(desk.items) else None,
+    }
 
 
 def disagreements(desk: Desk) -> list[Difference]:
     """The rows that people label differently, those that nobody settled first."""
     settled = {judgement.row: judgement for judgement in _settling(desk)}
-    found = []
+    everything, found = desk.said(), []
     for item in desk.items.values():
-        said = [judgement for judgement in desk.of_row(item.row).values() if judgement.label is not None]
+        said = [judgement for judgement in everything.get(item.row, {}).values() if judgement.label is not None]
         cells = {_canonical(judgement) for judgement in said}
         if len(cells) > 1:
             found.append(_difference(desk, item, said, settled.get(item.row)))
@@ -127,10 +135,11 @@ def progress(desk: Desk) -> Progress:
     used: Counter[str] = Counter()
     if kind.closed:
         used.update(part for label in counts.values() for part in (label if isinstance(label, list) else [label]))
-    said = [judgement for row in desk.items for judgement in desk.of_row(row).values()]
+    everything = desk.said()
+    said = [judgement for given in everything.values() for judgement in given.values()]
     return Progress(
         rows=len(desk.items),
-        finished=sum(len(desk.of_row(row)) >= desk.overlap for row in desk.items),
+        finished=sum(len(given) >= desk.overlap for given in everything.values()),
         counted=len(counts),
         differing=len(differing),
         flagged=sum(bool(judgement.flagged) for judgement in said),

@@ -3,7 +3,7 @@
 "use strict";
 const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
 const byId = (id) => document.getElementById(id);
-const OUTBOX = `tailor-outbox ${meta("person")}`;
+const OUTBOX = `tailor-outbox ${meta("person")} `;
 const DRAFTS = `tailor-drafts ${meta("person")}`;
 const AHEAD = 3; // rows held ready
 const AGAIN = 3000; // milliseconds until another try
@@ -32,6 +32,8 @@ let value = null; // what is chosen, where the answer is made of choices
 let found = []; // entities
 let sending = false;
 let wanted = location.hash.slice(1); // a row that was asked for
+let asking = null; // the rows that are on their way
+const past = new Set(); // rows that were answered on this page: an answer of the server may be older than that
 
 // What is said, and whether it arrived
 
@@ -56,19 +58,25 @@ async function ask(address, body) {
   return told;
 }
 
+// An entry for each judgement: in a list of all, another page of this browser could write over what it has not seen yet.
 function keep(judgement) {
-  localStorage.setItem(OUTBOX, JSON.stringify([...stored(OUTBOX, []), judgement]));
+  localStorage.setItem(OUTBOX + judgement.key, JSON.stringify({ ...judgement, given: Date.now() }));
 }
 
 function forget(key) {
-  localStorage.setItem(OUTBOX, JSON.stringify(stored(OUTBOX, []).filter((judgement) => judgement.key !== key)));
+  localStorage.removeItem(OUTBOX + key);
+}
+
+function unsent() {
+  const names = Object.keys(localStorage).filter((name) => name.startsWith(OUTBOX));
+  return names.map((name) => stored(name, null)).filter(Boolean).sort((first, second) => first.given - second.given);
 }
 
 async function send() {
   if (sending) return;
   sending = true;
   try {
-    for (let waiting = stored(OUTBOX, []); waiting.length; waiting = stored(OUTBOX, [])) {
+    for (let waiting = unsent(); waiting.length; waiting = unsent()) {
       const judgement = waiting[0];
       try {
         const told = await ask("/api/judgements", judgement);
@@ -82,10 +90,11 @@ async function send() {
         say(`Not kept: ${error.message}`, true);
         wanted = judgement.row;
         ready = [];
+        next();
       }
     }
   } catch (error) {
-    const waiting = stored(OUTBOX, []).length;
+    const waiting = unsent().length;
     const which = waiting === 1 ? "1 answer is" : `${waiting} answers are`;
     const why = error.status === undefined ? "The server cannot be reached." : error.message;
     say(`${why} ${which} kept in this browser and will be sent again.`, true);
@@ -98,15 +107,34 @@ async function send() {
 // Rows
 
 async function more() {
+  if (asking) {
+    await asking;
+    if (ready.length && !wanted) return true;
+  }
+  asking = fetchRows();
   try {
-    const told = await ask("/api/next", {
-      page, most: AHEAD - ready.length || 1, holding: ready.map((item) => item.row), ...(wanted ? { row: wanted } : {}),
-    });
-    wanted = "";
-    const waiting = new Set([...stored(OUTBOX, []).map((judgement) => judgement.row), ...ready.map((item) => item.row)]);
-    ready.push(...told.items.filter((item) => item.before || !waiting.has(item.row)));
+    return await asking;
+  } finally {
+    asking = null;
+  }
+}
+
+async function fetchRows(again = true) {
+  const [row, waiting] = [wanted, unsent().map((judgement) => judgement.row)];
+  try {
+    const holding = [...ready.map((item) => item.row), ...waiting];
+    const told = await ask("/api/next", { page, most: AHEAD - ready.length || 1, holding, ...(row ? { row } : {}) });
+    past.delete(row);
+    if (row === wanted) wanted = "";
+    const here = new Set([...waiting, ...ready.map((item) => item.row), ...past]);
+    const fresh = told.items.filter((item) => item.row === row || !here.has(item.row));
+    ready = row ? fresh : [...ready, ...fresh];
     entry = told.entry;
     counts(told.counts);
+    if (!ready.length && told.items.length && again) {
+      past.clear(); // they were taken back on another page
+      return fetchRows(false);
+    }
     return true;
   } catch (error) {
     say(error.status === undefined ? "The server cannot be reached. Trying again…" : error.message, true);
@@ -210,7 +238,7 @@ function drawChoices(draft) {
 
 function choiceButton(label, place) {
   const button = element("button", "", { type: "button", "data-label": label, "aria-pressed": String(isChosen(label)) });
-  if (place < 9) button.append(element("kbd", String(place + 1)));
+  if (place < 9) button.append(element("kbd", String(place + 1)), " ");
   button.append(label);
   button.addEventListener("click", () => choose(label));
   return button;
@@ -329,7 +357,7 @@ function entityField(field, draft) {
   const types = element("div", "", { class: "choices", role: "group", "aria-label": "Types" });
   field.choices.forEach((type, place) => {
     const button = element("button", "", { type: "button", "data-type": type });
-    if (place < 9) button.append(element("kbd", String(place + 1)));
+    if (place < 9) button.append(element("kbd", String(place + 1)), " ");
     button.append(type);
     button.addEventListener("mousedown", (event) => event.preventDefault());
     button.addEventListener("click", () => mark(type));
@@ -419,6 +447,7 @@ function keepDraft() {
 
 function judged(more) {
   const item = ready.shift();
+  past.add(item.row);
   const drafts = stored(DRAFTS, {});
   delete drafts[item.row];
   localStorage.setItem(DRAFTS, JSON.stringify(drafts));
@@ -445,9 +474,8 @@ function submit(given) {
 }
 
 async function undo() {
-  const unsent = stored(OUTBOX, []);
-  if (unsent.length && !sending) {
-    const last = unsent[unsent.length - 1];
+  const last = unsent().pop();
+  if (last && !sending) {
     forget(last.key);
     wanted = last.row;
     say("Taken back.");

@@ -1,0 +1,148 @@
+"""What went wrong in other labelling tools, tried on the workbench: requests on a real socket, files of a project."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from labelling_bench import KEYS, Bench, served, write_rows
+from test_structure import INSIDE, MODULES, part
+from web_server import send
+
+from tailor.web.door import Keys
+
+TEXTS = tuple(f"message {number}" for number in range(6))
+NETWORK = {"httpx", "httpx2", "urllib", "requests", "aiohttp", "socket", "http", "ftplib", "smtplib", "webbrowser"}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with served(write_rows(tmp_path / "desk", TEXTS), settles="Ada", overlap=2) as bench:
+        yield bench
+
+
+def test_nobody_lets_themselves_in(bench: Bench) -> None:
+    # Self-registration made a hole for people within one for everybody.
+    anybody = [pair for pair in bench.headers("Ada") if pair[0] not in ("Cookie", "X-Tailor-Token")]
+    for ticket in ("", "Ada", KEYS.ticket("Ada")[:-1], Keys(bytes(32)).ticket("Ada"), f"{KEYS.ticket('Bob').partition('.')[0]}.0"):
+        reply = send(bench.port, "POST", "/session", anybody, json.dumps({"ticket": ticket, "name": "Ada"}).encode())
+        assert reply.status == 401 and "set-cookie" not in reply.headers
+    for path in ("/signup", "/register", "/user/signup", "/api/users", "/invite"):
+        assert send(bench.port, "POST", path, anybody, b"{}").status == 401
+        assert bench.post("Ada", path, name="Eve").status in (404, 405)
+
+
+def test_someone_speaks_for_themselves_alone(bench: Bench) -> None:
+    # A request that named another user's id took over that account.
+    (row,) = bench.next("Bob")
+    assert bench.post("Bob", "/api/judgements", key="k1", row=row, label="billing", annotator="Ada", name="Ada").status == 200
+    assert [judgement.annotator for judgement in bench.judgements.all()] == ["Bob"]
+    undone = bench.post("Ada", "/api/undo", key="k2", retracts="k1", row=row, annotator="Bob")
+    assert undone.json == {"row": None} and len(bench.judgements.standing()) == 1
+    taken = bench.post("Ada", "/api/judgements", key="k1", row=row, label="returns")
+    assert taken.status == 409 and bench.judgements.standing()[0].label == "billing"
+    assert bench.post("Bob", "/api/judgements", key="k3", row=row, label="returns", role="adjudicated").status == 403
+
+
+def test_a_request_is_never_answered_as_a_page_with_what_it_said(bench: Bench) -> None:
+    # A configuration that was refused came back as HTML with the configuration in it.
+    hostile = "<script>alert(1)</script>"
+    (row,) = bench.next("Ada")
+    for fields in (
+        {"row": hostile, "label": "billing"},
+        {"row": row, "label": hostile},
+        {"row": row, "label": {hostile: 1}},
+        {"row": row, "skipped": [hostile]},
+        {"row": row, "label": "billing", "role": hostile},
+        {"row": row, "label": "billing", "seconds": hostile},
+    ):
+        reply = bench.post("Ada", "/api/judgements", key=f"k {hostile}", **fields)
+        assert reply.headers["content-type"] == "application/json" and reply.headers["x-content-type-options"] == "nosniff"
+    for path in (f"/{hostile}", "/label?x=" + hostile, "/queue?filter=" + hostile, "/static/%3Cscript%3E"):
+        reply = bench.get("Ada", path.replace(" ", "%20"))
+        assert hostile.encode() not in reply.body
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/static../app.py",
+            "/static/../app.py",
+            "/static/..%2fapp.py",
+            "/static/%2e%2e/app.py",
+            "/static//etc/passwd",
+            "/static/",
+        ),
+        *(
+            "/static/style.css/../../app.py",
+            "/static/..\\app.py",
+            "/static/app.py",
+            "/data/upload/../../tailor.yaml",
+            "/tailor.yaml",
+        ),
+        *("/.tailor/labels.db", "/data/local-files/?d=../../etc/passwd", "/file=/etc/passwd", "/static/style.css%00.py"),
+    ],
+)
+def test_no_path_leads_to_a_file_that_is_not_the_workbench_s_own(bench: Bench, path: str) -> None:
+    for headers in (bench.headers("Ada"), bench.headers("Ada")[:1]):
+        reply = send(bench.port, "GET", path, headers)
+        assert reply.status in (400, 401, 404) and len(reply.body) < 200
+
+
+def test_filters_and_parameters_tell_nothing_about_other_tables(bench: Bench) -> None:
+    # A filter could name any column of any table, and so guess passwords letter by letter.
+    plain = bench.get("Ada", "/queue").body
+    for query in ("?filters[annotator__password__startswith]=a", "?ordering=-annotator__secret", "?name=Bob", "?q=' OR 1=1 --"):
+        assert bench.get("Ada", "/queue" + query.replace(" ", "%20")).body == plain
+
+
+def test_nothing_is_fetched_from_an_address() -> None:
+    # Import by address read local files, was led on by redirects and by names that changed their address, and reached clouds' keys.
+    for module in (name for name in INSIDE if part(name) in ("web", "workbench", "labelling", "labelled")):
+        names = set()
+        for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add((node.module or "").partition(".")[0])
+        assert not names & (NETWORK - {"socket", "http"} if module.startswith("tailor.web.") else NETWORK), module
+
+
+def test_what_is_broken_inside_says_nothing_outside(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    # An error text gave back what a forged request had read.
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a secret in /home/ada")
+
+    monkeypatch.setattr(bench.desk, "take", broken)
+    reply = bench.post("Ada", "/api/next", page="first", most=1)
+    assert reply.status == 500 and b"secret" not in reply.body and b"Traceback" not in reply.body
+    assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            b"",
+            b"[]",
+            b"null",
+            b"{",
+            b'{"key": NaN}',
+            b"\xff\xfe",
+            b"[" * 5000,
+            b'{"page": 1, "most": 1}',
+            b'{"page": "x", "most": "1"}',
+        ),
+        *(b'{"page": "x", "holding": [1], "most": 1}', b'{"page": "x", "most": 1e400}', b'{"page": "x", "most": true}'),
+        b'{"page": "\\ud800", "most": -5}',
+    ],
+)
+def test_what_is_no_request_is_refused_in_a_sentence(bench: Bench, body: bytes) -> None:
+    for path in ("/api/next", "/api/judgements", "/api/undo", "/session"):
+        reply = send(bench.port, "POST", path, bench.headers("Ada"), body)
+        assert reply.status < 500, (path, body)
+        assert reply.status == 200 or reply.json["error"].endswith(".")
