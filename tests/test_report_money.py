@@ -21,7 +21,7 @@ from tailor.evaluate.consistency import Basis, Consistency, Steadiness, Variatio
 from tailor.evaluate.rewording import Kind
 from tailor.report.consistency import Steady, change_sentence, lead_sentence, steady
 from tailor.report.figures import make_figures
-from tailor.report.html import _environment, render_report
+from tailor.report.html import environment, render_report
 from tailor.report.money import Money, money
 from tailor.report.quality import dominates, front_words
 from tailor.report.summary import summary_text
@@ -206,7 +206,7 @@ def found(name: str, changed: int, again: Steadiness | None = None) -> Consisten
 
 
 def section(steadies: Steady | None) -> str:
-    return _environment().get_template("consistency.html").render(figures=SimpleNamespace(consistency=steadies), currency="USD")
+    return environment().get_template("consistency.html").render(figures=SimpleNamespace(consistency=steadies), currency="USD")
 
 
 def test_flips_are_told_with_their_interval(golden: Golden) -> None:

@@ -84,7 +84,7 @@ def render_report(study: Study) -> str:
     """The report of a study as one HTML document."""
     figures = make_figures(study)
     page = (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             study=study,
@@ -119,7 +119,8 @@ def _draw(study: Study, figures: Figures) -> dict[str, list[Markup]]:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """What makes pages of templates: everything that comes from data is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

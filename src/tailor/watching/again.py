@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tailor.data.deal import place_key
 from tailor.data.example import Example, Splits
 from tailor.data.readers import to_examples
 from tailor.data.split import load_splits
@@ -174,18 +173,33 @@ def _dealt(project: Project, whole: Splits, audited: Audited, fresh: Path | None
         has = f"the reserve has {counted(len(whole.reserve), 'row')}"
         _refuse_few(len(whole.reserve), has, "Give fresh rows with --fresh FILE: what is asked looks like the study's rows.")
         return _split(project, whole, (*train, *audited.rows), whole.dev, whole.reserve, ()), "the reserve"
-    before = [row for row in audited.rows if row.row < audited.changed]
-    since = sorted((row for row in audited.rows if row.row >= audited.changed), key=lambda row: place_key(row, task.split.seed))
-    deciding, learned = since[: len(since) // 2], since[len(since) // 2 :]
+    before, learned, deciding = _halves(audited)
+    since = len(learned) + len(deciding)
     _refuse_incomplete(audited)
-    wanted = f"audited rows since what is asked has changed are {len(since):,}, of which half decide"
-    hint = (
-        f"Audit about {max(0, 2 * LEAST_ROWS - len(since)):,} more requests, or give fresh rows of what is asked now: --fresh FILE."
-    )
+    wanted = f"audited rows since what is asked has changed are {since:,}, of which half decide"
+    hint = f"Audit about {max(0, 2 * LEAST_ROWS - since):,} more requests, or give fresh rows of what is asked now: --fresh FILE."
     _refuse_few(len(deciding), wanted, hint)
     cut = round(DEV_SHARE * len(learned))
     train, dev = (*train, *before, *learned[cut:]), (*whole.dev, *learned[:cut])
     return _split(project, whole, train, dev, deciding, whole.reserve), "audited rows"
+
+
+def learnable(audited: Audited) -> list[Example]:
+    """The audited rows that may be looked at. Those that would decide if what is asked has changed, or will, stay unseen."""
+    before, learned, _ = _halves(audited)
+    return [*(before if audited.changed is not None else ()), *learned]
+
+
+def _halves(audited: Audited) -> tuple[list[Example], list[Example], list[Example]]:
+    """The audited rows from before the change, those since that are learned from, and those that decide.
+
+    Which of the two a row is follows from what it asks alone, so that it stays so when more is audited or corrected.
+    """
+    before = [row for row in audited.rows if row.row < (audited.changed or 0)]
+    since = [row for row in audited.rows if row.row >= (audited.changed or 0)]
+    decides = [int(row.answer_key, 16) % 2 == 0 for row in since]
+    learned = [row for row, decide in zip(since, decides, strict=True) if not decide]
+    return before, learned, [row for row, decide in zip(since, decides, strict=True) if decide]
 
 
 def _refuse_few(rows: int, has: str, hint: str) -> None:

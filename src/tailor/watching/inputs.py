@@ -271,11 +271,11 @@ def _labels(window: Sequence[Request], known: Known, level: float) -> tuple[floa
 
 
 def _unreadable(window: Sequence[Request], known: Known, level: float) -> tuple[float, str] | None:
-    return _outcomes(window, known, ("unparsed", "cut", "empty"), "without a known label or form, or empty")
+    return _outcomes(window, known, ("unparsed", "cut", "empty"), "are empty, or lack the form asked for")
 
 
 def _refused(window: Sequence[Request], known: Known, level: float) -> tuple[float, str] | None:
-    return _outcomes(window, known, ("refused", "failed"), "refused or failed")
+    return _outcomes(window, known, ("refused", "failed"), "were refused, or failed")
 
 
 def _outcomes(window: Sequence[Request], known: Known, which: Sequence[str], says: str) -> tuple[float, str] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -19,7 +18,6 @@ from tailor.stats.shift import Floats
 from tailor.store.traffic import TRAFFIC, Gap, Request, Traffic
 from tailor.system import System
 from tailor.watching.inputs import Embed, Finding, Known, Window, cut, known_of, tested
-from tailor.watching.levels import QUALITY
 from tailor.watching.quality import Quality, quality_of
 from tailor.watching.upkeep import Notice, upkeep
 
@@ -211,30 +209,3 @@ def by_day(requests: Sequence[Request]) -> dict[str, int]:
         day = datetime.fromtimestamp(request.at, UTC).date().isoformat()
         found[day] = found.get(day, 0) + 1
     return dict(sorted(found.items()))
-
-
-def as_record(found: Watch) -> dict[str, object]:
-    """What was found, as JSON; `format` grows when its shape changes."""
-    quality = found.quality
-    return {
-        "format": 1,
-        "state": found.state,
-        "sentence": found.sentence,
-        "system": found.system.name,
-        "requests": found.days,
-        "windows": [asdict(window) | {"changed": [finding.name for finding in window.alarms]} for window in found.windows],
-        "quality": {
-            "certified": quality.certified,
-            "drawn": quality.drawn,
-            "audited": len(quality.values),
-            "waiting": len(quality.waiting),
-            "mean": quality.score.mean if quality.values else None,
-            "evidence": quality.evidence[-1] if quality.evidence else 0.0,
-            "alarm_at": -math.log(QUALITY),
-            "alarm_after": quality.alarm,
-            "complaints": list(quality.complaints),
-        },
-        "notices": [asdict(notice) for notice in found.notices],
-        "gaps": [asdict(gap) for gap in found.gaps],
-        "not_looked_at": list(found.without),
-    }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from tailor.decide.formats import counted, format_at_least, format_percent
 from tailor.watching.inputs import Finding
+from tailor.watching.levels import QUALITY
+from tailor.watching.replay import Replay
 from tailor.watching.watch import Watch
 
 
@@ -44,3 +48,31 @@ def findings(found: Watch) -> Iterator[tuple[int, Finding]]:
 def format_p(finding: Finding) -> str:
     """A p-value with as many digits as it has: above its level it rests on few permutations."""
     return f"{finding.p_value:.1g}" if finding.p_value < 0.1 else f"{finding.p_value:.1f}"
+
+
+def as_record(found: Watch, replayed: Replay | None = None) -> dict[str, object]:
+    """What was found, as JSON; `format` grows when its shape changes."""
+    quality = found.quality
+    return {
+        "format": 1,
+        "state": found.state,
+        "sentence": found.sentence,
+        "system": found.system.name,
+        "requests": found.days,
+        "windows": [asdict(window) | {"changed": [finding.name for finding in window.alarms]} for window in found.windows],
+        "quality": {
+            "certified": quality.certified,
+            "drawn": quality.drawn,
+            "audited": len(quality.values),
+            "waiting": len(quality.waiting),
+            "mean": quality.score.mean if quality.values else None,
+            "evidence": quality.evidence[-1] if quality.evidence else 0.0,
+            "alarm_at": -math.log(QUALITY),
+            "alarm_after": quality.alarm,
+            "complaints": list(quality.complaints),
+        },
+        "replay": None if replayed is None else asdict(replayed),
+        "notices": [asdict(notice) for notice in found.notices],
+        "gaps": [asdict(gap) for gap in found.gaps],
+        "not_looked_at": list(found.without),
+    }
