@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -13,13 +13,25 @@ from typing import Any
 
 import uvicorn
 
+from tailor.data.example import Example
+from tailor.decide.prices import machine_rates
+from tailor.documents.reading import Document
+from tailor.engine import Engine
+from tailor.kinds.base import score_run
 from tailor.models.base import Model
+from tailor.models.fake import FakeEmbedder
+from tailor.project import Project
 from tailor.serving.app import make_app
+from tailor.serving.certified import Certified, Measured
 from tailor.serving.endpoint import Endpoint
 from tailor.serving.guard import Guard
+from tailor.serving.served import PassingLedger, Served
 from tailor.serving.server import Address, Server, listen
 from tailor.serving.source import ProjectSource
 from tailor.serving.worker import Worker
+from tailor.stats.intervals import mean_interval
+from tailor.system import System
+from tailor.task import Task
 
 
 @dataclass
@@ -115,3 +127,60 @@ def http(server: Server, address: Address) -> Iterator[Client]:
         thread.join(20)
         held.close()
         server.close()
+
+
+class Stays:
+    """A source that always gives the same configuration, or the next of several."""
+
+    def __init__(self, *served: Served) -> None:
+        self._served, self._next = served, 0
+
+    def recorder(self, served: Served) -> None:
+        return None
+
+    def opened(self, model: Model | None = None) -> Served:
+        self._next += 1
+        return self._served[self._next % len(self._served)]
+
+
+def certify(task: Task, system: System, examples: Sequence[Example], engine: Engine, rows: int = 64) -> Certified:
+    """A system measured on these rows, as its study would certify it."""
+    answers = engine.answer(system, examples)
+    scores = score_run(task, system, examples, answers)
+    score = mean_interval([one.value for one in scores])
+    measured = tuple(map(Measured, examples, answers, scores))
+    lower = score.low or 0.0
+    return Certified(
+        task,
+        system,
+        "sample, 2026-11-28T12:00:00+00:00",
+        "target met",
+        "It is.",
+        score,
+        lower,
+        len(examples),
+        None,
+        measured[:rows],
+    )
+
+
+def serve_measured(
+    found: Certified, model: Model, store: Path, documents: Sequence[Document] = (), system: System | None = None
+) -> Served:
+    """What was certified with an engine of its own, as another process would serve it; `system` plants a fault."""
+    ledger = PassingLedger(store)
+    engine = Engine(model, lambda name: FakeEmbedder(), ledger, store, documents, keeps=False)
+    rates = machine_rates(found.task.prices, 1_000_000)
+    return Served(found, Project(store.parent, found.task), engine, ledger, system or engine.refreshed(found.system), rates, model)
+
+
+@contextmanager
+def serving_these(*served: Served, waiting: int = 64, gate: bool = True) -> Iterator[Client]:
+    """These configurations, the first of which answers, on a free port."""
+    server = Server(Endpoint(served[0], Worker(waiting)), Stays(*served), rows=64, agreement=1.0)
+    with http(server, Address(port=0)) as client:
+        if gate:
+            assert server.open_gate()
+        else:
+            server.endpoint.gate = ""
+        yield client

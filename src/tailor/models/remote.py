@@ -153,7 +153,7 @@ class RemoteModel:
             status = self._line.send("GET", "models", timeout=LOOK_SECONDS).status
         except Fault as fault:
             return f"{self.address} cannot be asked: {fault.cause or fault}"
-        return f"{self.address} answers with status {status}" if status >= 500 or status in (401, 403) else ""
+        return f"{self.address} answers with status {status}" if status in (401, 403) or status >= 502 or status == 500 else ""
 
     def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
         """One reply per request, in order.

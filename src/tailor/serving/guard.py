@@ -40,7 +40,10 @@ class Guard:
         except Refused as refused:
             await answer_refused(refused, send)
             return
-        await self.app(scope, _limited(receive, self.body), send)
+        try:
+            await self.app(scope, _limited(receive, self.body), send)
+        except Refused as refused:  # the body grew too long where nothing was answered yet
+            await answer_refused(refused, send)
 
     def _check(self, scope: Scope) -> None:
         named: dict[bytes, list[bytes]] = {}

@@ -102,7 +102,7 @@ class Server:
         self.on_refused: Callable[[], None] = lambda: None
         self._wanted = threading.Event()
         self._ended = threading.Event()
-        self._health = Health(endpoint, self.reload)
+        self.health = Health(endpoint, self.reload)
         self._threads = [threading.Thread(target=one, daemon=True) for one in (self._keep, self._look)]
 
     def open_gate(self) -> bool:
@@ -111,7 +111,7 @@ class Server:
         self.endpoint.gate = self._held(served)
         self.refused = bool(self.endpoint.gate)
         if not self.refused:
-            self._health.watch(served)
+            self.health.watch(served)
             self.say(f"Configuration {served.id} answers now.")
         return not self.refused
 
@@ -123,11 +123,11 @@ class Server:
         """Let the configuration before answer again."""
         done = self.endpoint.roll_back()
         if done:
-            self._health.watch(self.endpoint.current)
+            self.health.watch(self.endpoint.current)
         self.say(f"Back to configuration {self.endpoint.current.id}." if done else "There is no configuration to go back to.")
 
     def start(self) -> None:
-        """Begin to look after what answers."""
+        """Hold what answers to what was measured, unless that is done, and look after it from then on."""
         for thread in self._threads:
             thread.start()
 
@@ -141,7 +141,7 @@ class Server:
         self.endpoint.close()
 
     def _keep(self) -> None:
-        if not self.open_gate():
+        if self.endpoint.gate and not self.open_gate():
             self.on_refused()
             return
         while True:
@@ -153,7 +153,7 @@ class Server:
 
     def _look(self) -> None:
         while not self._ended.wait(Health.SECONDS):
-            self._health.look()
+            self.health.look()
 
     def _change(self) -> None:
         """Make the configuration that the disk holds now, and let it answer if it may."""
@@ -161,15 +161,15 @@ class Server:
             served = self._source.opened(self.endpoint.current.model)
         except TailorError as error:
             self.say(f"Not changed: {error}.")
-            self._health.refused(str(error))
+            self.health.refused(str(error))
             return
         if why := self._held(served):
-            self._health.refused(why)
+            self.health.refused(why)
             self.say(f"Not changed: configuration {self.endpoint.current.id} goes on.")
             self.endpoint.worker.background(served.close)
             return
         self.endpoint.swap(served)
-        self._health.watch(served)
+        self.health.watch(served)
         self.say(f"Configuration {served.id} answers now.")
 
     def _held(self, served: Served) -> str:

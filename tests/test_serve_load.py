@@ -1,0 +1,243 @@
+"""Under load and when something breaks: a full queue answers at once, a caller who leaves frees its place, a swap loses nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data_helpers import make_examples, make_task
+from endpoint import Answer, Endpoint, completion, refusal
+from serving_helpers import Client, certify, serve_measured, serving_these
+from tiny import make_engine
+
+from tailor.approaches.approach import starting_system
+from tailor.models.base import Model
+from tailor.models.fake import FakeModel
+from tailor.models.remote import RemoteModel
+from tailor.serving.certified import Certified
+from tailor.serving.served import Served
+from tailor.settings import ModelSettings
+
+ROWS = make_examples(20)
+
+
+class Held(FakeModel):
+    """A fake model that answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Event()
+        self.go.set()
+        self.sizes: list[int] = []
+
+    def reply(self, requests: Any, tuned: Path | None = None) -> Any:
+        self.sizes.append(len(requests))
+        self.go.wait(20)
+        return super().reply(requests, tuned)
+
+
+def wait_until(held: Callable[[], bool], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not held():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.01)
+
+
+def found(model: Model, store: Path) -> Certified:
+    task = make_task(labels=("red", "green"))
+    engine = make_engine(model, store)
+    try:
+        return certify(task, starting_system(task, ROWS, model), ROWS, engine)
+    finally:
+        engine.ledger.close()
+
+
+@contextmanager
+def held(tmp_path: Path, *, waiting: int = 8) -> Iterator[tuple[Client, Held]]:
+    model, store = Held(), tmp_path / ".tailor"
+    served = serve_measured(found(model, store), model, store)
+    with serving_these(served, waiting=waiting) as client:
+        model.sizes.clear()
+        yield client, model
+        model.go.set()
+
+
+def test_requests_that_arrive_together_are_one_batch(tmp_path: Path) -> None:
+    with held(tmp_path) as (client, model), ThreadPoolExecutor(9) as pool:
+        model.go.clear()
+        asked = [pool.submit(client.chat, "is it red or green")]
+        wait_until(lambda: model.sizes == [1])
+        asked += [pool.submit(client.chat, f"is number {n} red or green") for n in range(8)]
+        wait_until(lambda: client.endpoint.worker.waiting == 8)
+        model.go.set()
+        assert {one.result().status for one in asked} == {200}
+        assert model.sizes == [1, 8]
+
+
+def test_a_full_queue_says_so_at_once(tmp_path: Path) -> None:
+    with held(tmp_path, waiting=4) as (client, model), ThreadPoolExecutor(5) as pool:
+        model.go.clear()
+        asked = [pool.submit(client.chat, "is it red")]
+        wait_until(lambda: model.sizes == [1])
+        asked += [pool.submit(client.chat, f"number {n}") for n in range(4)]
+        wait_until(lambda: client.endpoint.worker.waiting == 4)
+        refused = client.chat("one too many")
+        assert (refused.status, refused.error["type"], refused.error["code"]) == (429, "rate_limit_error", "queue_full")
+        assert int(refused.headers["retry-after"]) >= 1
+        model.go.set()
+        assert {one.result().status for one in asked} == {200}
+        assert client.chat("one more").status == 200
+
+
+def test_a_caller_who_leaves_frees_the_place(tmp_path: Path) -> None:
+    with held(tmp_path, waiting=2) as (client, model), ThreadPoolExecutor(3) as pool:
+        model.go.clear()
+        first = pool.submit(client.chat, "is it red")
+        wait_until(lambda: model.sizes == [1])
+        stays = pool.submit(client.chat, "who stays")
+        wait_until(lambda: client.endpoint.worker.waiting == 1)
+        body = json.dumps({"model": "sample", "messages": [{"role": "user", "content": "who leaves"}], "stream": True})
+        leaves = socket.create_connection(("127.0.0.1", client.port))
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{client.port}\r\ncontent-type: application/json\r\n"
+        leaves.sendall(f"{head}content-length: {len(body)}\r\n\r\n{body}".encode())
+        wait_until(lambda: client.endpoint.worker.waiting == 2)
+        leaves.close()
+        wait_until(lambda: client.endpoint.worker.waiting == 1)
+        model.go.set()
+        assert first.result().status == stays.result().status == 200
+        said = [request.messages[-1].text for request in model.requests]
+        assert "who stays" in said
+        assert "who leaves" not in said
+
+
+def test_a_swap_under_load_loses_no_request_and_each_answer_names_its_configuration(tmp_path: Path) -> None:
+    model, store = FakeModel(), tmp_path / ".tailor"
+    one = found(model, store)
+    two = replace(one, system=one.system.with_(prompt={"instruction": "Say which colour it is."}))
+    again = make_engine(model, store)
+    two = certify(one.task, two.system, ROWS, again)
+    again.ledger.close()
+    served = [serve_measured(each, model, store) for each in (one, two)]
+    ids = {each.id for each in served}
+    assert len(ids) == 2
+    with serving_these(*served) as client:
+        done, statuses, seen = threading.Event(), list[int](), list[str]()
+
+        def load() -> None:
+            while not done.is_set():
+                answered = client.chat("is it red or green")
+                statuses.append(answered.status)
+                seen.append(answered.headers.get("x-tailor-config", ""))
+
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        client.server.start()
+        for thread in threads:
+            thread.start()
+        for number in range(1, 6):
+            client.server.reload()
+            wait_until(lambda number=number: client.endpoint.swaps == number)  # type: ignore[misc]
+        assert client.endpoint.roll_back()
+        done.set()
+        for thread in threads:
+            thread.join()
+        assert set(statuses) == {200}
+        assert set(seen) == ids
+
+
+def test_a_configuration_that_does_not_hold_never_answers(tmp_path: Path) -> None:
+    model, store = FakeModel(), tmp_path / ".tailor"
+    one = found(model, store)
+    other = one.system.with_(prompt={"instruction": "Name the colour that you like."})
+    wrong = serve_measured(one, model, store, system=other)
+    told: list[str] = []
+    with serving_these(serve_measured(one, model, store), wrong) as client:
+        client.server.say = told.append
+        client.server.start()
+        client.server.reload()
+        wait_until(lambda: any("Not changed" in sentence for sentence in told))
+        assert client.endpoint.swaps == 0
+        assert any(sentence.startswith("row ") for sentence in told)
+        assert client.chat("is it red").headers["x-tailor-config"] == client.endpoint.current.id
+
+
+# --- behind an endpoint
+
+
+def remote(upstream: Endpoint, **settings: object) -> RemoteModel:
+    given = {"name": "far", "base_url": upstream.url, "patience_minutes": 0.2, "timeout_seconds": 2.0, **settings}
+    return RemoteModel(ModelSettings.model_validate(given))
+
+
+def served_from(upstream: Endpoint, tmp_path: Path) -> Served:
+    model, store = remote(upstream), tmp_path / ".tailor"
+    return serve_measured(found(model, store), model, store)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_endpoint_that_breaks_off_is_asked_again_before_anything_is_sent_and_is_never_cut(stream: bool, tmp_path: Path) -> None:
+    with Endpoint(lambda payload: Answer(completion("red"))) as upstream:
+        served = served_from(upstream, tmp_path)
+        with serving_these(served, gate=False) as client:
+            broken = iter([Answer(b'{"choices": [{"message": {"content": "re'), refusal(503, "busy")])
+            upstream._answers = lambda payload: next(broken, Answer(completion("red")))
+            answered = client.chat("is it red", stream=stream)
+            assert answered.status == 200
+            assert b"red" in answered.raw
+            assert answered.raw.endswith(b"data: [DONE]\n\n") or not stream
+            upstream._answers = lambda payload: Answer("<html>not what was asked</html>", headers={"content-type": "text/html"})
+            failed = client.chat("is it red", stream=stream)
+            assert (failed.status, failed.error["type"]) == (502, "server_error")
+
+
+def test_calls_to_an_endpoint_wait_next_to_each_other(tmp_path: Path) -> None:
+    with Endpoint(lambda payload: Answer(completion("red"))) as upstream:
+        served = served_from(upstream, tmp_path)
+        upstream._answers = lambda payload: Answer(completion("red"), pause=0.3)
+        upstream.most_at_once = 0
+        with serving_these(served, gate=False) as client, ThreadPoolExecutor(4) as pool:
+            assert {one.status for one in pool.map(client.chat, ["one", "two", "three", "four"])} == {200}
+        assert upstream.most_at_once >= 3
+
+
+# --- readiness
+
+
+def test_an_endpoint_that_is_gone_or_hangs_makes_the_server_not_ready(tmp_path: Path) -> None:
+    with Endpoint(lambda payload: Answer(completion("red"))) as upstream:
+        served = served_from(upstream, tmp_path)
+    with serving_these(served, gate=False) as client:
+        client.server.health.look()
+        told = client.get("/readyz")
+        assert told.status == 503
+        assert "cannot be asked" in told.body["why"]
+        assert client.get("/healthz").status == 200
+    with socket.create_server(("127.0.0.1", 0)) as hangs:
+        model = RemoteModel(ModelSettings(name="far", base_url=f"http://127.0.0.1:{hangs.getsockname()[1]}/v1"))
+        assert "2 s" in model.unreachable()
+
+
+def test_an_index_or_adapter_that_changes_on_the_disk_is_looked_at_again(tmp_path: Path) -> None:
+    model, store = FakeModel(), tmp_path / ".tailor"
+    one = found(model, store)
+    tuned = store / "tuned"
+    tuned.mkdir()
+    (tuned / "adapter.safetensors").write_bytes(b"weights")
+    served = serve_measured(one, model, store, system=one.system.with_(weights={"tuned": "tuned"}))
+    with serving_these(served, gate=False) as client:
+        client.server.health.watch(served)
+        client.server.health.look()
+        assert client.get("/readyz").status == 200
+        shutil.rmtree(tuned)
+        client.server.health.look()
+        told = client.get("/readyz")
+        assert (told.status, told.body["why"]) == (503, "adapter.safetensors is gone from the disk")
