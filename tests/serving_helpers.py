@@ -21,17 +21,16 @@ from tailor.kinds.base import score_run
 from tailor.models.base import Model
 from tailor.models.fake import FakeEmbedder
 from tailor.project import Project
-from tailor.serving.app import make_app
 from tailor.serving.certified import Certified, Measured
 from tailor.serving.endpoint import Endpoint
-from tailor.serving.guard import Guard
 from tailor.serving.served import PassingLedger, Served
-from tailor.serving.server import Address, Server, listen
+from tailor.serving.server import Server, guarded
 from tailor.serving.source import ProjectSource
 from tailor.serving.worker import Worker
 from tailor.stats.intervals import mean_interval
 from tailor.system import System
 from tailor.task import Task
+from tailor.web.listening import listen
 
 
 @dataclass
@@ -105,27 +104,27 @@ def serving(
     served = source.opened()
     endpoint = Endpoint(served, Worker(waiting), source.recorder(served) if records else None)
     server = Server(endpoint, source, rows=rows, agreement=agreement, say=say)
-    with http(server, Address(port=0, token=token)) as client:
+    with http(server, token) as client:
         if gate:
             server.open_gate()
         yield client
 
 
 @contextmanager
-def http(server: Server, address: Address) -> Iterator[Client]:
+def http(server: Server, token: str = "") -> Iterator[Client]:
     """A server behind its guard, in a thread of its own."""
-    held = listen(address)
-    port = held.getsockname()[1]
-    app = Guard(make_app(server.endpoint), hosts=address.hosts(port), token=address.token)
+    listening = listen()
+    listening.socket.listen()  # callers that are early wait
+    app = guarded(server.endpoint, listening, token)
     running = uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="critical", lifespan="off", ws="none"))
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [held]}, daemon=True)
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening.socket]}, daemon=True)
     thread.start()
     try:
-        yield Client(port, server)
+        yield Client(listening.port, server)
     finally:
         running.should_exit = True
         thread.join(20)
-        held.close()
+        listening.socket.close()
         server.close()
 
 
@@ -178,7 +177,7 @@ def serve_measured(
 def serving_these(*served: Served, waiting: int = 64, gate: bool = True) -> Iterator[Client]:
     """These configurations, the first of which answers, on a free port."""
     server = Server(Endpoint(served[0], Worker(waiting)), Stays(*served), rows=64, agreement=1.0)
-    with http(server, Address(port=0)) as client:
+    with http(server) as client:
         if gate:
             assert server.open_gate()
         else:

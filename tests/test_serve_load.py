@@ -175,7 +175,7 @@ def test_a_configuration_that_does_not_hold_never_answers(tmp_path: Path) -> Non
 
 def remote(upstream: Endpoint, **settings: object) -> RemoteModel:
     given = {"name": "far", "base_url": upstream.url, "patience_minutes": 0.2, "timeout_seconds": 2.0, **settings}
-    return RemoteModel(ModelSettings.model_validate(given))
+    return RemoteModel(ModelSettings.model_validate(given), backoff_seconds=0.05)
 
 
 def served_from(upstream: Endpoint, tmp_path: Path) -> Served:

@@ -129,7 +129,7 @@ def test_a_stale_index_is_refused(tiny_folder: Path, tmp_path: Path, worker: Wor
     # An index of older texts that says of itself that it holds the documents as they are.
     older = [replace(page, text=page.text.replace("code", "old code"), digest=page.digest) for page in documents]
     stale = make_engine(open_tiny(tiny_folder), tmp_path / "stale", older)
-    stale.index("fake")
+    stale.indexes.index("fake")
     stale.ledger.close()
     served = serve_measured(found, open_tiny(tiny_folder), tmp_path / "stale", documents)
     assert not served.documents_changed

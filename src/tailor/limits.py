@@ -63,3 +63,6 @@ XML_DEPTH = 64
 
 MOST_MARKS = 20_000
 """Regions or links of one item, and corners of one region."""
+
+BUNDLE_RECORD_BYTES = 256 << 20
+"""Size of the record in a bundle, which may hold thousands of worked examples."""

@@ -33,6 +33,9 @@ def export(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Open the test set without asking.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    bundle: Annotated[
+        bool, typer.Option("--bundle", help="Write the chosen system with all it needs instead, to be served on another machine.")
+    ] = False,
 ) -> None:
     """Write the rows, the chosen system's prompts and its answers for other tools. No model is asked."""
     from tailor.export.files import format_named, refuse_existing, write_export
@@ -42,6 +45,9 @@ def export(
     from tailor.project import load_project
 
     console = plain_console()
+    if bundle:
+        _export_bundle(project, output, force=force)
+        return
     opened = load_project(project)
     folder = output or opened.folder / FOLDER
     if format in LABEL_FORMATS:
@@ -82,6 +88,19 @@ def _export_labels(project: Project, folder: Path, format: str, *, test: bool, y
     kept = "" if test else " The test set stays sealed."
     who = f" by {people:,} {'person' if people == 1 else 'people'}" if people else ""
     console.print(Text(f"Exported labels of {len(labels.items):,} rows{who}.{kept}"))
+
+
+def _export_bundle(project: Path, output: Path | None, *, force: bool) -> None:
+    """Write the chosen system with all it needs."""
+    from tailor.files import seen_from_here
+    from tailor.project import load_project
+    from tailor.serving.bundle import export_bundle
+    from tailor.serving.certified import ROWS
+
+    console = plain_console()
+    folder = (output or load_project(project).folder / "bundle").resolve()
+    export_bundle(project, folder, rows=ROWS, force=force, say=lambda sentence: console.print(Text(sentence)))
+    console.print(Text(f"Wrote {seen_from_here(folder)}. Serve it with `tailor serve {seen_from_here(folder)}`."))
 
 
 def _ask_to_open() -> None:

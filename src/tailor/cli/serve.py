@@ -18,8 +18,8 @@ def serve(
     project: Annotated[Path, typer.Argument(help="Project folder, or a bundle that `tailor export --bundle` wrote.")] = Path("."),
     host: Annotated[str, typer.Option("--host", help="Where to listen; anything but this machine needs a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 for any that is free.")] = PORT,
-    allow_host: Annotated[
-        list[str] | None, typer.Option("--allow-host", metavar="NAME:PORT", help="A further name by which callers may call it.")
+    name: Annotated[
+        list[str] | None, typer.Option("--name", help="What others call this machine; needed where others can reach it.")
     ] = None,
     queue: Annotated[int, typer.Option("--queue", min=1, max=10_000, help="Requests that may wait.")] = 64,
     rows: Annotated[
@@ -34,18 +34,22 @@ def serve(
     allow_http: AllowHttp = False,
 ) -> None:
     """Answer requests with the system that the last run chose, once it answers measured rows as it was measured."""
+    from tailor.serving.bundle import BundleSource, is_bundle
     from tailor.serving.certified import ROWS
     from tailor.serving.endpoint import Endpoint
     from tailor.serving.parity import BILLED_AGREEMENT, BILLED_ROWS
-    from tailor.serving.server import Address, Server, run, token_given
+    from tailor.serving.server import Server, check_token, run, token_given
     from tailor.serving.source import ProjectSource
     from tailor.serving.worker import Worker
+    from tailor.web.listening import listen
 
     console = plain_console()
-    address = Address(host, port, tuple(allow_host or ()), token_given())
-    address.check()
-    source = ProjectSource(project, rows=rows or ROWS)
+    token = token_given()
+    check_token(host, token)
+    kind: type[BundleSource | ProjectSource] = BundleSource if is_bundle(project) else ProjectSource
+    source = kind(project, rows=rows or ROWS)
     ask_to_send(plain_console(stderr=True), source.project, yes=yes, allow_http=allow_http)
+    listening = listen(host, port, tuple(name or ()))
     served = source.opened()
     server = Server(
         Endpoint(served, Worker(queue), source.recorder(served)),
@@ -55,5 +59,6 @@ def serve(
         say=lambda sentence: console.print(Text(sentence)),
     )
     console.print(Text(f"{served.system.name}, certified by {served.certified.study}."))
-    if not run(server, address, lambda url: console.print(Text(f"Listening on {url}. Holding it to measured rows first."))):
+    console.print(Text(f"Listening on {listening.address}. Holding it to measured rows first."))
+    if not run(server, listening, token):
         raise typer.Exit(1)

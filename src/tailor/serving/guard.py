@@ -1,4 +1,7 @@
-"""The door of the endpoint: who may come in, from where, and how much may be sent. It stands in front of every route."""
+"""The door of the endpoint: who may come in, from where, and how much may be sent. It stands in front of every route.
+
+Programs call it, not pages: they show a bearer token, have no cookies and send no origin (compare `tailor.web.door`).
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tailor.serving.refused import Refused
+from tailor.web.door import BODY_BYTES, limited, too_long
+from tailor.web.door import Refused as NotLetIn
 
-BODY_BYTES = 1 << 20
-"""Longest body of a request."""
 OPEN = frozenset({"/healthz"})
 """Routes that need no token: they say nothing but that the process lives."""
 
@@ -41,9 +44,9 @@ class Guard:
             await answer_refused(refused, send)
             return
         try:
-            await self.app(scope, _limited(receive, self.body), send)
-        except Refused as refused:  # the body grew too long where nothing was answered yet
-            await answer_refused(refused, send)
+            await self.app(scope, limited(receive, self.body), send)
+        except NotLetIn as refused:  # the body grew too long while it was read, so nothing was answered yet
+            await answer_refused(Refused(refused.message, refused.status, code="request_too_large"), send)
 
     def _check(self, scope: Scope) -> None:
         named: dict[bytes, list[bytes]] = {}
@@ -64,7 +67,8 @@ class Guard:
                 raise Refused("Send JSON, with the header `Content-Type: application/json`.", 415, code="unsupported_media_type")
             length = named.get(b"content-length", [b"0"])[0]
             if length.isdigit() and int(length) > self.body:
-                raise too_long(self.body)
+                told = too_long(self.body)
+                raise Refused(told.message, told.status, code="request_too_large")
 
     def _check_token(self, given: list[bytes]) -> None:
         scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
@@ -76,27 +80,6 @@ class Guard:
                 code="invalid_api_key",
                 headers={"www-authenticate": "Bearer"},
             )
-
-
-def too_long(most: int) -> Refused:
-    """A body is too long."""
-    return Refused(f"The request is longer than {most:,} bytes.", 413, code="request_too_large")
-
-
-def _limited(receive: Receive, most: int) -> Receive:
-    """What comes in, up to so many bytes."""
-    read = 0
-
-    async def limited() -> Message:
-        nonlocal read
-        message = await receive()
-        if message["type"] == "http.request":
-            read += len(message.get("body", b""))
-            if read > most:
-                raise too_long(most)
-        return message
-
-    return limited
 
 
 async def answer_refused(refused: Refused, send: Send) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 
 import uvicorn
@@ -21,8 +19,8 @@ from tailor.serving.health import Health
 from tailor.serving.parity import hold
 from tailor.serving.served import Served
 from tailor.serving.source import Source
+from tailor.web.listening import LOOPBACK, Listening
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT = 8321
 TOKEN = "TAILOR_SERVE_TOKEN"
 """Variable that holds the token which callers must show."""
@@ -32,49 +30,24 @@ GRACE_SECONDS = 30
 CONNECTIONS = 1024
 
 
-@dataclass(frozen=True)
-class Address:
-    """Where a server listens, and by what names it may be called.
+def check_token(host: str, token: str) -> None:
+    """Refuse to be open to other machines without a token, or with one that can be guessed.
 
-    Attributes:
-        host: name or number of the interface.
-        port: 0 for any that is free.
-        names: further names by which callers may call it, as they stand in the Host header.
-        token: what callers must show; empty for none.
+    Raises:
+        ConfigError: it would be.
     """
+    if token and len(token) < SHORTEST_TOKEN:
+        raise ConfigError(f"{TOKEN} has {len(token)} characters, fewer than {SHORTEST_TOKEN}", f"{TOKEN}=$(openssl rand -hex 32)")
+    if host not in LOOPBACK and not token:
+        raise ConfigError(
+            f"{quoted(host)} is open to other machines, so callers must show a token",
+            f"Set it first: export {TOKEN}=$(openssl rand -hex 32)",
+        )
 
-    host: str = "127.0.0.1"
-    port: int = PORT
-    names: Sequence[str] = ()
-    token: str = ""
 
-    def check(self) -> None:
-        """Refuse what others could reach without a token.
-
-        Raises:
-            ConfigError: it is open to others and has no token, or no names.
-        """
-        if self.token and len(self.token) < SHORTEST_TOKEN:
-            raise ConfigError(
-                f"{TOKEN} has {len(self.token)} characters, fewer than {SHORTEST_TOKEN}", f"{TOKEN}=$(openssl rand -hex 32)"
-            )
-        if self.host in LOOPBACK:
-            return
-        if not self.token:
-            raise ConfigError(
-                f"{quoted(self.host)} is open to other machines, so callers must show a token",
-                f"Set it first: export {TOKEN}=$(openssl rand -hex 32)",
-            )
-        if not self.names:
-            raise ConfigError(
-                f"{quoted(self.host)} is open to other machines, and nothing says by what name they may call it",
-                "Give --allow-host, such as --allow-host models.example.org:8321.",
-            )
-
-    def hosts(self, port: int) -> set[str]:
-        """What may stand in the Host header."""
-        here = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
-        return here | {name.lower() for name in self.names}
+def guarded(endpoint: Endpoint, listening: Listening, token: str = "") -> Guard:
+    """The application behind its guard. Further names are known with the port and without: a proxy in front may leave it out."""
+    return Guard(make_app(endpoint), hosts={*listening.hosts, *listening.names}, token=token)
 
 
 class Server:
@@ -184,43 +157,16 @@ class Server:
         return found.why
 
 
-def listen(address: Address) -> socket.socket:
-    """The socket on which a server listens.
-
-    Raises:
-        ConfigError: it cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        found.bind((address.host, address.port))
-        found.listen(2048)  # callers that are early wait, and are not sent away
-    except OSError as error:
-        found.close()
-        raise ConfigError(
-            f"{address.host}:{address.port} cannot be listened on: {error.strerror}", "Name another --port, or end what uses it."
-        ) from error
-    return found
-
-
-def run(server: Server, address: Address, on_start: Callable[[str], None] = lambda url: None) -> bool:
+def run(server: Server, listening: Listening, token: str = "") -> bool:
     """Serve until the process is told to end, or the gate refuses what would be served; gives whether it did not.
 
     Args:
         server: what answers.
-        address: where.
-        on_start: told the address once requests can come.
-
-    Raises:
-        ConfigError: it cannot be listened on.
+        listening: where.
+        token: what callers must show; empty for none.
     """
-    address.check()
-    held = listen(address)
-    port = held.getsockname()[1]
-    app = Guard(make_app(server.endpoint), hosts=address.hosts(port), token=address.token)
     config = uvicorn.Config(
-        app,
+        guarded(server.endpoint, listening, token),
         access_log=False,  # it would hold what is asked in its paths, and says nothing that the metrics do not
         log_level="warning",
         lifespan="off",
@@ -237,12 +183,10 @@ def run(server: Server, address: Address, on_start: Callable[[str], None] = lamb
 
     server.on_refused = end
     try:
-        with _signals(server):
-            on_start(f"http://{'[::1]' if ':' in address.host else address.host}:{port}")
+        with _signals(server), listening.socket:
             server.start()
-            http.run(sockets=[held])
+            http.run(sockets=[listening.socket])
     finally:
-        held.close()
         server.close()
     return not server.refused
 

@@ -138,7 +138,7 @@ class Door:
 
         try:
             scope.setdefault("state", {})["name"] = self._checked(scope)
-            await self._app(scope, _limited(receive, self._body), sent)
+            await self._app(scope, limited(receive, self._body), sent)
         except Refused as refused:
             if begun:
                 raise
@@ -183,7 +183,7 @@ class Door:
             raise Refused("JSON is accepted, with the header Content-Type: application/json.", 415)
         length = "".join(headers.get(b"content-length", ["0"]))
         if length.isdigit() and int(length) > self._body:
-            raise _too_long(self._body)
+            raise too_long(self._body)
 
 
 def cookie_name(scope: Scope) -> str:
@@ -204,23 +204,24 @@ def _cookie(headers: Mapping[bytes, list[str]], name: str) -> str:
     return cookies[name].value if name in cookies else ""
 
 
-def _limited(receive: Receive, most: int) -> Receive:
-    """What comes in, up to so many bytes."""
+def limited(receive: Receive, most: int) -> Receive:
+    """What comes in, up to so many bytes; more is refused."""
     read = 0
 
-    async def limited() -> Message:
+    async def counted() -> Message:
         nonlocal read
         message = await receive()
         if message["type"] == "http.request":
             read += len(message.get("body", b""))
             if read > most:
-                raise _too_long(most)
+                raise too_long(most)
         return message
 
-    return limited
+    return counted
 
 
-def _too_long(most: int) -> Refused:
+def too_long(most: int) -> Refused:
+    """The refusal of a body that is longer than so many bytes."""
     return Refused(f"The request is longer than {most:,} bytes.", 413)
 
 
