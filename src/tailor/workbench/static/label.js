@@ -82,6 +82,7 @@ async function send() {
         const told = await ask("/api/judgements", judgement);
         forget(judgement.key);
         counts(told.counts);
+        ended();
         const before = told.conflict && (told.conflict.skipped ? "skipped" : JSON.stringify(told.conflict.label));
         say(before ? `This row had another answer of yours (${before}), given elsewhere. The new one counts.` : "Kept.");
       } catch (error) {
@@ -171,6 +172,7 @@ function show() {
   byId("done").hidden = Boolean(item);
   byId("skipping").hidden = true;
   if (!item) {
+    ended();
     byId("done-title").focus();
     return;
   }
@@ -191,6 +193,11 @@ function show() {
   began = performance.now();
   if (away || document.activeElement === document.body) byId("main").focus({ preventScroll: true });
   scrollTo(0, 0);
+}
+
+function ended() {
+  const waiting = unsent().length;
+  byId("done-title").textContent = waiting ? `Sending your last answers: ${waiting}` : "Nothing is left for you";
 }
 
 // Forms: each draws what there is to do, and `answer` reads it
@@ -561,6 +568,9 @@ function number(place, event) {
 }
 
 addEventListener("online", send);
+addEventListener("beforeunload", (event) => {
+  if (unsent().length) event.preventDefault(); // they stay in the browser, but the server does not have them yet
+});
 addEventListener("hashchange", () => {
   wanted = location.hash.slice(1);
   ready = [];
