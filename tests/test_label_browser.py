@@ -23,7 +23,7 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-PAGES = ("/label", "/queue", "/guideline", "/settle", "/progress")
+PAGES = ("/label", "/queue", "/guideline", "/agreement", "/settle", "/suspects", "/progress")
 RAN = "window.ran = 0; for (const name of ['alert', 'prompt', 'confirm', 'print']) window[name] = () => { window.ran++; };"
 AXE = os.environ.get("AXE_CORE", "")
 """Path of axe-core's axe.min.js, from npm."""

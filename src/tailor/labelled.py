@@ -1,13 +1,12 @@
 """The rows of a project with the labels that people gave on its pages: a row that the file leaves open takes the one that counts.
 
-Nothing in the user's files is changed. A label in the file stands, whatever people say of its row.
+Nothing in the user's files is changed. A label in the file stands, unless somebody settled on the pages what is right.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +18,8 @@ from tailor.data.split import make_splits, read_tables
 from tailor.data.table import Table
 from tailor.data.unlabelled import bare_rows
 from tailor.kinds.base import kind_of
-from tailor.labelling.judgement import Judgement, by_subject
+from tailor.labelling.aggregate import aggregate
+from tailor.labelling.judgement import Judgement
 from tailor.labelling.judgements import Judgements
 from tailor.project import Project
 from tailor.store.labels import LABELS
@@ -62,25 +62,22 @@ def labelled_tables(project: Project) -> dict[str, Table]:
     if not (project.store / LABELS).exists():
         return tables
     with Judgements(project.store) as judgements:
-        labels = counted(judgements.standing())
-        return {name: _filled(project.task, table, labels, judgements) for name, table in tables.items()}
+        said = judgements.standing()
+        labels = counted(said)
+        settled = {one.row for one in said if one.role == "adjudicated" and one.row in labels}
+        return {name: _filled(project.task, table, labels, settled, judgements) for name, table in tables.items()}
 
 
 def counted(judgements: Iterable[Judgement]) -> dict[str, Any]:
-    """The label that counts of each row, by its name: what settled a difference, else what most say; none where they are even.
+    """The label that counts of each row, by its name: what settled a difference, else what follows from what people said.
+
+    None where labels are equally likely (`tailor.labelling.aggregate`).
 
     Args:
         judgements: those that stand.
     """
-    found: dict[str, Any] = {}
-    for (row, about), given in by_subject(list(judgements)).items():
-        labels = [judgement for judgement in given if judgement.label is not None and not about]
-        settled = [judgement for judgement in labels if judgement.role != "label"]
-        texts = [json.dumps(judgement.label, sort_keys=True) for judgement in (settled[-1:] or labels)]
-        (best, votes), *others = [*Counter(texts).most_common(2), ("", 0)][:2] if texts else [("", 0)]
-        if votes and (not others or others[0][1] < votes):
-            found[row] = json.loads(best)
-    return found
+    found = aggregate([judgement for judgement in judgements if not judgement.about])
+    return {row: one.label for (row, _), one in found.labels.items() if one.label is not None and not one.tied}
 
 
 def as_cell(label: Any) -> str:
@@ -88,14 +85,16 @@ def as_cell(label: Any) -> str:
     return label if isinstance(label, str) else json.dumps(label, ensure_ascii=False)
 
 
-def _filled(task: Task, table: Table, labels: Mapping[str, Any], judgements: Judgements) -> Table:
-    """The table with people's labels where it has none."""
+def _filled(task: Task, table: Table, labels: Mapping[str, Any], settled: Collection[str], judgements: Judgements) -> Table:
+    """The table with people's labels where it has none, and where they settled what is right."""
     absent = task.output not in table.columns
     rows = bare_rows(task, table)
     columns = columns_in(task.input)
     names = judgements.names([identity(columns, row) for row in rows])
     filled = [
-        row if not absent and answers_in(row[task.output]) else {**row, task.output: as_cell(labels.get(name, ""))}
+        row
+        if not absent and name not in settled and answers_in(row[task.output])
+        else {**row, task.output: as_cell(labels.get(name, ""))}
         for row, name in zip(table.rows, names, strict=True)
     ]
     if absent and kind_of(task).abstains:  # an empty cell would say that nothing is the right answer

@@ -21,12 +21,21 @@ from tailor.labelling.judgement import LABEL, Judgement
 from tailor.labelling.judgements import KeyTaken
 from tailor.web.door import Door, Keys, Refused, cookie
 from tailor.workbench.desk import Desk, Item
+from tailor.workbench.doubts import agreement_page, suspects_page
 from tailor.workbench.overview import disagreements, progress, queue_rows
 
 STATIC = {"style.css": "text/css", "start.js": "text/javascript", "label.js": "text/javascript", "settle.js": "text/javascript"}
 """What pages are made of; nothing else is served as a file."""
 SEND = {"sent": "/api/judgements", "next": "/api/next", "undo": "/api/undo"}
-TABS = (("/label", "Label"), ("/queue", "Rows"), ("/guideline", "Guideline"), ("/settle", "Differences"), ("/progress", "Progress"))
+TABS = (
+    ("/label", "Label"),
+    ("/queue", "Rows"),
+    ("/guideline", "Guideline"),
+    ("/agreement", "Agreement"),
+    ("/settle", "Differences"),
+    ("/suspects", "Suspected errors"),
+    ("/progress", "Progress"),
+)
 
 
 class Workbench:
@@ -63,6 +72,8 @@ class Workbench:
             Route("/queue", self._page("queue.html", lambda name, start: queue_rows(self.desk, name, start))),
             Route("/guideline", self._page("guideline.html")),
             Route("/settle", self._page("settle.html", lambda name, _: {"rows": disagreements(self.desk)})),
+            Route("/agreement", self._page("agreement.html", lambda name, _: agreement_page(self.desk))),
+            Route("/suspects", self._page("suspects.html", lambda name, _: suspects_page(self.desk, self.desk.project))),
             Route("/progress", self._page("progress.html", lambda name, _: asdict(progress(self.desk)))),
             Route("/api/next", _answering(self._next), methods=["POST"]),
             Route("/api/judgements", _answering(self._judge), methods=["POST"]),

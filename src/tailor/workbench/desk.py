@@ -91,15 +91,17 @@ class Desk:
         guideline: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.task, self.judgements, self.overlap, self.guideline = project.task, judgements, overlap, guideline
-        self.items = {item.row: item for item in _items(project, judgements, everything=everything)}
+        self.project, self.task, self.judgements = project, project.task, judgements
+        self.overlap, self.guideline = overlap, guideline
+        self.every = {item.row: item for item in _items(project, judgements)}
+        self.items = {row: item for row, item in self.every.items() if everything or not item.given.strip()}
         self._clock, self._lock = clock, threading.RLock()
         self._leases: dict[str, list[Lease]] = defaultdict(list)
         self._order = sorted(self.items, key=_drawn)
         self._said: dict[str, list[Judgement]] = defaultdict(list)
         self._standing: dict[str, dict[str, Judgement]] = {}
         self._read = 0
-        self._given_labels = {label for item in self.items.values() if item.given for label in _labels_in(project.task, item.given)}
+        self._given_labels = {label for item in self.every.values() if item.given for label in _labels_in(project.task, item.given)}
 
     # What is there
 
@@ -193,9 +195,9 @@ class Desk:
             DataError: the row is not there, the label cannot be used, or the judgement cannot be kept.
             StoreError: it could not be written.
         """
-        item = self.items.get(judgement.row)
+        item = self.every.get(judgement.row)
         if item is None:
-            raise DataError("this row is not among those to label any more", "Load the page again.")
+            raise DataError("this row is not in the data any more", "Load the page again.")
         with self._lock:
             columns = columns_in(self.task.input)
             self.judgements.append(judgement, rows=[identity(columns, item.example)])
@@ -291,8 +293,8 @@ def _object(given: Any) -> dict[str, Any]:
     return found
 
 
-def _items(project: Project, judgements: Judgements, *, everything: bool) -> list[Item]:
-    """The rows to label: those that the file leaves open, or all."""
+def _items(project: Project, judgements: Judgements) -> list[Item]:
+    """Every row of the project's data."""
     task, found = project.task, []
     for split, table in read_tables(project).items():
         rows = bare_rows(task, table)
@@ -300,8 +302,7 @@ def _items(project: Project, judgements: Judgements, *, everything: bool) -> lis
         for place, (row, name) in enumerate(zip(rows, names, strict=True)):
             cell = table.rows[place].get(task.output, "")
             given = cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
-            if everything or not given.strip():
-                found.append(Item(name, row, given, split))
+            found.append(Item(name, row, given, split))
     return found
 
 

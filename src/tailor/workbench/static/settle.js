@@ -25,7 +25,7 @@ async function settle(article, button) {
     return;
   }
   for (const other of article.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
-  article.querySelector(".settled").textContent = `Settled: ${button.textContent}`;
+  article.querySelector(".settled").textContent = `Settled: ${button.dataset.shown ?? button.textContent}`;
   said.textContent = "Settled.";
 }
 

@@ -1,0 +1,102 @@
+"""What the workbench shows of how sure the labels are: how far people agree, and labels that look wrong to the last study."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tailor.content import question, text_of
+from tailor.diagnose.types import Suspect
+from tailor.errors import StoreError
+from tailor.kinds.base import kind_of
+from tailor.labelling.aggregate import aggregate
+from tailor.labelling.agreement import agreement_of
+from tailor.project import Project
+from tailor.saved import load_study
+from tailor.stats.agreement import Coefficient
+from tailor.workbench.desk import Desk
+
+MOST_SUSPECTS = 200
+"""Rows that the page of suspected errors lists."""
+
+
+@dataclass(frozen=True)
+class Doubtful:
+    """A row whose label looks wrong.
+
+    Attributes:
+        row: its name.
+        place: where it is in its file.
+        text: what is asked.
+        choices: the given label and the likelier one, as they are shown and as JSON.
+        odds: how probable a classifier that learned from other rows finds the two, in percent.
+        settled: the label that settled it; empty where none did.
+    """
+
+    row: str
+    place: str
+    text: str
+    choices: tuple[tuple[str, str], ...]
+    odds: tuple[int, int]
+    settled: str
+
+
+def agreement_page(desk: Desk) -> dict[str, Any]:
+    """How far people agree, in sentences and by label and person, and how the label that counts is found."""
+    judgements = [one for one in desk.judgements.standing() if one.row in desk.every and not one.about]
+    found, counts = agreement_of(judgements), aggregate(judgements)
+    people = [(name, round(100 * share)) for name, share in sorted(found.by_annotator.items())]
+    return {
+        "sentences": found.sentences,
+        "measure": found.measure,
+        "by_label": [(label, *_limits(one)) for label, one in found.by_label.items()],
+        "people": people,
+        "over_time": [_limits(one)[0] for one in found.over_time],
+        "method": counts.method,
+        "why": counts.why,
+        "differs": counts.differs,
+        "tied": sum(bool(one.tied) for one in counts.labels.values()),
+    }
+
+
+def suspects_page(desk: Desk, project: Project) -> dict[str, Any]:
+    """The labels that look wrong to the last study, the surest first; or why there are none to show."""
+    try:
+        study = load_study(project.folder)
+    except StoreError as error:
+        return {"rows": [], "why": f"{error}. {error.hint}."}
+    suspects = study.diagnosis.suspects if study.diagnosis else ()
+    if not suspects:
+        return {
+            "rows": [],
+            "why": "The last study suspects no label. With fewer than ten rows a label it does not look for errors.",
+        }
+    asked = {text_of(question(desk.task.input, item.example)): row for row, item in desk.every.items()}
+    settled = {one.row: one.label for one in desk.judgements.standing() if one.role == "adjudicated" and one.label is not None}
+    known = [(suspect, asked[suspect.text]) for suspect in suspects if suspect.text in asked]
+    rows = [_doubtful(desk, suspect, row, settled) for suspect, row in known[:MOST_SUSPECTS]]
+    return {"rows": rows, "why": "" if rows else "The rows that the last study suspected are not in the data any more."}
+
+
+def _doubtful(desk: Desk, suspect: Suspect, row: str, settled: Mapping[str, Any]) -> Doubtful:
+    kind = kind_of(desk.task)
+
+    def as_json(label: str) -> str:
+        return json.dumps(list(kind.labels_in(label)) if kind.several else label)
+
+    choices = tuple((kind.shown(label), as_json(label)) for label in (suspect.given, suspect.likely))
+    odds = round(100 * suspect.given_probability), round(100 * suspect.likely_probability)
+    said = "" if row not in settled else kind.shown(_as_text(settled[row]))
+    return Doubtful(row, f"{suspect.file} row {suspect.row}", suspect.text, choices, odds, said)
+
+
+def _as_text(label: Any) -> str:
+    return label if isinstance(label, str) else json.dumps(label, ensure_ascii=False)
+
+
+def _limits(found: Coefficient) -> tuple[str, str]:
+    """A coefficient and its limits, as they are shown."""
+    beyond = found.chance_corrected
+    return (f"{beyond.mean:.2f}", f"{beyond.low:.2f} to {beyond.high:.2f}") if beyond else ("not defined", found.why_not)

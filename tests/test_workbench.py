@@ -1,0 +1,209 @@
+"""Giving out rows, taking in labels, and what follows from them: leases, conflicts, undoing, what counts, what looks wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from labelling_bench import Bench, served, write_rows
+from whole_studies import whole_study
+
+from tailor.cli import app
+from tailor.diagnose.types import Suspect
+from tailor.labelled import labelled_tables, load_splits
+from tailor.labelling.judgements import Judgements
+from tailor.project import load_project
+from tailor.workbench.desk import LEASE_SECONDS, Desk
+from tailor.workbench.opening import open_workbench, started
+
+TEXTS = tuple(f"message number {number}" for number in range(6))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_rows(tmp_path / "desk", TEXTS)
+
+
+@pytest.fixture
+def bench(folder: Path) -> Iterator[Bench]:
+    with served(folder, overlap=2, settles="Ada") as bench:
+        yield bench
+
+
+def label(bench: Bench, name: str, row: str, said: object, key: str, **more: object) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(bench.post(name, "/api/judgements", key=key, row=row, label=said, **more).body)
+    return found
+
+
+# --- rows are given out
+
+
+def test_a_row_in_someone_s_hands_is_given_to_nobody_else_until_the_lease_ends(folder: Path) -> None:
+    now = [0.0]
+    with Judgements(folder / ".tailor") as judgements:
+        desk = Desk(load_project(folder), judgements, clock=lambda: now[0])
+        (ada,) = desk.take("Ada", "one")
+        others = {item.row for item in desk.take("Ben", "two", 5)}
+        assert ada.row not in others and len(others) == 5
+        assert desk.take("Cy", "three") == []
+        assert desk.take("Ada", "another page of hers") == []
+        now[0] = LEASE_SECONDS + 1
+        assert len(desk.take("Cy", "three", 5)) == 5
+
+
+def test_with_an_overlap_so_many_people_get_each_row_and_begun_rows_come_first(bench: Bench) -> None:
+    (row,) = bench.next("Ada")
+    label(bench, "Ada", row, "billing", "k1")
+    assert bench.next("Ben") == [row]
+    label(bench, "Ben", row, "billing", "k2")
+    assert row not in bench.next("Cy", 5)
+
+
+def test_rows_that_are_held_are_not_given_again_and_nothing_odd_is_given(bench: Bench) -> None:
+    held = bench.next("Ada", 3)
+    found = json.loads(bench.post("Ada", "/api/next", page="first", most=-4, holding=held).body)
+    assert not {item["row"] for item in found["items"]} & set(held)
+    assert bench.post("Ada", "/api/next", page="first", most=10**9).status == 200
+
+
+# --- labels are taken in
+
+
+def test_a_label_sent_again_is_one_label_and_still_tells_of_a_conflict(bench: Bench) -> None:
+    (row,) = bench.next("Ada")
+    label(bench, "Ada", row, "billing", "k1")
+    for _ in range(2):  # the first answer may be lost on the way
+        told = label(bench, "Ada", row, "returns", "k2")
+        assert told["kept"] == "k2" and told["conflict"]["label"] == "billing"
+    assert label(bench, "Ada", row, "delivery", "k3", replaces="k2")["conflict"] is None  # the page knew of it
+    assert len(bench.judgements.all()) == 3 and bench.desk.of_row(row)["Ada"].label == "delivery"
+
+
+def test_labels_and_skips_are_taken_back_one_after_the_other_also_by_another_server(folder: Path) -> None:
+    with served(folder) as bench:
+        for place, said in enumerate(("billing", "returns")):
+            (row,) = bench.next("Ada")
+            label(bench, "Ada", row, said, f"k{place}")
+        (row,) = bench.next("Ada")
+        assert bench.post("Ada", "/api/judgements", key="k9", row=row, skipped="not clear").status == 200
+    with served(folder) as bench:
+        undone = [bench.post("Ada", "/api/undo", key=f"u{place}").json for place in range(4)]
+        assert [one.get("label") or one.get("skipped") for one in undone] == ["not clear", "returns", "billing", None]
+        again = bench.post("Ada", "/api/undo", key="u0").json  # sent twice, undone once
+        assert again["row"] == undone[0]["row"] and len(bench.judgements.all()) == 6
+
+
+def test_a_label_that_the_task_does_not_have_is_refused_in_a_sentence(bench: Bench) -> None:
+    (row,) = bench.next("Ada")
+    assert "not among the labels" in label(bench, "Ada", row, "refunds", "k1")["error"]
+    assert label(bench, "Ada", row, "", "k2")["error"] == "a label is needed."
+    assert not bench.judgements.all()
+
+
+# --- what counts
+
+
+def test_rows_without_a_label_take_what_counts_and_the_file_stays_as_it_is(folder: Path) -> None:
+    with (folder / "data.csv").open("a", encoding="utf-8") as file:
+        csv.writer(file).writerows([["already labelled", "billing"], ["wrongly labelled", "billing"]])
+    before = (folder / "data.csv").read_bytes()
+    with served(folder, overlap=2) as bench:
+        one, two, three = bench.next("Ada", 3)
+        for name, labels in (("Ada", ("billing", "delivery", "returns")), ("Ben", ("billing", "returns", "delivery"))):
+            for row, said in zip((one, two, three), labels, strict=True):
+                label(bench, name, row, said, f"{name} {row}")
+        label(bench, "Cy", three, "returns", "settled", role="adjudicated")
+        (wrong,) = (row for row, item in bench.desk.every.items() if item.example.fields["text"] == "wrongly labelled")
+        assert wrong not in bench.desk.items
+        label(bench, "Ada", wrong, "delivery", "ordinary")
+        texts = {item.row: item.example.fields["text"] for item in bench.desk.every.values()}
+        assert told(folder) == {
+            texts[one]: "billing",
+            texts[three]: "returns",
+            "already labelled": "billing",
+            "wrongly labelled": "billing",
+        }
+        label(bench, "Cy", wrong, "delivery", "settling", role="adjudicated")
+    assert told(folder)["wrongly labelled"] == "delivery"
+    assert (folder / "data.csv").read_bytes() == before
+
+
+def told(folder: Path) -> dict[str, str]:
+    """The labels with which a study of the project would begin, by text."""
+    (table,) = labelled_tables(load_project(folder)).values()
+    return {str(row["text"]): str(row["label"]) for row in table.rows if row["label"]}
+
+
+def test_a_study_learns_from_labels_that_people_gave(folder: Path) -> None:
+    with (folder / "data.csv").open("a", encoding="utf-8") as file:
+        csv.writer(file).writerows([[f"{word} {number}", ""] for number in range(20) for word in ("bill", "parcel")])
+    with served(folder) as bench:
+        for row in list(bench.desk.items):
+            label(bench, "Ada", row, "billing" if "bill" in bench.desk.items[row].example.fields["text"] else "delivery", row)
+    splits = load_splits(load_project(folder))
+    rows = (*splits.train, *splits.dev, *splits.test, *splits.reserve)
+    assert len(rows) == 46 and splits.unlabelled == 0 and {row.label for row in rows} == {"billing", "delivery"}
+
+
+# --- pages
+
+
+def test_the_page_of_agreement_says_how_far_people_agree_and_what_is_mixed_up(bench: Bench) -> None:
+    for place, row in enumerate(list(bench.desk.items)):
+        label(bench, "Ada", row, "billing" if place % 2 else "returns", f"a{row}")
+        label(bench, "Ben", row, "billing" if place % 3 else "returns", f"b{row}")
+    page = bench.get("Ada", "/agreement").body.decode()
+    assert "People agree on 50 % of 6 rows" in page and "are mixed up in 3 of 6" in page
+    assert "3 rows two labels are equally likely" in page
+    differences = bench.get("Ada", "/settle").body.decode()
+    assert differences.count("<article") == 3 and 'data-label="&#34;billing&#34;"' in differences
+    assert "<article" in bench.get("Ben", "/settle").body.decode() and "data-label" not in bench.get("Ben", "/settle").body.decode()
+
+
+def test_the_page_of_suspected_errors_shows_what_the_last_study_doubts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "data.csv").write_text("text,label\nmy <b>bill</b>,returns\nother,billing\n", encoding="utf-8")
+    with served(folder) as bench:
+        assert "no results yet" in bench.get("Ada", "/suspects").body.decode()
+        study = whole_study()
+        assert study.diagnosis is not None
+        suspect = Suspect("0", "train", 1, "data.csv", "my <b>bill</b>", "returns", "billing", 0.03, 0.95)
+        found = replace(study, diagnosis=replace(study.diagnosis, suspects=(suspect,)))
+        monkeypatch.setattr("tailor.workbench.doubts.load_study", lambda _: found)
+        (row,) = (row for row, item in bench.desk.every.items() if item.example.row == 1)
+        page = bench.get("Ada", "/suspects").body.decode()
+        assert f'data-row="{row}"' in page and "my &lt;b&gt;bill" in page and "Given: 3 % probable" in page
+        label(bench, "Ada", row, "billing", "k1", role="adjudicated")
+        assert "Settled: <span" in bench.get("Ada", "/suspects").body.decode()
+    assert told(folder)["my <b>bill</b>"] == "billing"
+
+
+# --- opening
+
+
+def test_a_project_is_made_of_a_file_without_labels_and_links_stay_good(tmp_path: Path) -> None:
+    file = tmp_path / "mail.csv"
+    file.write_text("id,message\n" + "".join(f"{place},please help me with case {place}\n" for place in range(5)), encoding="utf-8")
+    opened = started(file, labels=("billing", "delivery"))
+    task = opened.project.task
+    assert task.input == "{{message}}" and task.labels == ("billing", "delivery")
+    links = []
+    for _ in range(2):
+        with open_workbench(opened.project, ("Ada", "Ben")) as bench:
+            links.append([link.partition("#")[2] for link in bench.links.values()])
+            assert len(bench.desk.items) == 5
+            bench.listening.socket.close()
+    assert links[0] == links[1] and len(set(links[0])) == 2
+    assert (tmp_path / ".tailor" / "links.key").stat().st_mode & 0o777 == 0o600
+    assert started(file).project.folder == tmp_path
+
+
+def test_other_machines_are_let_in_only_by_a_name(folder: Path) -> None:
+    from typer.testing import CliRunner
+
+    done = CliRunner().invoke(app, ["label", str(folder), "--host", "0.0.0.0", "--no-browser"])
+    assert done.exit_code == 2 and "other machines can reach the page" in done.output
