@@ -91,6 +91,12 @@ SHOTS = tuple(Shot(input=str(i), answer="y") for i in range(20))
         (system(knowledge=Knowledge(kind="index", search="hybrid")), "passages found by keyword and meaning"),
         (system(knowledge=Knowledge(kind="index", search="bm25")), "passages found by keyword"),
         (system(knowledge=Knowledge(kind="index", search="vector")), "passages found by meaning"),
+        (system(knowledge=Knowledge(kind="index", search="hybrid", passages=3)), "three passages found by keyword and meaning"),
+        (
+            system(knowledge=Knowledge(kind="index", search="bm25", rewrites=True)),
+            "passages found by keyword, asked for by a question that the model writes",
+        ),
+        (system(prompt={"grounded": True}), "told not to guess"),
         (system(knowledge=Knowledge(kind="whole")), "the whole documents in the prompt"),
         (system(weights=Weights(model="m", method="lora")), "LoRA-tuned weights"),
         (system(weights=Weights(model="m", method="full")), "fully fine-tuned weights"),

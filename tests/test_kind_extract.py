@@ -20,9 +20,11 @@ from tailor.data.scaffold import write_project
 from tailor.data.split import read_tables
 from tailor.decide.cost import cost_of
 from tailor.decide.decision import Candidate, decide
+from tailor.decide.formats import describe_system
 from tailor.decide.types import Decision, Rates
 from tailor.errors import ConfigError, DataError
 from tailor.evaluate.run import Run
+from tailor.jsonform import has_sources
 from tailor.kinds.base import Draft, Unreadable, kind_of, score, score_run
 from tailor.models.fake import FakeModel
 from tailor.project import load_project
@@ -134,6 +136,7 @@ def test_words_of_the_text_get_a_property_and_are_looked_up_in_it() -> None:
     none = json.dumps({"sources": [], **ORDERS[0]})
     assert score(task, quoting, row, Answer("0", none)).details["sources"] == 0.0
     assert "sources" not in score(task, start, row, Answer("0", json.dumps(ORDERS[0]))).details
+    assert describe_system(quoting) == "the words of the text first" and not has_sources(start.decoding.json_schema)
     with pytest.raises(ConfigError, match="no words of the text can come before"):
         QuoteSources().fit(quoting, TrainingData(task, (row,), ()), None)  # type: ignore[arg-type]
 

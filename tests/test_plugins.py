@@ -138,7 +138,9 @@ def test_a_way_to_search_may_come_from_outside(tmp_path: Path, monkeypatch: pyte
     assert (
         made.name == "rag-backwards-2" and made.knowledge.digest != plain.knowledge.digest and made.fingerprint != plain.fingerprint
     )
-    assert [len(passages) for passages in found] == [2, 2] and describe_system(made) == "passages found by keyword, the worst first"
+    assert [len(passages) for passages in found] == [2, 2] and describe_system(
+        made
+    ) == "two passages found by keyword, the worst first"
     with pytest.raises(ConfigError, match="there is no approach `rag-sideways`"):
         approach_named("rag-sideways")
     with pytest.raises(ValueError, match="it should be one of"):

@@ -16,6 +16,7 @@ REASONING = "reasoning"
 """The property that holds the steps of a system that reasons."""
 SOURCES = "sources"
 """The property that holds what a system copies from the text before it fills in what it found."""
+_QUOTES = {"type": "array", "items": {"type": "string"}}
 
 FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
@@ -80,7 +81,13 @@ def with_reasoning(schema: str) -> str | None:
 
 def with_sources(schema: str) -> str | None:
     """The schema of an object with a first property for pieces of the text, word for word; None where it has no place for it."""
-    return _with_first(schema, SOURCES, {"type": "array", "items": {"type": "string"}})
+    return _with_first(schema, SOURCES, _QUOTES)
+
+
+def has_sources(schema: str) -> bool:
+    """Whether it is such a schema."""
+    properties = json.loads(schema).get("properties") if schema else None
+    return isinstance(properties, dict) and next(iter(properties), "") == SOURCES and properties[SOURCES] == _QUOTES
 
 
 def _with_first(schema: str, name: str, form: Mapping[str, Any]) -> str | None:

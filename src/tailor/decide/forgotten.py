@@ -54,7 +54,8 @@ def sentence(found: Forgetting) -> str:
     told = f"It is not shown that {found.system} lost anything elsewhere: of general instructions, {counts}"
     if change.low is None or change.high is None:
         return f"{told}."
-    points = f"{100 * change.mean:+.0f} points [{100 * change.low:.0f}, {100 * change.high:.0f}]".replace("-", "−")
+    mean = round(100 * change.mean)
+    points = f"{f'{mean:+}' if mean else 0} points [{100 * change.low:.0f}, {100 * change.high:.0f}]".replace("-", "−")
     return f"{told} ({points})."
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from tailor.decide.types import Finalist
 from tailor.decide.upkeep import PER_MONTH
+from tailor.jsonform import has_sources
 from tailor.kinds.base import kind_of
 from tailor.retrieval.searches import retriever
 from tailor.settings import FieldPrice, Prices
-from tailor.system import System
+from tailor.system import Knowledge, System
 from tailor.task import Task
 
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -128,17 +129,29 @@ def describe_system(system: System) -> str:
         parts.append(f"{noun} nearest to the question" if prompt.nearest else f"{noun} in the prompt")
     if prompt.form and not system.decoding.json_schema:
         parts.append("a form that is told and not enforced")
+    if has_sources(system.decoding.json_schema):
+        parts.append("the words of the text first")
     if prompt.reasoning:
         parts.append("reasoning in steps")
-    if knowledge.kind == "index":
-        parts.append(f"passages found {retriever(knowledge.search).says}")
-    elif knowledge.kind == "whole":
-        parts.append("the whole documents in the prompt")
+    parts += _read(knowledge)
+    if prompt.grounded:
+        parts.append("told not to guess" if knowledge.kind == "none" else "told to cite and not to guess")
     if system.is_tuned:
         parts.append(TUNED[system.weights.method] + (", partly on labels of a teacher" if system.weights.teacher else ""))
     if system.decoding.prior:
         parts.append("the model's liking for some labels removed")
     return ", ".join(parts) or "the instruction alone"
+
+
+def _read(knowledge: Knowledge) -> list[str]:
+    """What a system is given to read, in words."""
+    if knowledge.kind == "whole":
+        return ["the whole documents in the prompt"]
+    if knowledge.kind != "index":
+        return []
+    passages = f"{spelled(knowledge.passages)} passages" if knowledge.passages > 1 else "passages"
+    asked = ", asked for by a question that the model writes" if knowledge.rewrites else ""
+    return [f"{passages} found {retriever(knowledge.search).says}{asked}"]
 
 
 def listed(items: Sequence[str]) -> str:

@@ -219,10 +219,9 @@ def _gain(high: float) -> str:
 
 def _only_shown(found: Findings, i: int, link: str) -> str:
     finalist = found.finalists[i]
-    return (
-        f"{finalist.name} {link} only {format_at_least(finalist.certified)} or more is shown for its score of "
-        f"{format_percent(finalist.score.mean)}."
-    )
+    least, score = format_at_least(finalist.certified), format_percent(finalist.score.mean)
+    shown = "" if finalist.certified > 0 else f"its score of {score} shows nothing"
+    return f"{finalist.name} {link} {shown or f'only {least} or more is shown for its score of {score}'}."
 
 
 def _nobody_meets(found: Findings) -> str:

@@ -13,7 +13,7 @@ import yaml
 from tailor.data.cells import is_missing, written_value
 from tailor.data.example import Example
 from tailor.data.jsontext import Value
-from tailor.jsonform import SOURCES, fitting
+from tailor.jsonform import SOURCES, fitting, has_sources
 from tailor.kinds.base import Detail, Draft, Kind, Look, Metric, Unreadable
 from tailor.kinds.entry import Entry, EntryField
 from tailor.kinds.lines import as_yaml
@@ -153,7 +153,7 @@ class Extract(Kind):
             "strict": float(all(part.strict for part in parts)),
         }
         loss, errors = _cost(task, parts)
-        if system.decoding.json_schema and SOURCES in json.loads(system.decoding.json_schema).get("properties", {}):
+        if has_sources(system.decoding.json_schema):
             details[SOURCES] = _quoted(example, said.get(SOURCES))
         is_right = right == len(parts)
         value = share if task.scored_by == "field_accuracy" else float(is_right)
