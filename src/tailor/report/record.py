@@ -87,8 +87,8 @@ def _answered_json(study: Study) -> dict[str, Any]:
 
 
 def _decision_json(decision: Decision, plain: dict[str, Any]) -> dict[str, Any]:
-    """The decision without its tables, which stand by themselves, and without what the task says."""
-    kept = {key: value for key, value in plain.items() if key not in ("target", "smallest_effect")}
+    """The decision without its tables, which are elsewhere, and without what the task or the reasons say."""
+    kept = {key: value for key, value in plain.items() if key not in ("target", "smallest_effect", "handing_over")}
     kept |= {key: list(plain[key]) for key in ("reasons", "changes", "handover")}
     return kept | {"doubt": decision.doubt.counts}
 
