@@ -39,7 +39,7 @@ def test_the_reserve_decides_while_what_is_asked_is_as_it_was(desk: Path) -> Non
     assert planned.by == "the reserve"
     assert {row.id for row in planned.splits.test} == {row.id for row in old.splits.reserve}
     assert planned.learned == len(drawn)
-    assert "opens the 31 rows of the reserve: opening number 2, which may err with 1 %." in planned.sentences[0]
+    assert "opens the 31 rows of the reserve: opening number 2, which may err with 1.25 %." in planned.sentences[0]
     assert "asks no endpoint" in planned.sentences[2]
     result = tailor("run", desk, "--again")
     assert result.exit_code == 0, result.output

@@ -65,7 +65,7 @@ def test_init_refuses_them_before_anything_is_written(tmp_path: Path, monkeypatc
 def test_every_file_that_the_settings_name_is_known_as_own(tmp_path: Path) -> None:
     folder = write_desk(tmp_path, data={"train": "a.csv", "dev": "b.csv", "test": "c.csv"})
     names = {path.name for path in load_project(folder).own_files}
-    assert names == {"tailor.yaml", "report.html", "a.csv", "b.csv", "c.csv"}
+    assert names == {"tailor.yaml", "report.html", "watch.html", "a.csv", "b.csv", "c.csv"}
     files = {name for name in DataFiles.model_fields if name in ("file", "train", "dev", "test")}
     assert len(files) == 4
 

@@ -20,6 +20,7 @@ from tailor.task import ONE_WAY, DataFiles, ModelSettings, Task
 
 SETTINGS_FILE = "tailor.yaml"
 REPORT_FILE = "report.html"
+WATCH_FILE = "watch.html"
 FROM_PYTHON = "# Written from Python; the next call there that names this folder replaces it."
 LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes and characters; file systems take 255 and 1,024 or more
 
@@ -55,9 +56,9 @@ class Project:
 
     @property
     def own_files(self) -> tuple[Path, ...]:
-        """Files that are no documents, wherever they lie: settings, data, the report, the sheet of ratings."""
+        """Files that are no documents: settings, data, the report, the page of `tailor watch`, the sheet of ratings."""
         sheets = [self.path(self.task.judge.ratings)] if self.task.judge else []
-        return (self.folder / SETTINGS_FILE, self.folder / REPORT_FILE, *self.data_files, *sheets)
+        return (self.folder / SETTINGS_FILE, self.folder / REPORT_FILE, self.folder / WATCH_FILE, *self.data_files, *sheets)
 
     def path(self, name: str) -> Path:
         """The absolute path of a file or folder named in the settings.

@@ -40,9 +40,9 @@ def watch(
 
     Exit status 1 where something has changed, otherwise 0.
     """
-    from tailor.project import load_project
+    from tailor.project import WATCH_FILE, load_project
     from tailor.watching.audit import take_over, write_audit
-    from tailor.watching.page import PAGE_FILE, write_page
+    from tailor.watching.page import write_page
     from tailor.watching.replay import replay
     from tailor.watching.watch import watch
     from tailor.watching.words import as_record
@@ -61,7 +61,7 @@ def watch(
         echo_json(as_record(found, replayed))
     else:
         _show(console, found, replayed)
-        console.print(f"Page: {write_page(found, output or opened.folder / PAGE_FILE, replayed)}")
+        console.print(f"Page: {write_page(found, output or opened.folder / WATCH_FILE, replayed)}")
     raise typer.Exit(CHANGED if found.is_alarm or (replayed is not None and replayed.better) else 0)
 
 

@@ -17,7 +17,7 @@ from tailor.data.split import load_splits
 from tailor.data.table import read_table
 from tailor.data.units import find_units
 from tailor.decide.estimate import expected_spending
-from tailor.decide.formats import counted, format_at_least, format_percent, format_score
+from tailor.decide.formats import counted, format_at_least, format_score
 from tailor.decide.step import Observer
 from tailor.decide.types import Decision
 from tailor.engine import Engine
@@ -102,9 +102,9 @@ def plan(project: Project, fresh: Path | None = None, model: Model | None = None
         opening = 1 + _openings(ledger, project, splits) + (by == "audited rows")
         cost = _cost(project, splits, engine)
     learned = len(splits.train) + len(splits.dev) - len(whole.train) - len(whole.dev) - len(whole.test)
-    test = f"{counted(len(splits.test), 'row')} of {by}" if by != "the reserve" else f"the {len(splits.test):,} rows of the reserve"
+    test = f"the {len(splits.test):,} rows of the reserve" if by == "the reserve" else f"{len(splits.test):,} {by}"
     sentences = (
-        f"Deciding again opens {test}: opening number {opening}, which may err with {format_percent(of_opening(opening))}.",
+        f"Deciding again opens {test}: opening number {opening}, which may err with {100 * of_opening(opening):.3g} %.",
         f"{counted(learned, 'audited row')} {'is' if learned == 1 else 'are'} learned and chosen from besides the study's own.",
         cost,
     )
@@ -277,4 +277,6 @@ def outcome(old: Decision | None, new: Decision | None) -> str:
         return new.headline
     if old.fingerprint == new.fingerprint:
         return f"The decision stays: {new.chosen}."
+    if old.chosen == new.chosen:
+        return f"The decision stays: {new.chosen}, learned anew from what there is now."
     return f"The decision changes: {new.chosen} instead of {old.chosen}."

@@ -22,7 +22,6 @@ from tailor.watching.words import findings, format_p, sentences
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-PAGE_FILE = "watch.html"
 MARGIN = Margin(left=52, right=20, top=12, bottom=48)
 LOST = "#f0a878"
 MOST_DAYS = 400

@@ -29,6 +29,8 @@ QUEUED_CHARACTERS = 16_000_000
 """Their texts together, at most."""
 PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds until a write that failed is tried again, at first and at most."""
+GATHERED = 0.25
+"""Seconds in which what comes is written together: each write takes processor time from whoever answers."""
 HEARTBEAT = 30.0
 """Seconds after which an idle recorder notes down that nothing was lost."""
 
@@ -81,7 +83,7 @@ class Recorder:
         self._characters = 0
         self._lost, self._lost_since, self._lost_until = 0, 0.0, 0.0
         self._trouble = ""
-        self._ending = False
+        self._ending = self._hurried = False
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
         self._thread.start()
 
@@ -112,7 +114,12 @@ class Recorder:
     def flush(self, seconds: float = 5.0) -> bool:
         """Wait until all is written; gives whether it was within so many seconds."""
         with self._waiting:
-            return self._waiting.wait_for(lambda: not self._queue and not self._lost, seconds)
+            self._hurried = True
+            self._waiting.notify_all()
+            try:
+                return self._waiting.wait_for(lambda: not self._queue and not self._lost, seconds)
+            finally:
+                self._hurried = False
 
     def close(self, seconds: float = 5.0) -> None:
         """Write what waits, as far as that can be done within so many seconds, and end."""
@@ -160,7 +167,8 @@ class Recorder:
         span, forgotten = traffic.begin_span(self._now()), 0.0
         while not self._over():
             with self._waiting:
-                self._waiting.wait_for(lambda: self._ending or bool(self._queue), HEARTBEAT)
+                if self._waiting.wait_for(lambda: self._ending or bool(self._queue), HEARTBEAT):
+                    self._waiting.wait_for(lambda: self._ending or self._hurried or 2 * len(self._queue) > QUEUE, GATHERED)
                 batch, characters = list(self._queue), self._characters
                 lost, since, until = self._lost, self._lost_since, self._lost_until
             gaps = [Gap(since, until, lost, self._trouble or "more came in than could be written")] if lost else []
