@@ -21,7 +21,7 @@ from tailor.kinds.base import score_run
 from tailor.models.base import Model
 from tailor.models.fake import FakeEmbedder
 from tailor.project import Project
-from tailor.serving.certified import Certified, Measured
+from tailor.serving.certified import Certified, Measured, turns_of
 from tailor.serving.endpoint import Endpoint
 from tailor.serving.served import PassingLedger, Served
 from tailor.serving.server import Server, guarded
@@ -160,6 +160,7 @@ def certify(task: Task, system: System, examples: Sequence[Example], engine: Eng
         len(examples),
         None,
         measured[:rows],
+        turns_of(examples),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
@@ -111,11 +112,12 @@ def certified(study: Study, rows: int = ROWS) -> Certified:
         n_test=len(run.examples),
         threshold=handing.threshold if handing else None,
         rows=measured[:rows],
-        turns=_turns(run.examples),
+        turns=turns_of(run.examples),
         provenance=dict(study.provenance),
     )
 
 
-def _turns(examples: tuple[Example, ...]) -> Turns:
+def turns_of(examples: Sequence[Example]) -> Turns:
+    """What conversations these rows hold."""
     chats = [turns for example in examples for cell in example.fields.values() if (turns := turns_in(cell))]
     return Turns(bool(chats), any(turns[0].role == "system" for turns in chats))
