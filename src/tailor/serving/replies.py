@@ -146,6 +146,7 @@ def own_form(reply: Reply) -> dict[str, Any]:
         "id": reply.id,
         **_said(reply),
         "text": reply.text,
+        "raw": answer.raw,
         "finish": answer.finish,
         "sources": sources,
         "confidence": reply.sure,
