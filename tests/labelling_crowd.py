@@ -11,6 +11,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -60,15 +61,15 @@ class Seen:
         conflicts: keys of those with which it said that this person had labelled the row otherwise before.
         refused: what it said of judgements that it did not take.
         repeated: judgements that were sent again, since no answer came.
-        unsent: what is still in the browsers at the end.
+        over: set when the time is over.
     """
 
     acknowledged: list[str] = field(default_factory=list)
     conflicts: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
     repeated: int = 0
-    unsent: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 class Page:
@@ -90,7 +91,7 @@ class Page:
     def work(self, most: int) -> None:
         """Label rows until none is left, or so many are labelled; an hour's clock may be wrong, since the server has its own."""
         done = idle = 0
-        while done < most and idle < 3:
+        while done < most and idle < 3 and not self._seen.over.is_set():
             given = self._until_answered("/api/next", {"page": self._page, "most": 3})["items"]
             idle = 0 if given else idle + 1
             for item in given[: most - done]:
@@ -98,6 +99,7 @@ class Page:
                 done += 1
             if not given:
                 time.sleep(0.2)
+        self._hang_up()
 
     def _label(self, row: str) -> None:
         key = str(uuid4())
@@ -116,12 +118,15 @@ class Page:
             try:
                 return self._ask(path, body)
             except (OSError, http.client.HTTPException):
-                if self._connection is not None:
-                    self._connection.close()
-                self._connection = None
+                self._hang_up()
                 with self._seen.lock:
                     self._seen.repeated += path == "/api/judgements"
                 time.sleep(RETRY_SECONDS)
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
     def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         if self._cut.is_set() or self._random.random() < LOST_BEFORE:
@@ -170,7 +175,7 @@ def start(folder: Path, port: int, overlap: int) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(command)
     while process.poll() is None:
         try:
-            http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return process
         except OSError:
             time.sleep(0.05)
@@ -178,7 +183,15 @@ def start(folder: Path, port: int, overlap: int) -> subprocess.Popen[bytes]:
 
 
 def simulate(
-    folder: Path, *, people: int, labels: int, kills: int, overlap: int = 2, pages: int = 2, cut_seconds: float = 1.0
+    folder: Path,
+    *,
+    people: int,
+    labels: int,
+    kills: int,
+    overlap: int = 2,
+    pages: int = 2,
+    cut_seconds: float = 1.0,
+    minutes: float = 60.0,
 ) -> Outcome:
     """Let people label until there are so many labels, and compare what is kept with what they were told."""
     write_rows(folder, labels // overlap)
@@ -198,6 +211,8 @@ def simulate(
     marks = sorted(chance.uniform(0.02, 0.95) * labels for _ in range(kills))
     try:
         while any(worker.is_alive() for worker in workers):
+            if time.monotonic() - began > 60 * minutes:
+                seen.over.set()
             if done < len(marks) and len(seen.acknowledged) >= marks[done]:
                 server.send_signal(signal.SIGKILL)
                 server.wait()
@@ -248,12 +263,21 @@ def _hidden(said: Sequence[tuple[str, Any]], conflicts: set[str]) -> int:
 def main() -> None:
     """Run the simulation at its full size and print what it found."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, usual in (("people", 20), ("labels", 10_000), ("kills", 20)):
+    for name, usual in (("people", 20), ("labels", 10_000), ("kills", 20), ("minutes", 60)):
         parser.add_argument(f"--{name}", type=int, default=usual)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("TAILOR_STATE", f"{folder}/state")
-        print(simulate(Path(folder) / "project", people=given.people, labels=given.labels, kills=given.kills, cut_seconds=10))
+        print(
+            simulate(
+                Path(folder) / "project",
+                people=given.people,
+                labels=given.labels,
+                kills=given.kills,
+                cut_seconds=10,
+                minutes=given.minutes,
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -153,6 +153,16 @@ def test_a_study_learns_from_labels_that_people_gave(folder: Path) -> None:
 # --- pages
 
 
+def test_the_page_of_agreement_stands_with_one_row_and_with_none(bench: Bench) -> None:
+    assert "is not known" in bench.get("Ada", "/agreement").body.decode()
+    (row,) = bench.next("Ada")
+    for name in ("Ada", "Ben"):
+        label(bench, name, row, "billing", name)
+    assert "People agree on 100 % of 1 rows" in bench.get("Ada", "/agreement").body.decode()
+    label(bench, "Ben", row, "returns", "another")
+    assert bench.get("Ada", "/agreement").status == 200
+
+
 def test_the_page_of_agreement_says_how_far_people_agree_and_what_is_mixed_up(bench: Bench) -> None:
     for place, row in enumerate(list(bench.desk.items)):
         label(bench, "Ada", row, "billing" if place % 2 else "returns", f"a{row}")

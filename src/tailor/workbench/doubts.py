@@ -99,4 +99,7 @@ def _as_text(label: Any) -> str:
 def _limits(found: Coefficient) -> tuple[str, str]:
     """A coefficient and its limits, as they are shown."""
     beyond = found.chance_corrected
-    return (f"{beyond.mean:.2f}", f"{beyond.low:.2f} to {beyond.high:.2f}") if beyond else ("not defined", found.why_not)
+    if beyond is None:
+        return "not defined", found.why_not
+    known = beyond.low is not None and beyond.high is not None
+    return f"{beyond.mean:.2f}", f"{beyond.low:.2f} to {beyond.high:.2f}" if known else "not known from so few rows"
