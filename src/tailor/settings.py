@@ -194,6 +194,26 @@ class Limits(Settings):
         return self
 
 
+class MarkSettings(Settings):
+    """What people mark on images or video next to their answer, or link between a text and an image."""
+
+    form: Literal["image", "video", "links"] = Field(
+        "image", description="boxes, polygons and points on an image; segments and boxes on a video; phrases linked to regions"
+    )
+    on: str = Field(min_length=1, description="column with the image, or with the video or the folder of its frames")
+    labels: tuple[str, ...] = Field(min_length=1, description="what marks are called, in the order of their number keys")
+    text: str = Field("", description="column with the text whose phrases are linked; only for `links`")
+    rate: float = Field(25.0, gt=0, le=1000, description="frames per second of the video")
+
+    @model_validator(mode="after")
+    def _fits(self) -> MarkSettings:
+        if (self.form == "links") != bool(self.text):
+            raise ValueError("`text` names the column whose phrases are linked: `form: links` needs it, and no other form has it")
+        if len(set(self.labels)) < len(self.labels) or not all(label.strip() and len(label) <= 200 for label in self.labels):
+            raise ValueError("`labels` are different texts of 1 to 200 characters")
+        return self
+
+
 class Requirements(Settings):
     """What every answer must keep to, checked without a model. An answer that breaks one is wrong, however good it is otherwise."""
 

@@ -19,6 +19,7 @@ from tailor.mistakes import Plain
 from tailor.plugins import KINDS
 from tailor.settings import FurtherModel, joined, model_labels
 from tailor.settings import KnownFacts as KnownFacts
+from tailor.settings import MarkSettings as MarkSettings
 from tailor.settings import ModelSettings as ModelSettings
 from tailor.settings import Prices as Prices
 from tailor.settings import Requirements as Requirements
@@ -188,6 +189,7 @@ class Task(Settings, Plain):
     pattern: str = Field("", description="regular expression that a free answer must match")
     json_schema: str = Field("", description="JSON schema that a free answer must fit, as settings or as text")
     requirements: Requirements | None = Field(None, description="what every answer must keep to, where a kind checks it")
+    marks: MarkSettings | None = Field(None, description="what people mark on images or video when they label")
     fields: dict[str, Any] = Field(
         default={}, description="what is extracted, such as {customer: text, total: number(0.01)}; or policies for a `json_schema`"
     )
@@ -314,6 +316,17 @@ class Task(Settings, Plain):
     def _requires_other_columns(self) -> Task:
         if self.requirements and self.output in (*columns_in(*self.requirements.contains), *self.requirements.numbers_from):
             raise ValueError(f"`requirements` names {self.output!r}, the column with the right answer, which no answer can know")
+        return self
+
+    @model_validator(mode="after")
+    def _marks_what_is_shown(self) -> Task:
+        marks = self.marks
+        if marks is None:
+            return self
+        if missing := [name for name in (marks.on, marks.text) if name and name not in columns_in(self.input)]:
+            raise ValueError(f"`marks` names {missing[0]!r}, which `input` does not read; write {{{{{missing[0]}}}}} there")
+        if (marks.form != "video") != (marks.on in self.data.images):
+            raise ValueError("`marks.on` is a column of `data.images` where images are marked, and none of these for a video")
         return self
 
     @model_validator(mode="after")
