@@ -213,6 +213,21 @@ class MarkSettings(Settings):
             raise ValueError("`labels` are different texts of 1 to 200 characters")
         return self
 
+    def check(self, asked: Sequence[str], images: Sequence[str]) -> None:
+        """Refuse columns that are not shown, or that hold something else.
+
+        Args:
+            asked: columns that the task's input reads.
+            images: those of them that hold images.
+
+        Raises:
+            ValueError: what is given, and what is accepted.
+        """
+        if missing := [name for name in (self.on, self.text) if name and name not in asked]:
+            raise ValueError(f"`marks` names {missing[0]!r}, which `input` does not read; write {{{{{missing[0]}}}}} there")
+        if (self.form != "video") != (self.on in images):
+            raise ValueError("`marks.on` is a column of `data.images` where images are marked, and none of these for a video")
+
 
 class Requirements(Settings):
     """What every answer must keep to, checked without a model. An answer that breaks one is wrong, however good it is otherwise."""

@@ -17,9 +17,8 @@ from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.jsonform import check_expression, check_schema
 from tailor.mistakes import Plain
 from tailor.plugins import KINDS
-from tailor.settings import FurtherModel, joined, model_labels
+from tailor.settings import FurtherModel, MarkSettings, joined, model_labels
 from tailor.settings import KnownFacts as KnownFacts
-from tailor.settings import MarkSettings as MarkSettings
 from tailor.settings import ModelSettings as ModelSettings
 from tailor.settings import Prices as Prices
 from tailor.settings import Requirements as Requirements
@@ -179,12 +178,8 @@ class Task(Settings, Plain):
     constraints: tuple[str, ...] = Field((), description="limits on form, length or tone; adherence is measured")
     input: str = Field(description="template of what is asked; {{column}} inserts a column of the data")
     output: Annotated[str, BeforeValidator(joined)] = Field(description="column with the right answer, or several")
-    labels: tuple[str, ...] = Field(
-        (), description="the closed set of labels, where a kind has one; read from the training data if left out"
-    )
-    not_found: str = Field(
-        "not in the documents", min_length=1, description="what to say when the documents do not say, where a kind may abstain"
-    )
+    labels: tuple[str, ...] = Field((), description="the closed set of labels, where a kind has one; else read from the rows")
+    not_found: str = Field("not in the documents", min_length=1, description="what to say when the documents do not say")
     max_words: int = Field(25, ge=1, description="longest free answer that still counts as following the form")
     pattern: str = Field("", description="regular expression that a free answer must match")
     json_schema: str = Field("", description="JSON schema that a free answer must fit, as settings or as text")
@@ -319,19 +314,10 @@ class Task(Settings, Plain):
         return self
 
     @model_validator(mode="after")
-    def _marks_what_is_shown(self) -> Task:
-        marks = self.marks
-        if marks is None:
-            return self
-        if missing := [name for name in (marks.on, marks.text) if name and name not in columns_in(self.input)]:
-            raise ValueError(f"`marks` names {missing[0]!r}, which `input` does not read; write {{{{{missing[0]}}}}} there")
-        if (marks.form != "video") != (marks.on in self.data.images):
-            raise ValueError("`marks.on` is a column of `data.images` where images are marked, and none of these for a video")
-        return self
-
-    @model_validator(mode="after")
     def _images_are_asked(self) -> Task:
         asked = columns_in(self.input)
+        if self.marks is not None:
+            self.marks.check(asked, self.data.images)
         if unasked := [name for name in self.data.images if name not in asked]:
             raise ValueError(f"`data.images` names {unasked[0]!r}, which `input` does not read; write {{{{{unasked[0]}}}}} there")
         texts = columns_in(self.instruction, self.context, self.persona, *self.constraints)

@@ -78,14 +78,14 @@ def _read(task: Task, table: Table, prefix: str) -> Iterator[Example]:
             values=value_hashes(as_text(value) for column, value in row.items() if column not in _answering(task)),
             occurrence=_occurrence(seen, [as_text(row[column]) for column in inputs]),
             telling=told[index],
-            media=_images(task, table, row),
+            media=images_of(task, table, row),
             checked={column: as_text(row[column]) for column in task.checked},
         )
         for index, row in enumerate(table.rows)
     )
 
 
-def _images(task: Task, table: Table, row: Mapping[str, Value]) -> dict[str, MediaPart]:
+def images_of(task: Task, table: Table, row: Mapping[str, Value]) -> dict[str, MediaPart]:
     """The columns of a row that hold images."""
     return {column: table.images[as_text(row[column])] for column in task.data.images if row[column] in table.images}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tailor.data.example import Example
+from tailor.data.readers import images_of
 from tailor.data.split import read_tables
 from tailor.data.table import Table
 from tailor.errors import DataError
@@ -30,7 +31,12 @@ def bare_rows(task: Task, table: Table) -> list[Example]:
         raise DataError(f"{table.file} has no column {missing[0]!r}, which `input` names", "Name one that it has.")
     return [
         Example(
-            str(place), {column: str(row[column]) for column in columns}, (), row=table.where(place)[1], file=table.where(place)[0]
+            str(place),
+            {column: str(row[column]) for column in columns},
+            (),
+            row=table.where(place)[1],
+            file=table.where(place)[0],
+            media=images_of(task, table, row),
         )
         for place, row in enumerate(table.rows)
     ]

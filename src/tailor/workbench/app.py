@@ -17,14 +17,16 @@ from starlette.routing import Route, Router
 
 from tailor.errors import DataError, TailorError
 from tailor.kinds.base import kind_of
+from tailor.labelling.forms import STYLE, form_file
 from tailor.labelling.judgement import LABEL, Judgement
 from tailor.labelling.judgements import KeyTaken
 from tailor.web.door import Door, Keys, Refused, cookie
 from tailor.workbench.desk import Desk, Item
 from tailor.workbench.doubts import agreement_page, suspects_page
 from tailor.workbench.overview import disagreements, progress, queue_rows
+from tailor.workbench.showing import marks_in, said_before, scripts_of, sent, shown
 
-STATIC = {"style.css": "text/css", "start.js": "text/javascript", "label.js": "text/javascript", "settle.js": "text/javascript"}
+STATIC = ("style.css", "start.js", "label.js", "settle.js")
 """What pages are made of; nothing else is served as a file."""
 SEND = {"sent": "/api/judgements", "next": "/api/next", "undo": "/api/undo"}
 TABS = (
@@ -58,6 +60,8 @@ class Workbench:
             lstrip_blocks=True,
         )
         self._files = {name: (files("tailor.workbench") / "static" / name).read_bytes() for name in STATIC}
+        self._scripts = scripts_of(desk.task)
+        self._files |= {name: form_file(name).read_bytes() for name in (*self._scripts, STYLE)}
 
     def app(self, hosts: tuple[str, ...]) -> Door:
         """The pages behind their door.
@@ -78,9 +82,10 @@ class Workbench:
             Route("/api/next", _answering(self._next), methods=["POST"]),
             Route("/api/judgements", _answering(self._judge), methods=["POST"]),
             Route("/api/undo", _answering(self._undo), methods=["POST"]),
-            *(Route(f"/static/{name}", self._file(name)) for name in STATIC),
+            Route("/media/{row}/{column}/{number:int}", self._media),
+            *(Route(f"/static/{name}", self._file(name)) for name in self._files),
         ]
-        open_paths = ["/", *(f"/static/{name}" for name in STATIC)]
+        open_paths = ["/", *(f"/static/{name}" for name in self._files)]
         return Door(Router(routes, redirect_slashes=False), hosts=hosts, keys=self.keys, open_paths=open_paths, entry="/session")
 
     # Pages
@@ -99,6 +104,7 @@ class Workbench:
                     "guideline": self.guideline,
                     "noun": kind.noun,
                     "may_settle": self.settles in ("", name),
+                    "scripts": self._scripts,
                 }
                 shown |= await run_in_threadpool(more, name, _start(request)) if more else {}
             return Response(self._templates.get_template(template).render(shown), media_type="text/html")
@@ -107,9 +113,17 @@ class Workbench:
 
     def _file(self, name: str) -> Callable[[Request], Awaitable[Response]]:
         async def file(request: Request) -> Response:
-            return Response(self._files[name], media_type=STATIC[name])
+            return Response(self._files[name], media_type="text/css" if name.endswith(".css") else "text/javascript")
 
         return file
+
+    async def _media(self, request: Request) -> Response:
+        """A file that a row names; it may be large, so it is read where nothing waits for it."""
+        item = self.desk.items.get(request.path_params["row"])
+        if item is None:
+            raise Refused("There is no such file in this project.", 404)
+        column, number = request.path_params["column"], request.path_params["number"]
+        return await run_in_threadpool(sent, self.desk.task, self.desk.folder, item.example, column, number)
 
     async def _enter(self, request: Request) -> Response:
         """Exchange the ticket of a link for a cookie."""
@@ -139,9 +153,14 @@ class Workbench:
 
     def _item(self, item: Item, name: str) -> dict[str, Any]:
         own = self.desk.of_row(item.row).get(name)
-        texts = [{"name": column, "text": text} for column, text in item.example.fields.items()]
-        before = {"key": own.key, "label": own.label, "skipped": own.skipped} if own else None
-        return {"row": item.row, "place": f"{item.example.file} row {item.example.row}", "texts": texts, "before": before}
+        before = {"key": own.key, "label": own.label, "skipped": own.skipped, "marks": said_before(own)} if own else None
+        place = f"{item.example.file} row {item.example.row}"
+        return {
+            "row": item.row,
+            "place": place,
+            "before": before,
+            **shown(self.desk.task, self.desk.folder, item.row, item.example),
+        }
 
     def _judge(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Keep what someone said; acknowledged once it is durable."""
@@ -163,6 +182,9 @@ class Workbench:
             values[LABEL] = self.desk.checked(body["label"])
             if texts["source"].strip():
                 values["source"] = texts["source"].strip()
+        item = self.desk.items.get(texts["row"])
+        if item is not None and not texts["skipped"]:
+            values |= marks_in(self.desk.task, item.example, body.get("marks"))
         return Judgement(
             key=texts["key"],
             row=texts["row"],

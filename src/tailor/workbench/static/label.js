@@ -30,6 +30,7 @@ let began = 0;
 let flagged = false;
 let value = null; // what is chosen, where the answer is made of choices
 let found = []; // entities
+let marks = null; // the form in which images and video are marked, where the task has one
 let sending = false;
 let wanted = location.hash.slice(1); // a row that was asked for
 let asking = null; // the rows that are on their way
@@ -182,7 +183,13 @@ function show() {
     box.append(element("p", name, { class: "column" }), element("p", text || "(empty)", { class: "data", "data-column": name }));
     return box;
   });
-  byId("texts").replaceChildren(...texts);
+  const images = item.images.map(({ name, source }) => {
+    const box = element("div", "", { class: "text" });
+    box.append(element("p", name, { class: "column" }), element("img", "", { src: source, alt: name }));
+    return box;
+  });
+  byId("texts").replaceChildren(...texts, ...images);
+  drawMarks(item);
   block("");
   flagged = false;
   byId("flag").setAttribute("aria-pressed", "false");
@@ -199,6 +206,25 @@ function ended() {
   const waiting = unsent().length;
   byId("done-title").textContent = waiting ? `Sending your last answers: ${waiting}` : "Nothing is left for you";
 }
+
+// Marks: the form of an image, a video or links, and what it holds, kept as a draft until it is sent
+
+const marksDraft = (item) => `${item.row} marks`;
+
+function drawMarks(item) {
+  if (marks) marks.close();
+  marks = null;
+  byId("marks").replaceChildren();
+  if (!item.marks) return;
+  const before = stored(DRAFTS, {})[marksDraft(item)] ?? item.before?.marks ?? {};
+  marks = window.tailorForms[item.marks.form](byId("marks"), { ...item.marks.given, ...before });
+}
+
+byId("marks").addEventListener("change", () => {
+  if (marks && ready.length) localStorage.setItem(DRAFTS, JSON.stringify({ ...stored(DRAFTS, {}), [marksDraft(ready[0])]: marks.value() }));
+});
+
+const isMarked = () => Boolean(marks && (marks.value().regions.length || marks.value().links?.length));
 
 // Forms: each draws what there is to do, and `answer` reads it
 
@@ -239,6 +265,7 @@ function drawChoices(draft) {
     field.append(label, input);
     drawn.push(field);
   }
+  if (entry.shape === "choice" && marks) drawn.push(submitButton("Done"));
   if (entry.shape === "choices") drawn.push(submitButton(entry.choices.length ? "None applies, or done" : "Done"));
   return drawn;
 }
@@ -254,12 +281,13 @@ function choiceButton(label, place) {
 const isChosen = (label) => (Array.isArray(value) ? value.includes(label) : value === label);
 
 function choose(label) {
-  if (entry.shape === "choice") {
+  if (entry.shape === "choice" && !marks) {
     value = label;
     submit();
     return;
   }
-  value = isChosen(label) ? value.filter((other) => other !== label) : [...value, label];
+  if (entry.shape === "choice") value = isChosen(label) ? null : label; // there are marks to make, too
+  else value = isChosen(label) ? value.filter((other) => other !== label) : [...value, label];
   for (const button of document.querySelectorAll("[data-label]")) {
     button.setAttribute("aria-pressed", String(isChosen(button.dataset.label)));
   }
@@ -457,6 +485,7 @@ function judged(more) {
   past.add(item.row);
   const drafts = stored(DRAFTS, {});
   delete drafts[item.row];
+  delete drafts[marksDraft(item)];
   localStorage.setItem(DRAFTS, JSON.stringify(drafts));
   const seconds = Math.round(performance.now() - began) / 1000;
   keep({ key: newKey(), row: item.row, seconds, replaces: item.before?.key ?? null, ...(flagged ? { flagged: "look at it again" } : {}), ...more });
@@ -472,12 +501,14 @@ function submit(given) {
   } catch (error) {
     return block(error.message);
   }
+  const empty = label === null || (entry.shape === "text" && given === undefined && !label.trim());
+  if (empty && isMarked()) return judged({ marks: marks.value() }); // marks alone are an answer
   if (label === null) return block("Choose a label first: press its number, or click it.");
   if (entry.shape === "text" && given === undefined && !label.trim()) {
     byId("answer").focus();
     return block(entry.nothing ? `Write an answer first, or choose “${entry.nothing}”.` : "Write an answer first.");
   }
-  judged({ label, ...(byId("source")?.value ? { source: byId("source").value } : {}) });
+  judged({ label, ...(marks ? { marks: marks.value() } : {}), ...(byId("source")?.value ? { source: byId("source").value } : {}) });
 }
 
 async function undo() {

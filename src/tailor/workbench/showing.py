@@ -1,0 +1,130 @@
+"""Images and video of a row on the page: what is shown of it, what is marked on it, and the files behind both.
+
+A page asks for a file by row, column and number, never by a path: nothing is sent that no row names. What the file is, is told by
+its bytes (`tailor.workbench.files`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import FileResponse
+
+from tailor.data.example import Example
+from tailor.errors import DataError
+from tailor.labelling.forms import FORMS
+from tailor.labelling.judgement import Judgement
+from tailor.labelling.regionjson import LINKS, REGIONS, checked_marks
+from tailor.task import Task
+from tailor.web.door import Refused
+from tailor.workbench.files import file_response
+
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+MOST_FRAMES = 20_000
+
+
+def files_of(task: Task, folder: Path, example: Example, column: str) -> list[str]:
+    """The files that a column of a row names, relative to the project's folder: an image, a video, or the frames of one in order.
+
+    Raises:
+        Refused: the column names none.
+    """
+    if column in example.media:
+        return [example.media[column].path]
+    marks = task.marks
+    if marks is None or marks.form != "video" or column != marks.on:
+        raise Refused("There is no such file in this project.", 404)
+    name = example.fields[column].strip()
+    inside, place = folder.resolve(), (folder / name).resolve() if "\0" not in name else folder
+    if not place.is_relative_to(inside) or place == inside:
+        raise Refused("There is no such file in this project.", 404)
+    if not place.is_dir():
+        return [name]
+    frames = sorted(one.name for one in place.iterdir() if one.suffix.lower() in PICTURES)[:MOST_FRAMES]
+    return [str(PurePosixPath(name) / frame) for frame in frames]
+
+
+def sent(task: Task, folder: Path, example: Example, column: str, number: int) -> FileResponse:
+    """One of these files.
+
+    Raises:
+        Refused: there is none that may be sent.
+    """
+    files = files_of(task, folder, example, column)
+    if not 0 <= number < len(files):
+        raise Refused("There is no such file in this project.", 404)
+    return file_response(folder, files[number])
+
+
+def scripts_of(task: Task) -> tuple[str, ...]:
+    """The scripts of the task's form, in the order in which they are loaded."""
+    return FORMS[task.marks.form] if task.marks else ()
+
+
+def shown(task: Task, folder: Path, row: str, example: Example) -> dict[str, Any]:
+    """What a page needs to show a row: its texts, its images, and what is marked on which of them."""
+    video = task.marks.on if task.marks and task.marks.form == "video" else ""
+    texts = [{"name": name, "text": text} for name, text in example.fields.items() if name not in example.media and name != video]
+    marked = task.marks.on if task.marks else ""
+    images = [{"name": name, "source": address(row, name)} for name in example.media if name != marked]
+    return {"texts": texts, "images": images, "marks": _marks(task, folder, row, example)}
+
+
+def address(row: str, column: str, number: int = 0) -> str:
+    """Where a page finds a file."""
+    return f"/media/{quote(row, safe='')}/{quote(column, safe='')}/{number}"
+
+
+def _marks(task: Task, folder: Path, row: str, example: Example) -> dict[str, Any] | None:
+    marks = task.marks
+    if marks is None or (marks.form != "video" and marks.on not in example.media):
+        return None
+    given: dict[str, Any] = {"labels": list(marks.labels), "on": marks.on, "source": address(row, marks.on)}
+    if marks.form == "links":
+        given |= {"text": example.fields[marks.text], "textOn": marks.text}
+    if marks.form == "video":
+        given |= {"rate": marks.rate, **_frames(task, folder, row, example)}
+    return {"form": marks.form, "given": given}
+
+
+def _frames(task: Task, folder: Path, row: str, example: Example) -> dict[str, Any]:
+    """The addresses of the frames, where the video is a folder of images."""
+    assert task.marks is not None
+    column = task.marks.on
+    try:
+        files = files_of(task, folder, example, column)
+    except Refused:
+        return {}
+    if files == [example.fields[column].strip()]:
+        return {}
+    return {"frames": [address(row, column, number) for number in range(len(files))]}
+
+
+def said_before(judgement: Judgement | None) -> dict[str, Any] | None:
+    """The marks of an earlier judgement."""
+    values = judgement.values if judgement else {}
+    return {name: values[name] for name in (REGIONS, LINKS) if name in values} or None
+
+
+def marks_in(task: Task, example: Example, given: Any) -> Mapping[str, Any]:
+    """The marks that a page sends, as they are kept: without any where nothing was marked.
+
+    Raises:
+        DataError: they cannot be kept.
+    """
+    if given is None or task.marks is None:
+        return {}
+    try:
+        if not isinstance(given, dict):
+            raise ValueError("marks are an object")
+        found = checked_marks(given)
+    except ValueError as error:
+        raise DataError(f"the marks cannot be kept: {error}") from error
+    columns = {task.marks.on, *filter(None, [task.marks.text])}
+    for region in found.get(REGIONS, ()):
+        if region["on"] not in columns:
+            raise DataError(f"a mark lies on {region['on']!r}, which is not what is marked")
+    return {name: value for name, value in found.items() if value} if any(found.values()) else {}

@@ -1,0 +1,347 @@
+"""Images, video and links on the pages for labels: what is served, what is kept, and how people mark in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from data_helpers import write_yaml
+
+from tailor.errors import ConfigError
+from tailor.labelling.judgements import Judgements
+from tailor.project import load_project
+from tailor.web.door import COOKIE, Keys
+from tailor.web.listening import listen
+from tailor.workbench.app import Workbench
+from tailor.workbench.desk import Desk
+
+KEYS = Keys(bytes(range(32)))
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde\x00\x00\x00\x0cIDATx\x9cc"
+    b"\xf8\xcf\xc0\x00\x00\x03\x01\x01\x00\xc9\xfe\x92\xef\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+DATA = Path(__file__).parents[2] / "shared" / "data"
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"),
+)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A served workbench."""
+
+    port: int
+    desk: Desk
+    judgements: Judgements
+
+    def ask(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, str], bytes]:
+        """What the server says to Ada's browser."""
+        headers = {
+            "Origin": f"http://127.0.0.1:{self.port}",
+            "Cookie": f"{COOKIE}={KEYS.ticket('Ada')}",
+            "X-Tailor-Token": KEYS.page_token("Ada"),
+            "Content-Type": "application/json",
+        }
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        reply = connection.getresponse()
+        content = reply.read()
+        connection.close()
+        return reply.status, {name.lower(): value for name, value in reply.getheaders()}, content
+
+    def items(self) -> list[dict[str, Any]]:
+        """The rows that Ada is given."""
+        found: list[dict[str, Any]] = json.loads(self.ask("POST", "/api/next", {"page": "p", "most": 5})[2])["items"]
+        return found
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Bench]:
+    project = load_project(folder)
+    listening = listen()
+    with Judgements(project.store) as judgements:
+        desk = Desk(project, judgements)
+        app = Workbench(desk, KEYS).app(listening.hosts)
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening.socket]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield Bench(listening.port, desk, judgements)
+        finally:
+            server.should_exit = True
+            thread.join(10)
+            listening.socket.close()
+
+
+def project(folder: Path, columns: list[str], rows: list[list[str]], **settings: object) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "data.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([[*columns, "label"], *([*row, ""] for row in rows)])
+    read = " ".join(f"{{{{{column}}}}}" for column in columns)
+    usual: dict[str, Any] = {"name": "cells", "kind": "classify", "instruction": "What is it?", "input": read, "output": "label"}
+    remote = {"name": "some/model", "base_url": "http://127.0.0.1:9/v1", "media": ["image"]}
+    write_yaml(folder, {**usual, "model": remote, "labels": ["sharp", "blurred"], "data": {"file": "data.csv"}, **settings})
+    return folder
+
+
+def pictures(folder: Path, **marks: object) -> Path:
+    """Two rows with an image each."""
+    (folder / "pics").mkdir(parents=True)
+    for number in (1, 2):
+        (folder / "pics" / f"{number}.png").write_bytes(PNG + bytes([number]))
+    (folder / "secret.txt").write_text("secret")
+    given = {"marks": {"on": "photo", "labels": ["cell"], **marks}} if marks is not None else {}
+    data = {"file": "data.csv", "images": ["photo"]}
+    columns = ["photo", "caption"] if marks.get("text") else ["photo"]
+    return project(folder, columns, [[f"pics/{number}.png", "a red cell"][: len(columns)] for number in (1, 2)], data=data, **given)
+
+
+# Served and kept
+
+
+def test_an_image_is_served_by_its_row_with_the_type_of_its_bytes(tmp_path: Path) -> None:
+    with served(pictures(tmp_path / "a")) as bench:
+        item = bench.items()[0]
+        source = item["marks"]["given"]["source"]
+        status, headers, content = bench.ask("GET", source)
+        assert (status, headers["content-type"], content[:8]) == (200, "image/png", PNG[:8])
+        assert headers["x-content-type-options"] == "nosniff" and headers["content-disposition"].startswith("inline")
+        assert item["texts"] == [] and item["images"] == []
+        row = item["row"]
+        for path in (
+            f"/media/{row}/photo/1",
+            f"/media/{row}/caption/0",
+            f"/media/{row}/..%2F..%2Fsecret.txt/0",
+            "/media/x/photo/0",
+            f"/media/{row}/photo/-1",
+            "/media/secret.txt",
+            f"/media/{row}/photo/0/../../../secret.txt",
+        ):
+            status, _, content = bench.ask("GET", path)
+            assert status == 404 and b"secret" not in content.replace(b"secret.txt", b""), path
+
+
+def test_what_is_no_image_by_its_bytes_is_never_opened_in_the_page(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    (folder / "clips").mkdir(parents=True)
+    (folder / "clips" / "a.mp4").write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>")
+    marks = {"form": "video", "on": "clip", "labels": ["open"]}
+    names = [
+        "clips/a.mp4",
+        "../outside.mp4",
+        "clips/../../outside.mp4",
+        "/etc/passwd",
+        ".tailor/labels.db",
+        "http://127.0.0.1:9/a.mp4",
+    ]
+    (tmp_path / "outside.mp4").write_text("outside")
+    with served(project(folder, ["clip"], [[name] for name in names], marks=marks, model="fake")) as bench:
+        for item in bench.items():
+            status, headers, content = bench.ask("GET", f"/media/{item['row']}/clip/0")
+            if status == 200:
+                assert headers["content-type"] == "application/octet-stream"
+                assert headers["content-disposition"].startswith("attachment") and b"<svg" in content
+            else:
+                assert status == 404 and b"outside" not in content and b"root:" not in content
+        assert sum(bench.ask("GET", f"/media/{row}/clip/0")[0] == 200 for row in bench.desk.items) == 1
+
+
+def test_marks_are_kept_with_the_label_or_alone_and_broken_ones_are_refused(tmp_path: Path) -> None:
+    with served(pictures(tmp_path / "a")) as bench:
+        first, second = bench.items()
+        box = {"id": "r1", "form": "box", "on": "photo", "labels": ["cell"], "x": 0, "y": 0, "width": 1, "height": 1}
+        sent = {"key": "k1", "row": first["row"], "label": "sharp", "marks": {"regions": [box], "onload": "x"}}
+        assert bench.ask("POST", "/api/judgements", sent)[0] == 200
+        assert bench.ask("POST", "/api/judgements", {"key": "k2", "row": second["row"], "marks": {"regions": [box]}})[0] == 200
+        values = [judgement.values for judgement in bench.judgements.standing()]
+        assert values[0] == {"label": "sharp", "regions": [{**box, "x": 0.0, "y": 0.0, "width": 1.0, "height": 1.0}]}
+        assert set(values[1]) == {"regions"}
+        for number, bad in enumerate(
+            ({"regions": [{**box, "width": 0}]}, {"regions": [{**box, "on": "elsewhere"}]}, "x", {"regions": 5})
+        ):
+            status, _, content = bench.ask("POST", "/api/judgements", {"key": f"b{number}", "row": first["row"], "marks": bad})
+            assert status == 422 and b"mark" in content
+        assert len(bench.judgements.all()) == 2
+
+
+def test_settings_of_marks_name_columns_that_are_shown(tmp_path: Path) -> None:
+    for number, (marks, why) in enumerate(
+        [
+            ({"on": "photo", "labels": ["a"], "form": "links"}, "names the column whose phrases are linked"),
+            ({"on": "photo", "labels": ["a", "a"]}, "different texts"),
+            ({"on": "clip", "labels": ["a"]}, "which `input` does not read"),
+            ({"on": "photo", "labels": ["a"], "form": "video"}, "none of these for a video"),
+        ]
+    ):
+        folder = pictures(tmp_path / str(number))
+        settings = json.loads(
+            json.dumps({"name": "a", "kind": "classify", "instruction": "?", "input": "{{photo}}", "output": "label"})
+        )
+        write_yaml(folder, {**settings, "marks": marks, "data": {"file": "data.csv", "images": ["photo"]}})
+        with pytest.raises(ConfigError, match=why):
+            load_project(folder)
+
+
+# In the browser
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("chromium and chromedriver are not here")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends, "it did not come about"
+        time.sleep(0.02)
+
+
+def enter(browser: Any, bench: Bench, width: int = 1200) -> None:
+    """Come in by a link, and wait until the form is drawn."""
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get_log("browser")
+    browser.get(f"http://127.0.0.1:{bench.port}/#{KEYS.ticket('Ada')}")
+    until(lambda: browser.current_url.endswith("/label"))
+    drawn(browser)
+
+
+def drawn(browser: Any) -> None:
+    until(lambda: browser.execute_script("return Boolean(typeof marks !== 'undefined' && marks && marks.ready);"))
+    browser.execute_async_script("const done = arguments[0]; marks.ready.then(() => requestAnimationFrame(() => done()));")
+    problems = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not problems
+
+
+def press(browser: Any, *keys: str) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    ActionChains(browser).send_keys(*keys).perform()
+
+
+def focus(browser: Any, selector: str) -> None:
+    browser.execute_script("document.querySelector(arguments[0]).focus();", selector)
+
+
+def cells(folder: Path, **marks: object) -> Path:
+    """Two images of blood cells with a caption each."""
+    (folder / "pics").mkdir(parents=True)
+    for number in ("00001", "00003"):
+        source = DATA / "images_bccd" / "images" / f"BloodImage_{number}.jpg"
+        if not source.exists():
+            pytest.skip("images_bccd is not there")
+        (folder / "pics" / f"{number}.jpg").write_bytes(source.read_bytes())
+    columns = ["photo", "caption"] if marks.get("text") else ["photo"]
+    rows = [[f"pics/{number}.jpg", f"🎉 A white cell in picture {number}."][: len(columns)] for number in ("00001", "00003")]
+    given = {"on": "photo", "labels": ["RBC", "WBC"], **marks}
+    return project(folder, columns, rows, data={"file": "data.csv", "images": ["photo"]}, marks=given)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_an_image_gets_its_class_and_its_boxes_by_keyboard_alone(browser: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.keys import Keys as Key
+
+    with served(cells(tmp_path / "a")) as bench:
+        enter(browser, bench)
+        first = browser.execute_script("return ready[0].row;")
+        focus(browser, "#marks canvas")
+        press(browser, "b", "n", "2", Key.ARROW_RIGHT, "v", Key.ESCAPE)
+        focus(browser, "#main")
+        press(browser, "1")
+        assert not bench.judgements.all()  # with marks to make, a label alone does not send
+        browser.refresh()
+        drawn(browser)
+        assert browser.execute_script("return marks.value().regions.length;") == 1  # the draft stands
+        focus(browser, "#main")
+        press(browser, "1", Key.ENTER)
+        until(lambda: len(bench.judgements.standing()) == 1)
+        (judgement,) = bench.judgements.standing()
+        assert judgement.row == first and judgement.values["label"] == "sharp"
+        assert [(region["form"], region["labels"], region["on"]) for region in judgement.values["regions"]] == [
+            ("box", ["WBC"], "photo")
+        ]
+        until(lambda: browser.execute_script("return ready[0].row;") != first)
+        drawn(browser)
+        assert browser.execute_script("return marks.value().regions.length;") == 0
+        focus(browser, "#main")
+        press(browser, "u")
+        until(lambda: not [one for one in bench.judgements.standing() if one.values])
+        until(lambda: browser.execute_script("return ready[0]?.row;") == first)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_video_of_frames_gets_segments_and_boxes_on_the_page(browser: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.keys import Keys as Key
+
+    folder = tmp_path / "a"
+    frames = sorted((DATA / "video_davis_judo" / "frames").glob("*.jpg"))
+    if not frames:
+        pytest.skip("video_davis_judo is not there")
+    (folder / "judo").mkdir(parents=True)
+    for path in frames:
+        (folder / "judo" / path.name).write_bytes(path.read_bytes())
+    marks = {"form": "video", "on": "clip", "labels": ["left", "throw"], "rate": 10}
+    with served(project(folder, ["clip"], [["judo"]], marks=marks, model="fake")) as bench:
+        enter(browser, bench, 390)
+        assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth;")
+        assert browser.execute_script("return marks.count;") == 16
+        focus(browser, "#marks .forms-frame canvas")
+        press(browser, "2", "i", ".")
+        until(lambda: browser.execute_script("return marks.frame;") == 1)
+        press(browser, "u", "1", "b", "n", Key.ESCAPE, Key.ENTER)
+        until(lambda: bench.judgements.standing())
+        (judgement,) = bench.judgements.standing()
+        track, segment = judgement.values["regions"]
+        assert (track["form"], track["labels"], track["frames"][0]["frame"]) == ("track", ["left"], 1)
+        assert (segment["start"], segment["end"], segment["labels"]) == (0.0, 1.0, ["throw"])
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_phrases_are_linked_to_regions_on_the_page(browser: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.keys import Keys as Key
+
+    with served(cells(tmp_path / "a", form="links", text="caption")) as bench:
+        enter(browser, bench)
+        caption = browser.execute_script("return ready[0].marks.given.text;")
+        focus(browser, "#marks canvas")
+        press(browser, "b", "n", "v", Key.ESCAPE)
+        focus(browser, "#marks .forms-text")
+        press(browser, Key.ARROW_RIGHT, Key.ARROW_RIGHT, Key.ENTER, "l", Key.TAB, Key.ENTER, Key.ESCAPE)
+        browser.execute_script("document.activeElement.blur();")
+        press(browser, Key.ENTER)
+        until(lambda: bench.judgements.standing())
+        values = bench.judgements.standing()[0].values
+        phrase = values["regions"][0]
+        assert caption[phrase["start"] : phrase["end"]] == phrase["text"] == "white" and phrase["on"] == "caption"
+        assert values["links"] == [{"from": "p1", "to": ["r1"], "state": "located", "label": "refers to"}]
