@@ -86,3 +86,15 @@ def test_labels_of_other_rows_are_refused(desk: Path, tmp_path: Path) -> None:
     votes = write_votes(tmp_path / "votes.csv", ("something else", "billing", "refund"))
     with pytest.raises(DataError, match="holds no labels of this project's rows"):
         import_labels(load_project(desk), votes)
+
+
+def test_labels_are_imported_by_the_command_and_told(desk: Path, tmp_path: Path) -> None:
+    row = load_splits(load_project(desk)).train[0]
+    votes = write_votes(tmp_path / "votes.csv", (row.fields["text"], row.label, "refund"), ("unknown", "a", "b"))
+    first = tailor("label", desk, "--import", votes)
+    assert first.exit_code == 0, first.output
+    assert "Read votes.csv as annotators: 2 labels of anna, ben." in first.output
+    assert "1 items that are no rows of this project" in first.output
+    assert "0 labels of anna, ben; 2 were known before" in tailor("label", desk, "--import", votes).output
+    wrong = tailor("label", desk, "--import", votes, "--format", "coco")
+    assert wrong.exit_code == 2 and "is no" in wrong.output

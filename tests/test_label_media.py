@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import csv
-import http.client
 import json
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from data_helpers import write_yaml
+from labelling_bench import Bench, served
+from web_server import send
 
 from tailor.errors import ConfigError
-from tailor.labelling.judgements import Judgements
 from tailor.project import load_project
-from tailor.web.door import COOKIE, Keys
-from tailor.web.listening import listen
-from tailor.workbench.app import Workbench
-from tailor.workbench.desk import Desk
 
-KEYS = Keys(bytes(range(32)))
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde\x00\x00\x00\x0cIDATx\x9cc"
     b"\xf8\xcf\xc0\x00\x00\x03\x01\x01\x00\xc9\xfe\x92\xef\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -39,53 +30,16 @@ FLAGS = (
 )
 
 
-@dataclass(frozen=True)
-class Bench:
-    """A served workbench."""
-
-    port: int
-    desk: Desk
-    judgements: Judgements
-
-    def ask(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, str], bytes]:
-        """What the server says to Ada's browser."""
-        headers = {
-            "Origin": f"http://127.0.0.1:{self.port}",
-            "Cookie": f"{COOKIE}={KEYS.ticket('Ada')}",
-            "X-Tailor-Token": KEYS.page_token("Ada"),
-            "Content-Type": "application/json",
-        }
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
-        reply = connection.getresponse()
-        content = reply.read()
-        connection.close()
-        return reply.status, {name.lower(): value for name, value in reply.getheaders()}, content
-
-    def items(self) -> list[dict[str, Any]]:
-        """The rows that Ada is given."""
-        found: list[dict[str, Any]] = json.loads(self.ask("POST", "/api/next", {"page": "p", "most": 5})[2])["items"]
-        return found
+def ask(bench: Bench, method: str, path: str, body: object = None) -> tuple[int, dict[str, str], bytes]:
+    """What the server says to Ada's browser."""
+    reply = send(bench.port, method, path, bench.headers("Ada"), b"" if body is None else json.dumps(body).encode())
+    return reply.status, reply.headers, reply.body
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[Bench]:
-    project = load_project(folder)
-    listening = listen()
-    with Judgements(project.store) as judgements:
-        desk = Desk(project, judgements)
-        app = Workbench(desk, KEYS).app(listening.hosts)
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening.socket]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        try:
-            yield Bench(listening.port, desk, judgements)
-        finally:
-            server.should_exit = True
-            thread.join(10)
-            listening.socket.close()
+def items(bench: Bench) -> list[dict[str, Any]]:
+    """The rows that Ada is given."""
+    found: list[dict[str, Any]] = json.loads(ask(bench, "POST", "/api/next", {"page": "p", "most": 5})[2])["items"]
+    return found
 
 
 def project(folder: Path, columns: list[str], rows: list[list[str]], **settings: object) -> Path:
@@ -105,7 +59,7 @@ def pictures(folder: Path, **marks: object) -> Path:
     for number in (1, 2):
         (folder / "pics" / f"{number}.png").write_bytes(PNG + bytes([number]))
     (folder / "secret.txt").write_text("secret")
-    given = {"marks": {"on": "photo", "labels": ["cell"], **marks}} if marks is not None else {}
+    given = {"marks": {"column": "photo", "labels": ["cell"], **marks}} if marks is not None else {}
     data = {"file": "data.csv", "images": ["photo"]}
     columns = ["photo", "caption"] if marks.get("text") else ["photo"]
     return project(folder, columns, [[f"pics/{number}.png", "a red cell"][: len(columns)] for number in (1, 2)], data=data, **given)
@@ -116,23 +70,24 @@ def pictures(folder: Path, **marks: object) -> Path:
 
 def test_an_image_is_served_by_its_row_with_the_type_of_its_bytes(tmp_path: Path) -> None:
     with served(pictures(tmp_path / "a")) as bench:
-        item = bench.items()[0]
+        item = items(bench)[0]
         source = item["marks"]["given"]["source"]
-        status, headers, content = bench.ask("GET", source)
+        status, headers, content = ask(bench, "GET", source)
         assert (status, headers["content-type"], content[:8]) == (200, "image/png", PNG[:8])
         assert headers["x-content-type-options"] == "nosniff" and headers["content-disposition"].startswith("inline")
         assert item["texts"] == [] and item["images"] == []
         row = item["row"]
         for path in (
-            f"/media/{row}/photo/1",
-            f"/media/{row}/caption/0",
+            f"/media/{row}/0/1",
+            f"/media/{row}/1/0",
             f"/media/{row}/..%2F..%2Fsecret.txt/0",
-            "/media/x/photo/0",
-            f"/media/{row}/photo/-1",
+            "/media/x/0/0",
+            f"/media/{row}/0/-1",
+            f"/media/{row}/0/9999999999999999999999",
             "/media/secret.txt",
-            f"/media/{row}/photo/0/../../../secret.txt",
+            f"/media/{row}/0/0/../../../secret.txt",
         ):
-            status, _, content = bench.ask("GET", path)
+            status, _, content = ask(bench, "GET", path)
             assert status == 404 and b"secret" not in content.replace(b"secret.txt", b""), path
 
 
@@ -140,7 +95,7 @@ def test_what_is_no_image_by_its_bytes_is_never_opened_in_the_page(tmp_path: Pat
     folder = tmp_path / "a"
     (folder / "clips").mkdir(parents=True)
     (folder / "clips" / "a.mp4").write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>")
-    marks = {"form": "video", "on": "clip", "labels": ["open"]}
+    marks = {"form": "video", "column": "clip", "labels": ["open"]}
     names = [
         "clips/a.mp4",
         "../outside.mp4",
@@ -151,30 +106,30 @@ def test_what_is_no_image_by_its_bytes_is_never_opened_in_the_page(tmp_path: Pat
     ]
     (tmp_path / "outside.mp4").write_text("outside")
     with served(project(folder, ["clip"], [[name] for name in names], marks=marks, model="fake")) as bench:
-        for item in bench.items():
-            status, headers, content = bench.ask("GET", f"/media/{item['row']}/clip/0")
+        for item in items(bench):
+            status, headers, content = ask(bench, "GET", f"/media/{item['row']}/0/0")
             if status == 200:
                 assert headers["content-type"] == "application/octet-stream"
                 assert headers["content-disposition"].startswith("attachment") and b"<svg" in content
             else:
                 assert status == 404 and b"outside" not in content and b"root:" not in content
-        assert sum(bench.ask("GET", f"/media/{row}/clip/0")[0] == 200 for row in bench.desk.items) == 1
+        assert sum(ask(bench, "GET", f"/media/{row}/0/0")[0] == 200 for row in bench.desk.items) == 1
 
 
 def test_marks_are_kept_with_the_label_or_alone_and_broken_ones_are_refused(tmp_path: Path) -> None:
     with served(pictures(tmp_path / "a")) as bench:
-        first, second = bench.items()
+        first, second = items(bench)
         box = {"id": "r1", "form": "box", "on": "photo", "labels": ["cell"], "x": 0, "y": 0, "width": 1, "height": 1}
         sent = {"key": "k1", "row": first["row"], "label": "sharp", "marks": {"regions": [box], "onload": "x"}}
-        assert bench.ask("POST", "/api/judgements", sent)[0] == 200
-        assert bench.ask("POST", "/api/judgements", {"key": "k2", "row": second["row"], "marks": {"regions": [box]}})[0] == 200
+        assert ask(bench, "POST", "/api/judgements", sent)[0] == 200
+        assert ask(bench, "POST", "/api/judgements", {"key": "k2", "row": second["row"], "marks": {"regions": [box]}})[0] == 200
         values = [judgement.values for judgement in bench.judgements.standing()]
         assert values[0] == {"label": "sharp", "regions": [{**box, "x": 0.0, "y": 0.0, "width": 1.0, "height": 1.0}]}
         assert set(values[1]) == {"regions"}
         for number, bad in enumerate(
             ({"regions": [{**box, "width": 0}]}, {"regions": [{**box, "on": "elsewhere"}]}, "x", {"regions": 5})
         ):
-            status, _, content = bench.ask("POST", "/api/judgements", {"key": f"b{number}", "row": first["row"], "marks": bad})
+            status, _, content = ask(bench, "POST", "/api/judgements", {"key": f"b{number}", "row": first["row"], "marks": bad})
             assert status == 422 and b"mark" in content
         assert len(bench.judgements.all()) == 2
 
@@ -182,10 +137,10 @@ def test_marks_are_kept_with_the_label_or_alone_and_broken_ones_are_refused(tmp_
 def test_settings_of_marks_name_columns_that_are_shown(tmp_path: Path) -> None:
     for number, (marks, why) in enumerate(
         [
-            ({"on": "photo", "labels": ["a"], "form": "links"}, "names the column whose phrases are linked"),
-            ({"on": "photo", "labels": ["a", "a"]}, "different texts"),
-            ({"on": "clip", "labels": ["a"]}, "which `input` does not read"),
-            ({"on": "photo", "labels": ["a"], "form": "video"}, "none of these for a video"),
+            ({"column": "photo", "labels": ["a"], "form": "links"}, "names the column whose phrases are linked"),
+            ({"column": "photo", "labels": ["a", "a"]}, "different texts"),
+            ({"column": "clip", "labels": ["a"]}, "which `input` does not read"),
+            ({"column": "photo", "labels": ["a"], "form": "video"}, "none of these for a video"),
         ]
     ):
         folder = pictures(tmp_path / str(number))
@@ -229,7 +184,8 @@ def enter(browser: Any, bench: Bench, width: int = 1200) -> None:
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     browser.get_log("browser")
-    browser.get(f"http://127.0.0.1:{bench.port}/#{KEYS.ticket('Ada')}")
+    browser.get("about:blank")
+    browser.get(bench.link("Ada"))
     until(lambda: browser.current_url.endswith("/label"))
     drawn(browser)
 
@@ -261,7 +217,7 @@ def cells(folder: Path, **marks: object) -> Path:
         (folder / "pics" / f"{number}.jpg").write_bytes(source.read_bytes())
     columns = ["photo", "caption"] if marks.get("text") else ["photo"]
     rows = [[f"pics/{number}.jpg", f"🎉 A white cell in picture {number}."][: len(columns)] for number in ("00001", "00003")]
-    given = {"on": "photo", "labels": ["RBC", "WBC"], **marks}
+    given = {"column": "photo", "labels": ["RBC", "WBC"], **marks}
     return project(folder, columns, rows, data={"file": "data.csv", "images": ["photo"]}, marks=given)
 
 
@@ -310,7 +266,7 @@ def test_a_video_of_frames_gets_segments_and_boxes_on_the_page(browser: Any, tmp
     (folder / "judo").mkdir(parents=True)
     for path in frames:
         (folder / "judo" / path.name).write_bytes(path.read_bytes())
-    marks = {"form": "video", "on": "clip", "labels": ["left", "throw"], "rate": 10}
+    marks = {"form": "video", "column": "clip", "labels": ["left", "throw"], "rate": 10}
     with served(project(folder, ["clip"], [["judo"]], marks=marks, model="fake")) as bench:
         enter(browser, bench, 390)
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth;")

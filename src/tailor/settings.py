@@ -200,7 +200,7 @@ class MarkSettings(Settings):
     form: Literal["image", "video", "links"] = Field(
         "image", description="boxes, polygons and points on an image; segments and boxes on a video; phrases linked to regions"
     )
-    on: str = Field(min_length=1, description="column with the image, or with the video or the folder of its frames")
+    column: str = Field(min_length=1, description="column with the image, or with the video or the folder of its frames")
     labels: tuple[str, ...] = Field(min_length=1, description="what marks are called, in the order of their number keys")
     text: str = Field("", description="column with the text whose phrases are linked; only for `links`")
     rate: float = Field(25.0, gt=0, le=1000, description="frames per second of the video")
@@ -223,10 +223,10 @@ class MarkSettings(Settings):
         Raises:
             ValueError: what is given, and what is accepted.
         """
-        if missing := [name for name in (self.on, self.text) if name and name not in asked]:
+        if missing := [name for name in (self.column, self.text) if name and name not in asked]:
             raise ValueError(f"`marks` names {missing[0]!r}, which `input` does not read; write {{{{{missing[0]}}}}} there")
-        if (self.form != "video") != (self.on in images):
-            raise ValueError("`marks.on` is a column of `data.images` where images are marked, and none of these for a video")
+        if (self.form != "video") != (self.column in images):
+            raise ValueError("`marks.column` is a column of `data.images` where images are marked, and none of these for a video")
 
 
 class Requirements(Settings):

@@ -27,8 +27,15 @@ def label(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; the same one again where it is free.")] = 0,
     called: Annotated[list[str] | None, typer.Option("--name", help="Name by which others open this machine.")] = None,
     browser: Annotated[bool, typer.Option(help="Open the first link in a browser.")] = True,
+    given: Annotated[
+        Path | None, typer.Option("--import", help="Keep the labels of this file or folder of another tool, and open no page.")
+    ] = None,
+    format: Annotated[str, typer.Option(help="Format of that file, such as labelstudio or coco; told by its content.")] = "",
 ) -> None:
     """Label rows in the browser, alone or with others; nothing leaves this machine."""
+    if given is not None:
+        _import(project, given, format)
+        return
     import webbrowser
 
     from tailor.web.listening import serve
@@ -50,6 +57,20 @@ def label(
             webbrowser.open(next(iter(bench.links.values())))
         serve(bench.app, bench.listening)
         console.print(Text(bench.summary()))
+
+
+def _import(project: Path, given: Path, format: str) -> None:
+    """Keep labels of another tool as judgements under the names of those who gave them."""
+    from tailor.labelling.importing import import_labels
+    from tailor.project import load_project
+
+    found = import_labels(load_project(project), given, format)
+    people = ", ".join(found.people[:5]) + (f" and {len(found.people) - 5:,} more" if len(found.people) > 5 else "")
+    again = f"; {found.known:,} were known before" if found.known else ""
+    console = plain_console()
+    console.print(Text(f"Read {given.name} as {found.format}: {found.added:,} labels of {people}{again}."))
+    for finding in found.findings:
+        console.print(Text(finding.what))
 
 
 def _own_name() -> str:

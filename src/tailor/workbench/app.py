@@ -82,7 +82,7 @@ class Workbench:
             Route("/api/next", _answering(self._next), methods=["POST"]),
             Route("/api/judgements", _answering(self._judge), methods=["POST"]),
             Route("/api/undo", _answering(self._undo), methods=["POST"]),
-            Route("/media/{row}/{column}/{number:int}", self._media),
+            Route("/media/{row}/{column:int}/{number:int}", self._media),
             *(Route(f"/static/{name}", self._file(name)) for name in self._files),
         ]
         open_paths = ["/", *(f"/static/{name}" for name in self._files)]

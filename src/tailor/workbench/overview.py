@@ -12,6 +12,7 @@ from tailor.kinds.base import kind_of
 from tailor.labelled import as_cell, counted
 from tailor.labelling.judgement import Judgement
 from tailor.workbench.desk import Desk, Item
+from tailor.workbench.showing import readable
 
 MOST_ROWS = 200
 """Rows that one page lists: a browser draws so many without a wait."""
@@ -96,7 +97,7 @@ def queue_rows(desk: Desk, name: str, start: int) -> dict[str, Any]:
         if own is None and len(said) >= desk.overlap:
             state = "done by others"
         label = "" if own is None else own.skipped or shown_label(desk, own.label)
-        text = " ".join(" ".join(item.example.fields.values()).split())
+        text = " ".join(" ".join(readable(item.example).values()).split())
         short = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
         found.append({"row": item.row, "text": short, "state": state, "label": label, "flagged": own.flagged if own else ""})
     last = start + len(found)
@@ -152,6 +153,8 @@ def progress(desk: Desk) -> Progress:
 
 def shown_label(desk: Desk, label: Any) -> str:
     """A label as people read it."""
+    if label is None:
+        return "marked"
     kind, cell = kind_of(desk.task), as_cell(label)
     return kind.shown(cell) if cell else "(nothing)"
 
@@ -162,7 +165,7 @@ def _difference(desk: Desk, item: Item, said: Sequence[Judgement], settled: Judg
     return Difference(
         item.row,
         f"{item.example.file} row {item.example.row}",
-        tuple(item.example.fields.items()),
+        tuple(readable(item.example).items()),
         people,
         shown_label(desk, settled.label) if settled else "",
         tuple(choices.items()),

@@ -1,7 +1,7 @@
 """Images and video of a row on the page: what is shown of it, what is marked on it, and the files behind both.
 
-A page asks for a file by row, column and number, never by a path: nothing is sent that no row names. What the file is, is told by
-its bytes (`tailor.workbench.files`).
+A page asks for a file by its row, the number of the column and its own number, never by a path: nothing is sent that no row names.
+What it is, is told by its bytes (`tailor.workbench.files`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import quote
 
 from starlette.responses import FileResponse
 
@@ -35,7 +34,7 @@ def files_of(task: Task, folder: Path, example: Example, column: str) -> list[st
     if column in example.media:
         return [example.media[column].path]
     marks = task.marks
-    if marks is None or marks.form != "video" or column != marks.on:
+    if marks is None or marks.form != "video" or column != marks.column:
         raise Refused("There is no such file in this project.", 404)
     name = example.fields[column].strip()
     inside, place = folder.resolve(), (folder / name).resolve() if "\0" not in name else folder
@@ -47,14 +46,15 @@ def files_of(task: Task, folder: Path, example: Example, column: str) -> list[st
     return [str(PurePosixPath(name) / frame) for frame in frames]
 
 
-def sent(task: Task, folder: Path, example: Example, column: str, number: int) -> FileResponse:
-    """One of these files.
+def sent(task: Task, folder: Path, example: Example, column: int, number: int) -> FileResponse:
+    """One of these files, by the number of its column among those that are asked.
 
     Raises:
         Refused: there is none that may be sent.
     """
-    files = files_of(task, folder, example, column)
-    if not 0 <= number < len(files):
+    columns = list(example.fields)
+    files = files_of(task, folder, example, columns[column]) if column < len(columns) else []
+    if number >= len(files):
         raise Refused("There is no such file in this project.", 404)
     return file_response(folder, files[number])
 
@@ -66,23 +66,28 @@ def scripts_of(task: Task) -> tuple[str, ...]:
 
 def shown(task: Task, folder: Path, row: str, example: Example) -> dict[str, Any]:
     """What a page needs to show a row: its texts, its images, and what is marked on which of them."""
-    video = task.marks.on if task.marks and task.marks.form == "video" else ""
+    video = task.marks.column if task.marks and task.marks.form == "video" else ""
     texts = [{"name": name, "text": text} for name, text in example.fields.items() if name not in example.media and name != video]
-    marked = task.marks.on if task.marks else ""
-    images = [{"name": name, "source": address(row, name)} for name in example.media if name != marked]
+    marked = task.marks.column if task.marks else ""
+    images = [{"name": name, "source": address(row, example, name)} for name in example.media if name != marked]
     return {"texts": texts, "images": images, "marks": _marks(task, folder, row, example)}
 
 
-def address(row: str, column: str, number: int = 0) -> str:
+def readable(example: Example) -> dict[str, str]:
+    """What a row asks, in words: its texts, and the names of its images."""
+    return {name: example.media[name].path if name in example.media else text for name, text in example.fields.items()}
+
+
+def address(row: str, example: Example, column: str, number: int = 0) -> str:
     """Where a page finds a file."""
-    return f"/media/{quote(row, safe='')}/{quote(column, safe='')}/{number}"
+    return f"/media/{row}/{list(example.fields).index(column)}/{number}"
 
 
 def _marks(task: Task, folder: Path, row: str, example: Example) -> dict[str, Any] | None:
     marks = task.marks
-    if marks is None or (marks.form != "video" and marks.on not in example.media):
+    if marks is None or (marks.form != "video" and marks.column not in example.media):
         return None
-    given: dict[str, Any] = {"labels": list(marks.labels), "on": marks.on, "source": address(row, marks.on)}
+    given: dict[str, Any] = {"labels": list(marks.labels), "on": marks.column, "source": address(row, example, marks.column)}
     if marks.form == "links":
         given |= {"text": example.fields[marks.text], "textOn": marks.text}
     if marks.form == "video":
@@ -93,14 +98,14 @@ def _marks(task: Task, folder: Path, row: str, example: Example) -> dict[str, An
 def _frames(task: Task, folder: Path, row: str, example: Example) -> dict[str, Any]:
     """The addresses of the frames, where the video is a folder of images."""
     assert task.marks is not None
-    column = task.marks.on
+    column = task.marks.column
     try:
         files = files_of(task, folder, example, column)
     except Refused:
         return {}
     if files == [example.fields[column].strip()]:
         return {}
-    return {"frames": [address(row, column, number) for number in range(len(files))]}
+    return {"frames": [address(row, example, column, number) for number in range(len(files))]}
 
 
 def said_before(judgement: Judgement | None) -> dict[str, Any] | None:
@@ -123,7 +128,7 @@ def marks_in(task: Task, example: Example, given: Any) -> Mapping[str, Any]:
         found = checked_marks(given)
     except ValueError as error:
         raise DataError(f"the marks cannot be kept: {error}") from error
-    columns = {task.marks.on, *filter(None, [task.marks.text])}
+    columns = {task.marks.column, *filter(None, [task.marks.text])}
     for region in found.get(REGIONS, ()):
         if region["on"] not in columns:
             raise DataError(f"a mark lies on {region['on']!r}, which is not what is marked")

@@ -101,7 +101,7 @@
       this.canvas.addEventListener("pointermove", (event) => this.move(event));
       for (const end of ["pointerup", "pointercancel"]) this.canvas.addEventListener(end, (event) => this.up(event));
       this.canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-      this.canvas.addEventListener("focus", () => this.draw());
+      this.canvas.addEventListener("focus", () => { this.released = false; this.draw(); });
       this.canvas.addEventListener("blur", () => this.draw());
       this.use("select");
       this.name(this.label, true);
