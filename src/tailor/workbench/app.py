@@ -123,7 +123,7 @@ class Workbench:
         if item is None:
             raise Refused("There is no such file in this project.", 404)
         column, number = request.path_params["column"], request.path_params["number"]
-        return await run_in_threadpool(sent, self.desk.task, self.desk.folder, item.example, column, number)
+        return await run_in_threadpool(sent, self.desk.task, self.desk.project.folder, item.example, column, number)
 
     async def _enter(self, request: Request) -> Response:
         """Exchange the ticket of a link for a cookie."""
@@ -159,7 +159,7 @@ class Workbench:
             "row": item.row,
             "place": place,
             "before": before,
-            **shown(self.desk.task, self.desk.folder, item.row, item.example),
+            **shown(self.desk.task, self.desk.project.folder, item.row, item.example),
         }
 
     def _judge(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
