@@ -229,7 +229,7 @@ def test_alpaca_with_a_history_is_a_chat(tmp_path: Path) -> None:
 def test_plain_alpaca_keeps_its_columns_and_its_instruction(tmp_path: Path) -> None:
     rows = [{"instruction": "Name the team.", "input": text, "output": answer, "history": []} for text, answer in ROWS]
     guess = guess_task(write(tmp_path / "a.jsonl", rows))
-    assert (guess.input, guess.output, guess.asked.told) == ("input", "output", "Name the team.")
+    assert (guess.input, guess.output, guess.asked.instruction) == ("input", "output", "Name the team.")
 
 
 def test_sharegpt_takes_the_chosen_answer_and_names_what_is_left_out(tmp_path: Path) -> None:

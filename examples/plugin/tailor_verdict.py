@@ -44,7 +44,7 @@ class Verdict(Kind):
 
     def instruction(self, draft: Draft) -> str:
         """The form of an answer, behind what the data say."""
-        return f"{draft.told or f'Judge {draft.asked}.'} Answer yes or no, then give the reason in a few words.".strip()
+        return f"{draft.instruction or f'Judge {draft.asked}.'} Answer yes or no, then give the reason in a few words.".strip()
 
     def target_text(self, system: System, example: Example, passages: Sequence[Passage]) -> str:
         """The verdict with the reason on record."""

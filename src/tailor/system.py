@@ -127,7 +127,7 @@ class Shot(Part):
         asked = self.question(template)
         return asked if self.passages is None else with_passages(asked, self.passages, reminds)
 
-    def told(self, template: str, reminds: bool) -> dict[str, object]:
+    def rendered(self, template: str, reminds: bool) -> dict[str, object]:
         """What the model is told of it, as JSON: this counts in fingerprints, and not what it is told from."""
         before, after = self.around(template)
         told = {"answer": self.answer, "input": as_json(self.turn(template, reminds))}
@@ -180,15 +180,17 @@ class Prompt(Part):
         """Columns that its templates read, in order of first use."""
         return columns_in(self.instruction, self.context, self.persona, *self.constraints, self.input)
 
-    def told(self, reminds: bool) -> str:
+    def rendered(self, reminds: bool) -> str:
         """Its JSON as fingerprints take it, worked examples as the model is told them; made once, as there may be thousands."""
-        if reminds not in self.tellings:
-            shots = [shot.told(self.input, reminds) for shot in self.shots]
-            self.tellings[reminds] = json.dumps(self.model_dump(mode="json", exclude={"shots"}) | {"shots": shots}, sort_keys=True)
-        return self.tellings[reminds]
+        if reminds not in self.renderings:
+            shots = [shot.rendered(self.input, reminds) for shot in self.shots]
+            self.renderings[reminds] = json.dumps(
+                self.model_dump(mode="json", exclude={"shots"}) | {"shots": shots}, sort_keys=True
+            )
+        return self.renderings[reminds]
 
     @cached_property
-    def tellings(self) -> dict[bool, str]:
+    def renderings(self) -> dict[bool, str]:
         """What `told` made so far."""
         return {}
 
@@ -264,7 +266,7 @@ class System(Part):
     def fingerprint(self) -> str:
         """SHA-256 over everything that can change an answer; what it is called does not."""
         parts = {name: getattr(self, name).canonical for name in ("decoding", "knowledge", "weights")}
-        parts = dict(sorted({**parts, "prompt": self.prompt.told(self.reminds)}.items()))
+        parts = dict(sorted({**parts, "prompt": self.prompt.rendered(self.reminds)}.items()))
         return _sha256("{" + ", ".join(f'"{name}": {text}' for name, text in parts.items()) + "}")
 
     @cached_property
@@ -367,7 +369,7 @@ def fingerprint_of(record: Mapping[str, Any]) -> str:
     """The fingerprint of the System that has this record as JSON."""
     prompt = record["prompt"]
     reminds = prompt.get("brief", True) and not record["decoding"].get("labels")
-    shots = [Shot.model_validate(shot).told(prompt.get("input", ""), reminds) for shot in prompt["shots"]]
+    shots = [Shot.model_validate(shot).rendered(prompt.get("input", ""), reminds) for shot in prompt["shots"]]
     parts = {name: value for name, value in record.items() if name not in CALLED}
     return _sha256(json.dumps(parts | {"prompt": prompt | {"shots": shots}}, sort_keys=True))
 

@@ -151,7 +151,7 @@ def _check_scores(kind: Kind, task: Task, system: System, row: Example) -> None:
         assert found == score(task, system, row, answer), "the same answer has the same score"
     right = score(task, system, row, answered["right"])
     assert right.value == 1, f"what should be written for {row.id!r} is worth 1, not {right.value}"
-    assert kind.said(right) is not None, "a right answer says something"
+    assert kind.comparable(right) is not None, "a right answer says something"
     parts = kind.parts(task, row, right)
     assert bool(parts) == kind.parted and all(part.is_right for part in parts), (
         f"all parts of a right answer are right, not {parts}"

@@ -46,7 +46,7 @@ class AskedTemplate:
     Attributes:
         template: the columns that make up the question.
         columns: which these are.
-        told: what every row tells the model, which belongs in the instruction; empty where there is no such thing.
+        instruction: what every row tells the model, where it is the same in all of them; empty where there is no such thing.
         pair: two columns that are asked about together, or none.
         instructed: whether each row says what to do in it.
         context: the column with the passage that each question is about, or empty.
@@ -56,7 +56,7 @@ class AskedTemplate:
 
     template: str
     columns: tuple[str, ...]
-    told: str = ""
+    instruction: str = ""
     pair: tuple[str, ...] = ()
     instructed: bool = False
     context: str = ""

@@ -39,7 +39,7 @@ from tailor.data.roles import COLUMN_NAMES
 from tailor.data.table import Table, read_table, with_record
 from tailor.documents.places import PAGES, found_files
 from tailor.errors import ConfigError, DataError, DocumentsError, did_you_mean, quoted
-from tailor.kinds.base import Kind, Look
+from tailor.kinds.base import ColumnProfile, Kind
 from tailor.plugins import KINDS
 
 LABELS_LISTED = 80
@@ -343,10 +343,10 @@ def _guess_input(path: Path, columns: Columns, output: str) -> str:
     return longest.name
 
 
-def _look(column: Column, documents: Path | None = None, *, choices: bool = False) -> Look:
+def _profile(column: Column, documents: Path | None = None, *, choices: bool = False) -> ColumnProfile:
     """What is seen of a column that may hold the right answers."""
     name = column.name.casefold()
-    return Look(
+    return ColumnProfile(
         name=name,
         is_label=name in LABEL_NAMES,
         few_values=column.has_few_values,
@@ -362,16 +362,16 @@ def _look(column: Column, documents: Path | None = None, *, choices: bool = Fals
 
 def _likelihood(column: Column) -> float:
     """How likely such a column is of the kind that it is likeliest of; 0 where no kind takes it."""
-    look = _look(column)
+    profile = _profile(column)
     kinds: list[Kind] = list(KINDS.usable().values())
-    return max(kind.likelihood(look) for kind in kinds)
+    return max(kind.likelihood(profile) for kind in kinds)
 
 
 def _guess_kind(output: Column, documents: Path | None, asked: AskedTemplate) -> Kind:
     """The kind that such a column is likeliest of."""
-    look = _look(output, documents, choices=asked.choices)
+    profile = _profile(output, documents, choices=asked.choices)
     kinds: list[Kind] = list(KINDS.usable().values())
-    return max(kinds, key=lambda kind: kind.likelihood(look))
+    return max(kinds, key=lambda kind: kind.likelihood(profile))
 
 
 def _max_words(output: Column) -> int:

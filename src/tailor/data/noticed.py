@@ -63,8 +63,10 @@ def other_answers(columns: Columns, output: str, others: Sequence[Column]) -> It
 
 def instructed(asked: AskedTemplate) -> Iterator[Finding]:
     """Says what every row tells the model, which is no part of the rows any more."""
-    if asked.told:
-        yield Finding("note", f"Every row gives the model the same text ({quoted(asked.told)}); this is now the `instruction`.")
+    if asked.instruction:
+        yield Finding(
+            "note", f"Every row gives the model the same text ({quoted(asked.instruction)}); this is now the `instruction`."
+        )
 
 
 def _rows(places: Sequence[str]) -> str:

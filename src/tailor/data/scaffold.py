@@ -87,7 +87,7 @@ def _draft(guess: GuessedTask, asked: str) -> Draft:
         asked=asked,
         is_pair=bool(guess.asked.pair),
         right=_spoken(guess.output, guess.kind.noun),
-        told=guess.asked.told,
+        instruction=guess.asked.instruction,
         instructed=guess.asked.instructed,
         source="documents" if guess.documents else guess.asked.context.replace("_", " "),
         labels=guess.labels,

@@ -215,7 +215,7 @@ def _steadiness(
 
 def _changed(task: Task, first: Sequence[Score], found: dict[int, Score]) -> dict[int, bool]:
     """Whether the answer is another one, by row; rows of which an answer did not come are left out."""
-    said = kind_of(task).said
+    said = kind_of(task).comparable
     return {
         place: said(score) != said(first[place])
         for place, score in found.items()

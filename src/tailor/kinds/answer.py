@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tailor.data.example import Example
-from tailor.kinds.base import Draft, Kind, Look, Metric, tokens_for
+from tailor.kinds.base import ColumnProfile, Draft, Kind, Metric, tokens_for
 from tailor.retrieval.passage import Passage
 from tailor.score.scorer import holds_answer, score_answer
 from tailor.score.text import normalise
@@ -42,14 +42,14 @@ class FreeAnswer(Kind):
     sourced = True
     stratified_by = "answerability and source"
 
-    def likelihood(self, look: Look) -> float:
+    def likelihood(self, column: ColumnProfile) -> float:
         """As likely as not: what nothing else fits; marks of spans are no answer."""
-        return 0.0 if look.spans else 0.5
+        return 0.0 if column.spans else 0.5
 
     def instruction(self, draft: Draft) -> str:
         """What the data say, else to answer in a few words."""
-        if draft.told:
-            return draft.told
+        if draft.instruction:
+            return draft.instruction
         if draft.instructed:
             return "Do what is asked, in as few words as possible."
         source = f", using only the {draft.source}" if draft.source else ""
@@ -89,7 +89,7 @@ class FreeAnswer(Kind):
         """Right when the text commits to an accepted answer, or rightly says that there is none."""
         return score_answer(task, system, example, answer)
 
-    def said(self, score: Score) -> str | None:
+    def comparable(self, score: Score) -> str | None:
         """The text in normal form, and one word for all that say "not found"; free text that was cut off counts."""
         if score.outcome in ("unparsed", "refused"):
             return None

@@ -69,7 +69,7 @@ class Detail:
 
 
 @dataclass(frozen=True)
-class Look:
+class ColumnProfile:
     """What `tailor init` sees in the column with the right answers.
 
     Attributes:
@@ -105,7 +105,7 @@ class Draft:
         asked: what is asked about, such as "the text".
         is_pair: whether these are two texts.
         right: what the right answer is called.
-        told: what the data tell the model in every row alike; empty for nothing.
+        instruction: what the data tell the model in every row alike; empty for nothing.
         instructed: whether each row says what to do.
         source: where the answers stand, such as "documents"; empty where that is not known.
         labels: the different right answers of a closed set; none where there are too many to list.
@@ -119,7 +119,7 @@ class Draft:
     asked: str
     is_pair: bool
     right: str
-    told: str
+    instruction: str
     instructed: bool
     source: str
     labels: tuple[str, ...]
@@ -231,7 +231,7 @@ class Kind(ABC):
 
     # Making settings (`tailor init`)
 
-    def likelihood(self, look: Look) -> float:
+    def likelihood(self, column: ColumnProfile) -> float:
         """How likely such a column is of this kind, in [0, 1]; the likeliest kind is taken. 0 for one that the user must name."""
         return 0.0
 
@@ -343,7 +343,7 @@ class Kind(ABC):
         """What of an answer is right by itself, and what is not, where the kind is `parted`: fields, next to the right ones."""
         return ()
 
-    def said(self, score: Score) -> str | None:
+    def comparable(self, score: Score) -> str | None:
         """What counts of an answer when two are compared; None for one without the form asked for."""
         return None if score.outcome in ("unparsed", "refused") else normalise(score.answer)
 

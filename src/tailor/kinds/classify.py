@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tailor.data.example import Example
-from tailor.kinds.base import Draft, Kind, Look, Metric, label_set
+from tailor.kinds.base import ColumnProfile, Draft, Kind, Metric, label_set
 from tailor.kinds.lines import label_lines
 from tailor.labels import display_labels
 from tailor.retrieval.passage import Passage
@@ -31,20 +31,20 @@ class Classify(Kind):
     label_price = 0.25
     cue = "Classify."  # one word (docs/log.md)
 
-    def likelihood(self, look: Look) -> float:
+    def likelihood(self, column: ColumnProfile) -> float:
         """Certain where a few values are in many rows, and nothing says that they are answers."""
-        if look.documents or not look.few_values:
+        if column.documents or not column.few_values:
             return 0.0
-        if look.choices:
+        if column.choices:
             return 1.0
-        if look.several:
-            return 0.75 * look.is_label if look.few_parts else float(look.is_label)
-        return 0.75 if look.few_parts else float(look.name not in ("answer", "answers"))
+        if column.several:
+            return 0.75 * column.is_label if column.few_parts else float(column.is_label)
+        return 0.75 if column.few_parts else float(column.name not in ("answer", "answers"))
 
     def instruction(self, draft: Draft) -> str:
         """What the data say, else to name the label; and nothing else."""
-        if draft.told:
-            return f"{draft.told} {LABEL_ONLY}"
+        if draft.instruction:
+            return f"{draft.instruction} {LABEL_ONLY}"
         if draft.instructed:
             return LABEL_ONLY
         look, its = "Look at" if draft.is_image else "Read", "their" if draft.is_pair else "its"
@@ -70,7 +70,7 @@ class Classify(Kind):
         """Right when the label read off the answer is the accepted one."""
         return score_label(task, system, example, answer)
 
-    def said(self, score: Score) -> str | None:
+    def comparable(self, score: Score) -> str | None:
         """The label, to the letter."""
         return None if score.outcome in ("unparsed", "refused", "cut") else score.answer
 

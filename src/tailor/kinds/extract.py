@@ -14,7 +14,7 @@ from tailor.data.cells import is_missing, written_value
 from tailor.data.example import Example
 from tailor.data.jsontext import Value
 from tailor.jsonform import SOURCES, fitting, has_sources
-from tailor.kinds.base import Detail, Draft, Kind, Look, Metric, Unreadable
+from tailor.kinds.base import ColumnProfile, Detail, Draft, Kind, Metric, Unreadable
 from tailor.kinds.entry import Entry, EntryField
 from tailor.kinds.lines import as_yaml
 from tailor.language.detect import language_of
@@ -73,14 +73,14 @@ class Extract(Kind):
         if unknown := [name for name in task.prices.fields if name not in priced]:
             raise ValueError(f"`prices.fields` names {unknown[0]!r}, which is no field; there are {', '.join(known)}")
 
-    def likelihood(self, look: Look) -> float:
+    def likelihood(self, column: ColumnProfile) -> float:
         """Sure of marks of spans, and nearly so of objects with values of their own."""
-        return 1.0 if look.spans else 0.9 if look.records else 0.0
+        return 1.0 if column.spans else 0.9 if column.records else 0.0
 
     def instruction(self, draft: Draft) -> str:
         """What the data say, else to find what is asked for."""
-        if draft.told:
-            return draft.told
+        if draft.instruction:
+            return draft.instruction
         return (
             "Do what is asked, with what the text says and nothing else."
             if draft.instructed

@@ -8,7 +8,7 @@ from tailor.data.cells import answers_in, are_spans, is_missing, written_list
 from tailor.data.example import Example
 from tailor.data.joined import split_joined
 from tailor.data.jsontext import Value
-from tailor.kinds.base import Draft, Kind, Look, Metric, label_set
+from tailor.kinds.base import ColumnProfile, Draft, Kind, Metric, label_set
 from tailor.kinds.lines import label_lines
 from tailor.labels import as_set, in_set, no_label, written_set
 from tailor.retrieval.passage import Passage
@@ -50,17 +50,17 @@ class Tags(Kind):
     label_price = 0.35
     cue = "Tag."
 
-    def likelihood(self, look: Look) -> float:
+    def likelihood(self, column: ColumnProfile) -> float:
         """Certain where rows hold several of a few values, unless that many accepted answers are meant."""
-        if look.documents or look.spans or look.records or not look.few_parts:
+        if column.documents or column.spans or column.records or not column.few_parts:
             return 0.0
-        return 1.0 if look.name not in ("answer", "answers") else 0.25
+        return 1.0 if column.name not in ("answer", "answers") else 0.25
 
     def instruction(self, draft: Draft) -> str:
         """What the data say, else to name the labels; and nothing else."""
         only = LABELS_ONLY.format(none=no_label(draft.labels))
-        if draft.told:
-            return f"{draft.told} {only}"
+        if draft.instruction:
+            return f"{draft.instruction} {only}"
         if draft.instructed:
             return only
         look, its = "Look at" if draft.is_image else "Read", "their" if draft.is_pair else "its"
@@ -123,7 +123,7 @@ class Tags(Kind):
             details["form"] = float(sorted(_parts(answer.raw)) == sorted(_parts(plain)))
         return Score("right" if exact else "wrong", exact if task.scored_by == "exact_set" else f1, found, details)
 
-    def said(self, score: Score) -> str | None:
+    def comparable(self, score: Score) -> str | None:
         """The set."""
         return None if score.outcome in ("unparsed", "refused", "cut") else score.answer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tailor.data.example import Example
-from tailor.kinds.base import Detail, Draft, Kind, Look, Metric, tokens_for
+from tailor.kinds.base import ColumnProfile, Detail, Draft, Kind, Metric, tokens_for
 from tailor.language.detect import language_of
 from tailor.language.tokens import tokens
 from tailor.retrieval.passage import Passage
@@ -85,19 +85,19 @@ class Write(Kind):
             "add what an answer must keep to, a judge with a rubric, or both"
         )
 
-    def likelihood(self, look: Look) -> float:
+    def likelihood(self, column: ColumnProfile) -> float:
         """Likely where right answers are long, or are called a summary, a reply and the like."""
-        if look.few_values:
+        if column.few_values:
             return 0.0
-        if look.name in TEXTS and look.words >= FEW:
+        if column.name in TEXTS and column.words >= FEW:
             return 0.8
-        return 0.7 if look.words >= (2 * LONG if look.name in ANSWERS or look.documents else LONG) else 0.0
+        return 0.7 if column.words >= (2 * LONG if column.name in ANSWERS or column.documents else LONG) else 0.0
 
     def instruction(self, draft: Draft) -> str:
         """What the data say, else to summarise, reply or rewrite, in as many words as the longest right answer has."""
         most = f"{_limit(draft)} words"
-        if draft.told:
-            return draft.told
+        if draft.instruction:
+            return draft.instruction
         if draft.instructed:
             return f"Do what is asked, in at most {most}."
         asks = VERBS.get(draft.right.casefold(), f"Write the {draft.right} for {{asked}}").format(asked=draft.asked)
@@ -165,7 +165,7 @@ class Write(Kind):
         required = (Detail(one.name, one.name, required=True, reads=reads and one.reads) for one in wanted)
         return (*required, *super().details(task), *DIAGNOSTICS)
 
-    def said(self, score: Score) -> str | None:
+    def comparable(self, score: Score) -> str | None:
         """Whether the text will do: the same said in other words is no other answer."""
         return None if score.outcome in ("unparsed", "refused") else score.outcome
 

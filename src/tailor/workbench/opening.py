@@ -117,7 +117,7 @@ def _write(data: Path, labels: Sequence[str], kind_name: str, input: str) -> Pat
     output = OUTPUT if OUTPUT != asked else "answer"
     kind = KINDS.load(kind_name)
     draft = Draft(
-        asked=f"the {asked}", is_pair=False, right=output, told="", instructed=False, source="", labels=tuple(labels),
+        asked=f"the {asked}", is_pair=False, right=output, instruction="", instructed=False, source="", labels=tuple(labels),
         n_labels=len(labels), max_words=25,
     )  # fmt: skip
     lines = [
