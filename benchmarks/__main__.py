@@ -41,6 +41,7 @@ BENCHMARKS = {
     "real-servers": "benchmarks.real_servers",
     "score-labels": "benchmarks.score_labels",
     "search-speed": "benchmarks.search_speed",
+    "serve": "benchmarks.serve",
     "study": "benchmarks.study",
     "train": "benchmarks.train",
     "train-together": "benchmarks.train_together",

@@ -27,6 +27,8 @@ TOKEN = "TAILOR_SERVE_TOKEN"
 SHORTEST_TOKEN = 16
 GRACE_SECONDS = 30
 """Seconds that requests have to be answered when the server is told to end."""
+KEEP_SECONDS = 75
+"""Seconds that an idle connection is kept: longer than clients keep theirs, or a request may meet its end."""
 CONNECTIONS = 1024
 
 
@@ -174,6 +176,7 @@ def run(server: Server, listening: Listening, token: str = "") -> bool:
         proxy_headers=False,
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_SECONDS,
         ws="none",
     )
     http = uvicorn.Server(config)
@@ -184,6 +187,7 @@ def run(server: Server, listening: Listening, token: str = "") -> bool:
     server.on_refused = end
     try:
         with _signals(server), listening.socket:
+            listening.socket.listen(CONNECTIONS)  # callers that are early wait, and are not sent away
             server.start()
             http.run(sockets=[listening.socket])
     finally:

@@ -1,0 +1,359 @@
+"""A served system under load: overhead, overload, leaks and swaps with the fake model; throughput with the built-in one.
+
+The server runs in a process of its own with its record of traffic, and is asked over sockets by this one. Both share the machine's
+cores with the load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tailor.approaches.approach import TrainingData, starting_system
+from tailor.approaches.prompting import FewShot
+from tailor.data.example import Example
+from tailor.data.split import load_splits
+from tailor.engine import Engine
+from tailor.kinds.base import score_run
+from tailor.ledger import Ledger
+from tailor.models.base import Model, Reply, Request
+from tailor.models.fake import FakeModel
+from tailor.open_engine import open_engine
+from tailor.project import Project, load_project
+from tailor.serving.certified import Certified, Measured
+from tailor.serving.endpoint import Endpoint
+from tailor.serving.served import Served, opened
+from tailor.serving.server import Server
+from tailor.serving.server import run as serve
+from tailor.serving.worker import Worker
+from tailor.stats.intervals import mean_interval
+from tailor.watching.recorder import Recorder
+from tailor.web.listening import listen
+
+SAMPLE = Path(__file__).resolve().parents[1] / "examples" / "townhall"
+RATE, SECONDS = 50, 20
+MANY = 100_000
+SWAPS = 100
+CLIENTS = 16
+SLOW = 0.02
+"""Seconds that the slow fake takes for an answer, so that its capacity is known."""
+
+
+class SlowFake(FakeModel):
+    """A fake model that takes a time for each answer."""
+
+    block = 1
+
+    def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
+        """One reply per request."""
+        time.sleep(SLOW * len(requests))
+        return super().reply(requests, tuned)
+
+
+class Swapping:
+    """A source of two configurations in turn, each opened anew."""
+
+    def __init__(self, project: Project, both: Sequence[Certified], model: Model) -> None:
+        self.project, self.both, self.model, self.turn = project, both, model, 0
+
+    def recorder(self, served: Served) -> Recorder:
+        """Keeps what is asked."""
+        return Recorder(served.project.store, served.certified.task)
+
+    def opened(self, model: Model | None = None) -> Served:
+        """The next of the two."""
+        found = self.both[self.turn % len(self.both)]
+        self.turn += 1
+        return opened(self.project, found, self.project.store, self.model)
+
+
+def run() -> dict[str, float]:
+    """The figures."""
+    return {**overhead(), **overload(), **swaps(), **leak(), **throughput()}
+
+
+def overhead() -> dict[str, float]:
+    """Time to answer at 50 requests a second, with the record of traffic on."""
+    with server("fake") as at:
+        before = work(at.process)
+        took = asyncio.run(paced(at, RATE, SECONDS))
+        each = (work(at.process) - before) / len(took)
+        assert all(status == 200 for status, _ in took)
+        return {"p50_ms": 1000 * quantile(took, 0.5), "p99_ms": 1000 * quantile(took, 0.99), "processor_ms": 1000 * each}
+
+
+def overload() -> dict[str, float]:
+    """Ten times what a slow model can do: how soon the refusals come, and the time of what is answered, against half the load."""
+    with server("slow", queue=8) as at:
+        calm = asyncio.run(paced(at, round(0.5 / SLOW), 10))
+        took = asyncio.run(paced(at, round(10 / SLOW), 15))
+        refused = [one for one in took if one[0] == 429]
+        answered = [one for one in took if one[0] == 200]
+        assert len(refused) + len(answered) == len(took)
+        return {
+            "overload_refused": len(refused) / len(took),
+            "overload_refused_p99_ms": 1000 * quantile(refused, 0.99),
+            "overload_answered_p99_ms": 1000 * quantile(answered, 0.99),
+            "overload_calm_p99_ms": 1000 * quantile(calm, 0.99),
+            "overload_answered_per_second": len(answered) / 15,
+        }
+
+
+def swaps() -> dict[str, float]:
+    """A hundred swaps at 50 requests a second."""
+    with server("fake", both=True) as at:
+
+        async def swap() -> None:
+            for number in range(SWAPS):
+                os.kill(at.process, signal.SIGHUP)
+                while (await gauge(at, "tailor_swaps")) < number + 1:
+                    await asyncio.sleep(0.02)
+
+        done: list[float] = []
+
+        async def both() -> list[tuple[int, float]]:
+            swapping = asyncio.create_task(swap())
+            took: list[tuple[int, float]] = []
+            while not swapping.done():
+                took += await paced(at, RATE, 2)
+            await swapping
+            done.append(await gauge(at, "tailor_swaps"))
+            return took
+
+        took = asyncio.run(both())
+        return {"swaps": done[0], "swap_requests": len(took), "swap_failed": sum(status != 200 for status, _ in took)}
+
+
+def leak() -> dict[str, float]:
+    """What a hundred thousand requests leave behind."""
+    with server("fake") as at:
+        asyncio.run(flood(at, 5000, CLIENTS))
+        before, files = memory(at.process), descriptors(at.process)
+        started = time.perf_counter()
+        took = asyncio.run(flood(at, MANY, CLIENTS))
+        seconds = time.perf_counter() - started
+        wal = max((path.stat().st_size for path in at.store.glob("*-wal")), default=0)
+        return {
+            "leak_requests": len(took),
+            "leak_failed": sum(status != 200 for status, _ in took),
+            "leak_rss_mb": (memory(at.process) - before) / 1e6,
+            "leak_descriptors": descriptors(at.process) - files,
+            "leak_wal_mb": wal / 1e6,
+            "fake_per_second": MANY / seconds,
+        }
+
+
+def throughput() -> dict[str, float]:
+    """Answers a second at 16 clients, against those of the engine's own batches, on the same rows, with nearest examples."""
+    with tempfile.TemporaryDirectory() as folder:
+        project, found, rows = made(Path(folder), None)
+        served = opened(project, found, project.store)
+        served.answers(rows[:16])
+        started = time.perf_counter()
+        for start in range(0, len(rows), served.at_once):
+            served.answers(rows[start : start + served.at_once])
+        own = len(rows) / (time.perf_counter() - started)
+        served.close()
+    with server("built-in") as at:
+        texts = [row.fields["text"] for row in rows]
+        asyncio.run(flood(at, 32, CLIENTS, texts))
+        started = time.perf_counter()
+        took = asyncio.run(flood(at, len(texts), CLIENTS, texts))
+        rate = len(took) / (time.perf_counter() - started)
+        assert all(status == 200 for status, _ in took)
+    return {"engine_per_second": own, "served_per_second": rate, "served_share": rate / own}
+
+
+# --- the server
+
+
+@dataclass(frozen=True)
+class At:
+    """A running server."""
+
+    port: int
+    process: int
+    store: Path
+
+
+@contextmanager
+def server(kind: str, *, queue: int = 256, both: bool = False) -> Iterator[At]:
+    """A server in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = [sys.executable, "-m", "benchmarks.serve", folder, kind, str(queue), str(int(both))]
+        with subprocess.Popen(told, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            try:
+                port = int(process.stdout.readline())
+                at = At(port, process.pid, Path(folder) / "townhall" / ".tailor")
+                asyncio.run(ready(at))
+                yield at
+            finally:
+                process.terminate()
+                process.wait()
+
+
+def made(folder: Path, model: Model | None) -> tuple[Project, Certified, list[Example]]:
+    """The sample as a certified system, measured on a few rows, and rows to ask about."""
+    project = load_project(shutil.copytree(SAMPLE, folder / "townhall", ignore=shutil.ignore_patterns(".tailor")))
+    splits = load_splits(project)
+    with Ledger(project.store) as ledger:
+        engine = open_engine(project, ledger, model)
+        start = starting_system(project.task, splits.train, engine.model)
+        nearest = FewShot(5, "nearest")  # the fake is asked plainly, since an embedder would be no overhead of serving
+        system = start if model else nearest.fit(start, TrainingData(project.task, splits.train, splits.dev), engine)
+        found = certify(project, system, splits.dev[:16], engine)
+    return project, found, [*splits.dev, *splits.train][:192]
+
+
+def certify(project: Project, system: Any, rows: Sequence[Example], engine: Engine) -> Certified:
+    """A system measured on these rows."""
+    answers = engine.answer(system, rows)
+    scores = score_run(project.task, system, rows, answers)
+    score = mean_interval([one.value for one in scores])
+    measured = tuple(map(Measured, rows, answers, scores))
+    return Certified(project.task, system, "benchmark", "", "", score, score.low or 0.0, len(rows), None, measured)
+
+
+def serve_here(folder: Path, kind: str, queue: int, both: bool) -> None:
+    """Serve until the process is told to end; the port is printed."""
+    model = {"fake": FakeModel, "slow": SlowFake}.get(kind, lambda: None)()
+    project, found, _ = made(folder, model)
+    configurations = [found]
+    if both:
+        other = found.system.with_(prompt={"instruction": f"{found.system.prompt.instruction} Be quick."})
+        with Ledger(project.store) as ledger:
+            rows = [row.example for row in found.rows]
+            configurations.append(certify(project, other, rows, open_engine(project, ledger, model)))
+    from tailor.models.catalogue import open_model
+
+    source = Swapping(project, configurations, model or open_model(project.task.model))
+    served = source.opened()
+    listening = listen()
+    listening.socket.listen()
+    print(listening.port, flush=True)
+    held = Server(Endpoint(served, Worker(queue), source.recorder(served)), source, rows=16, agreement=1.0)
+    serve(held, listening)
+
+
+# --- the load
+
+
+async def ready(at: At) -> None:
+    """Wait until a request would be answered."""
+    for _ in range(600):
+        if (await call(at, "GET", "/readyz"))[0] == 200:
+            return
+        await asyncio.sleep(0.2)
+    raise TimeoutError("the server does not get ready")
+
+
+async def gauge(at: At, name: str) -> float:
+    """A figure that the server tells."""
+    _, body = await call(at, "GET", "/metrics")
+    return float(next(line for line in body.decode().splitlines() if line.startswith(f"{name} ")).split()[1])
+
+
+async def call(at: At, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+    """One request on a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
+    try:
+        return await exchange(at, reader, writer, method, path, body)
+    finally:
+        writer.close()
+
+
+async def exchange(
+    at: At, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, method: str, path: str, body: bytes
+) -> tuple[int, bytes]:
+    """One request on an open connection."""
+    named = f"host: 127.0.0.1:{at.port}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    writer.write(f"{method} {path} HTTP/1.1\r\n{named}".encode() + body)
+    told = await reader.readuntil(b"\r\n\r\n")
+    status = int(told.split(b" ", 2)[1])
+    length = int(next(line for line in told.lower().split(b"\r\n") if line.startswith(b"content-length:")).split(b":")[1])
+    return status, await reader.readexactly(length)
+
+
+def question(text: str) -> bytes:
+    """A chat request."""
+    return json.dumps({"model": "townhall", "messages": [{"role": "user", "content": text}]}).encode()
+
+
+async def paced(at: At, rate: int, seconds: float) -> list[tuple[int, float]]:
+    """Status and seconds of requests that come at a rate, whatever becomes of those before (an open loop)."""
+    loop, free = asyncio.get_running_loop(), list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]()
+
+    async def one(number: int) -> tuple[int, float]:
+        due = began + number / rate
+        await asyncio.sleep(max(0.0, due - loop.time()))
+        sent = loop.time()
+        pair = free.pop() if free else await asyncio.open_connection("127.0.0.1", at.port)
+        status, _ = await exchange(at, *pair, "POST", "/v1/chat/completions", question(f"There is a hole in street {number}"))
+        free.append(pair)
+        return status, loop.time() - sent
+
+    began = loop.time() + 0.1
+    took = await asyncio.gather(*(one(number) for number in range(round(rate * seconds))))
+    for _, writer in free:
+        writer.close()
+    return list(took)
+
+
+async def flood(at: At, requests: int, clients: int, texts: Sequence[str] = ()) -> list[tuple[int, float]]:
+    """Status and seconds of requests by clients that ask again as soon as they are answered (a closed loop)."""
+    numbers, took = iter(range(requests)), list[tuple[int, float]]()
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
+        for number in numbers:
+            text = texts[number % len(texts)] if texts else f"There is a hole in street {number}"
+            started = time.perf_counter()
+            status, _ = await exchange(at, reader, writer, "POST", "/v1/chat/completions", question(text))
+            took.append((status, time.perf_counter() - started))
+        writer.close()
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return took
+
+
+def quantile(took: Sequence[tuple[int, float]], share: float) -> float:
+    """The time within which a share of them came."""
+    times = sorted(seconds for _, seconds in took)
+    return times[min(len(times) - 1, int(share * len(times)))] if times else 0.0
+
+
+def memory(process: int) -> int:
+    """Bytes that a process holds in memory."""
+    import psutil
+
+    return int(psutil.Process(process).memory_info().rss)
+
+
+def work(process: int) -> float:
+    """Seconds of a processor that a process has used."""
+    import psutil
+
+    times = psutil.Process(process).cpu_times()
+    return float(times.user + times.system)
+
+
+def descriptors(process: int) -> int:
+    """Files and sockets that a process has open."""
+    return len(list(Path(f"/proc/{process}/fd").iterdir()))
+
+
+if __name__ == "__main__":
+    serve_here(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4] == "1")
