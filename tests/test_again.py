@@ -13,10 +13,11 @@ from watched import decided, foreign, serve, usual
 from tailor.errors import DataError
 from tailor.ledger import Ledger
 from tailor.project import load_project
-from tailor.saved import load_study
+from tailor.saved import chosen_system, load_study
 from tailor.seals import identities
 from tailor.store.traffic import Feedback, Traffic
 from tailor.watching.again import plan
+from tailor.watching.watch import asked_since
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,10 @@ def test_the_reserve_decides_while_what_is_asked_is_as_it_was(desk: Path) -> Non
     assert any(row.id.startswith("audited") for row in new.splits.train)
     assert result.output.index("Deciding again opens") < result.output.index("Opening the sealed test set (number 2)")
     assert "before" in result.output
+    with pytest.raises(DataError, match="the reserve has 0 rows that nobody has seen"):
+        plan(load_project(desk))
+    with Traffic(desk / ".tailor") as traffic:
+        assert asked_since(new, chosen_system(new), traffic) == []
     assert "The decision stays" in result.output or "The decision changes" in result.output
 
 
@@ -93,7 +98,7 @@ def test_too_few_rows_ask_for_fresh_ones_and_fresh_ones_decide(desk: Path, tmp_p
     assert (planned.by, len(planned.splits.test)) == ("fresh rows", 60)
     again = tailor("run", desk, "--again", "--fresh", fresh)
     assert again.exit_code == 0, again.output
-    assert load_study(desk).splits.test[0].id.startswith("fresh-")
+    assert load_study(desk).splits.test[0].id.startswith("fresh ")
     few = write_csv(tmp_path / "few.csv", foreign(9000, 12))
     assert "few.csv has 12 rows with a right answer" in tailor("run", desk, "--again", "--fresh", few).output
 

@@ -30,12 +30,12 @@ from tailor.open_engine import open_engine
 from tailor.project import Project
 from tailor.results import Study
 from tailor.saved import chosen_system, load_study
-from tailor.seals import around_test, identities
+from tailor.seals import around_test, identities, unseen
 from tailor.stats.spending import of_opening
 from tailor.store.traffic import TRAFFIC, Feedback, Traffic
 from tailor.system import System
 from tailor.watching.quality import quality_of, rows_of
-from tailor.watching.watch import changed_since, tested_windows
+from tailor.watching.watch import asked_since, changed_since, tested_windows
 
 LEAST_ROWS = 30
 """Rows that a test set of a new decision has at least, as that of the first (`tailor.data.split`)."""
@@ -94,10 +94,10 @@ def plan(project: Project, fresh: Path | None = None, model: Model | None = None
         DataError: there are too few rows to decide by, or they cannot be read.
     """
     old = load_study(project.folder)
-    system, whole = chosen_system(old), load_splits(project)
-    audited = audited_rows(project, old, system)
-    splits, by = _dealt(project, whole, audited, fresh)
+    audited = audited_rows(project, old, chosen_system(old))
     with private_files(), Ledger(tighten(project.store), shared=True) as ledger:
+        whole = _rows_so_far(project, old, ledger)
+        splits, by = _dealt(project, whole, audited, fresh)
         engine = open_engine(project, ledger, model)
         opening = 1 + _openings(ledger, project, splits) + (by == "audited rows")
         cost = _cost(project, splits, engine)
@@ -151,7 +151,7 @@ def audited_rows(project: Project, study: Study, system: System) -> Audited:
     if not (project.store / TRAFFIC).exists():
         return Audited()
     with Traffic(project.store) as traffic:
-        requests = list(traffic.requests(system=system.fingerprint))
+        requests = asked_since(study, system, traffic)
         windows, _ = tested_windows(project, study, system, traffic, requests)
         remarks: dict[str, Feedback] = {remark.request: remark for remark in traffic.feedback()}
         drawn = [request for request in requests if request.audited]
@@ -160,17 +160,27 @@ def audited_rows(project: Project, study: Study, system: System) -> Audited:
     return Audited(tuple(rows), len(counting) - len(rows), changed_since(windows))
 
 
+def _rows_so_far(project: Project, old: Study, ledger: Ledger) -> Splits:
+    """The project's rows, with those that earlier decisions added; the reserve without what was opened."""
+    whole, before = load_splits(project), old.splits
+    known = {row.answer_key for part in (whole.train, whole.dev, whole.test, whole.reserve) for row in part}
+    added = [row for row in (*before.train, *before.dev, *before.test) if row.answer_key not in known]
+    (reserve,) = unseen(project.task, (whole.reserve,), (), ledger.shown())
+    return replace(whole, train=(*whole.train, *added), reserve=reserve)
+
+
 def _dealt(project: Project, whole: Splits, audited: Audited, fresh: Path | None) -> tuple[Splits, str]:
     """The rows by split, and which decide. The old test rows stand in train, where everything that was shown is left out."""
     task = project.task
     train = (*whole.train, *whole.test)
     if fresh is not None:
         table = read_table(fresh, columns=task.data.columns, encoding=task.data.encoding)
-        test = to_examples(task, table, "fresh-")
+        # Ids that no other file's rows have, this year or next.
+        test = tuple(replace(row, id=f"fresh {row.answer_key[:16]}") for row in to_examples(task, table, "fresh-"))
         _refuse_few(len(test), f"{fresh.name} has {counted(len(test), 'row')} with a right answer", "Give more.")
         return _split(project, whole, (*train, *audited.rows), whole.dev, test, whole.reserve), "fresh rows"
     if audited.changed is None:
-        has = f"the reserve has {counted(len(whole.reserve), 'row')}"
+        has = f"the reserve has {counted(len(whole.reserve), 'row')} that nobody has seen"
         _refuse_few(len(whole.reserve), has, "Give fresh rows with --fresh FILE: what is asked looks like the study's rows.")
         return _split(project, whole, (*train, *audited.rows), whole.dev, whole.reserve, ()), "the reserve"
     before, learned, deciding = _halves(audited)

@@ -72,7 +72,7 @@ def watch(project: Project) -> Watch:
     study = load_study(project.folder)
     system = chosen_system(study)
     with recorded(project) as traffic:
-        requests = list(traffic.requests(system=system.fingerprint))
+        requests = asked_since(study, system, traffic)
         windows, without = tested_windows(project, study, system, traffic, requests)
         drawn = [request for request in requests if request.audited]
         quality = quality_of(study, system, drawn, traffic.feedback())
@@ -108,11 +108,18 @@ def recorded(project: Project) -> Traffic:
     return Traffic(project.store)
 
 
+def asked_since(study: Study, system: System, traffic: Traffic) -> list[Request]:
+    """What a system was asked since the study that chose it: an earlier study had other rows, and certified another level."""
+    decided = datetime.fromisoformat(study.finished).timestamp()
+    return [request for request in traffic.requests(system=system.fingerprint) if request.at >= decided]
+
+
 def tested_windows(
     project: Project, study: Study, system: System, traffic: Traffic, requests: Sequence[Request]
 ) -> tuple[list[Window], list[str]]:
     """All full windows of a system's requests, and why something was not tested; new ones are tested and kept."""
-    windows = [window_of(record) for record in traffic.windows(system.fingerprint)]
+    first = requests[0].number if requests else 0
+    windows = [window for record in traffic.windows(system.fingerprint) if (window := window_of(record)).first >= first]
     last = windows[-1].last if windows else 0
     new = list(cut([request for request in requests if request.number > last], windows))
     if not new:
