@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from data_helpers import sentence
+from flow import climb, write_desk
 from labelling_bench import Bench, served, write_rows
 from whole_studies import whole_study
 
+from tailor.asking import answering
 from tailor.cli import app
 from tailor.diagnose.types import Suspect
 from tailor.labelled import labelled_tables, load_splits
@@ -20,6 +23,7 @@ from tailor.labelling.judgements import Judgements
 from tailor.project import load_project
 from tailor.workbench.desk import LEASE_SECONDS, Desk
 from tailor.workbench.opening import open_workbench, started
+from tailor.workbench.suggesting import is_blind, suggestions
 
 TEXTS = tuple(f"message number {number}" for number in range(6))
 
@@ -82,6 +86,16 @@ def test_a_label_sent_again_is_one_label_and_still_tells_of_a_conflict(bench: Be
         assert told["kept"] == "k2" and told["conflict"]["label"] == "billing"
     assert label(bench, "Ada", row, "delivery", "k3", replaces="k2")["conflict"] is None  # the page knew of it
     assert len(bench.judgements.all()) == 3 and bench.desk.of_row(row)["Ada"].label == "delivery"
+
+
+def test_a_label_sent_again_to_a_server_with_another_guideline_is_the_same_label(folder: Path) -> None:
+    with served(folder, guideline="Bills are billing.") as bench:
+        (row,) = bench.next("Ada")
+        label(bench, "Ada", row, "billing", "k1")
+    with served(folder) as bench:
+        assert label(bench, "Ada", row, "billing", "k1")["kept"] == "k1"
+        assert "key" in label(bench, "Ada", row, "returns", "k1")["error"]
+        assert [one.guideline for one in bench.judgements.all()] == ["1"]
 
 
 def test_labels_and_skips_are_taken_back_one_after_the_other_also_by_another_server(folder: Path) -> None:
@@ -148,6 +162,30 @@ def test_a_study_learns_from_labels_that_people_gave(folder: Path) -> None:
     splits = load_splits(load_project(folder))
     rows = (*splits.train, *splits.dev, *splits.test, *splits.reserve)
     assert len(rows) == 46 and splits.unlabelled == 0 and {row.label for row in rows} == {"billing", "delivery"}
+
+
+# --- suggestions
+
+
+def test_the_chosen_system_suggests_and_some_rows_stay_blind(tmp_path: Path) -> None:
+    folder = write_desk(tmp_path / "desk", target=0.5, ask_again=False)
+    with (folder / "data.csv").open("a", encoding="utf-8") as file:
+        csv.writer(file).writerows([[f"{sentence(500 + number)} delivery", ""] for number in range(40)])
+    assert climb(folder).decision is not None
+    with served(folder) as bench:
+        found = answering(bench.desk.project)
+        made = suggestions(found, bench.desk.entry(), bench.desk.open_items())
+        blind = {row for row in bench.desk.items if is_blind(row)}
+        assert 4 <= len(blind) <= 20 and set(made) == set(bench.desk.items) - blind
+        bench.desk.suggestions |= made
+        items = json.loads(bench.post("Ada", "/api/next", page="first", most=5).body)["items"]
+        for item in items:
+            shown = item["suggested"]
+            assert (shown is None) == (item["row"] in blind)
+            label(bench, "Ada", item["row"], (shown or {"label": "returns"})["label"], item["row"], suggested=shown is not None)
+        kept = {one.row: one for one in bench.judgements.all()}
+        assert all(kept[row].blind == (row in blind) for row in kept)
+        assert {one.suggested.by for one in kept.values() if one.suggested} == {found.system.name}
 
 
 # --- pages

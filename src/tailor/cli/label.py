@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
+from tailor.cli.sending import AllowHttp, Yes, ask_to_send
 from tailor.cli.terminal import plain_console
+
+if TYPE_CHECKING:
+    from tailor.workbench.opening import Bench
 
 
 def label(
@@ -23,6 +27,11 @@ def label(
     overlap: Annotated[int, typer.Option(min=1, max=50, help="How many people label each row.")] = 1,
     everything: Annotated[bool, typer.Option("--all", help="Label the rows that have a label in the file, too.")] = False,
     settles: Annotated[str, typer.Option(help="Who settles differences; everybody unless given.")] = "",
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Show what the chosen system of the last study says, except on three rows in ten.")
+    ] = False,
+    yes: Yes = False,
+    allow_http: AllowHttp = False,
     host: Annotated[str, typer.Option(help="Interface to listen on; only this machine can reach the default.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; the same one again where it is free.")] = 0,
     called: Annotated[list[str] | None, typer.Option("--name", help="Name by which others open this machine.")] = None,
@@ -50,6 +59,8 @@ def label(
         opened.project, people, overlap=overlap, everything=everything, settles=settles, host=host, port=port, names=called or ()
     ) as bench:
         console.print(Text(bench.told))
+        if suggest:
+            _suggest(bench, yes=yes, allow_http=allow_http)
         for person, link in bench.links.items():
             console.print(Text(f"  {person}: {link}"), soft_wrap=True)
         console.print("Labels are kept as they are given. Ctrl-C stops the server.")
@@ -71,6 +82,18 @@ def _import(project: Path, given: Path, format: str) -> None:
     console.print(Text(f"Read {given.name} as {found.format}: {found.added:,} labels of {people}{again}."))
     for finding in found.findings:
         console.print(Text(finding.what))
+
+
+def _suggest(bench: Bench, *, yes: bool, allow_http: bool) -> None:
+    """Ask the chosen system about the rows that nobody labelled."""
+    from tailor.asking import answering
+    from tailor.workbench.suggesting import suggestions
+
+    found = answering(bench.desk.project)
+    ask_to_send(plain_console(stderr=True), found.project, yes=yes, allow_http=allow_http)
+    bench.desk.suggestions |= suggestions(found, bench.desk.entry(), bench.desk.open_items())
+    said = f"{found.system.name} suggests a label for {len(bench.desk.suggestions):,} of them; the others stay blind."
+    plain_console().print(Text(said))
 
 
 def _own_name() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import wraps
 from importlib.resources import files
 from typing import Any
@@ -155,20 +155,30 @@ class Workbench:
         own = self.desk.of_row(item.row).get(name)
         before = {"key": own.key, "label": own.label, "skipped": own.skipped, "marks": said_before(own)} if own else None
         place = f"{item.example.file} row {item.example.row}"
+        suggested = self.desk.suggestions.get(item.row)
         return {
             "row": item.row,
             "place": place,
             "before": before,
+            "suggested": {"label": suggested.values[LABEL], "by": suggested.by} if suggested else None,
             **shown(self.desk.task, self.desk.project.folder, item.row, item.example),
         }
 
     def _judge(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Keep what someone said; acknowledged once it is durable."""
-        judgement = self._judgement(name, body)
+        judgement = self._as_kept(self._judgement(name, body))
         replaces = body.get("replaces")
         before = self.desk.give(judgement, replaces=replaces if isinstance(replaces, str) else None)
         conflict = None if before is None else {"label": before.label, "skipped": before.skipped, "at": before.at}
         return {"kept": judgement.key, "conflict": conflict, "counts": self.desk.counts(name)}
+
+    def _as_kept(self, judgement: Judgement) -> Judgement:
+        """The judgement as it was kept before, where it is sent again: by now the guideline may be another, or suggestions gone."""
+        kept = self.desk.judgements.find(judgement.key)
+        if kept is None:
+            return judgement
+        again = replace(judgement, at=kept.at, seconds=kept.seconds, guideline=kept.guideline, suggested=kept.suggested)
+        return kept if again == kept else judgement
 
     def _judgement(self, name: str, body: Mapping[str, Any]) -> Judgement:
         texts = {field: body.get(field, "") for field in ("key", "row", "skipped", "flagged", "role", "source")}
@@ -192,6 +202,7 @@ class Workbench:
             values=values,
             seconds=float(seconds) if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) else None,
             guideline=self.desk.guideline,
+            suggested=self.desk.suggestions.get(texts["row"]) if body.get("suggested") is True else None,
             skipped=texts["skipped"],
             flagged=texts["flagged"],
             role="adjudicated" if settles else "label",

@@ -23,7 +23,7 @@ from tailor.errors import DataError, quoted
 from tailor.kinds.base import Unreadable, kind_of
 from tailor.kinds.entry import Entry
 from tailor.labelled import as_cell
-from tailor.labelling.judgement import Judgement, standing
+from tailor.labelling.judgement import Judgement, Suggestion, standing
 from tailor.labelling.judgements import Judgements
 from tailor.project import Project
 from tailor.task import Task, columns_in
@@ -97,6 +97,7 @@ class Desk:
         self.items = {row: item for row, item in self.every.items() if everything or not item.given.strip()}
         self._clock, self._lock = clock, threading.RLock()
         self._leases: dict[str, list[Lease]] = defaultdict(list)
+        self.suggestions: dict[str, Suggestion] = {}
         self._order = sorted(self.items, key=_drawn)
         self._said: dict[str, list[Judgement]] = defaultdict(list)
         self._standing: dict[str, dict[str, Judgement]] = {}
@@ -142,6 +143,12 @@ class Desk:
             own = [given[name] for row, given in self._standing.items() if name in given and row in self.items]
         skipped = sum(bool(judgement.skipped) for judgement in own)
         return {"rows": len(self.items), "finished": finished, "labelled": len(own) - skipped, "skipped": skipped}
+
+    def open_items(self) -> list[Item]:
+        """The rows that nobody labelled or skipped, in the order in which they are given out."""
+        with self._lock:
+            self._refresh()
+            return [self.items[row] for row in self._order if not self._standing.get(row)]
 
     # Giving out
 

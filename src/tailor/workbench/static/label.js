@@ -195,7 +195,8 @@ function show() {
   byId("flag").setAttribute("aria-pressed", "false");
   value = entry.shape === "choices" ? [] : null;
   found = [];
-  const draft = stored(DRAFTS, {})[item.row] ?? (item.before ? item.before.label : undefined);
+  const draft = stored(DRAFTS, {})[item.row] ?? (item.before ? item.before.label : item.suggested?.label);
+  byId("suggested").textContent = item.suggested ? `Suggested by ${item.suggested.by}. Look before you take it: Enter takes it.` : "";
   byId("entry").replaceChildren(...FORMS[entry.shape](draft));
   began = performance.now();
   if (away || document.activeElement === document.body) byId("main").focus({ preventScroll: true });
@@ -488,7 +489,7 @@ function judged(more) {
   delete drafts[marksDraft(item)];
   localStorage.setItem(DRAFTS, JSON.stringify(drafts));
   const seconds = Math.round(performance.now() - began) / 1000;
-  keep({ key: newKey(), row: item.row, seconds, replaces: item.before?.key ?? null, ...(flagged ? { flagged: "look at it again" } : {}), ...more });
+  keep({ key: newKey(), row: item.row, seconds, replaces: item.before?.key ?? null, suggested: Boolean(item.suggested), ...(flagged ? { flagged: "look at it again" } : {}), ...more });
   send();
   next();
 }
