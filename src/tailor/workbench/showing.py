@@ -1,7 +1,7 @@
 """Images and video of a row on the page: what is shown of it, what is marked on it, and the files behind both.
 
 A page asks for a file by its row, the number of the column and its own number, never by a path: nothing is sent that no row names.
-What it is, is told by its bytes (`tailor.workbench.files`).
+What it is, is told by its bytes (`tailor.web.media`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tailor.labelling.judgement import Judgement
 from tailor.labelling.regionjson import LINKS, REGIONS, checked_marks
 from tailor.task import Task
 from tailor.web.door import Refused
-from tailor.workbench.files import file_response
+from tailor.web.media import file_response
 
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 MOST_FRAMES = 20_000
