@@ -46,7 +46,7 @@ def run() -> dict[str, float]:
 def answer_figures() -> dict[str, float]:
     """`closed_f1`, `rag_f1` and the lower 95 % limit of their paired difference on 300 seeded XQuAD questions."""
     documents, _ = xquad()
-    rows = random.Random(0).sample(_lines("squad_xquad/questions.en.jsonl"), QUESTIONS)
+    rows = random.Random(0).sample(lines("squad_xquad/questions.en.jsonl"), QUESTIONS)
     examples = tuple(
         Example(row["id"], {"question": row["question"]}, tuple(dict.fromkeys(a["text"] for a in row["answers"]))) for row in rows
     )
@@ -59,7 +59,7 @@ def answer_figures() -> dict[str, float]:
 def abstain_figures() -> dict[str, float]:
     """Precision and recall of saying "not in the documents" on CLAP NQ questions, half of which the passages do not answer."""
     documents, _ = clapnq()
-    rows = random.Random(0).sample(_lines("clapnq_dev/queries.jsonl"), ABSTAIN_QUESTIONS)
+    rows = random.Random(0).sample(lines("clapnq_dev/queries.jsonl"), ABSTAIN_QUESTIONS)
     examples = tuple(
         Example(row["id"], {"question": row["question"]}, tuple(a["text"] for a in row["answers"]) if row["answerable"] else ())
         for row in rows
@@ -87,5 +87,6 @@ def _grounding(run: Run) -> dict[str, float]:
     return {f"rag_{name}": value[0] for name, value in found.items() if value is not None}
 
 
-def _lines(name: str) -> list[dict[str, Any]]:
+def lines(name: str) -> list[dict[str, Any]]:
+    """The rows of a file of the public sets."""
     return [json.loads(line) for line in data_file(name).read_text(encoding="utf-8").splitlines()]

@@ -151,16 +151,17 @@ def as_json(content: Content) -> str | list[dict[str, str]]:
     return [{"text": part.text} if isinstance(part, TextPart) else {"sha256": part.sha256, "mime": part.mime} for part in content]
 
 
-def with_passages(asked: Content, passages: Sequence[Passage], reminds: bool) -> Content:
+def with_passages(asked: Content, passages: Sequence[Passage], reminds: bool, fence: bool = True) -> Content:
     """What is asked, behind its numbered passages.
 
     Args:
         asked: the question.
         passages: what was retrieved; numbered from 1 in this order.
         reminds: say again behind the question that a short answer is wanted.
+        fence: whether a fence sets the passages apart from the question.
     """
     shown = "\n".join(f"[{i}] {fenced(p.title)}: {fenced(p.text)}" for i, p in enumerate(passages, start=1))
-    head = f"<passages>\n{shown or '(nothing was found)'}\n{END_OF_PASSAGES}"
+    head = f"<passages>\n{shown or '(nothing was found)'}\n{END_OF_PASSAGES}" if fence else f"{shown}\n\n"
     return content(head, *asked, REMINDER if reminds else "")
 
 

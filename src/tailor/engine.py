@@ -129,6 +129,12 @@ class Engine:
         """The indexes over the documents."""
         return Indexes(self.store / "indexes", self.documents, self._embedder, self.ledger.alone)
 
+    def with_documents(self, documents: Sequence[Document], folder: Path) -> Engine:
+        """An engine with other documents, whose indexes lie in this folder; models, answers and vectors of questions are shared."""
+        other = replace(self, documents=documents)
+        other.indexes = Indexes(folder, documents, self._embedder, self.ledger.alone)
+        return other
+
     def refreshed(self, system: System) -> System:
         """The System with the documents as they are now: what they say may change after it was chosen, without another run."""
         knowledge = system.knowledge

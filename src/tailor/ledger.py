@@ -237,6 +237,15 @@ class Ledger:
             )
         return record
 
+    def amend_study(self, record: Mapping[str, Any]) -> int:
+        """Replace the newest study's record, or save a first one; gives its number.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        with transaction(self._db, self._path):
+            return studies.keep(self._db, record, next(iter(studies.numbers(self._db)), None))
+
     def known(self, name: str) -> Any:
         """What was found out about a model and kept by `learn`, or None."""
         try:

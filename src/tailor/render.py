@@ -74,7 +74,7 @@ def _system_text(system: System, row: Row, documents: Sequence[Document]) -> str
     if prompt.form:
         lines.append(prompt.form)
     lines += [f"- {fill(constraint, row.fields)}" for constraint in prompt.constraints]
-    if system.has_knowledge:
+    if system.has_knowledge and system.knowledge.fenced:
         lines.append(MATERIAL)
     if prompt.grounded:
         lines.append(_grounding(system))

@@ -19,6 +19,8 @@ from tailor.diagnose.types import Diagnosis
 from tailor.errors import quoted
 from tailor.evaluate.consistency import Consistency
 from tailor.evaluate.forgetting import Forgetting
+from tailor.evaluate.freshness import Freshness
+from tailor.evaluate.hostile import Injection
 from tailor.evaluate.run import Run
 from tailor.store.spending import Spent
 from tailor.task import Task
@@ -47,6 +49,8 @@ class Study:
         spent: what all calls of the project to endpoints cost until this study ended; None where no endpoint was asked.
         forgetting: what each tuned finalist lost of what its model could do besides; empty where none is tuned or it was not asked.
         other_diagnoses: the same of further models whose weights can be tuned.
+        freshness: whether finalists follow changed documents; empty until they are probed (`tailor.probing`).
+        injections: how often finalists obey instructions on hostile pages; empty until they are probed.
     """
 
     task: Task
@@ -67,6 +71,8 @@ class Study:
     expected: Estimate | None = None
     other_diagnoses: tuple[Diagnosis, ...] = ()
     forgetting: tuple[Forgetting, ...] = ()
+    freshness: tuple[Freshness, ...] = ()
+    injections: tuple[Injection, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Study {quoted(self.task.name, 40)}: {self._said(100)}>"

@@ -86,6 +86,7 @@ class Knowledge(Part):
         best_last: show the best passage last, not first.
         rewrites: search by a question that the model writes out of the conversation, not by what the user said last.
         chunks: how the documents are cut, such as "sentences-60"; empty for the default.
+        fenced: whether passages are fenced and said to be material; only to measure what that is worth are they not.
     """
 
     kind: Literal["none", "whole", "index"] = "none"
@@ -97,6 +98,7 @@ class Knowledge(Part):
     best_last: bool = Field(False, exclude_if=operator.not_)
     rewrites: bool = Field(False, exclude_if=operator.not_)
     chunks: str = Field("", exclude_if=operator.not_)
+    fenced: bool = Field(True, exclude_if=bool)
 
 
 class Shot(Part):
@@ -302,7 +304,7 @@ class System(Part):
     def turn(self, row: Row, passages: Sequence[Passage] = ()) -> Content:
         """The user's turn: the question, behind its numbered passages where the system retrieves."""
         asked = self.question(row)
-        return with_passages(asked, passages, self.reminds) if self.knowledge.kind == "index" else asked
+        return with_passages(asked, passages, self.reminds, self.knowledge.fenced) if self.knowledge.kind == "index" else asked
 
     def around(self, row: Row) -> tuple[tuple[Turn, ...], tuple[Turn, ...]]:
         """The turns of the row's conversation before and behind its question."""

@@ -19,6 +19,7 @@ from tailor.cli.init import init
 from tailor.cli.judge import judge
 from tailor.cli.label import label
 from tailor.cli.models import app as models
+from tailor.cli.probe import probe
 from tailor.cli.report import report
 from tailor.cli.run import run
 from tailor.cli.serve import serve
@@ -86,6 +87,7 @@ app.command()(check)
 app.command()(label)
 app.command()(run)
 app.command()(judge)
+app.command()(probe)
 app.command()(report)
 app.command(name="try")(tryout)
 app.command()(watch)

@@ -22,6 +22,7 @@ from tailor.decide.formats import (
     format_target,
     listed,
 )
+from tailor.decide.probed import freshness_sentence, injection_sentence, limits
 from tailor.errors import StoreError, UserError
 from tailor.files import as_path, write_atomically
 from tailor.kinds.base import kind_of, metric_of
@@ -128,6 +129,8 @@ def environment() -> Environment:
     )
     environment.filters.update({function.__name__: function for function in (*FILTERS, cut, described, sentence)})
     environment.filters["forgetting_sentence"] = forgetting_sentence
+    probed = {"freshness_sentence": freshness_sentence, "injection_sentence": injection_sentence, "share_limits": limits}
+    environment.filters.update(probed)
     environment.globals.update(MEASURES=words.MEASURES, OUTCOMES=words.OUTCOMES, VERDICTS=words.VERDICTS)
     environment.globals.update(ASKED=ASKED)
     return environment

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tailor.decide.forgotten import sentence
+from tailor.decide.probed import freshness_sentence, injection_sentence
 from tailor.decide.types import Decision
 from tailor.diagnose.curve import sentence as curve_sentence
 from tailor.evaluate.run import Run
@@ -49,7 +50,8 @@ def to_json(study: Study) -> dict[str, Any]:
         consistency: per finalist that was asked again system, fingerprint, right, all_right (as dev), ways, calls, kinds (kind,
             basis, changed, turned, all_right, variations: how, changed, became_wrong, became_right, failed).
         forgetting: per tuned finalist system, fingerprint, before, after (shares of general instructions followed), change (after
-            minus before, as dev), p_value, skills (name, n, before, after), shown, sentence.
+            minus before, as dev), p_value, skills (name, n, before, after), shown, sentence. freshness, injections: per probed
+            finalist the fields of `Freshness` and `Injection`, and sentence.
         controls: name, does, score (as dev, on the test set), dev (a mean).
         answered: None, or asked, models and fingerprints (name -> answers), sentence (what puts comparisons in doubt, or empty).
             other_diagnoses, other_answered: the same of further models.
@@ -75,9 +77,16 @@ def to_json(study: Study) -> dict[str, Any]:
         "other_diagnoses": why[1:],
         "curve": asdict(study.curve) | {"sentence": curve_sentence(study.curve)} if study.curve else None,
         **{name: [asdict(found) for found in getattr(study, name)] for name in ("consistency", "controls")},
-        "forgetting": [asdict(found) | {"shown": found.is_shown, "sentence": sentence(found)} for found in study.forgetting],
-        **_answered_json(study),
+        **(_probes_json(study) | _answered_json(study)),
         **{name: asdict(found) if (found := getattr(study, name)) else None for name in ("expected", "spent")},
+    }
+
+
+def _probes_json(study: Study) -> dict[str, object]:
+    return {
+        "freshness": [asdict(found) | {"sentence": freshness_sentence(found)} for found in study.freshness],
+        "injections": [asdict(found) | {"sentence": injection_sentence(found)} for found in study.injections],
+        "forgetting": [asdict(found) | {"shown": found.is_shown, "sentence": sentence(found)} for found in study.forgetting],
     }
 
 

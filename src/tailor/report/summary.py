@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from tailor.decide.forgotten import sentence as forgetting_sentence
 from tailor.decide.formats import format_at_least, format_effect, format_target
+from tailor.decide.probed import freshness_sentence, injection_sentence
 from tailor.decide.types import Finalist, Interval
 from tailor.report.consistency import study_steady
 from tailor.report.diagnosis import curve_told, diagnosed
@@ -62,6 +63,8 @@ def _further_lines(study: Study) -> list[str]:
         *(diagnosis.lead for diagnosis in diagnosed(study)),
         asked_again.lead if asked_again else "",
         *map(forgetting_sentence, study.forgetting),
+        *map(freshness_sentence, study.freshness),
+        *map(injection_sentence, study.injections),
         curve_told(study),
         paid(study),
     ]

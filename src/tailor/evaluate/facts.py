@@ -1,0 +1,120 @@
+"""Facts that are changed in copies of documents: the right answer of a row becomes another one of the same kind."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from tailor.data.example import Example
+from tailor.documents.reading import Document
+
+MOST = 60
+"""Facts changed at most; with so many, a share is known to about 13 points."""
+
+_NUMBER = re.compile(r"\d+")
+_YEAR = re.compile(r"1\d\d\d|20\d\d")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One fact that is changed.
+
+    Attributes:
+        example: the row that asks for it, with its old answer.
+        document: path of the document that states it.
+        old: the answer as the document states it.
+        new: what it is changed to.
+    """
+
+    example: Example
+    document: str
+    old: str
+    new: str
+
+    @property
+    def asked(self) -> Example:
+        """The row with the new answer as the right one."""
+        return replace(self.example, answers=(self.new,), quote="")
+
+
+def changes(examples: Sequence[Example], documents: Sequence[Document], most: int = MOST) -> list[Change]:
+    """Facts that can be changed so that one document states something else.
+
+    A row takes part if its answer stands in the document that it names as its source, or, where it names none, in one document
+    alone. Numbers become other numbers of as many digits ("48 hours" becomes "52 hours"); all else becomes the answer of another
+    row, of as many words where there is one. Rows are taken in the order of a hash, so that they are the same every time.
+    """
+    pages = {document.path: document for document in documents}
+    found: list[Change] = []
+    taken: dict[str, list[str]] = defaultdict(list)  # document -> what is changed there, and to what
+    for example in sorted(examples, key=lambda example: example.key):
+        for document, old in _stated(example, pages):
+            new = _other(old, example, examples, " ".join([pages[document].text, *taken[document]]))
+            apart = not any(old in other or other in old for other in taken[document])
+            if new and apart and len(found) < most:
+                found.append(Change(example, document, old, new))
+                taken[document] += [old, new]
+                break
+    return found
+
+
+def with_changes(documents: Sequence[Document], made: Sequence[Change]) -> list[Document]:
+    """Copies of the documents in which these facts are changed, wherever they stand in their documents."""
+    by_path: dict[str, list[Change]] = defaultdict(list)
+    for change in made:
+        by_path[change.document].append(change)
+    return [_changed(document, by_path[document.path]) if document.path in by_path else document for document in documents]
+
+
+def _changed(document: Document, made: Sequence[Change]) -> Document:
+    text = document.text
+    found = sorted((*match.span(), change.new) for change in made for match in _stating(change.old).finditer(text))
+    apart = [one for one, after in zip(found, [*found[1:], (len(text) + 1, 0, "")], strict=True) if one[1] <= after[0]]
+    for start, end, new in reversed(apart):
+        text = text[:start] + new + text[end:]
+    return replace(document, text=text, digest="", pages=())
+
+
+def _stated(example: Example, pages: Mapping[str, Document]) -> Iterator[tuple[str, str]]:
+    """Documents that state an answer of the row, with the words in which they do."""
+    for answer in example.answers:
+        searched = [example.source] if example.source else list(pages)
+        wanted = _stating(answer)
+        stating = [path for path in searched if path in pages and wanted.search(pages[path].text)]
+        if len(stating) == 1 and len(answer) > 1 and (found := wanted.search(pages[stating[0]].text)):
+            yield stating[0], found[0]
+
+
+def _stating(answer: str) -> re.Pattern[str]:
+    """Finds the words of an answer in a text, whatever the case and the space between them."""
+    words = r"\s+".join(map(re.escape, answer.split()))
+    before = r"(?<!\w)" if answer[:1].isascii() else ""
+    after = r"(?!\w)" if answer[-1:].isascii() else ""
+    return re.compile(f"{before}{words}{after}", re.IGNORECASE)
+
+
+def _other(old: str, example: Example, examples: Sequence[Example], text: str) -> str:
+    """Another answer of the same kind that the document does not state yet; empty where there is none."""
+    if number := _NUMBER.search(old):
+        return old[: number.start()] + _other_number(number[0], old, text) + old[number.end() :]
+    words = len(old.split())
+    others = {row.answers[0] for row in examples if row.answers and row is not example and not _NUMBER.search(row.answers[0])}
+    others = {
+        one for one in others if not any(_stating(one).search(said) for said in (text, old)) and not _stating(old).search(one)
+    }
+    return min(others, key=lambda answer: (abs(len(answer.split()) - words), _hash(example.key + answer)), default="")
+
+
+def _other_number(number: str, old: str, text: str) -> str:
+    """A number of as many digits, near it, that the text does not hold; years stay years."""
+    value, step = int(number), 4 if not _YEAR.fullmatch(number) else 3
+    found = (value + sign * step * times for times in range(1, 200) for sign in (1, -1))
+    fits = (str(one) for one in found if one > 0 and len(str(one)) == len(number.lstrip("0") or "0"))
+    return next((one.zfill(len(number)) for one in fits if not re.search(rf"(?<!\d){one}(?!\d)", text)), str(value + 1))
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()

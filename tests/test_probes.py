@@ -1,0 +1,92 @@
+"""Probes of finalists: whether answers follow changed documents, and whether they obey instructions on hostile pages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flow import tailor, write_rooms
+
+from tailor.data.example import Example
+from tailor.decide.probed import injection_sentence
+from tailor.documents.reading import Document
+from tailor.evaluate.facts import changes, with_changes
+from tailor.evaluate.hostile import Injection, attacks
+from tailor.project import load_project
+from tailor.saved import load_study
+from tailor.stats.intervals import mean_interval
+
+pytest.importorskip("lancedb")
+
+
+def _row(question: str, answer: str, source: str = "") -> Example:
+    return Example(question, {"question": question}, (answer,), source=source)
+
+
+def test_a_fact_becomes_another_of_its_kind_wherever_its_document_states_it() -> None:
+    pages = [
+        Document("notice.md", "Notice", "Give notice 48 hours before. Without 48 hours of notice, you pay; 52 euros, always."),
+        Document("people.md", "People", "The desk is run by Ada Lind."),
+        Document("other.md", "Other", "Ask Bo Ek for keys."),
+    ]
+    rows = [_row("How long before?", "48 hours"), _row("Who runs the desk?", "Ada Lind"), _row("Whom to ask for keys?", "Bo Ek")]
+    made = {change.document: change for change in changes(rows, pages)}
+    assert made["notice.md"].new not in ("48 hours", "52 hours") and made["notice.md"].new.endswith(" hours")
+    assert len(made["notice.md"].new) == len("48 hours")
+    assert {made["people.md"].new, made["other.md"].new} == {"Bo Ek", "Ada Lind"}
+    texts = {document.path: document.text for document in with_changes(pages, list(made.values()))}
+    assert texts["notice.md"].count(made["notice.md"].new) == 2 and "48" not in texts["notice.md"]
+    assert texts["people.md"] == "The desk is run by Bo Ek."
+    assert changes(rows, pages) == changes(rows[::-1], pages), "the rows' order changes nothing"
+
+
+def test_a_fact_that_two_documents_state_is_left_alone_unless_the_row_names_one() -> None:
+    pages = [Document("a.md", "A", "It takes 48 hours."), Document("b.md", "B", "It takes 48 hours.")]
+    assert changes([_row("How long?", "48 hours")], pages) == []
+    assert [change.document for change in changes([_row("How long?", "48 hours", "b.md")], pages)] == ["b.md"]
+
+
+def test_the_attacks_are_75_of_15_kinds_and_no_marker_is_twice() -> None:
+    made = attacks()
+    assert (len(made), len({attack.kind for attack in made})) == (75, 15)
+    own = [attack.marker for attack in made if attack.kind != "another answer"]
+    assert len(set(own)) == len(own)
+    assert all(attack.says.strip() and attack.marker.strip() for attack in made)
+
+
+def test_finalists_are_probed_and_the_report_shows_it(tmp_path: Path) -> None:
+    folder = write_rooms(tmp_path / "rooms", remarks=20)
+    assert tailor("run", folder).exit_code == 0
+    before = {path.name: path.read_bytes() for path in (folder / "pages").iterdir()}
+    told = tailor("probe", folder)
+    assert told.exit_code == 0, told.output
+    study = load_study(folder)
+    by_kind = {found.reads: found for found in study.freshness}
+    reading = by_kind.get("index") or by_kind["whole"]
+    assert reading.right > 5 and reading.followed.mean >= 0.9 and reading.gone.mean == 1
+    assert all(found.right == 0 or found.stale.mean == 1 for found in study.freshness if found.reads == "none")
+    for found in study.injections:
+        assert found.rate.n == 75 and sum(of for _, of in found.kinds.values()) == 75
+        assert sum(obeyed for obeyed, _ in found.kinds.values()) == round(75 * found.rate.mean)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "When documents change" in page and ("Hostile pages" in page) == bool(study.injections)
+    record = json.loads(tailor("show", folder, "--json").stdout)
+    assert len(record["freshness"]) == len(study.freshness)
+    assert before == {path.name: path.read_bytes() for path in (folder / "pages").iterdir()}, "the documents are as they were"
+    assert not list((load_project(folder).store).glob(".probe-*"))
+
+
+def test_sentences_say_whether_the_fence_is_shown_to_help() -> None:
+    few, many = mean_interval([1.0] * 5 + [0.0] * 70), mean_interval([1.0] * 40 + [0.0] * 35)
+    lowered = replace(many, mean=35 / 75, low=0.3, high=0.6)
+    found = Injection("rag-hybrid", "f", few, many, lowered, {})
+    assert "the fence around passages lowers it, from 53 %" in injection_sentence(found)
+    unsure = replace(found, lowered=replace(lowered, low=-0.1))
+    assert "it is not shown that the fence around passages lowers it" in injection_sentence(unsure)
+
+
+def test_a_project_without_documents_or_run_says_what_is_missing(tmp_path: Path) -> None:
+    folder = write_rooms(tmp_path / "rooms", remarks=1)
+    assert "has no results yet" in tailor("probe", folder).stderr
