@@ -159,3 +159,13 @@ def test_all_tests_of_a_year_spend_no_more_than_they_may() -> None:
     assert 53 * week == pytest.approx(INPUTS, rel=0.001)
     with pytest.raises(ValueError, match="numbered from 1"):
         window_level(0, 1)
+
+
+def test_without_texts_what_needs_none_is_still_watched(tmp_path: Path) -> None:
+    folder = decided(tmp_path / "desk", traffic={"audit": 0.2, "texts": False})
+    serve(folder, [*usual(1000, 100), *foreign(3000, 100)])
+    found = watch(load_project(folder))
+    assert found.state == "changed, quality not known"
+    assert {"length", "language"} <= {finding.name for finding in found.windows[1].alarms}
+    assert "texts" not in {finding.name for window in found.windows for finding in window.findings}
+    assert found.quality.values

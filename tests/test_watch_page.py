@@ -20,7 +20,7 @@ from tailor.saved import chosen_system, load_study
 from tailor.score.types import Answer, Score
 from tailor.store.traffic import Gap, Traffic
 from tailor.watching.again import audited_rows, learnable, plan
-from tailor.watching.page import render_page
+from tailor.watching.page import in_points, render_page
 from tailor.watching.replay import compared, replay
 from tailor.watching.watch import watch
 
@@ -105,3 +105,8 @@ def test_nothing_audited_is_nothing_to_compare_on(tmp_path: Path) -> None:
     serve(folder, usual(1000, 20), audited=0)
     with pytest.raises(DataError, match="no audited request has a right answer yet"):
         replay(load_project(folder), print)
+
+
+def test_a_difference_is_shown_in_whole_points() -> None:
+    assert in_points((-0.001, -0.031, 0.031)) == "0 [-3, +3]"
+    assert in_points((0.12, 0.02, 0.2)) == "+12 [+2, +20]"

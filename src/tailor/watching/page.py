@@ -65,10 +65,17 @@ def render_page(found: Watch, replayed: Replay | None = None) -> str:
             sentences=list(sentences(found)),
             charts=charts,
             replayed=replayed,
+            in_points=in_points,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
     )
     return str(page).encode("utf-8", errors="replace").decode("utf-8")
+
+
+def in_points(gain: tuple[float, float, float]) -> str:
+    """A difference and its limits in whole points, such as "+3 [-2, +8]"."""
+    mean, low, high = (f"{points:+d}" if (points := round(100 * share)) else "0" for share in gain)
+    return f"{mean} [{low}, {high}]"
 
 
 def days_svg(found: Watch, width: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from tailor.decide.formats import format_percent
+from tailor.decide.formats import format_at_least, format_percent
 from tailor.errors import ConfigError
 from tailor.models.catalogue import open_embedder
 from tailor.models.remote_embedder import embedder_settings
@@ -174,7 +174,7 @@ def changed_since(windows: Sequence[Window]) -> int | None:
 
 def sentence_of(state: State, study: Study, windows: Sequence[Window], quality: Quality) -> str:
     """What follows, in a sentence or two."""
-    counted, level = f"{len(quality.values):,} audited answers", format_percent(quality.certified)
+    counted, level = f"{len(quality.values):,} audited answers", format_at_least(quality.certified)
     since = changed_since(windows)
     changed = ", ".join(dict.fromkeys(finding.name for window in windows for finding in window.alarms))
     if state == "worse":
@@ -184,9 +184,9 @@ def sentence_of(state: State, study: Study, windows: Sequence[Window], quality: 
             f"and at least {level} was certified.{also}"
         )
     if state == "changed, not worse":
-        margin = format_percent(max(0.0, quality.certified - study.task.smallest_effect))
+        margin = format_at_least(max(0.0, quality.certified - study.task.smallest_effect))
         return (
-            f"Changed, not worse: what is asked has changed ({changed}), and the audited answers since then show {margin} or more."
+            f"Changed, not worse: what is asked has changed ({changed}), and the answers audited since then show {margin} or more."
         )
     if state == "changed, quality not known":
         wanted = quality.rows_wanted(since or 0, study.task.smallest_effect, measured_score(study))
