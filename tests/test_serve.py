@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from data_helpers import make_examples, make_task
 from flow import as_another_user, climb, write_desk, write_rooms
-from serving_helpers import Client, serving
+from serving_helpers import Client, certify, serve_measured, serving, serving_these
+from tiny import make_engine
 
+from tailor.approaches.approach import starting_system
+from tailor.models.fake import FakeModel
 from tailor.store.traffic import Traffic
 
 
@@ -199,3 +205,25 @@ def test_nothing_is_answered_before_the_gate_is_passed(measured: Path) -> None:
         assert client.get("/healthz").status == 200
         assert client.server.open_gate()
         assert client.get("/readyz").status == client.chat("hello").status == 200
+
+
+def test_vectors_come_from_the_embedder_that_is_part_of_the_system(desk: Client, tmp_path: Path) -> None:
+    asked = {"model": "fake", "input": ["a room", "a hall"]}
+    assert "No embedder" in desk.post("/v1/embeddings", asked).error["message"]
+    model, store, examples = FakeModel(), tmp_path / ".tailor", make_examples(4)
+    task = make_task(labels=("red", "green"))
+    engine = make_engine(model, store)
+    system = starting_system(task, examples, model).with_(knowledge={"embedder": "fake"})
+    found = certify(task, system, examples, engine)
+    engine.ledger.close()
+    with serving_these(serve_measured(found, model, store)) as client:
+        data = client.post("/v1/embeddings", asked).body["data"]
+        assert [one["index"] for one in data] == [0, 1]
+        packed = client.post("/v1/embeddings", {**asked, "encoding_format": "base64"}).body["data"]
+        assert np.frombuffer(base64.b64decode(packed[1]["embedding"]), "<f4").tolist() == pytest.approx(data[1]["embedding"])
+        assert [one["id"] for one in client.get("/v1/models").body["data"]] == ["sample", "fake"]
+        for field, value in {"input": [], "dimensions": 3, "encoding_format": "x", "truncate": True}.items():
+            assert client.post("/v1/embeddings", {**asked, field: value}).error["param"] == field
+        assert client.post("/v1/embeddings", {**asked, "model": "other"}).status == 404
+        client.endpoint.gate = "it is not held to anything"
+        assert client.post("/v1/embeddings", asked).status == 503

@@ -147,9 +147,8 @@ class Routes:
         if not name:
             raise Refused("No embedder is part of the system that is served here.", 404, code="not_found")
         texts, encoding = _texts(body, name)
-        vectors, digest = await self.endpoint.waited(
-            self.endpoint.worker.background(lambda: (served.engine.embed(name, texts), served.engine.embedder_digest(name))),
-            partial(gone, request),
+        vectors, digest = await self.endpoint.done(
+            lambda: (served.engine.embed(name, texts), served.engine.embedder_digest(name)), partial(gone, request)
         )
         tokens = sum(-(-len(text) // 4) for text in texts)  # the stated estimate: a token is about four characters
         data = [{"object": "embedding", "index": i, "embedding": _vector(row, encoding)} for i, row in enumerate(vectors)]

@@ -66,8 +66,7 @@ class Endpoint:
             Refused: there is no answer.
             Gone: nobody waits for it any more; its place in the queue is free.
         """
-        if self.gate:
-            raise Refused(f"Not ready: {self.gate}.", 503, kind="server_error", code="not_ready", headers={"retry-after": "5"})
+        self._let_in()
         answer = await self.waited(self._submitted(served, example), gone)
         price = served.price(answer)
         if self.recorder is not None:
@@ -76,18 +75,31 @@ class Endpoint:
         self.metrics.answer(answer.tokens_in, answer.tokens_out, price, hands_over=reply.hands_over, unparsed=reply.parsed is None)
         return reply
 
+    async def done(self, call: Callable[[], T], gone: Callable[[], Coroutine[object, object, object]]) -> T:
+        """What the thread that answers makes of something else than a row, between two batches.
+
+        Raises:
+            Refused: it failed, or too much waits already.
+            Gone: nobody waits for it any more.
+        """
+        self._let_in()
+        if self.worker.tasks >= self.worker.capacity:
+            raise self._full(1)
+        return await self.waited(self.worker.background(call), gone)
+
+    def _let_in(self) -> None:
+        if self.gate:
+            raise Refused(f"Not ready: {self.gate}.", 503, kind="server_error", code="not_ready", headers={"retry-after": "5"})
+
     def _submitted(self, served: Served, example: Example) -> Future[Answer]:
         try:
             return self.worker.submit(served, example)
         except QueueFull as full:
-            wait = max(1, round(full.seconds))
-            raise Refused(
-                f"{self.worker.capacity} requests wait already. Try again in {wait} s.",
-                429,
-                kind="rate_limit_error",
-                code="queue_full",
-                headers={"retry-after": str(wait)},
-            ) from None
+            raise self._full(max(1, round(full.seconds))) from None
+
+    def _full(self, wait: int) -> Refused:
+        said = f"{self.worker.capacity} requests wait already. Try again in {wait} s."
+        return Refused(said, 429, kind="rate_limit_error", code="queue_full", headers={"retry-after": str(wait)})
 
     async def waited(self, future: Future[T], gone: Callable[[], Coroutine[object, object, object]]) -> T:
         """What comes of a future, unless whoever waits for it leaves.
@@ -112,9 +124,15 @@ class Endpoint:
             left.cancel()
 
     def swap(self, served: Served) -> None:
-        """Let another configuration answer from now on; what was asked before is answered by the one before."""
+        """Let another configuration answer from now on; what was asked before is answered by the one before.
+
+        One that would answer the same takes the place of the present one, so that going back goes to another one.
+        """
         with self._swapping:
-            retired, self.before = self.before, self.current
+            if served.id == self.current.id:
+                retired: Served | None = self.current
+            else:
+                retired, self.before = self.before, self.current
             self.current = served
             self.swaps += 1
         if retired is not None and retired is not served:

@@ -59,6 +59,8 @@ class Health:
         self._seen = now
 
     def _stuck(self) -> str:
+        if not self.endpoint.worker.is_alive:
+            return "the thread that answers has ended"
         seconds = self.endpoint.worker.busy_seconds
         return f"a batch has taken {seconds:.0f} s and is not done" if seconds > STUCK_SECONDS else ""
 

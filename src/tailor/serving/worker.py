@@ -99,6 +99,16 @@ class Worker:
         return len(self._jobs)
 
     @property
+    def tasks(self) -> int:
+        """Work in the background that waits now."""
+        return len(self._tasks)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread.is_alive()
+
+    @property
     def busy_seconds(self) -> float:
         """How long the present batch has taken so far; 0 where nothing is done."""
         since = self._busy_since
