@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from tailor.data.cells import answers_in
 from tailor.data.example import Example, Splits
@@ -18,7 +18,7 @@ from tailor.data.split import make_splits, read_tables
 from tailor.data.table import Table
 from tailor.data.unlabelled import bare_rows
 from tailor.kinds.base import kind_of
-from tailor.labelling.aggregate import aggregate
+from tailor.labelling.aggregate import Method, aggregate
 from tailor.labelling.judgement import Judgement
 from tailor.labelling.judgements import Judgements
 from tailor.project import Project
@@ -68,15 +68,16 @@ def labelled_tables(project: Project) -> dict[str, Table]:
         return {name: _filled(project.task, table, labels, settled, judgements) for name, table in tables.items()}
 
 
-def counted(judgements: Iterable[Judgement]) -> dict[str, Any]:
+def counted(judgements: Iterable[Judgement], method: Method | Literal["auto"] = "auto") -> dict[str, Any]:
     """The label that counts of each row, by its name: what settled a difference, else what follows from what people said.
 
     None where labels are equally likely (`tailor.labelling.aggregate`).
 
     Args:
         judgements: those that stand.
+        method: how differences are decided; "auto" chooses by measure, which takes seconds where there are thousands.
     """
-    found = aggregate([judgement for judgement in judgements if not judgement.about])
+    found = aggregate([judgement for judgement in judgements if not judgement.about], method)
     return {row: one.label for (row, _), one in found.labels.items() if one.label is not None and not one.tied}
 
 

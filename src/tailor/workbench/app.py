@@ -52,6 +52,7 @@ class Workbench:
 
     def __init__(self, desk: Desk, keys: Keys, *, guideline: str = "", settles: str = "") -> None:
         self.desk, self.keys, self.guideline, self.settles = desk, keys, guideline, settles
+        self._agreed: tuple[int, Mapping[str, Any]] = (-1, {})
         self._templates = Environment(
             loader=PackageLoader("tailor.workbench"),
             autoescape=True,
@@ -76,7 +77,7 @@ class Workbench:
             Route("/queue", self._page("queue.html", lambda name, start: queue_rows(self.desk, name, start))),
             Route("/guideline", self._page("guideline.html")),
             Route("/settle", self._page("settle.html", lambda name, _: {"rows": disagreements(self.desk)})),
-            Route("/agreement", self._page("agreement.html", lambda name, _: agreement_page(self.desk))),
+            Route("/agreement", self._page("agreement.html", self._agreement)),
             Route("/suspects", self._page("suspects.html", lambda name, _: suspects_page(self.desk, self.desk.project))),
             Route("/progress", self._page("progress.html", lambda name, _: asdict(progress(self.desk)))),
             Route("/api/next", _answering(self._next), methods=["POST"]),
@@ -89,6 +90,13 @@ class Workbench:
         return Door(Router(routes, redirect_slashes=False), hosts=hosts, keys=self.keys, open_paths=open_paths, entry="/session")
 
     # Pages
+
+    def _agreement(self, name: str, start: int) -> Mapping[str, Any]:
+        """How far people agree: worked out again once there are more judgements, since it takes seconds where there are thousands."""
+        count = len(self.desk.judgements.all())
+        if self._agreed[0] != count:
+            self._agreed = count, agreement_page(self.desk)
+        return self._agreed[1]
 
     def _page(
         self, template: str, more: Callable[[str, int], Mapping[str, Any]] | None = None, *, open_door: bool = False
@@ -103,6 +111,7 @@ class Workbench:
                     "instruction": self.desk.task.instruction,
                     "guideline": self.guideline,
                     "noun": kind.noun,
+                    "a_noun": kind.a_noun,
                     "may_settle": self.settles in ("", name),
                     "scripts": self._scripts,
                 }

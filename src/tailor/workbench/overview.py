@@ -67,13 +67,13 @@ class Progress:
     Attributes:
         rows: rows to label.
         finished: rows that as many people as wanted have labelled or skipped.
-        counted: rows with a label that counts.
+        counted: rows with a label, as most people say or somebody settled.
         differing: rows that people label differently, and that nobody settled.
         flagged: rows that someone wants looked at.
         shared: rows that two people or more labelled.
         same: of these, how many all label the same.
         people: who labelled.
-        labels: the labels that count and how often, most frequent first; none where the kind has no closed set.
+        labels: these labels and how often, most frequent first; none where the kind has no closed set.
     """
 
     rows: int
@@ -131,7 +131,7 @@ def progress(desk: Desk) -> Progress:
         by_row.setdefault(judgement.row, []).append(judgement)
     shared = [given for given in by_row.values() if len(given) > 1]
     differing = [difference for difference in disagreements(desk) if not difference.settled]
-    counts = counted(judgement for judgement in desk.judgements.standing() if judgement.row in desk.items)
+    counts = counted((judgement for judgement in desk.judgements.standing() if judgement.row in desk.items), "majority")
     kind = kind_of(desk.task)
     used: Counter[str] = Counter()
     if kind.closed:
