@@ -231,6 +231,17 @@ def test_quotes_are_found_across_line_breaks_and_markup(folder: Path) -> None:
     assert find(findings, "no answer in the documents").what.startswith("1 of 140 questions (1 %)")
 
 
+def test_documents_that_flood_an_index_with_copies_are_named(folder: Path) -> None:
+    page = " ".join(f"Rule {number} says that the lift of house {number} is closed on day {number}." for number in range(40))
+    for number in range(4):
+        (folder / "docs" / f"copy{number}.md").write_text(f"{page} Copy {number}.\n", encoding="utf-8")
+    found = find(questions(folder, {}), "say nearly the same")
+    assert (found.level, found.rows) == ("warning", tuple(f"copy{number}.md" for number in range(4)))
+    for number in range(2):
+        (folder / "docs" / f"copy{number}.md").unlink()
+    assert not [finding for finding in questions(folder, {}) if "say nearly the same" in finding.what], "two are an oversight"
+
+
 def test_quotes_and_sources_that_do_not_exist_are_named(golden: Golden, folder: Path) -> None:
     changed: dict[int, dict[str, object]] = {
         3: {"page": "leaves.md"},

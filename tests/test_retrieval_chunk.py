@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tailor.approaches.named import approach_named
+from tailor.approaches.retrieval import Retrieve
 from tailor.documents.reading import Document, read_documents
 from tailor.errors import ConfigError
 from tailor.retrieval.chunk import chunk, count_words
@@ -189,3 +191,11 @@ def test_handbook_passages_are_whole_and_mostly_of_the_size_asked_for() -> None:
         sizes += [count_words(p.text) for p in passages]
     assert sum(60 <= size <= 180 for size in sizes) / len(sizes) > 0.9
     assert max(sizes) < 250
+
+
+def test_an_approach_by_name_cuts_documents_in_its_way() -> None:
+    found = approach_named("rag-hybrid-3-by-sentences-60-overlap-20")
+    assert isinstance(found, Retrieve)
+    assert (found.passages, found.chunks, found.name) == (3, "sentences-60-overlap-20", "rag-hybrid-3-by-sentences-60-overlap-20")
+    with pytest.raises(ConfigError, match="is no way to cut documents"):
+        approach_named("rag-hybrid-by-lines")

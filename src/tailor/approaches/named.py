@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tailor.approaches.approach import Approach, Chain
 from tailor.approaches.prompting import (
@@ -24,6 +24,7 @@ from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.plugins import APPROACHES as ADDED
 from tailor.plugins import RETRIEVERS
+from tailor.retrieval.chunking import chunking
 
 NUMBER = re.compile(r"-(-?\d{1,9})$")
 
@@ -110,6 +111,9 @@ def _single(name: str) -> Approach:
     if name in ADDED:
         added: Approach = ADDED.load(name)
         return added
+    whole, by, cut = name.partition("-by-")
+    if by and isinstance(retrieving := _single(whole), Retrieve):
+        return replace(retrieving, chunks=chunking(cut).name)
     found = NUMBER.search(name)
     stem, number = (name[: found.start()], int(found[1])) if found else (name, 0)
     named = APPROACHES.get(stem) or _searching(stem)

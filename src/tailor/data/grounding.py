@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from tailor.data.example import Example
 from tailor.data.finding import Finding
+from tailor.data.minhash import jaccard_links
+from tailor.data.near import normalise
 from tailor.data.readers import place
+from tailor.data.union import UnionFind
 from tailor.documents.reading import Library, unread_by_reason
 from tailor.errors import did_you_mean, quoted
 from tailor.language.detect import language_of, languages_of
 from tailor.language.tokens import contains
 from tailor.project import Project
+
+COPIES = 3
+"""Documents that say nearly the same before they are named: two are an oversight."""
+GROUPS = 5
+NEAR_CHARACTERS = 30_000_000
+"""Length of all documents up to which near-copies are looked for, and not only the same text: some twenty seconds of work."""
 
 
 def audit_documents(project: Project, examples: Sequence[Example], library: Library | None) -> Iterator[Finding]:
@@ -41,6 +51,7 @@ def audit_documents(project: Project, examples: Sequence[Example], library: Libr
         yield Finding("warning", sentence, tuple(paths), f"{advice[:1].upper()}{advice[1:]}.")
     pages = {document.path: document.text for document in library.documents}
     yield _spoken(pages)
+    yield from _copies(pages)
     yield from _sources(pages, examples)
     yield from _quotes(pages, examples)
 
@@ -52,6 +63,30 @@ def _spoken(pages: Mapping[str, str]) -> Finding:
     return Finding(
         "note", f"The documents are in {found.said}{', ' if words else '; keyword search compares words accordingly'}{words}."
     )
+
+
+def _copies(pages: Mapping[str, str]) -> Iterator[Finding]:
+    """Documents that say nearly the same, which crowd others out of what is retrieved; of a large collection only the same text."""
+    paths = [path for path, text in pages.items() if text.strip()]
+    texts = [pages[path] for path in paths]
+    forms = [normalise(text) for text in texts]
+    nodes = sorted(set(forms))
+    place_of, groups_of = {form: number for number, form in enumerate(nodes)}, UnionFind(len(nodes))
+    for first, second in jaccard_links(nodes) if sum(map(len, nodes)) <= NEAR_CHARACTERS else ():
+        groups_of.join(first, second)
+    groups: dict[int, list[str]] = defaultdict(list)
+    for path, form in zip(paths, forms, strict=True):
+        groups[groups_of.find(place_of[form])].append(path)
+    flooding = sorted((group for group in groups.values() if len(group) >= COPIES), key=len, reverse=True)
+    for group in flooding[:GROUPS]:
+        yield Finding(
+            "warning",
+            f"{len(group):,} documents say nearly the same, such as {quoted(group[0], 200)} and {quoted(group[1], 200)}.",
+            tuple(group),
+            "Keep one of them: copies crowd other pages out of what is found, and flooding an index so is a known attack.",
+        )
+    if len(flooding) > GROUPS:
+        yield Finding("note", f"{len(flooding) - GROUPS:,} more groups of {COPIES} or more documents say nearly the same.")
 
 
 def _sources(pages: Mapping[str, str], examples: Sequence[Example]) -> Iterator[Finding]:
