@@ -92,7 +92,7 @@ class Workbench:
     # Pages
 
     def _agreement(self, name: str, start: int) -> Mapping[str, Any]:
-        """How far people agree: worked out again once there are more judgements, since it takes seconds where there are thousands."""
+        """How far people agree: worked out again once there are more judgements, since it takes seconds with thousands."""
         count = len(self.desk.judgements.all())
         if self._agreed[0] != count:
             self._agreed = count, agreement_page(self.desk)
