@@ -17,7 +17,7 @@ from tailor.saved import chosen_system, load_study
 from tailor.seals import identities
 from tailor.store.traffic import Feedback, Traffic
 from tailor.watching.again import plan
-from tailor.watching.watch import asked_since
+from tailor.watching.watch import drawn_since
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_the_reserve_decides_while_what_is_asked_is_as_it_was(desk: Path) -> Non
     with pytest.raises(DataError, match="the reserve has 0 rows that nobody has seen"):
         plan(load_project(desk))
     with Traffic(desk / ".tailor") as traffic:
-        assert asked_since(new, chosen_system(new), traffic) == []
+        assert drawn_since(new, chosen_system(new), traffic) == []
     assert "The decision stays" in result.output or "The decision changes" in result.output
 
 

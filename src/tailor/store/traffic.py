@@ -188,21 +188,29 @@ class Traffic:
             self._db.execute("UPDATE requests SET fields = NULL, answer = NULL WHERE at < ? AND fields IS NOT NULL", (before,))
             self._db.execute("UPDATE feedback SET correct = NULL WHERE at < ? AND correct IS NOT NULL", (before,))
 
-    def requests(self, *, system: str = "", audited: bool = False, after: int = 0) -> Iterator[Request]:
+    def requests(self, *, system: str = "", audited: bool = False, after: int = 0, since: float = 0.0) -> Iterator[Request]:
         """The requests in the order in which they were written.
 
         Args:
             system: fingerprint of the system that answered; of any unless given.
             audited: only those that were drawn for the audit.
             after: only those behind this number.
+            since: only those from this time on, in seconds since 1970.
         """
-        wanted = "WHERE number > ?" + (" AND audited" if audited else "") + (" AND system = ?" if system else "")
-        given = (after, system) if system else (after,)
+        wanted = "number > ? AND at >= ?" + (" AND audited" if audited else "") + (" AND system = ?" if system else "")
+        given = (after, since, system) if system else (after, since)
         try:
-            for row in self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM requests {wanted} ORDER BY number", given):
+            for row in self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM requests WHERE {wanted} ORDER BY number", given):
                 yield _request_of(dict(zip(_COLUMNS, row, strict=True)))
         except apsw.Error as error:
             raise failure(error, self._path) from error
+
+    def days(self, system: str, since: float) -> dict[str, int]:
+        """How many requests to a system were kept on each day, in Coordinated Universal Time, oldest first."""
+        statement = (
+            "SELECT date(at, 'unixepoch') AS day, count(*) FROM requests WHERE system = ? AND at >= ? GROUP BY day ORDER BY day"
+        )
+        return {str(name): int(number) for name, number in self._all(statement, system, since)}
 
     def feedback(self) -> list[Feedback]:
         """Everything that was said of answers, oldest first."""
@@ -230,7 +238,7 @@ class Traffic:
                 (system, first, last, at, json.dumps(record)),
             )
 
-    def _all(self, statement: str, *given: str) -> list[Any]:
+    def _all(self, statement: str, *given: str | float) -> list[Any]:
         try:
             return list(self._db.execute(statement, given))
         except apsw.Error as error:

@@ -35,7 +35,7 @@ from tailor.stats.spending import of_opening
 from tailor.store.traffic import TRAFFIC, Feedback, Traffic
 from tailor.system import System
 from tailor.watching.quality import quality_of, rows_of
-from tailor.watching.watch import asked_since, changed_since, tested_windows
+from tailor.watching.watch import changed_since, drawn_since, tested_windows
 
 LEAST_ROWS = 30
 """Rows that a test set of a new decision has at least, as that of the first (`tailor.data.split`)."""
@@ -151,10 +151,9 @@ def audited_rows(project: Project, study: Study, system: System) -> Audited:
     if not (project.store / TRAFFIC).exists():
         return Audited()
     with Traffic(project.store) as traffic:
-        requests = asked_since(study, system, traffic)
-        windows, _ = tested_windows(project, study, system, traffic, requests)
+        windows, _ = tested_windows(project, study, system, traffic)
         remarks: dict[str, Feedback] = {remark.request: remark for remark in traffic.feedback()}
-        drawn = [request for request in requests if request.audited]
+        drawn = drawn_since(study, system, traffic)
         counting = drawn[: len(quality_of(study, system, drawn, list(remarks.values())).values)]
     rows = rows_of(project.task, system, counting, remarks)
     return Audited(tuple(rows), len(counting) - len(rows), changed_since(windows))

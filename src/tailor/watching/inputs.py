@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,7 +139,7 @@ def _alone(task: Task, rows: Sequence[Example]) -> Iterator[str]:
         seen |= {text, row.unit} - {""}
 
 
-def cut(requests: Sequence[Request], before: Sequence[Window], size: int = WINDOW) -> Iterator[tuple[Sequence[Request], int]]:
+def cut(requests: Iterable[Request], before: Sequence[Window], size: int = WINDOW) -> Iterator[tuple[Sequence[Request], int]]:
     """New windows that are full, each with its number in its week. A question that is asked again counts once.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from tailor.decide.formats import format_at_least, format_percent
@@ -72,10 +72,9 @@ def watch(project: Project) -> Watch:
     study = load_study(project.folder)
     system = chosen_system(study)
     with recorded(project) as traffic:
-        requests = asked_since(study, system, traffic)
-        windows, without = tested_windows(project, study, system, traffic, requests)
-        drawn = [request for request in requests if request.audited]
-        quality = quality_of(study, system, drawn, traffic.feedback())
+        windows, without = tested_windows(project, study, system, traffic)
+        quality = quality_of(study, system, drawn_since(study, system, traffic), traffic.feedback())
+        days = traffic.days(system.fingerprint, decided_at(study))
         gaps, spans = tuple(traffic.gaps()), tuple(traffic.spans())
     state = state_of(windows, quality, study.task.smallest_effect)
     return Watch(
@@ -86,7 +85,7 @@ def watch(project: Project) -> Watch:
         windows=tuple(windows),
         quality=quality,
         notices=upkeep(project, study),
-        days=by_day(requests),
+        days=days,
         gaps=gaps,
         spans=spans,
         without=tuple(without),
@@ -108,20 +107,22 @@ def recorded(project: Project) -> Traffic:
     return Traffic(project.store)
 
 
-def asked_since(study: Study, system: System, traffic: Traffic) -> list[Request]:
-    """What a system was asked since the study that chose it: an earlier study had other rows, and certified another level."""
-    decided = datetime.fromisoformat(study.finished).timestamp()
-    return [request for request in traffic.requests(system=system.fingerprint) if request.at >= decided]
+def decided_at(study: Study) -> float:
+    """When a study ended, in seconds since 1970: what came before, an earlier study had other rows for, and another level."""
+    return datetime.fromisoformat(study.finished).timestamp()
 
 
-def tested_windows(
-    project: Project, study: Study, system: System, traffic: Traffic, requests: Sequence[Request]
-) -> tuple[list[Window], list[str]]:
-    """All full windows of a system's requests, and why something was not tested; new ones are tested and kept."""
-    first = requests[0].number if requests else 0
-    windows = [window for record in traffic.windows(system.fingerprint) if (window := window_of(record)).first >= first]
+def drawn_since(study: Study, system: System, traffic: Traffic) -> list[Request]:
+    """The requests to a system since the study that chose it that were drawn for the audit, in order."""
+    return list(traffic.requests(system=system.fingerprint, audited=True, since=decided_at(study)))
+
+
+def tested_windows(project: Project, study: Study, system: System, traffic: Traffic) -> tuple[list[Window], list[str]]:
+    """All full windows of a system's requests since the study, and why something was not tested; new ones are tested and kept."""
+    since = decided_at(study)
+    windows = [window for record in traffic.windows(system.fingerprint) if (window := window_of(record)).at >= since]
     last = windows[-1].last if windows else 0
-    new = list(cut([request for request in requests if request.number > last], windows))
+    new = list(cut(traffic.requests(system=system.fingerprint, after=last, since=since), windows))
     if not new:
         return windows, []
     known = known_of(study, system.fingerprint)
@@ -207,12 +208,3 @@ def sentence_of(state: State, study: Study, windows: Sequence[Window], quality: 
 def measured_score(study: Study) -> float:
     """What the chosen system scored on the sealed test set."""
     return study.decision.winner.score.mean if study.decision else 0.0
-
-
-def by_day(requests: Sequence[Request]) -> dict[str, int]:
-    """How many requests were kept on each day, in Coordinated Universal Time."""
-    found: dict[str, int] = {}
-    for request in requests:
-        day = datetime.fromtimestamp(request.at, UTC).date().isoformat()
-        found[day] = found.get(day, 0) + 1
-    return dict(sorted(found.items()))
