@@ -48,6 +48,7 @@ BENCHMARKS = {
     "train": "benchmarks.train",
     "train-together": "benchmarks.train_together",
     "two-models": "benchmarks.two_models",
+    "worth": "benchmarks.worth",
     "watch": "benchmarks.watch",
 }
 PACKAGES = ("tailor", "torch", "transformers", "peft", "trl", "lancedb", "scikit-learn")

@@ -7,7 +7,7 @@ the model tuned on nested subsets of train, measured on dev; as expensive as so 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -192,7 +192,21 @@ def measure_probe(
     """
     rows = (*material.train, *material.dev)
     if len(rows) > MOST:
-        rows = nested_order(kept_together(rows), seed=0)[:MOST]
+        rows = tuple(nested_order(kept_together(rows), seed=0)[:MOST])
+    return _probed(rows, lambda: _vectors(material.task, rows, engine), sizes, on_progress)
+
+
+def measure_vectors(rows: Sequence[Example], vectors: Mapping[str, Array]) -> Measured | None:
+    """The same on rows whose vectors are known, by the ids of the rows."""
+    return _probed(rows, lambda: vectors)
+
+
+def _probed(
+    rows: Sequence[Example],
+    embedded: Callable[[], Mapping[str, Array]],
+    sizes: Sequence[int] = (),
+    on_progress: OnProgress | None = None,
+) -> Measured | None:
     labels = len({example.label for example in rows})
     units = kept_together(rows)
     if len(units) < FOLDS:
@@ -204,7 +218,7 @@ def measure_probe(
     # With few units there is next to nothing to deal into folds, and no interval worth the name.
     if len(sizes) < 2 or labels < 2 or sizes[-1] > largest or len(units) < LEAST:
         return None
-    vectors = _vectors(material.task, rows, engine)
+    vectors = embedded()
     right = np.zeros((nestings, len(sizes)))
     strengths: dict[int, float] = {}  # chosen once a size: the search takes ten times as long as a fit
     for seed, nesting in enumerate(dealt):
@@ -231,12 +245,12 @@ def _vectors(task: Task, rows: Sequence[Example], engine: Engine) -> dict[str, A
     return dict(zip([example.id for example in rows], engine.embed(task.embedder, texts), strict=True))
 
 
-def _rows(examples: Sequence[Example], vectors: dict[str, Array]) -> tuple[Array, list[str]]:
+def _rows(examples: Sequence[Example], vectors: Mapping[str, Array]) -> tuple[Array, list[str]]:
     """Vectors and labels of the examples."""
     return np.stack([vectors[example.id] for example in examples]), [example.label for example in examples]
 
 
-def _right(known: Sequence[Example], tested: Sequence[Example], vectors: dict[str, Array], strength: float | None = None) -> int:
+def _right(known: Sequence[Example], tested: Sequence[Example], vectors: Mapping[str, Array], strength: float | None = None) -> int:
     """How many of the tested rows the probe gets right that learned from the known ones."""
     given, labels = _rows(known, vectors)
     asked, wanted = _rows(tested, vectors)

@@ -1,0 +1,113 @@
+"""Which rows to label next: chosen ones teach more, and none of them is ever tested on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tailor.data.example import Example
+from tailor.data.split import split_examples
+from tailor.labelling.next import compared, dealing_places, next_rows
+from tailor.models.base import Array
+from tailor.models.head import fit_head
+from tailor.task import Task
+
+TASK = Task.model_validate(
+    {"name": "t", "kind": "classify", "instruction": "Name the class.", "input": "{{text}}", "output": "label"}
+)
+
+
+def blobs(rows: int, classes: int = 6, seed: int = 0, spread: float = 0.9) -> tuple[Array, list[str]]:
+    draw = np.random.default_rng(seed)
+    centres = draw.normal(size=(classes, 16))
+    of = draw.choice(
+        classes, size=rows, p=np.array([2.0 ** -min(k, 4) for k in range(classes)]) / sum(2.0 ** -min(k, 4) for k in range(classes))
+    )
+    vectors = centres[of] + spread * draw.normal(size=(rows, 16))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors.astype(np.float32), [f"class {k}" for k in of]
+
+
+def test_rows_of_the_two_ends_are_taken_in_their_order_and_none_of_them_is_chosen() -> None:
+    vectors, labels = blobs(400)
+    places = np.random.default_rng(1).random(400).tolist()
+    known: list[Any] = [label if n < 30 else None for n, label in enumerate(labels)]
+    picks = next_rows(vectors, known, 100, places=places)
+    assert len({pick.place for pick in picks}) == 100 and all(known[pick.place] is None for pick in picks)
+    random = [places[pick.place] for pick in picks if pick.why == "random"]
+    assert len(random) == 46 and all(place < 0.345 or place >= 0.885 for place in random)
+    assert all(0.345 <= places[pick.place] < 0.885 for pick in picks if pick.why != "random")
+    first = [place for place in random if place < 0.345]
+    assert first == sorted(place for n, place in enumerate(places) if place < 0.345 and known[n] is None)[: len(first)]
+    assert {pick.why for pick in picks[:6]} == {"random", "uncertain"}, "the two sorts take turns"
+
+
+def test_test_and_reserve_hold_rows_taken_at_random_and_no_others() -> None:
+    vectors, labels = blobs(1500)
+    draw = np.random.default_rng(5)
+    texts = [" ".join(draw.choice(list("abcdefghijklmnopqrstuvwxyz"), 30)) for _ in range(1500)]
+    examples = [Example(f"{n}", {"text": text.replace(" ", "")}, ()) for n, text in enumerate(texts)]
+    places = dealing_places(examples, TASK)
+    known: list[Any] = [None] * 1500
+    why: dict[str, str] = {}
+    for count in (60, 40, 80, 160, 80):
+        for pick in next_rows(vectors, known, count, places=places):
+            known[pick.place] = labels[pick.place]
+            why[f"{pick.place}"] = pick.why
+        labelled = [Example(e.id, e.fields, (label,)) for e, label in zip(examples, known, strict=True) if label]
+        splits = split_examples(labelled, TASK)
+        sealed = {why[example.id] for example in (*splits.test, *splits.reserve)}
+        assert sealed == {"random"}, count
+    assert {why[example.id] for example in splits.train} >= {"uncertain"}
+
+
+@pytest.mark.parametrize("with_places", [True, False])
+def test_switched_off_all_rows_are_taken_at_random(with_places: bool) -> None:
+    vectors, labels = blobs(300)
+    places = np.random.default_rng(1).random(300).tolist() if with_places else None
+    picks = next_rows(vectors, [None] * 300, 60, places=places, choose=False)
+    assert {pick.why for pick in picks} == {"random"} and len(picks) == 60
+    assert len(next_rows(vectors, [*labels[:290], *[None] * 10], 60, places=places, choose=False)) == 10
+
+
+def test_the_first_rows_differ_from_each_other_and_a_share_is_random_all_the_same() -> None:
+    vectors, labels = blobs(300)
+    picks = next_rows(vectors, [None] * 300, 20)
+    assert sum(pick.why == "random" for pick in picks) == 2 and sum(pick.why == "diverse" for pick in picks) == 18
+    diverse = {labels[pick.place] for pick in picks if pick.why == "diverse"}
+    assert len(diverse) >= 5
+    assert next_rows(vectors, list(labels), 20) == []
+
+
+def test_chosen_rows_reach_an_accuracy_with_fewer_labels() -> None:
+    vectors, labels = blobs(900, 12, 3, 0.7)
+    accuracies = {}
+    for choose in (True, False):
+        known: list[Any] = [None] * 600 + ["tested"] * 300
+        reached = []
+        for _ in range(8):
+            for pick in next_rows(vectors, known, 20, choose=choose):
+                known[pick.place] = labels[pick.place]
+            taught = [n for n in range(600) if known[n] is not None]
+            head = fit_head(vectors[taught], [labels[n] for n in taught], 10.0)
+            best = head.log_probabilities(vectors[600:]).argmax(axis=1)
+            reached.append(float(np.mean([head.labels[k] == label for k, label in zip(best, labels[600:], strict=True)])))
+        accuracies[choose] = reached
+    assert np.mean(accuracies[True]) > np.mean(accuracies[False])
+
+
+def test_chosen_rows_are_compared_with_as_many_random_ones_on_other_random_ones() -> None:
+    vectors, labels = blobs(700, 12, 3, 0.7)
+    known: list[Any] = [None] * 700
+    why: list[Any] = [None] * 700
+    assert compared(vectors, known, why) is None
+    places = np.random.default_rng(1).random(700).tolist()
+    for _ in range(4):
+        for pick in next_rows(vectors, known, 60, places=places):
+            known[pick.place], why[pick.place] = labels[pick.place], pick.why
+    found = compared(vectors, known, why)
+    assert found is not None and found.rows == 56
+    assert found.difference.mean == pytest.approx(found.chosen - found.random)
+    assert found.sentence.startswith("56 chosen rows teach a classifier") and "points" in found.sentence
