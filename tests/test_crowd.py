@@ -145,6 +145,8 @@ def test_a_set_is_decided_member_by_member_and_an_object_field_by_field() -> Non
     assert aggregate([said("r", "Ana", []), said("r", "Ben", [])], "majority").labels["r", ""].label == []
     two = aggregate([said("r", "Ana", ["x"]), said("r", "Ben", [])], "majority").labels["r", ""]
     assert (two.label, two.tied) == ([], ("x",))
+    odd = [said("r", person, label) for person, label in (("Ana", "true"), ("Ben", "true"), ("Cem", "[1]"))]
+    assert aggregate(odd, "majority").labels["r", ""].label == "true", "a text stays a text"
     objects = [said("r", "Ana", {"n": 1, "of": "a"}), said("r", "Ben", {"n": 1, "of": "b"}), said("r", "Cem", {"n": 2, "of": "b"})]
     assert aggregate(objects, "majority").labels["r", ""].label == {"n": 1, "of": "b"}
 

@@ -63,21 +63,22 @@ def labelled_tables(project: Project) -> dict[str, Table]:
         return tables
     with Judgements(project.store) as judgements:
         said = judgements.standing()
-        labels = counted(said)
+        labels = counted(project.task, said)
         settled = {one.row for one in said if one.role == "adjudicated" and one.row in labels}
         return {name: _filled(project.task, table, labels, settled, judgements) for name, table in tables.items()}
 
 
-def counted(judgements: Iterable[Judgement], method: Method | Literal["auto"] = "auto") -> dict[str, Any]:
+def counted(task: Task, judgements: Iterable[Judgement], method: Method | Literal["auto"] = "auto") -> dict[str, Any]:
     """The label that counts of each row, by its name: what settled a difference, else what follows from what people said.
 
     None where labels are equally likely (`tailor.labelling.aggregate`).
 
     Args:
+        task: says whether labels come out of a closed set.
         judgements: those that stand.
         method: how differences are decided; "auto" chooses by measure, which takes seconds where there are thousands.
     """
-    found = aggregate([judgement for judgement in judgements if not judgement.about], method)
+    found = aggregate([judgement for judgement in judgements if not judgement.about], method, closed=kind_of(task).closed)
     return {row: one.label for (row, _), one in found.labels.items() if one.label is not None and not one.tied}
 
 

@@ -79,21 +79,26 @@ class Aggregation:
 
 @dataclass(frozen=True)
 class _Table:
-    """The judgements as numbers, and what the numbers stand for; `gold` is -1 where nothing is known."""
+    """The judgements as numbers, and what the numbers stand for; `gold` is -1 where nothing is known, and `few` says whether there
+    are so few classes, of a closed set, that it can be learned who mistakes which for which.
+    """
 
     questions: Sequence[Question]
     people: Sequence[str]
     classes: Sequence[str]
     votes: Votes
     gold: Ints
+    few: bool
 
 
-def aggregate(judgements: Iterable[Judgement], method: Method | Literal["auto"] = "auto") -> Aggregation:
+def aggregate(judgements: Iterable[Judgement], method: Method | Literal["auto"] = "auto", *, closed: bool = True) -> Aggregation:
     """The labels that follow from judgements.
 
     Args:
         judgements: those that count (`Judgements.standing`).
         method: how differences are decided; "auto" chooses by measure.
+        closed: whether labels come out of a set that is known beforehand. Of free texts and fields, the majority counts, since
+            whoever wrote another one did not mistake it for that one.
 
     Raises:
         ValueError: the method needs rows whose label is known, and there are none.
@@ -102,7 +107,7 @@ def aggregate(judgements: Iterable[Judgement], method: Method | Literal["auto"] 
     settled = {one.subject: one for one in given if one.role == "gold"}
     settled |= {one.subject: one for one in given if one.role == "adjudicated"}
     votes = [one for one in given if one.role == "label"]
-    table = _table(votes, settled)
+    table = _table(votes, settled, closed=closed and not any(isinstance(one.label, dict) for one in votes))
     scores: Mapping[Method, float] = {}
     if method == "auto":
         method, why, scores = _chosen(table)
@@ -111,11 +116,11 @@ def aggregate(judgements: Iterable[Judgement], method: Method | Literal["auto"] 
     found = _consensus(table, method)
     decided = _decided(table, found)
     plain = decided if method == "majority" else _decided(table, _consensus(table, "majority"))
-    skill = {} if method == "majority" else dict(zip(table.people, map(float, found.skill), strict=True))
+    skill = {} if not table.few or method == "majority" else dict(zip(table.people, map(float, found.skill), strict=True))
     labels: dict[Subject, Derived] = {}
     differs = 0
     for subject, said in by_subject(given).items():
-        shown = Counter(_text(one.label) for one in said if one.role == "label")
+        shown = Counter(_shown(one.label) for one in said if one.role == "label")
         if subject in settled:
             labels[subject] = Derived(settled[subject].label, settled[subject].role, 1.0, dict(sorted(shown.items())))
             continue
@@ -126,7 +131,7 @@ def aggregate(judgements: Iterable[Judgement], method: Method | Literal["auto"] 
     return Aggregation(labels, method, why, scores, skill, differs)
 
 
-def _table(votes: Sequence[Judgement], settled: Mapping[Subject, Judgement]) -> _Table:
+def _table(votes: Sequence[Judgement], settled: Mapping[Subject, Judgement], *, closed: bool) -> _Table:
     members: dict[Subject, set[str]] = {}
     for one in votes:
         if isinstance(one.label, list):
@@ -147,7 +152,8 @@ def _table(votes: Sequence[Judgement], settled: Mapping[Subject, Judgement]) -> 
     ]
     items, persons, named = (np.array(column, dtype=np.int64) for column in columns)
     gold = np.array([what[known[q]] if q in known else -1 for q in questions], dtype=np.int64)
-    return _Table(questions, people, classes, Votes(items, persons, named, (len(questions), len(people), len(classes))), gold)
+    shape = len(questions), len(people), len(classes)
+    return _Table(questions, people, classes, Votes(items, persons, named, shape), gold, closed and len(classes) <= MOST_CLASSES)
 
 
 def _taken_apart(judgement: Judgement, members: Mapping[Subject, set[str]]) -> list[tuple[str, str]]:
@@ -157,7 +163,7 @@ def _taken_apart(judgement: Judgement, members: Mapping[Subject, set[str]]) -> l
         named = set(map(_text, label))
         return [(member, YES if member in named else NO) for member in sorted(members.get(judgement.subject, set()) | named)]
     if isinstance(label, dict):
-        return [(_text(name), json.dumps(value, sort_keys=True)) for name, value in sorted(label.items())]
+        return [(name, _text(value)) for name, value in sorted(label.items())]
     return [("", _text(label))]
 
 
@@ -170,12 +176,12 @@ def _assembled(form: Any, parts: Mapping[str, tuple[float, tuple[str, ...]]]) ->
         # A tie of yes and no leaves a member out: nobody has a majority for it.
         kept = [part for part, (_, best) in sorted(parts.items()) if best == (YES,)]
         open_ = [part for part, (_, best) in sorted(parts.items()) if len(best) > 1]
-        return [_value(part) for part in kept], least, tuple(_value(part) for part in open_)
+        return [json.loads(part) for part in kept], least, tuple(json.loads(part) for part in open_)
     if isinstance(form, dict):
         tied = tuple(part for part, (_, best) in sorted(parts.items()) if len(best) > 1)
         return {part: json.loads(best[0]) for part, (_, best) in sorted(parts.items())}, least, tied
     probability, best = parts[""]
-    return _value(best[0]), probability, tuple(map(_value, best)) if len(best) > 1 else ()
+    return json.loads(best[0]), probability, tuple(map(json.loads, best)) if len(best) > 1 else ()
 
 
 def _decided(table: _Table, found: Consensus) -> dict[Subject, dict[str, tuple[float, tuple[str, ...]]]]:
@@ -187,12 +193,10 @@ def _decided(table: _Table, found: Consensus) -> dict[Subject, dict[str, tuple[f
 
 
 def _consensus(table: _Table, method: Method) -> Consensus:
-    if not len(table.votes):
+    if not len(table.votes) or not table.few:
         return _counted(table)
     if method == "gold-weighted":
         return gold_weighted(table.votes, table.gold)
-    if len(table.classes) > MOST_CLASSES:
-        return _counted(table)
     return WITHOUT_GOLD[method](table.votes, table.gold if (table.gold >= 0).any() else None)
 
 
@@ -208,8 +212,8 @@ def _counted(table: _Table) -> Consensus:
 def _chosen(table: _Table) -> tuple[Method, str, Mapping[Method, float]]:
     """The method that the judgements speak for, why, and what each reached."""
     votes, gold = table.votes, table.gold
-    if len(table.classes) > MOST_CLASSES:
-        return "majority", "There are too many different answers to learn who mistakes which for which.", {}
+    if not table.few:
+        return "majority", "Answers come out of no small closed set, so nobody mistakes one for another.", {}
     several = np.bincount(votes.items, minlength=votes.shape[0]) > 1
     if not several.any():
         return "majority", "No row has labels of two people, so there is nothing to weigh.", {}
@@ -274,15 +278,10 @@ def _compared(scores: Mapping[Method, float], best: Method, *, percent: bool = F
 
 
 def _text(value: Any) -> str:
+    """Any value as one text, from which `json.loads` makes it again."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=True)
+
+
+def _shown(value: Any) -> str:
     """A text as it is; anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=True)
-
-
-def _value(text: str) -> Any:
-    """What `_text` was given; a text that looks like JSON of another type stays a text."""
-    if text[:1] in "{[" or text in ("true", "false", "null"):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
+    return value if isinstance(value, str) else _text(value)

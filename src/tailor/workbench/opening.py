@@ -66,7 +66,11 @@ class Bench:
 
     def summary(self) -> str:
         """What there is now, and what to do with it."""
-        labels = len(counted(judgement for judgement in self.desk.judgements.standing() if judgement.row in self.desk.items))
+        labels = len(
+            counted(
+                self.desk.task, (judgement for judgement in self.desk.judgements.standing() if judgement.row in self.desk.items)
+            )
+        )
         return f"{labels} of {len(self.desk.items)} rows have a label that counts."
 
 

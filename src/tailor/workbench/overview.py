@@ -131,7 +131,7 @@ def progress(desk: Desk) -> Progress:
         by_row.setdefault(judgement.row, []).append(judgement)
     shared = [given for given in by_row.values() if len(given) > 1]
     differing = [difference for difference in disagreements(desk) if not difference.settled]
-    counts = counted((judgement for judgement in desk.judgements.standing() if judgement.row in desk.items), "majority")
+    counts = counted(desk.task, (judgement for judgement in desk.judgements.standing() if judgement.row in desk.items), "majority")
     kind = kind_of(desk.task)
     used: Counter[str] = Counter()
     if kind.closed:
