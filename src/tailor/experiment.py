@@ -50,7 +50,8 @@ from tailor.evaluate.pairwise import compare, pairs_file, read_comparisons, writ
 from tailor.evaluate.ratings import Ratings, rating_sample, read_ratings, write_sheet
 from tailor.evaluate.run import Run, failures
 from tailor.files import private_files, tighten
-from tailor.labelled import load_splits, load_unlabelled
+from tailor.labelled import load_splits, load_unlabelled, people_of
+from tailor.labelling.worth import LabelsWorth, labels_worth
 from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.open_engine import open_engine, with_labels
@@ -118,6 +119,7 @@ def run(
         found, decision = with_controls(task, splits, tests, decision)
         study = study_of(asking(project.task, ask_again), climb, splits, tests, decision, started=started)
         study = replace(study, advice=advice, curve=curve, controls=found, expected=expected, forgetting=lost)
+        study = replace(study, worth=worth_of_labels(project, study, whole))
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
         if decision and (steady := ask_finalists_again(climb, tests, observer, decision.winner.fingerprint)):
             study = replace(study, consistency=steady, finished=_after(started), spent=spent(engine))
@@ -125,6 +127,15 @@ def run(
     if task.judge and tests:
         write_sheet(project.path(task.judge.ratings), task, rating_sample(task, tests))
     return study
+
+
+def worth_of_labels(project: Project, study: Study, whole: Splits) -> LabelsWorth | None:
+    """What labels are worth to the decision; None where nobody labelled rows of the project."""
+    agreement, aggregation = people_of(project)
+    if not aggregation.labels:
+        return None
+    labels = len(whole.train) + len(whole.dev) + len(whole.test) + len(whole.reserve)
+    return labels_worth(study.task, labels, study.decision, study.curve, study.diagnosis, agreement)
 
 
 def say(observer: Observer, sentences: Iterable[str]) -> None:

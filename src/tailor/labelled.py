@@ -18,7 +18,8 @@ from tailor.data.split import make_splits, read_tables
 from tailor.data.table import Table
 from tailor.data.unlabelled import bare_rows
 from tailor.kinds.base import kind_of
-from tailor.labelling.aggregate import Method, aggregate
+from tailor.labelling.aggregate import Aggregation, Method, aggregate
+from tailor.labelling.agreement import AgreementFound, agreement_of
 from tailor.labelling.judgement import Judgement
 from tailor.labelling.judgements import Judgements
 from tailor.project import Project
@@ -80,6 +81,19 @@ def counted(task: Task, judgements: Iterable[Judgement], method: Method | Litera
     """
     found = aggregate([judgement for judgement in judgements if not judgement.about], method, closed=kind_of(task).closed)
     return {row: one.label for (row, _), one in found.labels.items() if one.label is not None and not one.tied}
+
+
+def people_of(project: Project) -> tuple[AgreementFound, Aggregation]:
+    """How far the people who labelled a project's rows agree, and the labels that follow; of nothing where nobody has.
+
+    Raises:
+        StoreError: the labels cannot be read.
+    """
+    standing: list[Judgement] = []
+    if (project.store / LABELS).exists():
+        with Judgements(project.store) as judgements:
+            standing = [one for one in judgements.standing() if not one.about]
+    return agreement_of(standing), aggregate(standing, closed=kind_of(project.task).closed)
 
 
 def as_cell(label: Any) -> str:

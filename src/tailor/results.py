@@ -22,6 +22,7 @@ from tailor.evaluate.forgetting import Forgetting
 from tailor.evaluate.freshness import Freshness
 from tailor.evaluate.hostile import Injection
 from tailor.evaluate.run import Run
+from tailor.labelling.worth import LabelsWorth
 from tailor.store.spending import Spent
 from tailor.task import Task
 
@@ -48,6 +49,7 @@ class Study:
         expected: what it was expected to ask endpoints for, before it did; None where none was asked.
         spent: what all calls of the project to endpoints cost until this study ended; None where no endpoint was asked.
         forgetting: what each tuned finalist lost of what its model could do besides; empty where none is tuned or it was not asked.
+        worth: what labels are worth to the decision; None where nobody labelled rows for Tailor.
         other_diagnoses: the same of further models whose weights can be tuned.
         freshness: whether finalists follow changed documents; empty until they are probed (`tailor.probing`).
         injections: how often finalists obey instructions on hostile pages; empty until they are probed.
@@ -73,6 +75,7 @@ class Study:
     forgetting: tuple[Forgetting, ...] = ()
     freshness: tuple[Freshness, ...] = ()
     injections: tuple[Injection, ...] = ()
+    worth: LabelsWorth | None = None
 
     def __repr__(self) -> str:
         return f"<Study {quoted(self.task.name, 40)}: {self._said(100)}>"

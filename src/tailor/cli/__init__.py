@@ -28,6 +28,7 @@ from tailor.cli.store import app as store
 from tailor.cli.terminal import keep_printing, plain_console
 from tailor.cli.tryout import tryout
 from tailor.cli.watch import watch
+from tailor.cli.worth import worth
 from tailor.errors import TailorError
 
 
@@ -85,6 +86,7 @@ app.command()(init)
 app.command()(advise)
 app.command()(check)
 app.command()(label)
+app.command()(worth)
 app.command()(run)
 app.command()(judge)
 app.command()(probe)

@@ -76,6 +76,21 @@ class Aggregation:
     skill: Mapping[str, float] = field(default_factory=dict)
     differs: int = 0
 
+    @property
+    def sentences(self) -> list[str]:
+        """How differences were decided, what else the majority would say, and whom to talk to; none where nobody differs."""
+        several = [one for one in self.labels.values() if len(one.votes) > 1]
+        if not several:
+            return []
+        told = [f"Where people differ, {self.method} decides. {self.why}"]
+        if self.differs:
+            rows = "1 label" if self.differs == 1 else f"{self.differs} labels"
+            told.append(f"The majority would give {rows} otherwise.")
+        if tied := sum(bool(one.tied) for one in self.labels.values()):
+            rows = "1 row has" if tied == 1 else f"{tied} rows have"
+            told.append(f"{rows} labels that are equally likely: settle them, or ask one person more.")
+        return told
+
 
 @dataclass(frozen=True)
 class _Table:

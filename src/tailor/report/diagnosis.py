@@ -57,6 +57,11 @@ def curve_told(study: Study) -> str:
     return curve_sentence(study.curve) if study.curve and kind_of(study.task).closed else ""
 
 
+def worth_told(study: Study) -> tuple[str, ...]:
+    """What labels are worth to the decision, a sentence each; none where nobody labelled rows for Tailor."""
+    return tuple(study.worth.sentences) if study.worth else ()
+
+
 def _part(study: Study, found: Diagnosis) -> Diagnosed:
     lead, *more = sentences(found)
     return Diagnosed(

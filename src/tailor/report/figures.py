@@ -10,7 +10,7 @@ from tailor.kinds.base import kind_of
 from tailor.report.cases import Cases, cases
 from tailor.report.consistency import Steady, study_steady
 from tailor.report.details import DetailTable, details
-from tailor.report.diagnosis import Diagnosed, curve_told, diagnosed
+from tailor.report.diagnosis import Diagnosed, curve_told, diagnosed, worth_told
 from tailor.report.endpoint import paid, who_answered
 from tailor.report.expected import Expected, expected
 from tailor.report.failures import Confusion, GroupTable, MeasureRow, Outcomes, confusion, groups, measures, outcomes
@@ -69,6 +69,7 @@ class Figures:
         expected: advice and measurement side by side; None without advice.
         diagnosis: why a model fails, what was forecast and what was measured, a part for each that was diagnosed.
         curve: what more labels would bring, in a sentence; empty where nothing is known of it.
+        worth: what labels are worth to the decision, a sentence each.
         consistency: how steadily the finalists answer; None when it was not measured.
         pairs: the chosen system minus every other finalist.
         other_pairs: pairs without the chosen system.
@@ -106,6 +107,7 @@ class Figures:
     expected: Expected | None
     diagnosis: tuple[Diagnosed, ...]
     curve: str
+    worth: tuple[str, ...]
     consistency: Steady | None
     pairs: tuple[Difference, ...]
     other_pairs: tuple[Difference, ...]
@@ -157,6 +159,7 @@ def make_figures(study: Study) -> Figures:
         expected=expected(study),
         diagnosis=diagnosed(study),
         curve=curve_told(study),
+        worth=worth_told(study),
         consistency=asked_again,
         pairs=chosen_pairs(decision) if decision else (),
         other_pairs=other_pairs(decision) if decision else (),

@@ -10,7 +10,7 @@ from tailor.decide.formats import format_at_least, format_effect, format_target
 from tailor.decide.probed import freshness_sentence, injection_sentence
 from tailor.decide.types import Finalist, Interval
 from tailor.report.consistency import study_steady
-from tailor.report.diagnosis import curve_told, diagnosed
+from tailor.report.diagnosis import curve_told, diagnosed, worth_told
 from tailor.report.endpoint import paid, who_answered
 from tailor.report.expected import expected
 from tailor.report.first import changed_answers
@@ -66,6 +66,7 @@ def _further_lines(study: Study) -> list[str]:
         *map(freshness_sentence, study.freshness),
         *map(injection_sentence, study.injections),
         curve_told(study),
+        *worth_told(study)[:1],
         paid(study),
     ]
     lines = [f"- {sentence}" for sentence in said if sentence]

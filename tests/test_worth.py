@@ -1,0 +1,134 @@
+"""What labels are worth: the ceiling, the options and their prices, and how many more it takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data_helpers import sentence, write_csv, write_yaml
+from flow import tailor
+from whole_studies import made_curve, whole_study
+
+from tailor.data.identity import identity
+from tailor.diagnose.curve import Measured, continued
+from tailor.labelled import load_splits
+from tailor.labelling.agreement import AgreementFound, agreement_of
+from tailor.labelling.judgement import Judgement, row_id
+from tailor.labelling.judgements import Judgements
+from tailor.labelling.worth import Ceiling, UntilDecided, labels_until_shown, labels_worth
+from tailor.project import load_project
+from tailor.report.html import render_report
+from tailor.saved import STUDY
+
+TEAMS = ("billing", "refund", "delivery")
+
+
+def agreed(rows: int, same: int) -> AgreementFound:
+    said = [(f"r{n}", person, "a" if person == "Ana" or n < same else "b") for n in range(rows) for person in ("Ana", "Ben")]
+    return agreement_of([Judgement(f"{row}{person}", row, person, values={"label": label}) for row, person, label in said])
+
+
+def test_people_who_agree_on_so_much_set_a_ceiling() -> None:
+    study = whole_study()
+    found = labels_worth(study.task, 400, study.decision, study.curve, study.diagnosis, agreed(100, 87))
+    assert found.ceiling == Ceiling(0.87, 100)
+    assert found.sentences[0] == (
+        "People agree on 87 % (100 rows), so no system can be shown above that with labels of one person each."
+    )
+    assert labels_worth(study.task, 400, study.decision, None, None, None).ceiling is None
+
+
+def test_each_option_has_points_a_chance_and_a_price_and_the_best_for_its_price_is_first() -> None:
+    study = whole_study()
+    assert study.decision is not None
+    found = labels_worth(study.task, 400, study.decision, study.curve, study.diagnosis, agreed(100, 87))
+    assert {option.name for option in found.options} == {
+        "50 more labels",
+        "Correcting the 3 labels that look wrong",
+        "A second person on the test set, and deciding where the two differ",
+        "50 more test rows",
+    }
+    for option in found.options:
+        assert 0 <= option.before <= option.after <= 1 and option.points >= 0
+        assert option.price == pytest.approx(study.task.prices.label * option.labels)
+        assert option.sentence("USD") in found.sentences
+    gains = [(option.after - option.before) / max(option.price or 0, 1) for option in found.options]
+    assert gains == sorted(gains, reverse=True)
+    test_rows = next(option for option in found.options if option.name == "50 more test rows")
+    assert test_rows.points == 0
+
+
+def test_the_nearer_the_target_the_fewer_labels_it_takes() -> None:
+    curve = made_curve(0.8)
+    near, far, never = (labels_until_shown(curve, target, 400, alpha=0.0125) for target in (0.5, 0.75, 0.999))
+    assert near.low is not None and near.median is not None and near.high is not None
+    assert near.low <= near.median <= near.high <= (far.median or near.cap)
+    assert (never.low, never.median, never.high) == (None, None, None) and never.holds(None) and not never.holds(500)
+    assert never.sentence(400, 0.999) == f"Up to {never.cap:,} labels are not expected to show 99.9 %."
+    assert labels_until_shown(curve, 0.75, 400, alpha=0.0125) == far
+
+
+def test_an_interval_holds_what_lies_in_it() -> None:
+    until = UntilDecided(median=150, low=120, high=None, cap=400)
+    assert [until.holds(labels) for labels in (100, 120, 400, None)] == [False, True, True, True]
+    assert until.sentence(100, 0.9) == "About 50 more labels would probably show 90 % (80 % interval 20 to more than 300)."
+
+
+@pytest.mark.slow
+def test_the_interval_holds_in_most_futures() -> None:
+    """Curves are drawn, measured on few rows, continued, and then followed: power laws with noise of the rows tested on."""
+    from tailor.labelling.worth import look_sizes
+    from tailor.stats.intervals import clopper_pearson_lower
+
+    draw, held = np.random.default_rng(0), []
+    for _ in range(16):
+        b, floor = draw.uniform(0.3, 0.9), draw.uniform(0.0, 0.1)
+
+        def error(size: float, b: float = b, floor: float = floor) -> float:
+            return float(min(0.95, floor + 1.2 * size**-b))
+
+        sizes = (10, 15, 23, 34, 51, 78)
+        seen = np.array([[draw.binomial(97, 1 - error(size)) / 97 for size in sizes] for _ in range(4)])
+        target = round(1 - error(300) - draw.uniform(0.02, 0.15), 2)
+        curve = continued("probe", 97, Measured(sizes, seen, 97), target)
+        until = labels_until_shown(curve, target, 150, taught=0.65, alpha=0.0125)
+        right, actual = draw.random(until.cap), None
+        for size in look_sizes(150, until.cap):
+            tested = round(0.25 * size)
+            if clopper_pearson_lower(int((right[:tested] > error(0.65 * size)).sum()), tested, 0.0125) >= target:
+                actual = size
+                break
+        held.append(until.holds(actual))
+    assert np.mean(held) >= 0.7
+
+
+def test_the_report_says_what_labels_are_worth_and_a_study_keeps_it() -> None:
+    study = whole_study()
+    worth = labels_worth(study.task, 400, study.decision, study.curve, study.diagnosis, agreed(100, 87))
+    page = render_report(replace(study, worth=worth))
+    assert "What labels are worth to the decision" in page and "People agree on 87" in page
+    assert "What labels are worth to the decision" not in render_report(study)
+    assert STUDY.validate_python(STUDY.dump_python(replace(study, worth=worth), mode="json")).worth == worth
+
+
+def test_the_command_says_how_far_people_agree_before_anything_was_run(tmp_path: Path) -> None:
+    write_csv(tmp_path / "data.csv", [(sentence(n), TEAMS[n % 3]) for n in range(60)])
+    about = {"name": "desk", "kind": "classify", "instruction": "Name the team.", "input": "{{text}}", "output": "label"}
+    write_yaml(tmp_path, {**about, "model": "fake", "data": {"file": "data.csv"}})
+    project = load_project(tmp_path)
+    rows = [identity(["text"], example) for example in load_splits(project).train]
+    with Judgements(project.store) as judgements:
+        for person in ("Ana", "Ben"):
+            judgements.append(
+                *(
+                    Judgement(f"{person}{n}", row_id(row), person, values={"label": TEAMS[(n + (person == "Ben" and n < 5)) % 3]})
+                    for n, row in enumerate(rows)
+                )
+            )
+    printed = tailor("worth", tmp_path)
+    assert printed.exit_code == 0, printed.output
+    told = " ".join(printed.output.split())
+    assert f"People agree on {round(100 * (1 - 5 / len(rows)))} % of {len(rows)} rows that several answered." in told
+    assert "Where people differ, " in told and "first to see what more labels are worth" in told
