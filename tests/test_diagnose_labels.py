@@ -170,3 +170,21 @@ def test_without_cleanlab_or_rows_enough_it_says_what_to_do(engine: Engine, monk
     monkeypatch.setattr(diagnosis, "can_look", lambda: False)
     suspects, labels, notes = review_labels(known, engine)
     assert (suspects, labels) == ((), None) and "tailor[labels]" in notes[0]
+
+
+def test_planted_errors_among_digits_are_found_with_few_reviews() -> None:
+    datasets, metrics = pytest.importorskip("sklearn.datasets"), pytest.importorskip("sklearn.metrics")
+    digits = datasets.load_digits()
+    vectors = (digits.data - digits.data.mean(axis=0)) / (digits.data.std(axis=0) + 1e-9)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    draw = np.random.default_rng(0)
+    labels, planted = digits.target.copy(), draw.choice(len(vectors), 180, replace=False)
+    labels[planted] = (labels[planted] + draw.integers(1, 10, 180)) % 10
+    found = find_errors(vectors.astype(np.float32), [str(label) for label in labels])
+    wrong = np.zeros(len(labels), dtype=bool)
+    wrong[planted] = True
+    assert wrong[list(found.suspects)].mean() >= 0.72
+    assert wrong[list(found.suspects)].sum() / 180 >= 0.7
+    assert metrics.roc_auc_score(wrong, -found.given_probability) >= 0.98
+    reviewed = wrong[np.argsort(found.given_probability)]
+    assert np.flatnonzero(np.cumsum(reviewed) >= 0.8 * 180)[0] + 1 <= 1.5 * 180

@@ -96,14 +96,7 @@ def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = (
     names = sorted(set(labels))
     given = np.array([names.index(label) for label in labels])
     probabilities = crossed(vectors, given, groups)
-    with quiet_libraries():
-        from cleanlab.count import estimate_joint
-        from cleanlab.filter import find_label_issues
-
-        ranked = find_label_issues(
-            given, probabilities, filter_by="low_self_confidence", return_indices_ranked_by="self_confidence", n_jobs=1
-        )
-        joint = 1 - float(np.trace(estimate_joint(given, probabilities)))
+    ranked, joint = suspected(given, probabilities)
     wrong = probabilities.argmax(axis=1) != given
     places = np.arange(len(given))
     noise = _noise(len(ranked), int(wrong.sum()), joint, len(given), usual_size(groups) if groups else 1.0)
@@ -119,6 +112,23 @@ def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = (
         1 - float(((np.bincount(given) / len(given)) ** 2).sum()),
         due,
     )
+
+
+def suspected(given: NDArray[np.int64], probabilities: Floats) -> tuple[NDArray[np.int64], float]:
+    """Places of the rows whose labels look wrong, the surest first, and the share of wrong labels by the joint distribution.
+
+    Args:
+        given: number of each row's label.
+        probabilities: of all labels, from classifiers that did not learn from the row, shape (rows, labels).
+    """
+    with quiet_libraries():
+        from cleanlab.count import estimate_joint
+        from cleanlab.filter import find_label_issues
+
+        ranked = find_label_issues(
+            given, probabilities, filter_by="low_self_confidence", return_indices_ranked_by="self_confidence", n_jobs=1
+        )
+        return np.asarray(ranked, dtype=np.int64), 1 - float(np.trace(estimate_joint(given, probabilities)))
 
 
 def crossed(vectors: Array, given: NDArray[np.int64], groups: Sequence[str] = ()) -> Floats:
