@@ -18,9 +18,12 @@ from tailor.labelling.agreement import AgreementFound, agreement_of
 from tailor.labelling.judgement import Judgement, row_id
 from tailor.labelling.judgements import Judgements
 from tailor.labelling.worth import Ceiling, UntilDecided, labels_until_shown, labels_worth
+from tailor.ledger import Ledger
 from tailor.project import load_project
 from tailor.report.html import render_report
 from tailor.saved import STUDY
+from tailor.seals import identities
+from tailor.workbench.opening import note_rows_shown
 
 TEAMS = ("billing", "refund", "delivery")
 
@@ -132,3 +135,16 @@ def test_the_command_says_how_far_people_agree_before_anything_was_run(tmp_path:
     told = " ".join(printed.output.split())
     assert f"People agree on {round(100 * (1 - 5 / len(rows)))} % of {len(rows)} rows that several answered." in told
     assert "Where people differ, " in told and "first to see what more labels are worth" in told
+
+
+def test_rows_of_the_test_set_that_people_are_shown_are_one_opening_of_it(tmp_path: Path) -> None:
+    write_csv(tmp_path / "data.csv", [(sentence(n), TEAMS[n % 3]) for n in range(80)])
+    about = {"name": "desk", "kind": "classify", "instruction": "Name the team.", "input": "{{text}}", "output": "label"}
+    write_yaml(tmp_path, {**about, "model": "fake", "data": {"file": "data.csv"}})
+    project = load_project(tmp_path)
+    told = [note_rows_shown(project) for _ in range(3)]
+    assert len(set(told)) == 1 and told[0].endswith("so this counts as its opening number 1.")
+    splits = load_splits(project)
+    with Ledger(project.store) as ledger:
+        assert len(ledger.shown()) == len(splits.test)
+        assert ledger.open_test(identities(project.task, splits.test), ["a system"]).number == 2

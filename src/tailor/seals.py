@@ -14,8 +14,12 @@ from tailor.data.looks import SeenTexts, looks
 from tailor.decide.wording import doubtful_rows
 from tailor.documents.reading import Document
 from tailor.kinds.base import kind_of
+from tailor.ledger import Ledger
 from tailor.store.openings import Opening
 from tailor.task import VARIABLE, Task
+
+LABELLING = "people who label"
+"""What stands for a system in an opening in which people saw the rows."""
 
 
 def around_test(task: Task, splits: Splits, documents: Iterable[Document]) -> Data:
@@ -104,6 +108,23 @@ def teachable(task: Task, rows: Sequence[Example], splits: Splits, shown: Sequen
         for example, row, is_near in zip(kept, found, near, strict=True)
         if not is_near and example.group not in groups and known.find(row) is None
     )
+
+
+def shown_to_people(task: Task, splits: Splits, ledger: Ledger) -> str:
+    """Note down that people see test rows while they label, which opens the test set as a measurement does; says so in a sentence.
+
+    However many rows they see, and however often, it is one opening of the test set as it is.
+
+    Args:
+        task: names the columns.
+        splits: with the test set.
+        ledger: of the project.
+
+    Raises:
+        StoreError: it could not be written.
+    """
+    opened = ledger.open_test(identities(task, splits.test), [LABELLING], around_test(task, splits, ()))
+    return f"{len(splits.test):,} rows of the sealed test set are among them, so this counts as its opening number {opened.number}."
 
 
 def opening_sentences(opened: Opening, finalists: int, trouble: str = "") -> list[str]:

@@ -48,13 +48,15 @@ def label(
     import webbrowser
 
     from tailor.web.listening import serve
-    from tailor.workbench.opening import open_workbench, started
+    from tailor.workbench.opening import note_rows_shown, open_workbench, started
 
     console = plain_console()
     people = tuple(name or [_own_name()])
     opened = started(project, labels=tuple(part.strip() for part in labels.split(",") if part.strip()), kind=kind, input=input)
     for line in opened.said:
         console.print(Text(line))
+    if everything and (shown := note_rows_shown(opened.project)):
+        console.print(Text(shown))
     with open_workbench(
         opened.project, people, overlap=overlap, everything=everything, settles=settles, host=host, port=port, names=called or ()
     ) as bench:

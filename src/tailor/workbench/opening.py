@@ -11,16 +11,18 @@ from pathlib import Path
 
 from tailor.data.columns import columns_of, listed
 from tailor.data.table import read_table
-from tailor.errors import ConfigError, StoreError, did_you_mean, quoted
+from tailor.errors import ConfigError, DataError, StoreError, did_you_mean, quoted
 from tailor.files import private_folder, seen_from_here, write_atomically
 from tailor.kinds.base import Draft, kind_of
 from tailor.kinds.lines import as_yaml
-from tailor.labelled import counted
+from tailor.labelled import counted, load_splits
 from tailor.labelling.judgements import Judgements
+from tailor.ledger import Ledger
 from tailor.limits import SETTINGS_BYTES
 from tailor.outside import read_file
 from tailor.plugins import KINDS
 from tailor.project import SETTINGS_FILE, Project, load_project
+from tailor.seals import shown_to_people
 from tailor.trust import note_made_here
 from tailor.web.door import LONGEST_NAME, SECRET_BYTES, Door, Keys
 from tailor.web.listening import Listening, listen
@@ -150,6 +152,22 @@ def _write(data: Path, labels: Sequence[str], kind_name: str, input: str) -> Pat
 
 def _name(data: Path) -> str:
     return "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in data.stem).strip("-._")[:64] or "task"
+
+
+def note_rows_shown(project: Project) -> str:
+    """Note down that people are shown rows that have a label already, test rows among them; says so in a sentence.
+
+    Empty where there are too few rows for a test set yet.
+
+    Raises:
+        StoreError: it could not be written, or another process is working in the project.
+    """
+    try:
+        splits = load_splits(project)
+    except DataError:
+        return ""
+    with Ledger(project.store) as ledger:
+        return shown_to_people(project.task, splits, ledger)
 
 
 @contextmanager
