@@ -103,7 +103,7 @@ def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = (
     own = _own_misses(vectors, given, ranked, groups, noise.mean)
     due = 0.0 if own is None else max(0.0, float(wrong.mean()) - (1 - noise.mean) * own)
     return LabelErrors(
-        tuple(int(place) for place in ranked),
+        tuple(ranked),
         tuple(names[i] for i in probabilities.argmax(axis=1)),
         probabilities[places, given],
         probabilities.max(axis=1),
@@ -114,7 +114,7 @@ def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = (
     )
 
 
-def suspected(given: NDArray[np.int64], probabilities: Floats) -> tuple[NDArray[np.int64], float]:
+def suspected(given: NDArray[np.int64], probabilities: Floats) -> tuple[list[int], float]:
     """Places of the rows whose labels look wrong, the surest first, and the share of wrong labels by the joint distribution.
 
     Args:
@@ -128,7 +128,7 @@ def suspected(given: NDArray[np.int64], probabilities: Floats) -> tuple[NDArray[
         ranked = find_label_issues(
             given, probabilities, filter_by="low_self_confidence", return_indices_ranked_by="self_confidence", n_jobs=1
         )
-        return np.asarray(ranked, dtype=np.int64), 1 - float(np.trace(estimate_joint(given, probabilities)))
+        return [int(place) for place in ranked], 1 - float(np.trace(estimate_joint(given, probabilities)))
 
 
 def crossed(vectors: Array, given: NDArray[np.int64], groups: Sequence[str] = ()) -> Floats:
