@@ -105,8 +105,7 @@ def run(
         say(observer, (f"{sentence} To have it read, {remedy}." for sentence, _, remedy in unread_by_reason(engine.unread)))
         expected = before_spending(task, splits, engine, observer, everything, max_minutes is not None)
         engine.check = clock.check
-        advice = advised(task, splits, engine)
-        observer.message(f"Expected before measuring: {advice.expected}. {advice.means}")
+        advice = advised(task, splits, engine, observer)
         material = TrainingData(task, splits.train, splits.dev, to_teach(project, whole, ledger, engine, observer))
         climb = climb_of(material, engine, observer, clock=clock, everything=everything, splits=splits, advised=advice.expected)
         climb.climb()
@@ -305,11 +304,13 @@ def to_teach(project: Project, whole: Splits, ledger: Ledger, engine: Engine, ob
     return tuple(kept)
 
 
-def advised(task: Task, splits: Splits, engine: Engine) -> Advice:
-    """What to expect before anything is measured."""
+def advised(task: Task, splits: Splits, engine: Engine, observer: Observer) -> Advice:
+    """What to expect before anything is measured; the observer is told."""
     seen = (*splits.train, *splits.dev)
     rows = (*seen, *splits.test, *splits.reserve)  # only counted, whatever split they are in
-    return advise(gather(task, rows, engine.documents, max(model.context_tokens for model in engine.models), learned_from=seen))
+    advice = advise(gather(task, rows, engine.documents, max(model.context_tokens for model in engine.models), learned_from=seen))
+    observer.message(f"Expected before measuring: {advice.expected}. {advice.means}")
+    return advice
 
 
 def asking(task: Task, ask_again: bool | None) -> Task:
