@@ -102,7 +102,7 @@ def _right(rows: Rows, taught: Sequence[int], tested: Sequence[int]) -> float:
     names = [rows.labels[n] for n in taught]
     head = fit_head(rows.vectors[list(taught)], names, 10.0)
     best = head.log_probabilities(rows.vectors[list(tested)]).argmax(axis=1)
-    return sum(head.labels[k] == rows.labels[n] for k, n in zip(best, tested, strict=True)) / len(tested)
+    return float(np.mean([head.labels[k] == rows.labels[n] for k, n in zip(best, tested, strict=True)]))
 
 
 def _curve(rows: Rows, target: float) -> LearningCurve | None:
