@@ -161,19 +161,20 @@ def throughput() -> dict[str, float]:
         project, found, rows = made(Path(folder), None)
         served = opened(project, found, project.store)
         served.answers(rows[:16])
-        started = time.perf_counter()
+        started, before = time.perf_counter(), work(os.getpid())
         for start in range(0, len(rows), served.at_once):
             served.answers(rows[start : start + served.at_once])
-        own = len(rows) / (time.perf_counter() - started)
+        own, own_work = len(rows) / (time.perf_counter() - started), work(os.getpid()) - before
         served.close()
     with server("built-in") as at:
         texts = [row.fields["text"] for row in rows]
         asyncio.run(flood(at, 32, CLIENTS, texts))
-        started = time.perf_counter()
+        started, before = time.perf_counter(), work(at.process)
         took = asyncio.run(flood(at, len(texts), CLIENTS, texts))
-        rate = len(took) / (time.perf_counter() - started)
+        rate, served_work = len(took) / (time.perf_counter() - started), work(at.process) - before
         assert all(status == 200 for status, _ in took)
-    return {"engine_per_second": own, "served_per_second": rate, "served_share": rate / own}
+    shares = {"served_share": rate / own, "served_share_of_work": own_work / served_work}
+    return {"engine_per_second": own, "served_per_second": rate, **shares}
 
 
 # --- the server

@@ -24,8 +24,9 @@ from tailor.serving.served import Served
 T = TypeVar("T")
 WAITING = 64
 """Requests that may wait, unless said otherwise."""
-GATHER_SECONDS = 0.004
-"""How long others are waited for that will probably come: where the batch before held several."""
+GATHER_SHARE, LEAST_GATHER, MOST_GATHER = 0.02, 0.002, 0.1
+"""How long others are waited for that will probably come, where the batch before held several: a share of its time, and limits in
+seconds."""
 CALLS = 64
 """Calls to endpoints at once, at most."""
 SMOOTH = 0.1
@@ -86,7 +87,7 @@ class Worker:
         self._changed = threading.Condition()
         self._ending = False
         self._busy_since: float | None = None
-        self._last = 1
+        self._last, self._last_seconds = 1, 0.0
         self._calls = 0
         self._users: dict[int, int] = {}
         self._pool = ThreadPoolExecutor(CALLS, "call")
@@ -191,7 +192,8 @@ class Worker:
         """Wait a moment for as many as there were in the batch before, so that they do not miss this one by a hair."""
         with self._changed:
             if self._jobs and 1 < self._last and not self._jobs[0].served.is_billed:
-                self._changed.wait_for(lambda: len(self._jobs) >= self._last or self._ending, GATHER_SECONDS)
+                seconds = min(MOST_GATHER, max(LEAST_GATHER, GATHER_SHARE * self._last_seconds))
+                self._changed.wait_for(lambda: len(self._jobs) >= self._last or self._ending, seconds)
 
     def _taken(self) -> list[Job]:
         """The next batch: requests to one configuration, in the order in which they came."""
@@ -222,7 +224,8 @@ class Worker:
             return
         finally:
             self._busy_since = None
-            self._note((time.monotonic() - started) / len(jobs), len(jobs))
+            self._last_seconds = time.monotonic() - started
+            self._note(self._last_seconds / len(jobs), len(jobs))
         for job, answer in zip(jobs, answers, strict=True):
             job.future.set_result(answer)
 
