@@ -51,7 +51,17 @@ SLOW = 0.02
 """Seconds that the slow fake takes for an answer, so that its capacity is known."""
 
 
-class SlowFake(FakeModel):
+class PassingFake(FakeModel):
+    """A fake model that forgets what it was asked, which the other one keeps for tests."""
+
+    def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
+        """One reply per request."""
+        replies = super().reply(requests, tuned)
+        self.requests.clear()
+        return replies
+
+
+class SlowFake(PassingFake):
     """A fake model that takes a time for each answer."""
 
     block = 1
@@ -230,7 +240,7 @@ def certify(project: Project, system: Any, rows: Sequence[Example], engine: Engi
 
 def serve_here(folder: Path, kind: str, queue: int, both: bool) -> None:
     """Serve until the process is told to end; the port is printed."""
-    model = {"fake": FakeModel, "slow": SlowFake}.get(kind, lambda: None)()
+    model = {"fake": PassingFake, "slow": SlowFake}.get(kind, lambda: None)()
     project, found, _ = made(folder, model)
     configurations = [found]
     if both:
