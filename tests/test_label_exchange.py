@@ -100,7 +100,7 @@ def test_labels_of_a_project_come_back_from_a_file_of_label_studio(tmp_path: Pat
     first = Labels((Item("b", {"text": "No bin"}, (answered("anna", "waste"), Layer("ben", skipped="dark"))),))
     taken = judgements_of(what, given, first)
     names = [judgement_row(what, one) for one in given]
-    out = labels_of(what, given, names, standing(taken.judgements))
+    out = labels_of(what, given, names, standing(taken.judgements), tmp_path)
     assert [[layer.role for layer in item.layers] for item in out.items] == [["adjudicated"], ["label", "label"]]
     written = write_labels(out, "labelstudio")
     assert not written.findings
@@ -176,5 +176,5 @@ def test_a_phrase_is_located_absent_or_unanswered() -> None:
     kept = checked_marks({"regions": [*phrases, box], "links": links, "onload": "alert(1)"})
     assert set(kept) == {"regions", "links"} and [one["state"] for one in kept["links"]] == ["located", "absent", "unanswered"]
     said = Judgement("k", "r", "anna", kept)
-    labels = labels_of(task("classify"), [Example("1", {"text": "abc"}, ())], ["r"], [said])
+    labels = labels_of(task("classify"), [Example("1", {"text": "abc"}, ())], ["r"], [said], Path())
     assert [(link.source, link.target) for link in labels.items[0].layers[0].links] == [("p0", "b")]

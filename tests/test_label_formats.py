@@ -378,6 +378,25 @@ def test_marks_that_hold_other_words_than_their_places_are_told(tmp_path: Path) 
     assert written_task(labels)[0]["annotations"][0]["result"][0]["value"] == value
 
 
+def test_regions_without_the_size_of_their_image_are_counted_and_not_misplaced() -> None:
+    labels = Labels(
+        (Item("1", {"image": "car.jpg"}, (Layer("anna", marks=(Region("b", Box(64, 96, 10, 10), ("dent",), "image"),)),)),)
+    )
+    for format in ("labelstudio", "yolo"):
+        written = write_labels(labels, format)
+        assert "1 regions on images whose size is not known" in written.findings[0].what
+        assert b"64" not in b"".join(written.files.values())
+
+
+def test_a_track_gets_the_times_that_label_studio_expects() -> None:
+    track = Track((KeyFrame(0, Box(64, 48, 128, 240)), KeyFrame(24, Box(96, 48, 128, 240), goes_on=False)))
+    region = Region("k1", track, ("person",), "video", size=SIZE)
+    labels = Labels((Item("1", {"video": "clip.mp4"}, (Layer("anna", marks=(region,)),), SIZE, rate=25.0),))
+    value = written_task(labels)[0]["annotations"][0]["result"][0]["value"]
+    assert (value["framesCount"], value["duration"], [key["time"] for key in value["sequence"]]) == (25, 1.0, [0.04, 1.0])
+    assert [key["frame"] for key in value["sequence"]] == [1, 25]
+
+
 def test_a_turned_box_is_no_upright_box_elsewhere(tmp_path: Path) -> None:
     labels = label_studio(
         tmp_path, label_studio_box(value={"x": 50, "y": 50, "width": 10, "height": 5, "rotation": 90, "rectanglelabels": ["a"]})

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from data_helpers import write_yaml
+from flow import tailor
 from labelling_bench import Bench, served
 from web_server import send
 
@@ -150,6 +151,30 @@ def test_settings_of_marks_name_columns_that_are_shown(tmp_path: Path) -> None:
         write_yaml(folder, {**settings, "marks": marks, "data": {"file": "data.csv", "images": ["photo"]}})
         with pytest.raises(ConfigError, match=why):
             load_project(folder)
+
+
+def test_marks_leave_in_the_formats_of_other_tools_and_come_back(tmp_path: Path) -> None:
+    folder = cells(tmp_path / "a")
+    box = {"id": "r1", "form": "box", "on": "photo", "labels": ["WBC"], "x": 64, "y": 96, "width": 160, "height": 60}
+    with served(folder) as bench:
+        row = items(bench)[0]["row"]
+        assert ask(bench, "POST", "/api/judgements", {"key": "k1", "row": row, "marks": {"regions": [box]}})[0] == 200
+    coco = tailor("export", folder, "--format", "coco", "--output", tmp_path / "coco")
+    assert coco.exit_code == 0 and "there is no test set yet" in coco.output, coco.output
+    held = json.loads((tmp_path / "coco" / "annotations.json").read_text())
+    assert [one["bbox"] for one in held["annotations"]] == [[64.0, 96.0, 160.0, 60.0]]
+    assert all((image["width"], image["height"]) == (640, 480) for image in held["images"])
+    assert tailor("export", folder, "--format", "labelstudio", "--output", tmp_path / "ls").exit_code == 0
+    tasks = json.loads((tmp_path / "ls" / "labelstudio.json").read_text())
+    (result,) = [one for task in tasks for given in task["annotations"] for one in given["result"]]
+    assert result["value"] == {"x": 10.0, "y": 20.0, "width": 25.0, "height": 12.5, "rotation": 0.0, "rectanglelabels": ["WBC"]}
+    fresh = cells(tmp_path / "b")
+    read = tailor("label", fresh, "--import", tmp_path / "ls" / "labelstudio.json")
+    assert read.exit_code == 0 and "1 labels of Ada" in read.output, read.output
+    with served(fresh) as bench:
+        (judgement,) = bench.judgements.standing()
+        (region,) = judgement.values["regions"]
+        assert judgement.annotator == "Ada" and {key: region[key] for key in box} == box
 
 
 # In the browser

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from tailor.data.example import Example
+from tailor.data.readers import to_examples, to_unlabelled
+from tailor.data.split import MIN_ROWS
 from tailor.errors import ConfigError, quoted
 from tailor.export.rows import exported_parts
 from tailor.files import private_files, tighten, write_atomically
-from tailor.labelled import load_splits, load_unlabelled
+from tailor.labelled import labelled_tables, load_splits, load_unlabelled
 from tailor.labelling.exchange import labels_of
 from tailor.labelling.formats.door import Written, write_labels
 from tailor.labelling.judgements import Judgements
@@ -35,6 +37,9 @@ def exported_labels(project: Project, *, test: bool, say: Callable[[str], None])
     Raises:
         TailorError: the data, the documents or what was saved cannot be read.
     """
+    if rows := _without_test_set(project):
+        say(f"Fewer than {MIN_ROWS} rows have a label, so there is no test set yet: the labels of all rows are exported.")
+        return _labels(project, rows)
     whole, open_rows = load_splits(project), load_unlabelled(project)
     project = replace(project, task=project.task.asking_only(0))  # no model is asked, so no further one is opened
     shared = not test and (project.store / LEDGER).exists()
@@ -45,12 +50,23 @@ def exported_labels(project: Project, *, test: bool, say: Callable[[str], None])
     return _labels(project, [*(row for part in parts.values() for row in part), *unlabelled])
 
 
+def _without_test_set(project: Project) -> list[Example]:
+    """All rows of a project with too few labels for a test set; none where there is one, or where test rows are given."""
+    tables = labelled_tables(project)
+    if "test" in tables:
+        return []
+    labelled = [row for table in tables.values() for row in to_examples(project.task, table)]
+    if len(labelled) >= MIN_ROWS:
+        return []
+    return [*labelled, *(row for table in tables.values() for row in to_unlabelled(project.task, table))]
+
+
 def _labels(project: Project, rows: list[Example]) -> Labels:
     known = identities(project.task, rows)
     if not (project.store / LABELS).exists():
-        return labels_of(project.task, rows, [""] * len(rows), [])
+        return labels_of(project.task, rows, [""] * len(rows), [], project.folder)
     with Judgements(project.store) as judgements:
-        return labels_of(project.task, rows, judgements.names(known), judgements.standing())
+        return labels_of(project.task, rows, judgements.names(known), judgements.standing(), project.folder)
 
 
 def write_exported(labels: Labels, folder: Path, format: str, *, force: bool) -> tuple[list[Path], Written]:

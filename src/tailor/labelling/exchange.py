@@ -7,15 +7,16 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tailor.data.example import Example
 from tailor.data.finding import Finding
 from tailor.data.identity import Identity, Known, identity, value_hashes
 from tailor.kinds.base import Unreadable, kind_of
+from tailor.labelling.formats.base import Source
 from tailor.labelling.judgement import LABEL, Judgement, Values, row_id
-from tailor.labelling.marks import Answer, Item, Labels, Layer, Mark, Region, Span, in_unit
+from tailor.labelling.marks import RATE, Answer, Item, Labels, Layer, Mark, Region, Size, Span, in_unit
 from tailor.labelling.regionjson import LINKS, REGIONS, link_json, links_of, region_json, region_of
 from tailor.task import VARIABLE, Task
 
@@ -190,7 +191,7 @@ def _right(task: Task, said: Sequence[Any], lost: Counter[str]) -> dict[str, Any
 # Out
 
 
-def labels_of(task: Task, rows: Sequence[Example], names: Sequence[str], judgements: Sequence[Judgement]) -> Labels:
+def labels_of(task: Task, rows: Sequence[Example], names: Sequence[str], judgements: Sequence[Judgement], folder: Path) -> Labels:
     """The labels of a project's rows, for other tools: a layer for each judgement, and the row's own answer as the settled one.
 
     Args:
@@ -198,6 +199,7 @@ def labels_of(task: Task, rows: Sequence[Example], names: Sequence[str], judgeme
         rows: of the project.
         names: under which name each row was labelled (`Judgements.names`).
         judgements: those that count.
+        folder: the project's, in which images lie; their sizes are read there.
     """
     by_row: dict[str, list[Judgement]] = {}
     for judgement in judgements:
@@ -209,8 +211,21 @@ def labels_of(task: Task, rows: Sequence[Example], names: Sequence[str], judgeme
         if example.answers and not any(layer.role == "adjudicated" for layer in layers):
             layers.append(Layer("", "adjudicated", tuple(_answered(task, _value(task, example.answers[0])))))
         fields = {name: example.media[name].path if name in example.media else value for name, value in example.fields.items()}
-        items.append(Item(example.id, fields, tuple(layers)))
+        items.append(
+            Item(example.id, fields, tuple(layers), _size(task, example, folder), rate=task.marks.rate if task.marks else RATE)
+        )
     return Labels(tuple(items), tuple(task.labels))
+
+
+def _size(task: Task, example: Example, folder: Path) -> Size | None:
+    """Width and height of a row's image, or of the frames of its video, where they are images."""
+    marks = task.marks
+    names = [part.path for name, part in example.media.items() if marks is None or name == marks.column]
+    if marks is not None and marks.form == "video" and (inside := example.fields.get(marks.column, "").strip()):
+        place = (folder / inside).resolve()
+        if place.is_dir() and place.is_relative_to(folder.resolve()):
+            names = [f"{inside}/{one.name}" for one in sorted(place.iterdir())[:1]]
+    return Source(folder, ()).image_size(names[0]) if names else None
 
 
 def _value(task: Task, answer: str) -> Any:

@@ -5,7 +5,7 @@ Every format of labels is read into these types and written from them (`tailor.l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import cos, radians, sin
 from typing import Any, Literal
@@ -17,6 +17,8 @@ Unit = Literal["pixel", "percent", "fraction"]
 Place = tuple[float, float]
 Size = tuple[int, int]
 """Width and height of an image, in pixels."""
+RATE = 25.0
+"""Frames per second of a video of which nothing is known."""
 PIXEL_DIGITS = 6
 """Digits kept of a pixel that was computed from shares of a width: what floats add to a whole pixel lies far below."""
 _SCALE = {"percent": 100.0, "fraction": 1.0}
@@ -254,6 +256,7 @@ class Item:
         layers: what each annotator said.
         size: of its image, in pixels.
         extra: what its format holds besides.
+        rate: frames per second of its video; what is usual unless given.
     """
 
     id: str
@@ -261,6 +264,7 @@ class Item:
     layers: tuple[Layer, ...] = ()
     size: Size | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    rate: float = RATE
 
 
 @dataclass(frozen=True)
@@ -385,13 +389,3 @@ def corners(shape: Shape) -> Iterator[Place]:
         yield from shape.points
     elif isinstance(shape, Point):
         yield shape.x, shape.y
-
-
-def unique_id(taken: Sequence[str] | set[str], base: str) -> str:
-    """An id that is not among those that are taken, made from one that may be."""
-    if base not in taken:
-        return base
-    number = 2
-    while f"{base}-{number}" in taken:
-        number += 1
-    return f"{base}-{number}"

@@ -67,7 +67,8 @@ def scripts_of(task: Task) -> tuple[str, ...]:
 def shown(task: Task, folder: Path, row: str, example: Example) -> dict[str, Any]:
     """What a page needs to show a row: its texts, its images, and what is marked on which of them."""
     video = task.marks.column if task.marks and task.marks.form == "video" else ""
-    texts = [{"name": name, "text": text} for name, text in example.fields.items() if name not in example.media and name != video]
+    elsewhere = {video, task.marks.text if task.marks else "", *example.media}
+    texts = [{"name": name, "text": text} for name, text in example.fields.items() if name not in elsewhere]
     marked = task.marks.column if task.marks else ""
     images = [{"name": name, "source": address(row, example, name)} for name in example.media if name != marked]
     return {"texts": texts, "images": images, "marks": _marks(task, folder, row, example)}

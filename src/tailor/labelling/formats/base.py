@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from tailor.data.finding import Finding
 from tailor.data.formats.encoding import decode
 from tailor.errors import DataError, quoted
 from tailor.labelling.formats.imagesize import HEAD, image_size
-from tailor.labelling.marks import Box, Item, Labels, Layer, Region, Size
+from tailor.labelling.marks import Box, Item, Labels, Layer, Mark, Region, Size
 from tailor.labelling.marks import in_unit as in_unit
 from tailor.limits import DATA_BYTES, LABEL_FILES
 from tailor.outside import read_file
@@ -257,6 +257,23 @@ def on_image(labels: Labels, losses: Losses) -> Iterator[tuple[Item, str, list[L
         yield item, name, [layer for layer in item.layers if layer.role != "prediction"]
 
 
+def sized(labels: Labels, losses: Losses) -> Labels:
+    """The labels without regions in pixels of images whose size is not known, which have no place in percent; they are counted."""
+
+    def kept(item: Item, mark: Mark) -> bool:
+        try:
+            return not isinstance(mark, Region) or bool(in_unit(mark, "percent", item.size))
+        except ValueError:
+            losses.add("regions on images whose size is not known")
+            return False
+
+    items = []
+    for item in labels.items:
+        layers = [replace(layer, marks=tuple(mark for mark in layer.marks if kept(item, mark))) for layer in item.layers]
+        items.append(replace(item, layers=tuple(layers)))
+    return replace(labels, items=tuple(items))
+
+
 def pixels(region: Region, item: Item, losses: Losses) -> Region | None:
     """The region in pixels; None, and counted, where the size of its image is not known."""
     try:
@@ -272,3 +289,13 @@ def upright(region: Region, losses: Losses) -> Box | None:
         return region.shape
     losses.region(region)
     return None
+
+
+def unique_id(taken: Sequence[str] | set[str], base: str) -> str:
+    """An id that is not among those that are taken, made from one that may be."""
+    if base not in taken:
+        return base
+    number = 2
+    while f"{base}-{number}" in taken:
+        number += 1
+    return f"{base}-{number}"

@@ -13,7 +13,7 @@ from typing import Any
 
 from tailor.data.finding import Finding
 from tailor.errors import DataError
-from tailor.labelling.formats.base import NOTES, Files, Format, Losses, Source, dump_json
+from tailor.labelling.formats.base import NOTES, Files, Format, Losses, Source, dump_json, sized
 from tailor.labelling.formats.labelstudio_values import read_mark, relation, written_mark
 from tailor.labelling.marks import Answer, Item, Labels, Layer, Mark, Region
 
@@ -124,6 +124,7 @@ def _flat(results: Sequence[object]) -> Iterator[Object]:
 def _write(labels: Labels, losses: Losses) -> Files:
     losses.foreign(labels)
     own = labels.format == NAME
+    labels = sized(labels, losses)
     tasks = [_task(item, own=own) for item in labels.items]
     whole: object = tasks[0] if own and labels.extra.get(NOTES, {}).get("single") and len(tasks) == 1 else tasks
     return {FILE: dump_json(whole)}

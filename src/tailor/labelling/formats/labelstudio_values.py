@@ -302,10 +302,7 @@ def _written_region(region: Region, item: Item, notes: Object) -> dict[str, Any]
 
 
 def _value(region: Region, item: Item, notes: Object) -> dict[str, Any]:
-    try:
-        shape = in_unit(region, "percent", item.size).shape
-    except ValueError:
-        shape = region.shape
+    shape = in_unit(region, "percent", item.size).shape
     if isinstance(shape, Box):
         return {**_sides(shape), **({} if "no_rotation" in notes else {"rotation": shape.rotation})}
     if isinstance(shape, Path):
@@ -318,7 +315,7 @@ def _value(region: Region, item: Item, notes: Object) -> dict[str, Any]:
         start, end = notes.get("written", (shape.start, shape.end))
         return {"start": start, "end": end}
     if isinstance(shape, Track):
-        return {"sequence": [_written_key(key) for key in shape.frames]}
+        return _written_track(shape, item, notes)
     if isinstance(shape, Span):
         return _written_span(shape, region, item, notes)
     return dict(shape.value)
@@ -326,6 +323,16 @@ def _value(region: Region, item: Item, notes: Object) -> dict[str, Any]:
 
 def _sides(box: Box) -> dict[str, Any]:
     return {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
+
+
+def _written_track(track: Track, item: Item, notes: Object) -> dict[str, Any]:
+    """A track; one that was not read from Label Studio gets the times and the count of frames that it expects."""
+    if notes:
+        return {"sequence": [_written_key(key) for key in track.frames]}
+    times = [{"time": round((key.frame + FIRST_FRAME) / item.rate, 6)} for key in track.frames]
+    sequence = [{**_written_key(key), **time} for key, time in zip(track.frames, times, strict=True)]
+    count = max(key.frame for key in track.frames) + FIRST_FRAME
+    return {"framesCount": count, "duration": round(count / item.rate, 6), "sequence": sequence}
 
 
 def _written_key(key: KeyFrame) -> dict[str, Any]:

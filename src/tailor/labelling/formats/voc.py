@@ -12,9 +12,9 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
 
 from tailor.errors import DataError
-from tailor.labelling.formats.base import NOTES, Files, Format, Losses, Source, on_image, pixels, upright
+from tailor.labelling.formats.base import NOTES, Files, Format, Losses, Source, on_image, pixels, unique_id, upright
 from tailor.labelling.formats.xmltree import number_text, parse_xml, said, xml_bytes
-from tailor.labelling.marks import Box, Item, Labels, Layer, Region, unique_id
+from tailor.labelling.marks import Box, Item, Labels, Layer, Region
 
 NAME = "voc"
 IMAGE = "image"

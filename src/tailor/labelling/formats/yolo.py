@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 
 from tailor.data.finding import Finding
 from tailor.errors import DataError
-from tailor.labelling.formats.base import IMAGES, NOTES, Files, Format, Losses, Source, on_image
-from tailor.labelling.marks import Box, Item, Labels, Layer, Path, Region, in_unit, label_names, unique_id
+from tailor.labelling.formats.base import IMAGES, NOTES, Files, Format, Losses, Source, on_image, unique_id
+from tailor.labelling.marks import Box, Item, Labels, Layer, Path, Region, in_unit, label_names
 
 NAME = "yolo"
 CLASSES = "classes.txt"
