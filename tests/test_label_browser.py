@@ -181,6 +181,19 @@ def test_what_was_not_acknowledged_stands_in_the_browser_and_is_sent_once(browse
         assert sorted(kept(bench).values()) == ["billing", "delivery"] and len(bench.judgements.all()) == 2
 
 
+def test_a_label_that_the_task_does_not_list_is_written_once_and_has_a_key_from_then_on(browser: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.keys import Keys as Key
+
+    with served(write_rows(tmp_path / "desk", [sentence(number) for number in range(3)], labels=[])) as bench:
+        enter(browser, bench)
+        for count, keys in enumerate((("/", "refund", Key.ENTER), ("/", "other", Key.ENTER), ("2",)), start=1):
+            until(lambda: browser.execute_script("return ready.length") > 0)
+            press(browser, *keys)
+            until(lambda count=count: len(kept(bench)) == count)  # type: ignore[misc]
+        assert sorted(map(str, kept(bench).values())) in (["other", "refund", "refund"], ["other", "other", "refund"])
+        assert bench.desk.entry().choices == ("other", "refund")
+
+
 def network(browser: Any, *, offline: bool) -> None:
     limits = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
     browser.execute_cdp_cmd("Network.enable", {})

@@ -119,6 +119,33 @@ def test_a_label_that_the_task_does_not_have_is_refused_in_a_sentence(bench: Ben
     assert not bench.judgements.all()
 
 
+@pytest.mark.parametrize(
+    ("settings", "shape", "given", "kept"),
+    [
+        ({"kind": "tags"}, "choices", ["returns", "billing"], ["billing", "returns"]),
+        ({"kind": "tags"}, "choices", [], []),
+        (
+            {"kind": "extract", "labels": [], "fields": {"total": "number", "name": "text"}},
+            "fields",
+            {"total": "12", "name": ""},
+            {"total": "12"},
+        ),
+        ({"kind": "answer", "labels": []}, "text", " the 25th ", "the 25th"),
+        ({"kind": "answer", "labels": []}, "text", "", ""),
+        ({"kind": "write", "labels": []}, "text", "Dear Sir,\nno.", "Dear Sir,\nno."),
+    ],
+)
+def test_each_kind_says_how_it_is_answered_and_keeps_what_is_given(
+    tmp_path: Path, settings: dict[str, Any], shape: str, given: Any, kept: Any
+) -> None:
+    with served(write_rows(tmp_path / "desk", TEXTS, **settings)) as bench:
+        found = json.loads(bench.post("Ada", "/api/next", page="first", most=1).body)
+        assert found["entry"]["shape"] == shape
+        row = found["items"][0]["row"]
+        assert label(bench, "Ada", row, given, "k1").get("kept") == "k1"
+        assert bench.judgements.all()[0].label == kept
+
+
 # --- what counts
 
 

@@ -73,7 +73,9 @@ class Bench:
                 self.desk.task, (judgement for judgement in self.desk.judgements.standing() if judgement.row in self.desk.items)
             )
         )
-        return f"{labels} of {len(self.desk.items)} rows have a label that counts."
+        folder = seen_from_here(self.desk.project.folder)
+        told = f"{labels:,} of {len(self.desk.items):,} rows have a label that counts."
+        return f"{told} Look at them with tailor check {folder}, measure with tailor run {folder}." if labels else told
 
 
 def started(given: Path, *, labels: Sequence[str] = (), kind: str = "classify", input: str = "") -> Started:
