@@ -41,7 +41,13 @@ class Reader:
     def python(self, text: str) -> None:
         text = text.replace("127.0.0.1:8321", f"127.0.0.1:{self.port}")
         done = subprocess.run(
-            [sys.executable, "-c", text], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+            [sys.executable, "-c", text],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
         )
         assert done.returncode == 0, done.stderr
 
@@ -54,7 +60,13 @@ class Reader:
             self.stop()
         else:
             done = subprocess.run(
-                ["sh", "-ec", command], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+                ["sh", "-ec", command],
+                cwd=self.folder,
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=600,
             )
             wanted = STATUS.get(command, (0,))
             assert done.returncode in wanted, f"{command} ended in {done.returncode}:\n{done.stdout}{done.stderr}"
