@@ -45,12 +45,13 @@ def changes(examples: Sequence[Example], documents: Sequence[Document], most: in
 
     A row takes part if its answer stands in the document that it names as its source, or, where it names none, in one document
     alone. Numbers become other numbers of as many digits ("48 hours" becomes "52 hours"); all else becomes the answer of another
-    row, of as many words where there is one. Rows are taken in the order of a hash, so that they are the same every time.
+    row, of as many words where there is one, and a name where it is one. Numbers come first, since what they become is as likely;
+    else rows are taken in the order of a hash, so that they are the same every time.
     """
     pages = {document.path: document for document in documents}
     found: list[Change] = []
     taken: dict[str, list[str]] = defaultdict(list)  # document -> what is changed there, and to what
-    for example in sorted(examples, key=lambda example: example.key):
+    for example in sorted(examples, key=lambda example: (not _NUMBER.search(" ".join(example.answers)), example.key)):
         for document, old in _stated(example, pages):
             new = _other(old, example, examples, " ".join([pages[document].text, *taken[document]]))
             apart = not any(old in other or other in old for other in taken[document])
@@ -105,7 +106,15 @@ def _other(old: str, example: Example, examples: Sequence[Example], text: str) -
     others = {
         one for one in others if not any(_stating(one).search(said) for said in (text, old)) and not _stating(old).search(one)
     }
-    return min(others, key=lambda answer: (abs(len(answer.split()) - words), _hash(example.key + answer)), default="")
+    return min(
+        others,
+        key=lambda answer: (
+            answer[:1].isupper() != old[:1].isupper(),
+            abs(len(answer.split()) - words),
+            _hash(example.key + answer),
+        ),
+        default="",
+    )
 
 
 def _other_number(number: str, old: str, text: str) -> str:
