@@ -185,7 +185,9 @@ def test_autorags_questions_name_the_document_that_answers(tmp_path: Path) -> No
     table = read_table(write_autorag(tmp_path))
     assert table.rows[3] == {"qid": "q3", "query": "What is the code of room 3?", "answers": ["21"], "source": "page-3.md"}
     rows = [{"qid": "q", "query": "a", "retrieval_gt": [["x", "y"], ["z"]], "generation_gt": ["b"]}] * 2
-    assert "2 of 2 questions name several passages" in said(read_table(write(tmp_path / "several.parquet", rows)))
+    several = read_table(write(tmp_path / "several.parquet", rows))
+    assert "2 of 2 questions name several passages" in said(several)
+    assert several.rows[0]["source"] == '["x.md", "y.md", "z.md"]'
 
 
 def test_init_makes_the_corpus_a_folder_of_documents(tmp_path: Path) -> None:

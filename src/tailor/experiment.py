@@ -44,6 +44,7 @@ from tailor.diagnose.curve import learning_curve
 from tailor.documents.reading import unread_by_reason
 from tailor.engine import Engine
 from tailor.errors import CallsFailed, ConfigError, DataError
+from tailor.evaluate.found import found_by
 from tailor.evaluate.judge import judge_systems
 from tailor.evaluate.measure import measure, scored
 from tailor.evaluate.pairwise import compare, pairs_file, read_comparisons, write_pairs

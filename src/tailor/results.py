@@ -19,6 +19,7 @@ from tailor.diagnose.types import Diagnosis
 from tailor.errors import quoted
 from tailor.evaluate.consistency import Consistency
 from tailor.evaluate.forgetting import Forgetting
+from tailor.evaluate.found import Found
 from tailor.evaluate.freshness import Freshness
 from tailor.evaluate.hostile import Injection
 from tailor.evaluate.run import Run
@@ -53,6 +54,7 @@ class Study:
         other_diagnoses: the same of further models whose weights can be tuned.
         freshness: whether finalists follow changed documents; empty until they are probed (`tailor.probing`).
         injections: how often finalists obey instructions on hostile pages; empty until they are probed.
+        found: how well each way to search finds what dev rows need; empty where nothing was searched for.
     """
 
     task: Task
@@ -76,6 +78,7 @@ class Study:
     freshness: tuple[Freshness, ...] = ()
     injections: tuple[Injection, ...] = ()
     worth: LabelsWorth | None = None
+    found: tuple[Found, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Study {quoted(self.task.name, 40)}: {self._said(100)}>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, get_args
@@ -24,7 +25,7 @@ class Example:
         fields: every input column, as text; a column that holds media, as the hash of their bytes.
         media: the columns that hold media.
         answers: accepted answers, the preferred one first; empty when the documents do not answer the question.
-        source: name of the document that answers it, if the data say so.
+        source: name of the document that answers it, if the data say so; several as a JSON list.
         quote: the sentence that answers it, if the data say so.
         group: rows with the same non-empty group stay in one split.
         unit: rows with the same non-empty unit count as one observation: near-duplicates and rows of one group. The split sets it.
@@ -79,6 +80,15 @@ class Example:
     def old_answer_key(self) -> str:
         """The key under which version 1 of the store saved answers: it held the row number and the accepted answers."""
         return _sha256([self.id, sorted(self.fields.items()), self.answers, self.source, self.quote])
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the documents that answer it; none where the data do not say."""
+        if self.source.startswith("["):
+            with suppress(ValueError):
+                if isinstance(named := json.loads(self.source), list):
+                    return tuple(dict.fromkeys(str(name) for name in named if name))
+        return (self.source,) if self.source else ()
 
     @property
     def label(self) -> str:

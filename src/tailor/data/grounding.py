@@ -90,9 +90,9 @@ def _copies(pages: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _sources(pages: Mapping[str, str], examples: Sequence[Example]) -> Iterator[Finding]:
-    lost = [example for example in examples if example.source and example.source not in pages]
+    lost = [example for example in examples if any(name not in pages for name in example.sources)]
     if lost:
-        names = list(dict.fromkeys(example.source for example in lost))
+        names = list(dict.fromkeys(name for example in lost for name in example.sources if name not in pages))
         named = ", ".join(f"{quoted(name)}{did_you_mean(name, pages)}" for name in names[:5])
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         yield Finding(
@@ -104,7 +104,7 @@ def _sources(pages: Mapping[str, str], examples: Sequence[Example]) -> Iterator[
 
 
 def _quotes(pages: Mapping[str, str], examples: Sequence[Example]) -> Iterator[Finding]:
-    quoting = [example for example in examples if example.quote and example.source in ("", *pages)]
+    quoting = [example for example in examples if example.quote and all(name in pages for name in example.sources)]
     unfound = [example for example in quoting if not _is_quoted(example, pages)]
     if unfound:
         yield Finding(
@@ -127,7 +127,7 @@ def _quotes(pages: Mapping[str, str], examples: Sequence[Example]) -> Iterator[F
 
 def _is_quoted(example: Example, pages: Mapping[str, str]) -> bool:
     language = language_of(example.quote)
-    searched = [pages[example.source]] if example.source else pages.values()
+    searched = [pages[name] for name in example.sources] or pages.values()
     return any(contains(page, example.quote, language) for page in searched)
 
 

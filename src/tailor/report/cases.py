@@ -137,7 +137,9 @@ def _case(
     parts = [kind_of(task).parts(task, example, score) for _, _, score in said]
     fields = field_diffs(parts) if kind_of(task).parted else ()
     accepted = tuple(kind_of(task).shown(accepted) for accepted in example.answers)
-    return ExampleCase(example.id, _asked(task, example), accepted, example.source, example.quote, answers, kind, fields)
+    return ExampleCase(
+        example.id, _asked(task, example), accepted, ", ".join(example.sources), example.quote, answers, kind, fields
+    )
 
 
 def _asked(task: Task, example: Example) -> str:

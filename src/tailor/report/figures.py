@@ -16,6 +16,7 @@ from tailor.report.expected import Expected, expected
 from tailor.report.failures import Confusion, GroupTable, MeasureRow, Outcomes, confusion, groups, measures, outcomes
 from tailor.report.fields import FieldTable, field_table
 from tailor.report.first import First, first_screen
+from tailor.report.found import Searches, searches
 from tailor.report.judge import Judged, judged
 from tailor.report.ladder import LadderRow, RungTable, best_on_dev, focus, ladder_rows, models, rungs, shown_runs, untried
 from tailor.report.money import Money, money
@@ -70,6 +71,7 @@ class Figures:
         diagnosis: why a model fails, what was forecast and what was measured, a part for each that was diagnosed.
         curve: what more labels would bring, in a sentence; empty where nothing is known of it.
         worth: what labels are worth to the decision, a sentence each.
+        searches: how well passages are found; None where nothing was searched for.
         consistency: how steadily the finalists answer; None when it was not measured.
         pairs: the chosen system minus every other finalist.
         other_pairs: pairs without the chosen system.
@@ -108,6 +110,7 @@ class Figures:
     diagnosis: tuple[Diagnosed, ...]
     curve: str
     worth: tuple[str, ...]
+    searches: Searches | None
     consistency: Steady | None
     pairs: tuple[Difference, ...]
     other_pairs: tuple[Difference, ...]
@@ -160,6 +163,7 @@ def make_figures(study: Study) -> Figures:
         diagnosis=diagnosed(study),
         curve=curve_told(study),
         worth=worth_told(study),
+        searches=searches(study),
         consistency=asked_again,
         pairs=chosen_pairs(decision) if decision else (),
         other_pairs=other_pairs(decision) if decision else (),

@@ -22,21 +22,34 @@ def ndcg_at_k(rankings: Rankings, relevant: Relevant, k: int = 10) -> float:
     The gain of a relevant name at rank r (from 1) is 1 / log2(r + 1); the sum is divided by that of the best possible ranking.
     Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", ACM TOIS 2002, in the form used by trec_eval.
     """
-    gains = [sum(_gain(rank) for rank in _hits(ranking, names, k)) for ranking, names in zip(rankings, relevant, strict=True)]
-    ideals = [sum(_gain(rank) for rank in range(1, min(k, len(names)) + 1)) for names in relevant]
-    return _mean([gain / ideal if ideal else 0.0 for gain, ideal in zip(gains, ideals, strict=True)])
+    return _mean([gain_of(ranking, names, k) for ranking, names in zip(rankings, relevant, strict=True)])
 
 
 def recall_at_k(rankings: Rankings, relevant: Relevant, k: int = 10) -> float:
     """Mean share of the relevant names that are among the first k."""
-    pairs = zip(rankings, relevant, strict=True)
-    return _mean([len(_hits(ranking, names, k)) / len(names) if names else 0.0 for ranking, names in pairs])
+    return _mean([recall_of(ranking, names, k) for ranking, names in zip(rankings, relevant, strict=True)])
 
 
 def mrr(rankings: Rankings, relevant: Relevant) -> float:
     """Mean reciprocal rank: 1 / rank of the first relevant name, 0 where there is none (Voorhees, TREC-8, 1999)."""
-    firsts = [_hits(ranking, names, len(ranking))[:1] for ranking, names in zip(rankings, relevant, strict=True)]
-    return _mean([1 / first[0] if first else 0.0 for first in firsts])
+    return _mean([reciprocal_rank(ranking, names) for ranking, names in zip(rankings, relevant, strict=True)])
+
+
+def gain_of(ranking: Sequence[str], names: Collection[str], k: int = 10) -> float:
+    """The normalised discounted cumulative gain of one query, as in `ndcg_at_k`."""
+    ideal = sum(_gain(rank) for rank in range(1, min(k, len(names)) + 1))
+    return sum(_gain(rank) for rank in _hits(ranking, names, k)) / ideal if ideal else 0.0
+
+
+def recall_of(ranking: Sequence[str], names: Collection[str], k: int = 10) -> float:
+    """The share of one query's relevant names that are among the first k."""
+    return len(_hits(ranking, names, k)) / len(names) if names else 0.0
+
+
+def reciprocal_rank(ranking: Sequence[str], names: Collection[str]) -> float:
+    """1 / rank of one query's first relevant name, 0 where there is none."""
+    first = _hits(ranking, names, len(ranking))[:1]
+    return 1 / first[0] if first else 0.0
 
 
 def _hits(ranking: Sequence[str], names: Collection[str], k: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -34,9 +35,10 @@ def flatten_autorag(name: str, rows: Sequence[Object]) -> Read:
     made, several = [], 0
     for row in rows:
         ids = list(_flat(row["retrieval_gt"]))
-        several += len(ids) > 1
+        several += len(set(ids)) > 1
         others = {key: value for key, value in row.items() if key not in QA}
-        source = document_name(ids[0]) if ids else ""
+        names = list(dict.fromkeys(map(document_name, ids)))
+        source = "".join(names) if len(names) < 2 else json.dumps(names)
         made.append({"qid": row["qid"], "query": row["query"], "answers": row["generation_gt"], SOURCE: source, **others})
     return made, tuple(_told(name, len(rows), several))
 
@@ -44,9 +46,7 @@ def flatten_autorag(name: str, rows: Sequence[Object]) -> Read:
 def _told(name: str, rows: int, several: int) -> Iterator[Finding]:
     yield Finding("note", f"{name} holds questions of AutoRAG: `generation_gt` is read as `answers`, `retrieval_gt` as `source`.")
     if several:
-        yield Finding(
-            "note", f"{name}: {several:,} of {rows:,} questions name several passages; the first is taken as their source."
-        )
+        yield Finding("note", f"{name}: {several:,} of {rows:,} questions name several passages; each of them counts as a source.")
 
 
 def _flat(value: object) -> Iterator[str]:
