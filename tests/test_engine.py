@@ -255,7 +255,7 @@ def test_an_embedder_is_opened_once_and_no_text_is_embedded_twice(tmp_path: Path
     assert embedder.texts == ["a b", "c", "d"]
     np.testing.assert_array_equal(first[[0, 1]], [first[2], again[0]])
     assert engine.embed("fake", []).shape[0] == 0 and engine.embedder_digest("fake") == embedder.digest
-    engine.indexes.index("fake")
+    engine.indexes.index(Knowledge(embedder="fake"))
     assert calls == ["fake"] and Counting.opened == opened
 
 

@@ -25,7 +25,7 @@ from tailor.models.fake import FakeModel
 from tailor.plugins import APPROACHES, MODELS, READERS, RETRIEVERS, Registry
 from tailor.retrieval.index import Index
 from tailor.retrieval.passage import Passage
-from tailor.system import System
+from tailor.system import Knowledge, System
 from tailor.task import ModelSettings
 from tailor.testing import check_retriever
 
@@ -129,11 +129,11 @@ def test_a_way_to_search_may_come_from_outside(tmp_path: Path, monkeypatch: pyte
     material = answer_material(documents="docs", embedder="fake")
     engine = make_engine(FakeModel(), tmp_path, DOCUMENTS)
     questions = [example.fields["text"] for example in material.train[:2]]
-    for name in RETRIEVERS.names:
-        check_retriever(RETRIEVERS.load(name), engine.indexes.index("fake"), questions)
     made = approach_named("rag-backwards-2").fit(start(material, engine), material, engine)
+    for name in RETRIEVERS.names:
+        check_retriever(RETRIEVERS.load(name), engine.indexes.index(made.knowledge), questions)
     plain = approach_named("rag-bm25-2").fit(start(material, engine), material, engine)
-    found = engine.retrieve(made, questions)
+    found = engine.retrieve(made, material.train[:2])
     engine.ledger.close()
     assert (
         made.name == "rag-backwards-2" and made.knowledge.digest != plain.knowledge.digest and made.fingerprint != plain.fingerprint
@@ -154,5 +154,5 @@ def test_a_way_to_search_that_breaks_a_promise_is_told_which(tmp_path: Path) -> 
 
     engine = make_engine(FakeModel(), tmp_path, DOCUMENTS)
     with pytest.raises(AssertionError, match="one at least"):
-        check_retriever(Deaf(), engine.indexes.index("fake"), ["When are wages paid?"])
+        check_retriever(Deaf(), engine.indexes.index(Knowledge(embedder="fake")), ["When are wages paid?"])
     engine.ledger.close()

@@ -18,7 +18,7 @@ import tailor
 ROOT = Path(tailor.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
-    "errors card limits files outside confined documents language doors jsonform keys mistakes plugins settings task part "
+    "errors card limits files outside confined documents language doors jsonform keys mistakes plugins access settings task part "
     "project stats passage conversation content media web cells labels system example payment score kinds data models trust "
     "retrieval store ledger render rewritten replies batches engine approaches evaluate advise diagnose decide labelling "
     "labelled results saved report provenance open_engine seals experiment asking judging probing workbench watching export "

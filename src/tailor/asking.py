@@ -150,7 +150,7 @@ def _with_turns(fields: Mapping[str, str]) -> dict[str, str]:
 
 def _check(project: Project, system: System, fields: Mapping[str, str]) -> None:
     # What the chosen system reads counts: tailor.yaml may have changed since it was chosen.
-    known = system.prompt.variables
+    known = system.variables
     if unknown := [name for name in fields if name not in (*known, *project.task.variables)]:
         raise ConfigError(
             f"{quoted(unknown[0])} is not a column that the task reads{did_you_mean(unknown[0], known)}",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tailor.access import access
 from tailor.batches import AllBatches
 from tailor.content import Content, text_of
 from tailor.data.example import Example
@@ -143,12 +144,16 @@ class Engine:
         digest = documents_digest(self.documents) if knowledge.kind == "whole" else self.indexes.digest(knowledge)
         return system.with_(knowledge={"digest": digest})
 
-    def retrieve(self, system: System, questions: Sequence[str]) -> list[tuple[Passage, ...]]:
-        """The passages each question would be answered with, best first or last; none for a system without an index."""
+    def retrieve(self, system: System, examples: Sequence[Example]) -> list[tuple[Passage, ...]]:
+        """The passages each example would be answered with, best first or last; none for a system without an index.
+
+        Raises:
+            CallsFailed: a call for a question to search by failed.
+        """
         knowledge = system.knowledge
         if knowledge.kind != "index":
-            return [()] * len(questions)
-        found = self.indexes.find(knowledge, questions)
+            return [()] * len(examples)
+        found = self.indexes.find(knowledge, self.searched(system, examples), [example.fields for example in examples])
         return [tuple(reversed(passages)) if knowledge.best_last else tuple(passages) for passages in found]
 
     def searched(self, system: System, examples: Sequence[Example]) -> list[str]:
@@ -175,11 +180,10 @@ class Engine:
     def messages(self, system: System, examples: Sequence[Example]) -> list[tuple[tuple[Message, ...], tuple[Passage, ...]]]:
         """The chat and the passages in it for each example: for training, scoring and serving alike."""
         asked = [system.question(example) for example in examples]
-        passages = self.retrieve(system, self.searched(system, examples))
-        shots = self._shots(system, asked)
-        whole = self.documents if system.knowledge.kind == "whole" else ()
+        passages = self.retrieve(system, examples)
+        shots = self._shots(system, asked, examples)
         chats = [
-            render_messages(system, example, shown, found, whole)
+            render_messages(system, example, shown, found, self._whole(system, example))
             for example, shown, found in zip(examples, shots, passages, strict=True)
         ]
         if any(example.media for example in examples) or any(shot.media for shown in shots for shot in shown):
@@ -204,16 +208,36 @@ class Engine:
         )
         return [(Request(chat, *asked), found) for chat, found in self.messages(system, examples)]
 
-    def _shots(self, system: System, questions: Sequence[Content]) -> list[tuple[Shot, ...]]:
-        """The worked examples each prompt shows. A training row never shows itself: equal questions are passed over."""
-        prompt = system.prompt
+    def _whole(self, system: System, example: Example) -> Sequence[Document]:
+        """The documents that stand in the prompt as a whole: those that the row may read."""
+        if system.knowledge.kind != "whole" or (allowed := access(system.knowledge.filter)) is None:
+            return self.documents if system.knowledge.kind == "whole" else ()
+        keys = allowed.keys(example.fields)
+        return [document for document in self.documents if allowed.key(document.metadata) in keys]
+
+    def _shots(self, system: System, questions: Sequence[Content], examples: Sequence[Example]) -> list[tuple[Shot, ...]]:
+        """The worked examples each prompt shows. A training row never shows itself: equal questions are passed over.
+
+        Where rows may not read all documents, one is shown to those alone that may read all that it may.
+        """
+        prompt, allowed = system.prompt, access(system.knowledge.filter)
+
+        def may_see(example: Example, shot: Shot) -> bool:
+            return allowed is None or allowed.keys(shot.fields) <= allowed.keys(example.fields)
+
         if not prompt.nearest:
-            return [prompt.shots] * len(questions)
+            if allowed is None:
+                return [prompt.shots] * len(questions)
+            return [tuple(shot for shot in prompt.shots if may_see(example, shot)) for example in examples]
         asked, vectors = self._pool(prompt)
         likeness = self.embed(prompt.embedder, [text_of(question) for question in questions]) @ vectors.T
         chosen = []
-        for question, row in zip(questions, likeness, strict=True):
-            others = (prompt.shots[i] for i in np.argsort(-row, kind="stable") if asked[i] != question)
+        for question, row, example in zip(questions, likeness, examples, strict=True):
+            others = (
+                prompt.shots[i]
+                for i in np.argsort(-row, kind="stable")
+                if asked[i] != question and may_see(example, prompt.shots[i])
+            )
             nearest = tuple(islice(others, prompt.nearest))
             chosen.append(nearest if prompt.nearest_first else nearest[::-1])
         return chosen

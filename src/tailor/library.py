@@ -74,7 +74,7 @@ class ProjectStudy(Study):
             ConfigError: a column is missing, nothing was decided, or what would be sent was not allowed.
             ModelError: no answer came.
         """
-        read = chosen_system(self).prompt.variables
+        read = chosen_system(self).variables
         if text is not None:
             free = [name for name in read if name not in columns]
             if len(free) != 1:
@@ -97,7 +97,7 @@ class ProjectStudy(Study):
             ConfigError: a column is missing, nothing was decided, or what would be sent was not allowed.
             ModelError: an answer did not come.
         """
-        read = chosen_system(self).prompt.variables
+        read = chosen_system(self).variables
         return self._answers([{name: row[name] for name in read if name in row} for row in as_dataset(rows).texts()])
 
     def _answers(self, inputs: Sequence[dict[str, str]]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tailor.access import access
 from tailor.doors import through
 from tailor.keys import VARIABLE_NAME, looks_like_a_key, names_in, without_key
 from tailor.plugins import MODELS
@@ -304,6 +305,21 @@ class KnownFacts(Settings):
     runs_on: Literal["here", "own", "anywhere"] | None = Field(
         default=None, description="where it may run: this machine, servers of your own, any provider"
     )
+
+
+class Search(Settings):
+    """How documents are searched."""
+
+    filter: str = Field(
+        "",
+        description="which documents a row may read, by their metadata, such as `tier == {{customer_tier}}`; checked before search",
+    )
+
+    @field_validator("filter")
+    @classmethod
+    def _can_be_read(cls, filter: str) -> str:
+        access(filter)
+        return filter
 
 
 class Tuning(Settings):

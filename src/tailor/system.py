@@ -87,6 +87,7 @@ class Knowledge(Part):
         rewrites: search by a question that the model writes out of the conversation, not by what the user said last.
         chunks: how the documents are cut, such as "sentences-60"; empty for the default.
         fenced: whether passages are fenced and said to be material; only to measure what that is worth are they not.
+        filter: which documents a row may read (`tailor.access`); empty for all.
     """
 
     kind: Literal["none", "whole", "index"] = "none"
@@ -99,6 +100,7 @@ class Knowledge(Part):
     rewrites: bool = Field(False, exclude_if=operator.not_)
     chunks: str = Field("", exclude_if=operator.not_)
     fenced: bool = Field(True, exclude_if=bool)
+    filter: str = Field("", exclude_if=operator.not_)
 
 
 class Shot(Part):
@@ -253,6 +255,11 @@ class System(Part):
     knowledge: Knowledge = Knowledge()
     decoding: Decoding = Decoding()
     label: str = Field("", exclude_if=operator.not_)  # left out of the record where it is not used, as above
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Columns that it reads, in order of first use: for its prompt, and to know what a row may read."""
+        return columns_in(" ".join(f"{{{{{name}}}}}" for name in self.prompt.variables), self.knowledge.filter)
 
     def __repr__(self) -> str:
         return f"<System {quoted(self.name, 80)} on {quoted(self.weights.model, 40)}>"

@@ -22,6 +22,7 @@ from tailor.settings import KnownFacts as KnownFacts
 from tailor.settings import ModelSettings as ModelSettings
 from tailor.settings import Prices as Prices
 from tailor.settings import Requirements as Requirements
+from tailor.settings import Search as Search
 from tailor.settings import Settings as Settings
 from tailor.settings import TokenPrices as TokenPrices
 from tailor.settings import Traffic as Traffic
@@ -197,6 +198,7 @@ class Task(Settings, Plain):
         "",
         description="folder of documents, a pattern such as `docs/**/*.pdf`, or a JSONL or Parquet file whose rows are documents",
     )
+    retrieval: Search = Search()
     model: ModelSettings = ModelSettings(context_tokens=None)
     models: tuple[FurtherModel, ...] = Field(
         (), description="further models that the same study measures; the first of them is `model` where that is left out"
@@ -374,7 +376,8 @@ class Task(Settings, Plain):
     @property
     def variables(self) -> tuple[str, ...]:
         """Columns that any template of the task reads, in order of first use."""
-        return columns_in(self.instruction, self.context, self.persona, *self.constraints, self.input)
+        filter = self.retrieval.filter
+        return columns_in(self.instruction, self.context, self.persona, *self.constraints, self.input, filter)
 
     @property
     def checked(self) -> tuple[str, ...]:

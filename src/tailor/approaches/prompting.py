@@ -229,7 +229,7 @@ class FewShot:
             topics = [kind.topic(example) for example in pool]
             pool = tuple(pool[i] for i in spread(vectors, topics, self.count))
         reads = system.knowledge.kind == "index"
-        found = engine.retrieve(system, engine.searched(system, pool))
+        found = engine.retrieve(system, pool)
         shots = tuple(
             Shot(
                 answer=kind.target_text(system, example, passages),

@@ -28,7 +28,8 @@ class WholeDocuments:
             DocumentsError: the task has no documents.
         """
         _need_documents(engine)
-        knowledge = Knowledge(kind="whole", digest=documents_digest(engine.documents))
+        filter = material.task.retrieval.filter
+        knowledge = Knowledge(kind="whole", digest=documents_digest(engine.documents), filter=filter)
         made = system.then(self.name, knowledge=knowledge)
         chat, _ = engine.messages(made, material.train[:1])[0]
         model = engine.model_of(made)
@@ -71,9 +72,9 @@ class Retrieve:
         _need_documents(engine)
         # One index serves all three searches, so keywords alone use it too when vectors are there anyway.
         embedder = material.task.embedder
-        engine.indexes.index(embedder, self.chunks, on_progress)
         knowledge = Knowledge(kind="index", search=self.search, passages=self.passages, embedder=embedder)
-        knowledge = knowledge.with_(rewrites=self.rewrites, chunks=self.chunks)
+        knowledge = knowledge.with_(rewrites=self.rewrites, chunks=self.chunks, filter=material.task.retrieval.filter)
+        engine.indexes.index(knowledge, on_progress)
         return system.then(self.name, knowledge=knowledge.with_(digest=engine.indexes.digest(knowledge)))
 
 

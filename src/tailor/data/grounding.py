@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from tailor.access import access
 from tailor.data.example import Example
 from tailor.data.finding import Finding
 from tailor.data.minhash import jaccard_links
 from tailor.data.near import normalise
 from tailor.data.readers import place
 from tailor.data.union import UnionFind
-from tailor.documents.reading import Library, unread_by_reason
+from tailor.documents.reading import Document, Library, unread_by_reason
 from tailor.errors import did_you_mean, quoted
 from tailor.language.detect import language_of, languages_of
 from tailor.language.tokens import contains
@@ -54,6 +55,31 @@ def audit_documents(project: Project, examples: Sequence[Example], library: Libr
     yield from _copies(pages)
     yield from _sources(pages, examples)
     yield from _quotes(pages, examples)
+    yield from _closed(project.task.retrieval.filter, library.documents, examples)
+
+
+def _closed(filter: str, documents: Sequence[Document], examples: Sequence[Example]) -> Iterator[Finding]:
+    """Documents that nobody may read, and questions that may read none."""
+    if (allowed := access(filter)) is None:
+        return
+    keys = [allowed.key(document.metadata) for document in documents]
+    shut = [document.path for document, key in zip(documents, keys, strict=True) if not key]
+    blind = [example for example in examples if allowed.keys(example.fields).isdisjoint(keys)]
+    if shut:
+        names = ", ".join(map(quoted, dict.fromkeys(allowed.names)))
+        yield Finding(
+            "error" if len(shut) == len(documents) else "warning",
+            f"{len(shut):,} of {len(documents):,} documents have no value for {names}, so that nobody may read them.",
+            tuple(shut),
+            "Give each a value; columns of JSONL and Parquet files are metadata of their rows.",
+        )
+    if blind:
+        yield Finding(
+            "warning",
+            f"{len(blind):,} of {len(examples):,} questions may read no document at all.",
+            tuple(map(place, blind)),
+            "Compare the values of the columns that `retrieval.filter` names with those of the documents: they must be the same.",
+        )
 
 
 def _spoken(pages: Mapping[str, str]) -> Finding:

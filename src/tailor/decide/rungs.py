@@ -111,7 +111,7 @@ def ladder(
             builds_on=retrieve,
         )
         rungs += [retrieve, both]
-    if can.tunes:
+    if can.tunes and not task.retrieval.filter:  # weights know for everybody what they have learned from anybody
         rungs += _tuning(task, retrieve if has_documents else None)
         if unlabelled:
             rungs.insert(-1, Rung("distil", _distilled, takes="training", learns_from_all=True))

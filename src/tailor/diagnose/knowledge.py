@@ -32,7 +32,7 @@ def knowledge(context: Context) -> tuple[LeverForecast, float]:
     """
     material, engine = context.material, context.engine
     system = Retrieve("hybrid").fit(context.run.system, material, engine)
-    found = engine.retrieve(system, context.inputs(context.dev))
+    found = engine.retrieve(system, context.dev)
     # The passage holds the answer, it does not, or there is none to hold: a label does not stand in documents.
     closed = kind_of(material.task).closed
     kinds = [

@@ -113,7 +113,7 @@ def _places(run: Run, engine: Engine) -> tuple[Places, dict[str, bool]]:
     """Where the right passages rank, and whether one was in the prompt, for each row that has an answer in the documents."""
     rows = [example for example in run.examples if example.answers]
     deep = run.system.with_(knowledge={"passages": DEPTH, "best_last": False})
-    ranked = engine.retrieve(deep, engine.searched(run.system, rows))
+    ranked = engine.retrieve(deep, rows)
     shown = {answer.example: answer.passages for answer in run.answers}
     places, in_prompt = {}, {}
     for example, passages in zip(rows, ranked, strict=True):

@@ -42,7 +42,7 @@ def seconds_to_index(run: Run, engine: Engine) -> float:
     knowledge = run.system.knowledge
     if knowledge.kind != "index":
         return 0.0
-    return engine.indexes.index(knowledge.embedder, knowledge.chunks).seconds_to_update(engine.documents)
+    return engine.indexes.index(knowledge).seconds_to_update(engine.documents)
 
 
 def seconds_to_measure(run: Run, rows: int) -> float:

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from tailor.access import Access
 from tailor.documents.reading import Document
 from tailor.errors import ConfigError
 from tailor.models.base import Array, Embedder
@@ -61,29 +62,56 @@ class Index:
     differently after another history.
     """
 
-    def __init__(self, store: Store, embedder: Embedder | None, chunking: Chunking) -> None:
+    def __init__(
+        self,
+        store: Store,
+        embedder: Embedder | None,
+        chunking: Chunking,
+        access: Access | None,
+        allowed: frozenset[str] = frozenset(),
+    ) -> None:
         self._store = store
         self._embedder = embedder
         self._chunking = chunking
+        self._access = access
+        self.allowed = allowed if access else None
 
     @classmethod
-    def open(cls, folder: Path, embedder: Embedder | None, chunking: Chunking = DEFAULT) -> Index:
+    def open(cls, folder: Path, embedder: Embedder | None, chunking: Chunking = DEFAULT, access: Access | None = None) -> Index:
         """The index in a folder, made if there is none; one that is damaged is set aside, and the next update fills a new one.
 
         A folder may hold several indexes, one for each embedder and way to cut documents. Without an embedder only "bm25" works.
+        With conditions on who may read what (`access`) nothing is found but through `only`.
 
         Raises:
             ConfigError: the package lancedb is not installed.
             StoreError: the folder cannot be written.
         """
-        store = Store(folder / _sha256(_settings(embedder, chunking))[:16], embedder.dimensions if embedder else 0)
-        return cls(store, embedder, chunking)
+        name = _sha256(_settings(embedder, chunking, access))[:16]
+        store = Store(folder / name, embedder.dimensions if embedder else 0, restricted=access is not None)
+        return cls(store, embedder, chunking, access)
+
+    def only(self, keys: frozenset[str]) -> Index:
+        """The same index for whoever may read documents of these keys alone (`Access.keys`)."""
+        return Index(self._store, self._embedder, self._chunking, self._access, keys)
+
+    def vectors_of(self, queries: Sequence[str]) -> Array:
+        """The embedder's vectors of queries.
+
+        Raises:
+            ConfigError: the index was opened without an embedder.
+        """
+        if self._embedder is None:
+            raise ConfigError("search by meaning needs an embedder, and none was given", "name an embedder, or search by 'bm25'")
+        return self._embedder.embed(queries)
 
     @property
     def digest(self) -> str:
         """SHA-256 over the documents' paths and digests, how they are searched, and the embedder, whatever the order of updates."""
         manifest = self._store.manifest
-        return _sha256([_settings(self._embedder, self._chunking, manifest.words), sorted(manifest.documents.items())])
+        return _sha256(
+            [_settings(self._embedder, self._chunking, self._access, manifest.words), sorted(manifest.documents.items())]
+        )
 
     @property
     def n_passages(self) -> int:
@@ -137,8 +165,8 @@ class Index:
         with tempfile.TemporaryDirectory(prefix=".trial-", dir=self._store.folder.parent) as folder:
             copy = Path(folder) / self._store.folder.name
             shutil.copytree(self._store.folder, copy)
-            store = Store(copy, self._embedder.dimensions if self._embedder else 0)
-            return Index(store, self._embedder, self._chunking).update(changed).seconds
+            store = Store(copy, self._embedder.dimensions if self._embedder else 0, restricted=self._access is not None)
+            return Index(store, self._embedder, self._chunking, self._access).update(changed).seconds
 
     def search(
         self, queries: Sequence[str], search: Search, k: int, fusion: Fusion = "minmax", vectors: Array | None = None
@@ -164,7 +192,7 @@ class Index:
             raise ValueError(f"k is {k}, not at least 1")
         asked = {place: text for place, query in enumerate(queries) if (text := query.encode("utf-8", "replace").decode()).strip()}
         found: list[list[Passage]] = [[] for _ in queries]
-        if asked and self.n_passages:
+        if asked and self.n_passages and (self.allowed is None or self.allowed):
             given = None if vectors is None else vectors[list(asked)]
             for place, passages in zip(asked, self._ranked(list(asked.values()), search, k, fusion, given), strict=True):
                 found[place] = passages[:k]
@@ -172,17 +200,15 @@ class Index:
 
     def _ranked(self, queries: Sequence[str], search: Search, k: int, fusion: Fusion, vectors: Array | None) -> list[list[Passage]]:
         if search == "bm25":
-            return self._store.by_words(queries, k)
-        if self._embedder is None:
-            raise ConfigError(
-                f"search by {search!r} needs an embedder, and none was given", "name an embedder, or search by 'bm25'"
-            )
-        vectors = self._embedder.embed(queries) if vectors is None else vectors
+            return self._store.by_words(queries, k, self.allowed)
+        vectors = self.vectors_of(queries) if vectors is None else vectors
         if search == "vector":
-            return self._store.by_vectors(vectors, k)
+            return self._store.by_vectors(vectors, k, self.allowed)
         depth = max(k, _HYBRID_DEPTH)
         fuse = minmax if fusion == "minmax" else rrf
-        pairs = zip(self._store.by_words(queries, depth), self._store.by_vectors(vectors, depth), strict=True)
+        pairs = zip(
+            self._store.by_words(queries, depth, self.allowed), self._store.by_vectors(vectors, depth, self.allowed), strict=True
+        )
         return [fuse(pair) for pair in pairs]
 
     def _save(self, revisions: Mapping[str, Document], on_progress: OnProgress | None) -> None:
@@ -197,10 +223,10 @@ class Index:
                 on_progress(done, total)
 
     def _rows(self, revision: str, document: Document) -> list[PassageRow]:
-        rows = []
+        rows, allowed = [], self._access.key(document.metadata) if self._access else ""
         for passage in chunk(document, self._chunking):
             searched = f"{passage.title}\n{passage.text}"
-            rows.append(PassageRow(revision, _sha256(searched), searched, passage))
+            rows.append(PassageRow(revision, _sha256(searched), searched, passage, allowed))
         return rows
 
     def _vectors(self, rows: Sequence[PassageRow]) -> Array | None:
@@ -225,11 +251,11 @@ def _batches(documents: Sequence[list[PassageRow]]) -> Iterator[list[PassageRow]
         yield batch
 
 
-def _settings(embedder: Embedder | None, chunking: Chunking, words: Words = ENGLISH) -> dict[str, object]:
+def _settings(embedder: Embedder | None, chunking: Chunking, access: Access | None, words: Words = ENGLISH) -> dict[str, object]:
     """What decides, with the documents, what a search finds. The folder's name leaves the words out, so that vectors are kept."""
     named = {"target_words": chunking.words, "words": words, "embedder": embedder.digest if embedder else ""}
     cut = {} if chunking == Chunking(words=chunking.words) else {"chunks": chunking.name}
-    return {"format": _FORMAT, **named, **cut}
+    return {"format": _FORMAT, **named, **cut, **({"access": access.names} if access else {})}
 
 
 def _revision(document: Document) -> str:

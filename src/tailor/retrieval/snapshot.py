@@ -26,14 +26,16 @@ class Snapshot:
     Args:
         table: a LanceDB table that stays at its version.
         dimensions: length of its vectors; 0 for none. They are read at the first search that needs them.
+        restricted: whether its rows say who may read them.
     """
 
-    def __init__(self, table: Any, dimensions: int) -> None:
+    def __init__(self, table: Any, dimensions: int, *, restricted: bool = False) -> None:
         from pyarrow.compute import sort_indices
 
         self._table = table
         self._dimensions = dimensions
-        found = self._read(PASSAGE).combine_chunks()
+        found = self._read([*PASSAGE, "allowed"] if restricted else PASSAGE).combine_chunks()
+        self._allowed = found["allowed"] if restricted else None
         self._passages = found.select(PASSAGE)
         row_ids = found["_rowid"].to_numpy()
         self._by_row_id = np.argsort(row_ids)
@@ -52,13 +54,34 @@ class Snapshot:
         rows = self._passages.take(numbers).to_pylist()
         return [Passage(**row, score=score) for row, score in zip(rows, scores, strict=True)]
 
-    def nearest(self, queries: Array, limit: int) -> list[list[Passage]]:
-        """For each unit vector the passages with the highest cosine similarities, at most `limit`; every passage is compared.
+    def _readable(self, allowed: frozenset[str] | None) -> NDArray[np.int64] | None:
+        """Numbers of the passages that may be read; None for all.
+
+        Raises:
+            ValueError: it is not said who asks, and rows are restricted.
+        """
+        if (self._allowed is None) is not (allowed is None):
+            raise ValueError("a restricted index is searched for somebody, and no other index is")
+        if self._allowed is None or allowed is None:
+            return None
+        from pyarrow import array
+        from pyarrow.compute import is_in
+
+        numbers: NDArray[np.int64] = np.flatnonzero(is_in(self._allowed, value_set=array(sorted(allowed))).to_numpy())
+        return numbers
+
+    def nearest(self, queries: Array, limit: int, allowed: frozenset[str] | None = None) -> list[list[Passage]]:
+        """For each unit vector the passages with the highest cosine similarities, at most `limit`, of those that may be read.
+
+        Every one of them is compared.
 
         Blocks of the product choose candidates; the scores that count are summed again in float64 for the few that are near the
         best, so that they do not depend on which queries shared a block.
         """
-        vectors = self._vectors
+        readable = self._readable(allowed)
+        vectors, ranks = (self._vectors, self._rank) if readable is None else (self._vectors[readable], self._rank[readable])
+        if not len(vectors):
+            return [[] for _ in queries]
         limit = min(limit, len(vectors))
         step = max(1, _SCORES_AT_ONCE // len(vectors))
         found = []
@@ -68,8 +91,9 @@ class Snapshot:
                 least = np.partition(similarities, -limit)[-limit]
                 near = np.flatnonzero(similarities >= least - _MARGIN)
                 scores = (vectors[near] * query).sum(axis=1, dtype=np.float64).round(SCORE_DIGITS)
-                best = np.lexsort((self._rank[near], -scores))[:limit]
-                found.append(self.passages(near[best], scores[best].tolist()))
+                best = np.lexsort((ranks[near], -scores))[:limit]
+                numbers = near[best] if readable is None else readable[near[best]]
+                found.append(self.passages(numbers, scores[best].tolist()))
         return found
 
     @cached_property

@@ -41,12 +41,14 @@ class PassageRow:
         key: names the searched text; rows with the same key have the same vector.
         searched: title and text, which are what searches look at.
         passage: what a search gives.
+        allowed: the hash by which it is known who may read it (`tailor.access`); empty for nobody, where that is asked.
     """
 
     revision: str
     key: str
     searched: str
     passage: Passage
+    allowed: str = ""
 
 
 class Store:
@@ -55,6 +57,7 @@ class Store:
     Args:
         folder: where the table is; made if there is none, set aside if it is damaged.
         dimensions: length of the vectors; 0 for none.
+        restricted: whether rows say who may read them, and searches for whom they are.
 
     Attributes:
         folder: where the table is.
@@ -67,9 +70,10 @@ class Store:
         StoreError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, dimensions: int) -> None:
+    def __init__(self, folder: Path, dimensions: int, *, restricted: bool = False) -> None:
         self.folder = folder
         self._dimensions = dimensions
+        self._restricted = restricted
         self.manifest = Manifest.read(folder)
         self.revisions: set[str] = set()
         self.keys: set[str] = set()
@@ -90,6 +94,8 @@ class Store:
 
         columns: dict[str, Any] = {name: [getattr(row.passage, name) for row in rows] for name in PASSAGE}
         columns |= {name: [getattr(row, name) for row in rows] for name in ("revision", "key", "searched")}
+        if self._restricted:
+            columns["allowed"] = [row.allowed for row in rows]
         if vectors is not None:
             flat = pyarrow.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
             columns["vector"] = pyarrow.FixedSizeListArray.from_arrays(flat, self._dimensions)
@@ -131,36 +137,50 @@ class Store:
                 self._saved.optimize(cleanup_older_than=_KEEP)
             self._write_manifest(documents, words, checksums(self.folder, self.manifest.files))
 
-    def by_words(self, queries: Sequence[str], limit: int) -> list[list[Passage]]:
-        """For each query the passages with the highest BM25 scores, at most `limit`."""
+    def by_words(self, queries: Sequence[str], limit: int, allowed: frozenset[str] | None = None) -> list[list[Passage]]:
+        """For each query the passages with the highest BM25 scores, at most `limit`, of those that may be read."""
         from lancedb.query import MatchQuery
 
         def fetch(places: Sequence[int], limit: int) -> list[list[Passage]]:
             searches = (self._seen.search(MatchQuery(queries[place], "searched"), query_type="fts") for place in places)
-            return [self._scored(search, limit) for search in searches]
+            return [self._scored(self._readable(search, allowed), limit) for search in searches]
 
         with self._guard():
             return _with_ties(fetch, len(queries), limit)
 
-    def by_vectors(self, vectors: Array, limit: int) -> list[list[Passage]]:
-        """For each vector the passages with the highest cosine similarities, at most `limit`; every passage is compared."""
+    def by_vectors(self, vectors: Array, limit: int, allowed: frozenset[str] | None = None) -> list[list[Passage]]:
+        """For each vector the passages with the highest cosine similarities, at most `limit`, of those that may be read.
+
+        Every passage is compared.
+        """
 
         def fetch(places: Sequence[int], limit: int) -> list[list[Passage]]:
             found: list[list[Passage]] = [[] for _ in places]
             for first in range(0, len(places), _BATCH_QUERIES):
                 search = self._seen.search(vectors[list(places[first : first + _BATCH_QUERIES])]).distance_type("dot")
+                search = self._readable(search, allowed)
                 for row in _rows(search, "_distance", limit):
                     found[first + row.get("query_index", 0)].append(_passage(row, 1 - row["_distance"]))
             return found
 
         with self._guard():
             held = self._held()
-            return held.nearest(vectors, limit) if held else _with_ties(fetch, len(vectors), limit)
+            return held.nearest(vectors, limit, allowed) if held else _with_ties(fetch, len(vectors), limit)
+
+    def _readable(self, search: Any, allowed: frozenset[str] | None) -> Any:
+        """The search, for rows that may be read, chosen before any is scored.
+
+        Raises:
+            ValueError: it is not said who asks, and rows are restricted.
+        """
+        if self._restricted is (allowed is None):
+            raise ValueError("a restricted index is searched for somebody, and no other index is")
+        return search if allowed is None else search.where(_among("allowed", allowed), prefilter=True)
 
     def _held(self) -> Snapshot | None:
         """What searches see, in memory; None where it is too much."""
         if self._snapshot is None and self.manifest.passages <= _IN_MEMORY:
-            self._snapshot = Snapshot(self._seen, self._dimensions)
+            self._snapshot = Snapshot(self._seen, self._dimensions, restricted=self._restricted)
         return self._snapshot
 
     def _scored(self, search: Any, limit: int) -> list[Passage]:
@@ -228,6 +248,8 @@ class Store:
         text, number = pyarrow.string(), pyarrow.int64()
         fields = [("document", text), ("title", text), ("start", number), ("end", number), ("text", text)]
         fields += [("revision", text), ("key", text), ("searched", text)]
+        if self._restricted:
+            fields.append(("allowed", text))
         if self._dimensions:
             fields.append(("vector", pyarrow.list_(pyarrow.float32(), self._dimensions)))
         return pyarrow.schema(fields)

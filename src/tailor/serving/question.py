@@ -22,7 +22,7 @@ from tailor.system import System
 
 def names(system: System) -> tuple[str, ...]:
     """The columns that a system reads."""
-    return system.prompt.variables
+    return system.variables
 
 
 def row_of(system: System, turns: Turns, given: Mapping[str, Any], id: str) -> Example:
