@@ -130,7 +130,7 @@ def test_a_way_to_search_may_come_from_outside(tmp_path: Path, monkeypatch: pyte
     engine = make_engine(FakeModel(), tmp_path, DOCUMENTS)
     questions = [example.fields["text"] for example in material.train[:2]]
     made = approach_named("rag-backwards-2").fit(start(material, engine), material, engine)
-    for name in RETRIEVERS.names:
+    for name in (name for name in RETRIEVERS.names if name != "pgvector"):  # which needs a server
         check_retriever(RETRIEVERS.load(name), engine.indexes.index(made.knowledge), questions)
     plain = approach_named("rag-bm25-2").fit(start(material, engine), material, engine)
     found = engine.retrieve(made, material.train[:2])

@@ -110,6 +110,7 @@ MODELS = Registry("tailor.models", "model", {"fake": "tailor.models.fake:open_fa
 READERS = Registry("tailor.readers", "reader of data files")
 """What makes rows of a file by the ending of its name: (name, bytes) -> a mapping of column to value for each row."""
 _OWN_SEARCHES = {name: f"tailor.retrieval.searches:{name.upper()}" for name in ("bm25", "vector", "hybrid")}
+_OWN_SEARCHES["pgvector"] = "tailor.retrieval.postgres:PGVECTOR"
 RETRIEVERS = Registry("tailor.retrievers", "way to search", _OWN_SEARCHES)
 """Ways to search an index (`tailor.retrieval.searches.Retriever`)."""
 _OWN_LABELS = {

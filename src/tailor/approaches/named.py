@@ -66,6 +66,9 @@ APPROACHES: dict[str, Named] = {
     "rag-bm25": Named("find passages by keyword; N of them, one unless given", lambda n: Retrieve("bm25", n or 1), range(2, 11)),
     "rag-vector": Named("find passages by meaning; N likewise", lambda n: Retrieve("vector", n or 1), range(2, 11)),
     "rag-hybrid": Named("find passages by both; N likewise", lambda n: Retrieve("hybrid", n or 1), range(2, 11)),
+    "rag-pgvector": Named(
+        "find passages by meaning in PostgreSQL with pgvector; N likewise", lambda n: Retrieve("pgvector", n or 1), range(2, 11)
+    ),
     "rag-hybrid-rewritten": Named(
         "the same, searching by a question that the model writes out of the conversation", lambda n: Retrieve(rewrites=True)
     ),

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -94,6 +94,24 @@ class Index:
     def only(self, keys: frozenset[str]) -> Index:
         """The same index for whoever may read documents of these keys alone (`Access.keys`)."""
         return Index(self._store, self._embedder, self._chunking, self._access, keys)
+
+    @property
+    def name(self) -> str:
+        """Names what it was made with: embedder, way to cut documents, conditions. Documents may change under it."""
+        return self._store.folder.name
+
+    @property
+    def revisions(self) -> frozenset[str]:
+        """Names of the documents that a search can find, each in exactly the form that it has."""
+        return frozenset(_sha256([path, digest]) for path, digest in self._store.manifest.documents.items())
+
+    def rows(self, but: Collection[str] = ()) -> Iterator[tuple[list[PassageRow], Array]]:
+        """What a search can find, in batches with their vectors, without these revisions: to keep them elsewhere.
+
+        Raises:
+            StoreError: the index cannot be read.
+        """
+        return self._store.read(but)
 
     def vectors_of(self, queries: Sequence[str]) -> Array:
         """The embedder's vectors of queries.

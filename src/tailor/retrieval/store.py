@@ -23,6 +23,7 @@ from tailor.retrieval.words import Words
 
 _TABLE = "passages"
 _BATCH_QUERIES = 256
+_BATCH_ROWS = 1024
 # Up to so many passages searches read memory (0.3 GB of vectors with 384 dimensions), where comparing a vector with each of them is
 # ten times as fast as on the disk.
 _IN_MEMORY = 200_000
@@ -177,6 +178,17 @@ class Store:
             raise ValueError("a restricted index is searched for somebody, and no other index is")
         return search if allowed is None else search.where(_among("allowed", allowed), prefilter=True)
 
+    def read(self, but: Collection[str] = ()) -> Iterator[tuple[list[PassageRow], Array]]:
+        """What searches see, in batches with their vectors, without these revisions."""
+        left_out = set(but)
+        columns = [*PASSAGE, "revision", "key", "searched", *(["allowed"] if self._restricted else []), "vector"]
+        with self._guard():
+            for batch in self._seen.search().select(columns).to_batches(_BATCH_ROWS):
+                vectors = np.asarray(batch["vector"].flatten(), dtype=np.float32).reshape(-1, self._dimensions)
+                rows = batch.drop_columns(["vector"]).to_pylist()
+                kept = [place for place, row in enumerate(rows) if row["revision"] not in left_out]
+                yield [_row(rows[place]) for place in kept], vectors[kept]
+
     def _held(self) -> Snapshot | None:
         """What searches see, in memory; None where it is too much."""
         if self._snapshot is None and self.manifest.passages <= _IN_MEMORY:
@@ -284,6 +296,11 @@ def _among(column: str, digests: Collection[str]) -> str:
 def _rows(search: Any, score: str, limit: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = search.select([*PASSAGE, score]).limit(limit).to_arrow().to_pylist()
     return rows
+
+
+def _row(row: Mapping[str, Any]) -> PassageRow:
+    passage = Passage(**{name: row[name] for name in PASSAGE})
+    return PassageRow(row["revision"], row["key"], row["searched"], passage, row.get("allowed", ""))
 
 
 def _passage(row: Mapping[str, Any], score: float) -> Passage:

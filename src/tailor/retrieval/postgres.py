@@ -1,0 +1,144 @@
+"""Search by meaning in PostgreSQL with the extension pgvector: the passages of an index in a table of a database of yours.
+
+Where the database is, libpq's own settings say: the environment variables PGHOST, PGDATABASE, PGUSER and the like, a service file,
+a password file. Tailor keeps none of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tailor.errors import ConfigError, StoreError
+from tailor.models.base import Array
+from tailor.retrieval.fusion import ranked
+from tailor.retrieval.passage import Passage
+from tailor.retrieval.snapshot import SCORE_DIGITS
+
+if TYPE_CHECKING:
+    from tailor.retrieval.index import Index
+
+_SCHEMA = "tailor"
+_COLUMNS = ("revision", "allowed", "document", "title", "first", "last", "text", "vector")
+_FIND = (
+    "SELECT document, title, first, last, text, vector <#> %(vector)s::vector AS distance FROM {table} "
+    "WHERE %(allowed)s::text[] IS NULL OR allowed = ANY(%(allowed)s::text[]) ORDER BY distance, document, first LIMIT %(limit)s"
+)
+
+
+@dataclass(frozen=True)
+class Pgvector:
+    """Exact search by meaning in a table with one row for each passage.
+
+    A table belongs to an embedder and a way to cut documents, as an index does, and is brought up to date before the first search:
+    rows of new documents are copied, those of changed and gone ones deleted, in one transaction. Conditions on who may read what are
+    part of the query and come before anything is compared; values are bound, and never part of its text.
+    """
+
+    says: str = "by meaning, in PostgreSQL"
+
+    def digest(self, index: Index) -> str:
+        """Another than that of the index, since other passages may come first where scores are nearly equal."""
+        return hashlib.sha256(f"pgvector {index.digest}".encode()).hexdigest()
+
+    def search(self, index: Index, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        """For each query the k passages with the highest cosine similarities that may be read.
+
+        Raises:
+            ConfigError: psycopg is not installed, there is no database, it has no pgvector, or the index has no embedder.
+            StoreError: the database failed.
+        """
+        asked = {place: text for place, query in enumerate(queries) if (text := query.encode("utf-8", "replace").decode()).strip()}
+        found: list[list[Passage]] = [[] for _ in queries]
+        if asked and (index.allowed is None or index.allowed):
+            vectors = index.vectors_of(list(asked.values()))
+            with _connected() as connection:
+                table = _up_to_date(connection, index)
+                for place, vector in zip(asked, vectors, strict=True):
+                    found[place] = _nearest(connection, table, vector, index.allowed, k)
+        return found
+
+
+PGVECTOR = Pgvector()
+
+
+@contextmanager
+def _connected() -> Iterator[Any]:
+    """A connection whose work counts as a whole or not at all; what goes wrong in the database is a StoreError."""
+    try:
+        import psycopg
+    except ImportError as error:
+        raise ConfigError("search in PostgreSQL needs the package psycopg", "pip install 'tailor[postgres]'") from error
+    try:
+        connection = psycopg.connect(connect_timeout=10)
+    except psycopg.OperationalError as error:
+        raise ConfigError(
+            f"there is no PostgreSQL to search in: {str(error).strip()}", "Set PGHOST, PGDATABASE and PGUSER, as for psql."
+        ) from error
+    try:
+        with connection:
+            yield connection
+    except psycopg.Error as error:
+        raise StoreError(
+            f"PostgreSQL failed: {str(error).strip()}", "check the database, then run the same command again"
+        ) from error
+
+
+def _up_to_date(connection: Any, index: Index) -> Any:
+    """The table with what the index holds."""
+    from psycopg import errors, sql
+
+    name = f"passages_{index.name}"
+    table = sql.Identifier(_SCHEMA, name)
+    # One process at a time makes or changes a table; others wait, and then find it done.
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (name,))
+    try:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    except (errors.FeatureNotSupported, errors.UndefinedFile, errors.InsufficientPrivilege) as error:
+        raise ConfigError(
+            f"the database has no pgvector: {str(error).strip()}", "Install it, then run `CREATE EXTENSION vector` there."
+        ) from error
+    connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(_SCHEMA)))
+    connection.execute(
+        sql.SQL(
+            "CREATE TABLE IF NOT EXISTS {} (revision text NOT NULL, allowed text NOT NULL, document text NOT NULL, "
+            "title text NOT NULL, first bigint NOT NULL, last bigint NOT NULL, text text NOT NULL, vector vector NOT NULL)"
+        ).format(table)
+    )
+    there = {row[0] for row in connection.execute(sql.SQL("SELECT DISTINCT revision FROM {}").format(table))}
+    wanted = index.revisions
+    if gone := sorted(there - wanted):
+        connection.execute(sql.SQL("DELETE FROM {} WHERE revision = ANY(%s)").format(table), (gone,))
+    if wanted - there:
+        _copy(connection, table, index, there)
+    return table
+
+
+def _copy(connection: Any, table: Any, index: Index, there: set[str]) -> None:
+    from psycopg import sql
+
+    columns = sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
+    with connection.cursor().copy(sql.SQL("COPY {} ({}) FROM STDIN").format(table, columns)) as copy:
+        for rows, vectors in index.rows(but=there):
+            for row, vector in zip(rows, vectors, strict=True):
+                passage = row.passage
+                texts = (text.replace("\0", "\ufffd") for text in (passage.document, passage.title))  # no text of theirs holds it
+                place = (passage.start, passage.end, passage.text.replace("\0", "\ufffd"))
+                copy.write_row((row.revision, row.allowed, *texts, *place, _text(vector)))
+
+
+def _nearest(connection: Any, table: Any, vector: Array, allowed: frozenset[str] | None, k: int) -> list[Passage]:
+    from psycopg import sql
+
+    values = {"vector": _text(vector), "allowed": None if allowed is None else sorted(allowed), "limit": k}
+    rows = connection.execute(sql.SQL(_FIND).format(table=table), values).fetchall()
+    return ranked([Passage(*row[:5], score=round(-row[5], SCORE_DIGITS)) for row in rows])
+
+
+def _text(vector: Array) -> str:
+    return f"[{','.join(map(repr, np.asarray(vector, dtype=np.float32).astype(float).tolist()))}]"
