@@ -23,9 +23,8 @@ from tailor.retrieval.index import Index
 from tailor.retrieval.searches import retriever
 from tailor.testing import check_retriever
 
-PAGES = [
-    Document(f"{k:02}.md", f"Page {k}", f"House {k} has a {colour} door.") for k, colour in enumerate(("red", "blue", "green") * 6)
-]
+DOORS = ("red", "blue", "green") * 6
+PAGES = [Document(f"{k:02}.md", f"Page {k}", f"House {k} has a {colour} door.") for k, colour in enumerate(DOORS)]
 QUERIES = ["Which house has a red door?", "blue door", "'; DROP SCHEMA tailor CASCADE; --"]
 
 

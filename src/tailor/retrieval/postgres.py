@@ -36,8 +36,8 @@ class Pgvector:
     """Exact search by meaning in a table with one row for each passage.
 
     A table belongs to an embedder and a way to cut documents, as an index does, and is brought up to date before the first search:
-    rows of new documents are copied, those of changed and gone ones deleted, in one transaction. Conditions on who may read what are
-    part of the query and come before anything is compared; values are bound, and never part of its text.
+    rows of new documents are copied, those of changed and gone ones deleted, in one transaction. Conditions on who may read
+    what are part of the query and come before anything is compared; values are bound, and never part of its text.
     """
 
     says: str = "by meaning, in PostgreSQL"
