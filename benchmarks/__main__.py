@@ -42,6 +42,7 @@ BENCHMARKS = {
     "rag-qa": "benchmarks.rag_qa",
     "real-servers": "benchmarks.real_servers",
     "score-labels": "benchmarks.score_labels",
+    "search-scale": "benchmarks.search_scale",
     "search-speed": "benchmarks.search_speed",
     "serve": "benchmarks.serve",
     "study": "benchmarks.study",
