@@ -1,8 +1,8 @@
 """An index of 1,000,000 passages: building, updating and searching it within 8 GB, against LanceDB's own search and pgvector.
 
 The passages are 80 synthetic words each, by Zipf's law, with random unit vectors of 384 dimensions. Queries come one at a time and
-are six words of some passage. pgvector is measured where PostgreSQL is installed with it, and searches without an approximate index,
-as Tailor uses it. The variable PASSAGES asks for fewer of them.
+are six words of some passage. pgvector is measured where PostgreSQL is installed with it, and searches without an approximate
+index, as Tailor uses it. The variable PASSAGES asks for fewer of them.
 """
 
 from __future__ import annotations

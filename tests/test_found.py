@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,8 +29,10 @@ def question(k: int, **changes: str) -> Example:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    return make_engine(FakeModel(), tmp_path, ROOMS)
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    made = make_engine(FakeModel(), tmp_path, ROOMS)
+    yield made
+    made.ledger.close()
 
 
 def measured(engine: Engine, rows: list[Example], *searches: str, passages: int = 1) -> tuple[Found, ...]:
@@ -37,7 +40,6 @@ def measured(engine: Engine, rows: list[Example], *searches: str, passages: int 
     systems = [Retrieve(search, passages=passages).fit(start(material, engine), material, engine) for search in searches]
     runs = [measure(material.task, system, "dev", material.dev, engine) for system in systems]
     found = found_by(material.task, runs, engine)
-    engine.ledger.close()
     return found
 
 
@@ -74,7 +76,6 @@ def test_searches_are_compared_on_the_same_questions_with_limits(engine: Engine)
 
 
 def test_a_quote_makes_one_passage_of_a_document_right(engine: Engine) -> None:
-    engine.ledger.close()
     first, second = (
         Passage("a.md", "A", place, place + 4, text) for place, text in ((0, "Nothing here."), (20, "It is 7 o'clock."))
     )

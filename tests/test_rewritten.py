@@ -49,8 +49,8 @@ def test_the_question_is_written_once_and_its_call_counts(tmp_path: Path, engine
     engine, plain = fitted(tmp_path, engine_for, model, Retrieve("bm25"))
     _, system = fitted(tmp_path / "b", engine_for, model, Retrieve("bm25", rewrites=True))
     assert system.name == "rag-bm25-rewritten" and system.fingerprint != plain.fingerprint
-    assert engine.searched(plain, ROWS) == ["And how many days off has everyone?", "When are wages paid?"]
-    assert engine.searched(system, ROWS) == ["How many days of leave?", "When are wages paid?"]
+    assert engine.searching.searched(plain, ROWS) == ["And how many days off has everyone?", "When are wages paid?"]
+    assert engine.searching.searched(system, ROWS) == ["How many days of leave?", "When are wages paid?"]
     before, after = engine.answer(plain, ROWS), engine.answer(system, ROWS)
     assert after[0].passages[0].document == "leave.md"
     assert after[0].tokens_in > before[0].tokens_in and after[0].tokens_out == before[0].tokens_out + 5

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from tailor.batches import AllBatches
 from tailor.content import Content, text_of
 from tailor.data.example import Example
 from tailor.documents.reading import documents_digest
-from tailor.errors import CallsFailed, ConfigError, StoreError, quoted
+from tailor.errors import ConfigError, StoreError, quoted
 from tailor.ledger import Ledger
 from tailor.media import located
 from tailor.models.base import Array, Embedder, Message, Model, Reply, Request, Streaming
@@ -31,8 +31,9 @@ from tailor.render import render_messages
 from tailor.replies import to_answer, without_prior
 from tailor.retrieval.indexes import Indexes
 from tailor.retrieval.passage import Passage
-from tailor.rewritten import rewriter, rows_to_rewrite, with_cost
+from tailor.rewritten import with_cost
 from tailor.score.types import Answer, answer_from
+from tailor.searching import Searching
 from tailor.store.spending import Spending
 from tailor.system import Prompt, Shot, System
 
@@ -144,38 +145,18 @@ class Engine:
         digest = documents_digest(self.documents) if knowledge.kind == "whole" else self.indexes.digest(knowledge)
         return system.with_(knowledge={"digest": digest})
 
+    @cached_property
+    def searching(self) -> Searching:
+        """How passages are found for examples."""
+        return Searching(lambda: self.indexes, self.answer, self.folder)
+
     def retrieve(self, system: System, examples: Sequence[Example]) -> list[tuple[Passage, ...]]:
         """The passages each example would be answered with, best first or last; none for a system without an index.
 
         Raises:
-            CallsFailed: a call for a question to search by failed.
+            CallsFailed: a call to find them failed.
         """
-        knowledge = system.knowledge
-        if knowledge.kind != "index":
-            return [()] * len(examples)
-        found = self.indexes.find(knowledge, self.searched(system, examples), [example.fields for example in examples])
-        return [tuple(reversed(passages)) if knowledge.best_last else tuple(passages) for passages in found]
-
-    def searched(self, system: System, examples: Sequence[Example]) -> list[str]:
-        """What is searched for, for each example: what it asks, or a question that the model writes out of its conversation.
-
-        Raises:
-            CallsFailed: a call for such a question failed.
-        """
-        found, texts = self.rewritten(system, examples), system.texts(examples)
-        return [(found[row.id].raw if row.id in found else "") or text for row, text in zip(examples, texts, strict=True)]
-
-    def rewritten(self, system: System, examples: Sequence[Example]) -> dict[str, Answer]:
-        """The questions that the model wrote to search by, by the examples that they are for.
-
-        Raises:
-            CallsFailed: a call for one failed.
-        """
-        rows = rows_to_rewrite(system, examples) if system.knowledge.rewrites else []
-        answers = self.answer(rewriter(system), rows) if rows else []
-        if failed := [answer.error for answer in answers if answer.finish == "error"]:
-            raise CallsFailed(f"{len(failed)} of {len(answers)} calls for a question to search by failed, such as: {failed[0]}")
-        return {row.id: answer for row, answer in zip(rows, answers, strict=True)}
+        return self.searching.retrieve(system, examples)
 
     def messages(self, system: System, examples: Sequence[Example]) -> list[tuple[tuple[Message, ...], tuple[Passage, ...]]]:
         """The chat and the passages in it for each example: for training, scoring and serving alike."""
@@ -274,8 +255,8 @@ class Engine:
         elif examples and on_progress is not None:
             on_progress(len(examples), len(examples))
         answers = [answer_from(saved[key], example.id) for key, example in zip(keys, examples, strict=True)]
-        written = self.rewritten(system, examples)
-        return [with_cost(answer, written[answer.example]) if answer.example in written else answer for answer in answers]
+        besides = self.searching.besides(system, examples)
+        return [reduce(with_cost, asked, answer) for answer, asked in zip(answers, besides, strict=True)]
 
     def _stream(
         self,

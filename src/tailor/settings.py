@@ -315,6 +315,13 @@ class Search(Settings):
         description="which documents a row may read, by their metadata, such as `tier == {{customer_tier}}`; checked before search",
     )
 
+    rerank: tuple[str, ...] = Field(
+        (), description="what may put passages into another order: `model`, or cross-encoders by folder or Hub name; each is tried"
+    )
+    queries: tuple[Literal["hyde", "several"], ...] = Field(
+        (), description="what else may be searched for: a passage that the model writes, other wordings; each is tried"
+    )
+
     @field_validator("filter")
     @classmethod
     def _can_be_read(cls, filter: str) -> str:

@@ -88,6 +88,9 @@ class Knowledge(Part):
         chunks: how the documents are cut, such as "sentences-60"; empty for the default.
         fenced: whether passages are fenced and said to be material; only to measure what that is worth are they not.
         filter: which documents a row may read (`tailor.access`); empty for all.
+        queries: what else is searched for (`tailor.widened`): "hyde" or "several"; empty for the question alone.
+        rerank: what puts passages into another order: "model", or the name of a cross-encoder; empty for nothing.
+        rerank_digest: SHA-256 of the cross-encoder's weights.
     """
 
     kind: Literal["none", "whole", "index"] = "none"
@@ -101,6 +104,9 @@ class Knowledge(Part):
     chunks: str = Field("", exclude_if=operator.not_)
     fenced: bool = Field(True, exclude_if=bool)
     filter: str = Field("", exclude_if=operator.not_)
+    queries: Literal["", "hyde", "several"] = Field("", exclude_if=operator.not_)
+    rerank: str = Field("", exclude_if=operator.not_)
+    rerank_digest: str = Field("", exclude_if=operator.not_)
 
 
 class Shot(Part):

@@ -19,7 +19,7 @@ from tailor.approaches.prompting import (
     WriteLabels,
     ZeroShot,
 )
-from tailor.approaches.retrieval import Retrieve, WholeDocuments
+from tailor.approaches.retrieval import Rerank, Retrieve, WholeDocuments, Widen
 from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.plugins import APPROACHES as ADDED
@@ -72,6 +72,9 @@ APPROACHES: dict[str, Named] = {
     "rag-hybrid-rewritten": Named(
         "the same, searching by a question that the model writes out of the conversation", lambda n: Retrieve(rewrites=True)
     ),
+    "reranked": Named("behind rag-...: put ten passages in order by how probable it is that they answer", lambda n: Rerank()),
+    "hyde": Named("behind rag-...: search also by a passage that the model writes", lambda n: Widen("hyde")),
+    "several-queries": Named("behind rag-...: search also by other wordings that the model writes", lambda n: Widen("several")),
     "lora": Named("fine-tune low-rank adapters of the weights", lambda n: FineTune("lora")),
     "lora-replay": Named(
         "the same with the model's own answers to general instructions among the rows", lambda n: FineTune("lora", replays=True)

@@ -22,7 +22,7 @@ from tailor.approaches.prompting import (
     WriteLabels,
     ZeroShot,
 )
-from tailor.approaches.retrieval import Retrieve, WholeDocuments
+from tailor.approaches.retrieval import Rerank, Retrieve, WholeDocuments, Widen
 from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.decide.prices import tokens_of
 from tailor.decide.race import Record, ranked
@@ -164,6 +164,7 @@ def _prompted_retrieval(task: Task, runs: Sequence[Run]) -> list[Proposal]:
     extra: list[Approach] = [Grounded(), FewShot(3, "diverse")]
     if task.constraints:
         extra.append(Constraints())
+    extra += [*map(Rerank, task.retrieval.rerank), *map(Widen, task.retrieval.queries)]
     return [Proposal(approach, found.system) for approach in extra] if found else []
 
 

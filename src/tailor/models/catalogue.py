@@ -10,7 +10,7 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tailor.errors import ModelNotFound, StoreError, did_you_mean, quoted
 from tailor.files import write_atomically
@@ -32,6 +32,9 @@ from tailor.models.pull import pull
 from tailor.outside import read_file
 from tailor.plugins import MODELS
 from tailor.task import ModelSettings, Task
+
+if TYPE_CHECKING:
+    from tailor.models.crossencoder import CrossEncoder
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 READ = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "1_Pooling/config.json")
@@ -131,6 +134,20 @@ def open_embedder(name: str, on_progress: Progress = lambda stage, done, total: 
     folder = _folder(name, "embedder", on_progress, base)
     check_folder(folder)
     return TransformersEmbedder(folder, name, folder_digest(folder))
+
+
+def open_cross_encoder(name: str, base: Path | None = None) -> CrossEncoder:
+    """The cross-encoder in a folder (relative to `base` if given), or of a Hub name.
+
+    Raises:
+        ModelNotFound: there is no such model, or it may not be fetched.
+        DownloadError: fetching it failed.
+    """
+    from tailor.models.crossencoder import CrossEncoder
+
+    folder = _folder(name, "cross-encoder", lambda stage, done, total: None, base)
+    check_folder(folder)
+    return CrossEncoder(folder, name, folder_digest(folder))
 
 
 def fetch(built: BuiltIn, on_progress: Progress = lambda stage, done, total: None, *, repair: bool = False) -> Path:

@@ -7,6 +7,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -110,18 +111,18 @@ class Served:
         self.ledger.forget()
         return self.engine.answer(self.system, examples)
 
-    def asked(self, examples: Sequence[Example]) -> list[tuple[Request, tuple[Passage, ...], Answer | None]]:
-        """The request for each example, the passages in it, and what writing a question to search by took, where one was written.
+    def asked(self, examples: Sequence[Example]) -> list[tuple[Request, tuple[Passage, ...], list[Answer]]]:
+        """The request for each example, the passages in it, and what was asked to find these.
 
         Raises:
             TailorError: they cannot be made.
         """
         self.ledger.forget()
         rendered = self.engine.render(self.system.asked, examples)
-        written = self.engine.rewritten(self.system, examples)
-        return [(*one, written.get(example.id)) for example, one in zip(examples, rendered, strict=True)]
+        besides = self.engine.searching.besides(self.system, examples)
+        return [(*one, asked) for one, asked in zip(rendered, besides, strict=True)]
 
-    def called(self, example: Example, request: Request, passages: tuple[Passage, ...], written: Answer | None) -> Answer:
+    def called(self, example: Example, request: Request, passages: tuple[Passage, ...], besides: Sequence[Answer]) -> Answer:
         """The answer of a model behind an endpoint to one request, asked for by the thread that calls.
 
         Raises:
@@ -129,7 +130,7 @@ class Served:
         """
         answer = to_answer(self.system.asked, example.id, self.model.reply([request])[0], passages)
         answer = without_prior(self.system, answer) if self.system.decoding.prior else answer
-        return answer if written is None else with_cost(answer, written)
+        return reduce(with_cost, besides, answer)
 
     def price(self, answer: Answer) -> float | None:
         """What an answer cost, in the task's currency; None where that is not known."""

@@ -231,14 +231,14 @@ class Worker:
 
     def _call(self, served: Served, jobs: list[Job]) -> None:
         """Hand the calls of a batch to threads of their own."""
-        for job, (request, passages, written) in zip(jobs, served.asked([job.example for job in jobs]), strict=True):
+        for job, (request, passages, besides) in zip(jobs, served.asked([job.example for job in jobs]), strict=True):
             with self._changed:
                 self._calls += 1
-            self._pool.submit(self._wait, served, job, request, passages, written)
+            self._pool.submit(self._wait, served, job, request, passages, besides)
 
-    def _wait(self, served: Served, job: Job, request: Request, passages: tuple[Passage, ...], written: Answer | None) -> None:
+    def _wait(self, served: Served, job: Job, request: Request, passages: tuple[Passage, ...], besides: list[Answer]) -> None:
         try:
-            job.future.set_result(served.called(job.example, request, passages, written))
+            job.future.set_result(served.called(job.example, request, passages, besides))
         except BaseException as error:  # the boundary of the thread: whoever asked is told
             job.future.set_exception(_plain(error))
         finally:
