@@ -38,11 +38,11 @@ class Keeper(FakeModel):
         """As said above, and else as the fake."""
         replies = super().reply(requests, tuned)
         for place, request in enumerate(requests):
-            if request.messages[0].text == INSTRUCTION:
+            if INSTRUCTION in request.messages[0].text:
                 yes = "nine hours" in request.messages[-1].text
                 replies[place] = replace(replies[place], scores=(-0.1, -2.0) if yes else (-2.0, -0.1))
             elif request.messages[0].text == "You help a search engine.":
-                replies[place] = replace(replies[place], text="1. burns for hours\n2. nine hours\n")
+                replies[place] = replace(replies[place], text="It burns for hours.\nNine hours.\n")
         return replies
 
 
