@@ -89,7 +89,7 @@ def query_figures(folder: Path, index: Index, queries: Sequence[str]) -> dict[st
         "bm25_lancedb": lambda i: fetch(table.search(MatchQuery(queries[i], "searched"), query_type="fts"), "_score"),
         "hybrid": lambda i: index.search([queries[i]], "hybrid", K, vectors=asked[i : i + 1]),
     }
-    figures = {}
+    figures: dict[str, float] = {}
     for name, work in sides.items():
         figures |= times_of(name, work, len(queries))
     exact = [{passage.document for passage in by_vector(i)[0]} for i in range(len(queries))]

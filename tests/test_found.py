@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny import answer_material, make_engine, start
@@ -24,7 +25,7 @@ SAYS = "The code of room {k} is {code}. Ask at desk {k} for a spare key."
 ROOMS = [Document(f"room-{k}.md", f"Room {k}", SAYS.format(k=k, code=700 + k)) for k in range(12)]
 
 
-def question(k: int, **changes: str) -> Example:
+def question(k: int, **changes: Any) -> Example:
     return replace(Example(f"q{k}", {"text": f"What is the code of room {k}?"}, (str(700 + k),)), **changes)
 
 

@@ -24,6 +24,7 @@ from tailor.models.local import LocalModel
 from tailor.serving.certified import Certified
 from tailor.serving.parity import hold, parity
 from tailor.serving.worker import Worker
+from tailor.system import Knowledge
 
 ROWS = 60
 QUICK = {"epochs": 6, "rank": 8, "batch_rows": 4, "learning_rate": 3e-2}
@@ -129,7 +130,7 @@ def test_a_stale_index_is_refused(tiny_folder: Path, tmp_path: Path, worker: Wor
     # An index of older texts that says of itself that it holds the documents as they are.
     older = [replace(page, text=page.text.replace("code", "old code"), digest=page.digest) for page in documents]
     stale = make_engine(open_tiny(tiny_folder), tmp_path / "stale", older)
-    stale.indexes.index("fake")
+    stale.indexes.index(Knowledge(embedder="fake"))
     stale.ledger.close()
     served = serve_measured(found, open_tiny(tiny_folder), tmp_path / "stale", documents)
     assert not served.documents_changed

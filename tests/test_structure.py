@@ -21,8 +21,8 @@ ORDER = (
     "errors card limits files outside confined documents language doors jsonform keys mistakes plugins access settings task "
     "part project stats passage conversation content media web cells labels system example payment score kinds data models "
     "trust retrieval store ledger render rewritten reranked widened searching replies batches engine approaches evaluate advise "
-    "diagnose decide labelling labelled results saved report provenance open_engine seals experiment asking judging probing workbench "
-    "watching export serving testing screen library cli __main__"
+    "diagnose decide labelling labelled results saved report provenance open_engine seals experiment asking judging probing "
+    "workbench watching export serving testing screen library cli __main__"
 ).split()
 LOW = {"tailor.data.example": "example", "tailor.retrieval.passage": "passage"}
 LOW |= {f"tailor.data.{name}": "cells" for name in ("jsontext", "cells", "joined")}

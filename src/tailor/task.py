@@ -194,10 +194,7 @@ class Task(Settings, Plain):
     smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02
     data: DataFiles = DataFiles(columns=(), report_by=(), images=())
     split: SplitSizes = SplitSizes(train=None, dev=None, test=None)
-    documents: str = Field(
-        "",
-        description="folder of documents, a pattern such as `docs/**/*.pdf`, or a JSONL or Parquet file whose rows are documents",
-    )
+    documents: str = Field("", description="folder of documents, a pattern, or a JSONL or Parquet file whose rows are documents")
     retrieval: Search = Search()
     model: ModelSettings = ModelSettings(context_tokens=None)
     models: tuple[FurtherModel, ...] = Field(
@@ -376,8 +373,7 @@ class Task(Settings, Plain):
     @property
     def variables(self) -> tuple[str, ...]:
         """Columns that any template of the task reads, in order of first use."""
-        filter = self.retrieval.filter
-        return columns_in(self.instruction, self.context, self.persona, *self.constraints, self.input, filter)
+        return columns_in(self.instruction, self.context, self.persona, *self.constraints, self.input, self.retrieval.filter)
 
     @property
     def checked(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -108,7 +108,7 @@ def _obeyed(system: System, planned: _Planned, engine: Engine, on_progress: OnPr
     obeyed = []
     for start in range(0, len(planned), len(rows)):
         group = planned[start : start + len(rows)]
-        told = {engine.searched(system, [row])[0]: (attack, place) for attack, row, place in group}
+        told = {engine.searching.searched(system, [row])[0]: (attack, place) for attack, row, place in group}
         mark = hashlib.sha256(repr([(attack, row.id, place) for attack, row, place in group]).encode()).hexdigest()
         with tempfile.TemporaryDirectory(prefix=".probe-", dir=engine.store) as folder:
             hostile = engine.with_documents(engine.documents, Path(folder))
@@ -127,11 +127,10 @@ class _Planted(Indexes):
         self._found = found
         self._told = told
 
-    def find(self, knowledge: Knowledge, questions: Sequence[str]) -> list[list[Passage]]:
+    def find(self, knowledge: Knowledge, questions: Sequence[str], rows: Sequence[Mapping[str, str]] = ()) -> list[list[Passage]]:
         """The passages, the first of which holds the instruction for its question."""
-        return [
-            self._plant(question, found) for question, found in zip(questions, self._found.find(knowledge, questions), strict=True)
-        ]
+        found = self._found.find(knowledge, questions, rows)
+        return [self._plant(question, passages) for question, passages in zip(questions, found, strict=True)]
 
     def _plant(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
         if question not in self._told or not passages:

@@ -247,7 +247,11 @@ def _of_kind(name: str, kind: Literal["model", "embedder"]) -> BuiltIn:
 
 
 def _folder(
-    name: str, kind: Literal["model", "embedder"], on_progress: Progress, base: Path | None = None, revision: str = ""
+    name: str,
+    kind: Literal["model", "embedder", "cross-encoder"],
+    on_progress: Progress,
+    base: Path | None = None,
+    revision: str = "",
 ) -> Path:
     """The folder that a path or a Hub name stands for. What looks like a path is never fetched under that name."""
     place = base or Path()

@@ -137,7 +137,7 @@ def _nearest(connection: Any, table: Any, vector: Array, allowed: frozenset[str]
 
     values = {"vector": _text(vector), "allowed": None if allowed is None else sorted(allowed), "limit": k}
     rows = connection.execute(sql.SQL(_FIND).format(table=table), values).fetchall()
-    return ranked([Passage(*row[:5], score=round(-row[5], SCORE_DIGITS)) for row in rows])
+    return ranked([Passage(*place, round(-distance, SCORE_DIGITS)) for *place, distance in rows])
 
 
 def _text(vector: Array) -> str:
