@@ -185,6 +185,7 @@ def study_of(task: Task, climb: Climb, splits: Splits, tests: tuple[Run, ...], d
         diagnosis=next(iter(climb.diagnoses), None),
         spent=spent(engine),
         other_diagnoses=tuple(climb.diagnoses[1:]),
+        found=found_by(task, climb.runs, engine),
     )
 
 

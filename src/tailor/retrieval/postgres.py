@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,7 +137,9 @@ def _nearest(connection: Any, table: Any, vector: Array, allowed: frozenset[str]
 
     values = {"vector": _text(vector), "allowed": None if allowed is None else sorted(allowed), "limit": k}
     rows = connection.execute(sql.SQL(_FIND).format(table=table), values).fetchall()
-    return ranked([Passage(*place, round(-distance, SCORE_DIGITS)) for *place, distance in rows])
+    passages = (Passage(*row[:5]) for row in rows)
+    scores = (round(-row[5], SCORE_DIGITS) for row in rows)
+    return ranked([replace(passage, score=score) for passage, score in zip(passages, scores, strict=True)])
 
 
 def _text(vector: Array) -> str:
