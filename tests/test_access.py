@@ -145,9 +145,11 @@ def prompts(tmp_path: Path, *steps: Retrieve | WholeDocuments | FewShot) -> list
     material = answer_material(documents="docs", embedder="fake", retrieval={"filter": "tier == {{tier}}"})
     material = replace(material, train=ROWS[:2] * 2, dev=ROWS)
     engine = make_engine(FakeModel(), tmp_path, HOUSES)
-    made = Chain(steps).fit(start(material, engine), material, engine)
-    chats = engine.messages(made, ROWS)
-    engine.ledger.close()
+    try:
+        made = Chain(steps).fit(start(material, engine), material, engine)
+        chats = engine.messages(made, ROWS)
+    finally:
+        engine.ledger.close()
     return ["\n".join(text_of(turn.content) for turn in chat) for chat, _ in chats]
 
 
