@@ -310,6 +310,7 @@ OTHERS: dict[str, Any] = {
     "decoding.labels": ("b", "a"),
     "decoding.prior": (-1.0, -2.5),
     "decoding.stop": ("x",),
+    "knowledge.queries": "hyde",
 }
 
 
