@@ -269,7 +269,7 @@ CAPPED = (
 )
 
 
-def anew(text: str, promises: Sequence[str]) -> str:
+def again(text: str, promises: Sequence[str]) -> str:
     """The page with the rows of some promises on endpoints measured again."""
     lines = text.split("\n")
     for name, what, trial, unit in endpoint_trials.ROWS:
@@ -305,7 +305,7 @@ WORDS = {
     "unnamed": "in which the number lost was not told",
     "repaired": "repairs",
     "opening_missed": "openings not counted",
-    "old_study": "older studies shown in silence",
+    "old_study": "older studies shown silently",
     "study_gone": "newest studies to be made again from the answers",
     "not_refused": "writers let in",
     "not_let_in": "readers kept out",
@@ -369,5 +369,5 @@ Lost by power cuts and full disks means acknowledged answers; lost by damage mea
 
 if __name__ == "__main__":
     named = sys.argv[1:]
-    PAGE.write_text(anew(PAGE.read_text(encoding="utf-8"), named) if named else page(), encoding="utf-8")
+    PAGE.write_text(again(PAGE.read_text(encoding="utf-8"), named) if named else page(), encoding="utf-8")
     sys.stdout.write(f"{PAGE} is written\n")

@@ -33,7 +33,7 @@ def test_the_advice_on_a_case_is_the_expected_one(name: str) -> None:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_the_page_shows_what_is_printed(name: str) -> None:
     settings, shown = CASES[name]
-    assert shown == printed(advise(facts_of(settings))), "write it anew with `python tests/advice_cases.py`"
+    assert shown == printed(advise(facts_of(settings))), "write it again with `python tests/advice_cases.py`"
 
 
 def test_every_criterion_counts_in_some_case() -> None:

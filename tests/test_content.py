@@ -99,5 +99,5 @@ def test_a_study_keeps_worked_examples_as_places_in_its_splits(choose: Any, tmp_
     record = {"splits": {"train": rows, "dev": [], "test": [], "reserve": []}, "tests": [run]}
     packed, parts = pack(record, lambda system, keys: {})
     texts = [str(packed["systems"]), *parts.values()]
-    assert sum(material.train[5].fields["text"] in text for text in texts) == 1, "it stands in the splits alone"
+    assert sum(material.train[5].fields["text"] in text for text in texts) == 1, "it is in the splits alone"
     assert unpack(packed, lambda name: json.loads(parts[name]), lambda system, keys: {}) == record

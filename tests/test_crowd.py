@@ -158,7 +158,7 @@ def test_the_method_is_chosen_by_what_was_measured_and_says_so() -> None:
         said(f"r{item}", f"p{person}", names[k]) for item, person, k in zip(votes.items, votes.people, votes.classes, strict=True)
     ]
     found = aggregate(judgements)
-    assert found.method != "majority" and found.why.startswith("It foretells best the labels that were held out")
+    assert found.method != "majority" and found.why.startswith("It predicts best the labels that were held out")
     assert found.scores[found.method] == max(found.scores.values()) and found.differs > 0
     assert min(found.skill[f"p{n}"] for n in range(4)) > max(found.skill[f"p{n}"] for n in range(7, 10))
     gold = [said(f"r{item}", "gold", names[true[item]], "gold") for item in range(60)]

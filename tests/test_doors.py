@@ -160,7 +160,7 @@ def test_the_page_lists_every_door() -> None:
     assert rows == known
 
 
-# --- what stands in the way of a connection names itself
+# --- what is in the way of a connection names itself
 
 
 def refused(address: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> EndpointError:

@@ -1,4 +1,4 @@
-"""Extraction from the data to the report: forced and free answers race, and another price decides anew without a call."""
+"""Extraction from the data to the report: forced and free answers race, and another price decides again without a call."""
 
 from __future__ import annotations
 

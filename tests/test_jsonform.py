@@ -101,7 +101,7 @@ def test_an_endpoints_answers_are_held_against_the_schema_however_it_was_asked(
             return refusal(400, f"response_format {form} is not supported")
         asked = payload["messages"][-1]["content"]
         text = asked if isinstance(asked, str) else "".join(part["text"] for part in asked)
-        assert bool(form) or '"month"' in text, "where it can be said in no other way, the schema stands in the question"
+        assert bool(form) or '"month"' in text, "where it can be said in no other way, the schema is in the question"
         return Answer(completion(said[int(next(word for word in text.split() if word.isdigit()))]))
 
     material = answer_material(json_schema=SCHEMA)

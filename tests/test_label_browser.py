@@ -85,7 +85,7 @@ def press(browser: Any, *keys: str) -> None:
 
 
 def outbox(browser: Any) -> int:
-    """How many judgements stand in the browser."""
+    """How many judgements are in the browser."""
     count = "return Object.keys(localStorage).filter((name) => name.startsWith('tailor-outbox')).length"
     return int(browser.execute_script(count))
 

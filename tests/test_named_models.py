@@ -217,7 +217,7 @@ def test_what_the_dearest_teacher_would_take_counts_once_and_only_where_there_is
 
 def test_who_answered_is_told_of_each_model(tmp_path: Path) -> None:
     billers = Biller(), Biller()
-    billers[0].more, billers[1].more = {"model": "one-2026"}, {"model": "somebody-else"}
+    billers[0].more, billers[1].more = {"model": "one-2026"}, {"model": "someone-else"}
     with Endpoint(billers[0]) as one, Endpoint(billers[1]) as two:
         models = [{"name": name, "base_url": at.url, "context_tokens": 8192} for name, at in (("one", one), ("two", two))]
         split = {"train": 8, "dev": 12, "test": 12}
@@ -225,6 +225,6 @@ def test_who_answered_is_told_of_each_model(tmp_path: Path) -> None:
     record = to_json(study)
     assert record["answered"]["models"].keys() == {"one-2026"} and record["answered"]["sentence"] == ""
     (other,) = record["other_answered"]
-    assert other["sentence"].startswith("two was asked for, and the endpoint says that somebody-else (")
+    assert other["sentence"].startswith("two was asked for, and the endpoint says that someone-else (")
     page = write_report(study, tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count(other["sentence"]) == 2, "with the decision, and with how it was measured"

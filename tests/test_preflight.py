@@ -47,7 +47,7 @@ def test_check_asks_an_endpoint_when_told_to_and_shows_what_it_found(tmp_path: P
         assert "1 USD for a million tokens read, 10 USD written (as given in `prices`)" in said
         calls = endpoint.calls
         record = json.loads(tailor("check", folder, "--endpoint", "--json").output)
-        assert endpoint.calls > calls, "it is asked anew"
+        assert endpoint.calls > calls, "it is asked again"
     assert record["endpoint"][0]["checks"]["thought"] == "none was seen"
 
 

@@ -68,7 +68,7 @@ def damage(store: Path, statement: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_study_comes_back_as_it_was_saved_and_takes_a_part_of_its_size(name: str, tmp_path: Path) -> None:
-    """Studies of version 2, which hold everything themselves, saved anew: labels, passages, priors, tuned weights."""
+    """Studies of version 2, which hold everything themselves, saved again: labels, passages, priors, tuned weights."""
     store = store_of(name, tmp_path)
     with Ledger(store) as ledger:
         record = ledger.last_study()

@@ -225,7 +225,7 @@ def test_the_key_changes_with_everything_that_decides_the_weights(model: LocalMo
 
 
 def test_weights_of_one_epoch_keep_the_key_that_they_always_had() -> None:
-    """How the epoch is chosen changes nothing there. Where it may, weights are tuned anew, and saved ones stay for their study."""
+    """How the epoch is chosen changes nothing there. Where it may, weights are tuned again, and saved ones stay for their study."""
     rows, recipe = [TrainingRow((1, 2), (3,))], Recipe("lora", 1, 4, 1e-3, 8, 0)
     assert recipe_key("d" * 64, rows, rows, recipe) == PINNED
     assert recipe_key("d" * 64, rows, rows, replace(recipe, epochs=2)) != PINNED

@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 class Reader:
-    """Somebody who types what the page shows, in a folder of their own.
+    """Someone who types what the page shows, in a folder of their own.
 
     Args:
         folder: where.

@@ -190,7 +190,7 @@ class Engine:
         return [(Request(chat, *asked), found) for chat, found in self.messages(system, examples)]
 
     def _whole(self, system: System, example: Example) -> Sequence[Document]:
-        """The documents that stand in the prompt as a whole: those that the row may read."""
+        """The documents that are in the prompt as a whole: those that the row may read."""
         if system.knowledge.kind != "whole" or (allowed := access(system.knowledge.filter)) is None:
             return self.documents if system.knowledge.kind == "whole" else ()
         keys = allowed.keys(example.fields)

@@ -93,7 +93,7 @@ def run(
         splits: the rows, if not the project's as they are split.
 
     Raises:
-        TailorError: the user's input, a model or the disk stands in the way; what was measured is kept.
+        TailorError: the user's input, a model or the disk is in the way; what was measured is kept.
     """
     task, started, clock = asking(project.task, ask_again), _now(), Clock(None if max_minutes is None else max_minutes * 60)
     whole = splits or load_splits(project)

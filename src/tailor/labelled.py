@@ -1,6 +1,6 @@
 """The rows of a project with the labels that people gave on its pages: a row that the file leaves open takes the one that counts.
 
-Nothing in the user's files is changed. A label in the file stands, unless somebody settled on the pages what is right.
+Nothing in the user's files is changed. A label in the file stands, unless someone settled on the pages what is right.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def study(
         model: a model of your own, in place of the one that the task names.
 
     Raises:
-        TailorError: the rows, a setting, a model or the disk stands in the way; what was measured is kept.
+        TailorError: the rows, a setting, a model or the disk is in the way; what was measured is kept.
     """
     _check_flags(quiet=quiet, everything=everything, allow_send=allow_send, allow_http=allow_http)
     _check_minutes(max_minutes)

@@ -33,7 +33,7 @@ def probe(project: Project, observer: Observer, *, fresh: bool = True, hostile: 
 
     Raises:
         ConfigError: the study has no finalists, or the task no documents.
-        TailorError: a model, the documents or the disk stands in the way.
+        TailorError: a model, the documents or the disk is in the way.
     """
     study = load_study(project.folder)
     if not study.tests:

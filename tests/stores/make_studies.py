@@ -51,7 +51,7 @@ def measure(folder: Path, model: Model | None = None) -> None:
 
 
 def keep(name: str, make: Any) -> None:
-    """The project and the ledger of its run, without what can be made anew."""
+    """The project and the ledger of its run, without what can be made again."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / name
         make(folder)

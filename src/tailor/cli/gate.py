@@ -25,7 +25,7 @@ def gate(
     yes: Yes = False,
     allow_http: AllowHttp = False,
 ) -> None:
-    """Measure the chosen system anew, and say whether it is worse than certified or than it was.
+    """Measure the chosen system again, and say whether it is worse than certified or than it was.
 
     Exit status 0 passed, 1 worse, 3 not enough rows to tell.
     """

@@ -23,7 +23,7 @@ def label(
     labels: Annotated[str, typer.Option(help="The labels, as in refund,delivery,other; else they are written on the page.")] = "",
     kind: Annotated[str, typer.Option(help="Kind of task of a file that has no project yet.")] = "classify",
     input: Annotated[str, typer.Option(help="Column with what is asked, of a file that has no project yet.")] = "",
-    name: Annotated[list[str] | None, typer.Option("--for", help="Name of somebody who labels; each gets a link.")] = None,
+    name: Annotated[list[str] | None, typer.Option("--for", help="Name of someone who labels; each gets a link.")] = None,
     overlap: Annotated[int, typer.Option(min=1, max=50, help="How many people label each row.")] = 1,
     everything: Annotated[bool, typer.Option("--all", help="Label the rows that have a label in the file, too.")] = False,
     settles: Annotated[str, typer.Option(help="Who settles differences; everybody unless given.")] = "",

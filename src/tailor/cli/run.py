@@ -82,7 +82,7 @@ def run(
 
 
 def _decide_again(console: Screen, live: Live, opened: Project, fresh: Path | None, limits: dict[str, Any]) -> Study:
-    """Say what deciding again takes, ask where somebody can be asked, decide, and show both decisions."""
+    """Say what deciding again takes, ask where someone can be asked, decide, and show both decisions."""
     from tailor.watching.again import decide_again, outcome, plan, side_by_side
 
     planned = plan(opened, fresh)

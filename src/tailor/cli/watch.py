@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tailor.watching.watch import Watch
 
 CHANGED = 1
-"""Exit status where somebody should look at it."""
+"""Exit status where someone should look at it."""
 
 
 def watch(

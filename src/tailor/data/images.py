@@ -132,7 +132,7 @@ def audit_images(task: Task, tables: Mapping[str, Table]) -> Iterator[Finding]:
 
 
 def not_read(task: Task, media: Sequence[Sequence[str]] | None = None) -> Finding | None:
-    """What stands in the way where rows hold images and a model does not read any; None where nothing does.
+    """What is in the way where rows hold images and a model does not read any; None where nothing does.
 
     Args:
         task: names the models.

@@ -1,4 +1,4 @@
-"""The finalists asked again, once the decision is made: what stands in the way must not lose it."""
+"""The finalists asked again, once the decision is made: what is in the way must not lose it."""
 
 from __future__ import annotations
 

@@ -215,7 +215,7 @@ class Climb:
         except (ConfigError, DocumentsError, DoesNotFit, EndpointError) as error:
             if isinstance(error, EndpointError) and error.fatal:
                 raise
-            # What stands in the way of a forecast stands in the way of a candidate at most: it is tried, and says so itself.
+            # What is in the way of a forecast is in the way of a candidate at most: it is tried, and says so itself.
             self.observer.message(f"Why {name} fails could not be found out: {error}.")
             return True
         for sentence in summary(found)[: 1 if self.diagnoses else None]:  # the labels are the same for all models

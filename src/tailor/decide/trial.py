@@ -111,7 +111,7 @@ def trial(
     Raises:
         ConfigError: an approach does not fit the task or the model.
         CallsFailed: an endpoint did not answer every row, so that the score is not known.
-        TailorError: a model, the documents or the disk stands in the way; what was answered is kept.
+        TailorError: a model, the documents or the disk is in the way; what was answered is kept.
     """
     starts = starting_systems(material.task, material.train, engine.models)
     proposals = [

@@ -43,7 +43,7 @@ class Change:
 def changes(examples: Sequence[Example], documents: Sequence[Document], most: int = MOST) -> list[Change]:
     """Facts that can be changed so that one document states something else.
 
-    A row takes part if its answer stands in the document that it names as its source, or, where it names none, in one document
+    A row takes part if its answer is in the document that it names as its source, or, where it names none, in one document
     alone. Numbers become other numbers of as many digits ("48 hours" becomes "52 hours"); all else becomes the answer of another
     row, of as many words where there is one, and a name where it is one. Numbers come first, since what they become is as likely;
     else rows are taken in the order of a hash, so that they are the same every time.

@@ -236,7 +236,7 @@ def _chosen(table: _Table) -> tuple[Method, str, Mapping[Method, float]]:
     known = np.flatnonzero((gold >= 0) & (np.bincount(votes.items, minlength=votes.shape[0]) > 0))
     if len(known) < GOLD_LEAST:
         best = max(heldout, key=lambda name: (round(heldout[name], 9), name == "majority"))
-        return best, f"It foretells best the labels that were held out ({_compared(heldout, best)}).", heldout
+        return best, f"It predicts best the labels that were held out ({_compared(heldout, best)}).", heldout
     right = {name: _right(find(votes, None), gold, known) for name, find in WITHOUT_GOLD.items()}
     right["gold-weighted"] = _right_crossed(votes, gold, known)
     scores: dict[Method, float] = {name: float(values.mean()) for name, values in right.items()}

@@ -28,7 +28,7 @@ class Confusion:
         first: the label that sorts first.
         second: the other.
         mixed: rows that one person gave the first label and another the second.
-        rows: rows of several people to which somebody gave one of the two.
+        rows: rows of several people to which someone gave one of the two.
     """
 
     first: str

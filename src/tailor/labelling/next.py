@@ -127,7 +127,7 @@ def next_rows(
 
 
 def dealing_places(examples: Sequence[Example], task: Task) -> list[float]:
-    """Where each row stands in the order in which rows are dealt to splits, in [0, 1): test takes those at the beginning.
+    """Where each row is in the order in which rows are dealt to splits, in [0, 1): test takes those at the beginning.
 
     Rows that stay together have one place. It is at an end where that of any of them is, since it is not known which of them will
     have a label first.

@@ -61,7 +61,7 @@ class Snapshot:
             ValueError: it is not said who asks, and rows are restricted.
         """
         if (self._allowed is None) is not (allowed is None):
-            raise ValueError("a restricted index is searched for somebody, and no other index is")
+            raise ValueError("a restricted index is searched for someone, and no other index is")
         if self._allowed is None or allowed is None:
             return None
         from pyarrow import array

@@ -175,7 +175,7 @@ class Store:
             ValueError: it is not said who asks, and rows are restricted.
         """
         if self._restricted is (allowed is None):
-            raise ValueError("a restricted index is searched for somebody, and no other index is")
+            raise ValueError("a restricted index is searched for someone, and no other index is")
         return search if allowed is None else search.where(_among("allowed", allowed), prefilter=True)
 
     def read(self, but: Collection[str] = ()) -> Iterator[tuple[list[PassageRow], Array]]:

@@ -68,7 +68,7 @@ def compare(
     """Every field of an answer next to the right one, in the order of the fields.
 
     Records (lists of objects) are matched so that as many of their fields as can be are right (`tailor.score.records.matched`); two
-    of which no value is the same are not one record. Entities are matched by where they stand in the text (`tailor.score.spans`).
+    of which no value is the same are not one record. Entities are matched by where they are in the text (`tailor.score.spans`).
     Names that are no fields are left out: whether the answer has the form asked for is another question.
 
     Args:

@@ -111,7 +111,7 @@ class Routes:
         return JSONResponse(own_form(reply), headers=reply.headers)
 
     async def feedback(self, request: Request) -> Response:
-        """What somebody says of an answer."""
+        """What someone says of an answer."""
         body = await read_body(request)
         id, said, correct, who = (body.get(name, "") for name in ("id", "said", "correct", "who"))
         for name in body:

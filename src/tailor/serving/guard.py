@@ -1,4 +1,4 @@
-"""The door of the endpoint: who may come in, from where, and how much may be sent. It stands in front of every route.
+"""The door of the endpoint: who may come in, from where, and how much may be sent. It comes before every route.
 
 Programs call it, not pages: they show a bearer token, have no cookies and send no origin (compare `tailor.web.door`).
 """
@@ -24,7 +24,7 @@ class Guard:
     """Refuses what must not come in, in OpenAI's form of errors, and says nothing else to it.
 
     Args:
-        app: what stands behind it.
+        app: what is behind it.
         hosts: names by which the server may be called, with their ports.
         token: what callers must show as a bearer token; empty for none.
         body: longest body in bytes.

@@ -31,7 +31,7 @@ from tailor.task import ModelSettings
 from tailor.trust import ROLES, require_allowed
 
 PATIENCE_MINUTES = 0.5
-"""How long an endpoint that does not answer is asked again; a run may wait longer, and somebody waits for each answer here."""
+"""How long an endpoint that does not answer is asked again; a run may wait longer, and someone waits for each answer here."""
 REMEMBERED = 256
 """Answers that the ledger of a served system remembers: those of the requests that it answers now."""
 
@@ -181,6 +181,6 @@ def model_for(project: Project, system: System, model: Model | None) -> Model:
 
 
 def hurried(settings: ModelSettings) -> ModelSettings:
-    """The settings of a model for whom somebody waits: never in batches, and not asked again for minutes."""
+    """The settings of a model for whom someone waits: never in batches, and not asked again for minutes."""
     patience = min(settings.patience_minutes, PATIENCE_MINUTES)
     return settings.model_copy(update={"batch": False, "patience_minutes": patience})

@@ -1,4 +1,4 @@
-"""Answering requests that arrive together: one thread owns the models, a bounded queue stands in front of it.
+"""Answering requests that arrive together: one thread owns the models, a bounded queue comes before it.
 
 Requests that wait are answered in one batch as soon as the batch before is done. Work in the background, such as holding another
 configuration to what was measured, takes its turn in pieces when nobody waits. Calls to an endpoint wait in threads of their own.

@@ -7,7 +7,7 @@ means of bounded random variables by betting", JRSS B 86, and Ramdas et al. (202
 anytime-valid inference", Statistical Science 38.
 
 A fall may come after a long good time, in which a gambler who always bets would lose nearly everything. So most of the capital is
-kept back, and a share of it, which falls as 1 / t, is dealt out anew before each value (fixed share: Herbster and Warmuth 1998,
+kept back, and a share of it, which falls as 1 / t, is dealt out again before each value (fixed share: Herbster and Warmuth 1998,
 Machine Learning 32). A mixture of gamblers is a gambler.
 """
 
@@ -23,7 +23,7 @@ FALLS = (0.04, 0.08, 0.14)
 KEPT_BACK = 0.5
 """Share of the capital that is dealt out to no bet."""
 REMIXED_AFTER = 100
-"""Rows after which about half as much is dealt out anew as at the start."""
+"""Rows after which about half as much is dealt out again as at the start."""
 
 
 def evidence_of_fall(values: Sequence[float], least: float) -> list[float]:
@@ -51,8 +51,8 @@ def evidence_of_fall(values: Sequence[float], least: float) -> list[float]:
         shares = shares * (1 + bets * (least - value))
         gained = float(shares.sum())
         total += math.log(gained)
-        anew = 1 / (number + REMIXED_AFTER)
-        shares = (1 - anew) * shares / gained + anew * dealt
+        again = 1 / (number + REMIXED_AFTER)
+        shares = (1 - again) * shares / gained + again * dealt
         found.append(total)
     return found
 

@@ -84,7 +84,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Feedback:
-    """What somebody said of an answer.
+    """What someone said of an answer.
 
     Attributes:
         request: id of the request.

@@ -265,7 +265,7 @@ def _cost(project: Project, splits: Splits, engine: Engine) -> str:
 
 
 def side_by_side(old: Decision | None, new: Decision | None) -> list[tuple[str, str, str]]:
-    """The old decision beside the new: what, then, now."""
+    """The old decision next to the new one: what, then, now."""
 
     def said(decision: Decision | None) -> tuple[str, ...]:
         if decision is None:
@@ -287,5 +287,5 @@ def outcome(old: Decision | None, new: Decision | None) -> str:
     if old.fingerprint == new.fingerprint:
         return f"The decision stays: {new.chosen}."
     if old.chosen == new.chosen:
-        return f"The decision stays: {new.chosen}, learned anew from what there is now."
+        return f"The decision stays: {new.chosen}, learned again from what there is now."
     return f"The decision changes: {new.chosen} instead of {old.chosen}."

@@ -1,4 +1,4 @@
-"""The gate: the chosen system measured anew on rows whose answers are known, against what was certified and what it said last.
+"""The gate: the chosen system measured again on rows whose answers are known, against what was certified and what it said last.
 
 "Worse" and "not worse" both have to be shown, and where there are too few rows for either, that is said: a test that finds no
 difference on few rows has found nothing.
@@ -118,7 +118,7 @@ class Gate:
 def gate(
     project: Project, *, split: SplitName = "dev", file: Path | None = None, confidence: float = 0.95, model: Model | None = None
 ) -> Gate:
-    """Ask the chosen system anew, and hold it against the certified level and against its last answers to the same rows.
+    """Ask the chosen system again, and hold it against the certified level and against its last answers to the same rows.
 
     Rows of a file that were never asked have no last answers; those of this time are kept for the next.
 

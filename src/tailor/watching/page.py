@@ -1,4 +1,4 @@
-"""The page of a watched system: one HTML file that runs no script and fetches nothing, written anew at each look."""
+"""The page of a watched system: one HTML file that runs no script and fetches nothing, written again at each look."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class Recorder:
         return self._put((known, audited), size) and audited
 
     def feedback(self, given: Feedback) -> bool:
-        """Keep what somebody said of an answer; gives whether it will be, unless the process ends before."""
+        """Keep what someone said of an answer; gives whether it will be, unless the process ends before."""
         return self._put(given if given.at else replace(given, at=self._now()), len(given.correct))
 
     @property

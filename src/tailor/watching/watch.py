@@ -56,7 +56,7 @@ class Watch:
 
     @property
     def is_alarm(self) -> bool:
-        """Whether somebody should look at it."""
+        """Whether someone should look at it."""
         return self.state not in ("as measured", "too little seen")
 
 

@@ -1,4 +1,4 @@
-"""The door of a page: it stands in front of every route, lets in whom it knows, and says nothing else to anybody.
+"""The door of a page: it comes before every route, lets in whom it knows, and says nothing else to anybody.
 
 What it does follows from what went wrong elsewhere: pages of other sites that ask on behalf of whoever looks at them (a browser
 sends cookies along), names that point to this machine (DNS rebinding), files served as scripts, scripts in texts.
@@ -96,8 +96,8 @@ class Door:
     """Refuses what must not come in. `scope["state"]["name"]` is the person who came in, for the routes behind it.
 
     Args:
-        app: what stands behind it.
-        hosts: names by which the server may be called, with their ports, as they stand in the Host header.
+        app: what is behind it.
+        hosts: names by which the server may be called, with their ports, as they are in the Host header.
         keys: the links that are good.
         open_paths: what anybody may read who knows the address: a first page and what it is made of.
         entry: the one path that may be posted to without having come in: it exchanges a link for a cookie.

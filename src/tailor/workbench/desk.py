@@ -57,7 +57,7 @@ class Lease:
 
     Attributes:
         name: whose.
-        page: the page that has it: somebody may have several open.
+        page: the page that has it: someone may have several open.
         until: when it ends, on the clock of the desk.
     """
 
@@ -130,7 +130,7 @@ class Desk:
             return dict(self._standing.get(row, {}))
 
     def said(self) -> dict[str, dict[str, Judgement]]:
-        """What stands of each row that somebody labelled or skipped, by who said it."""
+        """What stands of each row that someone labelled or skipped, by who said it."""
         with self._lock:
             self._refresh()
             return {row: dict(given) for row, given in self._standing.items() if row in self.items}

@@ -67,7 +67,7 @@ class Progress:
     Attributes:
         rows: rows to label.
         finished: rows that as many people as wanted have labelled or skipped.
-        counted: rows with a label, as most people say or somebody settled.
+        counted: rows with a label, as most people say or someone settled.
         differing: rows that people label differently, and that nobody settled.
         flagged: rows that someone wants looked at.
         shared: rows that two people or more labelled.

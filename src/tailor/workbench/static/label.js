@@ -424,7 +424,7 @@ function drawEntities() {
   const parts = [];
   let at = 0;
   for (const one of found.filter((each) => Number.isInteger(each.start))) {
-    if (one.start < at) continue; // overlapping ones stand in the list alone
+    if (one.start < at) continue; // overlapping ones are in the list alone
     parts.push(signs.slice(at, one.start).join(""), element("mark", signs.slice(one.start, one.end).join(""), { title: one.type }));
     at = one.end;
   }

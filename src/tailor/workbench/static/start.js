@@ -1,4 +1,4 @@
-// The ticket stands behind the # of the link, which browsers send to nobody. It is exchanged for a cookie that scripts cannot read.
+// The ticket is behind the # of the link, which browsers send to nobody. It is exchanged for a cookie that scripts cannot read.
 "use strict";
 const said = document.getElementById("said");
 const ticket = location.hash.slice(1);
