@@ -214,8 +214,8 @@ def test_a_report_that_cannot_be_written_spoils_neither_the_study_nor_the_old_re
 
 
 @pytest.mark.slow
-def test_a_field_of_ten_megabytes_is_no_trouble(tmp_path: Path) -> None:
-    append(write_rooms(tmp_path, documents=""), b"0123456789 " * 950_000 + b",42\n")
+def test_a_field_of_megabytes_is_no_trouble(tmp_path: Path) -> None:
+    append(write_rooms(tmp_path, documents=""), b"0123456789 " * 250_000 + b",42\n")
     result = tailor("run", tmp_path)
     assert result.exit_code == 0, result.output
 
