@@ -73,6 +73,14 @@ function unsent() {
   return names.map((name) => stored(name, null)).filter(Boolean).sort((first, second) => first.given - second.given);
 }
 
+// Rows and answers fail together, and whichever fails last must not hide that answers are kept.
+function sayFailed(error) {
+  const waiting = unsent().length;
+  const which = waiting === 1 ? "1 answer is" : `${waiting} answers are`;
+  const why = error.status === undefined ? "The server cannot be reached." : error.message;
+  say(`${why} ${waiting ? `${which} kept in this browser and will be sent again.` : "Trying again…"}`, true);
+}
+
 async function send() {
   if (sending) return;
   sending = true;
@@ -96,10 +104,7 @@ async function send() {
       }
     }
   } catch (error) {
-    const waiting = unsent().length;
-    const which = waiting === 1 ? "1 answer is" : `${waiting} answers are`;
-    const why = error.status === undefined ? "The server cannot be reached." : error.message;
-    say(`${why} ${which} kept in this browser and will be sent again.`, true);
+    sayFailed(error);
     setTimeout(send, AGAIN);
   } finally {
     sending = false;
@@ -121,6 +126,12 @@ async function more() {
   }
 }
 
+// A reply may be older than a label that was written on this page since: that label stays among the choices.
+function withAdded(told) {
+  const added = told.adds && entry ? entry.choices.filter((label) => !told.choices.includes(label)) : [];
+  return { ...told, choices: [...told.choices, ...added] };
+}
+
 async function fetchRows(again = true) {
   const [row, waiting] = [wanted, unsent().map((judgement) => judgement.row)];
   try {
@@ -131,7 +142,7 @@ async function fetchRows(again = true) {
     const here = new Set([...waiting, ...ready.map((item) => item.row), ...past]);
     const fresh = told.items.filter((item) => item.row === row || !here.has(item.row));
     ready = row ? fresh : [...ready, ...fresh];
-    entry = told.entry;
+    entry = withAdded(told.entry);
     counts(told.counts);
     if (!ready.length && told.items.length && again) {
       past.clear(); // they were taken back on another page
@@ -139,8 +150,11 @@ async function fetchRows(again = true) {
     }
     return true;
   } catch (error) {
-    say(error.status === undefined ? "The server cannot be reached. Trying again…" : error.message, true);
-    if (error.status === undefined || error.status >= 500) setTimeout(next, AGAIN);
+    if (error.status !== undefined && error.status < 500) say(error.message, true);
+    else {
+      sayFailed(error);
+      setTimeout(next, AGAIN);
+    }
     return false;
   }
 }
