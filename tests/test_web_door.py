@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -275,3 +276,8 @@ def test_a_file_is_sent_as_what_its_bytes_are_and_a_page_is_never_opened(tmp_pat
     assert reply.headers["content-type"] == (kind or "application/octet-stream")
     assert reply.headers["content-disposition"].startswith("inline" if kind else "attachment")
     assert not any("\n" in value or "\r" in value for value in reply.headers.values())
+
+
+def test_answers_are_not_held_back_for_more_to_send() -> None:
+    with listen().socket as bound:
+        assert bound.proto == socket.IPPROTO_TCP  # by this, asyncio turns off Nagle's algorithm: 45 ms an answer became 3

@@ -66,7 +66,8 @@ def listen(host: str = "127.0.0.1", port: int = 0, names: Sequence[str] = ()) ->
             "Say by which name people open it, as in --name desk7.example.org; or leave out --host.",
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named because asyncio turns off Nagle's algorithm, which holds back the end of an answer, only where it is.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
