@@ -18,6 +18,7 @@ from whole_studies import whole_study
 from tailor.asking import answering
 from tailor.cli import app
 from tailor.diagnose.types import Suspect
+from tailor.errors import ConfigError
 from tailor.labelled import labelled_tables, load_splits
 from tailor.labelling.judgements import Judgements
 from tailor.project import load_project
@@ -282,3 +283,14 @@ def test_other_machines_are_let_in_only_by_a_name(folder: Path) -> None:
 
     done = CliRunner().invoke(app, ["label", str(folder), "--host", "0.0.0.0", "--no-browser"])
     assert done.exit_code == 2 and "other machines can reach the page" in done.output
+
+
+def test_a_key_of_the_links_that_cannot_be_read_is_not_replaced_silently(tmp_path: Path) -> None:
+    project = load_project(write_rows(tmp_path / "desk", ["one text"]))
+    with open_workbench(project, ["Ada"]) as bench:
+        bench.listening.socket.close()
+    key = project.store / "links.key"
+    key.write_text("not a key", encoding="ascii")
+    with pytest.raises(ConfigError, match="all links follow from it"), open_workbench(project, ["Ada"]):
+        raise AssertionError("it opened")
+    assert key.read_text(encoding="ascii") == "not a key"

@@ -28,7 +28,7 @@ from tailor.stats.intervals import Floats
 from tailor.stats.paired import PairedDifference, paired_max_t
 from tailor.task import Task
 
-Why = Literal["uncertain", "diverse", "random", "suspect"]
+Why = Literal["uncertain", "diverse", "random"]
 SPARE = 1.15
 """The ends hold so many times the rows that test and reserve need, since labels are skipped and rows come in units."""
 TEST_END, RESERVE_END = SPARE * max(SHARES["test"], LEAST["test"][1]), SPARE * SHARES["reserve"]

@@ -12,7 +12,7 @@ from tailor.errors import ModelNotFound
 from tailor.models.cores import share_cores
 from tailor.models.local import device
 from tailor.models.quiet import quiet_libraries
-from tailor.models.whole import load_whole, weight_count
+from tailor.models.whole import load_tokenizer, load_whole, weight_count
 
 BATCH = 16
 LONGEST = 512
@@ -60,13 +60,7 @@ class CrossEncoder:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        with quiet_libraries():
-            from transformers import AutoTokenizer
-
-            try:
-                return AutoTokenizer.from_pretrained(self._folder, local_files_only=True, trust_remote_code=False)
-            except Exception as error:  # an odd folder makes the libraries fail in many ways
-                raise ModelNotFound(f"{self._folder} has no tokenizer that can be read: {error}") from error
+        return load_tokenizer(self._folder)
 
     @cached_property
     def _module(self) -> Any:

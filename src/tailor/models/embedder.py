@@ -15,7 +15,7 @@ from tailor.models.base import Array
 from tailor.models.cores import share_cores
 from tailor.models.local import device, fitting_dtype
 from tailor.models.quiet import quiet_libraries
-from tailor.models.whole import load_whole, weight_count
+from tailor.models.whole import load_tokenizer, load_whole, weight_count
 
 BATCH_TOKENS = {"cpu": 1024, "cuda": 65_536}
 """Tokens computed at once, padding included: on a CPU no more than its caches hold, on a GPU as many as fill it."""
@@ -86,13 +86,7 @@ class TransformersEmbedder:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        with quiet_libraries():
-            from transformers import AutoTokenizer
-
-            try:
-                return AutoTokenizer.from_pretrained(self._folder, local_files_only=True, trust_remote_code=False)
-            except Exception as error:  # an odd folder makes the libraries fail in many ways
-                raise ModelNotFound(f"{self._folder} has no tokenizer that can be read: {error}") from error
+        return load_tokenizer(self._folder)
 
     @cached_property
     def _module(self) -> Any:

@@ -6,6 +6,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from tailor.errors import ModelNotFound
+from tailor.models.quiet import quiet_libraries
+
 SPARE = 50_000_000
 """Parameters beyond what the files hold that a configuration may ask for: weights without files fill 200 MB at most."""
 PACKED = 16
@@ -54,3 +57,18 @@ def weight_count(folder: Path) -> int:
         with safe_open(path, framework="pt") as tensors:
             count += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
     return count
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer in a model's folder; no code of the folder is run.
+
+    Raises:
+        ModelNotFound: it has none that can be read.
+    """
+    with quiet_libraries():
+        from transformers import AutoTokenizer
+
+        try:
+            return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except Exception as error:  # an odd folder makes the libraries fail in many ways
+            raise ModelNotFound(f"{folder} has no tokenizer that can be read: {error}") from error

@@ -46,7 +46,8 @@ class Doubtful:
 def agreement_page(desk: Desk) -> dict[str, Any]:
     """How far people agree, in sentences and by label and person, and how the label that counts is found."""
     judgements = [one for one in desk.judgements.standing() if one.row in desk.every and not one.about]
-    found, counts = agreement_of(judgements), aggregate(judgements)
+    closed = kind_of(desk.task).closed
+    found, counts = agreement_of(judgements), aggregate(judgements, closed=closed)
     people = [(name, round(100 * share)) for name, share in sorted(found.by_annotator.items())]
     return {
         "sentences": found.sentences,

@@ -204,9 +204,9 @@ def open_workbench(
     for person in people:
         if not 0 < len(person.strip()) <= len(person) <= LONGEST_NAME or not person.isprintable():
             raise ConfigError(f"--for names {quoted(person)}", f"1 to {LONGEST_NAME} characters that can be printed are accepted.")
-    listening = listen(host, port, names)
     keys = Keys(_secret(project.store))
     guideline = _guideline(project.folder)
+    listening = listen(host, port, names)
     with Judgements(project.store) as judgements:
         version = hashlib.sha256(guideline.encode("utf-8", "surrogatepass")).hexdigest()[:12] if guideline else ""
         desk = Desk(project, judgements, overlap=overlap, everything=everything, guideline=version)
@@ -225,11 +225,16 @@ def open_workbench(
 def _secret(folder: Path) -> bytes:
     """What the links follow from: made once for a project, readable by its owner only."""
     path = private_folder(folder) / SECRET
-    try:
-        if path.exists() and len(kept := bytes.fromhex(path.read_text("ascii").strip())) == SECRET_BYTES:
-            return kept
-    except (OSError, ValueError):
-        pass  # an unreadable secret is replaced: old links end
+    if path.exists():
+        try:
+            kept = bytes.fromhex(path.read_text("ascii").strip())
+        except (OSError, ValueError):
+            kept = b""
+        if len(kept) != SECRET_BYTES:
+            raise ConfigError(
+                f"{quoted(str(path), 200)} cannot be read, and all links follow from it", "Delete it to make new links."
+            )
+        return kept
     fresh = secrets.token_bytes(SECRET_BYTES)
     write_atomically(path, fresh.hex())
     return fresh
@@ -237,7 +242,11 @@ def _secret(folder: Path) -> bytes:
 
 def _guideline(folder: Path) -> str:
     path = folder / GUIDELINE
-    try:
-        return read_file(path, SETTINGS_BYTES).decode("utf-8", "replace") if path.is_file() else ""
-    except OSError:
+    if not path.is_file():
         return ""
+    try:
+        return read_file(path, SETTINGS_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        raise ConfigError(
+            f"{GUIDELINE} cannot be read: {error.strerror}", "People would label without it; let it be read, or move it."
+        ) from error
