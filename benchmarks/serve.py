@@ -1,5 +1,6 @@
 """A served system under load: overhead, overload, leaks and swaps with the fake model; throughput with the built-in one.
 
+`SERVE=overload,throughput` in the environment runs these parts alone; each part prints its figures when it is done.
 The server runs in a process of its own with its record of traffic, and is asked over sockets by this one. Both share the machine's
 cores with the load.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import shutil
 import signal
@@ -44,10 +46,10 @@ from tailor.web.listening import listen
 
 SAMPLE = Path(__file__).resolve().parents[1] / "examples" / "townhall"
 RATE, SECONDS = 50, 20
-MANY = 100_000
+MANY, LEAK_SECONDS = 100_000, 300.0
 SWAPS = 100
 CLIENTS = 16
-SLOW = 0.02
+SLOW = 0.05
 """Seconds that the slow fake takes for an answer, so that its capacity is known."""
 
 
@@ -90,8 +92,19 @@ class Swapping:
 
 
 def run() -> dict[str, float]:
-    """The figures."""
-    return {**overhead(), **overload(), **swaps(), **leak(), **throughput()}
+    """The figures of all parts, or of those named in `SERVE`."""
+    from benchmarks.serve_rivals import rivals
+
+    parts = {one.__name__: one for one in (overhead, overload, swaps, throughput, rivals, leak)}
+    named = [name for name in os.environ.get("SERVE", "").split(",") if name] or list(parts)
+    if unknown := sorted(set(named) - set(parts)):
+        raise FileNotFoundError(f"there is no part {unknown[0]}; there are {', '.join(parts)}")
+    found: dict[str, float] = {}
+    for name in named:
+        figures = parts[name]()
+        print(f"  {name}: {figures}", file=sys.stderr, flush=True)
+        found |= figures
+    return found
 
 
 def overhead() -> dict[str, float]:
@@ -147,12 +160,12 @@ def swaps() -> dict[str, float]:
 
 
 def leak() -> dict[str, float]:
-    """What a hundred thousand requests leave behind."""
+    """What a hundred thousand requests leave behind, or as many as come in the time that this may take."""
     with server("fake") as at:
         asyncio.run(flood(at, 5000, CLIENTS))
         before, files = memory(at.process), descriptors(at.process)
         started = time.perf_counter()
-        took = asyncio.run(flood(at, MANY, CLIENTS))
+        took = asyncio.run(flood(at, MANY, CLIENTS, seconds=LEAK_SECONDS))
         seconds = time.perf_counter() - started
         wal = max((path.stat().st_size for path in at.store.glob("*-wal")), default=0)
         return {
@@ -161,7 +174,7 @@ def leak() -> dict[str, float]:
             "leak_rss_mb": (memory(at.process) - before) / 1e6,
             "leak_descriptors": descriptors(at.process) - files,
             "leak_wal_mb": wal / 1e6,
-            "fake_per_second": MANY / seconds,
+            "fake_per_second": len(took) / seconds,
         }
 
 
@@ -191,10 +204,16 @@ def throughput() -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class At:
-    """A running server."""
+class Port:
+    """Where a server on this machine listens."""
 
     port: int
+
+
+@dataclass(frozen=True)
+class At(Port):
+    """A running server of Tailor's."""
+
     process: int
     store: Path
 
@@ -216,8 +235,8 @@ def server(kind: str, *, queue: int = 256, both: bool = False) -> Iterator[At]:
                 process.wait()
 
 
-def made(folder: Path, model: Model | None) -> tuple[Project, Certified, list[Example]]:
-    """The sample as a certified system, measured on a few rows, and rows to ask about."""
+def made(folder: Path, model: Model | None, *, writes: bool = False) -> tuple[Project, Certified, list[Example]]:
+    """The sample as a certified system that scores labels, or writes one, measured on a few rows; and rows to ask about."""
     project = load_project(shutil.copytree(SAMPLE, folder / "townhall", ignore=shutil.ignore_patterns(".tailor")))
     splits = load_splits(project)
     with Ledger(project.store) as ledger:
@@ -225,6 +244,7 @@ def made(folder: Path, model: Model | None) -> tuple[Project, Certified, list[Ex
         start = starting_system(project.task, splits.train, engine.model)
         nearest = FewShot(5, "nearest")  # the fake is asked plainly, since an embedder would be no overhead of serving
         system = start if model else nearest.fit(start, TrainingData(project.task, splits.train, splits.dev), engine)
+        system = system.with_(decoding={"method": "generate"}) if writes else system
         found = certify(project, system, splits.dev[:16], engine)
     return project, found, [*splits.dev, *splits.train][:192]
 
@@ -241,7 +261,7 @@ def certify(project: Project, system: Any, rows: Sequence[Example], engine: Engi
 def serve_here(folder: Path, kind: str, queue: int, both: bool) -> None:
     """Serve until the process is told to end; the port is printed."""
     model = {"fake": PassingFake, "slow": SlowFake}.get(kind, lambda: None)()
-    project, found, _ = made(folder, model)
+    project, found, _ = made(folder, model, writes=kind == "writes")
     configurations = [found]
     if both:
         other = found.system.with_(prompt={"instruction": f"{found.system.prompt.instruction} Be quick."})
@@ -277,7 +297,7 @@ async def gauge(at: At, name: str) -> float:
     return float(next(line for line in body.decode().splitlines() if line.startswith(f"{name} ")).split()[1])
 
 
-async def call(at: At, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+async def call(at: Port, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
     """One request on a connection of its own."""
     reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
     try:
@@ -287,7 +307,7 @@ async def call(at: At, method: str, path: str, body: bytes = b"") -> tuple[int, 
 
 
 async def exchange(
-    at: At, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, method: str, path: str, body: bytes
+    at: Port, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, method: str, path: str, body: bytes
 ) -> tuple[int, bytes]:
     """One request on an open connection."""
     named = f"host: 127.0.0.1:{at.port}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -323,9 +343,11 @@ async def paced(at: At, rate: int, seconds: float) -> list[tuple[int, float]]:
     return list(took)
 
 
-async def flood(at: At, requests: int, clients: int, texts: Sequence[str] = ()) -> list[tuple[int, float]]:
-    """Status and seconds of requests by clients that ask again as soon as they are answered (a closed loop)."""
-    numbers, took = iter(range(requests)), list[tuple[int, float]]()
+async def flood(
+    at: At, requests: int, clients: int, texts: Sequence[str] = (), seconds: float = math.inf
+) -> list[tuple[int, float]]:
+    """Status and seconds of requests by clients that ask again as soon as they are answered (a closed loop), for a time."""
+    numbers, took, end = iter(range(requests)), list[tuple[int, float]](), time.perf_counter() + seconds
 
     async def client() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
@@ -334,6 +356,8 @@ async def flood(at: At, requests: int, clients: int, texts: Sequence[str] = ()) 
             started = time.perf_counter()
             status, _ = await exchange(at, reader, writer, "POST", "/v1/chat/completions", question(text))
             took.append((status, time.perf_counter() - started))
+            if time.perf_counter() > end:
+                break
         writer.close()
 
     await asyncio.gather(*(client() for _ in range(clients)))

@@ -25,6 +25,7 @@ from tailor.models.base import Model
 from tailor.models.fake import FakeModel
 from tailor.models.remote import RemoteModel
 from tailor.serving.certified import Certified
+from tailor.serving.load import KEPT_RATE, Load
 from tailor.serving.served import Served
 from tailor.settings import ModelSettings
 
@@ -97,6 +98,42 @@ def test_a_full_queue_says_so_at_once(tmp_path: Path) -> None:
         model.go.set()
         assert {one.result().status for one in asked} == {200}
         assert client.chat("one more").status == 200
+
+
+def test_once_the_queue_was_full_no_more_may_wait_than_the_next_batch_needs(tmp_path: Path) -> None:
+    with held(tmp_path, waiting=4) as (client, model), ThreadPoolExecutor(5) as pool:
+        model.block = 1
+        model.go.clear()
+        asked = [pool.submit(client.chat, "is it red")]
+        wait_until(lambda: model.sizes == [1])
+        for number in range(4):
+            asked.append(pool.submit(client.chat, f"number {number}"))
+            wait_until(lambda number=number: client.endpoint.worker.waiting == number + 1)  # type: ignore[misc]
+        for one in (client.chat("one too many"), *(asked[place].result() for place in (2, 3, 4))):
+            assert (one.status, one.error["code"]) == (429, "queue_full")
+            assert int(one.headers["retry-after"]) >= 1
+        assert client.endpoint.worker.waiting == 1
+        assert "tailor_overloaded 1" in client.get("/metrics").raw.decode()
+        model.go.set()
+        assert [asked[place].result().status for place in (0, 1)] == [200, 200]
+        assert client.chat("there is room again").status == 200
+
+
+@pytest.mark.parametrize(("start", "each"), [(0.0, 0.1), (0.5, 0.0), (0.2, 0.05), (0.01, 0.1)])
+def test_under_overload_a_batch_is_the_smallest_that_keeps_most_of_the_rate(start: float, each: float) -> None:
+    load, most = Load(), 64
+    assert load.batch(most) == most
+    for count in (1, 3, 64, 20, 7):
+        load.note(count, start + each * count)
+
+    def rate(count: int) -> float:
+        return count / (start + each * count)
+
+    batch = load.batch(most)
+    assert rate(batch) >= KEPT_RATE * rate(most) - 1e-9
+    assert batch == 1 or rate(batch - 1) < KEPT_RATE * rate(most)
+    assert load.is_early(10, 0.1 * (start + 10 * each))
+    assert not load.is_early(10, 0.5 * (start + 10 * each))
 
 
 def test_a_caller_who_leaves_frees_the_place(tmp_path: Path) -> None:

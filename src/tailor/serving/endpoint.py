@@ -84,7 +84,7 @@ class Endpoint:
         """
         self._let_in()
         if self.worker.tasks >= self.worker.capacity:
-            raise self._full(1)
+            raise self._full(self.worker.seconds_each)
         return await self.waited(self.worker.background(call), gone)
 
     def _let_in(self) -> None:
@@ -95,10 +95,11 @@ class Endpoint:
         try:
             return self.worker.submit(served, example)
         except QueueFull as full:
-            raise self._full(max(1, round(full.seconds))) from None
+            raise self._full(full.seconds) from None
 
-    def _full(self, wait: int) -> Refused:
-        said = f"{self.worker.capacity} requests wait already. Try again in {wait} s."
+    def _full(self, seconds: float) -> Refused:
+        wait = max(1, round(seconds))
+        said = f"More is asked than can be answered, and no more requests may wait. Try again in {wait} s."
         return Refused(said, 429, kind="rate_limit_error", code="queue_full", headers={"retry-after": str(wait)})
 
     async def waited(self, future: Future[T], gone: Callable[[], Coroutine[object, object, object]]) -> T:
@@ -117,6 +118,8 @@ class Endpoint:
             if left.done():
                 raise Gone
             raise Refused(f"No answer came within {LONGEST_WAIT:g} s.", 504, kind="server_error", code="timeout")
+        except QueueFull as full:
+            raise self._full(full.seconds) from None
         except TailorError as error:
             raise failed(error) from None
         finally:
@@ -160,6 +163,7 @@ class Endpoint:
             "ready": not self.trouble,
             "waiting": worker.waiting,
             "waiting_most": worker.capacity,
+            "overloaded": worker.load.is_over,
             "batches": worker.batches,
             "batch_answers": worker.answered,
             "swaps": self.swaps,

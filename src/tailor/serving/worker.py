@@ -1,7 +1,8 @@
 """Answering requests that arrive together: one thread owns the models, a bounded queue comes before it.
 
-Requests that wait are answered in one batch as soon as the batch before is done. Work in the background, such as holding another
-configuration to what was measured, takes its turn in pieces when nobody waits. Calls to an endpoint wait in threads of their own.
+Requests that wait are answered in one batch as soon as the batch before is done. Once the queue was full, fewer may wait for a
+while (`load`). Work in the background, such as holding another configuration to what was measured, takes its turn in pieces when
+nobody waits. Calls to an endpoint wait in threads of their own.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from tailor.errors import TailorError
 from tailor.models.base import Request
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer
+from tailor.serving.load import Load
 from tailor.serving.served import Served
 
 T = TypeVar("T")
 WAITING = 64
-"""Requests that may wait, unless said otherwise."""
+"""Requests that may wait, unless said otherwise, while what is asked can be answered."""
 GATHER_SHARE, LEAST_GATHER, MOST_GATHER = 0.02, 0.002, 0.1
 """How long others are waited for that will probably come, where the batch before held several: a share of its time, and limits in
 seconds."""
@@ -75,13 +77,14 @@ class Worker:
     """The thread that answers.
 
     Args:
-        waiting: requests that may wait.
+        waiting: requests that may wait while what is asked can be answered.
     """
 
     def __init__(self, waiting: int = WAITING) -> None:
         self.capacity = waiting
         self.batches = self.answered = 0
         self.seconds_each = 0.0
+        self.load = Load()
         self._jobs: deque[Job] = deque()
         self._tasks: deque[Task[object]] = deque()
         self._changed = threading.Condition()
@@ -126,15 +129,44 @@ class Worker:
         Raises:
             QueueFull: it is full.
         """
-        job = Job(served, example)
-        with self._changed:
-            if self._ending or len(self._jobs) >= self.capacity:
-                raise QueueFull(self.seconds_each * len(self._jobs))
-            self._jobs.append(job)
-            self._users[id(served)] = self._users.get(id(served), 0) + 1
-            self._changed.notify_all()
+        job, late = Job(served, example), list[Job]()
+        try:
+            with self._changed:
+                if self._ending or self._is_full(served):
+                    self.load.refused()
+                    late = self._shed(self._room(served))
+                    raise QueueFull(self.seconds_each * len(self._jobs))
+                self._jobs.append(job)
+                self._users[id(served)] = self._users.get(id(served), 0) + 1
+                self._changed.notify_all()
+        finally:
+            for other in late:
+                other.future.set_exception(QueueFull(self.seconds_each))
         job.future.add_done_callback(lambda future: self._left(job))
         return job.future
+
+    def _is_full(self, served: Served) -> bool:
+        """Whether one more may not wait."""
+        if len(self._jobs) >= self._room(served):
+            return True
+        if served.is_billed or self._busy_since is None or not self.load.is_over:
+            return False
+        return self.load.is_early(self._last, self.busy_seconds)
+
+    def _room(self, served: Served) -> int:
+        """Requests that may wait now: no more than the next batch needs where more is asked than can be answered."""
+        if not self.load.is_over:
+            return self.capacity
+        return min(self.capacity, CALLS if served.is_billed else self.load.batch(served.at_once))
+
+    def _shed(self, room: int) -> list[Job]:
+        """Take the youngest requests that wait beyond this many out of the queue: they would be answered too late."""
+        found = list[Job]()
+        while len(self._jobs) > room:
+            job = self._jobs.pop()
+            if job.future.set_running_or_notify_cancel():
+                found.append(job)
+        return found
 
     def background(self, call: Callable[[], T]) -> Future[T]:
         """Let the thread do something when nobody waits, or soon."""
@@ -225,7 +257,7 @@ class Worker:
         finally:
             self._busy_since = None
             self._last_seconds = time.monotonic() - started
-            self._note(self._last_seconds / len(jobs), len(jobs))
+            self._note(len(jobs), self._last_seconds)
         for job, answer in zip(jobs, answers, strict=True):
             job.future.set_result(answer)
 
@@ -246,7 +278,9 @@ class Worker:
                 self._calls -= 1
                 self._changed.notify_all()
 
-    def _note(self, each: float, count: int) -> None:
+    def _note(self, count: int, seconds: float) -> None:
+        each = seconds / count
+        self.load.note(count, seconds)
         self.batches += 1
         self.answered += count
         self.seconds_each = each if not self.seconds_each else (1 - SMOOTH) * self.seconds_each + SMOOTH * each
