@@ -24,11 +24,11 @@ from tailor.documents.reading import documents_digest
 from tailor.errors import ConfigError, StoreError, quoted
 from tailor.ledger import Ledger
 from tailor.media import located
-from tailor.models.base import Array, Embedder, Message, Model, Reply, Request, Streaming
+from tailor.models.base import Array, Embedder, Listener, Message, Model, Reply, Request, Streaming
 from tailor.models.endpoint.desk import Batching
 from tailor.models.vectors import CachedEmbedder
 from tailor.render import render_messages
-from tailor.replies import to_answer, without_prior
+from tailor.replies import replies_from, to_answer, without_prior
 from tailor.retrieval.indexes import Indexes
 from tailor.retrieval.passage import Passage
 from tailor.rewritten import with_cost
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tailor.models.tfidf import Tfidf
 
 OnProgress = Callable[[int, int], None]
+NOBODY: Mapping[str, Listener] = {}
 MADE_ANEW = "run `tailor run` again; it is made again"
 
 
@@ -230,10 +231,17 @@ class Engine:
             self._remembered = prompt, asked, self.embed(prompt.embedder, [text_of(question) for question in asked])
         return self._remembered[1:]
 
-    def answer(self, system: System, examples: Sequence[Example], on_progress: OnProgress | None = None) -> list[Answer]:
+    def answer(
+        self,
+        system: System,
+        examples: Sequence[Example],
+        on_progress: OnProgress | None = None,
+        listeners: Mapping[str, Listener] = NOBODY,
+    ) -> list[Answer]:
         """One answer per example, in order; those in the ledger are not asked for again.
 
-        An answer whose `finish` is "error" is a call that failed; it is not saved, and asked for again next time.
+        An answer whose `finish` is "error" is a call that failed; it is not saved, and asked for again next time. `listeners`
+        are told of what is written for the examples with these ids, where the model can.
 
         Raises:
             ModelError: no request can succeed.
@@ -251,7 +259,7 @@ class Engine:
             if missing:
                 self._stream(model, system, missing, saved, on_progress)
         elif missing:
-            self._in_blocks(model, system, examples, saved, on_progress)
+            self._in_blocks(model, system, examples, saved, on_progress, listeners)
         elif examples and on_progress is not None:
             on_progress(len(examples), len(examples))
         answers = [answer_from(saved[key], example.id) for key, example in zip(keys, examples, strict=True)]
@@ -295,6 +303,7 @@ class Engine:
         examples: Sequence[Example],
         saved: dict[str, dict[str, Any]],
         on_progress: OnProgress | None,
+        listeners: Mapping[str, Listener],
     ) -> None:
         """Ask in blocks that are cut from the examples in their order, so that a resumed run asks in the same batches."""
         keys = [example.answer_key for example in examples]
@@ -305,7 +314,7 @@ class Engine:
             if missing:
                 self.check()
                 asked = missing if model.capabilities.batch_invariant else block
-                answers = self.ask(system, [examples[i] for i in asked])
+                answers = self.ask(system, [examples[i] for i in asked], listeners)
                 records = {keys[i]: asdict(answer) for i, answer in zip(asked, answers, strict=True) if keys[i] not in saved}
                 self._keep(system, records)
                 saved |= records
@@ -332,7 +341,7 @@ class Engine:
             system.fingerprint, {key: record for key, record in records.items() if record["finish"] != "error"}
         )
 
-    def ask(self, system: System, examples: Sequence[Example]) -> list[Answer]:
+    def ask(self, system: System, examples: Sequence[Example], listeners: Mapping[str, Listener] = NOBODY) -> list[Answer]:
         """One answer per example, in order, asked for now whatever the ledger holds, and not saved.
 
         Raises:
@@ -342,8 +351,8 @@ class Engine:
             return self._classify(system, examples)
         model = self.model_of(system)
         rendered = self.render(system, examples)
-        tuned = self._tuned(system)
-        replies = model.reply([request for request, _ in rendered], tuned)
+        told = {place: listeners[example.id] for place, example in enumerate(examples) if example.id in listeners}
+        replies = replies_from(model, [request for request, _ in rendered], self._tuned(system), told)
         return [
             to_answer(system, example.id, reply, passages)
             for example, reply, (_, passages) in zip(examples, replies, rendered, strict=True)

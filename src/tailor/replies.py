@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from tailor.models.base import Reply
+from tailor.models.base import Listener, Model, Reply, Request, Telling
 from tailor.models.thought import split_thought
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer
 from tailor.system import System
+
+
+def replies_from(
+    model: Model, requests: Sequence[Request], tuned: Path | None, listeners: Mapping[int, Listener]
+) -> Sequence[Reply]:
+    """One reply per request; `listeners` are told of what is written for those at these places, where the model can."""
+    return model.told(requests, tuned, listeners) if listeners and isinstance(model, Telling) else model.reply(requests, tuned)
 
 
 def as_answer(example: str, raw: str, reply: Reply, passages: tuple[Passage, ...]) -> Answer:

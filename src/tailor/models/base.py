@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -184,6 +184,19 @@ class Model(Protocol):
         Raises:
             ModelError: no request of this kind can succeed.
         """
+        ...
+
+
+Listener = Callable[[str], None]
+"""Told what has been written of an answer so far, each time that it has grown."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A model that tells what it has written of an answer before the answer is complete."""
+
+    def told(self, requests: Sequence[Request], tuned: Path | None, listeners: Mapping[int, Listener]) -> list[Reply]:
+        """As `reply`; `listeners` are told of the answers to the requests at these places, by the thread that calls."""
         ...
 
 

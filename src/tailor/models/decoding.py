@@ -43,6 +43,7 @@ class Sampling:
         seed: for drawing.
         guide: keeps it within a form.
         stops: whether the answer so far, as tokens, holds a string that ends it.
+        grown: told of the answer so far, as tokens, after each one.
     """
 
     max_tokens: int
@@ -50,6 +51,7 @@ class Sampling:
     seed: int = 0
     guide: Guide | None = None
     stops: Callable[[list[int]], bool] | None = None
+    grown: Callable[[list[int]], None] | None = None
 
 
 class Sampler:
@@ -82,6 +84,8 @@ class Sampler:
         self.tokens.append(token)
         if sampling.guide is not None:
             sampling.guide.accept(token)
+        if sampling.grown is not None:
+            sampling.grown(self.tokens)
         self.ended = sampling.stops is not None and sampling.stops(self.tokens)
         return not self.ended and len(self.tokens) < sampling.max_tokens
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from tailor.errors import ConfigError, ModelNotFound
 from tailor.models import decoding, scoring, unpacked
-from tailor.models.base import Capabilities, Message, Model, Reply, Request
+from tailor.models.base import Capabilities, Listener, Message, Model, Reply, Request
 from tailor.models.cache import BUILT_INS
 from tailor.models.constrain import Grammars
 from tailor.models.decoding import Sampling
@@ -160,14 +160,18 @@ class LocalModel:
         Raises:
             ConfigError: a request's pattern or schema cannot be kept to.
         """
+        return self.told(requests, tuned, {})
+
+    def told(self, requests: Sequence[Request], tuned: Path | None, listeners: Mapping[int, Listener]) -> list[Reply]:
+        """As `reply`; `listeners` are told of what is written for the requests at these places, unless it was written before."""
         call = (tuned, tuple(requests))
         if call not in self._replies:
             while len(self._replies) >= CALLS_KEPT:
                 self._replies.pop(next(iter(self._replies)))
-            self._replies[call] = self._reply(requests, tuned)
+            self._replies[call] = self._reply(requests, tuned, listeners)
         return list(self._replies[call])
 
-    def _reply(self, requests: Sequence[Request], tuned: Path | None) -> list[Reply]:
+    def _reply(self, requests: Sequence[Request], tuned: Path | None, listeners: Mapping[int, Listener]) -> list[Reply]:
         prompts = [self.encode(request.messages) for request in requests]
         replies: list[Reply | None] = [None] * len(requests)
         groups: dict[tuple[str, ...], list[int]] = {}
@@ -181,7 +185,8 @@ class LocalModel:
         for choices, members in groups.items():
             started = time.perf_counter()
             some = [requests[i] for i in members], [prompts[i] for i in members]
-            done = self._score(*some, choices, tuned) if choices else self._generate(*some, tuned)
+            told = [listeners.get(i) for i in members]
+            done = self._score(*some, choices, tuned) if choices else self._generate(*some, tuned, told)
             share = (time.perf_counter() - started) / len(members)
             for i, reply in zip(members, done, strict=True):
                 replies[i] = Reply(reply.text, reply.scores, len(prompts[i]), reply.tokens_out, share, reply.finish)
@@ -201,8 +206,10 @@ class LocalModel:
         best = [max(range(len(choices)), key=row.__getitem__) for row in rows]
         return [Reply(choices[i], tuple(row), tokens_out=len(answers[i])) for i, row in zip(best, rows, strict=True)]
 
-    def _generate(self, requests: list[Request], prompts: list[list[int]], tuned: Path | None) -> list[Reply]:
-        sampling = [self._sampling(request) for request in requests]
+    def _generate(
+        self, requests: list[Request], prompts: list[list[int]], tuned: Path | None, listeners: Sequence[Listener | None]
+    ) -> list[Reply]:
+        sampling = [self._sampling(request, listener) for request, listener in zip(requests, listeners, strict=True)]
         loaded = self._load(tuned)
         if loaded.packs:
             rows = decoding.generate(loaded.module, prompts, sampling, self.end_tokens, loaded.read_prefix)
@@ -217,7 +224,11 @@ class LocalModel:
             for request, row in zip(requests, rows, strict=True)
         ]
 
-    def _sampling(self, request: Request) -> Sampling:
+    def _sampling(self, request: Request, listener: Listener | None) -> Sampling:
+        def grown(tokens: list[int]) -> None:
+            if listener is not None:
+                listener(cut(self._text(tokens), request.stop))
+
         def stops(tokens: list[int]) -> bool:
             text = self._text(tokens)
             return any(stop in text for stop in request.stop)
@@ -225,7 +236,14 @@ class LocalModel:
         guide = None
         if request.pattern or request.json_schema:
             guide = self._constraints.guide(request.pattern, request.json_schema)
-        return Sampling(request.max_tokens, request.temperature, request.seed, guide, stops if request.stop else None)
+        return Sampling(
+            request.max_tokens,
+            request.temperature,
+            request.seed,
+            guide,
+            stops=stops if request.stop else None,
+            grown=grown if listener else None,
+        )
 
     @cached_property
     def _constraints(self) -> Grammars:

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import datetime
 from functools import partial
 from typing import Any, cast
@@ -19,14 +19,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tailor.data.example import Example
 from tailor.errors import did_you_mean, quoted
 from tailor.models.base import Array
-from tailor.serving.endpoint import Endpoint, Gone, chosen_names
+from tailor.serving.endpoint import LONGEST_WAIT, Endpoint, Gone, chosen_names
 from tailor.serving.guard import SAFE
 from tailor.serving.question import question_of, row_of
 from tailor.serving.refused import Refused
-from tailor.serving.replies import Reply, completion, events, own_form
+from tailor.serving.replies import Events, completion, headers, in_one_piece, own_form
 from tailor.serving.served import Served
+from tailor.serving.writing import Writing
 from tailor.store.traffic import SAID, Feedback, Said
 
 BODY_SECONDS = 30.0
@@ -97,10 +99,42 @@ class Routes:
         model = self._model(served, body)
         stream, usage = _streaming(body)
         example = question_of(served.system, served.certified.turns, body, _fresh())
+        if stream and served.tells:
+            return await self._as_written(request, served, example, model, usage)
         reply = await self.endpoint.answer(served, example, partial(gone, request))
         if not stream:
             return JSONResponse(completion(reply, model), headers=reply.headers)
-        return StreamingResponse(_each(reply, model, usage), media_type="text/event-stream", headers=reply.headers)
+        return _streamed(_each(in_one_piece(reply, model, usage=usage)), reply.headers)
+
+    async def _as_written(self, request: Request, served: Served, example: Example, model: str, usage: bool) -> Response:
+        """Events that come as the answer is written."""
+        writing = await self.endpoint.writing(served, example, partial(gone, request))
+        if writing.answer.done():
+            reply = self.endpoint.written(served, example, writing)
+            return _streamed(_each(in_one_piece(reply, model, usage=usage)), reply.headers)
+        events = Events(example.id, int(time.time()), model, usage)
+        return _streamed(self._pieces(served, example, writing, events), headers(example.id, served, {}))
+
+    async def _pieces(self, served: Served, example: Example, writing: Writing, events: Events) -> AsyncIterator[bytes]:
+        sent = ""
+        try:
+            yield events.role()
+            async for piece in writing.pieces(LONGEST_WAIT):
+                sent += piece
+                yield events.piece(piece)
+            reply = self.endpoint.written(served, example, writing)
+            if not reply.text.startswith(sent):
+                raise Refused("The answer is not what was sent of it.", 500, kind="server_error", code="internal_error")
+            if rest := reply.text[len(sent) :]:
+                yield events.piece(rest)
+            for event in events.end(reply, tailor=reply.told):
+                yield event
+        except Refused as refused:
+            yield events.broken(refused)
+        except TimeoutError:
+            yield events.broken(Refused(f"Nothing more came within {LONGEST_WAIT:g} s.", 504, kind="server_error", code="timeout"))
+        finally:
+            writing.answer.cancel()
 
     async def own_answer(self, request: Request) -> Response:
         """The answer to a row, with sources, confidence, and whether a person should answer."""
@@ -232,9 +266,13 @@ async def gone(request: Request) -> None:
         pass
 
 
-async def _each(reply: Reply, model: str, usage: bool) -> Any:
-    for event in events(reply, model, usage=usage):
+async def _each(events: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for event in events:
         yield event
+
+
+def _streamed(events: AsyncIterator[bytes], named: dict[str, str]) -> StreamingResponse:
+    return StreamingResponse(events, media_type="text/event-stream", headers=named)
 
 
 def embedder_of(served: Served) -> str:

@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 
 from tailor.data.example import Example
 from tailor.errors import EndpointError, OverBudget, TailorError
+from tailor.models.base import Listener
 from tailor.score.types import Answer
 from tailor.serving.metrics import Metrics
 from tailor.serving.refused import Refused
 from tailor.serving.replies import Reply, read_answer
 from tailor.serving.served import Served
 from tailor.serving.worker import QueueFull, Worker
+from tailor.serving.writing import Writing
 from tailor.watching.recorder import Exchange, Recorder
 
 T = TypeVar("T")
@@ -67,7 +69,45 @@ class Endpoint:
             Gone: nobody waits for it any more; its place in the queue is free.
         """
         self._let_in()
-        answer = await self.waited(self._submitted(served, example), gone)
+        answer = await self.waited(asyncio.wrap_future(self._submitted(served, example)), gone)
+        return self.replied(served, example, answer)
+
+    async def writing(self, served: Served, example: Example, gone: Callable[[], Coroutine[object, object, object]]) -> Writing:
+        """The answer to a row from when something of it is written, or all of it is there.
+
+        Raises:
+            Refused: there is no answer.
+            Gone: nobody waits for it any more; its place in the queue is free.
+        """
+        self._let_in()
+        writing = Writing()
+        writing.of(self._submitted(served, example, writing.listen))
+        try:
+            await self.waited(writing.begun, gone)
+        except BaseException:
+            writing.answer.cancel()
+            raise
+        return writing
+
+    def written(self, served: Served, example: Example, writing: Writing) -> Reply:
+        """The whole answer, once its writing has ended.
+
+        Raises:
+            Refused: there is none.
+        """
+        try:
+            return self.replied(served, example, writing.answer.result())
+        except QueueFull as full:
+            raise self._full(full.seconds) from None
+        except TailorError as error:
+            raise failed(error) from None
+
+    def replied(self, served: Served, example: Example, answer: Answer) -> Reply:
+        """An answer as a reply; it is recorded and counted.
+
+        Raises:
+            Refused: there is none in it.
+        """
         price = served.price(answer)
         if self.recorder is not None:
             self.recorder.record(Exchange(example.id, served.certified.system, example.fields, answer, price))
@@ -85,15 +125,15 @@ class Endpoint:
         self._let_in()
         if self.worker.tasks >= self.worker.capacity:
             raise self._full(self.worker.seconds_each)
-        return await self.waited(self.worker.background(call), gone)
+        return await self.waited(asyncio.wrap_future(self.worker.background(call)), gone)
 
     def _let_in(self) -> None:
         if self.gate:
             raise Refused(f"Not ready: {self.gate}.", 503, kind="server_error", code="not_ready", headers={"retry-after": "5"})
 
-    def _submitted(self, served: Served, example: Example) -> Future[Answer]:
+    def _submitted(self, served: Served, example: Example, listener: Listener | None = None) -> Future[Answer]:
         try:
-            return self.worker.submit(served, example)
+            return self.worker.submit(served, example, listener)
         except QueueFull as full:
             raise self._full(full.seconds) from None
 
@@ -102,14 +142,14 @@ class Endpoint:
         said = f"More is asked than can be answered, and no more requests may wait. Try again in {wait} s."
         return Refused(said, 429, kind="rate_limit_error", code="queue_full", headers={"retry-after": str(wait)})
 
-    async def waited(self, future: Future[T], gone: Callable[[], Coroutine[object, object, object]]) -> T:
+    async def waited(self, answer: asyncio.Future[T], gone: Callable[[], Coroutine[object, object, object]]) -> T:
         """What comes of a future, unless whoever waits for it leaves.
 
         Raises:
             Refused: it failed, or took too long.
             Gone: nobody waits for it any more.
         """
-        answer, left = asyncio.wrap_future(future), asyncio.ensure_future(gone())
+        left = asyncio.ensure_future(gone())
         both: tuple[asyncio.Future[Any], ...] = (answer, left)
         try:
             await asyncio.wait(both, timeout=LONGEST_WAIT, return_when=asyncio.FIRST_COMPLETED)

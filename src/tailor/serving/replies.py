@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -69,23 +69,37 @@ class Reply:
     @property
     def headers(self) -> dict[str, str]:
         """Who answered, by what study, and what it took: in every response."""
+        return headers(self.id, self.served, self.told)
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What is known of an answer once it is complete."""
         price, sure = self.served.price(self.answer), self.sure
-        named = {
-            "system": self.served.system.name,
-            "config": self.served.id,
-            "study": self.served.certified.study,
+        found = {
             "prompt-tokens": str(self.answer.tokens_in),
             "price": "unknown" if price is None else f"{price:.9f} {self.served.rates.currency}",
             "hand-over": "yes" if self.hands_over else "no",
         }
         if sure is not None:
-            named["confidence"] = f"{sure:.4f}"
+            found["confidence"] = f"{sure:.4f}"
         if self.parsed is None:
-            named["unparsed"] = "yes"
-        if self.served.documents_changed:
-            named["documents"] = "changed since the study"
-        found = {f"x-tailor-{name}": quote(value, safe=" :,;>+()[]/@=.-_") for name, value in named.items()}
-        return {"x-request-id": self.id, **found}
+            found["unparsed"] = "yes"
+        return found
+
+
+def headers(id: str, served: Served, told: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a response.
+
+    Args:
+        id: names the request.
+        served: who answers.
+        told: what is known of the answer already.
+    """
+    named = {"system": served.system.name, "config": served.id, "study": served.certified.study, **told}
+    if served.documents_changed:
+        named["documents"] = "changed since the study"
+    found = {f"x-tailor-{name}": quote(value, safe=" :,;>+()[]/@=.-_") for name, value in named.items()}
+    return {"x-request-id": id, **found}
 
 
 def read_answer(id: str, served: Served, answer: Answer) -> Reply:
@@ -115,23 +129,60 @@ def completion(reply: Reply, model: str) -> dict[str, Any]:
     """The whole chat completion."""
     message = {"role": "assistant", "content": reply.text, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish}
-    return {**_head(reply, model, "chat.completion"), "choices": [choice], "usage": reply.usage}
+    return {**_head(reply.id, reply.created, model, "chat.completion"), "choices": [choice], "usage": reply.usage}
 
 
-def events(reply: Reply, model: str, *, usage: bool) -> Iterator[bytes]:
-    """The same as server-sent events: the role, the answer in one piece, since it was read whole before, why it ended, usage."""
-    head = _head(reply, model, "chat.completion.chunk") | ({"usage": None} if usage else {})
+@dataclass(frozen=True)
+class Events:
+    """A chat completion as server-sent events: the role, the pieces of the answer, why it ended, usage.
 
-    def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
-        return _event({**head, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]})
+    Attributes:
+        id: names the request.
+        created: seconds since 1970.
+        model: what the caller calls it.
+        usage: whether usage was asked for.
+    """
 
-    yield chunk({"role": "assistant", "content": "", "refusal": None})
+    id: str
+    created: int
+    model: str
+    usage: bool
+
+    @property
+    def _head(self) -> dict[str, Any]:
+        return _head(self.id, self.created, self.model, "chat.completion.chunk") | ({"usage": None} if self.usage else {})
+
+    def _chunk(self, delta: dict[str, Any], finish: str | None = None, **more: object) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return _event({**self._head, "choices": [choice], **more})
+
+    def role(self) -> bytes:
+        """The first event."""
+        return self._chunk({"role": "assistant", "content": "", "refusal": None})
+
+    def piece(self, text: str) -> bytes:
+        """A piece of the answer."""
+        return self._chunk({"content": text})
+
+    def end(self, reply: Reply, **more: object) -> Iterator[bytes]:
+        """Why it ended, and usage."""
+        yield self._chunk({}, reply.finish, **more)
+        if self.usage:
+            yield _event({**self._head, "choices": [], "usage": reply.usage})
+        yield b"data: [DONE]\n\n"
+
+    def broken(self, refused: Refused) -> bytes:
+        """Why it ends before its end."""
+        return _event(refused.body)
+
+
+def in_one_piece(reply: Reply, model: str, *, usage: bool) -> Iterator[bytes]:
+    """The events of an answer that was read whole before the first of them is sent."""
+    events = Events(reply.id, reply.created, model, usage)
+    yield events.role()
     if reply.text:
-        yield chunk({"content": reply.text})
-    yield chunk({}, reply.finish)
-    if usage:
-        yield _event({**head, "choices": [], "usage": reply.usage})
-    yield b"data: [DONE]\n\n"
+        yield events.piece(reply.text)
+    yield from events.end(reply)
 
 
 def own_form(reply: Reply) -> dict[str, Any]:
@@ -181,8 +232,8 @@ def _json(text: str | None) -> Any:
         return text
 
 
-def _head(reply: Reply, model: str, kind: str) -> dict[str, Any]:
-    return {"id": f"chatcmpl-{reply.id}", "object": kind, "created": reply.created, "model": model}
+def _head(id: str, created: int, model: str, kind: str) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{id}", "object": kind, "created": created, "model": model}
 
 
 def _event(record: dict[str, Any]) -> bytes:

@@ -14,10 +14,11 @@ from typing import Any
 from tailor.data.example import Example
 from tailor.decide.prices import price_list
 from tailor.decide.types import Rates
-from tailor.engine import Engine
+from tailor.engine import NOBODY, Engine
 from tailor.files import private_files
+from tailor.kinds.base import kind_of
 from tailor.ledger import Ledger
-from tailor.models.base import Model, Request
+from tailor.models.base import Listener, Model, Request, Telling
 from tailor.models.catalogue import open_model
 from tailor.open_engine import open_engine
 from tailor.project import Project
@@ -102,14 +103,29 @@ class Served:
         """Requests that are answered together."""
         return max(1, self.model.block)
 
-    def answers(self, examples: Sequence[Example]) -> list[Answer]:
+    @property
+    def tells(self) -> bool:
+        """Whether what is written is the answer, so that its beginning can be sent before its end is known.
+
+        It is not where a label, JSON or the last line is read out of it, a person may have to answer, or the model thinks first.
+        """
+        kind, decoding, found = kind_of(self.certified.task), self.system.decoding, self.certified
+        read = kind.closed or kind.parted or self.system.prompt.reasoning or decoding.json_schema or decoding.labels
+        thinks = any(row.answer.thought for row in found.rows)
+        return decoding.method == "generate" and isinstance(self.model, Telling) and not (read or found.threshold or thinks)
+
+    def answers(self, examples: Sequence[Example], listeners: Mapping[str, Listener] = NOBODY) -> list[Answer]:
         """One answer per example, in order, as a run measures them; nothing is kept.
+
+        Args:
+            examples: what is asked.
+            listeners: told of what is written for the examples with these ids.
 
         Raises:
             TailorError: no request can succeed.
         """
         self.ledger.forget()
-        return self.engine.answer(self.system, examples)
+        return self.engine.answer(self.system, examples, listeners=listeners)
 
     def asked(self, examples: Sequence[Example]) -> list[tuple[Request, tuple[Passage, ...], list[Answer]]]:
         """The request for each example, the passages in it, and what was asked to find these.

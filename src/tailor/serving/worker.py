@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from tailor.data.example import Example
 from tailor.errors import TailorError
-from tailor.models.base import Request
+from tailor.models.base import Listener, Request
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer
 from tailor.serving.load import Load
@@ -57,10 +57,12 @@ class Job:
         served: who answers.
         example: what is asked.
         future: gets the answer; one that is cancelled leaves the queue.
+        listener: told of what is written of it; None for nobody.
     """
 
     served: Served
     example: Example
+    listener: Listener | None = None
     future: Future[Answer] = field(default_factory=Future)
 
 
@@ -123,13 +125,18 @@ class Worker:
         with self._changed:
             return self._users.get(id(served), 0)
 
-    def submit(self, served: Served, example: Example) -> Future[Answer]:
+    def submit(self, served: Served, example: Example, listener: Listener | None = None) -> Future[Answer]:
         """Put a request into the queue; its answer comes in the future, or what prevented it.
+
+        Args:
+            served: who answers.
+            example: what is asked.
+            listener: told of what is written, by the thread that answers; it must not fail.
 
         Raises:
             QueueFull: it is full.
         """
-        job, late = Job(served, example), list[Job]()
+        job, late = Job(served, example, listener), list[Job]()
         try:
             with self._changed:
                 if self._ending or self._is_full(served):
@@ -249,7 +256,8 @@ class Worker:
             if served.is_billed:
                 self._call(served, jobs)
                 return
-            answers = served.answers([job.example for job in jobs])
+            listeners = {job.example.id: job.listener for job in jobs if job.listener is not None}
+            answers = served.answers([job.example for job in jobs], listeners)
         except Exception as error:  # the boundary of the thread: whoever asked is told
             for job in jobs:
                 job.future.set_exception(_plain(error))
