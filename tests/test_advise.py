@@ -104,9 +104,9 @@ def test_documents_that_change_more_often_are_never_less_expected_to_be_read_nor
 
 
 @quick
-@given(SOME, st.sampled_from(["requirements_change", "users_differ", "stage", "weights_at_hand"]))
+@given(SOME, st.sampled_from(["requirements_change", "users_differ", "stage", "weights_available"]))
 def test_what_speaks_for_prompting_never_makes_tuning_more_expected(said: dict[str, Any], name: str) -> None:
-    wish = {"requirements_change": "often", "users_differ": True, "stage": "prototype", "weights_at_hand": False}[name]
+    wish = {"requirements_change": "often", "users_differ": True, "stage": "prototype", "weights_available": False}[name]
     assert never_less(advise(know(**said | {name: wish})), advise(know(**said | {name: None})), "tuning")
 
 
@@ -207,7 +207,7 @@ def test_what_is_wanted_in_vain_is_said() -> None:
     assert out_of_reach.expected == "prompting"
     assert any("out of reach" in sentence for sentence in out_of_reach.mind)
     assert out_of_reach.reasons[0].criterion == "labels_in_reach"
-    rented = advise(know(**wish, labels=3000, weights_at_hand=False))
+    rented = advise(know(**wish, labels=3000, weights_available=False))
     assert rented.expected == "prompting" and any("cannot be trained" in sentence for sentence in rented.mind)
     no_pages = advise(know(answers_in_documents=True, sources_required=True, documents_pages=0))
     assert no_pages.expected == "prompting" and any("there are none yet" in sentence for sentence in no_pages.mind)

@@ -78,7 +78,7 @@ def test_the_context_window_is_known_as_far_as_it_can_be_without_the_model(tmp_p
     assert gather(make_task(model="org/name")).get("context_tokens") is None
     remote = {"name": "m", "base_url": "http://localhost:1/v1"}
     assert known(gather(make_task(model=remote)), "context_tokens") == (8192, "assumed")
-    assert known(gather(make_task(model=remote)), "weights_at_hand") == (False, "tailor.yaml")
+    assert known(gather(make_task(model=remote)), "weights_available") == (False, "tailor.yaml")
     assert known(gather(make_task(model=remote | {"context_tokens": 99})), "context_tokens") == (99, "tailor.yaml")
     assert known(gather(make_task(), window=77), "context_tokens") == (77, "the model")
 

@@ -33,7 +33,7 @@ class Answers(KnownFacts):
     answers_per_month: float | None = Field(default=None, ge=0)
     context_tokens: int | None = Field(default=None, gt=0)
     fixed_answers: bool | None = None
-    weights_at_hand: bool | None = None
+    weights_available: bool | None = None
 
     @field_validator("*", mode="before")
     @classmethod

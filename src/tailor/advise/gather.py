@@ -79,7 +79,7 @@ def _settings(task: Task) -> dict[str, Fact]:
         "answers_per_month": given(task.volume.answers_per_month, task.volume, "answers_per_month"),
         "label_price": given(task.prices.label, task.prices, "label"),
         "fixed_answers": Fact(kind.closed, "tailor.yaml"),
-        "weights_at_hand": given(any(not model.is_remote for model in task.asked), task, "model"),
+        "weights_available": given(any(not model.is_remote for model in task.asked), task, "model"),
     }
     if task.prices.error:  # 0 leaves errors out of the cost, and does not say that they cost nothing
         known["error_price"] = given(task.prices.error, task.prices, "error")

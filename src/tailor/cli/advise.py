@@ -31,7 +31,7 @@ OUTSIDE = {
     "label_price": ("prices", "label"),
     "context_tokens": (),  # the model says it itself, or `model.context_tokens` does
     "fixed_answers": (),  # follows from the kind
-    "weights_at_hand": (),  # follows from the model
+    "weights_available": (),  # follows from the model
 }
 """Where in tailor.yaml the facts stand that are not under `facts`."""
 
