@@ -138,7 +138,7 @@ def test_labels_that_are_mixed_up_are_named_with_what_to_do() -> None:
     judgements += [said(row, "Ben", "refund" if row % 2 and row < 40 else "billing" if row % 2 else "refund") for row in range(60)]
     judgements += [said(60 + row, person, "other") for row in range(20) for person in ("Ana", "Ben")]
     found = agreement_of(judgements)
-    assert found.confusions[0].sentence == '"billing" and "refund" are mixed up in 20 of 60: show both in the guideline.'
+    assert found.confusions[0].sentence == '"billing" and "refund" are mixed up in 20 of 60 rows: show both in the guideline.'
     assert found.confusions[0].sentence in found.sentences
     assert found.sentences[0] == "People agree on 75 % of 80 rows that several answered."
     assert found.by_annotator == {"Ana": 0.75, "Ben": 0.75}

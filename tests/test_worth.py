@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from data_helpers import sentence, write_csv, write_yaml
 from flow import tailor
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from whole_studies import made_curve, whole_study
 
 from tailor.data.identity import identity
@@ -38,9 +40,36 @@ def test_people_who_agree_on_so_much_set_a_ceiling() -> None:
     found = labels_worth(study.task, 400, study.decision, study.curve, study.diagnosis, agreed(100, 87))
     assert found.ceiling == Ceiling(0.87, 100)
     assert found.sentences[0] == (
-        "People agree on 87 % (100 rows), so no system can be shown above that with labels of one person each."
+        "Two people agree on 87 % (100 rows), so against labels of one person each no system can be expected to score above 93 %."
     )
     assert labels_worth(study.task, 400, study.decision, None, None, None).ceiling is None
+    texts = study.task.model_copy(update={"kind": "answer", "metric": None})
+    assert labels_worth(texts, 400, study.decision, None, None, agreed(100, 87)).ceiling is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.floats(0.01, 1), min_size=2, max_size=5), min_size=1, max_size=8))
+def test_no_system_is_expected_to_score_above_the_ceiling(rows: list[list[float]]) -> None:
+    shares = [[share / sum(row) for share in row] for row in rows]  # how many people give a row each label
+    two_agree = sum(share**2 for row in shares for share in row) / len(shares)
+    best = sum(map(max, shares)) / len(shares)  # of a system that knows them
+    assert best <= Ceiling(two_agree, len(rows)).highest + 1e-12
+
+
+def test_a_second_person_is_worth_nothing_where_every_row_has_one() -> None:
+    study = whole_study()
+    assert study.decision is not None
+    options = {
+        labels: [
+            one
+            for one in labels_worth(study.task, labels, study.decision, None, None, agreed(100, 87)).options
+            if "second" in one.name
+        ]
+        for labels in (100, 200, 10_000)
+    }
+    assert not options[100]
+    assert options[200][0].labels == round(study.decision.n_test / 2) < options[10_000][0].labels
+    assert options[200][0].points < options[10_000][0].points
 
 
 def test_each_option_has_points_a_chance_and_a_price_and_the_best_for_its_price_is_first() -> None:
@@ -111,7 +140,7 @@ def test_the_report_says_what_labels_are_worth_and_a_study_keeps_it() -> None:
     study = whole_study()
     worth = labels_worth(study.task, 400, study.decision, study.curve, study.diagnosis, agreed(100, 87))
     page = render_report(replace(study, worth=worth))
-    assert "What labels are worth to the decision" in page and "People agree on 87" in page
+    assert "What labels are worth to the decision" in page and "people agree on 87" in page
     assert "What labels are worth to the decision" not in render_report(study)
     assert STUDY.validate_python(STUDY.dump_python(replace(study, worth=worth), mode="json")).worth == worth
 

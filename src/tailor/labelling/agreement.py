@@ -39,7 +39,7 @@ class Confusion:
     @property
     def sentence(self) -> str:
         """What to do about it."""
-        return f'"{self.first}" and "{self.second}" are mixed up in {self.mixed} of {self.rows}: show both in the guideline.'
+        return f'"{self.first}" and "{self.second}" are mixed up in {self.mixed} of {self.rows} rows: show both in the guideline.'
 
 
 @dataclass(frozen=True)

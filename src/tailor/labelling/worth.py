@@ -18,6 +18,7 @@ from tailor.decide.formats import counted
 from tailor.decide.types import Decision
 from tailor.diagnose.curve import LearningCurve
 from tailor.diagnose.types import Diagnosis
+from tailor.kinds.base import kind_of
 from tailor.labelling.agreement import AgreementFound
 from tailor.stats.intervals import Floats, Interval
 from tailor.stats.power import chance_to_certify
@@ -36,7 +37,7 @@ GRID = 41
 
 @dataclass(frozen=True)
 class Ceiling:
-    """The most that any system can be shown to score, since people do not agree on more.
+    """The most that any system can be expected to score against labels of one person each.
 
     Attributes:
         agreed: share of pairs of people, on the same row, who gave the same label.
@@ -47,11 +48,21 @@ class Ceiling:
     rows: int
 
     @property
+    def highest(self) -> float:
+        """The highest score that can be expected: the root of the agreement.
+
+        Where a share q of people give a row a label, two of them agree on it with the sum of all q squared, and the best answer to
+        it is right with the highest q, which is at most the root of that sum. A mean of roots is at most the root of the mean.
+        Agreement itself is no limit: people who are each right on 90 % agree on about 81 %.
+        """
+        return math.sqrt(self.agreed)
+
+    @property
     def sentence(self) -> str:
         """What it means for the target."""
         return (
-            f"People agree on {100 * self.agreed:.0f} % ({counted(self.rows, 'row')}), so no system can be shown above that with "
-            f"labels of one person each."
+            f"Two people agree on {100 * self.agreed:.0f} % ({counted(self.rows, 'row')}), so against labels of one person each no "
+            f"system can be expected to score above {100 * self.highest:.0f} %."
         )
 
 
@@ -111,6 +122,8 @@ class UntilDecided:
         """
         if self.low is None:
             return f"Up to {self.cap:,} labels are not expected to show {100 * target:g} %."
+        if self.high is not None and self.high <= labels:
+            return f"The labels that there are would probably show {100 * target:g} % once more."
         high = f"{self.high - labels:,}" if self.high is not None else f"more than {self.cap - labels:,}"
         about = f"About {self.median - labels:,} more labels" if self.median is not None else "More labels"
         return f"{about} would probably show {100 * target:g} % (80 % interval {self.low - labels:,} to {high})."
@@ -162,9 +175,11 @@ def labels_worth(
         diagnosis: with the labels that look wrong.
         agreement: of the people who label.
     """
-    agreed = agreement.overall if agreement else None
-    ceiling = Ceiling(agreed.observed, agreed.rows) if agreed and agreed.observed is not None else None
-    options = _options(task, decision, curve, diagnosis, ceiling) if decision else []
+    agreed, kind = agreement.overall if agreement else None, kind_of(task)
+    told = agreed and kind.closed and not kind.several  # elsewhere two answers may count as one though they are not the same
+    ceiling = Ceiling(agreed.observed, agreed.rows) if told and agreed and agreed.observed is not None else None
+    alone = 1 - min(1.0, ceiling.rows / labels) if ceiling and labels else 0.0
+    options = _options(task, decision, curve, diagnosis, ceiling, alone) if decision else []
     until = None
     if curve and curve.points:
         taught = 1.0 if task.data.train else SHARES["train"]
@@ -226,8 +241,14 @@ def look_sizes(labels: int, most: int) -> list[int]:
 
 
 def _options(
-    task: Task, decision: Decision, curve: LearningCurve | None, diagnosis: Diagnosis | None, ceiling: Ceiling | None
+    task: Task,
+    decision: Decision,
+    curve: LearningCurve | None,
+    diagnosis: Diagnosis | None,
+    ceiling: Ceiling | None,
+    alone: float,
 ) -> list[Option]:
+    """What can be done next; `alone` is the share of rows that one person labelled."""
     score, n = decision.winner.score, decision.n_test
     alpha = of_target(decision.opening + 1, len(decision.finalists))
     price = task.prices.label
@@ -246,11 +267,10 @@ def _options(
         suspects = len(diagnosis.suspects)
         name = f"Correcting the {counted(suspects, 'label')} that look wrong"
         found.append(option(name, diagnosis.labels.by_labels, n, suspects))
-    if ceiling and ceiling.agreed < 1:
+    if ceiling and ceiling.agreed < 1 and (more := round(alone * n)):
         # Two people who err independently agree where both are right; of the labels of two who then talk, only common errors stay.
-        wrong = 1 - math.sqrt(ceiling.agreed)
-        gain = min(1 - score.mean, score.mean * wrong)
-        found.append(option("A second person on the test set, and deciding where the two differ", gain, n, n))
+        gain = min(1 - score.mean, score.mean * (1 - ceiling.highest) * alone)
+        found.append(option("A second person on the test set, and deciding where the two differ", gain, n, more))
     found.append(option(f"{MORE} more test rows", 0.0, n + MORE, MORE))
     return found
 
