@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from watched import decided, usual
 
-from tailor.errors import CallsFailed, ConfigError
+from tailor.data.identity import identity
+from tailor.data.split import load_splits
+from tailor.errors import CallsFailed, ConfigError, DataError
+from tailor.labelling.judgement import Judgement, row_id
+from tailor.labelling.judgements import Judgements
 from tailor.ledger import Ledger
 from tailor.models.base import Reply, Request
 from tailor.models.fake import FakeModel
@@ -24,6 +29,7 @@ from tailor.project import load_project
 from tailor.results import Study
 from tailor.saved import load_study
 from tailor.score.types import Answer, Score
+from tailor.watching.again import plan
 from tailor.watching.gate import Outcome, gate, judged
 from tailor.watching.junit import as_junit
 
@@ -75,6 +81,38 @@ def test_the_first_answers_to_a_file_stay_what_later_ones_are_held_against(desk:
     gate(load_project(desk), file=fresh)
     assert gate(load_project(desk), file=fresh, model=Worse()).turned
     assert gate(load_project(desk), file=fresh, model=Worse()).turned  # a slow decline is one, too
+
+
+def test_rows_that_the_study_knows_show_nothing_and_copies_count_once(desk: Path, study: Study, tmp_path: Path) -> None:
+    known = [(row.fields["text"], row.label) for part in (study.splits.train, study.splits.test) for row in part]
+    with Ledger(desk / ".tailor") as ledger:
+        before = len(ledger.shown())
+    with pytest.raises(DataError, match="are rows of the study, or nearly the same"):
+        gate(load_project(desk), file=write_csv(tmp_path / "known.csv", known))
+    few = usual(9000, 4)
+    copies = [(text + sign, label) for text, label in few for sign in ("", "!", "?", ".", " !", "!!", "...", "?!") * 2]
+    printed = tailor("gate", desk, "--file", write_csv(tmp_path / "mixed.csv", [*known, *copies]))
+    assert printed.exit_code == 3, printed.output  # 64 rows that say the same as one of 4
+    assert f"{len(known)} rows of the file left out: the study has the same or nearly the same." in printed.output
+    with Ledger(desk / ".tailor") as ledger:
+        assert len(ledger.shown()) == before
+
+
+def test_labels_that_people_gave_are_read_by_every_later_command(desk: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "labelled"
+    shutil.copytree(desk, folder)
+    project = load_project(folder)
+    (file,) = project.data_files
+    splits = load_splits(project)
+    rows = [row for part in (splits.train, splits.dev, splits.test, splits.reserve) for row in part]
+    write_csv(file, [(row.fields["text"], "") for row in rows])
+    with Judgements(project.store) as judgements:
+        named = [row_id(identity(["text"], row)) for row in rows]
+        judgements.append(*(Judgement(name, name, "Ada", {"label": row.label}) for name, row in zip(named, rows, strict=True)))
+    found = gate(project, split="test")
+    assert (found.rows, found.opening) == (len(splits.test), 2)
+    with pytest.raises(DataError, match="too few rows to decide again"):
+        plan(project)
 
 
 def test_a_sealed_split_is_opened_once_more_each_time_and_the_limits_widen(desk: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tailor.data.split import load_splits
 from tailor.decide.probed import freshness_sentence, injection_sentence
 from tailor.decide.step import Observer
 from tailor.errors import ConfigError
 from tailor.evaluate.freshness import Freshness, freshness
 from tailor.evaluate.hostile import Injection, injection
 from tailor.files import private_files, tighten
+from tailor.labelled import load_splits
 from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.open_engine import open_engine

@@ -110,6 +110,26 @@ def teachable(task: Task, rows: Sequence[Example], splits: Splits, shown: Sequen
     )
 
 
+def fresh(task: Task, rows: Sequence[Example], known: Iterable[Splits], shown: Sequence[Identity]) -> tuple[Example, ...]:
+    """The rows that no split has and no test set has shown, that say nearly the same as none of these, and share no group with one.
+
+    Args:
+        task: names the columns.
+        rows: rows of another file.
+        known: the splits of a study, and of its project as it is now.
+        shown: rows of test sets that were opened before.
+    """
+    others = [row for splits in known for part in (splits.train, splits.dev, splits.test, splits.reserve) for row in part]
+    seen, groups = Known([*identities(task, others), *shown]), {row.group for row in others if row.group}
+    found = identities(task, rows)
+    near = seen.near([row.text for row in found])
+    return tuple(
+        example
+        for example, row, is_near in zip(rows, found, near, strict=True)
+        if not is_near and example.group not in groups and seen.find(row) is None
+    )
+
+
 def shown_to_people(task: Task, splits: Splits, ledger: Ledger) -> str:
     """Note down that people see test rows while they label, which opens the test set as a measurement does; says so in a sentence.
 

@@ -30,6 +30,7 @@ def gate(
     Exit status 0 passed, 1 worse, 3 not enough rows to tell.
     """
     from tailor.asking import answering
+    from tailor.decide.formats import counted
     from tailor.files import write_atomically
     from tailor.project import load_project
     from tailor.watching.gate import gate as hold
@@ -44,7 +45,9 @@ def gate(
         write_atomically(junit, as_junit(found), mode=0o644)
     if json_file is not None:
         write_atomically(json_file, json.dumps(as_record(found), indent=2) + "\n", mode=0o644)
-    console.print(found.sentence, style="bold")
+    console.print(found.sentence, style="bold", markup=False)
+    if found.left_out:
+        console.print(f"{counted(found.left_out, 'row')} of the file left out: the study has the same or nearly the same.")
     for check in found.checks:
         console.print(f"- {check.name}: {check.sentence}")
     if found.opening is not None:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from tailor.data.example import Example, Splits
 from tailor.data.readers import to_examples
-from tailor.data.split import load_splits
 from tailor.data.table import read_table
 from tailor.data.units import find_units
 from tailor.decide.estimate import expected_spending
@@ -24,6 +23,7 @@ from tailor.engine import Engine
 from tailor.errors import DataError
 from tailor.experiment import run
 from tailor.files import private_files, tighten
+from tailor.labelled import load_splits
 from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.open_engine import open_engine

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -18,8 +18,8 @@ import numpy as np
 from tailor.asking import narrowed
 from tailor.data.example import Example, SplitName
 from tailor.data.readers import to_examples
-from tailor.data.split import load_splits
 from tailor.data.table import read_table
+from tailor.data.units import find_units
 from tailor.decide.formats import counted, format_at_least, format_effect, format_percent, listed
 from tailor.engine import Engine
 from tailor.errors import CallsFailed, ConfigError, DataError, quoted
@@ -27,6 +27,7 @@ from tailor.evaluate.measure import scored
 from tailor.evaluate.run import failures
 from tailor.files import private_files, tighten
 from tailor.kinds.base import kind_of, metric_of
+from tailor.labelled import load_splits
 from tailor.ledger import Ledger
 from tailor.models.base import Model
 from tailor.open_engine import open_engine
@@ -35,7 +36,7 @@ from tailor.replies import without_prior
 from tailor.results import Study
 from tailor.saved import chosen_system, load_study
 from tailor.score.types import Answer, Score
-from tailor.seals import around_test, identities
+from tailor.seals import around_test, fresh, identities
 from tailor.stats.intervals import Interval, lower_bound, mean_interval
 from tailor.stats.paired import PairedDifference, paired_max_t
 from tailor.stats.spending import of_opening
@@ -101,6 +102,7 @@ class Gate:
         turned: rows that became wrong, and those that became right.
         confidence: with which the limits of all comparisons hold together.
         opening: number of the opening, where a sealed split was measured on.
+        left_out: rows of the file that are none to measure on, since the study knows them.
     """
 
     outcome: Outcome
@@ -113,6 +115,7 @@ class Gate:
     turned: tuple[Turned, ...]
     confidence: float
     opening: int | None
+    left_out: int = 0
 
 
 def gate(
@@ -120,7 +123,8 @@ def gate(
 ) -> Gate:
     """Ask the chosen system again, and hold it against the certified level and against its last answers to the same rows.
 
-    Rows of a file that were never asked have no last answers; those of this time are kept for the next.
+    Rows of a file that were never asked have no last answers; those of this time are kept for the next. Rows that the study has,
+    or nearly the same ones, are left out: the system was learned and chosen by some of them, and others are sealed.
 
     Args:
         project: where the study is.
@@ -138,8 +142,9 @@ def gate(
         raise ConfigError(f"the confidence is {confidence:g}, but numbers from 0.5 to below 1 are accepted", "Take 0.95, say.")
     study = load_study(project.folder)
     chosen = chosen_system(study)
-    rows, where = _rows(project, study, split, file)
+    given, where = _rows(project, study, split, file)
     with private_files(), Ledger(tighten(project.store)) as ledger:
+        rows = given if file is None else _fresh(project, study, given, ledger, where)
         engine = open_engine(narrowed(project, chosen), ledger, model)
         system = engine.refreshed(chosen)
         before = _last(study, chosen, system, rows, engine)
@@ -153,7 +158,8 @@ def gate(
         if not before and file is not None:
             ledger.save_answers(system.fingerprint, {row.answer_key: asdict(a) for row, a in zip(rows, answers, strict=True)})
     unseen = file is not None or split not in LEARNED
-    return judged(study, system, rows, where, (scores, answers), (old, before), confidence, unseen=unseen, opening=opening)
+    found = judged(study, system, rows, where, (scores, answers), (old, before), confidence, unseen=unseen, opening=opening)
+    return replace(found, left_out=len(given) - len(rows))
 
 
 def _rows(project: Project, study: Study, split: SplitName, file: Path | None) -> tuple[tuple[Example, ...], str]:
@@ -167,6 +173,21 @@ def _rows(project: Project, study: Study, split: SplitName, file: Path | None) -
         hint = "Give a --file with fresh rows and their right answers."
         raise DataError(f"there are no rows {where} with a right answer", hint)
     return rows, where
+
+
+def _fresh(project: Project, study: Study, given: Sequence[Example], ledger: Ledger, where: str) -> tuple[Example, ...]:
+    """The rows of a file that the study does not know, each with its unit: copies of one row count once.
+
+    Raises:
+        DataError: there are none.
+    """
+    rows = fresh(study.task, given, (study.splits, load_splits(project)), ledger.shown())
+    if not rows:
+        raise DataError(
+            f"all {counted(len(given), 'row')} {where} are rows of the study, or nearly the same",
+            "Give a --file with rows that it has not seen.",
+        )
+    return find_units(rows, study.task).examples
 
 
 def _open(project: Project, study: Study, system: System, rows: Sequence[Example], engine: Engine) -> int:
