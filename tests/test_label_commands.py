@@ -98,3 +98,18 @@ def test_labels_are_imported_by_the_command_and_told(desk: Path, tmp_path: Path)
     assert "0 labels of anna, ben; 2 were known before" in tailor("label", desk, "--import", votes).output
     wrong = tailor("label", desk, "--import", votes, "--format", "coco")
     assert wrong.exit_code == 2 and "is no" in wrong.output
+
+
+def test_a_sheet_with_semicolons_is_known_by_its_columns_of_people(desk: Path, tmp_path: Path) -> None:
+    votes = tmp_path / "votes.csv"
+    votes.write_text(f"text;label (Ann);label (Ben)\n{sentence(0)};billing;refund\n", encoding="utf-8-sig")
+    found = import_labels(load_project(desk), votes)
+    assert (found.format, found.people, found.added) == ("annotators", ("Ann", "Ben"), 2)
+
+
+def test_a_label_with_a_comma_is_given_between_quotation_marks(tmp_path: Path) -> None:
+    file = tmp_path / "mail.csv"
+    file.write_text("text\nplease help\n", encoding="utf-8")
+    done = tailor("label", file, "--labels", 'refund, "other, or none"', "--host", "0.0.0.0", "--no-browser")
+    assert "other machines can reach the page" in done.output
+    assert load_project(tmp_path).task.labels == ("refund", "other, or none")

@@ -12,6 +12,7 @@ from labelling_bench import KEYS, Bench, served, write_rows
 from test_structure import INSIDE, MODULES, part
 from web_server import send
 
+from tailor.labelling.judgement import LABEL, Judgement
 from tailor.web.door import Keys
 
 TEXTS = tuple(f"message {number}" for number in range(6))
@@ -146,3 +147,30 @@ def test_what_is_no_request_is_refused_in_a_sentence(bench: Bench, body: bytes) 
         reply = send(bench.port, "POST", path, bench.headers("Ada"), body)
         assert reply.status < 500, (path, body)
         assert reply.status == 200 or reply.json["error"].endswith(".")
+
+
+def test_a_label_that_someone_adds_is_one_short_line(tmp_path: Path) -> None:
+    # It becomes a button on everybody's page.
+    with served(write_rows(tmp_path / "desk", ["one", "two"], labels=[])) as bench:
+        (row,) = bench.next("Ada")
+        for number, label in enumerate(("x" * 201, "two\nlines", "nul\0", "half \ud83d", "\u2028")):
+            assert bench.post("Ada", "/api/judgements", key=f"k{number}", row=row, label=label).status == 422
+        assert bench.post("Ada", "/api/judgements", key="k", row=row, label="עברית 👩‍🚒").status == 200
+        for field in ("skipped", "flagged", "source"):
+            assert bench.post("Ada", "/api/judgements", key=field, row=row, **{field: "x" * 1001}).status == 422
+
+
+def test_half_a_character_in_a_text_or_an_imported_label_breaks_no_page(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    write_rows(folder, ["one"], labels=[], data="data.jsonl")
+    texts = ["half \ud83d of an emoji", "another text"]
+    (folder / "data.jsonl").write_text("".join(json.dumps({"text": text, "label": ""}) + "\n" for text in texts))
+    with served(folder) as bench:
+        for number, row in enumerate(bench.desk.items):
+            for name in ("Ada", "Bob"):
+                said = {LABEL: f"bad \ud800 label of {name}"}
+                bench.judgements.append(Judgement(f"{name}{number}", row, name, values=said))
+        for path in ("/label", "/queue", "/settle", "/agreement", "/suspects", "/progress"):
+            assert bench.get("Ada", path).status == 200, path
+        reply = bench.post("Cy", "/api/next", page="first", most=2, row=next(iter(bench.desk.items)))
+        assert reply.status == 200 and json.loads(reply.body)["entry"]["choices"][0] == "bad \ud800 label of Ada"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -72,8 +73,9 @@ def test_with_an_overlap_so_many_people_get_each_row_and_begun_rows_come_first(b
 def test_rows_that_are_held_are_not_given_again_and_nothing_odd_is_given(bench: Bench) -> None:
     held = bench.next("Ada", 3)
     found = json.loads(bench.post("Ada", "/api/next", page="first", most=-4, holding=held).body)
-    assert not {item["row"] for item in found["items"]} & set(held)
+    assert found["items"] == []
     assert bench.post("Ada", "/api/next", page="first", most=10**9).status == 200
+    assert len(bench.next("Cy", 5)) == 5
 
 
 # --- labels are taken in
@@ -276,6 +278,39 @@ def test_a_project_is_made_of_a_file_without_labels_and_links_stay_good(tmp_path
     assert links[0] == links[1] and len(set(links[0])) == 2
     assert (tmp_path / ".tailor" / "links.key").stat().st_mode & 0o777 == 0o600
     assert started(file).project.folder == tmp_path
+
+
+def test_the_name_of_a_file_never_makes_a_project_that_cannot_be_opened(tmp_path: Path) -> None:
+    for name in ("Anfragen März", "票", "data"):
+        file = tmp_path / name / f"{name}.csv"
+        file.parent.mkdir()
+        file.write_text("message\nplease help\n", encoding="utf-8")
+        assert started(file).project.task.variables == ("message",)
+        assert started(file.parent).project.folder == file.parent
+
+
+def test_settings_that_make_no_project_are_not_left_behind(tmp_path: Path) -> None:
+    file = tmp_path / "mail.csv"
+    file.write_text("message\nplease help\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="more than once"):
+        started(file, labels=("billing", "billing"))
+    assert started(file, labels=("billing", "delivery")).project.task.labels == ("billing", "delivery")
+
+
+@pytest.mark.parametrize("other", [{"labels": ("billing",)}, {"kind": "tags"}, {"input": "label"}])
+def test_options_of_a_new_project_are_not_ignored_where_there_is_one(folder: Path, other: dict[str, Any]) -> None:
+    same = started(folder / "data.csv", labels=("returns", "delivery", "billing"), kind="classify", input="text")
+    assert same.project.folder == folder
+    for given in (folder, folder / "data.csv"):
+        with pytest.raises(ConfigError, match="but the project in"):
+            started(given, **other)
+
+
+def test_whoever_settles_gets_a_link_and_links_can_be_opened_at_once(folder: Path) -> None:
+    with open_workbench(load_project(folder), ["Ada"], settles="Cy") as bench:
+        assert list(bench.links) == ["Ada", "Cy"]
+        socket.create_connection(("127.0.0.1", bench.listening.port), timeout=5).close()  # before anything is served
+        bench.listening.socket.close()
 
 
 def test_other_machines_are_let_in_only_by_a_name(folder: Path) -> None:

@@ -20,13 +20,15 @@ def label(
     project: Annotated[
         Path, typer.Argument(help="Project folder, or a file with rows that have no label yet: a project is made of it.")
     ] = Path("."),
-    labels: Annotated[str, typer.Option(help="The labels, as in refund,delivery,other; else they are written on the page.")] = "",
-    kind: Annotated[str, typer.Option(help="Kind of task of a file that has no project yet.")] = "classify",
+    labels: Annotated[
+        str, typer.Option(help='The labels, as in refund,delivery,"other, or none"; else they are written on the page.')
+    ] = "",
+    kind: Annotated[str, typer.Option(help="Kind of task of a file that has no project yet; classify unless given.")] = "",
     input: Annotated[str, typer.Option(help="Column with what is asked, of a file that has no project yet.")] = "",
     name: Annotated[list[str] | None, typer.Option("--for", help="Name of someone who labels; each gets a link.")] = None,
     overlap: Annotated[int, typer.Option(min=1, max=50, help="How many people label each row.")] = 1,
     everything: Annotated[bool, typer.Option("--all", help="Label the rows that have a label in the file, too.")] = False,
-    settles: Annotated[str, typer.Option(help="Who settles differences; everybody unless given.")] = "",
+    settles: Annotated[str, typer.Option(help="Who settles differences, with a link of their own; everybody unless given.")] = "",
     suggest: Annotated[
         bool, typer.Option("--suggest", help="Show what the chosen system of the last study says, except on three rows in ten.")
     ] = False,
@@ -52,7 +54,7 @@ def label(
 
     console = plain_console()
     people = tuple(name or [_own_name()])
-    opened = started(project, labels=tuple(part.strip() for part in labels.split(",") if part.strip()), kind=kind, input=input)
+    opened = started(project, labels=_listed(labels), kind=kind, input=input)
     for line in opened.said:
         console.print(Text(line))
     if everything and (shown := note_rows_shown(opened.project)):
@@ -70,6 +72,13 @@ def label(
             webbrowser.open(next(iter(bench.links.values())))
         serve(bench.app, bench.listening)
         console.print(Text(bench.summary()))
+
+
+def _listed(labels: str) -> tuple[str, ...]:
+    """The labels, as a line of CSV has them: one that holds a comma is written between quotation marks."""
+    import csv
+
+    return tuple(part.strip() for line in csv.reader([labels], skipinitialspace=True) for part in line if part.strip())
 
 
 def _import(project: Path, given: Path, format: str) -> None:

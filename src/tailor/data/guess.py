@@ -157,7 +157,7 @@ def guess_task(path: Path, options: GivenOptions = GivenOptions()) -> GuessedTas
     identity = first(others, lambda column: is_id(column, n_rows))
     others = [column for column in others if column.name != identity]
     return GuessedTask(
-        name=_name(path),
+        name=named_after(path),
         kind=kind,
         input=input,
         asked=asked,
@@ -383,7 +383,7 @@ def _max_words(output: Column) -> int:
 # Names and documents
 
 
-def _name(path: Path) -> str:
+def named_after(path: Path) -> str:
     """A name from that of the file, or of its folder where the file's says nothing."""
     generic = {"train", "test", "data", "dataset", "examples", "questions", "rows", "all"}
     stem = re.sub(r"-\d+-of-\d+$", "", path.stem)

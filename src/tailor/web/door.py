@@ -15,7 +15,9 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from typing import Any
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOG = logging.getLogger(__name__)
@@ -39,6 +41,14 @@ SAFE: Mapping[str, str] = {
 }
 """Headers of every response."""
 READING = frozenset({"GET", "HEAD"})
+
+
+class JSON(JSONResponse):
+    """JSON in ASCII, so that half of a surrogate pair, which UTF-8 cannot hold, is sent as an escape like any other."""
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
 class Refused(Exception):

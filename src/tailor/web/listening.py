@@ -50,7 +50,7 @@ class Listening:
 
 
 def listen(host: str = "127.0.0.1", port: int = 0, names: Sequence[str] = ()) -> Listening:
-    """Bind a socket.
+    """Bind a socket, and listen on it.
 
     Args:
         host: the interface; others than this machine's own need `names`.
@@ -71,6 +71,7 @@ def listen(host: str = "127.0.0.1", port: int = 0, names: Sequence[str] = ()) ->
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen()  # whoever opens the address before it is served waits, and is not sent away
     except OSError as error:
         bound.close()
         raise ConfigError(

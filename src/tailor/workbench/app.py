@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from tailor.errors import DataError, TailorError
@@ -20,7 +20,7 @@ from tailor.kinds.base import kind_of
 from tailor.labelling.forms import STYLE, form_file
 from tailor.labelling.judgement import LABEL, Judgement
 from tailor.labelling.judgements import KeyTaken
-from tailor.web.door import Door, Keys, Refused, cookie
+from tailor.web.door import JSON, Door, Keys, Refused, cookie
 from tailor.workbench.desk import Desk, Item
 from tailor.workbench.doubts import agreement_page, suspects_page
 from tailor.workbench.overview import disagreements, progress, queue_rows
@@ -28,7 +28,8 @@ from tailor.workbench.showing import marks_in, said_before, scripts_of, sent, sh
 
 STATIC = ("style.css", "start.js", "label.js", "settle.js")
 """What pages are made of; nothing else is served as a file."""
-SEND = {"sent": "/api/judgements", "next": "/api/next", "undo": "/api/undo"}
+LONGEST_REASON = 1_000
+"""Characters of a reason for a skip or a flag, and of a source."""
 TABS = (
     ("/label", "Label"),
     ("/queue", "Rows"),
@@ -116,7 +117,8 @@ class Workbench:
                     "scripts": self._scripts,
                 }
                 shown |= await run_in_threadpool(more, name, _start(request)) if more else {}
-            return Response(self._templates.get_template(template).render(shown), media_type="text/html")
+            page = self._templates.get_template(template).render(shown)
+            return Response(page.encode("utf-8", "replace"), media_type="text/html; charset=utf-8")
 
         return page
 
@@ -140,7 +142,7 @@ class Workbench:
         name = self.keys.name(ticket) if isinstance(ticket, str) else None
         if name is None:
             raise Refused("This link is not good. Open the link that `tailor label` printed last.", 401)
-        return JSONResponse({"name": name}, headers={"set-cookie": cookie(str(ticket), request.scope)})
+        return JSON({"name": name}, headers={"set-cookie": cookie(str(ticket), request.scope)})
 
     # What pages ask for
 
@@ -193,6 +195,8 @@ class Workbench:
         texts = {field: body.get(field, "") for field in ("key", "row", "skipped", "flagged", "role", "source")}
         if not _texts(list(texts.values())):
             raise DataError("`key`, `row`, `skipped`, `flagged`, `role` and `source` are texts")
+        if any(len(texts[field]) > LONGEST_REASON for field in ("skipped", "flagged", "source")):
+            raise DataError(f"a reason or a source of more than {LONGEST_REASON:,} characters was given", "Say it in fewer.")
         seconds, settles = body.get("seconds"), texts["role"] == "adjudicated"
         if settles and self.settles not in ("", name):
             raise Refused(f"Differences are settled by {self.settles}.", 403)
@@ -238,7 +242,7 @@ def _answering(answer: Callable[[str, Mapping[str, Any]], dict[str, Any]]) -> Ca
     async def route(request: Request) -> Response:
         body = await _body(request)
         try:
-            return JSONResponse(await run_in_threadpool(answer, request.scope["state"]["name"], body))
+            return JSON(await run_in_threadpool(answer, request.scope["state"]["name"], body))
         except KeyTaken as error:
             raise Refused(str(error), 409) from None
         except DataError as error:

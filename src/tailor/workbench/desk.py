@@ -10,6 +10,7 @@ import hashlib
 import json
 import threading
 import time
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ from tailor.task import Task, columns_in
 
 LEASE_SECONDS = 600.0
 """How long a row that was given to someone is given to nobody else."""
+LONGEST_LABEL = 200
+"""Characters of a label that someone adds on the page."""
+UNSEEN = ("Cc", "Cs", "Zl", "Zp")
+"""Categories of what no new label holds: control characters, halves of surrogate pairs, ends of lines."""
 MOST_AHEAD = 5
 """Rows that a page may hold ready, so that the next one is there at once."""
 
@@ -170,10 +175,10 @@ class Desk:
             for row in holding[:MOST_AHEAD]:
                 self._lease(row, name, page, now)
             open_rows = [row for row in self._order if row not in holding and self._is_open(row, name, page, now)]
-            order = sorted(open_rows, key=lambda row: -len(self._standing.get(row, {})))
-            for row in order[: min(most, MOST_AHEAD)]:
+            order = sorted(open_rows, key=lambda row: -len(self._standing.get(row, {})))[: max(0, min(most, MOST_AHEAD))]
+            for row in order:
                 self._lease(row, name, page, now)
-            return [self.items[row] for row in order[: min(most, MOST_AHEAD)]]
+            return [self.items[row] for row in order]
 
     def _is_open(self, row: str, name: str, page: str, now: float) -> bool:
         judged = self._standing.get(row, {})
@@ -273,11 +278,12 @@ def checked_label(task: Task, entry: Entry, given: Any) -> Any:
         raise DataError(f"it {error.holds}, but {error.but}", error.advice) from None
     if not found and not kind.abstains:
         raise DataError(f"{quoted(as_cell(given))} says that there is no {kind.noun}; skip the row instead")
-    unknown = [
-        label for answer in found for label in kind.labels_in(answer) if kind.closed and task.labels and label not in task.labels
-    ]
-    if unknown:
-        raise DataError(f"{quoted(unknown[0])} is not among the labels of the task", "Add it to `labels` in tailor.yaml.")
+    new = [label for answer in found for label in kind.labels_in(answer) if kind.closed and label not in entry.choices]
+    if new and task.labels:
+        raise DataError(f"{quoted(new[0])} is not among the labels of the task", "Add it to `labels` in tailor.yaml.")
+    for label in new:  # it becomes a button on everybody's page
+        if len(label) > LONGEST_LABEL or any(unicodedata.category(sign) in UNSEEN for sign in label):
+            raise DataError(f"{quoted(label)} is no label", f"Write one line of at most {LONGEST_LABEL} characters.")
     return given
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tailor.data.columns import columns_of, listed
+from tailor.data.guess import named_after
 from tailor.data.table import read_table
 from tailor.errors import ConfigError, DataError, StoreError, did_you_mean, quoted
 from tailor.files import private_folder, seen_from_here, write_atomically
@@ -31,6 +32,7 @@ from tailor.workbench.desk import Desk
 
 GUIDELINE = "guideline.md"
 SECRET = "links.key"
+KIND = "classify"
 OUTPUT = "label"
 """Column that the labels are called by where the file has none."""
 
@@ -78,42 +80,61 @@ class Bench:
         return f"{told} Look at them with tailor check {folder}, measure with tailor run {folder}." if labels else told
 
 
-def started(given: Path, *, labels: Sequence[str] = (), kind: str = "classify", input: str = "") -> Started:
+def started(given: Path, *, labels: Sequence[str] = (), kind: str = "", input: str = "") -> Started:
     """The project in a folder, or one made of a file of rows without labels.
 
     Args:
         given: a project's folder or settings, or a data file; a file that has a project next to it opens that.
         labels: the labels of a new project; none to have them written on the page.
-        kind: the kind of task of a new project.
+        kind: the kind of task of a new project; `classify` where it is empty.
         input: the column that is asked, of a new project; guessed where it is empty.
 
     Raises:
-        ConfigError: there is no project and none can be made.
+        ConfigError: there is no project and none can be made, or the one that is there has other labels, kind or columns.
         DataError: the file cannot be read.
     """
     if given.is_dir() or given.suffix in (".yaml", ".yml"):
-        return Started(load_project(given))
+        return Started(_as_asked(load_project(given), labels, kind, input))
     settings = given.resolve().parent / SETTINGS_FILE
     if settings.exists():
         project = load_project(settings)
         if given.resolve() in project.data_files:
+            _as_asked(project, labels, kind, input)
             return Started(project, (f"{quoted(str(given), 200)} belongs to the project in {seen_from_here(project.folder)}.",))
         raise ConfigError(
             f"{quoted(str(settings), 200)} is the project of other data",
             f"Move {given.name} into a folder of its own, or label that project: tailor label {seen_from_here(project.folder)}",
         )
+    kind = kind or KIND
     if kind not in KINDS:
         raise ConfigError(f"{quoted(kind)} is not one of {', '.join(KINDS.names)}{did_you_mean(kind, KINDS.names)}")
     path = _write(given, labels, kind, input)
+    try:
+        project = load_project(path)
+    except ConfigError:
+        path.unlink()  # what was asked for makes no project, and the file would be in the way of another try
+        raise
     note_made_here(path.parent)
-    return Started(
-        load_project(path),
-        (f"Wrote {seen_from_here(path)}: what is asked is {_asked(path)}. Set the instruction and the target there at any time.",),
-    )
+    asked = listed(project.task.variables)
+    wrote = f"Wrote {seen_from_here(path)}: what is asked is {asked}. Set the instruction and the target there at any time."
+    return Started(project, (wrote,))
 
 
-def _asked(path: Path) -> str:
-    return listed(load_project(path).task.variables)
+def _as_asked(project: Project, labels: Sequence[str], kind: str, input: str) -> Project:
+    """The project, if it is what was asked for: the same command may be given again, and never changes the settings.
+
+    Raises:
+        ConfigError: it is another one.
+    """
+    task = project.task
+    wanted = {"--labels": labels, "--kind": [kind] if kind else [], "--input": [input] if input else []}
+    for (option, given), there in zip(wanted.items(), (task.labels, [task.kind], task.variables), strict=True):
+        if given and set(given) != set(there):
+            raise ConfigError(
+                f"{option} says {listed(given)}, but the project in {seen_from_here(project.folder)} has {listed(there) or 'none'}",
+                f"Change {SETTINGS_FILE} there, or leave {option} out: it is for a file that has no project yet.",
+            )
+    return project
 
 
 def _write(data: Path, labels: Sequence[str], kind_name: str, input: str) -> Path:
@@ -122,6 +143,8 @@ def _write(data: Path, labels: Sequence[str], kind_name: str, input: str) -> Pat
     if input and input not in columns:
         raise ConfigError(f"--input names {quoted(input)}{did_you_mean(input, columns)}", f"There are {listed(columns)}.")
     asked = input or max(columns, key=lambda name: columns[name].words)
+    if "{" in asked or "}" in asked:
+        raise ConfigError(f"the column {quoted(asked)} cannot be named in a template", "Rename it so that it holds no braces.")
     output = OUTPUT if OUTPUT != asked else "answer"
     kind = KINDS.load(kind_name)
     draft = Draft(
@@ -130,7 +153,7 @@ def _write(data: Path, labels: Sequence[str], kind_name: str, input: str) -> Pat
     )  # fmt: skip
     lines = [
         "# Made by `tailor label`. Say what is asked, set the target, then measure with `tailor run`.",
-        f"name: {as_yaml(_name(data))}",
+        f"name: {as_yaml(named_after(data))}",
         f"kind: {kind_name}",
         f"instruction: {as_yaml(kind.instruction(draft))}",
         f"input: {as_yaml('{{' + asked + '}}')}",
@@ -150,10 +173,6 @@ def _write(data: Path, labels: Sequence[str], kind_name: str, input: str) -> Pat
     except (OSError, StoreError) as error:
         raise ConfigError(f"{quoted(str(path), 200)} cannot be written: {error}") from error
     return path
-
-
-def _name(data: Path) -> str:
-    return "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in data.stem).strip("-._")[:64] or "task"
 
 
 def note_rows_shown(project: Project) -> str:
@@ -191,7 +210,7 @@ def open_workbench(
         people: names of those who label; each gets a link.
         overlap: how many people label each row.
         everything: whether rows with a label in the file are labelled too.
-        settles: who settles differences; everyone where it is empty.
+        settles: who settles differences, and gets a link for it; everyone where it is empty.
         host: the interface.
         port: 0 for one that is free.
         names: what others call this machine.
@@ -201,9 +220,13 @@ def open_workbench(
         DataError: the data cannot be read.
         StoreError: the labels cannot be read.
     """
+    people = tuple(dict.fromkeys((*people, *([settles] if settles else []))))
     for person in people:
         if not 0 < len(person.strip()) <= len(person) <= LONGEST_NAME or not person.isprintable():
-            raise ConfigError(f"--for names {quoted(person)}", f"1 to {LONGEST_NAME} characters that can be printed are accepted.")
+            raise ConfigError(
+                f"{quoted(person)} is no name for a person who labels",
+                f"1 to {LONGEST_NAME} characters that can be printed are accepted.",
+            )
     keys = Keys(_secret(project.store))
     guideline = _guideline(project.folder)
     listening = listen(host, port, names)
@@ -211,11 +234,9 @@ def open_workbench(
         version = hashlib.sha256(guideline.encode("utf-8", "surrogatepass")).hexdigest()[:12] if guideline else ""
         desk = Desk(project, judgements, overlap=overlap, everything=everything, guideline=version)
         bench = Workbench(desk, keys, guideline=guideline, settles=settles)
-        rows, noun = len(desk.items), kind_of(project.task).noun
-        left = "No row lacks" if not rows else f"1 row lacks a {noun}" if rows == 1 else f"{rows:,} rows lack a {noun}"
-        told = f"{left} {'a ' + noun if not rows else ''}".strip() + (
-            ". Start with --all to label those that have one, too." if not rows else "; open a link:"
-        )
+        rows, noun = len(desk.items), kind_of(project.task).a_noun
+        left = "No row lacks" if not rows else "1 row lacks" if rows == 1 else f"{rows:,} rows lack"
+        told = f"{left} {noun}" + (". Start with --all to label those that have one, too." if not rows else "; open a link:")
         if everything:
             told = f"{rows:,} rows to label; open a link:"
         links = {person: f"{listening.address}/#{keys.ticket(person)}" for person in people}

@@ -35,7 +35,10 @@ Row = Mapping[str, str]
 def _knows(source: Source) -> bool:
     if len(source.names) != 1 or not source.ending(".csv", ".tsv"):
         return False
-    columns = next(csv.reader([source.text(source.names[0]).lstrip("\ufeff").partition("\n")[0]]), [])
+    try:
+        columns = read_delimited(source.names[0], source.text(source.names[0]), delimiter="", columns=()).columns
+    except DataError:
+        return False
     return any(map(_WIDE.fullmatch, columns)) or _long(columns) is not None
 
 
