@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tailor.diagnose.types import LEVEL
 from tailor.models.base import Array
-from tailor.models.quiet import quiet_libraries
+from tailor.models.head import one_thread
 from tailor.stats.clusters import usual_size
 from tailor.stats.intervals import Floats, Interval, counted_limits
 
@@ -121,7 +121,7 @@ def suspected(given: NDArray[np.int64], probabilities: Floats) -> tuple[list[int
         given: number of each row's label.
         probabilities: of all labels, from classifiers that did not learn from the row, shape (rows, labels).
     """
-    with quiet_libraries():
+    with one_thread():
         from cleanlab.count import estimate_joint
         from cleanlab.filter import find_label_issues
 
@@ -141,8 +141,7 @@ def crossed(vectors: Array, given: NDArray[np.int64], groups: Sequence[str] = ()
         given: number of each row's label, every number from 0 up present.
         groups: as for `find_errors`.
     """
-    with quiet_libraries():
-        import threadpoolctl
+    with one_thread():
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
@@ -151,13 +150,11 @@ def crossed(vectors: Array, given: NDArray[np.int64], groups: Sequence[str] = ()
         kind = StratifiedGroupKFold if any(groups) else StratifiedKFold
         split = kind(max(2, folds), shuffle=True, random_state=0).split(vectors, given, together if any(groups) else None)
         found = np.zeros((len(given), int(given.max()) + 1))
-        # The matrices are small: on a busy machine, waiting for more threads takes longer than the work.
-        with threadpoolctl.threadpool_limits(1):
-            for learned, judged in split:
-                known = np.unique(given[learned])
-                if len(known) > 1:
-                    model = LogisticRegression(C=PENALTY, max_iter=2000).fit(vectors[learned], given[learned])
-                    found[np.ix_(judged, known)] = model.predict_proba(vectors[judged])
+        for learned, judged in split:
+            known = np.unique(given[learned])
+            if len(known) > 1:
+                model = LogisticRegression(C=PENALTY, max_iter=2000).fit(vectors[learned], given[learned])
+                found[np.ix_(judged, known)] = model.predict_proba(vectors[judged])
                 unknown = judged[~np.isin(given[judged], known) | (len(known) < 2)]
                 found[unknown] = 0
                 found[unknown, given[unknown]] = 1

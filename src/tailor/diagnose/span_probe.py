@@ -15,8 +15,8 @@ from tailor.data.example import Example
 from tailor.diagnose.classes import standardised
 from tailor.diagnose.context import Context
 from tailor.models.base import Array
+from tailor.models.head import one_thread
 from tailor.models.hidden import chat_pieces
-from tailor.models.quiet import quiet_libraries
 from tailor.render import render_messages
 from tailor.score.text import contains
 from tailor.stats.intervals import Floats
@@ -88,11 +88,9 @@ def _with_neighbours(states: Array) -> Array:
 
 def _chances(states: Array, aims: NDArray[np.bool_]) -> Floats:
     """The chance of each token behind the first len(aims), from which is learned, to belong to the answer."""
-    with quiet_libraries():
-        import threadpoolctl
+    with one_thread():
         from sklearn.linear_model import LogisticRegression
 
-        with threadpoolctl.threadpool_limits(1):
-            model = LogisticRegression(C=PENALTY, max_iter=500).fit(states[: len(aims)], aims)
-            chances: Floats = model.predict_proba(states[len(aims) :])[:, 1]
+        model = LogisticRegression(C=PENALTY, max_iter=500).fit(states[: len(aims)], aims)
+        chances: Floats = model.predict_proba(states[len(aims) :])[:, 1]
     return chances

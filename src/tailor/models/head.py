@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,9 +18,12 @@ from numpy.typing import NDArray
 
 from tailor.errors import StoreError
 from tailor.models.base import Array
-from tailor.models.quiet import quiet_libraries
 
 FILE = "head.json"
+STRENGTHS = (1.0, 10.0, 100.0)
+"""Inverse penalties that are tried."""
+UNLIKELY = float(np.log(np.finfo(np.float32).eps))
+"""The least log-probability that a label counts with when they are compared: one row that is hopeless says no more."""
 SETS_STRENGTH = 30.0
 """The inverse penalty of a classifier for each of several labels, on unit vectors."""
 CERTAIN = 20.0
@@ -80,13 +84,18 @@ def best_strength(vectors: Array, labels: Sequence[str]) -> float:
     smallest = min(Counter(labels).values())
     if smallest < 3:
         return 10.0
-    with one_thread():
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.model_selection import GridSearchCV
+    names, targets = np.asarray(labels, dtype=object), _targets(labels)
 
-        model, tried = LogisticRegression(max_iter=2000), {"C": [1.0, 10.0, 100.0]}
-        search = GridSearchCV(model, tried, cv=min(5, smallest), scoring="neg_log_loss", refit=False)
-        return float(search.fit(vectors, _targets(labels)).best_params_["C"])
+    def loss(strength: float, taught: NDArray[np.int64], held: NDArray[np.int64]) -> float:
+        head = Head(*fit_logistic(vectors[taught], names[taught].tolist(), strength))
+        return -float(head.log_probabilities(vectors[held])[np.arange(len(held)), targets[held]].clip(min=UNLIKELY).mean())
+
+    with one_thread():
+        from sklearn.model_selection import StratifiedKFold
+
+        parts = list(StratifiedKFold(min(5, smallest)).split(vectors, targets))
+        losses = [np.mean([loss(strength, taught, held) for taught, held in parts]) for strength in STRENGTHS]
+    return STRENGTHS[int(np.argmin(losses))]
 
 
 def fit_head(vectors: Array, labels: Sequence[str], strength: float | None = None) -> Head:
@@ -158,8 +167,9 @@ def _targets(labels: Sequence[str]) -> NDArray[np.int64]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """The matrices are small: on a busy machine, waiting for more threads takes longer than the work."""
-    with quiet_libraries(), _thread_pools().limit(limits=1):
+    """The matrices are small: on a busy machine, waiting for more threads takes longer than the work. Nor are there warnings."""
+    with warnings.catch_warnings(), _thread_pools().limit(limits=1):
+        warnings.simplefilter("ignore")
         yield
 
 

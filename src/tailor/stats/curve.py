@@ -40,6 +40,8 @@ GRID = 24
 """Values of each of the two."""
 STEPS = 200
 """Sizes at which the crossing of a target is looked for."""
+STEP = 2.0**-30
+"""Quantiles are exact to this."""
 
 
 @dataclass(frozen=True)
@@ -286,13 +288,19 @@ def _below(mean: Floats, variance: Floats, errors: Floats) -> Floats:
 
 
 def _quantiles(mean: Floats, variance: Floats, weights: Floats, q: float) -> Floats:
-    """The q-quantile of the mixture in each column, by bisection."""
-    low, high = np.zeros(mean.shape[1]), np.ones(mean.shape[1])
-    for _ in range(30):
-        middle: Floats = 0.5 * (low + high)
-        is_above = weights @ _below(mean, variance, middle) >= q
-        low, high = np.where(is_above, low, middle), np.where(is_above, middle, high)
-    found: Floats = 0.5 * (low + high)
+    """The q-quantile of the mixture in each column: the middle of the step of width `STEP` in which it lies.
+
+    It is a whole step, however it is searched for, since the last digits of a search differ between machines.
+    """
+    from scipy.optimize.elementwise import find_root
+
+    def excess(errors: Floats, column: NDArray[np.int64]) -> Floats:
+        found: Floats = weights @ _below(mean[:, column], variance[:, column], errors) - q
+        return found
+
+    limits, columns = (np.zeros(mean.shape[1]), np.ones(mean.shape[1])), (np.arange(mean.shape[1]),)
+    root = find_root(excess, limits, args=columns, tolerances={"xatol": STEP / 2**6, "xrtol": 0.0, "fatol": 0.0, "frtol": 0.0})
+    found: Floats = (np.clip(np.floor(root.x / STEP), 0.0, 1 / STEP - 1) + 0.5) * STEP
     return found
 
 
