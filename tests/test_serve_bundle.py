@@ -28,6 +28,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         told = tailor("export", "--bundle", folder, "--output", folder.parent / "bundle")
         assert told.exit_code == 0, told.output
         assert "measured rows are answered alike" in told.output
+        merged = tailor("export", "--bundle", "--merge", folder, "--output", folder.parent / "other")
+        assert "has no tuned weights to merge" in merged.output
+        assert not (folder.parent / "other").exists()
         again = tailor("export", "--bundle", folder, "--output", folder.parent / "bundle")
         assert again.exit_code == 2
         assert "there already" in again.output
@@ -85,6 +88,10 @@ def test_a_manifest_cannot_name_files_outside(bundle: Path, tmp_path: Path) -> N
     (copy / MANIFEST).write_text("{")
     with pytest.raises(StoreError, match="damaged"):
         BundleSource(copy, rows=64).opened()
+
+
+def test_only_a_bundle_holds_merged_weights(tmp_path: Path) -> None:
+    assert "--merge is for --bundle" in tailor("export", "--merge", tmp_path).output
 
 
 def test_nothing_is_replaced_that_is_no_bundle(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from tailor.approaches.tuning import FineTune
 from tailor.documents.reading import Document
 from tailor.errors import StoreError
 from tailor.models.local import LocalModel
+from tailor.serving.bundle import write_merged
+from tailor.serving.card import recipes_of
 from tailor.serving.certified import Certified
 from tailor.serving.parity import hold, parity
 from tailor.serving.worker import Worker
@@ -163,6 +166,35 @@ def test_a_rounded_merge_is_refused(tiny_folder: Path, tmp_path: Path, worker: W
     for parameter in other.module(tmp_path / ".tailor" / found.system.weights.tuned).parameters():
         parameter.data = parameter.data.to(torch.float8_e5m2).to(parameter.dtype)
     assert "answers are those measured" in hold(served, worker, rows=64, agreement=1.0).why
+    served.close()
+
+
+def test_merged_weights_answer_as_was_measured_and_rounded_ones_are_not_written(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from transformers import PreTrainedModel
+
+    material, approach, _ = case("tuned")
+    store = tmp_path / ".tailor"
+    found = measured(open_tiny(tiny_folder), store, material, approach)
+    served = serve_measured(found, open_tiny(tiny_folder), store)
+    assert write_merged(served, tmp_path / "merged").startswith("60 of 60 measured rows are answered alike")
+    assert not list((tmp_path / "merged").glob("adapter*"))
+    assert "FROM ./model.gguf" in (recipe := recipes_of(found, served.model, merged="merged"))
+    assert "vllm serve ./merged --port" in recipe
+    assert "lora" not in recipe
+    real = PreTrainedModel.save_pretrained
+
+    def rounding(module: Any, *given: Any, **named: Any) -> None:
+        for parameter in (rounded := deepcopy(module)).parameters():
+            parameter.data = parameter.data.to(torch.bfloat16).to(parameter.dtype)
+        real(rounded, *given, **named)
+
+    monkeypatch.setattr(PreTrainedModel, "save_pretrained", rounding)
+    with pytest.raises(StoreError, match="changed when they were written"):
+        write_merged(served, tmp_path / "rounded")
+    assert not (tmp_path / "rounded").exists()
     served.close()
 
 

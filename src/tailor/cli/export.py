@@ -36,6 +36,9 @@ def export(
     bundle: Annotated[
         bool, typer.Option("--bundle", help="Write the chosen system with all it needs instead, to be served on another machine.")
     ] = False,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="With --bundle: tuned weights merged into their base as well, for other runtimes.")
+    ] = False,
 ) -> None:
     """Write the rows, the chosen system's prompts and its answers for other tools. No model is asked."""
     from tailor.export.files import format_named, refuse_existing, write_export
@@ -46,8 +49,10 @@ def export(
 
     console = plain_console()
     if bundle:
-        _export_bundle(project, output, force=force)
+        _export_bundle(project, output, merge=merge, force=force)
         return
+    if merge:
+        raise ConfigError("--merge is for --bundle", "Write `tailor export --bundle --merge`.")
     opened = load_project(project)
     folder = output or opened.folder / FOLDER
     if format in LABEL_FORMATS:
@@ -90,7 +95,7 @@ def _export_labels(project: Project, folder: Path, format: str, *, test: bool, y
     console.print(Text(f"Exported labels of {len(labels.items):,} rows{who}.{kept}"))
 
 
-def _export_bundle(project: Path, output: Path | None, *, force: bool) -> None:
+def _export_bundle(project: Path, output: Path | None, *, merge: bool, force: bool) -> None:
     """Write the chosen system with all it needs."""
     from tailor.files import seen_from_here
     from tailor.project import load_project
@@ -99,7 +104,7 @@ def _export_bundle(project: Path, output: Path | None, *, force: bool) -> None:
 
     console = plain_console()
     folder = (output or load_project(project).folder / "bundle").resolve()
-    export_bundle(project, folder, rows=ROWS, force=force, say=lambda sentence: console.print(Text(sentence)))
+    export_bundle(project, folder, rows=ROWS, merge=merge, force=force, say=lambda sentence: console.print(Text(sentence)))
     console.print(Text(f"Wrote {seen_from_here(folder)}. Serve it with `tailor serve {seen_from_here(folder)}`."))
 
 

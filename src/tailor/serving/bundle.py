@@ -24,6 +24,8 @@ from tailor.ledger import Ledger
 from tailor.limits import BUNDLE_RECORD_BYTES
 from tailor.models.base import Model
 from tailor.models.cache import file_sha256
+from tailor.models.local import LocalModel
+from tailor.models.merged import save_merged
 from tailor.outside import read_file
 from tailor.project import Project
 from tailor.serving.card import card_of, recipes_of, requirements_of
@@ -37,7 +39,7 @@ from tailor.watching.recorder import Recorder
 
 MANIFEST, RECORD = "bundle.json", "certified.json"
 FORMAT = 1
-MODEL, DOCUMENTS, STORE = "model", "documents", "store"
+MODEL, MERGED, DOCUMENTS, STORE = "model", "merged", "documents", "store"
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,14 @@ def is_bundle(folder: Path) -> bool:
 
 
 def export_bundle(
-    project: Path, target: Path, *, rows: int, force: bool = False, model: Model | None = None, say: Callable[[str], None]
+    project: Path,
+    target: Path,
+    *,
+    rows: int,
+    merge: bool = False,
+    force: bool = False,
+    model: Model | None = None,
+    say: Callable[[str], None],
 ) -> None:
     """Write the system that the last study of a project chose as a bundle.
 
@@ -107,12 +116,13 @@ def export_bundle(
         project: the project's folder.
         target: folder to write; it must not be there unless `force` is given.
         rows: measured rows that it holds, with their texts: what is served is held to them.
+        merge: write tuned weights merged into their base as well, as a folder that other runtimes load.
         force: replace a bundle that is there.
         model: stands in for the generative model that the project names.
         say: told what the gate found.
 
     Raises:
-        ConfigError: `target` is there, or the task cannot be bundled.
+        ConfigError: `target` is there, the task cannot be bundled, or there is nothing to merge.
         StoreError: what was written does not answer as it was measured.
     """
     if target.exists() and not (force and is_bundle(target)):
@@ -123,7 +133,9 @@ def export_bundle(
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         with private_files():
-            _fill(served, part)
+            _fill(served, part, merge=merge)
+            if merge:
+                say(f"Merged weights: {write_merged(served, part / MERGED)}")
             _hold(part, rows, served.model, say)
             _seal(part)
         if target.exists():
@@ -157,7 +169,33 @@ def check_files(folder: Path) -> None:
             raise StoreError(f"{quoted(name, 100)} of the bundle is damaged", "Export the bundle again.")
 
 
-def _fill(served: Served, folder: Path) -> None:
+def write_merged(served: Served, target: Path) -> str:
+    """Write the tuned weights merged into their base, and hold the model in that folder to what was measured; says what was found.
+
+    Raises:
+        ConfigError: nothing was tuned.
+        StoreError: the merged weights are not those that were measured, or do not answer alike.
+    """
+    found, project = served.certified, served.project
+    weights = found.system.weights
+    if not weights.tuned or not isinstance(served.model, LocalModel):
+        raise ConfigError(f"{found.system.name} has no tuned weights to merge", "Leave out --merge.")
+    written = save_merged(served.model, project.store / weights.tuned, target)
+    served.model.release()
+    alone = found.system.with_(weights={"tuned": "", "tuned_digest": "", "method": "none"})
+    merged, worker = opened(project, replace(found, system=alone), project.store, written), Worker()
+    try:
+        held = hold(merged, worker, rows=len(found.rows), agreement=1.0)
+    finally:
+        worker.close()
+        merged.close()
+    if not held.holds:
+        shutil.rmtree(target)
+        raise StoreError(f"the merged weights do not answer as was measured: {held.why}", "Export the bundle without --merge.")
+    return next(held.sentences())
+
+
+def _fill(served: Served, folder: Path, *, merge: bool) -> None:
     """Everything but the index and the checksums."""
     found, project = served.certified, served.project
     task = _moved(found.task, project, folder)
@@ -168,7 +206,7 @@ def _fill(served: Served, folder: Path) -> None:
         shutil.copytree(project.documents, folder / DOCUMENTS, symlinks=False)
     write_atomically(folder / RECORD, CERTIFIED.dump_json(replace(found, task=task)))
     write_atomically(folder / "README.md", card_of(found, served.model))
-    write_atomically(folder / "recipes.md", recipes_of(found, served.model))
+    write_atomically(folder / "recipes.md", recipes_of(found, served.model, merged=MERGED if merge else ""))
     write_atomically(folder / "requirements.txt", requirements_of(found))
 
 

@@ -57,11 +57,17 @@ that holds the other runtime to the same rows.
 """
 
 
-def recipes_of(found: Certified, model: Model) -> str:
-    """How to run the model in vLLM and Ollama, each with the command that holds it to what was measured."""
+def recipes_of(found: Certified, model: Model, *, merged: str = "") -> str:
+    """How to run the model in vLLM and Ollama, each with the command that holds it to what was measured.
+
+    Args:
+        found: the certified system.
+        model: the model that it asks.
+        merged: folder of the bundle with the tuned weights merged into their base; empty for none.
+    """
     system = found.system
-    base = system.weights.model
-    lora = system.weights.method == "lora"
+    base = f"./{merged}" if merged else system.weights.model
+    lora = system.weights.method == "lora" and not merged
     adapter = f"store/{system.weights.tuned}"
     served = "tuned" if lora else base
     tuned = f" \\\n  --enable-lora --max-lora-rank 64 --lora-modules tuned={adapter}" if lora else ""
