@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -53,6 +54,12 @@ def test_the_reserve_decides_while_what_is_asked_is_as_it_was(desk: Path) -> Non
     assert any(row.id.startswith("audited") for row in new.splits.train)
     assert result.output.index("Deciding again opens") < result.output.index("Opening the sealed test set (number 2)")
     assert "before" in result.output
+    assert new.before == old.decision
+    page = (desk / "report.html").read_text(encoding="utf-8")
+    assert page.index('id="again"') > page.index('id="decision"')
+    told = json.loads(tailor("show", desk, "--json").output)["before"]
+    assert (told["chosen"], told["opening"]) == (old.decision.chosen if old.decision else "", 1)
+    assert told["sentence"].startswith("The decision ")
     with pytest.raises(DataError, match="the reserve has 0 rows that nobody has seen"):
         plan(load_project(desk))
     with Traffic(desk / ".tailor") as traffic:

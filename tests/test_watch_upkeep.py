@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from watched import decided, serve, usual
 from tailor.project import load_project
 from tailor.saved import load_study
 from tailor.watching import upkeep as module
-from tailor.watching.upkeep import upkeep
+from tailor.watching.upkeep import retiring, upkeep
 
 PRICES = {"input_per_million": 1.0, "output_per_million": 2.0}
 
@@ -34,6 +35,19 @@ def test_a_price_that_has_changed_is_said_of_the_chosen_system_first(desk: Path)
     assert (first.chosen, second.chosen) == (True, False)
     assert "at today's prices (as given in `prices`); the study counted" in first.says
     assert first.says in " ".join(tailor("watch", desk).output.split())
+
+
+def test_a_model_that_is_shut_down_soon_is_said_of_all_who_ask_it(desk: Path) -> None:
+    edit(desk / "tailor.yaml", {"model": {"name": "fake", "retires": "2027-03-01"}})
+    project, study = load_project(desk), load_study(desk)
+    assert retiring(project, study, date(2026, 11, 30)) == ()
+    first, *others = retiring(project, study, date(2027, 2, 27))
+    assert first.chosen
+    assert first.says.startswith(f"fake, which {first.about} asks, is shut down on 2027-03-01, in 2 days.")
+    assert not any(notice.chosen for notice in others)
+    assert "was shut down on 2027-03-01" in retiring(project, study, date(2027, 3, 1))[0].says
+    edit(desk / "tailor.yaml", {"model": {"name": "fake", "retires": "2026-01-01"}})
+    assert "was shut down on 2026-01-01" in " ".join(tailor("show", desk).output.split())
 
 
 def test_a_model_that_its_provider_takes_away_is_said(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ a rule fixed beforehand decides; the finalists are asked again to see how steady
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -67,6 +67,19 @@ from tailor.task import Task
 from tailor.trust import called, require_personal
 
 
+@dataclass(frozen=True)
+class Again:
+    """What is decided again.
+
+    Attributes:
+        splits: the rows; those of the test set decide.
+        before: the decision so far; None where there was none.
+    """
+
+    splits: Splits
+    before: Decision | None
+
+
 def run(
     project: Project,
     observer: Observer,
@@ -77,7 +90,7 @@ def run(
     ask_again: bool | None = None,
     model: Model | None = None,
     judge: Model | None = None,
-    splits: Splits | None = None,
+    again: Again | None = None,
 ) -> Study:
     """Measure the ways of answering on the project's data and decide between them.
 
@@ -90,13 +103,13 @@ def run(
         ask_again: whether the finalists are asked again, in full or not at all, if not as the task says.
         model: the generative model, if not the one that the task names.
         judge: the model that judges, if not the one that the task names; only for the metric `judged`.
-        splits: the rows, if not the project's as they are split.
+        again: what to decide again, and by which rows; None for the project's as they are split.
 
     Raises:
         TailorError: the user's input, a model or the disk is in the way; what was measured is kept.
     """
     task, started, clock = asking(project.task, ask_again), _now(), Clock(None if max_minutes is None else max_minutes * 60)
-    whole = splits or load_splits(project)
+    whole = again.splits if again else load_splits(project)
     ratings = read_ratings(project.path(task.judge.ratings)) if task.judge else Ratings()
     with private_files(), Ledger(tighten(project.store)) as ledger:
         say(observer, ledger.messages)
@@ -119,7 +132,7 @@ def run(
         found, decision = with_controls(task, splits, tests, decision)
         study = study_of(asking(project.task, ask_again), climb, splits, tests, decision, started=started)
         study = replace(study, advice=advice, curve=curve, controls=found, expected=expected, forgetting=lost)
-        study = replace(study, worth=worth_of_labels(project, study, whole))
+        study = replace(study, worth=worth_of_labels(project, study, whole), before=again.before if again else None)
         number = ledger.save_study(STUDY.dump_python(study, mode="json"))
         if decision and (steady := ask_finalists_again(climb, tests, observer, decision.winner.fingerprint)):
             study = replace(study, consistency=steady, finished=_after(started), spent=spent(engine))

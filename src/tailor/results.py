@@ -55,6 +55,7 @@ class Study:
         freshness: whether finalists follow changed documents; empty until they are probed (`tailor.probing`).
         injections: how often finalists obey instructions on hostile pages; empty until they are probed.
         found: how well each way to search finds what dev rows need; empty where nothing was searched for.
+        before: the decision that this one takes the place of; None where it was not decided again.
     """
 
     task: Task
@@ -79,6 +80,7 @@ class Study:
     injections: tuple[Injection, ...] = ()
     worth: LabelsWorth | None = None
     found: tuple[Found, ...] = ()
+    before: Decision | None = None
 
     def __repr__(self) -> str:
         return f"<Study {quoted(self.task.name, 40)}: {self._said(100)}>"

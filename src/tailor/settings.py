@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -53,6 +54,7 @@ class ModelSettings(Settings):
     media: tuple[Literal["image"], ...] = Field((), description="what it reads besides text; an endpoint's model alone: [image]")
     extra_body: dict[str, Any] = Field(default={}, description="further parameters of every call, as the endpoint names them")
     extra_headers: dict[str, str] = Field(default={}, description="further headers of every call; never a key")
+    retires: date | None = Field(None, description="day on which its provider shuts it down, such as 2027-03-01")
 
     @property
     def address(self) -> str:

@@ -83,7 +83,8 @@ def run(
 
 def _decide_again(console: Screen, live: Live, opened: Project, fresh: Path | None, limits: dict[str, Any]) -> Study:
     """Say what deciding again takes, ask where someone can be asked, decide, and show both decisions."""
-    from tailor.watching.again import decide_again, outcome, plan, side_by_side
+    from tailor.decide.again import outcome, side_by_side
+    from tailor.watching.again import decide_again, plan
 
     planned = plan(opened, fresh)
     for sentence in planned.sentences:

@@ -303,7 +303,7 @@ def _not_usable(folder: Path, error: Exception) -> ModelNotFound:
 
 
 def as_local(model: Model, use: str) -> LocalModel:
-    """The model as one whose weights are on this machine, to be "tuned" or "looked into".
+    """The model as one whose weights are on this machine, to be "tuned", "merged" or "looked into".
 
     Raises:
         ConfigError: they are not.

@@ -45,7 +45,8 @@ def _differing(one: Any, other: Any) -> str | None:
     """The name of the first tensor that is not the same in both, bit for bit; None where all are."""
     import torch
 
-    ours, theirs = one.state_dict(), other.state_dict()
+    ours: dict[str, Any] = one.state_dict()
+    theirs: dict[str, Any] = other.state_dict()
     if ours.keys() != theirs.keys():
         return sorted(ours.keys() ^ theirs.keys())[0]
     return next((n for n in ours if ours[n].dtype != theirs[n].dtype or not torch.equal(ours[n], theirs[n])), None)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailor.content import described
+from tailor.decide.again import outcome, side_by_side
 from tailor.decide.forgotten import sentence as forgetting_sentence
 from tailor.decide.formats import (
     format_at_least,
@@ -131,6 +132,7 @@ def environment() -> Environment:
     environment.filters["forgetting_sentence"] = forgetting_sentence
     probed = {"freshness_sentence": freshness_sentence, "injection_sentence": injection_sentence, "share_limits": limits}
     environment.filters.update(probed)
+    environment.filters.update({"decided_again": outcome, "side_by_side": side_by_side})
     environment.globals.update(MEASURES=words.MEASURES, OUTCOMES=words.OUTCOMES, VERDICTS=words.VERDICTS)
     environment.globals.update(ASKED=ASKED)
     return environment

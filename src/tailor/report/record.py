@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from tailor.decide.again import outcome
 from tailor.decide.forgotten import sentence
 from tailor.decide.probed import freshness_sentence, injection_sentence
 from tailor.decide.types import Decision
@@ -39,7 +40,7 @@ def to_json(study: Study) -> dict[str, Any]:
             work, price, seconds), outcomes (of its test answers, as on the ladder).
         differences: per pair first, second, estimate (as dev), p_value, first_fingerprint, second_fingerprint.
         break_even: per pair cheap, expensive, answers_per_month (None = never), cheap_fingerprint, expensive_fingerprint.
-        started, finished: ISO times. provenance: name -> value.
+        started, finished: ISO times. provenance: name -> value. controls: name, does, score (as dev, on the test set), dev (mean).
         advice: None, or expected, means, confidence, why_confidence, outcome (against what was measured), reasons (criterion, name,
             answer, origin, counts, because, source, weight), unknown, observed, mind.
         diagnosis: None, or baseline, rows, failures, headline, levers (best first: name, forecast (as dev, level 0.8), alone, only,
@@ -52,10 +53,10 @@ def to_json(study: Study) -> dict[str, Any]:
         forgetting: per tuned finalist system, fingerprint, before, after (shares of general instructions followed), change (after
             minus before, as dev), p_value, skills (name, n, before, after), shown, sentence. freshness, injections: per probed
             finalist the fields of `Freshness` and `Injection`, and sentence.
-        controls: name, does, score (as dev, on the test set), dev (a mean).
         answered: None, or asked, models and fingerprints (name -> answers), sentence (what puts comparisons in doubt, or empty).
             other_diagnoses, other_answered: the same of further models.
         expected: None, or what was expected before: calls, tokens_in, tokens_out, money (or None), each low and high; currency.
+        before: None, or of the decision decided again: verdict, chosen, fingerprint, opening, n_test, score, certified, sentence.
         spent: None, or what all runs of the project paid endpoints: paid, estimated (on estimated tokens), maybe (at most, for
             calls without an answer), calls, tokens_in, tokens_out, unpriced, repriced, maybe_paid (per call model, at, worst, ...).
     """
@@ -77,7 +78,7 @@ def to_json(study: Study) -> dict[str, Any]:
         "other_diagnoses": why[1:],
         "curve": asdict(study.curve) | {"sentence": curve_sentence(study.curve)} if study.curve else None,
         **{name: [asdict(found) for found in getattr(study, name)] for name in ("consistency", "controls")},
-        **(_probes_json(study) | _answered_json(study)),
+        **(_probes_json(study) | _answered_json(study) | _before_json(study)),
         **{name: asdict(found) if (found := getattr(study, name)) else None for name in ("expected", "spent")},
     }
 
@@ -88,6 +89,15 @@ def _probes_json(study: Study) -> dict[str, object]:
         "injections": [asdict(found) | {"sentence": injection_sentence(found)} for found in study.injections],
         "forgetting": [asdict(found) | {"shown": found.is_shown, "sentence": sentence(found)} for found in study.forgetting],
     }
+
+
+def _before_json(study: Study) -> dict[str, Any]:
+    before = study.before
+    if before is None:
+        return {"before": None}
+    said = {name: getattr(before, name) for name in ("verdict", "chosen", "fingerprint", "opening", "n_test")}
+    score = {"score": asdict(before.winner.score), "certified": before.winner.certified}
+    return {"before": said | score | {"sentence": outcome(before, study.decision)}}
 
 
 def _answered_json(study: Study) -> dict[str, Any]:

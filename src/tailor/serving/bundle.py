@@ -24,7 +24,7 @@ from tailor.ledger import Ledger
 from tailor.limits import BUNDLE_RECORD_BYTES
 from tailor.models.base import Model
 from tailor.models.cache import file_sha256
-from tailor.models.local import LocalModel
+from tailor.models.local import as_local
 from tailor.models.merged import save_merged
 from tailor.outside import read_file
 from tailor.project import Project
@@ -178,10 +178,11 @@ def write_merged(served: Served, target: Path) -> str:
     """
     found, project = served.certified, served.project
     weights = found.system.weights
-    if not weights.tuned or not isinstance(served.model, LocalModel):
+    if not weights.tuned or not found.system.is_generative:
         raise ConfigError(f"{found.system.name} has no tuned weights to merge", "Leave out --merge.")
-    written = save_merged(served.model, project.store / weights.tuned, target)
-    served.model.release()
+    base = as_local(served.model, "merged")
+    written = save_merged(base, project.store / weights.tuned, target)
+    base.release()
     alone = found.system.with_(weights={"tuned": "", "tuned_digest": "", "method": "none"})
     merged, worker = opened(project, replace(found, system=alone), project.store, written), Worker()
     try:

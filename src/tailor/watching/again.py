@@ -16,12 +16,11 @@ from tailor.data.readers import to_examples
 from tailor.data.table import read_table
 from tailor.data.units import find_units
 from tailor.decide.estimate import expected_spending
-from tailor.decide.formats import counted, format_at_least, format_score
+from tailor.decide.formats import counted
 from tailor.decide.step import Observer
-from tailor.decide.types import Decision
 from tailor.engine import Engine
 from tailor.errors import DataError
-from tailor.experiment import run
+from tailor.experiment import Again, run
 from tailor.files import private_files, tighten
 from tailor.labelled import load_splits
 from tailor.ledger import Ledger
@@ -142,7 +141,7 @@ def decide_again(
         budget=budget,
         ask_again=ask_again,
         model=model,
-        splits=planned.splits,
+        again=Again(planned.splits, planned.old.decision),
     )
 
 
@@ -262,30 +261,3 @@ def _cost(project: Project, splits: Splits, engine: Engine) -> str:
     if expected is not None:
         return expected.sentence
     return "It asks no endpoint, so it costs only this machine's time: about as long as the study took, less what is saved already."
-
-
-def side_by_side(old: Decision | None, new: Decision | None) -> list[tuple[str, str, str]]:
-    """The old decision next to the new one: what, then, now."""
-
-    def said(decision: Decision | None) -> tuple[str, ...]:
-        if decision is None:
-            return ("no decision", "", "", "", "")
-        winner = decision.winner
-        certified = format_at_least(winner.certified)
-        return decision.chosen, decision.verdict, format_score(winner), certified, f"{decision.opening} ({decision.n_test:,} rows)"
-
-    names = ("chosen", "verdict", "score", "certified", "opening")
-    return list(zip(names, said(old), said(new), strict=True))
-
-
-def outcome(old: Decision | None, new: Decision | None) -> str:
-    """What has become of the decision, in a sentence."""
-    if new is None:
-        return "Nothing was decided this time, so the old decision stands."
-    if old is None:
-        return new.headline
-    if old.fingerprint == new.fingerprint:
-        return f"The decision stays: {new.chosen}."
-    if old.chosen == new.chosen:
-        return f"The decision stays: {new.chosen}, learned again from what there is now."
-    return f"The decision changes: {new.chosen} instead of {old.chosen}."

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
-from tailor.decide.formats import format_money
+from tailor.decide.formats import counted, format_money
 from tailor.decide.prices import rates_for
+from tailor.evaluate.run import Run
 from tailor.models.catalogue import open_model
 from tailor.models.endpoint.listed import listed
 from tailor.project import Project
 from tailor.results import Study
 
+AHEAD = 90
+"""Days before a model is shut down from which on that is said: time to measure another one."""
 NOTICEABLE = 0.01
 """A price that has changed by a smaller share is taken for the same: what was saved is rounded."""
 
@@ -33,8 +37,34 @@ class Notice:
 
 def upkeep(project: Project, study: Study) -> tuple[Notice, ...]:
     """What has changed of the finalists' models since the study, the chosen one first. Nothing is sent anywhere."""
-    found = (*_prices(project, study), *_models(project, study))
+    found = (*retiring(project, study, datetime.now(UTC).date()), *_prices(project, study), *_models(project, study))
     return tuple(sorted(found, key=lambda notice: not notice.chosen))
+
+
+def retiring(project: Project, study: Study, today: date) -> tuple[Notice, ...]:
+    """The finalists whose model will not be there any more, by the day that the settings name (`retires`), the chosen one first.
+
+    From `AHEAD` days before.
+    """
+    found = []
+    for place, settings in enumerate(project.task.asked):
+        if settings.retires is None or (left := (settings.retires - today).days) > AHEAD:
+            continue
+        when = (
+            f"is shut down on {settings.retires}, in {counted(left, 'day')}" if left > 0 else f"was shut down on {settings.retires}"
+        )
+        for run, is_chosen in _asking(study, project.task.model_labels[place]):
+            says = f"{settings.name}, which {run.system.name} asks, {when}. Measure its successor: put it into `models`."
+            found.append(Notice(run.system.name, is_chosen, says))
+    return tuple(sorted(found, key=lambda notice: not notice.chosen))
+
+
+def _asking(study: Study, label: str) -> Iterator[tuple[Run, bool]]:
+    """The finalists that ask the model of this label, and whether each is the chosen one."""
+    chosen = study.decision.winner.fingerprint if study.decision else ""
+    for run in study.tests:
+        if run.system.is_generative and run.system.label == label:
+            yield run, run.system.fingerprint == chosen
 
 
 def _prices(project: Project, study: Study) -> Iterator[Notice]:
@@ -44,10 +74,9 @@ def _prices(project: Project, study: Study) -> Iterator[Notice]:
     task = project.task
     for place, settings in enumerate(task.asked):
         rates = rates_for(settings, task.prices_of(place), open_model(settings, base=project.folder))
-        for run in study.tests:
+        for run, is_chosen in _asking(study, task.model_labels[place]):
             finalist = next((one for one in study.decision.finalists if one.fingerprint == run.system.fingerprint), None)
-            ours = run.system.is_generative and run.system.label == task.model_labels[place]
-            if finalist is None or not ours or finalist.cost.per_1000 is None:
+            if finalist is None or finalist.cost.per_1000 is None:
                 continue
             now = rates.price(run.tokens_in, run.tokens_out)
             before = finalist.cost.per_1000
@@ -58,17 +87,15 @@ def _prices(project: Project, study: Study) -> Iterator[Notice]:
                 f"1,000 answers of {run.system.name} cost {format_money(1000 * now, currency)} at today's prices ({rates.how}); "
                 f"the study counted {format_money(before, currency)}."
             )
-            yield Notice(run.system.name, finalist.fingerprint == study.decision.winner.fingerprint, says)
+            yield Notice(run.system.name, is_chosen, says)
 
 
 def _models(project: Project, study: Study) -> Iterator[Notice]:
     """Models that the list of prices marks as going away."""
-    chosen = study.decision.winner.fingerprint if study.decision else ""
     for place, settings in enumerate(project.task.asked):
         found = listed(settings.name, settings.address) if settings.is_remote else None
         if found is None or not found.model.deprecated:
             continue
-        for run in study.tests:
-            if run.system.is_generative and run.system.label == project.task.model_labels[place]:
-                says = f"{settings.name}, which {run.system.name} asks, is marked as deprecated: its provider will shut it down."
-                yield Notice(run.system.name, run.system.fingerprint == chosen, says)
+        for run, is_chosen in _asking(study, project.task.model_labels[place]):
+            says = f"{settings.name}, which {run.system.name} asks, is marked as deprecated: its provider will shut it down."
+            yield Notice(run.system.name, is_chosen, says)
