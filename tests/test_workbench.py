@@ -252,6 +252,7 @@ def test_the_page_of_suspected_errors_shows_what_the_last_study_doubts(folder: P
         suspect = Suspect("0", "train", 1, "data.csv", "my <b>bill</b>", "returns", "billing", 0.03, 0.95)
         found = replace(study, diagnosis=replace(study.diagnosis, suspects=(suspect,)))
         monkeypatch.setattr("tailor.workbench.doubts.load_study", lambda _: found)
+        (folder / ".tailor" / "ledger.db").touch()  # as a run does
         (row,) = (row for row, item in bench.desk.every.items() if item.example.row == 1)
         page = bench.get("Ada", "/suspects").body.decode()
         assert f'data-row="{row}"' in page and "my &lt;b&gt;bill" in page and "Given: 3 % probable" in page

@@ -25,6 +25,7 @@ from tailor.project import load_project
 from tailor.report.html import render_report
 from tailor.saved import STUDY
 from tailor.seals import identities
+from tailor.workbench.desk import Desk
 from tailor.workbench.opening import note_rows_shown
 
 TEAMS = ("billing", "refund", "delivery")
@@ -166,12 +167,28 @@ def test_the_command_says_how_far_people_agree_before_anything_was_run(tmp_path:
     assert "Where people differ, " in told and "first to see what more labels are worth" in told
 
 
+def test_test_rows_that_a_second_person_labels_count_as_shown(tmp_path: Path) -> None:
+    write_csv(tmp_path / "data.csv", [(sentence(n), "") for n in range(80)])
+    about = {"name": "desk", "kind": "classify", "instruction": "Name the team.", "input": "{{text}}", "output": "label"}
+    write_yaml(tmp_path, {**about, "model": "fake", "labels": list(TEAMS), "data": {"file": "data.csv"}})
+    with Judgements(load_project(tmp_path).store) as judgements:
+        desk = Desk(load_project(tmp_path), judgements, overlap=2)
+        assert note_rows_shown(desk) == "", "no row has a label yet, so there is no test set"
+        for n, row in enumerate(desk.items):
+            desk.give(Judgement(f"{n}", row, "Ana", values={"label": TEAMS[n % 3]}))
+        assert note_rows_shown(desk).endswith("so this counts as its opening number 1.")
+
+
 def test_rows_of_the_test_set_that_people_are_shown_are_one_opening_of_it(tmp_path: Path) -> None:
     write_csv(tmp_path / "data.csv", [(sentence(n), TEAMS[n % 3]) for n in range(80)])
     about = {"name": "desk", "kind": "classify", "instruction": "Name the team.", "input": "{{text}}", "output": "label"}
     write_yaml(tmp_path, {**about, "model": "fake", "data": {"file": "data.csv"}})
     project = load_project(tmp_path)
-    told = [note_rows_shown(project) for _ in range(3)]
+    with Judgements(project.store) as judgements:
+        assert note_rows_shown(Desk(project, judgements, overlap=2)) == "", (
+            "all rows have a label in the file, so none is given out"
+        )
+        told = [note_rows_shown(Desk(project, judgements, everything=True)) for _ in range(3)]
     assert len(set(told)) == 1 and told[0].endswith("so this counts as its opening number 1.")
     splits = load_splits(project)
     with Ledger(project.store) as ledger:

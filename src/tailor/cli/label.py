@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +30,7 @@ def label(
     name: Annotated[list[str] | None, typer.Option("--for", help="Name of someone who labels; each gets a link.")] = None,
     overlap: Annotated[int, typer.Option(min=1, max=50, help="How many people label each row.")] = 1,
     everything: Annotated[bool, typer.Option("--all", help="Label the rows that have a label in the file, too.")] = False,
+    choose: Annotated[bool, typer.Option(help="Give out rows first that teach most; else all come at random.")] = True,
     settles: Annotated[str, typer.Option(help="Who settles differences, with a link of their own; everybody unless given.")] = "",
     suggest: Annotated[
         bool, typer.Option("--suggest", help="Show what the chosen system of the last study says, except on three rows in ten.")
@@ -47,31 +50,46 @@ def label(
     if given is not None:
         _import(project, given, format)
         return
-    import webbrowser
+    from tailor.workbench.opening import open_workbench, started
 
-    from tailor.web.listening import serve
-    from tailor.workbench.opening import note_rows_shown, open_workbench, started
-
-    console = plain_console()
     people = tuple(name or [_own_name()])
     opened = started(project, labels=_listed(labels), kind=kind, input=input)
     for line in opened.said:
-        console.print(Text(line))
-    if everything and (shown := note_rows_shown(opened.project)):
-        console.print(Text(shown))
-    with open_workbench(
-        opened.project, people, overlap=overlap, everything=everything, settles=settles, host=host, port=port, names=called or ()
-    ) as bench:
-        console.print(Text(bench.told))
-        if suggest:
-            _suggest(bench, yes=yes, allow_http=allow_http)
-        for person, link in bench.links.items():
-            console.print(Text(f"  {person}: {link}"), soft_wrap=True)
-        console.print("Labels are kept as they are given. Ctrl-C stops the server.")
-        if browser:
-            webbrowser.open(next(iter(bench.links.values())))
-        serve(bench.app, bench.listening)
-        console.print(Text(bench.summary()))
+        plain_console().print(Text(line))
+    pages = partial(open_workbench, overlap=overlap, everything=everything, settles=settles, choose=choose)
+    with pages(opened.project, people, host=host, port=port, names=called or ()) as bench:
+        # With one person for each row, a row that has a label is given to nobody.
+        ask = partial(_suggest, yes=yes, allow_http=allow_http) if suggest else None
+        _serve(bench, shows=everything or overlap > 1, ask=ask, browser=browser)
+
+
+def _serve(bench: Bench, *, shows: bool, ask: Callable[[Bench], None] | None, browser: bool) -> None:
+    """Say what there is, and serve the pages until Ctrl-C.
+
+    Args:
+        bench: the pages.
+        shows: whether rows that have a label are given out, too.
+        ask: has rows labelled by a system; None where nothing is suggested.
+        browser: whether the first link is opened.
+    """
+    import webbrowser
+
+    from tailor.web.listening import serve
+    from tailor.workbench.opening import note_rows_shown
+
+    console = plain_console()
+    if shows and (told := note_rows_shown(bench.desk)):
+        console.print(Text(told))
+    console.print(Text(bench.told))
+    if ask is not None:
+        ask(bench)
+    for person, link in bench.links.items():
+        console.print(Text(f"  {person}: {link}"), soft_wrap=True)
+    console.print("Labels are kept as they are given. Ctrl-C stops the server.")
+    if browser:
+        webbrowser.open(next(iter(bench.links.values())))
+    serve(bench.app, bench.listening)
+    console.print(Text(bench.summary()))
 
 
 def _listed(labels: str) -> tuple[str, ...]:

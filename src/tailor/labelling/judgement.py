@@ -16,6 +16,8 @@ from tailor.limits import JUDGEMENT_BYTES
 Values = Mapping[str, Any]
 """Name of what was asked -> what was answered, as JSON: a text, a number, a list, an object."""
 Role = Literal["label", "adjudicated", "gold"]
+Why = Literal["uncertain", "diverse", "suspected", "random"]
+"""Why a row comes next: it is hard to tell, it is like no other, its label looks wrong, or chance took it."""
 ROLES = get_args(Role)
 LABEL = "label"
 """The name under which `Judgement.values` holds the right answer of a row; criteria, preferences and the like have other names."""
@@ -59,6 +61,7 @@ class Judgement:
         retracts: key of an earlier judgement of theirs that does not count any more; empty where this takes nothing back.
         role: "label" for an ordinary judgement, "adjudicated" for one that settles a difference, "gold" for one that is known to be
             right and that people are measured by.
+        chosen: why the row was given to them (`Why`); empty where they opened it themselves.
         source: the format it was read from; empty where it was given to Tailor itself.
         extra: what a format of another tool holds besides, so that it can be written again; Tailor does not read it.
     """
@@ -76,6 +79,7 @@ class Judgement:
     flagged: str = ""
     retracts: str = ""
     role: Role = "label"
+    chosen: Why | Literal[""] = ""
     source: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 

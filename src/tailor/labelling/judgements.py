@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -42,6 +43,7 @@ class Judgements:
         self._path = private_folder(folder) / LABELS
         self._lock = threading.RLock()
         self._known: list[Judgement] = []
+        self._by_key: dict[str, Judgement] = {}
         self._last = 0
         self._held = hold(folder)
         try:
@@ -72,7 +74,7 @@ class Judgements:
         given = [checked(replace(judgement, at=judgement.at or now)) for judgement in judgements]
         with self._lock, transaction(self._db, self._path):
             self._refresh()
-            kept = {judgement.key: judgement for judgement in self._known}
+            kept = ChainMap[str, Judgement]({}, self._by_key)
             fresh: list[Judgement] = []
             for judgement in given:
                 before = kept.get(judgement.key)
@@ -163,7 +165,9 @@ class Judgements:
     def _refresh(self) -> None:
         """Read what was added since, here or by another process."""
         for record in read_records(self._db, self._last):
-            self._known.append(from_text(record.text))
+            judgement = from_text(record.text)
+            self._known.append(judgement)
+            self._by_key[judgement.key] = judgement
             self._last = record.number
 
 

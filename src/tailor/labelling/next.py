@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -22,13 +21,13 @@ from tailor.data.deal import place_key
 from tailor.data.example import Example
 from tailor.data.split import LEAST, SHARES
 from tailor.data.units import find_units
+from tailor.labelling.judgement import Why
 from tailor.models.base import Array
 from tailor.models.head import best_strength, fit_head, one_thread
 from tailor.stats.intervals import Floats
 from tailor.stats.paired import PairedDifference, paired_max_t
 from tailor.task import Task
 
-Why = Literal["uncertain", "diverse", "random"]
 SPARE = 1.15
 """The ends hold so many times the rows that test and reserve need, since labels are skipped and rows come in units."""
 TEST_END, RESERVE_END = SPARE * max(SHARES["test"], LEAST["test"][1]), SPARE * SHARES["reserve"]
@@ -86,6 +85,7 @@ def next_rows(
     *,
     places: Sequence[float] | None = None,
     choose: bool = True,
+    suspects: Sequence[int] = (),
     seed: int = 0,
 ) -> list[Pick]:
     """The rows to label next, in the order in which they should be shown; rows of the two sorts take turns.
@@ -97,6 +97,7 @@ def next_rows(
         places: of each row, where in the order of dealing it stands, in [0, 1] (`dealing_places`); left out where the rows to test
             on are given apart from these.
         choose: whether rows may be chosen; without, all are taken at random.
+        suspects: rows without a label here whose label elsewhere looks wrong, the surest first; up to half of the rows chosen.
         seed: of what is taken at random where `places` are left out.
     """
     open_rows = np.flatnonzero([label is None for label in labels])
@@ -119,7 +120,11 @@ def next_rows(
     taken = set(random)
     chosen: list[Pick] = []
     if choose:
-        chosen = _chosen(vectors, labels, [int(row) for row in middle if int(row) not in taken], wanted - len(random))
+        candidates = [int(row) for row in middle if int(row) not in taken]
+        allowed, left = set(candidates), wanted - len(random)
+        wrong = [row for row in suspects if row in allowed][: (left + 1) // 2]
+        chosen = [Pick(row, "suspected") for row in wrong]
+        chosen += _chosen(vectors, labels, [row for row in candidates if row not in set(wrong)], left - len(wrong))
         if short := wanted - len(random) - len(chosen):
             more = _dealt(lines, weights, len(random) + short)
             random = random + [row for row in more if row not in taken]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tailor.errors import StoreError
 from tailor.files import write_atomically
+from tailor.models.base import Array
 from tailor.models.head import as_log_probabilities, fit_logistic, fit_logistic_of_sets, one_thread
 
 FILE, NUMBERS = "tfidf.json", "tfidf.safetensors"
@@ -159,6 +160,29 @@ def _fitted(settings: dict[str, Any], texts: Sequence[str]) -> _View:
         return _View((), np.zeros(0), None)
     features = vectoriser.fit_transform(texts)
     return _View(tuple(vectoriser.get_feature_names_out()), np.asarray(vectoriser.idf_, dtype=np.float64), features)
+
+
+def word_vectors(texts: Sequence[str], dimensions: int = 128) -> Array:
+    """Texts as vectors of length 1, from their words and characters alone (latent semantic analysis: truncated SVD of TF-IDF).
+
+    For what must not load or ask a model. A text without any term has a vector of zeros.
+
+    Args:
+        texts: all texts; the vectors depend on all of them.
+        dimensions: at most so many; fewer where there are few texts or terms.
+    """
+    with one_thread():
+        from scipy.sparse import hstack
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.preprocessing import normalize
+
+        found = [view.features for settings in VIEWS.values() if (view := _fitted(settings, texts)).features is not None]
+        if not found:
+            return np.zeros((len(texts), 1), np.float32)
+        features = hstack(found).tocsr()
+        most = min(dimensions, *(side - 1 for side in features.shape))
+        reduced = TruncatedSVD(most, random_state=0).fit_transform(features) if most > 0 else features.toarray()
+        return np.asarray(normalize(reduced), dtype=np.float32)
 
 
 def _digest(text: bytes, numbers: bytes) -> str:

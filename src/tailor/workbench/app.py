@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from functools import wraps
 from importlib.resources import files
@@ -21,15 +22,21 @@ from tailor.labelling.forms import STYLE, form_file
 from tailor.labelling.judgement import LABEL, Judgement
 from tailor.labelling.judgements import KeyTaken
 from tailor.web.door import JSON, Door, Keys, Refused, cookie
-from tailor.workbench.desk import Desk, Item
-from tailor.workbench.doubts import agreement_page, suspects_page
+from tailor.workbench.choosing import Choosing
+from tailor.workbench.desk import Desk
+from tailor.workbench.doubts import agreement_page, study_stamp, suspects_page
+from tailor.workbench.items import Item
+from tailor.workbench.later import Later
 from tailor.workbench.overview import disagreements, progress, queue_rows
 from tailor.workbench.showing import marks_in, said_before, scripts_of, sent, shown
 
-STATIC = ("style.css", "start.js", "label.js", "settle.js")
+STATIC = ("style.css", "start.js", "label.js", "settle.js", "again.js")
 """What pages are made of; nothing else is served as a file."""
 LONGEST_REASON = 1_000
 """Characters of a reason for a skip or a flag, and of a source."""
+PATIENCE, MUCH_PATIENCE = 0.03, 30.0
+"""Seconds that a page waits for what is worked out of all judgements; with a few judgements, it takes much less."""
+FEW = 500
 TABS = (
     ("/label", "Label"),
     ("/queue", "Rows"),
@@ -49,11 +56,12 @@ class Workbench:
         keys: the links that are good.
         guideline: what people are told about how to label; empty for nothing.
         settles: who may settle differences; everyone where it is empty.
+        choosing: decides which rows come next; None where all come at random.
     """
 
-    def __init__(self, desk: Desk, keys: Keys, *, guideline: str = "", settles: str = "") -> None:
-        self.desk, self.keys, self.guideline, self.settles = desk, keys, guideline, settles
-        self._agreed: tuple[int, Mapping[str, Any]] = (-1, {})
+    def __init__(self, desk: Desk, keys: Keys, *, guideline: str = "", settles: str = "", choosing: Choosing | None = None) -> None:
+        self.desk, self.keys, self.guideline, self.settles, self.choosing = desk, keys, guideline, settles, choosing
+        self._pool = ThreadPoolExecutor(1, "pages")
         self._templates = Environment(
             loader=PackageLoader("tailor.workbench"),
             autoescape=True,
@@ -77,10 +85,10 @@ class Workbench:
             Route("/label", self._page("label.html")),
             Route("/queue", self._page("queue.html", lambda name, start: queue_rows(self.desk, name, start))),
             Route("/guideline", self._page("guideline.html")),
-            Route("/settle", self._page("settle.html", lambda name, _: {"rows": disagreements(self.desk)})),
-            Route("/agreement", self._page("agreement.html", self._agreement)),
-            Route("/suspects", self._page("suspects.html", lambda name, _: suspects_page(self.desk, self.desk.project))),
-            Route("/progress", self._page("progress.html", lambda name, _: asdict(progress(self.desk)))),
+            Route("/settle", self._page("settle.html", self._later(lambda: {"rows": disagreements(self.desk)}))),
+            Route("/agreement", self._page("agreement.html", self._later(lambda: agreement_page(self.desk)))),
+            Route("/suspects", self._page("suspects.html", self._later(lambda: suspects_page(self.desk, self.desk.project)))),
+            Route("/progress", self._page("progress.html", self._later(self._progress))),
             Route("/api/next", _answering(self._next), methods=["POST"]),
             Route("/api/judgements", _answering(self._judge), methods=["POST"]),
             Route("/api/undo", _answering(self._undo), methods=["POST"]),
@@ -92,12 +100,23 @@ class Workbench:
 
     # Pages
 
-    def _agreement(self, name: str, start: int) -> Mapping[str, Any]:
-        """How far people agree: worked out again once there are more judgements, since it takes seconds with thousands."""
-        count = len(self.desk.judgements.all())
-        if self._agreed[0] != count:
-            self._agreed = count, agreement_page(self.desk)
-        return self._agreed[1]
+    def _later(self, work: Callable[[], Mapping[str, Any]]) -> Callable[[str, int], Mapping[str, Any]]:
+        """What a page shows of all judgements: it takes seconds with thousands, so the page shows the last that is known."""
+        value = Later(work, self._state, self._pool)
+
+        def now(name: str, start: int) -> Mapping[str, Any]:
+            found, is_now = value.get(PATIENCE if len(self.desk.judgements.all()) > FEW else MUCH_PATIENCE)
+            return {**(found or {}), "waits": found is None, "is_now": is_now}
+
+        return now
+
+    def _state(self) -> tuple[object, ...]:
+        """What pages of all judgements follow from."""
+        return len(self.desk.judgements.all()), self.choosing and self.choosing.paying, study_stamp(self.desk.project)
+
+    def _progress(self) -> Mapping[str, Any]:
+        paying = self.choosing.paying.sentence if self.choosing and self.choosing.paying else ""
+        return {**asdict(progress(self.desk)), "chooses": self.choosing is not None, "paying": paying}
 
     def _page(
         self, template: str, more: Callable[[str, int], Mapping[str, Any]] | None = None, *, open_door: bool = False
@@ -180,6 +199,8 @@ class Workbench:
         judgement = self._as_kept(self._judgement(name, body))
         replaces = body.get("replaces")
         before = self.desk.give(judgement, replaces=replaces if isinstance(replaces, str) else None)
+        if self.choosing is not None:
+            self.choosing.note()
         conflict = None if before is None else {"label": before.label, "skipped": before.skipped, "at": before.at}
         return {"kept": judgement.key, "conflict": conflict, "counts": self.desk.counts(name)}
 
@@ -188,7 +209,8 @@ class Workbench:
         kept = self.desk.judgements.find(judgement.key)
         if kept is None:
             return judgement
-        again = replace(judgement, at=kept.at, seconds=kept.seconds, guideline=kept.guideline, suggested=kept.suggested)
+        was = {name: getattr(kept, name) for name in ("at", "seconds", "guideline", "suggested", "chosen")}
+        again = replace(judgement, **was)
         return kept if again == kept else judgement
 
     def _judgement(self, name: str, body: Mapping[str, Any]) -> Judgement:

@@ -7,53 +7,28 @@ that is killed loses leases and nothing else.
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 import time
-import unicodedata
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tailor.data.example import Example
 from tailor.data.identity import identity
-from tailor.data.split import read_tables
-from tailor.data.unlabelled import bare_rows
-from tailor.errors import DataError, quoted
-from tailor.kinds.base import Unreadable, kind_of
+from tailor.errors import DataError
+from tailor.kinds.base import kind_of
 from tailor.kinds.entry import Entry
 from tailor.labelled import as_cell
-from tailor.labelling.judgement import Judgement, Suggestion, standing
+from tailor.labelling.judgement import Judgement, Suggestion, Why, standing
 from tailor.labelling.judgements import Judgements
 from tailor.project import Project
-from tailor.task import Task, columns_in
+from tailor.task import columns_in
+from tailor.workbench.items import Item, checked_label, items_of, labels_in
 
 LEASE_SECONDS = 600.0
 """How long a row that was given to someone is given to nobody else."""
-LONGEST_LABEL = 200
-"""Characters of a label that someone adds on the page."""
-UNSEEN = ("Cc", "Cs", "Zl", "Zp")
-"""Categories of what no new label holds: control characters, halves of surrogate pairs, ends of lines."""
 MOST_AHEAD = 5
 """Rows that a page may hold ready, so that the next one is there at once."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """A row to label.
-
-    Attributes:
-        row: its name in judgements.
-        example: what is asked.
-        given: the label in the user's file, as a cell; empty where there is none.
-        split: the setting that names its file: "file", "train", "dev" or "test".
-    """
-
-    row: str
-    example: Example
-    given: str = ""
-    split: str = "file"
 
 
 @dataclass(frozen=True)
@@ -98,35 +73,38 @@ class Desk:
     ) -> None:
         self.project, self.task, self.judgements = project, project.task, judgements
         self.overlap, self.guideline = overlap, guideline
-        self.every = {item.row: item for item in _items(project, judgements)}
+        self.every = {item.row: item for item in items_of(project, judgements)}
         self.items = {row: item for row, item in self.every.items() if everything or not item.given.strip()}
         self._clock, self._lock = clock, threading.RLock()
         self._leases: dict[str, list[Lease]] = defaultdict(list)
         self.suggestions: dict[str, Suggestion] = {}
-        self._order = sorted(self.items, key=_drawn)
+        self.drawn = sorted(self.items, key=_drawn)
+        self._order, self._place = self.drawn, {row: place for place, row in enumerate(self.drawn)}
+        self._why: Mapping[str, Why] = {}
+        self._doubted: Mapping[str, int] = {}
+        self._given: dict[str, Why] = {}
         self._said: dict[str, list[Judgement]] = defaultdict(list)
         self._standing: dict[str, dict[str, Judgement]] = {}
         self._read = 0
-        self._given_labels = {label for item in self.every.values() if item.given for label in _labels_in(project.task, item.given)}
+        # What follows from what stands, kept up to date with each judgement, so that no answer waits for a look at all of them.
+        self._finished: set[str] = set()
+        self._begun: set[str] = set()
+        self._by_person: dict[str, Counter[str]] = defaultdict(Counter)
+        self._used = Counter(label for item in self.every.values() if item.given for label in labels_in(self.task, item.given))
 
     # What is there
 
     def entry(self) -> Entry:
         """How a right answer is given now: labels that someone added are among the choices."""
         with self._lock:
-            used = {label for judgement in self.labels() for label in _labels_in(self.task, as_cell(judgement.label))}
-        labels = self.task.labels or tuple(sorted(self._given_labels | used, key=str.casefold))
+            self._refresh()
+            labels = self.task.labels or tuple(sorted(+self._used, key=str.casefold))
         return kind_of(self.task).entry(self.task, labels)
 
     def labels(self) -> list[Judgement]:
         """The labels that count as one person's word each."""
-        self._refresh()
-        return [
-            judgement
-            for given in self._standing.values()
-            for judgement in given.values()
-            if judgement.label is not None and judgement.row in self.items
-        ]
+        given = self.said().values()
+        return [judgement for said in given for judgement in said.values() if judgement.label is not None]
 
     def of_row(self, row: str) -> dict[str, Judgement]:
         """What stands of a row, by who said it."""
@@ -138,16 +116,19 @@ class Desk:
         """What stands of each row that someone labelled or skipped, by who said it."""
         with self._lock:
             self._refresh()
-            return {row: dict(given) for row, given in self._standing.items() if row in self.items}
+            return {row: dict(given) for row, given in self._standing.items() if given and row in self.items}
 
     def counts(self, name: str) -> dict[str, int]:
         """Rows in all, rows that need nothing more, and rows that this person labelled or skipped."""
         with self._lock:
             self._refresh()
-            finished = sum(len(self._standing.get(row, {})) >= self.overlap for row in self.items)
-            own = [given[name] for row, given in self._standing.items() if name in given and row in self.items]
-        skipped = sum(bool(judgement.skipped) for judgement in own)
-        return {"rows": len(self.items), "finished": finished, "labelled": len(own) - skipped, "skipped": skipped}
+            own = self._by_person[name]
+            return {
+                "rows": len(self.items),
+                "finished": len(self._finished),
+                "labelled": own["labelled"],
+                "skipped": own["skipped"],
+            }
 
     def open_items(self) -> list[Item]:
         """The rows that nobody labelled or skipped, in the order in which they are given out."""
@@ -157,11 +138,23 @@ class Desk:
 
     # Giving out
 
+    def arrange(self, first: Mapping[str, Why], doubted: Sequence[str] = ()) -> None:
+        """Give out some rows before the others, which follow in the order drawn.
+
+        Args:
+            first: rows in the order in which they are given out, and why each is.
+            doubted: rows with a label that looks wrong, the surest first: of rows that others began, these come first.
+        """
+        order = [*first, *(row for row in self.drawn if row not in first)]
+        with self._lock:
+            self._order, self._why = order, dict(first)
+            self._doubted = {row: place for place, row in enumerate(doubted)}
+
     def take(self, name: str, page: str, most: int = 1, holding: Sequence[str] = ()) -> list[Item]:
         """The next rows for someone; fewer where fewer are left.
 
-        Rows that others began come first, so that rows are finished; the order of the others is drawn, and differs between people
-        no more than leases make it.
+        Rows that others began come first, so that rows are finished; then those that were chosen (`arrange`); the others come in an
+        order that was drawn, and that differs between people no more than leases make it.
 
         Args:
             name: for whom.
@@ -169,16 +162,27 @@ class Desk:
             most: how many.
             holding: rows that the page has already; their leases are renewed.
         """
+        wanted, found = min(most, MOST_AHEAD), list[Item]()
         with self._lock:
             self._refresh()
             now = self._clock()
             for row in holding[:MOST_AHEAD]:
                 self._lease(row, name, page, now)
-            open_rows = [row for row in self._order if row not in holding and self._is_open(row, name, page, now)]
-            order = sorted(open_rows, key=lambda row: -len(self._standing.get(row, {})))[: max(0, min(most, MOST_AHEAD))]
-            for row in order:
+            for row in self._waiting():
+                if len(found) >= wanted:
+                    break
+                if row in holding or not self._is_open(row, name, page, now):
+                    continue
                 self._lease(row, name, page, now)
-            return [self.items[row] for row in order]
+                self._given.setdefault(row, self._why.get(row, "random"))
+                found.append(self.items[row])
+        return found
+
+    def _waiting(self) -> Iterator[str]:
+        """Rows that need somebody, in the order in which they are given out."""
+        begun, last = self._begun, len(self._doubted)
+        yield from sorted(begun, key=lambda row: (self._doubted.get(row, last), -len(self._standing[row]), self._place[row]))
+        yield from (row for row in self._order if row not in begun and row not in self._finished)
 
     def _is_open(self, row: str, name: str, page: str, now: float) -> bool:
         judged = self._standing.get(row, {})
@@ -212,6 +216,8 @@ class Desk:
             raise DataError("this row is not in the data any more", "Load the page again.")
         with self._lock:
             columns = columns_in(self.task.input)
+            if not judgement.retracts and self.judgements.find(judgement.key) is None:
+                judgement = replace(judgement, chosen=self._given.get(judgement.row, ""))
             self.judgements.append(judgement, rows=[identity(columns, item.example)])
             self._refresh()
             self._leases[judgement.row] = [lease for lease in self._leases[judgement.row] if lease.name != judgement.annotator]
@@ -252,81 +258,20 @@ class Desk:
             self._said[judgement.row].append(judgement)
         for row in {judgement.row for judgement in fresh}:
             said = [one for one in standing(self._said[row]) if one.values or one.skipped]
-            self._standing[row] = {one.annotator: one for one in said if one.role == "label"}
+            before, after = self._standing.get(row, {}), {one.annotator: one for one in said if one.role == "label"}
+            self._standing[row] = after
+            if row in self.items:
+                self._count(row, before, -1)
+                self._count(row, after, 1)
 
-
-def checked_label(task: Task, entry: Entry, given: Any) -> Any:
-    """A label as it is kept: a text, a list of labels, or an object.
-
-    Raises:
-        DataError: it is none that this task takes.
-    """
-    kind = kind_of(task)
-    try:
-        if entry.shape == "fields":
-            given = _object(given)
-        if entry.shape == "choices":
-            if not isinstance(given, list) or not all(isinstance(label, str) and label.strip() for label in given):
-                raise DataError("a list of labels is needed")
-            given = sorted({label.strip() for label in given})
-        elif entry.shape != "fields":
-            if not isinstance(given, str) or not (given.strip() or entry.nothing):
-                raise DataError(f"{kind.a_noun} is needed")
-            given = given.strip()
-        found = kind.accepted(task, as_cell(given))
-    except Unreadable as error:
-        raise DataError(f"it {error.holds}, but {error.but}", error.advice) from None
-    if not found and not kind.abstains:
-        raise DataError(f"{quoted(as_cell(given))} says that there is no {kind.noun}; skip the row instead")
-    new = [label for answer in found for label in kind.labels_in(answer) if kind.closed and label not in entry.choices]
-    if new and task.labels:
-        raise DataError(f"{quoted(new[0])} is not among the labels of the task", "Add it to `labels` in tailor.yaml.")
-    for label in new:  # it becomes a button on everybody's page
-        if len(label) > LONGEST_LABEL or any(unicodedata.category(sign) in UNSEEN for sign in label):
-            raise DataError(f"{quoted(label)} is no label", f"Write one line of at most {LONGEST_LABEL} characters.")
-    return given
-
-
-def _object(given: Any) -> dict[str, Any]:
-    """Values by their places, such as "address.city", as an object in objects; what is empty is left out."""
-    if not isinstance(given, Mapping):
-        raise DataError("a value for each field is needed")
-    found: dict[str, Any] = {}
-    for name, value in given.items():
-        if value in ("", None):
-            continue
-        *outer, last = str(name).split(".")
-        place = found
-        for part in outer:
-            inner = place.setdefault(part, {})
-            if not isinstance(inner, dict):
-                raise DataError(f"{quoted(str(name))} is no field")
-            place = inner
-        place[last] = value
-    return found
-
-
-def _items(project: Project, judgements: Judgements) -> list[Item]:
-    """Every row of the project's data."""
-    task, found = project.task, []
-    for split, table in read_tables(project).items():
-        rows = bare_rows(task, table)
-        names = judgements.names([identity(columns_in(task.input), row) for row in rows])
-        for place, (row, name) in enumerate(zip(rows, names, strict=True)):
-            cell = table.rows[place].get(task.output, "")
-            given = cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
-            found.append(Item(name, row, given, split))
-    return found
-
-
-def _labels_in(task: Task, cell: str) -> Sequence[str]:
-    kind = kind_of(task)
-    if not kind.closed:
-        return ()
-    try:
-        return tuple(label for answer in kind.accepted(task, cell) for label in kind.labels_in(answer))
-    except Unreadable:
-        return ()
+    def _count(self, row: str, said: Mapping[str, Judgement], by: int) -> None:
+        """Count in what stands of a row, or out."""
+        for name, judgement in said.items():
+            self._by_person[name]["skipped" if judgement.skipped else "labelled"] += by
+            for label in () if judgement.label is None else labels_in(self.task, as_cell(judgement.label)):
+                self._used[label] += by
+        (self._finished.add if len(said) >= self.overlap else self._finished.discard)(row)
+        (self._begun.add if 0 < len(said) < self.overlap else self._begun.discard)(row)
 
 
 def _drawn(row: str) -> str:

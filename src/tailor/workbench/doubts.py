@@ -62,6 +62,12 @@ def agreement_page(desk: Desk) -> dict[str, Any]:
     }
 
 
+def study_stamp(project: Project) -> tuple[int, ...]:
+    """Changes when there may be another study: when the ledger's files were last written, in nanoseconds; 0 for one not there."""
+    files = [project.store / f"ledger.db{ending}" for ending in ("", "-wal")]
+    return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)
+
+
 def suspects_page(desk: Desk, project: Project) -> dict[str, Any]:
     """The labels that look wrong to the last study, the surest first; or why there are none to show."""
     try:

@@ -23,11 +23,12 @@ from tailor.limits import SETTINGS_BYTES
 from tailor.outside import read_file
 from tailor.plugins import KINDS
 from tailor.project import SETTINGS_FILE, Project, load_project
-from tailor.seals import shown_to_people
+from tailor.seals import identities, shown_to_people
 from tailor.trust import note_made_here
 from tailor.web.door import LONGEST_NAME, SECRET_BYTES, Door, Keys
 from tailor.web.listening import Listening, listen
 from tailor.workbench.app import Workbench
+from tailor.workbench.choosing import Choosing
 from tailor.workbench.desk import Desk
 
 GUIDELINE = "guideline.md"
@@ -175,20 +176,28 @@ def _write(data: Path, labels: Sequence[str], kind_name: str, input: str) -> Pat
     return path
 
 
-def note_rows_shown(project: Project) -> str:
-    """Note down that people are shown rows that have a label already, test rows among them; says so in a sentence.
+def note_rows_shown(desk: Desk) -> str:
+    """Note down that people are shown rows of the sealed test set, where the desk gives some out; says so in a sentence.
 
-    Empty where there are too few rows for a test set yet.
+    These are rows that have a label already: in the file, or by one person where another labels them too. Empty where no such row
+    is given out, or where there are too few rows for a test set yet.
+
+    Args:
+        desk: what is labelled.
 
     Raises:
         StoreError: it could not be written, or another process is working in the project.
     """
+    project, task = desk.project, desk.task
     try:
         splits = load_splits(project)
     except DataError:
         return ""
+    tested = desk.judgements.names(identities(task, splits.test))
+    if not any(row in desk.items for row in tested):
+        return ""
     with Ledger(project.store) as ledger:
-        return shown_to_people(project.task, splits, ledger)
+        return shown_to_people(task, splits, ledger)
 
 
 @contextmanager
@@ -202,6 +211,7 @@ def open_workbench(
     host: str = "127.0.0.1",
     port: int = 0,
     names: Sequence[str] = (),
+    choose: bool = True,
 ) -> Iterator[Bench]:
     """The pages of a project, ready to be served; the labels are closed when the block ends.
 
@@ -214,6 +224,7 @@ def open_workbench(
         host: the interface.
         port: 0 for one that is free.
         names: what others call this machine.
+        choose: whether rows are chosen that teach most; else all come at random.
 
     Raises:
         ConfigError: a name cannot be used, or the port.
@@ -233,14 +244,21 @@ def open_workbench(
     with Judgements(project.store) as judgements:
         version = hashlib.sha256(guideline.encode("utf-8", "surrogatepass")).hexdigest()[:12] if guideline else ""
         desk = Desk(project, judgements, overlap=overlap, everything=everything, guideline=version)
-        bench = Workbench(desk, keys, guideline=guideline, settles=settles)
+        choosing = Choosing(desk) if choose else None
+        bench = Workbench(desk, keys, guideline=guideline, settles=settles, choosing=choosing)
         rows, noun = len(desk.items), kind_of(project.task).a_noun
         left = "No row lacks" if not rows else "1 row lacks" if rows == 1 else f"{rows:,} rows lack"
         told = f"{left} {noun}" + (". Start with --all to label those that have one, too." if not rows else "; open a link:")
         if everything:
             told = f"{rows:,} rows to label; open a link:"
         links = {person: f"{listening.address}/#{keys.ticket(person)}" for person in people}
-        yield Bench(bench.app(listening.hosts), listening, links, told, desk)
+        if choosing is not None:
+            choosing.start()
+        try:
+            yield Bench(bench.app(listening.hosts), listening, links, told, desk)
+        finally:
+            if choosing is not None:
+                choosing.close()
 
 
 def _secret(folder: Path) -> bytes:

@@ -6,12 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from tailor.kinds.base import kind_of
 from tailor.labelled import as_cell, counted
 from tailor.labelling.judgement import Judgement
-from tailor.workbench.desk import Desk, Item
+from tailor.workbench.desk import Desk
+from tailor.workbench.items import Item
 from tailor.workbench.showing import readable
 
 MOST_ROWS = 200
@@ -89,9 +91,9 @@ class Progress:
 
 def queue_rows(desk: Desk, name: str, start: int) -> dict[str, Any]:
     """The rows from a place on, with where each stands for this person, and the places where pages before and after begin."""
-    everything, found = desk.said(), []
-    for item in list(desk.items.values())[start : start + MOST_ROWS]:
-        said = everything.get(item.row, {})
+    found = []
+    for item in islice(desk.items.values(), start, start + MOST_ROWS):
+        said = desk.of_row(item.row)
         own = said.get(name)
         state = "open" if own is None else "skipped" if own.skipped else "labelled"
         if own is None and len(said) >= desk.overlap:

@@ -16,7 +16,7 @@ from tailor.kinds.entry import Entry
 from tailor.labelling.judgement import LABEL, Suggestion
 from tailor.score.confidence import confidence
 from tailor.score.fields import read_object
-from tailor.workbench.desk import Item
+from tailor.workbench.items import Item
 
 BLIND_SHARE = 0.3
 MOST = 500
