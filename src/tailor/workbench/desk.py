@@ -179,7 +179,7 @@ class Desk:
         return found
 
     def _waiting(self) -> Iterator[str]:
-        """Rows that need somebody, in the order in which they are given out."""
+        """Rows that need someone, in the order in which they are given out."""
         begun, last = self._begun, len(self._doubted)
         yield from sorted(begun, key=lambda row: (self._doubted.get(row, last), -len(self._standing[row]), self._place[row]))
         yield from (row for row in self._order if row not in begun and row not in self._finished)
