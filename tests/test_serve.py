@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +136,9 @@ def test_messages_of_a_sort_that_was_not_measured_are_refused(desk: Client, mess
     assert (found.status, found.error["param"]) == (400, param)
 
 
+ASKED = {"model": "desk", "messages": [{"role": "user", "content": "a"}]}
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [
@@ -146,6 +151,9 @@ def test_messages_of_a_sort_that_was_not_measured_are_refused(desk: Client, mess
         ("/answer", {"text": "a", "colour": "b"}, 400, "unknown_parameter"),
         ("/answer", {}, 400, "missing_required_parameter"),
         ("/answer", {"text": 3}, 400, "invalid_type"),
+        ("/answer", {"text": " \n"}, 400, "invalid_value"),
+        ("/answer", {"half \ud83d of a name": "a"}, 400, "unknown_parameter"),
+        ("/v1/chat/completions", {**ASKED, "half \ud83d of a name": 1}, 400, "unknown_parameter"),
         ("/nowhere", {}, 404, "not_found"),
         ("/v1/models", {}, 405, "not_found"),
     ],
@@ -155,6 +163,15 @@ def test_errors_have_the_form_that_clients_read(desk: Client, path: str, body: o
     assert (found.status, found.error["code"]) == (status, code)
     assert found.body.keys() == {"error"}
     assert found.error.keys() == {"message", "type", "param", "code"}
+
+
+def test_a_long_body_that_says_no_length_is_refused_as_what_it_is(desk: Client) -> None:
+    with socket.create_connection(("127.0.0.1", desk.port), timeout=20) as connection:
+        head = f"POST /answer HTTP/1.1\r\nHost: 127.0.0.1:{desk.port}\r\nContent-Type: application/json\r\n"
+        connection.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n")
+        with suppress(OSError):  # it may be refused before it is sent
+            connection.sendall(b"".join(b"10000\r\n" + b"a" * 0x10000 + b"\r\n" for _ in range(17)) + b"0\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_prompt_that_does_not_fit_is_named_as_such(desk: Client) -> None:

@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tailor.errors import ConfigError
 from tailor.serving.guard import Guard
 from tailor.serving.server import check_token
-from tailor.web.door import BODY_BYTES
+from tailor.web.door import BODY_BYTES, Door, Keys
 from tailor.web.listening import listen
 
 HOST = "127.0.0.1:8321"
@@ -28,7 +28,11 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def asked(
-    guard: Guard, *headers: tuple[str, str], method: str = "GET", path: str = "/v1/models", chunks: tuple[bytes, ...] = (b"",)
+    guard: Guard | Door,
+    *headers: tuple[str, str],
+    method: str = "GET",
+    path: str = "/v1/models",
+    chunks: tuple[bytes, ...] = (b"",),
 ) -> tuple[int, Any]:
     """Status and body of what comes back."""
     sent: list[Message] = []
@@ -76,6 +80,14 @@ def test_pages_from_elsewhere_cannot_ask(here: Guard, origin: str) -> None:
     status, body = asked(here, ("host", HOST), ("origin", origin), JSON, method="POST")
     assert (status, body["error"]["code"]) == (403, "foreign_origin")
     assert asked(here, ("host", HOST), ("origin", f"http://{HOST}"), JSON, method="POST")[0] == 200
+
+
+def test_a_request_that_says_in_two_ways_how_long_it_is_is_refused_by_both_doors(here: Guard) -> None:
+    # A proxy in front may have read it in the other way, and taken what follows for another request.
+    door = Door(echo, hosts={HOST}, keys=Keys(bytes(32)), open_paths=["/"], entry="/session")
+    for guard in (here, door):
+        said = ("host", HOST), JSON, ("content-length", "5"), ("transfer-encoding", "chunked")
+        assert asked(guard, *said, method="POST")[0] == 400
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])

@@ -45,7 +45,7 @@ def gate(
         write_atomically(junit, as_junit(found), mode=0o644)
     if json_file is not None:
         write_atomically(json_file, json.dumps(as_record(found), indent=2) + "\n", mode=0o644)
-    console.print(found.sentence, style="bold", markup=False)
+    console.print(found.sentence, style="bold")
     if found.left_out:
         console.print(f"{counted(found.left_out, 'row')} of the file left out: the study has the same or nearly the same.")
     for check in found.checks:

@@ -40,6 +40,7 @@ def watch(
 
     Exit status 1 where something has changed, otherwise 0.
     """
+    from tailor.decide.formats import counted
     from tailor.project import WATCH_FILE, load_project
     from tailor.watching.audit import take_over, write_audit
     from tailor.watching.page import write_page
@@ -52,7 +53,8 @@ def watch(
     found = watch(opened)
     if audit is not None:
         written = write_audit(audit, opened.task, found.quality.waiting)
-        console.print(f"Took {taken:,} verdicts from {audit}, and wrote {written:,} requests to judge there.")
+        told = f"Took {counted(taken, 'verdict')} from {audit}, and wrote {counted(written, 'request')} to judge there."
+        console.print(told)
     replayed = None
     if ask:
         ask_to_send(plain_console(stderr=True), opened, yes=yes, allow_http=allow_http)

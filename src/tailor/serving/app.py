@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tailor.data.example import Example
@@ -30,6 +30,8 @@ from tailor.serving.replies import Events, completion, headers, in_one_piece, ow
 from tailor.serving.served import Served
 from tailor.serving.writing import Writing
 from tailor.store.traffic import SAID, Feedback, Said
+from tailor.web.door import JSON
+from tailor.web.door import Refused as NotLetIn
 
 BODY_SECONDS = 30.0
 """Seconds within which a request must have come in whole."""
@@ -79,13 +81,16 @@ class Routes:
             try:
                 response = await handler(request)
             except Refused as refused:
-                response = JSONResponse(refused.body, refused.status, refused.headers)
+                response = JSON(refused.body, refused.status, refused.headers)
+            except NotLetIn as refused:  # the body grew too long while it was read
+                told = Refused(refused.message, refused.status, code="request_too_large")
+                response = JSON(told.body, told.status)
             except Gone:
                 response = Response(status_code=499)
             except Exception:  # the boundary to callers, who are told nothing of the inside; the log is
                 logging.getLogger(__name__).exception("a request to %s broke down", path)
                 broken = Refused("Something went wrong inside this server.", 500, kind="server_error", code="internal_error")
-                response = JSONResponse(broken.body, 500)
+                response = JSON(broken.body, 500)
             response.headers.update(SAFE)
             self.endpoint.metrics.request(path, response.status_code, time.perf_counter() - started)
             return response
@@ -103,7 +108,7 @@ class Routes:
             return await self._as_written(request, served, example, model, usage)
         reply = await self.endpoint.answer(served, example, partial(gone, request))
         if not stream:
-            return JSONResponse(completion(reply, model), headers=reply.headers)
+            return JSON(completion(reply, model), headers=reply.headers)
         return _streamed(_each(in_one_piece(reply, model, usage=usage)), reply.headers)
 
     async def _as_written(self, request: Request, served: Served, example: Example, model: str, usage: bool) -> Response:
@@ -142,7 +147,7 @@ class Routes:
         served = self.endpoint.current
         example = row_of(served.system, served.certified.turns, body, _fresh())
         reply = await self.endpoint.answer(served, example, partial(gone, request))
-        return JSONResponse(own_form(reply), headers=reply.headers)
+        return JSON(own_form(reply), headers=reply.headers)
 
     async def feedback(self, request: Request) -> Response:
         """What someone says of an answer."""
@@ -164,7 +169,7 @@ class Routes:
         remark = Feedback(id.removeprefix("chatcmpl-"), cast(Said, said), correct, who or "user")
         if not self.endpoint.recorder.feedback(remark):
             raise Refused("It could not be kept.", 503, kind="server_error", code="not_kept", headers={"retry-after": "5"})
-        return JSONResponse({"kept": True})
+        return JSON({"kept": True})
 
     async def completions(self, request: Request) -> Response:
         """Says what to call instead."""
@@ -188,29 +193,29 @@ class Routes:
         data = [{"object": "embedding", "index": i, "embedding": _vector(row, encoding)} for i, row in enumerate(vectors)]
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         headers = {"x-tailor-config": served.id, "x-tailor-embedder": digest[:12]}
-        return JSONResponse({"object": "list", "data": data, "model": name, "usage": usage}, headers=headers)
+        return JSON({"object": "list", "data": data, "model": name, "usage": usage}, headers=headers)
 
     async def models(self, request: Request) -> Response:
         """What can be asked, with how much it can read."""
-        return JSONResponse({"object": "list", "data": _models(self.endpoint.current)})
+        return JSON({"object": "list", "data": _models(self.endpoint.current)})
 
     async def one_model(self, request: Request) -> Response:
         """One of them."""
         name = request.path_params["name"]
         for record in _models(self.endpoint.current):
             if name in (record["id"], f"{record['id']}@{record['config']}"):
-                return JSONResponse(record)
+                return JSON(record)
         raise Refused(f"There is no model {quoted(name)} here.", 404, code="model_not_found", param="model")
 
     async def healthz(self, request: Request) -> Response:
         """Whether the process lives."""
-        return JSONResponse({"alive": True})
+        return JSON({"alive": True})
 
     async def readyz(self, request: Request) -> Response:
         """Whether a request would be answered as certified, and if not, why."""
         why, served = self.endpoint.trouble, self.endpoint.current
         told = {"ready": not why, "why": why, "config": served.id, "documents_changed": served.documents_changed}
-        return JSONResponse(told, 503 if why else 200, {"retry-after": "5"} if why else {})
+        return JSON(told, 503 if why else 200, {"retry-after": "5"} if why else {})
 
     async def metrics(self, request: Request) -> Response:
         """Figures in Prometheus' text format."""
@@ -223,7 +228,7 @@ class Routes:
         said = "is not called by this method" if status == 405 else "is not there"
         known = "/v1/chat/completions, /v1/models, /v1/embeddings, /answer, /feedback, /healthz, /readyz and /metrics are"
         refused = Refused(f"{quoted(request.scope['path'])} {said}; {known}.", status, code="not_found")
-        return JSONResponse(refused.body, status, headers=SAFE)
+        return JSON(refused.body, status, headers=SAFE)
 
     def _model(self, served: Served, body: dict[str, Any]) -> str:
         """The model that a request names.

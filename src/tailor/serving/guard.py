@@ -13,7 +13,7 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tailor.serving.refused import Refused
-from tailor.web.door import BODY_BYTES, limited, too_long
+from tailor.web.door import AMBIGUOUS, BODY_BYTES, is_ambiguous, limited, too_long
 from tailor.web.door import Refused as NotLetIn
 
 OPEN = frozenset({"/healthz"})
@@ -55,6 +55,8 @@ class Guard:
         hosts = named.get(b"host", [])
         if len(hosts) != 1 or hosts[0].decode("latin-1").lower() not in self.hosts:
             raise Refused("This server is not called by that name.", 421, code="misdirected_request")
+        if is_ambiguous(named):
+            raise Refused(AMBIGUOUS, 400, code="invalid_request", headers={"connection": "close"})
         # Only browsers send an origin. A page from elsewhere must not ask on behalf of whoever looks at it.
         for origin in named.get(b"origin", []):
             if origin.decode("latin-1").lower() not in {f"http://{host}" for host in self.hosts}:

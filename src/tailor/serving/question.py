@@ -43,7 +43,10 @@ def row_of(system: System, turns: Turns, given: Mapping[str, Any], id: str) -> E
         raise Refused(
             f"`{missing[0]}` is missing: the task reads {_listed(wanted)}.", param=missing[0], code="missing_required_parameter"
         )
-    return Example(id, {name: _cell(turns, name, value) for name, value in given.items()}, ())
+    cells = {name: _cell(turns, name, value) for name, value in given.items()}
+    if not any(cell.strip() for cell in cells.values()):
+        raise Refused("Nothing is asked: every column is empty.", param=wanted[0], code="invalid_value")
+    return Example(id, cells, ())
 
 
 def _cell(turns: Turns, name: str, value: object) -> str:

@@ -42,7 +42,7 @@ def read_audit(path: Path, task: Task, asked: Sequence[Request], known: Sequence
         path: the sheet, with columns `id`, `said` and `correct`.
         task: what is asked.
         asked: the requests that were drawn.
-        known: all that was said before.
+        known: all that was said before, oldest first.
 
     Raises:
         DataError: the sheet cannot be read, or says something that is not accepted.
@@ -54,14 +54,14 @@ def read_audit(path: Path, task: Task, asked: Sequence[Request], known: Sequence
         if name not in table.columns:
             raise DataError(f"{table.file} lacks the column {quoted(name)}", "Move the file away for a fresh one.")
     ids = {request.id for request in asked}
-    before = {(one.request, one.said, one.correct) for one in known}
+    last = {one.request: (one.said, one.correct) for one in known}  # the last word counts, whoever said others before
     found = []
     for index, row in enumerate(table.rows):
         said, correct = (str(row.get(name) or "").strip() for name in ("said", "correct"))
         if not said and not correct:
             continue
         remark = _remark(table, index, task, str(row["id"]).strip(), said, correct)
-        if remark.request in ids and (remark.request, remark.said, remark.correct) not in before:
+        if remark.request in ids and last.get(remark.request) != (remark.said, remark.correct):
             found.append(remark)
     return found
 

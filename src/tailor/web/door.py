@@ -40,6 +40,7 @@ SAFE: Mapping[str, str] = {
     "cache-control": "no-store",
 }
 """Headers of every response."""
+AMBIGUOUS = "The request says in two ways how long it is."
 READING = frozenset({"GET", "HEAD"})
 
 
@@ -171,6 +172,8 @@ class Door:
         hosts = [host.lower() for host in headers.get(b"host", [])]
         if len(hosts) != 1 or hosts[0] not in self._hosts:
             raise Refused("This server is not called by that name.", 421)
+        if is_ambiguous(headers):
+            raise Refused(AMBIGUOUS, 400)
         if scope["method"] not in READING:
             self._check_writing(headers)
         if scope["path"] in self._open or scope["path"] == self._entry:
@@ -214,6 +217,11 @@ def _cookie(headers: Mapping[bytes, list[str]], name: str) -> str:
     return cookies[name].value if name in cookies else ""
 
 
+def is_ambiguous(names: Collection[bytes]) -> bool:
+    """Whether a request says in two ways how long it is: a proxy in front may have read it in the other way."""
+    return b"content-length" in names and b"transfer-encoding" in names
+
+
 def limited(receive: Receive, most: int) -> Receive:
     """What comes in, up to so many bytes; more is refused."""
     read = 0
@@ -243,5 +251,7 @@ async def _answer(refused: Refused, scope: Scope, send: Send) -> None:
     else:
         kind, body = b"application/json", json.dumps({"error": refused.message}).encode()
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    if is_ambiguous({name for name, _ in scope["headers"]}):
+        headers.append((b"connection", b"close"))  # what follows is no request of its own
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
