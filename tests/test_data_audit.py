@@ -253,7 +253,7 @@ def test_quotes_and_sources_that_do_not_exist_are_named(golden: Golden, folder: 
     assert (lost.level, lost.rows) == ("error", ("data.jsonl row 4",))
     assert find(findings, "a sentence that is not in the document").rows == ("data.jsonl row 5",)
     assert find(findings, "none of the accepted answers").rows == ("data.jsonl row 6",)
-    golden(find(findings, "Every question").what)
+    golden(find(findings, "No question has an empty answer").what)
 
 
 def test_absent_documents_are_an_error_and_unnamed_ones_a_note(folder: Path) -> None:

@@ -187,3 +187,11 @@ def test_files_that_fail_for_one_reason_are_one_sentence(tmp_path: Path) -> None
         "and 2 more: each is not UTF-8 text: byte 0 cannot be decoded."
     )
     assert (len(paths), advice) == (5, "save it as UTF-8")
+
+
+def test_a_table_with_a_long_cell_and_a_mail_in_no_known_encoding_are_read(tmp_path: Path) -> None:
+    (tmp_path / "long.csv").write_text(f"name,says\nBonn,{'x' * 200_000}\n", encoding="utf-8")
+    (tmp_path / "odd.eml").write_bytes(b"Subject: Room\nContent-Type: text/plain; charset=klingon\n\nThe room is 7.\n")
+    library = read_library(tmp_path)
+    assert not library.unread
+    assert [len(library.documents[0].text) > 200_000, "The room is 7." in library.documents[1].text] == [True, True]

@@ -133,6 +133,7 @@ def test_what_is_broken_inside_says_nothing_outside(bench: Bench, monkeypatch: p
             b"null",
             b"{",
             b'{"key": NaN}',
+            b'{"key": "a", "key": "b"}',
             b"\xff\xfe",
             b"[" * 5000,
             b'{"page": 1, "most": 1}',

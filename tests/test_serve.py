@@ -152,6 +152,7 @@ ASKED = {"model": "desk", "messages": [{"role": "user", "content": "a"}]}
         ("/answer", {}, 400, "missing_required_parameter"),
         ("/answer", {"text": 3}, 400, "invalid_type"),
         ("/answer", {"text": " \n"}, 400, "invalid_value"),
+        ("/answer", b'{"text": "a", "text": "b"}', 400, "invalid_json"),
         ("/answer", {"half \ud83d of a name": "a"}, 400, "unknown_parameter"),
         ("/v1/chat/completions", {**ASKED, "half \ud83d of a name": 1}, 400, "unknown_parameter"),
         ("/nowhere", {}, 404, "not_found"),

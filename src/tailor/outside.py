@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import stat
@@ -61,6 +62,28 @@ def load_yaml(text: str) -> Any:
         RecursionError: it is nested too deeply.
     """
     return yaml.load(text, Loader=_Loader)
+
+
+def load_json(text: str | bytes) -> Any:
+    """What a request's JSON holds. A name given twice in an object is refused: whoever checked the request before may have read the
+    other value, of the column that a filter compares, say. So are NaN and infinity, which JSON does not have.
+
+    Raises:
+        ValueError: it is not JSON, or is refused.
+        RecursionError: it is too deep.
+    """
+    return json.loads(text, object_pairs_hook=_named_once, parse_constant=_no_number)
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("an object gives a name twice")
+    return found
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def whole_characters(text: str) -> str:

@@ -36,8 +36,8 @@ def audit_documents(project: Project, examples: Sequence[Example], library: Libr
     else:
         yield Finding(
             "note",
-            "Every question has an answer in the documents.",
-            advice="Add some that have none, with an empty answer: a system that never says so is not noticed otherwise.",
+            "No question has an empty answer, which would say that the documents do not hold it.",
+            advice="Add some that the documents do not answer: a system that never says so is not noticed otherwise.",
         )
     if project.documents is None:
         yield Finding(

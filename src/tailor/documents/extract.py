@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ def _rows(data: bytes, suffix: str) -> Iterable[list[str]]:
         dialect: Any = csv.Sniffer().sniff(text[:65536], ",;\t|") if suffix == ".csv" else csv.excel_tab
     except csv.Error:
         dialect = csv.excel
+    csv.field_size_limit(DOCUMENT_CHARACTERS)
     return csv.reader(io.StringIO(text, newline=""), dialect)
 
 
@@ -84,13 +85,22 @@ def _mail(data: bytes) -> Found:
         raise ValueError("it has no headers of an e-mail")
     head = [f"{name}: {message[name]}" for name in ("From", "To", "Cc", "Date", "Subject") if message[name]]
     body = message.get_body(("plain", "html"))
-    text = "" if body is None else str(body.get_content())
+    text = "" if body is None else _content(body)
     if body is not None and body.get_content_subtype() == "html":
         text = read_markup(text, True)[1]
     named = [part.get_filename() or part.get_content_type() for part in message.iter_attachments()]
     unread = [(f"has an attachment that is not read, {name}", "save it among the documents") for name in named]
     lines = "\n".join(head) + "\n\n" + text.replace("\r\n", "\n").replace("\r", "\n").strip() + "\n"
     return _one(str(message["Subject"] or ""), whole_characters(lines), unread)
+
+
+def _content(body: MIMEPart) -> str:
+    """The text of a part, as UTF-8 where the part names an encoding that nobody knows."""
+    try:
+        return str(body.get_content())
+    except LookupError:
+        content = body.get_payload(decode=True)
+        return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
 
 
 def _records(path: Path, suffix: str) -> list[Found]:
@@ -111,12 +121,12 @@ def _records(path: Path, suffix: str) -> list[Found]:
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Mapping) or not isinstance(row.get(text), str):
             raise ValueError(f"row {number} has no text under {text!r}")
-        called = str(row.get(name) or number) if name else str(number)
+        called = whole_characters(str(row.get(name) or number) if name else str(number))
         if called in found:
             raise ValueError(f"row {number} has the {name} of another row, {called[:80]!r}")
         others = {key: row[key] for key in row if key not in (text, title, name)}
         found[called] = {
-            "name": whole_characters(called),
+            "name": called,
             "title": " ".join(whole_characters(str(row.get(title) or "") if title else "").split())[:200],
             "text": whole_characters(row[text]).replace("\r\n", "\n").replace("\r", "\n"),
             "metadata": {str(key): _plain(value) for key, value in others.items() if isinstance(value, str | int | float)},

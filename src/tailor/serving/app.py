@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import logging
 import time
 import uuid
@@ -22,6 +21,7 @@ from starlette.routing import Route
 from tailor.data.example import Example
 from tailor.errors import did_you_mean, quoted
 from tailor.models.base import Array
+from tailor.outside import load_json
 from tailor.serving.endpoint import LONGEST_WAIT, Endpoint, Gone, chosen_names
 from tailor.serving.guard import SAFE
 from tailor.serving.question import question_of, row_of
@@ -255,11 +255,11 @@ async def read_body(request: Request) -> dict[str, Any]:
     try:
         async with asyncio.timeout(BODY_SECONDS):
             content = await request.body()
-        body = json.loads(content)
+        body = load_json(content)
     except TimeoutError:
         raise Refused("The request did not come in whole in time.", 408, code="timeout") from None
     except (ValueError, RecursionError):
-        raise Refused("The body is not JSON.", code="invalid_json") from None
+        raise Refused("The body is not JSON, or gives a name twice.", code="invalid_json") from None
     if not isinstance(body, dict):
         raise Refused("The body must be a JSON object.", code="invalid_json")
     return body

@@ -14,6 +14,7 @@ from tailor.conversation import HEAD, written
 from tailor.data.example import Example
 from tailor.data.formats.chatturns import conversation, read_messages
 from tailor.errors import did_you_mean, quoted
+from tailor.outside import load_json
 from tailor.serving.certified import Turns
 from tailor.serving.fields import check_fields
 from tailor.serving.refused import Refused
@@ -145,7 +146,7 @@ def _object(text: str, columns: tuple[str, ...]) -> Mapping[str, Any]:
     """The columns in a message that asks about several."""
     example = json.dumps(dict.fromkeys(columns, "..."), ensure_ascii=False)
     try:
-        found = json.loads(text)
+        found = load_json(text)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

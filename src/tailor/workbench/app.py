@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -21,6 +20,7 @@ from tailor.kinds.base import kind_of
 from tailor.labelling.forms import STYLE, form_file
 from tailor.labelling.judgement import LABEL, Judgement
 from tailor.labelling.judgements import KeyTaken
+from tailor.outside import load_json
 from tailor.web.door import JSON, Door, Keys, Refused, cookie
 from tailor.workbench.choosing import Choosing
 from tailor.workbench.desk import Desk
@@ -277,7 +277,7 @@ def _answering(answer: Callable[[str, Mapping[str, Any]], dict[str, Any]]) -> Ca
 
 async def _body(request: Request) -> Mapping[str, Any]:
     try:
-        body = json.loads(await request.body(), parse_constant=_no_constant)
+        body = load_json(await request.body())
     except ClientDisconnect:
         raise Refused("The request was cut.", 400) from None
     except (ValueError, RecursionError):
@@ -291,10 +291,6 @@ def _start(request: Request) -> int:
     """The place from which a page lists rows."""
     given = request.query_params.get("from", "")
     return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(name)
 
 
 def _texts(values: Any) -> bool:
