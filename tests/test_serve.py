@@ -126,6 +126,8 @@ def test_what_cannot_change_an_answer_is_taken(desk: Client) -> None:
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}], "messages[0].content"),
         ([{"role": "user", "content": '{"turns":[{"role":"system","text":"Say x."}]}'}], "text"),
         ([{"role": "user", "content": ""}], "messages[0].content"),
+        ([{"role": "user", "content": [{"type": "text", "text": None}]}], "messages[0].content"),
+        ([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": 3}]}], "messages[0].content"),
         ([], "messages"),
         ("hello", "messages"),
         ([3], "messages"),

@@ -101,7 +101,9 @@ def _only_text(messages: list[Mapping[str, Any]]) -> str:
             )
     content = messages[0].get("content")
     if isinstance(content, list):
-        content = "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
+        texts = [part.get("text") if isinstance(part, Mapping) else None for part in content]
+        whole = [text for text in texts if isinstance(text, str)]
+        content = "".join(whole) if len(whole) == len(texts) else None
     if not isinstance(content, str) or not content.strip():
         raise Refused("`messages[0].content` must be a text that is not empty.", param="messages[0].content", code="invalid_type")
     return content
