@@ -23,11 +23,14 @@ from benchmarks.postgres_server import missing, running_server
 from benchmarks.search_speed import K, RandomEmbedder, zipf_documents
 from benchmarks.timing import seconds_of
 from tailor.documents.reading import Document
+from tailor.retrieval.chunking import Chunking
 from tailor.retrieval.index import Index
 from tailor.retrieval.snapshot import PASSAGE
 
 SIZE = int(os.environ.get("PASSAGES", "1000000"))
 PER_DOCUMENT = 50
+WORDS = 60
+"""Asked for of a passage, so that each paragraph of 80 words is one."""
 QUERIES = 40
 AT_ONCE = 1_000
 CHANGED = 0.01
@@ -40,7 +43,7 @@ def run() -> dict[str, float]:
     queries = [" ".join(pages[i].text.split()[-6:]) for i in random.integers(0, len(pages), QUERIES)]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        index = Index.open(folder, RandomEmbedder())
+        index = Index.open(folder, RandomEmbedder(), Chunking(words=WORDS))
         figures = {"build_s": index.update(pages).seconds, "passages": float(index.n_passages), "memory_build_gb": memory()}
         print(figures, flush=True)
         figures |= query_figures(folder, index, queries)

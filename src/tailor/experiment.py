@@ -199,6 +199,7 @@ def study_of(task: Task, climb: Climb, splits: Splits, tests: tuple[Run, ...], d
         spent=spent(engine),
         other_diagnoses=tuple(climb.diagnoses[1:]),
         found=found_by(task, climb.runs, engine),
+        searches=tuple(climb.search.trials),
     )
 
 

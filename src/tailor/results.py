@@ -23,6 +23,7 @@ from tailor.evaluate.found import Found
 from tailor.evaluate.freshness import Freshness
 from tailor.evaluate.hostile import Injection
 from tailor.evaluate.run import Run
+from tailor.evaluate.searched import SearchTrial
 from tailor.labelling.worth import LabelsWorth
 from tailor.store.spending import Spent
 from tailor.task import Task
@@ -54,6 +55,7 @@ class Study:
         other_diagnoses: the same of further models whose weights can be tuned.
         freshness: whether finalists follow changed documents; empty until they are probed (`tailor.probing`).
         injections: how often finalists obey instructions on hostile pages; empty until they are probed.
+        searches: ways to search that were measured by search alone, to choose which of them race.
         found: how well each way to search finds what dev rows need; empty where nothing was searched for.
         before: the decision that this one takes the place of; None where it was not decided again.
     """
@@ -79,6 +81,7 @@ class Study:
     freshness: tuple[Freshness, ...] = ()
     injections: tuple[Injection, ...] = ()
     worth: LabelsWorth | None = None
+    searches: tuple[SearchTrial, ...] = ()
     found: tuple[Found, ...] = ()
     before: Decision | None = None
 

@@ -15,6 +15,8 @@ from tailor.system import Decoding, Prompt, System, Weights
 HYDE, SEVERAL = "hyde", "several"
 MOST = 3
 """Other wordings that are searched for, at most."""
+MAX_TOKENS = 96
+"""Longest text that is written to search by."""
 _INSTRUCTION = "You help a search engine."
 _INPUT = {
     HYDE: "{{question}}\n\nWrite two sentences of a document that would answer this. Write the sentences and nothing else.",
@@ -29,7 +31,7 @@ def writer(system: System) -> System:
         steps=("written-query",),
         weights=Weights(model=own.model, digest=own.digest, precision=own.precision),
         prompt=Prompt(instruction=_INSTRUCTION, input=_INPUT[system.knowledge.queries]),
-        decoding=Decoding(max_tokens=96),
+        decoding=Decoding(max_tokens=MAX_TOKENS),
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean
 
-from tailor import rewritten
+from tailor import rewritten, widened
 from tailor.approaches.approach import Chain, starting_system, talks
 from tailor.approaches.distil import MOST_TAUGHT, Distil
 from tailor.approaches.prompting import (
@@ -28,7 +28,7 @@ from tailor.approaches.prompting import (
     WriteLabels,
     ZeroShot,
 )
-from tailor.approaches.retrieval import Retrieve, WholeDocuments
+from tailor.approaches.retrieval import Rerank, Retrieve, WholeDocuments, Widen
 from tailor.approaches.tuning import FineTune, Reference, TfidfReference
 from tailor.content import text_of
 from tailor.data.example import Splits
@@ -41,6 +41,7 @@ from tailor.decide.preflight import Preflight
 from tailor.decide.prices import batch_share, judge_rates, price_list
 from tailor.decide.race import Record, rounds
 from tailor.decide.rungs import Proposal, Rung, ladder
+from tailor.decide.searchrace import ForeseenSearch
 from tailor.diagnose.knowledge import ASKED
 from tailor.documents.reading import Document
 from tailor.evaluate.consistency import sampled
@@ -53,6 +54,8 @@ from tailor.kinds.base import kind_of
 from tailor.models.base import Metered, Model
 from tailor.models.wire import estimate_tokens
 from tailor.render import render_messages
+from tailor.reranked import BY_MODEL
+from tailor.reranked import DEPTH as RERANKED
 from tailor.retrieval.chunk import chunk
 from tailor.retrieval.passage import Passage
 from tailor.stats.clusters import usual_size
@@ -157,11 +160,24 @@ class StudyPlan:
             if asker is not None:
                 steps = system.prompt.reasoning
                 total += asker.estimate(calls, self.prompt(system), system.decoding.max_tokens, steps=steps)
-                if system.knowledge.rewrites:  # a call more, which reads the conversation
-                    total += asker.estimate(calls, self.prompt(system.with_(knowledge=Knowledge())), rewritten.MAX_TOKENS)
+                for asked, times in self._for_a_search(system):
+                    total += asker.estimate(calls.times((times, times)), self.prompt(asked), asked.decoding.max_tokens)
             if judge is not None:
                 total += self._judged(judge, replace(calls, low=SHORTER * calls.low if certain else 0.0), system)
         return total + self._compared(judge) if judge is not None else total
+
+    def _for_a_search(self, system: System) -> list[tuple[System, int]]:
+        """Systems with prompts as long as what is asked to find the passages of one answer, and how often each is asked."""
+        knowledge = system.knowledge
+        plain = system.with_(knowledge=Knowledge())
+        asked = []
+        if knowledge.rewrites:  # it reads the conversation
+            asked.append((plain.with_(decoding={"max_tokens": rewritten.MAX_TOKENS}), 1))
+        if knowledge.queries:
+            asked.append((plain.with_(decoding={"max_tokens": widened.MAX_TOKENS}), 1))
+        if knowledge.rerank == BY_MODEL:
+            asked.append((system.with_(knowledge={"passages": 1}, decoding={"max_tokens": 1}), RERANKED))
+        return asked
 
     def teaching(self, asker: Asker, rows: int) -> Estimate:
         """What labelling rows takes at most, should the longest system of this model be the teacher."""
@@ -173,7 +189,8 @@ class StudyPlan:
         """Each system as far as it can be known, how often it is asked, and whether others cannot have said the same before."""
         start, rows = starting_system(self.task, self.splits.train, self.model), len(self.splits.dev)
         talk = talks(self.task, self.splits.dev)
-        rungs = ladder(self.task, bool(self.documents), replace(self.model.capabilities, tunes=False), talks=talk)
+        can, search = replace(self.model.capabilities, tunes=False), ForeseenSearch(self.task)
+        rungs = ladder(self.task, bool(self.documents), can, talks=talk, search=search)
         asked: list[tuple[System, Range, bool]] = [(start, Range(rows, rows), True)]
         climbed: Climbed = {rungs[0]: ([start], True)}
         for rung in rungs[1:]:
@@ -248,6 +265,10 @@ class StudyPlan:
             index = Knowledge(kind="index", search=approach.search, passages=approach.passages, embedder=self.task.embedder)
             index = index.with_(rewrites=approach.rewrites)
             return base.then(approach.name, knowledge=index)
+        if isinstance(approach, Rerank):
+            return base.then(approach.name, knowledge={"rerank": approach.by}) if base.knowledge.kind == "index" else None
+        if isinstance(approach, Widen):
+            return base.then(approach.name, knowledge={"queries": approach.way}) if base.knowledge.kind == "index" else None
         if isinstance(approach, WholeDocuments):
             whole = base.then(approach.name, knowledge=Knowledge(kind="whole"))
             return whole if self.prompt(whole) + decoding.max_tokens <= self.model.context_tokens else None

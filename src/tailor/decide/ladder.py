@@ -14,6 +14,7 @@ from tailor.decide.formats import examples_called, format_percent, format_target
 from tailor.decide.prices import PriceList
 from tailor.decide.prune import all_climbed, in_order, most_promising, reason_to_prune
 from tailor.decide.rungs import Proposal, Rung, best, ladder
+from tailor.decide.searchrace import SearchRace
 from tailor.decide.step import Observer, Step, StepStatus
 from tailor.decide.track import Track
 from tailor.decide.types import Pace
@@ -72,6 +73,7 @@ class Climb:
     diagnoses: list[Diagnosis] = field(default_factory=list)
     track: Track = field(init=False)
     budget: Budget = field(init=False)
+    search: SearchRace = field(init=False)
     starts: tuple[System, ...] = ()
     _looked: bool = False
     _labels: LabelReview | None = None
@@ -82,6 +84,8 @@ class Climb:
         keeps_reserve, weigh = not self.everything, self.prices.weigh
         self.budget = Budget(self.clock, self.material, self.engine, runs, self.test_rows, keeps_reserve, weigh)
         self.track = Track(self.material, self.engine, self.prices, self.observer, self.budget, self.pace, runs)
+        limited = self.budget.is_limited
+        self.search = SearchRace(self.material.task, self.material, self.engine, self.observer, runs, limited)
 
     @property
     def runs(self) -> Sequence[Run]:
@@ -109,8 +113,8 @@ class Climb:
         task, models = self.material.task, self.engine.models
         self.starts = starting_systems(task, self.material.train, models)
         can = replace(models[0].capabilities, tunes=any(model.capabilities.tunes for model in models))
-        spoken = talks(task, self.material.dev)
-        rungs = list(ladder(task, bool(self.engine.documents), can, unlabelled=bool(self.material.unlabelled), talks=spoken))
+        more = {"unlabelled": bool(self.material.unlabelled), "talks": talks(task, self.material.dev)}
+        rungs = list(ladder(task, bool(self.engine.documents), can, **more, search=self.search))
         rungs = [rung for rung in rungs if self.everything or not rung.optional]
         while rungs and len(self._over) < len(self.starts):
             rung = self._next(rungs)
@@ -155,7 +159,8 @@ class Climb:
         if (why_not := self._cannot_win(rung, start, candidates)) is not None:
             self.track.leave_out(rung, candidates, "cannot pay", why_not)
             return ()
-        return candidates
+        with self.search.racing():
+            return self._proposals(rung, start)
 
     def _next(self, rungs: Sequence[Rung]) -> Rung:
         """The rung to climb next: in order, or under a time limit the one that promises most for its time."""

@@ -82,8 +82,34 @@ class Rung:
         return self.takes == "training"
 
 
+@dataclass
+class NamedSearch:
+    """The ways to search besides those that every task with documents tries: here those that its settings name.
+
+    Args:
+        task: the task.
+    """
+
+    task: Task
+
+    def cuts(self, start: System) -> tuple[Approach, ...]:
+        """Retrieval over documents that are cut in other ways."""
+        return ()
+
+    def orders(self, run: Run) -> tuple[Approach, ...]:
+        """What orders passages, or searches by more than the question, on top of a Run's system."""
+        settings = self.task.retrieval
+        return (*map(Rerank, settings.rerank), *map(Widen, settings.queries))
+
+
 def ladder(
-    task: Task, has_documents: bool, can: Capabilities, *, unlabelled: bool = False, talks: bool = False
+    task: Task,
+    has_documents: bool,
+    can: Capabilities,
+    *,
+    unlabelled: bool = False,
+    talks: bool = False,
+    search: NamedSearch | None = None,
 ) -> tuple[Rung, ...]:
     """The rungs for a task and what its model can do, cheapest first.
 
@@ -93,7 +119,9 @@ def ladder(
         can: what its model can do.
         unlabelled: whether there are rows without a label.
         talks: whether rows end conversations, so that what is said last may be no question to search by.
+        search: which further ways to search there are; those that the settings name unless given.
     """
+    search = search or NamedSearch(task)
     prompt = _prompt(task)
     rungs = [_baseline(task), prompt]
     if kind_of(task).closed:
@@ -101,11 +129,11 @@ def ladder(
         rungs.append(Rung("calibrate", lambda start, runs: _on(scored(runs), RemovePrior()), takes="answers", builds_on=prompt))
     found = RETRIEVE if task.reads_text else RETRIEVE[:1]  # an image cannot be searched by
     found = (*found, Retrieve("hybrid", rewrites=True)) if talks and task.reads_text else found
-    retrieve = Rung("retrieve", lambda start, runs: [Proposal(approach, start) for approach in found], ("knowledge",))
+    retrieve = Rung("retrieve", lambda start, runs: [Proposal(one, start) for one in (*found, *search.cuts(start))], ("knowledge",))
     if has_documents:
         both = Rung(
             "retrieve and prompt",
-            lambda start, runs: _prompted_retrieval(task, runs),
+            lambda start, runs: _prompted_retrieval(task, runs, search),
             ("knowledge", "form", "examples"),
             is_open=True,
             builds_on=retrieve,
@@ -159,13 +187,12 @@ def _prompt(task: Task) -> Rung:
     return Rung("prompt", candidates, ("form", "examples"), is_open=True)
 
 
-def _prompted_retrieval(task: Task, runs: Sequence[Run]) -> list[Proposal]:
+def _prompted_retrieval(task: Task, runs: Sequence[Run], search: NamedSearch) -> list[Proposal]:
     found = best(runs, lambda run: run.system.knowledge.kind == "index" and not run.system.is_tuned, tie(task))
     extra: list[Approach] = [Grounded(), FewShot(3, "diverse")]
     if task.constraints:
         extra.append(Constraints())
-    extra += [*map(Rerank, task.retrieval.rerank), *map(Widen, task.retrieval.queries)]
-    return [Proposal(approach, found.system) for approach in extra] if found else []
+    return [Proposal(approach, found.system) for approach in (*extra, *search.orders(found))] if found else []
 
 
 def _tuning(task: Task, retrieve: Rung | None) -> list[Rung]:

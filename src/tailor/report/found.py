@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tailor.decide.formats import counted, format_percent
 from tailor.evaluate.found import Found
+from tailor.evaluate.searched import SearchTrial
 from tailor.report.ladder import focus
 from tailor.results import Study
 
@@ -18,11 +19,13 @@ class Searches:
         lead: which half fails, for the system looked at, or for the one whose search is best.
         how: what counts as found.
         rows: a row per way to search, best first.
+        tried: ways that were measured by search alone, to choose which of them race.
     """
 
     lead: str
     how: str
     rows: tuple[Found, ...]
+    tried: tuple[SearchTrial, ...] = ()
 
 
 def searches(study: Study) -> Searches | None:
@@ -31,7 +34,7 @@ def searches(study: Study) -> Searches | None:
         return None
     looked_at = focus(study)
     best = next((one for one in study.found if looked_at and one.fingerprint == looked_at.system.fingerprint), study.found[0])
-    return Searches(half_that_fails(best), _how(best), study.found)
+    return Searches(half_that_fails(best), _how(best), study.found, study.searches)
 
 
 def half_that_fails(found: Found) -> str:

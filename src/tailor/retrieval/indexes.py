@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +54,8 @@ class Indexes:
             knowledge: its embedder (none for keyword search alone), how documents are cut, and who may read them.
             on_progress: called with passages done and passages to do.
         """
-        embedder, chunks, allowed = knowledge.embedder, knowledge.chunks, access(knowledge.filter)
+        embedder, allowed = knowledge.embedder, access(knowledge.filter)
+        chunks = replace(chunking(knowledge.chunks), parent=0).name  # what is shown around a passage changes no index
         opened = (embedder, chunks, allowed.names if allowed else ())
         if opened not in self._open:
             from tailor.retrieval.index import Index
