@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -184,3 +185,10 @@ def serving_these(*served: Served, waiting: int = 64, gate: bool = True) -> Iter
         else:
             server.endpoint.gate = ""
         yield client
+
+
+def wait_until(held: Callable[[], bool], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not held():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from data_helpers import make_examples, make_task
 from flow import as_another_user, climb, write_desk, write_rooms
-from serving_helpers import Client, certify, serve_measured, serving, serving_these
+from serving_helpers import Client, certify, serve_measured, serving, serving_these, wait_until
 from tiny import make_engine
 
 from tailor.approaches.approach import starting_system
@@ -36,12 +37,17 @@ def desk(measured: Path) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="module")
-def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def rooms_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_rooms(tmp_path_factory.mktemp("rooms"), remarks=20)
     with as_another_user(folder / "user"):
         climb(folder)
-        with serving(folder) as client:
-            yield client
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rooms(rooms_folder: Path) -> Iterator[Client]:
+    with serving(rooms_folder) as client:
+        yield client
 
 
 def test_a_chat_is_answered_by_the_chosen_system_and_says_by_whom(desk: Client) -> None:
@@ -247,3 +253,22 @@ def test_vectors_come_from_the_embedder_that_is_part_of_the_system(desk: Client,
         assert client.post("/v1/embeddings", {**asked, "model": "other"}).status == 404
         client.endpoint.gate = "it is not held to anything"
         assert client.post("/v1/embeddings", asked).status == 503
+
+
+def test_an_index_whose_bytes_are_flipped_is_never_answered_from(rooms_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(rooms_folder, tmp_path / "rooms"))
+    with serving(folder) as client:
+        client.server.start()
+        client.server.health.look()
+        for path in (folder / ".tailor" / "indexes").rglob("*"):
+            if path.is_file() and (content := bytearray(path.read_bytes())):
+                content[len(content) // 2] ^= 0xFF
+                path.write_bytes(content)
+        client.server.health.look()
+        assert client.get("/readyz").status == 503
+        wait_until(lambda: client.endpoint.swaps > 0, 60)  # made anew, and held to the measured rows
+        assert client.get("/readyz").status == 200
+        for row in client.endpoint.current.certified.rows:
+            body = client.post("/answer", row.example.fields).body
+            assert [source["document"] for source in body["sources"]] == [one.document for one in row.answer.passages]
+            assert body["text"] == row.answer.raw

@@ -6,8 +6,7 @@ import json
 import shutil
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 from data_helpers import make_examples, make_task
 from endpoint import Answer, Endpoint, completion, refusal
-from serving_helpers import Client, certify, serve_measured, serving_these
+from serving_helpers import Client, certify, serve_measured, serving_these, wait_until
 from tiny import make_engine
 
 from tailor.approaches.approach import starting_system
@@ -45,13 +44,6 @@ class Held(FakeModel):
         self.sizes.append(len(requests))
         self.go.wait(20)
         return super().reply(requests, tuned)
-
-
-def wait_until(held: Callable[[], bool], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not held():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.01)
 
 
 def found(model: Model, store: Path) -> Certified:

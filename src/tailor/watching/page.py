@@ -91,7 +91,8 @@ def days_svg(found: Watch, width: int) -> str:
     drawing.left_axis(ticks)
     drawing.bottom_axis(_date_ticks(shown, step, 3 if width <= NARROW else 6), "day, Coordinated Universal Time", grid=False)
     for place, (day, count) in enumerate(zip(shown, counts, strict=True)):
-        left, wide = place * step + step * 0.1, max(1.0, min(step * 0.8, 60.0))
+        wide = max(1.0, min(step * 0.8, 60.0))
+        left = (place + 0.5) * step - wide / 2
         height = drawing.height * count / top
         drawing.rect((left, drawing.height - height), wide, height, ACCENT)
         if lost.get(day.isoformat()):
