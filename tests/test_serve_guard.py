@@ -10,7 +10,9 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from tailor.errors import ConfigError
+from tailor.serving.callers import Callers
 from tailor.serving.guard import Guard
+from tailor.serving.refused import Refused
 from tailor.serving.server import check_token
 from tailor.web.door import BODY_BYTES, Door, Keys
 from tailor.web.listening import listen
@@ -58,7 +60,7 @@ def here() -> Guard:
 
 @pytest.fixture
 def away() -> Guard:
-    return Guard(echo, hosts={"models.example.org"}, token=TOKEN)
+    return Guard(echo, hosts={"models.example.org"}, callers=Callers([TOKEN]))
 
 
 @pytest.mark.parametrize("host", [HOST, "localhost:8321", "LOCALHOST:8321", "[::1]:8321"])
@@ -113,6 +115,28 @@ def test_with_the_token_everything_is(away: Guard) -> None:
     assert asked(away, named, ("authorization", f"Bearer {TOKEN}"), ("authorization", f"Bearer {TOKEN}"))[0] == 401
 
 
+def test_each_caller_has_a_share_of_its_own_that_fills_up_again() -> None:
+    ours, theirs = ("authorization", f"Bearer {TOKEN}"), ("authorization", f"Bearer {'u' * 32}")
+    guard = Guard(echo, hosts={HOST}, callers=Callers([TOKEN, "u" * 32], per_minute=3))
+    said = [asked(guard, ("host", HOST), ours, JSON, method="POST", path="/answer") for _ in range(4)]
+    assert [status for status, _ in said] == [200, 200, 200, 429]
+    assert said[3][1]["error"]["code"] == "rate_limit_exceeded"
+    assert asked(guard, ("host", HOST), theirs, JSON, method="POST", path="/answer")[0] == 200
+    assert asked(guard, ("host", HOST), ours)[0] == 200  # looking costs nothing
+    seconds = [0.0]
+    callers = Callers((), per_minute=60, now=lambda: seconds[0])
+    for _ in range(60):
+        callers.take(0)
+    with pytest.raises(Refused, match="Try again in 1 s") as raised:
+        callers.take(0)
+    assert raised.value.headers["retry-after"] == "1"
+    seconds[0] += 2.5
+    callers.take(0)
+    callers.take(0)
+    with pytest.raises(Refused):
+        callers.take(0)
+
+
 def test_a_long_body_is_refused_before_it_is_read_and_while_it_is(here: Guard) -> None:
     said = asked(here, ("host", HOST), JSON, ("content-length", str(BODY_BYTES + 1)), method="POST")
     assert (said[0], said[1]["error"]["code"]) == (413, "request_too_large")
@@ -122,7 +146,8 @@ def test_a_long_body_is_refused_before_it_is_read_and_while_it_is(here: Guard) -
 
 
 @pytest.mark.parametrize(
-    ("host", "token", "says"), [("0.0.0.0", "", "token"), ("::", "", "token"), ("127.0.0.1", "short", "characters")]
+    ("host", "token", "says"),
+    [("0.0.0.0", "", "token"), ("::", "", "token"), ("127.0.0.1", "short", "characters"), ("::", f"{TOKEN} short", "of 5")],
 )
 def test_other_machines_need_a_token_that_cannot_be_guessed(host: str, token: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):

@@ -26,6 +26,9 @@ def serve(
         list[str] | None, typer.Option("--name", help="What others call this machine; needed where others can reach it.")
     ] = None,
     queue: Annotated[int, typer.Option("--queue", min=1, max=10_000, help="Requests that may wait.")] = 64,
+    per_minute: Annotated[
+        int, typer.Option("--per-minute", min=0, help="Requests a minute that each caller's token may make; 0 for any number.")
+    ] = 0,
     rows: Annotated[
         int | None,
         typer.Option("--rows", min=1, help="Measured rows that it must answer alike first; 64, or 16 that are paid for."),
@@ -71,7 +74,7 @@ def serve(
     )
     console.print(Text(f"{served.system.name}, certified by {served.certified.study}."))
     console.print(Text(f"Listening on {listening.address}. Holding it to measured rows first."))
-    if not run(server, listening, token):
+    if not run(server, listening, token, per_minute):
         raise typer.Exit(1)
 
 

@@ -5,13 +5,13 @@ Programs call it, not pages: they show a bearer token, have no cookies and send 
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Collection
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tailor.serving.callers import Callers
 from tailor.serving.refused import Refused
 from tailor.web.door import AMBIGUOUS, BODY_BYTES, is_ambiguous, limited, too_long
 from tailor.web.door import Refused as NotLetIn
@@ -26,12 +26,12 @@ class Guard:
     Args:
         app: what is behind it.
         hosts: names by which the server may be called, with their ports.
-        token: what callers must show as a bearer token; empty for none.
+        callers: who may call, and how often.
         body: longest body in bytes.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str], token: str = "", body: int = BODY_BYTES) -> None:
-        self.app, self.hosts, self._token, self.body = app, frozenset(hosts), token.encode(), body
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str], callers: Callers | None = None, body: int = BODY_BYTES) -> None:
+        self.app, self.hosts, self._callers, self.body = app, frozenset(hosts), callers or Callers(), body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or refuse it."""
@@ -61,8 +61,7 @@ class Guard:
         for origin in named.get(b"origin", []):
             if origin.decode("latin-1").lower() not in {f"http://{host}" for host in self.hosts}:
                 raise Refused("Requests from other pages are not answered.", 403, code="foreign_origin")
-        if self._token and scope["path"] not in OPEN:
-            self._check_token(named.get(b"authorization", []))
+        who = None if scope["path"] in OPEN else self._callers.who(named.get(b"authorization", []))
         if scope["method"] == "POST":
             kind = named.get(b"content-type", [b""])[0].partition(b";")[0].strip().lower()
             if kind != b"application/json":
@@ -71,17 +70,8 @@ class Guard:
             if length.isdigit() and int(length) > self.body:
                 told = too_long(self.body)
                 raise Refused(told.message, told.status, code="request_too_large")
-
-    def _check_token(self, given: list[bytes]) -> None:
-        scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
-        if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self._token):
-            raise Refused(
-                "A token is needed: send it as `Authorization: Bearer TOKEN`.",
-                401,
-                kind="authentication_error",
-                code="invalid_api_key",
-                headers={"www-authenticate": "Bearer"},
-            )
+            if who is not None:
+                self._callers.take(who)
 
 
 async def answer_refused(refused: Refused, send: Send) -> None:

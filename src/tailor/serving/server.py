@@ -13,6 +13,7 @@ import uvicorn
 
 from tailor.errors import ConfigError, TailorError, quoted
 from tailor.serving.app import make_app
+from tailor.serving.callers import Callers
 from tailor.serving.endpoint import Endpoint
 from tailor.serving.guard import Guard
 from tailor.serving.health import Health
@@ -23,7 +24,7 @@ from tailor.web.listening import LOOPBACK, Listening
 
 PORT = 8321
 TOKEN = "TAILOR_SERVE_TOKEN"
-"""Variable that holds the token which callers must show."""
+"""Variable that holds the tokens which callers must show, with blanks between them."""
 SHORTEST_TOKEN = 16
 GRACE_SECONDS = 30
 """Seconds that requests have to be answered when the server is told to end."""
@@ -38,18 +39,20 @@ def check_token(host: str, token: str) -> None:
     Raises:
         ConfigError: it would be.
     """
-    if token and len(token) < SHORTEST_TOKEN:
-        raise ConfigError(f"{TOKEN} has {len(token)} characters, fewer than {SHORTEST_TOKEN}", f"{TOKEN}=$(openssl rand -hex 32)")
-    if host not in LOOPBACK and not token:
+    if short := [one for one in token.split() if len(one) < SHORTEST_TOKEN]:
+        has = f"has {len(short[0])} characters" if token == short[0] else f"holds a token of {len(short[0])} characters"
+        raise ConfigError(f"{TOKEN} {has}, fewer than {SHORTEST_TOKEN}", f"{TOKEN}=$(openssl rand -hex 32)")
+    if host not in LOOPBACK and not token.split():
         raise ConfigError(
             f"{quoted(host)} is open to other machines, so callers must show a token",
             f"Set it first: export {TOKEN}=$(openssl rand -hex 32)",
         )
 
 
-def guarded(endpoint: Endpoint, listening: Listening, token: str = "") -> Guard:
+def guarded(endpoint: Endpoint, listening: Listening, token: str = "", per_minute: int = 0) -> Guard:
     """The application behind its guard. Further names are known with the port and without: a proxy in front may leave it out."""
-    return Guard(make_app(endpoint), hosts={*listening.hosts, *listening.names}, token=token)
+    callers = Callers(token.split(), per_minute)
+    return Guard(make_app(endpoint), hosts={*listening.hosts, *listening.names}, callers=callers)
 
 
 class Server:
@@ -159,16 +162,17 @@ class Server:
         return found.why
 
 
-def run(server: Server, listening: Listening, token: str = "") -> bool:
+def run(server: Server, listening: Listening, token: str = "", per_minute: int = 0) -> bool:
     """Serve until the process is told to end, or the gate refuses what would be served; gives whether it did not.
 
     Args:
         server: what answers.
         listening: where.
-        token: what callers must show; empty for none.
+        token: what callers must show, a token for each; empty for none.
+        per_minute: requests that each of them may make a minute; 0 for any number.
     """
     config = uvicorn.Config(
-        guarded(server.endpoint, listening, token),
+        guarded(server.endpoint, listening, token, per_minute),
         access_log=False,  # it would hold what is asked in its paths, and says nothing that the metrics do not
         log_level="warning",
         lifespan="off",
@@ -217,5 +221,5 @@ def _signals(server: Server) -> Iterator[None]:
 
 
 def token_given() -> str:
-    """The token that callers must show, from the environment."""
+    """The tokens that callers must show, from the environment, with blanks between them."""
     return os.environ.get(TOKEN, "")
