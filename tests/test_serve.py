@@ -267,7 +267,7 @@ def test_an_index_whose_bytes_are_flipped_is_never_answered_from(rooms_folder: P
         client.server.health.look()
         assert client.get("/readyz").status == 503
         wait_until(lambda: client.endpoint.swaps > 0, 60)  # made anew, and held to the measured rows
-        assert client.get("/readyz").status == 200
+        wait_until(lambda: client.get("/readyz").status == 200)
         for row in client.endpoint.current.certified.rows:
             body = client.post("/answer", row.example.fields).body
             assert [source["document"] for source in body["sources"]] == [one.document for one in row.answer.passages]
