@@ -31,7 +31,8 @@ def write_rows(folder: Path, texts: Sequence[str], *, file: str = "data.csv", **
         rows.writerow(["text", "label"])
         rows.writerows([text, ""] for text in texts)
     usual: dict[str, Any] = {"name": "desk", "kind": "classify", "instruction": "Sort the message.", "input": "{{text}}"}
-    write_yaml(folder, usual | {"output": "label", "data": file, "labels": list(LABELS), "model": "fake", **settings})
+    usual |= {"output": "label", "data": file, "labels": list(LABELS), "model": "fake", **settings}
+    write_yaml(folder, {name: value for name, value in usual.items() if value is not None})
     return folder
 
 

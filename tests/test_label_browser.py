@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -314,3 +315,62 @@ const look = () => {
 look();
 """
 assert KEYS
+
+
+def select(browser: Any, selector: str, start: int, end: int) -> None:
+    """Select signs of a text, as someone does with a mouse."""
+    code = """const text = document.querySelector(arguments[0]).firstChild, range = document.createRange();
+        range.setStart(text, arguments[1]); range.setEnd(text, arguments[2]);
+        getSelection().removeAllRanges(); getSelection().addRange(range);"""
+    browser.execute_script(code, selector, start, end)
+
+
+def has_judgements(bench: Bench, count: int) -> bool:
+    return len(bench.judgements.all()) == count
+
+
+def chat(text: str) -> str:
+    return json.dumps({"turns": [{"role": "assistant", "text": "Hello"}, {"role": "user", "text": text}]}, separators=(",", ":"))
+
+
+def test_tags_fields_and_answers_from_documents_are_given_by_keyboard(browser: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.keys import Keys as Key
+
+    with served(write_rows(tmp_path / "tags", ["cold and damp"], kind="tags", labels=["damp", "heating", "noise"])) as bench:
+        enter(browser, bench)
+        press(browser, "1", "2", "3", "3", Key.ENTER)
+        until(lambda: kept(bench) == {"cold and damp": ["damp", "heating"]})
+
+    fields = {"customer": "text", "coffee": "dark | light", "kilos": "number"}
+    with served(write_rows(tmp_path / "fields", ["Lind wants 12 kilos"], kind="extract", labels=None, fields=fields)) as bench:
+        enter(browser, bench)
+        for number, (start, end) in (("1", (0, 4)), ("2", (11, 13))):  # the list in between has no number
+            select(browser, "#texts .data", start, end)
+            press(browser, number)
+        browser.execute_script("document.activeElement.blur()")
+        press(browser, Key.ENTER)
+        until(lambda: kept(bench) == {"Lind wants 12 kilos": {"customer": "Lind", "kilos": "12"}})
+
+    questions = ["When does the pier open?", chat("What is a lost key?")]
+    folder = write_rows(tmp_path / "answers", questions, kind="answer", labels=None, documents="docs")
+    (folder / "docs").mkdir()
+    (folder / "docs" / "pier.md").write_text("# Pier\n\nThe pier opens at nine. <b>Bring</b> a ticket.\n", encoding="utf-8")
+    with served(folder) as bench:
+        enter(browser, bench)
+        for count in (1, 2):
+            until(lambda: "pier.md" in text_of(browser, "#passages") or "No passage" in text_of(browser, "#passages"))
+            if "pier open" in row_text(browser):
+                passage = text_of(browser, "#passages .data")
+                assert "<b>Bring</b>" in passage
+                start = passage.index("The pier")
+                select(browser, "#passages .data", start, start + 23)
+                press(browser, "1")
+                browser.find_element("id", "answer").click()
+                press(browser, "at nine")
+                browser.find_element("id", "answer").send_keys(Key.CONTROL, Key.ENTER)
+            else:
+                assert row_text(browser) == "assistant: Hello\nuser: What is a lost key?"
+                press(browser, "0")
+            until(partial(has_judgements, bench, count))
+        by_label = {one.label: one.values.get("source") for one in bench.judgements.all()}
+        assert by_label == {"at nine": "The pier opens at nine.", "": None}

@@ -32,6 +32,8 @@ from tailor.task import Task, columns_in
 CHARACTERS_PER_TOKEN = 2
 """Of JSON, whose signs are tokens of their own: fewer than of prose."""
 
+SAYS = {"exact": "word for word", "text": "words", "number": "a number", "date": "a date", "span": "words of the text"}
+"""What people are told to write in a field, by how it is compared."""
 MOST_CHOICES = 8
 OFTEN = 4
 """How often a value stands on average where it is one of a few choices."""
@@ -184,7 +186,8 @@ def _entry_field(field: Field) -> EntryField:
         return EntryField(field.name, "yes or no", ("true", "false"))
     if field.inner or field.policy == "set":
         return EntryField(field.name, "a list as JSON", form="json")
-    return EntryField(field.name, field.policy, field.choices, "words" if field.policy == "span" else "line")
+    says = "" if field.choices else SAYS.get(field.policy, field.policy)
+    return EntryField(field.name, says, field.choices, "words" if field.policy == "span" else "line")
 
 
 def _compared(task: Task, fields: Fields, example: Example, said: Mapping[str, Any]) -> tuple[Part, ...]:

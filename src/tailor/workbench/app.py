@@ -28,9 +28,10 @@ from tailor.workbench.doubts import agreement_page, study_stamp, suspects_page
 from tailor.workbench.items import Item
 from tailor.workbench.later import Later
 from tailor.workbench.overview import disagreements, progress, queue_rows
+from tailor.workbench.passages import Passages
 from tailor.workbench.showing import marks_in, said_before, scripts_of, sent, shown
 
-STATIC = ("style.css", "start.js", "label.js", "settle.js", "again.js")
+STATIC = ("style.css", "start.js", "label.js", "settle.js", "again.js", "documents.js")
 """What pages are made of; nothing else is served as a file."""
 LONGEST_REASON = 1_000
 """Characters of a reason for a skip or a flag, and of a source."""
@@ -62,6 +63,7 @@ class Workbench:
     def __init__(self, desk: Desk, keys: Keys, *, guideline: str = "", settles: str = "", choosing: Choosing | None = None) -> None:
         self.desk, self.keys, self.guideline, self.settles, self.choosing = desk, keys, guideline, settles, choosing
         self._pool = ThreadPoolExecutor(1, "pages")
+        self._passages = Passages(desk.project, self._pool) if desk.project.documents and desk.entry().source else None
         self._templates = Environment(
             loader=PackageLoader("tailor.workbench"),
             autoescape=True,
@@ -92,6 +94,7 @@ class Workbench:
             Route("/api/next", _answering(self._next), methods=["POST"]),
             Route("/api/judgements", _answering(self._judge), methods=["POST"]),
             Route("/api/undo", _answering(self._undo), methods=["POST"]),
+            Route("/api/passages", _answering(self._passages_for), methods=["POST"]),
             Route("/media/{row}/{column:int}/{number:int}", self._media),
             *(Route(f"/static/{name}", self._file(name)) for name in self._files),
         ]
@@ -134,6 +137,7 @@ class Workbench:
                     "a_noun": kind.a_noun,
                     "may_settle": self.settles in ("", name),
                     "scripts": self._scripts,
+                    "reads": self._passages is not None,
                 }
                 shown |= await run_in_threadpool(more, name, _start(request)) if more else {}
             page = self._templates.get_template(template).render(shown)
@@ -242,6 +246,13 @@ class Workbench:
             flagged=texts["flagged"],
             role="adjudicated" if settles else "label",
         )
+
+    def _passages_for(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Passages of the documents that may answer a question."""
+        query = body.get("query")
+        if not isinstance(query, str) or self._passages is None:
+            raise DataError("`query` is a text, and the project has documents")
+        return self._passages.found(query)
 
     def _undo(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Take back the last label or skip of someone."""

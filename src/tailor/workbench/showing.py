@@ -12,6 +12,7 @@ from typing import Any
 
 from starlette.responses import FileResponse
 
+from tailor.conversation import readable as words
 from tailor.data.example import Example
 from tailor.errors import DataError
 from tailor.labelling.forms import FORMS
@@ -68,7 +69,7 @@ def shown(task: Task, folder: Path, row: str, example: Example) -> dict[str, Any
     """What a page needs to show a row: its texts, its images, and what is marked on which of them."""
     video = task.marks.column if task.marks and task.marks.form == "video" else ""
     elsewhere = {video, task.marks.text if task.marks else "", *example.media}
-    texts = [{"name": name, "text": text} for name, text in example.fields.items() if name not in elsewhere]
+    texts = [{"name": name, "text": words(text)} for name, text in example.fields.items() if name not in elsewhere]
     marked = task.marks.column if task.marks else ""
     images = [{"name": name, "source": address(row, example, name)} for name in example.media if name != marked]
     return {"texts": texts, "images": images, "marks": _marks(task, folder, row, example)}
@@ -76,7 +77,7 @@ def shown(task: Task, folder: Path, row: str, example: Example) -> dict[str, Any
 
 def readable(example: Example) -> dict[str, str]:
     """What a row asks, in words: its texts, and the names of its images."""
-    return {name: example.media[name].path if name in example.media else text for name, text in example.fields.items()}
+    return {name: example.media[name].path if name in example.media else words(text) for name, text in example.fields.items()}
 
 
 def address(row: str, example: Example, column: str, number: int = 0) -> str:

@@ -34,6 +34,8 @@ let marks = null; // the form in which images and video are marked, where the ta
 let sending = false;
 let wanted = location.hash.slice(1); // a row that was asked for
 let asking = null; // the rows that are on their way
+let keys = 0; // number keys that are on buttons
+let reading = null; // the documents next to the question, where there are some
 const past = new Set(); // rows that were answered on this page: an answer of the server may be older than that
 
 // What is said, and whether it arrived
@@ -204,7 +206,9 @@ function show() {
   });
   byId("texts").replaceChildren(...texts, ...images);
   drawMarks(item);
+  reading?.show(item.texts.map(({ text }) => text).join(" "));
   block("");
+  keys = 0;
   flagged = false;
   byId("flag").setAttribute("aria-pressed", "false");
   value = entry.shape === "choices" ? [] : null;
@@ -258,7 +262,8 @@ function drawChoices(draft) {
   draw("");
   if (entry.choices.length > 9 || entry.adds) {
     const field = element("div", "", { class: "field" });
-    const hint = entry.adds ? "Find a label, or write a new one" : "Find a label";
+    const first = "Write a label and press Enter: it becomes a button here";
+    const hint = !entry.choices.length ? first : entry.adds ? "Find a label, or write a new one" : "Find a label";
     const label = element("label", `${hint} `, { for: "find" });
     label.append(element("kbd", "/"));
     const input = element("input", "", { id: "find", type: "text", autocomplete: "off", maxlength: "200" });
@@ -287,10 +292,17 @@ function drawChoices(draft) {
 
 function choiceButton(label, place) {
   const button = element("button", "", { type: "button", "data-label": label, "aria-pressed": String(isChosen(label)) });
-  if (place < 9) button.append(element("kbd", String(place + 1)), " ");
+  if (place < 9) button.append(keyFor(button, place + 1), " ");
   button.append(label);
   button.addEventListener("click", () => choose(label));
   return button;
+}
+
+// The number that presses a button, as it stands on it; none where there are more than nine.
+function keyFor(button, number = ++keys) {
+  if (number > 9) return "";
+  button.dataset.key = String(number);
+  return element("kbd", String(number));
 }
 
 const isChosen = (label) => (Array.isArray(value) ? value.includes(label) : value === label);
@@ -329,7 +341,9 @@ function drawText(draft) {
     const words = element("input", "", { id: "source", type: "text", autocomplete: "off" });
     words.value = draft?.source ?? "";
     words.addEventListener("input", keepDraft);
-    quote.append(words);
+    const line = element("div", "", { class: "beside" });
+    line.append(words, takeButton(words));
+    quote.append(line);
     drawn.push(quote);
   }
   drawn.push(submitButton("Done"));
@@ -342,12 +356,20 @@ function drawText(draft) {
   return drawn;
 }
 
+function takeButton(input) {
+  const take = element("button", "Take the selected words ", { type: "button" });
+  take.append(keyFor(take));
+  take.addEventListener("mousedown", (event) => event.preventDefault()); // else the selection would go
+  take.addEventListener("click", () => takeWords(input));
+  return take;
+}
+
 function drawFields(draft) {
-  const drawn = entry.fields.map((field, place) => (field.form === "entities" ? entityField(field, draft) : lineField(field, place, draft)));
+  const drawn = entry.fields.map((field) => (field.form === "entities" ? entityField(field, draft) : lineField(field, draft)));
   return [...drawn, submitButton("Done")];
 }
 
-function lineField(field, place, draft) {
+function lineField(field, draft) {
   const box = element("div", "", { class: "field" });
   const label = element("label", `${field.name} `, { for: `field ${field.name}` });
   label.append(element("span", field.says, { class: "hint" }));
@@ -365,13 +387,7 @@ function lineField(field, place, draft) {
   input.addEventListener("input", keepDraft);
   const line = element("div", "", { class: "beside" });
   line.append(input);
-  if (!field.choices.length && place < 9) {
-    const take = element("button", "Take the selected words ", { type: "button" });
-    take.append(element("kbd", String(place + 1)));
-    take.addEventListener("mousedown", (event) => event.preventDefault()); // else the selection would go
-    take.addEventListener("click", () => takeWords(input));
-    line.append(take);
-  }
+  if (!field.choices.length) line.append(takeButton(input));
   box.append(line);
   return box;
 }
@@ -405,10 +421,9 @@ function entityField(field, draft) {
   const box = element("div", "", { class: "field" });
   box.append(element("p", "Select words in the text, then choose what they are.", { class: "hint" }));
   const types = element("div", "", { class: "choices", role: "group", "aria-label": "Types" });
-  field.choices.forEach((type, place) => {
+  field.choices.forEach((type) => {
     const button = element("button", "", { type: "button", "data-type": type });
-    if (place < 9) button.append(element("kbd", String(place + 1)), " ");
-    button.append(type);
+    button.append(keyFor(button), " ", type);
     button.addEventListener("mousedown", (event) => event.preventDefault());
     button.addEventListener("click", () => mark(type));
     types.append(button);
@@ -598,7 +613,7 @@ document.addEventListener("keydown", (event) => {
     return submit();
   }
   if (/^[0-9]$/.test(event.key)) return number(Number(event.key), event);
-  const keys = { u: undo, s: () => ready.length && openSkip(true), f: () => ready.length && toggleFlag(), "/": () => byId("find")?.focus() };
+  const keys = { u: undo, s: () => ready.length && openSkip(true), f: () => ready.length && toggleFlag(), "/": () => (byId("find") ?? byId("search"))?.focus() };
   const action = keys[event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();
@@ -606,13 +621,13 @@ document.addEventListener("keydown", (event) => {
 });
 
 function number(place, event) {
-  const buttons = document.querySelectorAll("#entry .choices button, #entry .beside button");
-  const button = place === 0 ? byId("nothing") : buttons[place - 1];
+  const button = place === 0 ? byId("nothing") : document.querySelector(`#entry [data-key="${place}"]`);
   if (!button) return;
   event.preventDefault();
   button.click();
 }
 
+if (byId("documents")) reading = window.tailorDocuments({ ask, element, byId });
 addEventListener("online", send);
 addEventListener("beforeunload", (event) => {
   if (unsent().length) event.preventDefault(); // they stay in the browser, but the server does not have them yet

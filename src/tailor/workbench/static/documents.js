@@ -1,0 +1,43 @@
+// The documents next to a question: passages that may answer it, and a search for others. Words selected in one support the answer.
+"use strict";
+window.tailorDocuments = ({ ask, element, byId }) => {
+  let asked = 0; // a reply may come after the next row
+
+  async function find(query) {
+    const mine = ++asked;
+    const list = byId("passages");
+    try {
+      const told = await ask("/api/passages", { query });
+      if (mine !== asked) return;
+      if (told.waits) {
+        list.replaceChildren(element("p", "The documents are being read…", { class: "soft" }));
+        setTimeout(() => mine === asked && find(query), 700);
+        return;
+      }
+      const drawn = told.passages.map(({ document, text }) => {
+        const box = element("div", "", { class: "text passage" });
+        box.append(element("p", document, { class: "column" }), element("p", text, { class: "data" }));
+        return box;
+      });
+      list.replaceChildren(...(drawn.length ? drawn : [element("p", told.why || "No passage has these words.", { class: "soft" })]));
+    } catch (error) {
+      if (mine === asked) list.replaceChildren(element("p", error.status ? error.message : "The server cannot be reached.", { class: "soft" }));
+    }
+  }
+
+  byId("search").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.target.value.trim()) find(event.target.value);
+  });
+
+  return {
+    show(query) {
+      byId("documents").hidden = false;
+      byId("search").value = "";
+      byId("passages").replaceChildren();
+      find(query);
+    },
+  };
+};
