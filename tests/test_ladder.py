@@ -36,6 +36,8 @@ from tailor.saved import load_study
 from tailor.system import System
 
 WIDE = {"train": 24, "dev": 48, "test": 18}
+SIX: dict[str, object] = {"split": WIDE, "persona": "You are brief.", "constraints": ["one word"]}
+"""48 dev rows, and six candidates on the rung "prompt"."""
 DEAR_LABELS = {"label": 500.0, "error": 0.0001}
 
 
@@ -61,7 +63,7 @@ class GeneratingModel(FakeModel):
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Study]:
     """The classify project with 48 dev rows, and its climb: six candidates on the rung "prompt"."""
-    folder = write_desk(tmp_path_factory.mktemp("desk"), split=WIDE, persona="You are brief.", constraints=["one word"])
+    folder = write_desk(tmp_path_factory.mktemp("desk"), **SIX)
     return folder, climb(folder)
 
 
@@ -190,7 +192,7 @@ class Batch(FakeModel):
 
 def test_nothing_is_asked_twice_though_blocks_are_shorter_than_the_models(tmp_path: Path) -> None:
     model = Batch()
-    study = climb(write_desk(tmp_path, split=WIDE, persona="You are brief.", constraints=["one word"]), model)
+    study = climb(write_desk(tmp_path, **SIX), model)
     by_model = [run for run in [*(s.run for s in study.steps), *study.tests] if run and run.system.decoding.method != "head"]
     answered = {(run.system.fingerprint, run.split, e.id) for run in by_model for e in run.examples}
     heads = {run.system.name for run in study.tests if run.system.decoding.method == "head"}
@@ -199,23 +201,28 @@ def test_nothing_is_asked_twice_though_blocks_are_shorter_than_the_models(tmp_pa
     assert again > 0 and 0 < len(model.requests) - len(answered) - again <= 25
 
 
+@pytest.fixture(scope="module")
+def whole_race(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, int]:
+    """The study of a race that nothing interrupts, and how often its model was asked."""
+    model, folder = Batch(), tmp_path_factory.mktemp("whole")
+    with as_another_user(folder / "state"):
+        return climb(write_desk(folder / "desk", **SIX), model), model.calls
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stop", [1, 4, 9, 10, 14])
-def test_a_race_that_was_interrupted_ends_as_one_that_was_not(stop: int, tmp_path: Path) -> None:
+def test_a_race_that_was_interrupted_ends_as_one_that_was_not(stop: int, tmp_path: Path, whole_race: tuple[Study, int]) -> None:
     class Ending(Batch):
         def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
             if self.calls == stop:
                 raise TailorError("the disk is full")
             return super().reply(requests, tuned)
 
-    given: dict[str, object] = {"split": WIDE, "persona": "You are brief.", "constraints": ["one word"]}
     with pytest.raises(TailorError, match="disk"):
-        climb(write_desk(tmp_path / "stopped", **given), Ending())
-    rest, whole = Batch(), Batch()
-    resumed = climb(tmp_path / "stopped", rest)
-    with as_another_user(tmp_path / "state"):
-        assert timeless(resumed) == timeless(climb(write_desk(tmp_path / "whole", **given), whole))
-    assert rest.calls == whole.calls - stop
+        climb(write_desk(tmp_path, **SIX), Ending())
+    rest, (whole, calls) = Batch(), whole_race
+    assert timeless(climb(tmp_path, rest)) == timeless(whole)
+    assert rest.calls == calls - stop
 
 
 def test_rows_of_a_group_are_answered_together(tmp_path: Path) -> None:

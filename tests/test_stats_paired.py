@@ -40,10 +40,10 @@ def test_holm_gives_the_published_figures() -> None:
     assert holm([]) == []
 
 
-@pytest.mark.slow
-@examples
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
+@pytest.mark.parametrize("tests", [1, 2, 5, 12])
+def test_holm_agrees_with_statsmodels(tests: int) -> None:
+    # Few examples: statsmodels collects garbage at every call, which takes long in a large process.
+    p_values = (np.random.default_rng(tests).random(tests) ** 3).round(2).tolist()
     assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]))
 
 

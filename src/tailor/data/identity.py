@@ -136,6 +136,8 @@ class Known:
 
 def _bare(word: str) -> str:
     """The word without the punctuation around it; signs that mean something, such as currencies, stay."""
+    if word.isalnum():
+        return word
     start, end = 0, len(word)
     while start < end and _is_mark(word[start]):
         start += 1
