@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from tailor.stats.betting import evidence_of_fall, reaches
+from tailor.stats.betting import dealt_over, evidence_of_fall, reaches
 from tailor.stats.intervals import mean_interval
 from tailor.stats.shift import Floats
 from tailor.store.traffic import DAY, Request
@@ -119,7 +119,7 @@ def _first(vectors: Floats, texts: Sequence[str]) -> Floats:
 
 def quality(values: Sequence[float], numbers: Sequence[int]) -> Quality:
     """What the audited stream of a year says."""
-    evidence = evidence_of_fall(values, CERTIFIED)
+    evidence = evidence_of_fall(values, CERTIFIED, dealt_over(np.linspace(0, 1, len(values)).tolist()))
     return Quality(
         certified=CERTIFIED,
         drawn=len(values),
@@ -150,10 +150,12 @@ def rows_to_find(fall: float, healthy: int, streams: int = 1_000) -> NDArray[np.
         streams: how many.
     """
     random = np.random.default_rng([7, healthy])
+    dealt = dealt_over((np.arange(healthy + 4_000) / (DAYS * AUDITED)).tolist())
     found: list[float] = []
     while len(found) < streams:
         before, after = random.random(healthy) < MEASURED, random.random(4_000) < CERTIFIED - fall
-        seen = reaches(evidence_of_fall(np.concatenate([before, after]).astype(float).tolist(), CERTIFIED), QUALITY)
+        values = np.concatenate([before, after]).astype(float).tolist()
+        seen = reaches(evidence_of_fall(values, CERTIFIED, dealt), QUALITY)
         if seen is None or seen > healthy:
             found.append(np.inf if seen is None else seen - healthy)
     return np.array(found)
@@ -214,7 +216,8 @@ def run() -> dict[str, float]:
     }
     for points in (10, 5):
         figures[f"rows_{points}_points"] = float(np.median(rows_to_find(points / 100, 0)))
-        figures[f"rows_{points}_points_after_300"] = float(np.median(rows_to_find(points / 100, 300)))
+        for healthy in (300, 1_000):
+            figures[f"rows_{points}_points_after_{healthy}"] = float(np.median(rows_to_find(points / 100, healthy)))
     for rows, fall in ((100, 0.10), (400, 0.05)):
         figures[f"least_false_alarms_{rows}_rows"] = least_false_alarms(rows, fall)
     return figures | cusum_figures()

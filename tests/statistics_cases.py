@@ -16,7 +16,7 @@ import numpy as np
 import statistics_judge_cases as judges
 from numpy.typing import NDArray
 
-from tailor.stats.betting import evidence_of_fall
+from tailor.stats.betting import dealt_over, evidence_of_fall
 from tailor.stats.clusters import Floats, design_effect
 from tailor.stats.intervals import clopper_pearson, clopper_pearson_lower, lower_bound, mean_interval, wilson
 from tailor.stats.paired import holm, mcnemar_exact, paired_max_t, sign_flip
@@ -209,9 +209,9 @@ def counts_of_scipy() -> Figures:
 
 def mean_capital() -> Figures:
     """The mean over all 4,096 ways in which twelve values can be right or wrong, each with its probability at the level."""
-    found = 0.0
+    found, dealt = 0.0, dealt_over([n / 12 for n in range(12)])
     for way in product((0.0, 1.0), repeat=12):
-        found += 0.85 ** sum(way) * 0.15 ** (12 - sum(way)) * math.exp(evidence_of_fall(way, 0.85)[-1])
+        found += 0.85 ** sum(way) * 0.15 ** (12 - sum(way)) * math.exp(evidence_of_fall(way, 0.85, dealt)[-1])
     return [found]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 FALSE_ALARMS = 0.05
 """Probability of any false alarm in a year."""
 QUALITY = 0.035
-"""The part of it that quality may spend, once for all time: its evidence may be looked at after each row."""
+"""The part of it that quality may spend in a year: its evidence may be looked at after each row."""
 INPUTS = FALSE_ALARMS - QUALITY
 """The part of all tests of inputs, a year."""
 STILL = 0.001

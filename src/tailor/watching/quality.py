@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate, groupby
 
 from tailor.data.example import Example
 from tailor.errors import TailorError
@@ -17,13 +19,14 @@ from tailor.kinds.base import Unreadable, kind_of, metric_of, score
 from tailor.results import Study
 from tailor.score.parse import parse_answer
 from tailor.score.types import Answer
-from tailor.stats.betting import evidence_of_fall, reaches, rows_to_notice
+from tailor.stats.betting import dealt_over, evidence_of_fall, reaches, rows_to_notice
 from tailor.stats.intervals import Interval, mean_interval
-from tailor.store.traffic import Feedback, Request
+from tailor.store.traffic import DAY, Feedback, Request
 from tailor.system import System
 from tailor.task import Task
 from tailor.watching.levels import FALSE_ALARMS, QUALITY
 
+YEAR = 365 * DAY
 NO_ANSWER = ("refused", "failed", "unparsed")
 """Outcomes that are wrong whatever was asked, as the study counts them."""
 
@@ -94,7 +97,7 @@ def quality_of(study: Study, system: System, drawn: Sequence[Request], remarks: 
             break
         values.append(value)
     waiting = tuple(request for request in drawn if worth(study.task, system, request, said.get(request.id)) is None)
-    evidence = evidence_of_fall(values, certified)
+    evidence = evidence_by_year(values, [request.at for request in drawn[: len(values)]], certified, decided_at(study))
     ids = {request.id for request in drawn}
     others = [remark for request, remark in said.items() if request not in ids]
     return Quality(
@@ -108,6 +111,28 @@ def quality_of(study: Study, system: System, drawn: Sequence[Request], remarks: 
         alarm=reaches(evidence, QUALITY),
         complaints=(sum(remark.said != "right" for remark in others), len(others)),
     )
+
+
+def decided_at(study: Study) -> float:
+    """When a study ended, in seconds since 1970: what came before, an earlier study had other rows for, and another level."""
+    return datetime.fromisoformat(study.finished).timestamp()
+
+
+def evidence_by_year(values: Sequence[float], times: Sequence[float], certified: float, since: float) -> list[float]:
+    """Logarithm of the evidence that quality has fallen, after each value. It starts over each year, which has an error of its own.
+
+    Args:
+        values: what the answers are worth.
+        times: when each was asked, in seconds since 1970; a clock that went back is taken to have stood still.
+        certified: the lower limit that the study certified.
+        since: when the study ended.
+    """
+    years = [max(0.0, at - since) / YEAR for at in accumulate(times, max)]
+    found: list[float] = []
+    for year, part in groupby(zip(years, values, strict=True), key=lambda one: int(one[0])):
+        passed, worths = zip(*((at - year, value) for at, value in part), strict=True)
+        found += evidence_of_fall(worths, certified, dealt_over(passed))
+    return found
 
 
 def worth(task: Task, system: System, request: Request, remark: Feedback | None) -> float | None:

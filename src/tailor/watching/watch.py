@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Literal
 
 from tailor.decide.formats import format_at_least, format_percent
@@ -18,7 +17,7 @@ from tailor.stats.shift import Floats
 from tailor.store.traffic import TRAFFIC, Gap, Request, Traffic
 from tailor.system import System
 from tailor.watching.inputs import Embed, Finding, Known, Window, cut, known_of, tested
-from tailor.watching.quality import Quality, quality_of
+from tailor.watching.quality import Quality, decided_at, quality_of
 from tailor.watching.upkeep import Notice, upkeep
 
 State = Literal["as measured", "changed, not worse", "changed, quality not known", "worse", "too little seen"]
@@ -105,11 +104,6 @@ def recorded(project: Project) -> Traffic:
             f"Serve it with `tailor serve {project.folder.name}`.",
         )
     return Traffic(project.store)
-
-
-def decided_at(study: Study) -> float:
-    """When a study ended, in seconds since 1970: what came before, an earlier study had other rows for, and another level."""
-    return datetime.fromisoformat(study.finished).timestamp()
 
 
 def drawn_since(study: Study, system: System, traffic: Traffic) -> list[Request]:
