@@ -14,7 +14,9 @@ import pytest
 from chromium import opened_browser
 from data_helpers import SHARED, sentence
 from hostile import PAYLOADS
+from judge_helpers import sheet
 from labelling_bench import KEYS, LABELS, Bench, served, write_rows
+from test_rating_page import fill, project
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -325,6 +327,10 @@ def select(browser: Any, selector: str, start: int, end: int) -> None:
     browser.execute_script(code, selector, start, end)
 
 
+def is_asked(browser: Any, text: str) -> bool:
+    return text in text_of(browser, "#shown")
+
+
 def has_judgements(bench: Bench, count: int) -> bool:
     return len(bench.judgements.all()) == count
 
@@ -374,3 +380,25 @@ def test_tags_fields_and_answers_from_documents_are_given_by_keyboard(browser: A
             until(partial(has_judgements, bench, count))
         by_label = {one.label: one.values.get("source") for one in bench.judgements.all()}
         assert by_label == {"at nine": "The pier opens at nine.", "": None}
+
+
+def test_answers_are_rated_and_compared_by_keyboard_and_a_rating_is_taken_back(browser: Any, tmp_path: Path) -> None:
+    folder = project(tmp_path / "rated", {"complete": "It is complete.", "polite": "It is polite."})
+    fill(folder)
+    with served(folder) as bench:
+        enter(browser, bench)
+        browser.get(f"{bench.address}/rate")
+        until(lambda: "Question 0?" in text_of(browser, "#shown"))
+        press(browser, "1", "4")
+        until(lambda: "Question 1?" in text_of(browser, "#shown"))
+        assert "<b>this</b>" in text_of(browser, "#shown")
+        press(browser, "u")
+        until(lambda: "Question 0?" in text_of(browser, "#shown"))
+        for number in range(3):
+            until(partial(is_asked, browser, f"Question {number}?"))
+            press(browser, "1", "3")
+        until(lambda: "Answer B" in text_of(browser, "#shown"))
+        press(browser, "2")
+        until(lambda: shown(browser, "done"))
+        assert [one["rating"] for one in sheet(folder / "judge.csv")] == ["yes"] * 3
+        assert [one["better"] for one in sheet(folder / "judge-pairs.csv")] == ["B"]

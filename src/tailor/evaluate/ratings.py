@@ -139,13 +139,30 @@ def write_sheet(path: Path, task: Task, sample: Sample) -> int:
     rubric = task.judge.told if task.judge else ""
     names |= {column: column for column in COLUMNS if column not in names}
     made = [{names[column]: cell for column, cell in zip(COLUMNS, _cells(case, rubric), strict=True)} for case in missing]
-    text = io.StringIO(newline="")
-    columns = tuple(dict.fromkeys((*table.columns, *names.values())))
-    writer = csv.DictWriter(text, columns, restval="", quoting=csv.QUOTE_ALL)
-    writer.writeheader()
-    writer.writerows([{name: defused(str(cell)) for name, cell in row.items()} for row in [*kept, *made]])
-    replace_sheet(path, text.getvalue())
+    _write(path, tuple(dict.fromkeys((*table.columns, *names.values()))), [*kept, *made])
     return len(missing)
+
+
+def fill_in(path: Path, case: str, column: str, said: str) -> None:
+    """Write what someone says of an answer into its row of a sheet, which keeps everything else that it holds.
+
+    Args:
+        path: the sheet, of ratings or of comparisons.
+        case: id of the answer or the pair.
+        column: the column that people fill in.
+        said: what they say, where nothing stands yet; empty to take it back.
+
+    Raises:
+        DataError: the sheet cannot be read.
+        ConfigError: it cannot be written.
+    """
+    table = read_table(path)
+    names = {name.strip().casefold(): name for name in table.columns}
+    rows = [dict(row) for row in table.rows]
+    own = [row for row in rows if str(row[names["id"]]).strip() == case and bool(str(row[names[column]]).strip()) != bool(said)]
+    if own:  # of an answer that two people rate in rows of their own, one
+        own[0][names[column]] = said
+        _write(path, table.columns, rows)
 
 
 def defused(cell: str) -> str:
@@ -171,6 +188,14 @@ def _names(table: Table) -> dict[str, str]:
                 "Name it so, or move the file away and run `tailor judge` for a fresh one.",
             )
     return names
+
+
+def _write(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    writer.writerows([{name: defused(str(cell)) for name, cell in row.items()} for row in rows])
+    replace_sheet(path, text.getvalue())
 
 
 def replace_sheet(path: Path, text: str) -> None:

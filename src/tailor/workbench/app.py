@@ -29,9 +29,10 @@ from tailor.workbench.items import Item
 from tailor.workbench.later import Later
 from tailor.workbench.overview import disagreements, progress, queue_rows
 from tailor.workbench.passages import Passages
+from tailor.workbench.rating import Rating
 from tailor.workbench.showing import marks_in, said_before, scripts_of, sent, shown
 
-STATIC = ("style.css", "start.js", "label.js", "settle.js", "again.js", "documents.js")
+STATIC = ("style.css", "start.js", "label.js", "settle.js", "again.js", "documents.js", "common.js", "rate.js")
 """What pages are made of; nothing else is served as a file."""
 LONGEST_REASON = 1_000
 """Characters of a reason for a skip or a flag, and of a source."""
@@ -41,6 +42,7 @@ FEW = 500
 TABS = (
     ("/label", "Label"),
     ("/queue", "Rows"),
+    ("/rate", "Rate answers"),
     ("/guideline", "Guideline"),
     ("/agreement", "Agreement"),
     ("/settle", "Differences"),
@@ -62,6 +64,9 @@ class Workbench:
 
     def __init__(self, desk: Desk, keys: Keys, *, guideline: str = "", settles: str = "", choosing: Choosing | None = None) -> None:
         self.desk, self.keys, self.guideline, self.settles, self.choosing = desk, keys, guideline, settles, choosing
+        judge = desk.task.judge
+        self._rating = None if judge is None else Rating(desk.project, judge, desk.judgements, desk.guideline)
+        self._tabs = [tab for tab in TABS if tab[0] != "/rate" or judge is not None]
         self._pool = ThreadPoolExecutor(1, "pages")
         self._passages = Passages(desk.project, self._pool) if desk.project.documents and desk.entry().source else None
         self._templates = Environment(
@@ -86,6 +91,7 @@ class Workbench:
             Route("/session", self._enter, methods=["POST"]),
             Route("/label", self._page("label.html")),
             Route("/queue", self._page("queue.html", lambda name, start: queue_rows(self.desk, name, start))),
+            Route("/rate", self._page("rate.html")),
             Route("/guideline", self._page("guideline.html")),
             Route("/settle", self._page("settle.html", self._later(lambda: {"rows": disagreements(self.desk)}))),
             Route("/agreement", self._page("agreement.html", self._later(lambda: agreement_page(self.desk)))),
@@ -94,6 +100,9 @@ class Workbench:
             Route("/api/next", _answering(self._next), methods=["POST"]),
             Route("/api/judgements", _answering(self._judge), methods=["POST"]),
             Route("/api/undo", _answering(self._undo), methods=["POST"]),
+            Route("/api/rate/next", _answering(self._next_to_rate), methods=["POST"]),
+            Route("/api/rate", _answering(lambda name, body: self._rates().say(name, body)), methods=["POST"]),
+            Route("/api/rate/undo", _answering(self._undo_rating), methods=["POST"]),
             Route("/api/passages", _answering(self._passages_for), methods=["POST"]),
             Route("/media/{row}/{column:int}/{number:int}", self._media),
             *(Route(f"/static/{name}", self._file(name)) for name in self._files),
@@ -126,7 +135,12 @@ class Workbench:
     ) -> Callable[[Request], Awaitable[Response]]:
         async def page(request: Request) -> Response:
             name = request.scope["state"]["name"]
-            shown: dict[str, Any] = {"project": self.desk.task.name, "name": name, "path": request.scope["path"], "tabs": TABS}
+            shown: dict[str, Any] = {
+                "project": self.desk.task.name,
+                "name": name,
+                "path": request.scope["path"],
+                "tabs": self._tabs,
+            }
             if not open_door:
                 kind = kind_of(self.desk.task)
                 shown |= {
@@ -246,6 +260,25 @@ class Workbench:
             flagged=texts["flagged"],
             role="adjudicated" if settles else "label",
         )
+
+    def _rates(self) -> Rating:
+        if self._rating is None:
+            raise DataError("this project has no judge, so there are no answers to rate", "Set `judge` in tailor.yaml.")
+        return self._rating
+
+    def _next_to_rate(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The next answer to rate, or two to compare."""
+        skip = body.get("skip", [])
+        if not _texts(skip):
+            raise DataError("`skip` is a list of texts")
+        return self._rates().next(skip)
+
+    def _undo_rating(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Take back the last rating of someone."""
+        key = body.get("key")
+        if not isinstance(key, str):
+            raise DataError("`key` is a text")
+        return self._rates().undo(name, key)
 
     def _passages_for(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Passages of the documents that may answer a question."""

@@ -1,6 +1,6 @@
 // The documents next to a question: passages that may answer it, and a search for others. Words selected in one support the answer.
 "use strict";
-window.tailorDocuments = ({ ask, element, byId }) => {
+window.tailorDocuments = () => {
   let asked = 0; // a reply may come after the next row
 
   async function find(query) {

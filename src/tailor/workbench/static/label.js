@@ -1,17 +1,10 @@
 // The page on which people label. What they say is kept in this browser until the server has acknowledged it, under a key that the
 // server accepts once: so nothing is lost when the network or the server goes, and nothing counts twice when it comes back.
 "use strict";
-const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
-const byId = (id) => document.getElementById(id);
 const OUTBOX = `tailor-outbox ${meta("person")} `;
 const DRAFTS = `tailor-drafts ${meta("person")}`;
 const AHEAD = 3; // rows held ready
 const AGAIN = 3000; // milliseconds until another try
-
-function newKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 function stored(name, otherwise) {
   try {
@@ -48,17 +41,6 @@ function say(text, bad = false) {
 function block(text) {
   byId("blocked").textContent = text;
   if (text) byId("blocked").scrollIntoView({ block: "nearest" });
-}
-
-async function ask(address, body) {
-  const response = await fetch(address, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", "X-Tailor-Token": meta("page-token") },
-    body: JSON.stringify(body),
-  });
-  const told = await response.json();
-  if (!response.ok) throw Object.assign(new Error(told.error), { status: response.status });
-  return told;
 }
 
 // An entry for each judgement: in a list of all, another page of this browser could write over what it has not seen yet.
@@ -171,13 +153,6 @@ function counts(told) {
   byId("counts").textContent =
     `${told.labelled} by you, ${told.skipped} skipped. ${told.finished} of ${told.rows} rows finished.`;
   byId("bar").firstElementChild.style.setProperty("width", `${(100 * told.finished) / (told.rows || 1)}%`);
-}
-
-function element(tag, text = "", attributes = {}) {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  for (const [name, given] of Object.entries(attributes)) made.setAttribute(name, given);
-  return made;
 }
 
 function show() {
@@ -627,7 +602,7 @@ function number(place, event) {
   button.click();
 }
 
-if (byId("documents")) reading = window.tailorDocuments({ ask, element, byId });
+if (byId("documents")) reading = window.tailorDocuments();
 addEventListener("online", send);
 addEventListener("beforeunload", (event) => {
   if (unsent().length) event.preventDefault(); // they stay in the browser, but the server does not have them yet

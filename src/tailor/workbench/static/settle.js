@@ -1,27 +1,13 @@
 // A difference is settled by choosing one of the labels that people gave.
 "use strict";
-const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
 const said = document.getElementById("said");
-
-function newKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 async function settle(article, button) {
   const body = { key: newKey(), row: article.dataset.row, role: "adjudicated", label: JSON.parse(button.dataset.label) };
   try {
-    const response = await fetch("/api/judgements", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Tailor-Token": meta("page-token") },
-      body: JSON.stringify(body),
-    });
-    if (!response.ok) {
-      said.textContent = (await response.json()).error;
-      return;
-    }
+    await ask("/api/judgements", body);
   } catch (error) {
-    said.textContent = "The server cannot be reached; nothing was settled. Try again.";
+    said.textContent = error.status ? error.message : "The server cannot be reached; nothing was settled. Try again.";
     return;
   }
   for (const other of article.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
