@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tailor.documents.reading import Document
 from tailor.errors import ModelNotFound
 from tailor.models.cache import MINILM
 from tailor.models.catalogue import open_embedder
 from tailor.models.embedder import TransformersEmbedder
 from tailor.models.fake import FakeEmbedder
 from tailor.models.local import device
+from tailor.models.prompted import NONE, Prompts, prompts_of
+from tailor.models.vectors import CachedEmbedder
+from tailor.retrieval.index import Index
 
 TEXTS = ["a cat", "", "the dog sat on the mat", "cat " * 300, "  ", "a cat", "dog cat dog", "東京 é \U0001f642", "\ud800 cat"]
 
@@ -171,3 +176,53 @@ def test_minilm_gives_the_published_similarities() -> None:
     assert embedder.digest == MINILM.digest and embedder.dimensions == 384
     long = embedder.embed(["word " * 254, "word " * 1000])
     np.testing.assert_allclose(long[0], long[1], atol=1e-5)  # cut to 256 tokens with [CLS] and [SEP]
+
+
+PROMPTS = {"prompts": {"query": "the cat ", "document": "the dog "}, "default_prompt_name": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "expected"),
+    [
+        ("minilm-l6", {}, NONE),
+        ("intfloat/multilingual-e5-small", {}, Prompts("query: ", "passage: ")),
+        ("/models/e5-base-v2/", {}, Prompts("query: ", "passage: ")),
+        ("BAAI/bge-small-en-v1.5", {}, Prompts("Represent this sentence for searching relevant passages: ")),
+        ("BAAI/bge-m3", {}, NONE),
+        ("intfloat/e5-small", PROMPTS, Prompts("the cat ", "the dog ")),
+        ("own", {"prompts": {"query": "q ", "passage": "p "}}, Prompts("q ", "p ")),
+        ("own", {"prompts": {"s": "sts "}, "default_prompt_name": "s"}, Prompts("sts ", "sts ")),
+        ("own", {"prompts": {"query": "", "document": ""}}, NONE),
+        ("own", {"prompts": ["query"]}, NONE),
+    ],
+)
+def test_prompts_are_those_of_the_folder_else_of_the_family(name: str, config: dict[str, Any], expected: Prompts) -> None:
+    assert prompts_of(name, config) == expected
+
+
+def test_what_is_searched_and_what_is_asked_get_their_own_prompts(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "own")
+    (tmp_path / "own" / "config_sentence_transformers.json").write_text(json.dumps(PROMPTS), encoding="utf-8")
+    plain, prompted = TransformersEmbedder(folder, "own", "d"), TransformersEmbedder(tmp_path / "own", "own", "d")
+    np.testing.assert_array_equal(prompted.embed(["sat"]), plain.embed(["sat"]))  # classifiers and examples compare like with like
+    index, other = (
+        Index.open(tmp_path / "index", CachedEmbedder(prompted, tmp_path / "v.db")),
+        Index.open(tmp_path / "index", plain),
+    )
+    pages = [Document("a.md", "A", "on the mat"), Document("b.md", "B", "a dog sat")]
+    index.update(pages)
+    other.update(pages)
+    assert index.digest != other.digest and index.name != other.name
+    (found,) = index.search(["sat"], "vector", 2)
+    vectors = plain.embed(["the cat sat", "the dog A\non the mat", "the dog B\na dog sat"])
+    expected = dict(zip(["a.md", "b.md"], vectors[1:] @ vectors[0], strict=True))
+    assert {passage.document: passage.score for passage in found} == pytest.approx(expected, abs=2e-5)
+
+
+def test_a_pooling_without_its_prompt_is_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "own")
+    (tmp_path / "own" / "config_sentence_transformers.json").write_text(json.dumps(PROMPTS), encoding="utf-8")
+    (tmp_path / "own" / "1_Pooling").mkdir()
+    (tmp_path / "own" / "1_Pooling" / "config.json").write_text('{"include_prompt": false}', encoding="utf-8")
+    with pytest.raises(ModelNotFound, match="leaves its prompts out of the pooling"):
+        TransformersEmbedder(tmp_path / "own", "own", "d")

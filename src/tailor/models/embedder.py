@@ -14,6 +14,7 @@ from tailor.errors import ModelNotFound
 from tailor.models.base import Array
 from tailor.models.cores import share_cores
 from tailor.models.local import device, fitting_dtype
+from tailor.models.prompted import NONE, prompts_of
 from tailor.models.quiet import quiet_libraries
 from tailor.models.whole import load_tokenizer, load_whole, weight_count
 
@@ -33,10 +34,14 @@ class TransformersEmbedder:
     vectors of one made at once, in bfloat16 too.
 
     Args:
-        folder: a transformers folder; `1_Pooling/config.json` and `sentence_bert_config.json` are heeded where they exist.
+        folder: a transformers folder; `1_Pooling/config.json`, `sentence_bert_config.json` and
+            `config_sentence_transformers.json` are heeded where they exist.
         name: what the user calls it.
         digest: SHA-256 of its weights.
         dtype: "auto" computes in bfloat16 where the processor or GPU has it, else in float32; vectors are float32 either way.
+
+    Attributes:
+        prompts: what whoever searches puts in front of questions and texts; `embed` itself adds nothing.
 
     Raises:
         ModelNotFound: the folder describes a model that this class does not compute.
@@ -55,6 +60,9 @@ class TransformersEmbedder:
         positions = int(config.get("max_position_embeddings", 512))
         self._max_tokens = min(int(_read(folder / "sentence_bert_config.json").get("max_seq_length", positions)), positions)
         self._pooling = _pooling(folder)
+        self.prompts = prompts_of(name, _read(folder / "config_sentence_transformers.json"))
+        if self.prompts != NONE and _read(folder / "1_Pooling" / "config.json").get("include_prompt") is False:
+            raise ModelNotFound(f"{folder} leaves its prompts out of the pooling", "Choose an embedder such as minilm-l6.")
 
     def embed(self, texts: Sequence[str]) -> Array:
         """Array of shape (len(texts), dimensions), float32, rows of length 1; equal texts are computed once."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from tailor.files import refuse_foreign
 from tailor.models.base import Array, Embedder
+from tailor.models.prompted import prompts_for
 
 _TABLE = "CREATE TABLE IF NOT EXISTS sealed (key BLOB NOT NULL PRIMARY KEY, vector BLOB NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID"
 _log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class CachedEmbedder:
         self.digest = embedder.digest
         self.dimensions = embedder.dimensions
         self.is_remote = embedder.is_remote
+        self.prompts = prompts_for(embedder)
         self._path = path
         self._db: apsw.Connection | None = None
         self._usable = True

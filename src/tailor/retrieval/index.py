@@ -18,6 +18,7 @@ from tailor.access import Access
 from tailor.documents.reading import Document
 from tailor.errors import ConfigError
 from tailor.models.base import Array, Embedder
+from tailor.models.prompted import NONE, prompts_for
 from tailor.retrieval.chunk import chunk
 from tailor.retrieval.chunking import DEFAULT, Chunking
 from tailor.retrieval.fusion import minmax, rrf
@@ -114,14 +115,15 @@ class Index:
         return self._store.read(but)
 
     def vectors_of(self, queries: Sequence[str]) -> Array:
-        """The embedder's vectors of queries.
+        """The embedder's vectors of queries, behind the prompt that it wants in front of them.
 
         Raises:
             ConfigError: the index was opened without an embedder.
         """
         if self._embedder is None:
             raise ConfigError("search by meaning needs an embedder, and none was given", "name an embedder, or search by 'bm25'")
-        return self._embedder.embed(queries)
+        prompt = prompts_for(self._embedder).query
+        return self._embedder.embed([prompt + query for query in queries])
 
     @property
     def digest(self) -> str:
@@ -254,7 +256,8 @@ class Index:
         vectors = self._store.vectors(texts)
         new = [key for key in texts if key not in vectors]
         if new:
-            vectors.update(zip(new, self._embedder.embed([texts[key] for key in new]), strict=True))
+            prompt = prompts_for(self._embedder).text
+            vectors.update(zip(new, self._embedder.embed([prompt + texts[key] for key in new]), strict=True))
         return np.stack([vectors[row.key] for row in rows])
 
 
@@ -273,7 +276,9 @@ def _settings(embedder: Embedder | None, chunking: Chunking, access: Access | No
     """What decides, with the documents, what a search finds. The folder's name leaves the words out, so that vectors are kept."""
     named = {"target_words": chunking.words, "words": words, "embedder": embedder.digest if embedder else ""}
     cut = {} if chunking == Chunking(words=chunking.words) else {"chunks": chunking.name}
-    return {"format": _FORMAT, **named, **cut, **({"access": access.names} if access else {})}
+    prompts = prompts_for(embedder)
+    prompted = {} if prompts == NONE else {"prompts": [prompts.query, prompts.text]}
+    return {"format": _FORMAT, **named, **cut, **prompted, **({"access": access.names} if access else {})}
 
 
 def _revision(document: Document) -> str:
