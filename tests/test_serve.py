@@ -196,6 +196,8 @@ def test_an_answer_comes_with_sources_confidence_and_who_gave_it(rooms: Client) 
     measured = rooms.endpoint.current.certified.rows[0].answer
     assert body["text"] == measured.raw
     assert [source["document"] for source in body["sources"]] == [passage.document for passage in measured.passages]
+    holding = [measured.raw.split(" [")[0] in passage.text for passage in measured.passages]
+    assert holding and [source["holds_answer"] for source in body["sources"]] == holding
     assert body["hand_over"] is False
     assert body["config"] == rooms.endpoint.current.id == found.headers["x-tailor-config"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,7 +10,9 @@ from tailor.conversation import COLUMN
 from tailor.data.example import Example
 from tailor.data.formats.chatturns import as_conversation
 from tailor.data.images import asked_with_images
+from tailor.engine import Engine
 from tailor.errors import ConfigError, DataError, did_you_mean, quoted
+from tailor.evaluate.sources import Sources, supported
 from tailor.files import private_files, tighten
 from tailor.ledger import Ledger
 from tailor.models.base import Model
@@ -29,11 +31,13 @@ class Answering(NamedTuple):
         project: the project, with the one model that is asked.
         system: the system that answers.
         threshold: confidence below which a person should answer instead; None where nothing is handed over.
+        sources: what the study found of this system's sources; None where it did not look.
     """
 
     project: Project
     system: System
     threshold: float | None = None
+    sources: Sources | None = None
 
 
 class WinnerAnswer(NamedTuple):
@@ -42,12 +46,14 @@ class WinnerAnswer(NamedTuple):
     Attributes:
         system: which answered.
         answer: what it said.
+        supported: its sentences, and whether a passage says each; None where the model's judgement of that is not believed.
         threshold: confidence below which a person should answer instead; None where nothing is handed over.
     """
 
     system: System
     answer: Answer
     threshold: float | None = None
+    supported: tuple[tuple[str, bool], ...] | None = None
 
 
 def ask(project: Project, fields: dict[str, str]) -> tuple[System, Answer]:
@@ -69,7 +75,8 @@ def answering(project: Project, model: str = "") -> Answering:
     study = load_study(project.folder)
     system = finalist_on(study, model) if model else chosen_system(study)
     handing = {found.fingerprint: found.threshold for found in study.decision.handover} if study.decision else {}
-    return Answering(narrowed(project, system), system, handing.get(system.fingerprint))
+    sources = study.sources if study.sources and study.sources.fingerprint == system.fingerprint else None
+    return Answering(narrowed(project, system), system, handing.get(system.fingerprint), sources)
 
 
 def finalist_on(study: Study, model: str) -> System:
@@ -106,8 +113,15 @@ def asked(found: Answering, fields: dict[str, str]) -> WinnerAnswer:
         ConfigError: a column is missing, is none that is read, or all are empty.
         DataError: a column names no image that can be used.
     """
-    system, (answer,) = _answered(found.project, found.system, [fields])
-    return WinnerAnswer(system, answer, found.threshold)
+    supports: list[tuple[str, bool]] = []
+    believed = found.sources if found.sources and found.sources.believed else None
+
+    def check(engine: Engine, system: System, rows: Sequence[Example], said: Sequence[Answer]) -> None:
+        if believed is not None and said[0].passages and not said[0].error:
+            supports.extend(supported(believed, system, rows[0], said[0], engine))
+
+    system, (answer,) = _answered(found.project, found.system, [fields], then=check)
+    return WinnerAnswer(system, answer, found.threshold, tuple(supports) if supports else None)
 
 
 def answers(project: Project, system: System, rows: Sequence[Mapping[str, str]], model: Model | None = None) -> list[Answer]:
@@ -126,9 +140,13 @@ def answers(project: Project, system: System, rows: Sequence[Mapping[str, str]],
 
 
 def _answered(
-    project: Project, system: System, rows: Sequence[Mapping[str, str]], model: Model | None = None
+    project: Project,
+    system: System,
+    rows: Sequence[Mapping[str, str]],
+    model: Model | None = None,
+    then: Callable[[Engine, System, Sequence[Example], Sequence[Answer]], None] = lambda *answered: None,
 ) -> tuple[System, list[Answer]]:
-    """The system with its documents as they are now, and its answers."""
+    """The system with its documents as they are now, and its answers; `then` is called with them while the engine is open."""
     for fields in rows:
         _check(project, system, fields)
     with private_files(), Ledger(tighten(project.store), shared=True) as ledger:
@@ -137,7 +155,9 @@ def _answered(
         given = [asked_with_images(_with_turns(fields), images, project.folder) for fields in rows]
         examples = [Example(f"asked {number}", fields, (), media=media) for number, (fields, media) in enumerate(given, start=1)]
         system = engine.refreshed(system)
-        return system, engine.answer(system, examples)
+        said = engine.answer(system, examples)
+        then(engine, system, examples, said)
+        return system, said
 
 
 def _with_turns(fields: Mapping[str, str]) -> dict[str, str]:

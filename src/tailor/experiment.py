@@ -34,6 +34,7 @@ from tailor.decide.ladder import Climb
 from tailor.decide.preflight import preflight
 from tailor.decide.prices import price_list
 from tailor.decide.rungs import tie
+from tailor.decide.sourced import sourced
 from tailor.decide.step import Observer
 from tailor.decide.tiebreak import not_told_apart, sampled_pairs, tie_break, with_tie_break
 from tailor.decide.types import Decision
@@ -184,7 +185,7 @@ def climb_of(
 
 def study_of(task: Task, climb: Climb, splits: Splits, tests: tuple[Run, ...], decision: Decision | None, *, started: str) -> Study:
     """What a climb and its final test found."""
-    engine = climb.engine
+    engine, sources = climb.engine, sourced(climb, tests, decision)
     return Study(
         task=task,
         splits=splits,
@@ -200,6 +201,7 @@ def study_of(task: Task, climb: Climb, splits: Splits, tests: tuple[Run, ...], d
         other_diagnoses=tuple(climb.diagnoses[1:]),
         found=found_by(task, climb.runs, engine),
         searches=tuple(climb.search.trials),
+        sources=sources,
     )
 
 

@@ -24,6 +24,7 @@ from tailor.evaluate.freshness import Freshness
 from tailor.evaluate.hostile import Injection
 from tailor.evaluate.run import Run
 from tailor.evaluate.searched import SearchTrial
+from tailor.evaluate.sources import Sources
 from tailor.labelling.worth import LabelsWorth
 from tailor.store.spending import Spent
 from tailor.task import Task
@@ -56,6 +57,7 @@ class Study:
         freshness: whether finalists follow changed documents; empty until they are probed (`tailor.probing`).
         injections: how often finalists obey instructions on hostile pages; empty until they are probed.
         searches: ways to search that were measured by search alone, to choose which of them race.
+        sources: whether the winner's passages hold its answers; None where it was given none.
         found: how well each way to search finds what dev rows need; empty where nothing was searched for.
         before: the decision that this one takes the place of; None where it was not decided again.
     """
@@ -82,6 +84,7 @@ class Study:
     injections: tuple[Injection, ...] = ()
     worth: LabelsWorth | None = None
     searches: tuple[SearchTrial, ...] = ()
+    sources: Sources | None = None
     found: tuple[Found, ...] = ()
     before: Decision | None = None
 

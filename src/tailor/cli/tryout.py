@@ -25,6 +25,7 @@ def tryout(
     from tailor.asking import answering, asked
     from tailor.decide.formats import format_percent
     from tailor.errors import ConfigError, ModelError, quoted
+    from tailor.evaluate.sources import holds
     from tailor.kinds.base import kind_of
     from tailor.project import load_project
     from tailor.score.confidence import confidence
@@ -45,7 +46,7 @@ def tryout(
     ask_to_send(plain_console(stderr=True), found.project, yes=yes, allow_http=allow_http)
     if warning := personal_in_question(found.project, fields):
         plain_console(stderr=True).print(f"{warning}.", markup=False)
-    system, answer, threshold = asked(found, fields)
+    system, answer, threshold, supported = asked(found, fields)
     if answer.error:
         raise ModelError(f"{system.name} gave no answer: {answer.error}", "ask something shorter, or try again")
     parsed = parse_answer(system, answer.raw)
@@ -53,7 +54,10 @@ def tryout(
     cited = {number for number in citations(answer.raw) if 1 <= number <= len(answer.passages)}
     for number, passage in enumerate(answer.passages, start=1):
         mark = "cited" if number in cited else "read"
+        mark = f"{mark}, holds the answer" if holds(system, answer, [passage]) else mark
         console.print(f"  [{number}] {mark}: {passage.document}, {passage.title}", style="dim")
+    for sentence in (sentence for sentence, says in supported or () if not says):
+        console.print(f"  no passage is found to say: {sentence}", style="dim", markup=False)
     sure = confidence(answer, several=system.decoding.several)
     if threshold is not None and (sure is None or sure < threshold):
         said = "it does not say how sure it is" if sure is None else f"{format_percent(sure)} sure"

@@ -84,6 +84,11 @@ def parent_of(passage: Passage, parents: Sequence[Passage]) -> Passage:
     return replace(found, score=passage.score)
 
 
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a text, in order, without white space around them."""
+    return [text[start:end] for start, end in _cut(text, (0, len(text)), _SENTENCE_END)]
+
+
 def count_words(text: str) -> int:
     """Words of a text, at least one for every eight bytes of UTF-8; runs of white space count as one space."""
     words = text.split()

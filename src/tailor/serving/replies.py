@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from tailor.evaluate.sources import holds
 from tailor.kinds.base import kind_of
 from tailor.score.confidence import confidence
 from tailor.score.parse import parse_answer
@@ -188,9 +189,16 @@ def in_one_piece(reply: Reply, model: str, *, usage: bool) -> Iterator[bytes]:
 def own_form(reply: Reply) -> dict[str, Any]:
     """What `/answer` gives."""
     served, answer = reply.served, reply.answer
-    cited = citations(answer.raw)
+    cited, system = citations(answer.raw), served.system
     sources = [
-        {"number": number, "document": passage.document, "title": passage.title, "cited": number in cited, "text": passage.text}
+        {
+            "number": number,
+            "document": passage.document,
+            "title": passage.title,
+            "cited": number in cited,
+            "holds_answer": holds(system, answer, [passage]),
+            "text": passage.text,
+        }
         for number, passage in enumerate(answer.passages, start=1)
     ]
     return {
