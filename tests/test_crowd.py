@@ -167,6 +167,12 @@ def test_the_method_is_chosen_by_what_was_measured_and_says_so() -> None:
     assert all(known.labels[f"r{item}", ""].label == names[true[item]] for item in range(60))
 
 
+def test_a_few_rows_are_no_evidence_for_weighing_people() -> None:
+    found = aggregate([said("r0", "Ana", "a"), said("r0", "Ben", "b"), said("r1", "Ana", "b"), said("r1", "Ben", "b")])
+    assert found.method == "majority" and found.why.startswith("No method is shown to predict held-out labels better")
+    assert found.labels["r0", ""].tied == ("a", "b")
+
+
 def test_nothing_is_weighed_where_nobody_labelled_twice_or_answers_are_free() -> None:
     alone = aggregate([said(f"r{n}", "Ana", "a") for n in range(5)])
     assert (alone.method, alone.why) == ("majority", "No row has labels of two people, so there is nothing to weigh.")

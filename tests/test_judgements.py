@@ -147,6 +147,14 @@ def fill(folder: Path, count: int = 200) -> None:
         judgements.append(*(said(f"k{n}", f"label {n}", row=f"r{n}") for n in range(count)), rows=[row])
 
 
+def test_nothing_is_acknowledged_that_goes_into_a_deleted_file(tmp_path: Path) -> None:
+    with Judgements(tmp_path) as judgements:
+        judgements.append(said("k1"))
+        (tmp_path / LABELS).unlink()
+        with pytest.raises(StoreError, match="is gone"):
+            judgements.append(said("k2"))
+
+
 def test_a_damaged_judgement_is_set_aside_told_once_and_never_used(tmp_path: Path) -> None:
     fill(tmp_path)
     path = tmp_path / LABELS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -13,7 +14,7 @@ from flow import ROOMS, tailor, write_desk, write_rooms
 from judge_helpers import JUDGE, write_codes
 
 from tailor.documents.reading import read_documents
-from tailor.errors import ConfigError
+from tailor.errors import ConfigError, StoreError
 from tailor.files import private_files, tighten
 from tailor.project import load_project
 from tailor.task import DataFiles
@@ -138,6 +139,15 @@ def test_everything_that_a_run_makes_is_for_its_owner(tmp_path: Path) -> None:
         os.umask(before)
     assert not readable_by_others(folder / ".tailor") and stat.S_IMODE((folder / ".tailor").stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "report.html").stat().st_mode) == 0o600
+
+
+def test_a_store_on_a_disk_that_takes_nothing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    with pytest.raises(StoreError, match="store cannot be written to: Read-only file system"):
+        tighten(tmp_path / "store")
 
 
 def test_a_store_that_others_could_read_is_tightened(tmp_path: Path) -> None:

@@ -155,7 +155,10 @@ def tighten(folder: Path) -> Path:
         StoreError: something in it is a link, no file, or another user's. Nothing is written through it, now or later.
     """
     private_folder(folder)
-    os.chmod(folder, 0o700)
+    try:
+        os.chmod(folder, 0o700)
+    except OSError as error:
+        raise write_failure(folder, error) from error
     for parent, folders, names in os.walk(folder):
         for name in (*folders, *names):
             path = Path(parent, name)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tailor.labelling.judgement import LABEL, Judgement, by_subject
-from tailor.stats.crowd import Consensus, Ints, Votes, dawid_skene, gold_weighted, mace, majority, one_coin
+from tailor.stats.crowd import Consensus, Floats, Ints, Votes, dawid_skene, gold_weighted, mace, majority, one_coin
 
 Method = Literal["majority", "one-coin", "dawid-skene", "mace", "gold-weighted"]
 Subject = tuple[str, str]
@@ -32,6 +32,8 @@ WITHOUT_GOLD: Mapping[Method, Callable[[Votes, Ints | None], Consensus]] = {
 FOLDS = 5
 GOLD_LEAST = 20
 """Labelled rows whose label is known, from which on methods are compared by them and not by held-out labels."""
+HELD_LEAST = 20
+"""Held-out labels from which on another method than the majority can be chosen by them: two rows are no evidence for anything."""
 MOST_CLASSES = 100
 """More different answers than this are no closed set: whoever gave another one was not mistaking it for that one."""
 YES, NO = "yes", "no"
@@ -232,10 +234,15 @@ def _chosen(table: _Table) -> tuple[Method, str, Mapping[Method, float]]:
     several = np.bincount(votes.items, minlength=votes.shape[0]) > 1
     if not several.any():
         return "majority", "No row has labels of two people, so there is nothing to weigh.", {}
-    heldout: dict[Method, float] = {name: _heldout(votes, find) for name, find in WITHOUT_GOLD.items()}
+    told = {name: _heldout(votes, find) for name, find in WITHOUT_GOLD.items()}
+    heldout: dict[Method, float] = {name: float(values.mean()) if len(values) else -np.inf for name, values in told.items()}
     known = np.flatnonzero((gold >= 0) & (np.bincount(votes.items, minlength=votes.shape[0]) > 0))
     if len(known) < GOLD_LEAST:
         best = max(heldout, key=lambda name: (round(heldout[name], 9), name == "majority"))
+        gain = told[best] - told["majority"]
+        if best != "majority" and (len(gain) < HELD_LEAST or gain.mean() <= gain.std(ddof=1) / len(gain) ** 0.5):
+            why = f"No method is shown to predict held-out labels better ({_compared(heldout, best)}; {len(gain)} labels)."
+            return "majority", why, heldout
         return best, f"It predicts best the labels that were held out ({_compared(heldout, best)}).", heldout
     right = {name: _right(find(votes, None), gold, known) for name, find in WITHOUT_GOLD.items()}
     right["gold-weighted"] = _right_crossed(votes, gold, known)
@@ -251,21 +258,20 @@ def _chosen(table: _Table) -> tuple[Method, str, Mapping[Method, float]]:
     )
 
 
-def _heldout(votes: Votes, find: Callable[[Votes, Ints | None], Consensus]) -> float:
-    """Mean log-probability of labels that the method did not see, of rows that have others.
+def _heldout(votes: Votes, find: Callable[[Votes, Ints | None], Consensus]) -> Floats:
+    """Log-probability of each label that the method did not see, of rows that have others.
 
     Labels are dealt to folds in the order of their rows, so that each row loses one at a time and no draw decides.
     """
     place = np.arange(len(votes)) - np.searchsorted(votes.items, votes.items)
     fold = (place + votes.items) % FOLDS
-    total, count = 0.0, 0
+    found = []
     for number in range(FOLDS):
         seen = votes.only(fold != number)
         tested = (fold == number) & (np.bincount(seen.items, minlength=votes.shape[0])[votes.items] > 0)
         if tested.any():
-            total += float(find(seen, None).predicted(votes.only(tested)).sum())
-            count += int(tested.sum())
-    return total / count if count else -np.inf
+            found.append(find(seen, None).predicted(votes.only(tested)))
+    return np.concatenate([np.zeros(0), *found])
 
 
 def _right(found: Consensus, gold: Ints, known: Ints) -> np.ndarray[Any, np.dtype[np.float64]]:
