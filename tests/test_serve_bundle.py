@@ -23,6 +23,10 @@ from tailor.serving.worker import Worker
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A bundle whose project is gone."""
     folder = write_rooms(tmp_path_factory.mktemp("rooms") / "project", remarks=20)
+    (folder.parent / "private.md").write_text("The code of the safe is 1.\n", encoding="utf-8")
+    (folder / "pages" / "private.md").symlink_to(folder.parent / "private.md")
+    (folder / "pages" / "elsewhere").symlink_to(folder.parent)
+    (folder / "pages" / ".env").write_text("KEY=1\n", encoding="utf-8")
     with as_another_user(folder.parent / "user"):
         climb(folder)
         told = tailor("export", "--bundle", folder, "--output", folder.parent / "bundle")
@@ -45,6 +49,25 @@ def test_a_bundle_answers_as_it_was_measured_without_its_project(bundle: Path) -
     with http(server) as client:
         assert server.open_gate()
         _answers_as_measured(client)
+
+
+def test_documents_alone_are_taken_along(bundle: Path) -> None:
+    files = {path.relative_to(bundle / "documents").as_posix() for path in (bundle / "documents").rglob("*")}
+    assert files == {"travel.md", "leave.md", "tools.md"}
+
+
+def test_a_table_of_documents_is_bundled_too(tmp_path: Path) -> None:
+    folder = write_rooms(tmp_path / "project", remarks=0, documents="pages/*.jsonl")
+    pages = [{"id": page.stem, "text": page.read_text(encoding="utf-8")} for page in sorted((folder / "pages").glob("*.md"))]
+    (folder / "pages" / "all.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages), encoding="utf-8")
+    with as_another_user(tmp_path / "user"):
+        climb(folder)
+        told = tailor("export", "--bundle", folder, "--output", tmp_path / "bundle")
+        assert told.exit_code == 0, told.output
+    shutil.rmtree(folder)
+    served = BundleSource(tmp_path / "bundle", rows=64).opened()
+    assert not served.documents_changed
+    served.close()
 
 
 def _answers_as_measured(client: Client) -> None:

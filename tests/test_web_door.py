@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from web_server import running, send
 
 from tailor.errors import ConfigError
@@ -281,3 +282,25 @@ def test_a_file_is_sent_as_what_its_bytes_are_and_a_page_is_never_opened(tmp_pat
 def test_answers_are_not_held_back_for_more_to_send() -> None:
     with listen().socket as bound:
         assert bound.proto == socket.IPPROTO_TCP  # by this, asyncio turns off Nagle's algorithm: 45 ms an answer became 3
+
+
+def test_a_request_that_the_end_of_the_server_cuts_is_told_so() -> None:
+    sent: list[Message] = []
+
+    async def never() -> Message:
+        await asyncio.sleep(60)
+        raise AssertionError("it was cut before")
+
+    async def keep(message: Message) -> None:
+        sent.append(message)
+
+    async def cut() -> None:
+        headers = [(name.lower().encode(), value.encode()) for name, value in known(80)]
+        scope: Scope = {"type": "http", "method": "POST", "path": "/enter", "headers": headers}
+        asked = asyncio.ensure_future(guarded(("127.0.0.1:80",))(scope, never, keep))
+        await asyncio.sleep(0.05)
+        asked.cancel()
+        await asked
+
+    asyncio.run(cut())
+    assert sent[0]["status"] == 503

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from tailor.documents.places import found_files, root_of
 from tailor.errors import ConfigError, StoreError, quoted
 from tailor.files import private_files, write_atomically
 from tailor.ledger import Ledger
@@ -204,11 +205,28 @@ def _fill(served: Served, folder: Path, *, merge: bool) -> None:
     if tuned := found.system.weights.tuned:
         shutil.copytree(project.store / tuned, folder / STORE / tuned)
     if project.documents is not None and found.system.has_knowledge:
-        shutil.copytree(project.documents, folder / DOCUMENTS, symlinks=False)
+        _copy_documents(project, project.documents, folder / DOCUMENTS)
     write_atomically(folder / RECORD, CERTIFIED.dump_json(replace(found, task=task)))
     write_atomically(folder / "README.md", card_of(found, served.model))
     write_atomically(folder / "recipes.md", recipes_of(found, served.model, merged=MERGED if merge else ""))
     write_atomically(folder / "requirements.txt", requirements_of(found))
+
+
+def _copy_documents(project: Project, source: Path, folder: Path) -> None:
+    """The documents and nothing else: no hidden file, no link out of their folder, no data of the project."""
+    root, paths = found_files(source)
+    own = {path.resolve() for path in project.own_files}
+    for path in paths:
+        if path.resolve() not in own:
+            place = folder / path.relative_to(root)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+
+
+def _documents_there(source: Path) -> str:
+    """The setting that names the documents in a bundle: their folder, the pattern or the file below it."""
+    within = "." if source.is_dir() else source.name if source.is_file() else source.relative_to(root_of(source)).as_posix()
+    return f"{DOCUMENTS}/{within}".removesuffix("/.")
 
 
 def _moved(task: Task, project: Project, folder: Path) -> Task:
@@ -224,8 +242,8 @@ def _moved(task: Task, project: Project, folder: Path) -> Task:
     changes: dict[str, object] = {"data": DataFiles(file="", columns=(), report_by=(), images=()), "judge": None}
     if task.judge is not None:
         changes["metric"] = None
-    if task.documents:
-        changes["documents"] = DOCUMENTS
+    if project.documents is not None:
+        changes["documents"] = _documents_there(project.documents)
     if not task.model.is_remote and (own := project.folder / task.model.name).is_dir():
         shutil.copytree(own, folder / MODEL)
         changes["model"] = task.model.model_copy(update={"name": f"./{MODEL}"})

@@ -6,6 +6,7 @@ sends cookies along), names that point to this machine (DNS rebinding), files se
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -154,6 +155,10 @@ class Door:
             if begun:
                 raise
             await _answer(refused, scope, sent)
+        except asyncio.CancelledError:  # the server ends, and this request has not come in whole
+            if begun:
+                raise
+            await _answer(Refused("This server ends.", 503), scope, sent)
         except Exception:
             if begun:
                 raise  # the connection is cut, so that nobody takes half an answer for a whole one
