@@ -95,7 +95,7 @@ def run() -> dict[str, float]:
     """The figures of all parts, or of those named in `SERVE`."""
     from benchmarks.serve_rivals import rivals
 
-    parts = {one.__name__: one for one in (overhead, overload, swaps, throughput, rivals, leak)}
+    parts = {one.__name__: one for one in (overhead, overload, overload_model, swaps, throughput, rivals, leak)}
     named = [name for name in os.environ.get("SERVE", "").split(",") if name] or list(parts)
     if unknown := sorted(set(named) - set(parts)):
         raise FileNotFoundError(f"there is no part {unknown[0]}; there are {', '.join(parts)}")
@@ -120,18 +120,32 @@ def overhead() -> dict[str, float]:
 def overload() -> dict[str, float]:
     """Ten times what a slow model can do: how soon the refusals come, and the time of what is answered, against half the load."""
     with server("slow", queue=8) as at:
-        calm = asyncio.run(paced(at, round(0.5 / SLOW), 10))
-        took = asyncio.run(paced(at, round(10 / SLOW), 15))
-        refused = [one for one in took if one[0] == 429]
-        answered = [one for one in took if one[0] == 200]
-        assert len(refused) + len(answered) == len(took)
-        return {
-            "overload_refused": len(refused) / len(took),
-            "overload_refused_p99_ms": 1000 * quantile(refused, 0.99),
-            "overload_answered_p99_ms": 1000 * quantile(answered, 0.99),
-            "overload_calm_p99_ms": 1000 * quantile(calm, 0.99),
-            "overload_answered_per_second": len(answered) / 15,
-        }
+        return overloaded(at, 1 / SLOW, "overload")
+
+
+def overload_model() -> dict[str, float]:
+    """The same with the built-in model, whose capacity is what sixteen clients get, and with as many that may wait as usual."""
+    with server("built-in", queue=64) as at:
+        asyncio.run(flood(at, 32, CLIENTS))
+        started = time.perf_counter()
+        asyncio.run(flood(at, 96, CLIENTS))
+        return overloaded(at, 96 / (time.perf_counter() - started), "overload_model")
+
+
+def overloaded(at: At, capacity: float, name: str) -> dict[str, float]:
+    """What becomes of ten times the capacity of a server, against half of it."""
+    calm = asyncio.run(paced(at, capacity / 2, 10))
+    took = asyncio.run(paced(at, 10 * capacity, 15))
+    refused = [one for one in took if one[0] == 429]
+    answered = [one for one in took if one[0] == 200]
+    assert len(refused) + len(answered) == len(took)
+    return {
+        f"{name}_refused": len(refused) / len(took),
+        f"{name}_refused_p99_ms": 1000 * quantile(refused, 0.99),
+        f"{name}_answered_p99_ms": 1000 * quantile(answered, 0.99),
+        f"{name}_calm_p99_ms": 1000 * quantile(calm, 0.99),
+        f"{name}_share_of_rate": len(answered) / 15 / capacity,
+    }
 
 
 def swaps() -> dict[str, float]:
@@ -323,7 +337,7 @@ def question(text: str) -> bytes:
     return json.dumps({"model": "townhall", "messages": [{"role": "user", "content": text}]}).encode()
 
 
-async def paced(at: At, rate: int, seconds: float) -> list[tuple[int, float]]:
+async def paced(at: At, rate: float, seconds: float) -> list[tuple[int, float]]:
     """Status and seconds of requests that come at a rate, whatever becomes of those before (an open loop)."""
     loop, free = asyncio.get_running_loop(), list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]()
 
