@@ -40,6 +40,7 @@ BENCHMARKS = {
     "near-duplicates": "benchmarks.near_duplicates",
     "races": "benchmarks.races",
     "rag-qa": "benchmarks.rag_qa",
+    "rag-rivals": "benchmarks.rag_rivals",
     "real-servers": "benchmarks.real_servers",
     "score-labels": "benchmarks.score_labels",
     "search-scale": "benchmarks.search_scale",

@@ -13,10 +13,12 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from tailor.access import access
 from tailor.documents.extract import markdown_table
-from tailor.documents.reading import Document, read_documents, read_library, unread_by_reason
+from tailor.documents.reading import Document, documents_digest, read_documents, read_library, unread_by_reason
 from tailor.errors import DocumentsError
 from tailor.retrieval.chunk import chunk
+from tailor.retrieval.index import Index
 
 OFFICE = "http://schemas.openxmlformats.org"
 WORD = f'xmlns:w="{OFFICE}/wordprocessingml/2006/main"'
@@ -195,3 +197,174 @@ def test_a_table_with_a_long_cell_and_a_mail_in_no_known_encoding_are_read(tmp_p
     library = read_library(tmp_path)
     assert not library.unread
     assert [len(library.documents[0].text) > 200_000, "The room is 7." in library.documents[1].text] == [True, True]
+
+
+PACKAGE = f"{OFFICE}/package/2006"
+MAIN = f"{OFFICE}/officeDocument/2006/relationships"
+
+
+def _zip(files: dict[str, str]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, text in files.items():
+            file.writestr(name, text, zipfile.ZIP_STORED if name == "mimetype" else None)
+    return made.getvalue()
+
+
+def _parts(types: dict[str, str], relations: dict[str, dict[str, str]]) -> dict[str, str]:
+    """The table of contents of an Office file: content types by part, and who points where."""
+    overrides = "".join(f'<Override PartName="/{part}" ContentType="{kind}"/>' for part, kind in types.items())
+    default = '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    files = {"[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types">{default}{overrides}</Types>'}
+    for place, targets in relations.items():
+        said = "".join(
+            f'<Relationship Id="r{n}" Type="{MAIN}/{kind}" Target="{target}"/>' for n, (target, kind) in enumerate(targets.items())
+        )
+        files[place] = f'<Relationships xmlns="{PACKAGE}/relationships">{said}</Relationships>'
+    return files
+
+
+def _pptx(slides: Sequence[tuple[str, str]]) -> bytes:
+    kind = "application/vnd.openxmlformats-officedocument.presentationml"
+    names = [f"slides/slide{number}.xml" for number, _ in enumerate(slides, start=1)]
+    types = {"ppt/presentation.xml": f"{kind}.presentation.main+xml"} | {f"ppt/{name}": f"{kind}.slide+xml" for name in names}
+    relations = {
+        "_rels/.rels": {"ppt/presentation.xml": "officeDocument"},
+        "ppt/_rels/presentation.xml.rels": dict.fromkeys(names, "slide"),
+    }
+    spaces = f'xmlns:p="{OFFICE}/presentationml/2006/main" xmlns:a="{OFFICE}/drawingml/2006/main" xmlns:r="{MAIN}"'
+    ids = "".join(f'<p:sldId id="{256 + n}" r:id="r{n}"/>' for n, _ in enumerate(slides))
+    main = f"<p:presentation {spaces}><p:sldIdLst>{ids}</p:sldIdLst></p:presentation>"
+    files = _parts(types, relations) | {"ppt/presentation.xml": main}
+    for name, (title, body) in zip(names, slides, strict=True):
+        shapes = "".join(
+            f'<p:sp><p:nvSpPr><p:cNvPr id="{n}" name="s"/><p:cNvSpPr/><p:nvPr><p:ph type="{role}"/></p:nvPr></p:nvSpPr><p:spPr/>'
+            f"<p:txBody><a:bodyPr/><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:txBody></p:sp>"
+            for n, (role, text) in enumerate((("title", title), ("body", body)), start=2)
+        )
+        group = '<p:nvGrpSpPr><p:cNvPr id="1" name=""/><p:cNvGrpSpPr/><p:nvPr/></p:nvGrpSpPr><p:grpSpPr/>'
+        files[f"ppt/{name}"] = f"<p:sld {spaces}><p:cSld><p:spTree>{group}{shapes}</p:spTree></p:cSld></p:sld>"
+    return _zip(files)
+
+
+def _xlsx(rows: Sequence[Sequence[str]]) -> bytes:
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    types = {"xl/workbook.xml": f"{kind}.sheet.main+xml", "xl/worksheets/sheet1.xml": f"{kind}.worksheet+xml"}
+    relations = {
+        "_rels/.rels": {"xl/workbook.xml": "officeDocument"},
+        "xl/_rels/workbook.xml.rels": {"worksheets/sheet1.xml": "worksheet"},
+    }
+    space = f'xmlns="{OFFICE}/spreadsheetml/2006/main" xmlns:r="{MAIN}"'
+    cells = [
+        "".join(f'<c r="{chr(65 + column)}{row}" t="inlineStr"><is><t>{text}</t></is></c>' for column, text in enumerate(cells))
+        for row, cells in enumerate(rows, start=1)
+    ]
+    lines = "".join(f'<row r="{row}">{found}</row>' for row, found in enumerate(cells, start=1))
+    book = f'<workbook {space}><sheets><sheet name="Rates" sheetId="1" r:id="r0"/></sheets></workbook>'
+    sheet = f"<worksheet {space}><sheetData>{lines}</sheetData></worksheet>"
+    return _zip(_parts(types, relations) | {"xl/workbook.xml": book, "xl/worksheets/sheet1.xml": sheet})
+
+
+def _epub(title: str, chapters: Sequence[str]) -> bytes:
+    container = "urn:oasis:names:tc:opendocument:xmlns:container"
+    items = "".join(f'<item id="c{n}" href="c{n}.xhtml" media-type="application/xhtml+xml"/>' for n, _ in enumerate(chapters))
+    spine = "".join(f'<itemref idref="c{n}"/>' for n, _ in enumerate(chapters))
+    meta = f'<dc:title xmlns:dc="http://purl.org/dc/elements/1.1/">{title}</dc:title>'
+    inside = f"<metadata>{meta}</metadata><manifest>{items}</manifest><spine>{spine}</spine>"
+    package = f'<package xmlns="http://www.idpf.org/2007/opf" version="3.0">{inside}</package>'
+    file = '<rootfile full-path="b.opf" media-type="application/oebps-package+xml"/>'
+    root = f'<container xmlns="{container}" version="1.0"><rootfiles>{file}</rootfiles></container>'
+    pages = {
+        f"c{n}.xhtml": f'<html xmlns="http://www.w3.org/1999/xhtml"><head><title>x</title></head><body>{body}</body></html>'
+        for n, body in enumerate(chapters)
+    }
+    return _zip({"mimetype": "application/epub+zip", "META-INF/container.xml": root, "b.opf": package} | pages)
+
+
+def _odt(heading: str, text: str) -> bytes:
+    space = "urn:oasis:names:tc:opendocument:xmlns"
+    body = f'<text:h text:outline-level="1">{heading}</text:h><text:p>{text}</text:p>'
+    names = f'xmlns:office="{space}:office:1.0" xmlns:text="{space}:text:1.0"'
+    inside = f"<office:body><office:text>{body}</office:text></office:body>"
+    content = f"<office:document-content {names}>{inside}</office:document-content>"
+    kind = "application/vnd.oasis.opendocument.text"
+    entry = f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/>'
+    manifest = f'<manifest:manifest xmlns:manifest="{space}:manifest:1.0">{entry}</manifest:manifest>'
+    return _zip({"mimetype": kind, "content.xml": content, "META-INF/manifest.xml": manifest})
+
+
+def test_slides_sheets_books_and_open_documents_keep_what_they_say(tmp_path: Path) -> None:
+    pytest.importorskip("xberg")
+    (tmp_path / "talk.pptx").write_bytes(_pptx([("Leave", "Thirty days a year."), ("Pay", "On the 25th.")]))
+    (tmp_path / "rates.xlsx").write_bytes(_xlsx([("City", "Rate"), ("Delft", "118"), ("Ghent", "97")]))
+    chapters = ["<h1>Doors</h1><p>Locked at ten.</p>", "<h1>Bikes</h1><p>In the yard.</p>"]
+    (tmp_path / "book.epub").write_bytes(_epub("House rules", chapters))
+    (tmp_path / "note.odt").write_bytes(_odt("Boats", "Two may be hired."))
+    library = read_library(tmp_path)
+    assert not library.unread
+    found = {document.path: document for document in library.documents}
+    talk, rates, book, note = (found[name] for name in ("talk.pptx", "rates.xlsx", "book.epub", "note.odt"))
+    assert "Thirty days a year." in talk.text and talk.page_at(talk.text.index("On the 25th.")) == 2
+    row = next(line for line in rates.text.splitlines() if "Ghent" in line)
+    assert [cell.strip() for cell in row.strip("|").split("|")] == ["Ghent", "97"] and len(rates.pages) == 1
+    places = [book.text.index(text) for text in ("# Doors", "Locked at ten.", "# Bikes", "In the yard.")]
+    assert book.title == "House rules" and places == sorted(places)
+    assert "# Boats" in note.text and "Two may be hired." in note.text
+
+
+def test_a_file_is_parsed_once_and_what_is_gone_is_kept_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages, store = tmp_path / "docs", tmp_path / "store"
+    pages.mkdir()
+    store.mkdir()
+    (pages / "a.eml").write_bytes(b"Subject: Boats\n\nTwo may be hired.\n")
+    (pages / "b.pdf").write_bytes(_pdf(["Bikes are in the yard."]))
+    first = read_library(pages, store=store)
+    kept = sorted((store / "documents").iterdir())
+    assert len(kept) == len(first.documents) == 2
+
+    def parse(*file: object) -> None:
+        raise AssertionError(file)
+
+    monkeypatch.setattr("tailor.documents.reading._Reader.parse", parse)
+    again = read_library(pages, store=store)
+    assert again == first and sorted((store / "documents").iterdir()) == kept
+    kept[0].write_text("x" * 64 + "\n" + json.dumps({"documents": [], "unread": []}), encoding="utf-8")
+    with pytest.raises(AssertionError):  # what does not fit its seal is parsed again
+        read_library(pages, store=store)
+    monkeypatch.undo()
+    (pages / "b.pdf").unlink()
+    assert len(read_library(pages, store=store).documents) == 1 == len(list((store / "documents").iterdir()))
+
+
+def test_rows_of_a_delimited_table_that_is_named_are_documents_and_one_in_a_folder_is_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "pages.csv"
+    path.write_text("id,text,tier\na,Boats are hired out.,all\nb,Bikes are not.,staff\n", encoding="utf-8")
+    named = read_documents(path)
+    assert [(one.path, one.text, dict(one.metadata)) for one in named] == [
+        ("pages.csv#a", "Boats are hired out.", {"tier": "all"}),
+        ("pages.csv#b", "Bikes are not.", {"tier": "staff"}),
+    ]
+    (table,) = read_documents(tmp_path)
+    assert table.path == "pages.csv" and table.text.startswith("| id | text | tier |") and not table.metadata
+    path.write_text("city,rate\nDelft,118\n", encoding="utf-8")
+    assert read_documents(path)[0].text == "| city | rate |\n| --- | --- |\n| Delft | 118 |\n"
+
+
+def test_front_matter_decides_who_may_read_and_leaves_the_digest_as_it_was(tmp_path: Path) -> None:
+    page = tmp_path / "a.md"
+    page.write_text("# A\n\nText.\n", encoding="utf-8")
+    (plain,) = read_documents(tmp_path)
+    header = "tier: staff\nyear: 2025\nsince: 2024-03-01\nopen: yes\ntags: [a, b]\n"
+    page.write_text(f"---\n{header}---\n# A\n\nText.\n", encoding="utf-8")
+    (marked,) = read_documents(tmp_path)
+    assert dict(marked.metadata) == {"tier": "staff", "year": "2025", "since": "2024-03-01", "open": "true"}
+    assert marked.digest == plain.digest == plain.sealed != marked.sealed
+    staff = access('tier == "staff"')
+    with_access, without = (Index.open(tmp_path / "index", None, access=found) for found in (staff, None))
+    for index in (with_access, without):
+        index.update([marked])
+    page.write_text("---\ntier: board\n---\n# A\n\nText.\n", encoding="utf-8")
+    changed = read_documents(tmp_path)
+    assert not with_access.holds(changed) and without.holds(changed)
+    assert documents_digest([marked]) == documents_digest(changed)
+    assert documents_digest([marked], restricted=True) != documents_digest(changed, restricted=True)

@@ -143,8 +143,9 @@ class Engine:
         knowledge = system.knowledge
         if knowledge.kind == "none":
             return system
-        digest = documents_digest(self.documents) if knowledge.kind == "whole" else self.indexes.digest(knowledge)
-        return system.with_(knowledge={"digest": digest})
+        if knowledge.kind == "whole":
+            return system.with_(knowledge={"digest": documents_digest(self.documents, restricted=bool(knowledge.filter))})
+        return system.with_(knowledge={"digest": self.indexes.digest(knowledge)})
 
     @cached_property
     def searching(self) -> Searching:

@@ -55,7 +55,7 @@ def open_engine(
     def embedder(name: str) -> Embedder:
         return open_embedder(name, base=project.folder)
 
-    library = Library([]) if project.documents is None else read_library(project.documents, project.own_files)
+    library = Library([]) if project.documents is None else read_library(project.documents, project.own_files, project.store)
     engine = Engine(model or open_model(task.model, base=project.folder), embedder, ledger, project.store, library.documents)
     engine.unread = library.unread
     engine.others = [open_model(settings, base=project.folder) for settings in task.models]

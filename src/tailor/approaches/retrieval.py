@@ -33,7 +33,8 @@ class WholeDocuments:
         """
         _need_documents(engine)
         filter = material.task.retrieval.filter
-        knowledge = Knowledge(kind="whole", digest=documents_digest(engine.documents), filter=filter)
+        digest = documents_digest(engine.documents, restricted=bool(filter))
+        knowledge = Knowledge(kind="whole", digest=digest, filter=filter)
         made = system.then(self.name, knowledge=knowledge)
         chat, _ = engine.messages(made, material.train[:1])[0]
         model = engine.model_of(made)

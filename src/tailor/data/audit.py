@@ -86,7 +86,7 @@ def _library(project: Project) -> tuple[Library | None, list[Finding]]:
     if project.documents is None:
         return None, []
     try:
-        return read_library(project.documents, project.own_files), []
+        return read_library(project.documents, project.own_files, project.store), []
     except DocumentsError as error:
         advice = f"{error.hint[:1].upper()}{error.hint[1:]}."
         return None, [Finding("error", f"The documents cannot be used: {error}.", advice=advice)]

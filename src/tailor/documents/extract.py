@@ -15,7 +15,7 @@ from email.message import EmailMessage, MIMEPart
 from pathlib import Path
 from typing import Any
 
-from tailor.documents.markup import read_markup
+from tailor.documents.markup import plain_value, read_markup
 from tailor.documents.office import INSTALL, read_office
 from tailor.documents.pdf import read_pdf
 from tailor.documents.places import OFFICE
@@ -29,8 +29,13 @@ NAME = ("id", "doc_id", "_id", "path", "url", "source", "name")
 Found = dict[str, Any]
 
 
-def extract(path: str, suffix: str) -> Found:
+def extract(path: str, suffix: str, by_row: bool = False) -> Found:
     """The documents in a file, and what of it could not be read.
+
+    Args:
+        path: the file.
+        suffix: what it is.
+        by_row: whether each row of a CSV or TSV file with a column for the text is a document; else the table is one.
 
     Raises:
         ValueError: the file is damaged, or is not what its name says.
@@ -45,6 +50,8 @@ def extract(path: str, suffix: str) -> Found:
             found = read_pdf(data) if suffix == ".pdf" else read_office(data, suffix)
         except ImportError:
             return {"documents": [], "unread": [("needs a package that is not installed", INSTALL)]}
+    elif by_row and (rows := _as_records(_rows(data, suffix))):
+        return {"documents": _documents(rows), "unread": []}
     elif suffix == ".eml":
         found = _mail(data)
     else:
@@ -112,6 +119,19 @@ def _records(path: Path, suffix: str) -> list[Found]:
         rows: list[Any] = parquet.read_table(io.BytesIO(data)).to_pylist()
     else:
         rows = [json.loads(line) for line in data.decode("utf-8-sig").split("\n") if line.strip()]
+    return _documents(rows)
+
+
+def _as_records(rows: Iterable[Sequence[str]]) -> list[dict[str, str]]:
+    """The rows of a delimited table by their column's names; none where no column is for the text."""
+    header, *others = [list(row) for row in rows] or [[]]
+    names = [name.strip() for name in header]
+    if not any(name in TEXT for name in names):
+        return []
+    return [dict(zip(names, row, strict=False)) for row in others if any(cell.strip() for cell in row)]
+
+
+def _documents(rows: Sequence[Any]) -> list[Found]:
     if len(rows) > DOCUMENT_ROWS:
         raise ValueError(f"it has {len(rows):,} rows, more than the {DOCUMENT_ROWS:,} accepted")
     if not rows or not isinstance(rows[0], Mapping) or (text := _column(rows[0], TEXT)) is None:
@@ -129,14 +149,10 @@ def _records(path: Path, suffix: str) -> list[Found]:
             "name": called,
             "title": " ".join(whole_characters(str(row.get(title) or "") if title else "").split())[:200],
             "text": whole_characters(row[text]).replace("\r\n", "\n").replace("\r", "\n"),
-            "metadata": {str(key): _plain(value) for key, value in others.items() if isinstance(value, str | int | float)},
+            "metadata": {str(key): plain for key, value in others.items() if (plain := plain_value(value)) is not None},
         }
     return list(found.values())
 
 
 def _column(row: Mapping[str, object], names: Sequence[str]) -> str | None:
     return next((name for name in names if name in row), None)
-
-
-def _plain(value: str | float) -> str:
-    return whole_characters(value) if isinstance(value, str) else json.dumps(value)

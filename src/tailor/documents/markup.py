@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import date
 
 import yaml
 
 from tailor.documents.webpage import read_html
 from tailor.limits import FRONT_MATTER_CHARACTERS
-from tailor.outside import load_yaml
+from tailor.outside import load_yaml, whole_characters
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FIRST_HEADING = re.compile(r"^# +(\S)(.*)$", re.MULTILINE)
 _TITLE_CHARACTERS = 200
 
 
-def read_markup(source: str, is_html: bool) -> tuple[str, str]:
-    """Title and text of an HTML or Markdown source; the title is empty where it names none.
+def read_markup(source: str, is_html: bool) -> tuple[str, str, dict[str, str]]:
+    """Title, text and metadata of an HTML or Markdown source; the title is empty where it names none.
 
-    The title comes from the front matter or the HTML title, else from the first top heading.
+    The title comes from the front matter or the HTML title, else from the first top heading. Metadata are the other plain values
+    of the front matter; HTML has none.
     """
-    title, text = read_html(source) if is_html else _front_matter(source)
+    title, text, metadata = (*read_html(source), {}) if is_html else _front_matter(source)
     if not title and (heading := _FIRST_HEADING.search(text)):
         title = heading[1] + heading[2].rstrip(" \t#")
-    return " ".join(title.split())[:_TITLE_CHARACTERS], text
+    return " ".join(title.split())[:_TITLE_CHARACTERS], text, metadata
 
 
-def _front_matter(source: str) -> tuple[str, str]:
-    """Title and text of a Markdown page; a leading block that is no YAML mapping is part of the text."""
+def plain_value(value: object) -> str | None:
+    """A value as metadata hold it: text as it is, a number, yes or no as JSON, a date as ISO 8601; None for anything else."""
+    if isinstance(value, str):
+        return whole_characters(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return json.dumps(value) if isinstance(value, int | float) else None
+
+
+def _front_matter(source: str) -> tuple[str, str, dict[str, str]]:
+    """Title, text and metadata of a Markdown page; a leading block that is no YAML mapping is part of the text."""
     match = _FRONT_MATTER.match(source)
     if match is None or len(match[1]) > FRONT_MATTER_CHARACTERS:
-        return "", source
+        return "", source, {}
     try:
         header = load_yaml(match[1])
     except (yaml.YAMLError, RecursionError):
-        return "", source
+        return "", source, {}
     if not isinstance(header, dict):
-        return "", source
-    title = header.get("title")
-    return ("" if title is None else str(title)), source[match.end() :]
+        return "", source, {}
+    title = header.pop("title", None)
+    plain = {whole_characters(str(key)): text for key, value in header.items() if (text := plain_value(value)) is not None}
+    return ("" if title is None else str(title)), source[match.end() :], plain

@@ -12,8 +12,9 @@ MARKDOWN = (".md", ".markdown")
 HTML = (".html", ".htm")
 OFFICE = (".pdf", ".docx", ".pptx", ".xlsx", ".epub", ".odt")
 RECORDS = (".jsonl", ".parquet")
+DELIMITED = (".csv", ".tsv")
 PAGES = (*MARKDOWN, ".txt", *HTML, *OFFICE)
-ACCEPTED = (*PAGES, ".csv", ".tsv", ".eml")
+ACCEPTED = (*PAGES, *DELIMITED, ".eml")
 
 _PATTERN = re.compile(r"[*?\[]")
 

@@ -7,11 +7,14 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tailor.confined import Confined, ConfinedError
-from tailor.documents.places import ACCEPTED, HTML, MARKDOWN, RECORDS, found_files
+from tailor.documents.kept import Kept
+from tailor.documents.places import ACCEPTED, DELIMITED, HTML, MARKDOWN, OFFICE, found_files
 from tailor.errors import DocumentsError, quoted
 from tailor.limits import DOCUMENT_BYTES, DOCUMENT_SECONDS
 from tailor.outside import is_own_report, read_file
@@ -30,7 +33,8 @@ class Document:
         text: what it says; offsets of passages refer to this text. Lines end with a single newline character.
         digest: SHA-256 over title and text, and over pages and metadata where there are any.
         pages: offset of the first character of each page, for formats that have pages.
-        metadata: the other columns of the row that it was made of.
+        metadata: the other columns of the row that it was made of, or the plain values of its front matter. Those of front matter
+            are not part of `digest`, since searches that filter nothing do not read them; they are of `sealed`.
     """
 
     path: str
@@ -46,6 +50,11 @@ class Document:
             object.__setattr__(
                 self, "digest", hashlib.sha256(f"{self.title}\0{self.text}{more and chr(0)}{more}".encode()).hexdigest()
             )
+
+    @property
+    def sealed(self) -> str:
+        """The digest with all metadata, for whatever depends on who may read it."""
+        return replace(self, digest="").digest if self.metadata else self.digest
 
     def page_at(self, offset: int) -> int:
         """The number of the page, from 1, that a character is on; 0 for a document without pages."""
@@ -94,7 +103,7 @@ def unread_by_reason(unread: Iterable[Unread]) -> list[tuple[str, list[str], str
     return told
 
 
-def read_library(source: Path, own: Iterable[Path] = ()) -> Library:
+def read_library(source: Path, own: Iterable[Path] = (), store: Path | None = None) -> Library:
     """Every document of a folder, of a pattern such as `docs/**/*.pdf`, or of a file whose rows are documents.
 
     Hidden files and folders are skipped, and so are links that lead out of the folder, what is no file, and files of other kinds.
@@ -104,6 +113,7 @@ def read_library(source: Path, own: Iterable[Path] = ()) -> Library:
     Args:
         source: where the documents are.
         own: files that are no documents though they may lie there: data, settings, sheets.
+        store: the project's store; where it exists, what was parsed is kept there, and no file parsed twice.
 
     Raises:
         DocumentsError: there is no such folder or file, or it holds no document that can be read.
@@ -112,7 +122,7 @@ def read_library(source: Path, own: Iterable[Path] = ()) -> Library:
     left_out = {path.resolve() for path in own}
     documents: list[Document] = []
     unread: list[Unread] = []
-    with _Reader() as reader:
+    with _Reader(source, Kept(store / "documents" if store is not None and store.is_dir() else None)) as reader:
         for path in paths:
             if path.resolve() in left_out:
                 continue
@@ -132,9 +142,9 @@ def read_documents(source: Path, own: Iterable[Path] = ()) -> list[Document]:
     return read_library(source, own).documents
 
 
-def documents_digest(documents: Iterable[Document]) -> str:
-    """SHA-256 over the paths and digests of documents, whatever their order."""
-    pairs = sorted((document.path, document.digest) for document in documents)
+def documents_digest(documents: Iterable[Document], *, restricted: bool = False) -> str:
+    """SHA-256 over the paths and digests of documents, whatever their order; with all metadata where these decide who may read."""
+    pairs = sorted((document.path, document.sealed if restricted else document.digest) for document in documents)
     return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
 
 
@@ -150,9 +160,15 @@ def _nothing(source: Path, unread: list[Unread]) -> DocumentsError:
 
 
 class _Reader:
-    """Reads files one after the other, all parsing in processes of their own; use it as a context manager."""
+    """Reads files one after the other, all parsing in processes of their own; use it as a context manager.
 
-    def __init__(self) -> None:
+    Args:
+        source: what the task names; a table that it names itself is read row by row.
+        kept: what was parsed before.
+    """
+
+    def __init__(self, source: Path, kept: Kept) -> None:
+        self._source, self._kept = source, kept
         self._markup = Confined("tailor.documents.markup:read_markup")
         self._extract = Confined("tailor.documents.extract:extract", seconds=DOCUMENT_SECONDS)
 
@@ -160,6 +176,8 @@ class _Reader:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self._kept.close()
         self._markup.close()
         self._extract.close()
 
@@ -181,20 +199,29 @@ class _Reader:
         except ConfinedError as error:
             yield Unread(name, f"cannot be read: reading it {error}", "fix it, or move it out of the documents")
 
+    def parse(self, path: Path, suffix: str, by_row: bool) -> dict[str, Any]:
+        """What another process finds in a file (`tailor.documents.extract`)."""
+        found: dict[str, Any] = self._extract(str(path.resolve()), suffix, by_row)
+        return found
+
     def _page(self, path: Path, name: str, suffix: str) -> Iterator[Document]:
         source = read_file(path, DOCUMENT_BYTES).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         if suffix == ".txt":
             yield Document(name, _spoken(path.stem), source)
         elif not is_own_report(source):
-            title, text = self._markup(source, suffix in HTML)
-            yield Document(name, title or _spoken(path.stem), text)
+            title, text, metadata = self._markup(source, suffix in HTML)
+            page = Document(name, title or _spoken(path.stem), text)
+            yield replace(page, metadata=metadata) if metadata else page
 
     def _extracted(self, path: Path, name: str, suffix: str) -> Iterator[Document | Unread]:
-        found = self._extract(str(path.resolve()), suffix)
+        parse = partial(self.parse, path, suffix, path == self._source and suffix in DELIMITED)
+        # Rows of tables are read as quickly as what was kept of them would be.
+        kept = suffix in (*OFFICE, ".eml")
+        found = self._kept.parsed(read_file(path, DOCUMENT_BYTES), (suffix,), parse) if kept else parse()
         for why, advice in found["unread"]:
             yield Unread(name, why, advice, is_part=bool(found["documents"]))
         for row in found["documents"]:
-            rows = suffix in RECORDS
+            rows = "name" in row
             where = f"{name}#{row['name']}" if rows else name
             yield Document(
                 where,

@@ -141,7 +141,7 @@ class Index:
     def holds(self, documents: Sequence[Document]) -> bool:
         """Whether it holds exactly these documents, so that an update would change nothing."""
         manifest = self._store.manifest
-        wanted = {document.path: document.digest for document in documents}
+        wanted = {document.path: self._digest_of(document) for document in documents}
         return manifest.documents == wanted and manifest.words == words_for(document.text for document in documents)
 
     def update(self, documents: Sequence[Document], on_progress: OnProgress | None = None) -> Update:
@@ -158,13 +158,13 @@ class Index:
         """
         started = time.perf_counter()
         self._store.refresh()
-        wanted = {document.path: document.digest for document in documents}
+        wanted = {document.path: self._digest_of(document) for document in documents}
         if len(wanted) < len(documents):
             raise ValueError("two documents have the same path")
         before, words = self._store.manifest.documents, words_for(document.text for document in documents)
         kept = sum(before.get(path) == digest for path, digest in wanted.items())
         if wanted != before or words != self._store.manifest.words:
-            revisions = {_revision(document): document for document in documents}
+            revisions = {_sha256([document.path, wanted[document.path]]): document for document in documents}
             self._save(revisions, on_progress)
             self._store.drop(self._store.revisions - revisions.keys())
             self._store.commit(wanted, words)
@@ -231,6 +231,10 @@ class Index:
         )
         return [fuse(pair) for pair in pairs]
 
+    def _digest_of(self, document: Document) -> str:
+        """The document's digest; with its metadata where these decide who may read it."""
+        return document.sealed if self._access else document.digest
+
     def _save(self, revisions: Mapping[str, Document], on_progress: OnProgress | None) -> None:
         """Add the rows of documents that have none, in batches of whole documents: a killed update loses one batch at most."""
         missing = [revision for revision in revisions if revision not in self._store.revisions]
@@ -279,10 +283,6 @@ def _settings(embedder: Embedder | None, chunking: Chunking, access: Access | No
     prompts = prompts_for(embedder)
     prompted = {} if prompts == NONE else {"prompts": [prompts.query, prompts.text]}
     return {"format": _FORMAT, **named, **cut, **prompted, **({"access": access.names} if access else {})}
-
-
-def _revision(document: Document) -> str:
-    return _sha256([document.path, document.digest])
 
 
 def _sha256(value: object) -> str:

@@ -60,7 +60,7 @@ class Passages:
 def _indexed(project: Project) -> tuple[Sequence[Shown], Any, Any]:
     """The passages, what counts words, and the counts; None for both where there are no words."""
     assert project.documents is not None
-    documents = read_library(project.documents, project.own_files).documents
+    documents = read_library(project.documents, project.own_files, project.store).documents
     passages = [Shown(f"{document.path} · {document.title}", passage.text) for document in documents for passage in chunk(document)]
     with one_thread():
         from sklearn.feature_extraction.text import TfidfVectorizer
