@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -317,3 +318,11 @@ def test_names_of_groups_of_columns_stand_before_the_names(tmp_path: Path) -> No
     table = read(tmp_path, "a.csv", "Customer,,Team\nid,text,label\n" + "".join(f"{n},{a},{b}\n" for n, (a, b) in enumerate(PLAIN)))
     assert (table.columns, len(table.rows)) == (("id", "text", "label"), len(PLAIN))
     assert "lines before its column names: line 1" in said(table)
+
+
+def test_texts_over_several_lines_stay_whole_where_each_line_has_as_many_delimiters_as_a_row(tmp_path: Path) -> None:
+    rows = [(f"first, {n}\nand more", "x") for n in range(5)]
+    with (tmp_path / "data.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+    table = read_table(tmp_path / "data.csv")
+    assert [(row["text"], row["label"]) for row in table.rows] == rows

@@ -9,14 +9,19 @@ from pathlib import Path
 import pytest
 from data_helpers import sentence, write_csv, write_yaml
 from flow import tailor
+from labelling_bench import write_rows
 
+from tailor.data.example import Splits
 from tailor.data.split import load_splits
 from tailor.errors import DataError
+from tailor.labelled import load_splits as load_labelled
 from tailor.labelling.formats.door import read_labels
 from tailor.labelling.importing import import_labels
+from tailor.labelling.judgement import Judgement
 from tailor.labelling.judgements import Judgements
 from tailor.ledger import Ledger
 from tailor.project import load_project
+from tailor.workbench.desk import Desk
 
 TEAMS = ("billing", "refund", "delivery")
 
@@ -113,3 +118,29 @@ def test_a_label_with_a_comma_is_given_between_quotation_marks(tmp_path: Path) -
     done = tailor("label", file, "--labels", 'refund, "other, or none"', "--host", "0.0.0.0", "--no-browser")
     assert "other machines can reach the page" in done.output
     assert load_project(tmp_path).task.labels == ("refund", "other, or none")
+
+
+def test_labels_that_count_are_written_as_a_file_that_another_project_reads_as_its_own(tmp_path: Path) -> None:
+    texts = [f"{sentence(n)}, then\nnumber {n}" for n in range(40)]
+    folder = write_rows(tmp_path / "first", texts, labels=list(TEAMS))
+    with Judgements(folder / ".tailor") as judgements:
+        desk = Desk(load_project(folder), judgements)
+        for n, row in enumerate(list(desk.items)[:36]):
+            desk.give(Judgement(f"k{n}", row, "Ana", values={"label": TEAMS[n % 3]}))
+    first = load_labelled(load_project(folder))
+    for name in ("labelled.csv", "labelled.jsonl"):
+        told = tailor("label", folder, "--write", tmp_path / name)
+        assert "40 rows, 36 of them with a label" in " ".join(told.output.split()), told.output
+        again = tmp_path / name.replace(".", "-")
+        write_rows(again, [], file="none.csv", labels=list(TEAMS), data=name)
+        (tmp_path / name).rename(again / name)
+        assert same_rows(load_splits(load_project(again))) == same_rows(first)
+    refused = tailor("label", folder, "--write", folder / "data.csv")
+    assert refused.exit_code == 2 and "is there already" in refused.output
+    assert "ends with .csv or .jsonl" in tailor("label", folder, "--write", tmp_path / "a.xlsx").output
+
+
+def same_rows(splits: Splits) -> dict[str, list[tuple[str, str]]]:
+    return {
+        name: [(row.fields["text"], row.label) for row in getattr(splits, name)] for name in ("train", "dev", "test", "reserve")
+    }

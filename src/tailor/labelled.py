@@ -5,9 +5,12 @@ Nothing in the user's files is changed. A label in the file stands, unless someo
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 from tailor.data.cells import answers_in
@@ -17,6 +20,8 @@ from tailor.data.readers import to_unlabelled
 from tailor.data.split import make_splits, read_tables
 from tailor.data.table import Table
 from tailor.data.unlabelled import bare_rows
+from tailor.errors import ConfigError, StoreError, quoted
+from tailor.files import write_atomically
 from tailor.kinds.base import kind_of
 from tailor.labelling.aggregate import Aggregation, Method, aggregate
 from tailor.labelling.agreement import AgreementFound, agreement_of
@@ -94,6 +99,46 @@ def people_of(project: Project) -> tuple[AgreementFound, Aggregation]:
         with Judgements(project.store) as judgements:
             standing = [one for one in judgements.standing() if not one.about]
     return agreement_of(standing), aggregate(standing, closed=kind_of(project.task).closed)
+
+
+def write_labels(project: Project, path: Path) -> tuple[int, int]:
+    """Write the project's rows with the labels that count into a file of its own, and count rows and labels.
+
+    Cells are written as they stand in the data, and nothing is taken out: read as data, the file holds the same rows. A row
+    without a label keeps an empty one.
+
+    Args:
+        project: with one file of data.
+        path: a new file that ends with .csv or .jsonl.
+
+    Raises:
+        ConfigError: there is such a file, it cannot be written, or the data are several files.
+        DataError: the data cannot be read.
+        StoreError: the labels cannot be read.
+    """
+    if path.suffix.lower() not in (".csv", ".jsonl"):
+        raise ConfigError(f"{quoted(str(path), 200)} is no file of labels", "Name one that ends with .csv or .jsonl.")
+    if path.exists():
+        raise ConfigError(f"{quoted(str(path), 200)} is there already", "Name a new file; nothing is replaced.")
+    tables = labelled_tables(project)
+    if set(tables) != {"file"}:
+        raise ConfigError("the data are several files, and labels are written into one", "Run `tailor export` instead.")
+    table = tables["file"]
+    paths = {words: part.path for words, part in table.images.items()}
+    rows = [{name: paths.get(str(cell), cell) for name, cell in row.items()} for row in table.rows]
+    if path.suffix.lower() == ".csv":
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, table.columns, restval="")
+        writer.writeheader()
+        writer.writerows({name: as_cell(value) for name, value in row.items()} for row in rows)
+        written = text.getvalue()
+    else:
+        written = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    try:
+        write_atomically(path, written.encode("utf-8", "backslashreplace"), mode=0o644)
+    except (OSError, StoreError) as error:
+        raise ConfigError(f"{quoted(str(path), 200)} cannot be written: {error}") from error
+    return len(rows), sum(bool(answers_in(row.get(project.task.output, ""))) for row in rows)
 
 
 def as_cell(label: Any) -> str:

@@ -44,11 +44,17 @@ def label(
     given: Annotated[
         Path | None, typer.Option("--import", help="Keep the labels of this file or folder of another tool, and open no page.")
     ] = None,
+    written: Annotated[
+        Path | None, typer.Option("--write", help="Write the rows with the labels that count into this new file, and open no page.")
+    ] = None,
     format: Annotated[str, typer.Option(help="Format of that file, such as labelstudio or coco; told by its content.")] = "",
 ) -> None:
     """Label rows in the browser, alone or with others; nothing leaves this machine."""
     if given is not None:
         _import(project, given, format)
+        return
+    if written is not None:
+        _write(project, written)
         return
     from tailor.workbench.opening import open_workbench, started
 
@@ -111,6 +117,15 @@ def _import(project: Path, given: Path, format: str) -> None:
     console.print(Text(f"Read {given.name} as {found.format}: {found.added:,} labels of {people}{again}."))
     for finding in found.findings:
         console.print(Text(finding.what))
+
+
+def _write(project: Path, path: Path) -> None:
+    """Write the rows with the labels that count into a file."""
+    from tailor.labelled import write_labels
+    from tailor.project import load_project
+
+    rows, labelled = write_labels(load_project(project), path)
+    plain_console().print(Text(f"Wrote {path}: {rows:,} rows, {labelled:,} of them with a label."))
 
 
 def _suggest(bench: Bench, *, yes: bool, allow_http: bool) -> None:

@@ -28,6 +28,8 @@ _DELIMITERS = ",;\t|"
 _SEP = re.compile(r'"?sep=(.)"?[ \t;,]*(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
+STRAY_MOST = 2
+"""Rows over several lines up to which a quotation mark may be a stray one: each must happen to close where a value ends."""
 _Quotes = Literal["doubled", "spaced", "escaped", "literal"]
 _HOW = {
     "spaced": "Spaces stand between delimiters and quoted values here; they are skipped.",
@@ -169,7 +171,7 @@ def _lenient(text: str, delimiter: str) -> Iterator[list[str]]:
 
 def _read(source: _Source, delimiter: str, quotes: _Quotes) -> Sheet:
     records, cut = _records(source, delimiter, quotes)
-    if quotes != "literal" and cut and _reads_literally(source, delimiter, len(records)):
+    if quotes != "literal" and 0 < len(cut) <= STRAY_MOST and _reads_literally(source, delimiter, len(records)):
         raise _Unfit(DataError(f"{source.name} line {cut[0]}: a quotation mark swallows the lines that follow"))
     sheet = _table(source, records)
     if quotes == "doubled":
