@@ -104,7 +104,7 @@ def people_of(project: Project) -> tuple[AgreementFound, Aggregation]:
 def write_labels(project: Project, path: Path) -> tuple[int, int]:
     """Write the project's rows with the labels that count into a file of its own, and count rows and labels.
 
-    Cells are written as they stand in the data, and nothing is taken out: read as data, the file holds the same rows. A row
+    Cells are written as the data have them, and nothing is taken out: read as data, the file holds the same rows. A row
     without a label keeps an empty one.
 
     Args:
