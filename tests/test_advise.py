@@ -62,7 +62,7 @@ def never_less(before: Advice, after: Advice, step: Step) -> bool:
 
 # --- what holds for all facts
 
-quick = settings(deadline=None, derandomize=True, max_examples=60)
+quick = settings(deadline=None, derandomize=True, max_examples=40)
 
 
 @quick
@@ -111,7 +111,7 @@ def test_what_speaks_for_prompting_never_makes_tuning_more_expected(said: dict[s
 
 
 @pytest.mark.slow
-@settings(quick, max_examples=250)
+@settings(quick, max_examples=120)
 @given(SOME, st.data())
 def test_a_fact_that_becomes_unknown_never_raises_confidence(said: dict[str, Any], data: st.DataObject) -> None:
     if said:

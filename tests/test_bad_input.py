@@ -156,30 +156,29 @@ def test_a_second_run_in_the_same_project_is_told_so_and_the_first_goes_on(tmp_p
         assert ledger.answers("system", ["example"]) == {"example": {"raw": "still writing"}}
 
 
-@pytest.mark.slow
 def test_results_are_read_while_a_run_goes_on(tmp_path: Path) -> None:
-    write_desk(tmp_path)
+    write_rooms(tmp_path, documents="")
     assert tailor("run", tmp_path).exit_code == 0
     with Ledger(load_project(tmp_path).store) as ledger:
         for command in (["show"], ["report"], ["try"], ["store", "check"]):
-            question = ["where is my billing"] if command == ["try"] else []
+            question = ["where is the amber room"] if command == ["try"] else []
             done = tailor(*command, tmp_path, *question)
             assert done.exit_code == 0, done.output
         ledger.save_answers("system", {"example": {"raw": "still writing"}})
 
 
 def test_columns_that_are_missing_or_unknown_in_a_question_are_named(tmp_path: Path) -> None:
-    write_desk(tmp_path)
+    write_rooms(tmp_path)
     text = (tmp_path / "data.csv").read_text(encoding="utf-8")
     first, *lines = text.splitlines()
     (tmp_path / "data.csv").write_text("\n".join([f"{first},plan", *(f"{line},fibre" for line in lines)]), encoding="utf-8")
-    write_yaml(tmp_path, DESK | {"instruction": "Sort the message of a {{plan}} customer."})
+    write_yaml(tmp_path, ROOMS | {"documents": "", "instruction": "Answer a {{plan}} customer."})
     assert tailor("run", tmp_path).exit_code == 0
     assert_told(tailor("try", tmp_path, "text"), "also needs `plan`", "--set NAME=VALUE")
     assert_told(tailor("try", tmp_path, " ", "--set", "plan="), "there is nothing to answer", "Give the text")
     assert_told(tailor("try", tmp_path, "text", "--set", "plan"), "`plan` is not NAME=VALUE", "--set plan=fibre")
     typo = tailor("try", tmp_path, "text", "--set", "plam=gold")
-    assert_told(typo, "`plam` is not a column that the task reads; did you mean `plan`?", "it reads `plan`, `text`")
+    assert_told(typo, "`plam` is not a column that the task reads; did you mean `plan`?", "it reads `plan`, `question`")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +199,7 @@ def test_a_mistyped_command_ends_in_one_sentence(words: tuple[str, ...], sentenc
 
 
 def test_a_report_that_cannot_be_written_spoils_neither_the_study_nor_the_old_report(tmp_path: Path) -> None:
-    write_rooms(tmp_path)
+    write_rooms(tmp_path, documents="")
     (tmp_path / "report.html").mkdir()
     result = tailor("run", tmp_path)
     assert_told(result, f"the report cannot be written to {tmp_path / 'report.html'}: ", "writable folder")
@@ -228,7 +227,7 @@ def test_questions_without_documents_run(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_was_measured_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    write_rooms(tmp_path)
+    write_rooms(tmp_path, documents="")
     command = [sys.executable, "-c", SLOW, "run", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c) as process:
         assert process.stderr is not None and process.stdout is not None
@@ -240,7 +239,7 @@ def test_ctrl_c_keeps_what_was_measured_and_the_same_command_goes_on(tmp_path: P
     assert said[-1] == STOPPED and not any("Traceback" in line for line in said)
     with Ledger(load_project(tmp_path).store) as ledger:
         assert ledger.last_study() is None
-    fresh = write_rooms(tmp_path.with_name("fresh"))
+    fresh = write_rooms(tmp_path.with_name("fresh"), documents="")
     assert tailor("run", tmp_path).exit_code == tailor("run", fresh).exit_code == 0
     resumed, whole = (tailor("show", folder).stdout.splitlines() for folder in (tmp_path, fresh))
     assert resumed[:4] == whole[:4]

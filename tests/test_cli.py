@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from data_helpers import sentence, write_csv, write_yaml
-from flow import DESK, LABELS, contents, tailor, write_desk, write_rooms
+from flow import LABELS, ROOMS, contents, tailor, write_desk, write_rooms
 from golden_text import Golden
 from typer.testing import Result
 
@@ -91,11 +91,10 @@ def test_try_answers_with_a_label_and_names_no_sources(desk: tuple[Path, Result]
     assert answer in LABELS and by.strip().endswith("(fake)")
 
 
-@pytest.mark.slow
 def test_try_takes_the_further_columns_that_the_task_reads(tmp_path: Path) -> None:
-    rows = [(f'{sentence(i)} {LABELS[i % 3]}","{"gold" if i % 2 else "basic"}', LABELS[i % 3]) for i in range(60)]
-    write_csv(tmp_path / "data.csv", rows, "text,plan,label")
-    write_yaml(tmp_path, DESK | {"instruction": "Sort the message of a {{plan}} customer.", "target": 0.3})
+    rows = [(f'What is {sentence(i)}?","{"gold" if i % 2 else "basic"}', f"room {i}") for i in range(60)]
+    write_csv(tmp_path / "data.csv", rows, "question,plan,answer")
+    write_yaml(tmp_path, ROOMS | {"documents": "", "instruction": "Answer a {{plan}} customer."})
     assert tailor("run", tmp_path).exit_code == 0
     assert tailor("try", tmp_path, "where is my delivery", "--set", "plan=gold=1").exit_code == 0
 

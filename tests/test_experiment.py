@@ -78,15 +78,15 @@ def test_the_same_seed_gives_the_same_decision_in_a_fresh_copy(tmp_path: Path, k
 
 
 def test_another_seed_draws_other_splits_and_rows_seen_before_still_count_as_opened(tmp_path: Path) -> None:
-    first = climb(write_rooms(tmp_path))
-    second = climb(write_rooms(tmp_path, split={"seed": 1}))
+    first = climb(write_rooms(tmp_path, documents=""))
+    second = climb(write_rooms(tmp_path, documents="", split={"seed": 1}))
     assert first.splits.fingerprint != second.splits.fingerprint
     assert second.decision is not None and second.decision.opening == 2
 
 
 def test_other_finalists_on_the_same_test_set_are_a_second_opening_that_spends_less(tmp_path: Path) -> None:
-    first = climb(write_rooms(tmp_path))
-    second = climb(write_rooms(tmp_path, instruction="Answer in a word."))
+    first = climb(write_rooms(tmp_path, documents=""))
+    second = climb(write_rooms(tmp_path, documents="", instruction="Answer in a word."))
     assert first.decision is not None and second.decision is not None
     assert first.splits.fingerprint == second.splits.fingerprint
     assert (first.decision.opening, second.decision.opening) == (1, 2)
@@ -106,7 +106,7 @@ def test_all_fills_the_corners_that_a_model_without_weights_here_can_fill(tmp_pa
 
 
 def test_no_time_at_all_ends_without_a_decision_and_leaves_the_test_set_sealed(tmp_path: Path) -> None:
-    folder = write_rooms(tmp_path)
+    folder = write_rooms(tmp_path, documents="")
     study = climb(folder, max_minutes=1e-9)
     assert study.decision is None and study.tests == ()
     assert statuses(study) == {"zero-shot": "no time"}
@@ -183,10 +183,9 @@ def test_while_a_call_fails_nothing_is_compared_opened_or_decided(tmp_path: Path
     assert not {q for q in failing.requests if "amber" not in q.messages[-1].text} & set(healed.requests)
 
 
-@pytest.mark.slow
 def test_the_test_set_stays_sealed_when_a_call_for_it_fails(tmp_path: Path) -> None:
-    folder = write_desk(tmp_path)
-    hidden = {example.fields["text"] for example in load_splits(load_project(folder)).test}
+    folder = write_rooms(tmp_path, documents="")
+    hidden = {example.fields["question"] for example in load_splits(load_project(folder)).test}
     failing = FakeModel(fail=lambda request: "timed out" if any(text in request.messages[-1].text for text in hidden) else "")
     study = climb(folder, failing)
     assert study.decision is None and study.stopped.startswith("The sealed test set is not opened: of ")
@@ -200,7 +199,7 @@ def test_a_failed_answer_is_asked_for_again_and_a_good_one_is_not(tmp_path: Path
     def is_busy(request: Request) -> bool:
         return "amber" in request.messages[-1].text
 
-    folder = write_rooms(tmp_path)
+    folder = write_rooms(tmp_path, documents="")
     first, second = FakeModel(fail=lambda request: "busy" if is_busy(request) else ""), FakeModel()
     climb(folder, first)
     climb(folder, second)
@@ -238,6 +237,7 @@ def test_a_changed_page_is_answered_from_without_another_run(tmp_path: Path) -> 
     assert any("is changed." in passage.text for passage in answer.passages)
 
 
+@pytest.mark.slow
 def test_the_order_of_labels_that_was_used_once_is_kept_whatever_is_edited(tmp_path: Path) -> None:
     """Labels come from the training rows: an edited row moves another one to the front, and no prompt may change for that."""
     folder = write_desk(tmp_path)

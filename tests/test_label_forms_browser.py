@@ -17,7 +17,7 @@ from tailor.labelling.forms import FORMS, STYLE, form_file
 from tailor.labelling.marks import Box, Track
 from tailor.labelling.regionjson import checked_marks, region_of
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'"

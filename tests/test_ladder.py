@@ -351,8 +351,9 @@ def test_the_rungs_go_from_cheap_to_dear_as_the_task_allows(tmp_path: Path) -> N
 
 
 def test_persona_and_constraints_are_tried_where_the_task_has_them(tmp_path: Path) -> None:
-    plain = statuses(climb(write_rooms(tmp_path / "plain")))
-    given = statuses(climb(write_rooms(tmp_path / "given", persona="You are brief.", constraints=["at most 5 words"])))
+    plain = statuses(climb(write_rooms(tmp_path / "plain", documents="")))
+    more: dict[str, object] = {"persona": "You are brief.", "constraints": ["at most 5 words"]}
+    given = statuses(climb(write_rooms(tmp_path / "given", documents="", **more)))
     assert not set(plain) & {"persona", "constraints"} and {"persona", "constraints"} <= set(given)
 
 
@@ -386,7 +387,7 @@ def test_the_finalists_are_the_best_of_each_kind_and_each_system_once(tmp_path: 
 
 
 def test_of_equal_systems_the_shorter_prompt_is_best(tmp_path: Path) -> None:
-    study = climb(write_rooms(tmp_path))
+    study = climb(write_rooms(tmp_path, documents=""))
     equal: list[Run] = [step.run for step in study.steps if step.run is not None and step.run.mean == 0]
     found = best(equal)
     assert found is not None and found.tokens_in == min(run.tokens_in for run in equal)

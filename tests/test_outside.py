@@ -79,7 +79,7 @@ def test_an_error_shows_nothing_raw(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
 def test_output_that_lacks_letters_gets_escapes(tmp_path: Path, encoding: str) -> None:
-    folder = write_desk(tmp_path / "café 日本", target=0.3)
+    folder = write_rooms(tmp_path / "café 日本", documents="")
     done = said(tmp_path, "run", str(folder), PYTHONIOENCODING=encoding, LC_ALL="C")
     assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
     assert (rb"caf\xe9" if encoding == "ascii" else "café".encode()) in done.stdout

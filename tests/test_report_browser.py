@@ -17,7 +17,7 @@ from whole_studies import whole_study
 from tailor.models.fake import FakeModel
 from tailor.report.html import write_report
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SECTIONS = {
     *("The ladder", "Quality against cost", "Weights and knowledge", "The finalists on unseen examples", "Where each system fails"),
