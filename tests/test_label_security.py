@@ -6,6 +6,7 @@ import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from labelling_bench import KEYS, Bench, served, write_rows
@@ -175,3 +176,20 @@ def test_half_a_character_in_a_text_or_an_imported_label_breaks_no_page(tmp_path
             assert bench.get("Ada", path).status == 200, path
         reply = bench.post("Cy", "/api/next", page="first", most=2, row=next(iter(bench.desk.items)))
         assert reply.status == 200 and json.loads(reply.body)["entry"]["choices"][0] == "bad \ud800 label of Ada"
+
+
+def test_nobody_reads_on_the_page_what_the_row_may_not(tmp_path: Path) -> None:
+    more: dict[str, Any] = {"data": "data.jsonl", "documents": "pages.jsonl", "retrieval": {"filter": "tier == {{tier}}"}}
+    folder = write_rows(tmp_path / "desk", ["one"], kind="answer", labels=None, **more)
+    rows = [{"text": f"What opens the {tier} door?", "tier": tier, "label": ""} for tier in ("gold", "basic", "")]
+    pages = [{"id": tier, "text": f"The {tier} door opens with a key.", "tier": tier} for tier in ("gold", "basic", "")]
+    for name, lines in (("data.jsonl", rows), ("pages.jsonl", pages)):
+        (folder / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with served(folder) as bench:
+        for name, item in bench.desk.items.items():
+            found: dict[str, Any] = {"waits": True}
+            while found["waits"]:
+                found = json.loads(bench.post("Ada", "/api/passages", query="gold basic door key", row=name).body)
+            tier = item.asker["tier"]
+            assert [passage["document"].partition(" ")[0] for passage in found["passages"]] == [f"pages.jsonl#{tier}"] * bool(tier)
+        assert bench.post("Ada", "/api/passages", query="gold door").status == 422

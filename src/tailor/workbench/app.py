@@ -282,10 +282,10 @@ class Workbench:
 
     def _passages_for(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Passages of the documents that may answer a question."""
-        query = body.get("query")
-        if not isinstance(query, str) or self._passages is None:
-            raise DataError("`query` is a text, and the project has documents")
-        return self._passages.found(query)
+        query, item = body.get("query"), self.desk.every.get(str(body.get("row")))
+        if not isinstance(query, str) or item is None or self._passages is None:
+            raise DataError("`query` is a text, `row` a row of the data, and the project has documents")
+        return self._passages.found(query, item.asker)
 
     def _undo(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Take back the last label or skip of someone."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tailor.data.example import Example
 from tailor.data.identity import identity
+from tailor.data.jsontext import as_text
 from tailor.data.split import read_tables
 from tailor.data.unlabelled import bare_rows
 from tailor.errors import DataError, quoted
@@ -35,24 +36,28 @@ class Item:
         example: what is asked.
         given: the label in the user's file, as a cell; empty where there is none.
         split: the setting that names its file: "file", "train", "dev" or "test".
+        asker: the columns by which it may read documents, where the project has a filter.
     """
 
     row: str
     example: Example
     given: str = ""
     split: str = "file"
+    asker: Mapping[str, str] = field(default_factory=dict)
 
 
 def items_of(project: Project, judgements: Judgements) -> list[Item]:
     """Every row of the project's data."""
     task, found = project.task, []
+    filtered = columns_in(task.retrieval.filter)
     for split, table in read_tables(project).items():
         rows = bare_rows(task, table)
         names = judgements.names([identity(columns_in(task.input), row) for row in rows])
         for place, (row, name) in enumerate(zip(rows, names, strict=True)):
             cell = table.rows[place].get(task.output, "")
             given = cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
-            found.append(Item(name, row, given, split))
+            asker = {column: as_text(table.rows[place].get(column, "")) for column in filtered}
+            found.append(Item(name, row, given, split, asker))
     return found
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from tailor.access import Access, access
 from tailor.documents.reading import read_library
 from tailor.errors import TailorError
 from tailor.models.head import one_thread
@@ -24,10 +26,12 @@ class Shown:
     Attributes:
         document: where it is, and what the document calls itself.
         text: what it says.
+        key: by what it may be read, where the project has a filter (`tailor.access`); empty for nobody.
     """
 
     document: str
     text: str
+    key: str
 
 
 class Passages:
@@ -39,10 +43,16 @@ class Passages:
     """
 
     def __init__(self, project: Project, pool: ThreadPoolExecutor) -> None:
-        self._read: Future[tuple[Sequence[Shown], Any, Any]] = pool.submit(_indexed, project)
+        self._allowed = access(project.task.retrieval.filter)
+        self._read: Future[tuple[Sequence[Shown], Any, Any]] = pool.submit(_indexed, project, self._allowed)
 
-    def found(self, query: str) -> dict[str, Any]:
-        """The passages that are most like a question, by TF-IDF of their words, as a page takes them; or that it waits for them."""
+    def found(self, query: str, asker: Mapping[str, str]) -> dict[str, Any]:
+        """The passages that are most like a question, by TF-IDF of their words, as a page takes them; or that it waits for them.
+
+        Args:
+            query: what is searched for.
+            asker: the columns of the row by which it may read documents: of documents that it may not read, nothing is found.
+        """
         if not self._read.done():
             return {"passages": [], "waits": True, "why": ""}
         try:
@@ -52,16 +62,22 @@ class Passages:
         if words is None:
             return {"passages": [], "waits": False, "why": "The documents hold no words."}
         likeness = (features @ words.transform([query]).T).toarray().ravel()
-        best = [int(place) for place in (-likeness).argsort(kind="stable")[:MOST_SHOWN] if likeness[place] > 0]
+        keys = None if self._allowed is None else self._allowed.keys(asker)
+        places = (int(place) for place in (-likeness).argsort(kind="stable") if likeness[place] > 0)
+        best = list(islice((place for place in places if keys is None or passages[place].key in keys), MOST_SHOWN))
         shown = [{"document": passages[place].document, "text": passages[place].text} for place in best]
         return {"passages": shown, "waits": False, "why": ""}
 
 
-def _indexed(project: Project) -> tuple[Sequence[Shown], Any, Any]:
+def _indexed(project: Project, allowed: Access | None) -> tuple[Sequence[Shown], Any, Any]:
     """The passages, what counts words, and the counts; None for both where there are no words."""
     assert project.documents is not None
     documents = read_library(project.documents, project.own_files, project.store).documents
-    passages = [Shown(f"{document.path} · {document.title}", passage.text) for document in documents for passage in chunk(document)]
+    passages = [
+        Shown(f"{document.path} · {document.title}", passage.text, allowed.key(document.metadata) if allowed else "")
+        for document in documents
+        for passage in chunk(document)
+    ]
     with one_thread():
         from sklearn.feature_extraction.text import TfidfVectorizer
 

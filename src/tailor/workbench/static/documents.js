@@ -2,12 +2,13 @@
 "use strict";
 window.tailorDocuments = () => {
   let asked = 0; // a reply may come after the next row
+  let row = ""; // what may be read depends on it
 
   async function find(query) {
     const mine = ++asked;
     const list = byId("passages");
     try {
-      const told = await ask("/api/passages", { query });
+      const told = await ask("/api/passages", { query, row });
       if (mine !== asked) return;
       if (told.waits) {
         list.replaceChildren(element("p", "The documents are being read…", { class: "soft" }));
@@ -33,7 +34,8 @@ window.tailorDocuments = () => {
   });
 
   return {
-    show(query) {
+    show(name, query) {
+      row = name;
       byId("documents").hidden = false;
       byId("search").value = "";
       byId("passages").replaceChildren();

@@ -181,7 +181,7 @@ function show() {
   });
   byId("texts").replaceChildren(...texts, ...images);
   drawMarks(item);
-  reading?.show(item.texts.map(({ text }) => text).join(" "));
+  reading?.show(item.row, item.texts.map(({ text }) => text).join(" "));
   block("");
   keys = 0;
   flagged = false;
