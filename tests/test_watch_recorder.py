@@ -166,6 +166,19 @@ def test_a_slow_disk_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert sum(gap.lost for gap in traffic.gaps()) + len(list(traffic.requests())) == 100
 
 
+def test_a_record_that_was_deleted_is_begun_again_and_nothing_goes_into_the_deleted_one(tmp_path: Path) -> None:
+    found = kept_by(tmp_path / "store")
+    found.record(exchange(1))
+    assert found.flush()
+    for path in (tmp_path / "store").glob(f"{TRAFFIC}*"):
+        path.unlink()
+    found.record(exchange(2))
+    assert found.flush()
+    found.close()
+    with Traffic(tmp_path / "store") as traffic:
+        assert [request.id for request in traffic.requests()] == ["r2"]
+
+
 def test_a_damaged_record_is_put_aside_and_another_is_begun(tmp_path: Path) -> None:
     store = tmp_path / "store"
     store.mkdir()

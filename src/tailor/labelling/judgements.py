@@ -14,7 +14,7 @@ from types import TracebackType
 import apsw
 
 from tailor.data.identity import Identity, Known
-from tailor.errors import DataError, StoreError, quoted
+from tailor.errors import DataError, quoted
 from tailor.files import private_folder
 from tailor.labelling.judgement import Judgement, checked, from_text, is_same, row_id, standing, to_text
 from tailor.store.database import dump, failure, transaction
@@ -72,8 +72,6 @@ class Judgements:
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         given = [checked(replace(judgement, at=judgement.at or now)) for judgement in judgements]
-        if not self._path.exists():  # what is written into a file that was deleted is kept nowhere
-            raise StoreError(f"{quoted(self._path, 200)} is gone", "stop, and start again")
         with self._lock, transaction(self._db, self._path):
             self._refresh()
             kept = ChainMap[str, Judgement]({}, self._by_key)

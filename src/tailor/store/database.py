@@ -138,6 +138,8 @@ def transaction(db: apsw.Connection, path: Path) -> Iterator[None]:
     try:
         db.execute("BEGIN IMMEDIATE")
         try:
+            if not path.exists():  # what is written into a file that was deleted is kept nowhere
+                raise StoreError(f"{path} is gone", "stop, and start again")
             yield
             db.execute("COMMIT")
         finally:
