@@ -115,6 +115,9 @@ def test_once_the_queue_was_full_no_more_may_wait_than_the_next_batch_needs(tmp_
 def test_under_overload_a_batch_is_the_smallest_that_keeps_most_of_the_rate(start: float, each: float) -> None:
     load, most = Load(), 64
     assert load.batch(most) == most
+    load.note(16, start + 16 * each)
+    assert load.batch(most) == 16
+    load = Load()
     for count in (1, 3, 64, 20, 7):
         load.note(count, start + each * count)
 

@@ -18,6 +18,8 @@ OVERLOAD_SECONDS = 5.0
 """How long after the last refusal an overload is taken to last: longer than those refused wait before they come back."""
 TOO_EARLY = 0.2
 """Share of a batch's time in which nobody is let in under overload: who comes then would wait for nearly two batches."""
+ONE_SIZE = 1e-6
+"""A variance of sizes that is a smaller part of their mean's square is none."""
 FORGOTTEN = 0.02
 """Weight that what was known of batches loses with each new one."""
 
@@ -51,20 +53,32 @@ class Load:
         if not self._weight:
             return 0.0, 0.0
         count, seconds = self._counts / self._weight, self._seconds / self._weight
-        spread = self._squares / self._weight - count * count
-        if spread <= 1e-6 * count * count:
+        if self._spread <= ONE_SIZE * count * count:
             return seconds, 0.0
-        each = (self._products / self._weight - count * seconds) / spread
+        each = (self._products / self._weight - count * seconds) / self._spread
         each = min(max(each, 0.0), seconds / count)
         return seconds - each * count, each
 
     def batch(self, most: int) -> int:
-        """Requests in the smallest batch that keeps `KEPT_RATE` of the rate of batches of `most`."""
+        """Requests in the smallest batch that keeps `KEPT_RATE` of the rate of batches of `most`.
+
+        Where one size alone was seen, it is that size: nobody waits longer than those before.
+        """
+        if not self._weight:
+            return most
+        count = self._counts / self._weight
+        if self._spread <= ONE_SIZE * count * count:
+            return min(most, round(count))
         start, each = self.fit()
         # count / (start + each * count) >= kept * most / (start + each * most), solved for count
         full = start + each * most
         left = full - KEPT_RATE * most * each
         return most if left <= 0 else min(most, max(1, math.ceil(KEPT_RATE * most * start / left)))
+
+    @property
+    def _spread(self) -> float:
+        """Variance of the sizes."""
+        return self._squares / self._weight - (self._counts / self._weight) ** 2
 
     def is_early(self, count: int, seconds: float) -> bool:
         """Whether a batch that has taken this long has hardly begun.
