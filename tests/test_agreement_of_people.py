@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tailor.labelling.agreement import agreement_of
 from tailor.labelling.judgement import Judgement, Suggestion
+from tailor.labelling.marked import agreement_on_marks, sentences_on_marks
 from tailor.stats.agreement import Distance, apart, box_iou, boxes_apart, cohen_kappa, fleiss_kappa, krippendorff, masi, spans_apart
 
 FLEISS = "0 0 0 0 14/0 2 6 4 2/0 0 3 5 6/0 3 9 2 0/2 2 8 1 1/7 7 0 0 0/3 2 6 3 0/2 5 3 2 2/6 5 2 1 0/0 2 2 3 7"
@@ -181,3 +182,45 @@ def test_without_two_people_on_a_row_nothing_is_claimed() -> None:
     assert told == agreement_of([]).sentences == ["How far people agree is not known: no row was answered by two people."]
     same = agreement_of([said(row, person, "a") for row in range(5) for person in ("Ana", "Ben")]).sentences
     assert same[1].endswith('is not defined: only one value was used ("a"), so nothing tells agreement from chance.')
+
+
+def test_sets_of_three_tasks_have_the_published_alphas() -> None:
+    dog, cat, both = (frozenset(text.split()) for text in ("dog", "cat", "cat mouse"))
+    rows = [[dog, dog], [cat, cat], [cat, both]]
+    plain, near = krippendorff(rows, "nominal").chance_corrected, krippendorff(rows, "masi").chance_corrected
+    assert plain is not None and plain.mean == pytest.approx(0.5454545, abs=1e-6)
+    assert near is not None and near.mean == pytest.approx(0.6673337, abs=1e-3), "published with 0.67 in the place of 2/3"
+
+
+def marked(name: str, row: int, *boxes: tuple[float, str], state: str = "") -> Judgement:
+    regions: list[dict[str, object]] = [
+        {"id": f"r{n}", "form": "box", "on": "photo", "labels": [label], "x": x, "y": 0, "width": 10, "height": 10}
+        for n, (x, label) in enumerate(boxes)
+    ]
+    values: dict[str, object] = {"label": "seen"}
+    if state:
+        regions.append({"id": "p", "form": "span", "on": "text", "labels": ["phrase"], "start": row, "end": row + 3})
+        values["links"] = [{"from": "p", "to": ["r0"] if state == "located" else [], "state": state}]
+    return Judgement(f"{name}{row}", f"row {row}", name, values={**values, **({"regions": regions} if regions else {})})
+
+
+def test_regions_agree_by_their_overlap_and_links_by_what_is_said_of_a_phrase() -> None:
+    same = [marked(name, row, (20.0 * row, "dent")) for name in ("Ada", "Ben") for row in range(6)]
+    found = agreement_on_marks([*same, marked("Ada", 9), marked("Ben", 9)])
+    assert list(found) == ["regions"] and found["regions"].chance_corrected is not None
+    assert found["regions"].chance_corrected.mean == 1 and found["regions"].rows == 7, "nothing marked by both is agreement"
+    apart_ = [marked(name, row, (20.0 * row + shift, "dent")) for name, shift in (("Ada", 0), ("Ben", 5)) for row in range(6)]
+    shifted = agreement_on_marks(apart_)["regions"]
+    assert shifted.observed == pytest.approx(1 / 3) and shifted.chance_corrected is not None
+    others = [marked("Cy", row, (20.0 * row, "scratch")) for row in range(6)]
+    none = agreement_on_marks([one for one in same if one.annotator == "Ada"] + others)["regions"]
+    assert none.observed == 0
+    states = ["located", "absent"] * 3
+    linked = [marked(name, row, (0, "cell"), state=state) for name in ("Ada", "Ben") for row, state in enumerate(states)]
+    assert agreement_on_marks(linked)["links"].observed == 1
+    told = sentences_on_marks(linked)
+    assert len(told) == 2 and told[1].startswith("On 6 rows that several marked, agreement on links is 1.00")
+    assert sentences_on_marks([marked("Ada", 0, (0, "dent"))]) == [
+        "How far people agree on regions is not known: no row was answered by two people."
+    ]
+    assert sentences_on_marks([Judgement("k", "r", "Ada", values={"label": "a"})]) == []

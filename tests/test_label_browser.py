@@ -16,7 +16,11 @@ from data_helpers import SHARED, sentence
 from hostile import PAYLOADS
 from judge_helpers import sheet
 from labelling_bench import KEYS, LABELS, Bench, served, write_rows
+from test_label_media import PNG, pictures
+from test_label_media import project as media_project
 from test_rating_page import fill, project
+
+from tailor.labelling.judgement import Judgement
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -280,6 +284,45 @@ def test_every_page_fits_and_passes_the_rules_of_accessibility(browser: Any, tmp
             assert broken_rules(browser) == [], page
 
 
+@pytest.mark.parametrize("form", ["image", "links", "video", "documents", "rating"])
+def test_forms_of_media_documents_and_ratings_fit_and_pass_the_rules_of_accessibility(
+    browser: Any, tmp_path: Path, form: str
+) -> None:
+    if not Path(AXE).is_file():
+        pytest.skip("AXE_CORE names no axe.min.js; npm has it as axe-core")
+    with served(form_project(tmp_path / form, form)) as bench:
+        enter(browser, bench)
+        if form == "rating":
+            browser.get(f"{bench.address}/rate")
+        ready = {"documents": "#passages .passage", "rating": "#ratings button"}.get(form, "#marks button")
+        for width, scheme in ((390, "light"), (1200, "dark")):
+            size(browser, width)
+            scheme_of = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme_of)
+            until(lambda: bool(browser.find_elements("css selector", ready)))
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+            assert broken_rules(browser) == []
+
+
+def form_project(folder: Path, form: str) -> Path:
+    """A project that opens with a form."""
+    if form == "rating":
+        fill(project(folder, {"complete": "It is complete.", "polite": "It is polite."}))
+    elif form == "documents":
+        write_rows(folder, ["When does the pier open?"], kind="answer", labels=None, documents="docs")
+        (folder / "docs").mkdir()
+        (folder / "docs" / "pier.md").write_text("# Pier\n\nThe pier opens at nine.\n", encoding="utf-8")
+    elif form == "video":
+        (folder / "clip").mkdir(parents=True)
+        for number in range(3):
+            (folder / "clip" / f"{number}.png").write_bytes(PNG)
+        marks = {"form": "video", "column": "clip", "labels": ["open"]}
+        media_project(folder, ["clip"], [["clip"]], marks=marks)
+    else:
+        pictures(folder, **({"form": "links", "text": "caption"} if form == "links" else {}))
+    return folder
+
+
 def broken_rules(browser: Any) -> list[str]:
     """What axe-core finds, as its rules and where they are broken."""
     browser.execute_cdp_cmd("Runtime.evaluate", {"expression": Path(AXE).read_text(encoding="utf-8")})
@@ -303,8 +346,17 @@ def test_two_thousand_rows_open_in_a_tenth_of_a_second(browser: Any, tmp_path: P
         for _ in range(20):
             until(lambda: outbox(browser) == 0)
             moved.append(float(browser.execute_async_script(MOVED)))
-        print({page: round(seconds) for page, seconds in took.items()}, "ms; a label", sorted(moved)[10], "ms")
-        assert sorted(moved)[10] < 100 and took["/label"] < 1000
+        for name in ("Ben", "Cy"):
+            said = [Judgement(f"{name}{n}", row, name, values={"label": LABELS[n % 3]}) for n, row in enumerate(bench.desk.items)]
+            bench.judgements.append(*said)
+        full: dict[str, float] = {}
+        for page in PAGES:
+            browser.get(f"{bench.address}{page}")
+            full[page] = float(browser.execute_script("return performance.getEntriesByType('navigation')[0].domComplete"))
+        for took_each in (took, full):
+            print({page: round(milliseconds) for page, milliseconds in took_each.items()}, "ms")
+        print("a label", sorted(moved)[10], "ms")
+        assert sorted(moved)[10] < 100 and max(took["/label"], *full.values()) < 1000
 
 
 MOVED = """

@@ -111,3 +111,24 @@ def test_chosen_rows_are_compared_with_as_many_random_ones_on_other_random_ones(
     assert found is not None and found.rows == 56
     assert found.difference.mean == pytest.approx(found.chosen - found.random)
     assert found.sentence.startswith("56 chosen rows teach a classifier") and "points" in found.sentence
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_hundred_chosen_digits_teach_more_than_a_hundred_random_ones(seed: int) -> None:
+    datasets = pytest.importorskip("sklearn.datasets")
+    digits = datasets.load_digits()
+    vectors = (digits.data - digits.data.mean(axis=0)) / (digits.data.std(axis=0) + 1e-9)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    order = np.random.default_rng(seed).permutation(len(vectors))
+    pool, test = order[:1078], order[1078:]
+    reached = {}
+    for choose in (True, False):
+        known: list[Any] = [str(digits.target[place]) if n < 20 else None for n, place in enumerate(pool)]
+        for _ in range(2):
+            for pick in next_rows(vectors[pool], known, 40, choose=choose, seed=seed):
+                known[pick.place] = str(digits.target[pool[pick.place]])
+        taught = [n for n, label in enumerate(known) if label is not None]
+        head = fit_head(vectors[pool[taught]], [known[n] for n in taught], 10.0)
+        best = head.log_probabilities(vectors[test]).argmax(axis=1)
+        reached[choose] = np.mean([head.labels[k] == str(digits.target[place]) for k, place in zip(best, test, strict=True)])
+    assert reached[True] >= 0.89 and reached[True] - reached[False] >= 0.03

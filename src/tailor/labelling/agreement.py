@@ -75,9 +75,9 @@ class AgreementFound:
         if found.chance_corrected is None:
             told.append(f"{self.measure} is not defined: {found.why_not}.")
         else:
-            told.append(f"{self.measure} is {_limits(found)}: {_meaning(found.chance_corrected.mean)}.")
+            told.append(f"{self.measure} is {limits_of(found)}: {meaning_of(found.chance_corrected.mean)}.")
         if self.blind.chance_corrected and self.suggested.chance_corrected:
-            told.append(f"With suggestions it is {_limits(self.suggested)}, blind {_limits(self.blind)}.")
+            told.append(f"With suggestions it is {limits_of(self.suggested)}, blind {limits_of(self.blind)}.")
         return told + [confusion.sentence for confusion in self.confusions if confusion.mixed >= TELLING]
 
 
@@ -189,14 +189,15 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _limits(found: Coefficient) -> str:
+def limits_of(found: Coefficient) -> str:
+    """A coefficient that is defined, with its limits where they are known."""
     interval = found.chance_corrected
     assert interval is not None
     limits = "" if interval.low is None or interval.high is None else f" [{interval.low:.2f}, {interval.high:.2f}]"
     return f"{interval.mean:.2f}{limits}"
 
 
-def _meaning(value: float) -> str:
+def meaning_of(value: float) -> str:
     """Krippendorff's (2004, p. 241) advice on what data of such reliability are good for."""
     if value >= 0.8:
         return "good enough to rely on"

@@ -13,6 +13,7 @@ from tailor.errors import StoreError
 from tailor.kinds.base import kind_of
 from tailor.labelling.aggregate import aggregate
 from tailor.labelling.agreement import agreement_of
+from tailor.labelling.marked import sentences_on_marks
 from tailor.project import Project
 from tailor.saved import load_study
 from tailor.stats.agreement import Coefficient
@@ -50,7 +51,7 @@ def agreement_page(desk: Desk) -> dict[str, Any]:
     found, counts = agreement_of(judgements), aggregate(judgements, closed=closed)
     people = [(name, round(100 * share)) for name, share in sorted(found.by_annotator.items())]
     return {
-        "sentences": found.sentences,
+        "sentences": [*found.sentences, *sentences_on_marks(judgements)],
         "measure": found.measure,
         "by_label": [(label, *_limits(one)) for label, one in found.by_label.items()],
         "people": people,
