@@ -13,9 +13,12 @@ from test_reranked import Keeper
 from tiny import answer_material, make_engine, start
 
 from tailor.approaches.retrieval import Rerank, Retrieve, Widen
-from tailor.data.example import Example
+from tailor.data.example import Example, Splits
+from tailor.decide.amounts import Asker
+from tailor.decide.estimate import StudyPlan
 from tailor.decide.rungs import NamedSearch, ladder
 from tailor.decide.searchrace import ASKED, SearchRace, nearest
+from tailor.decide.types import Rates
 from tailor.documents.reading import Document
 from tailor.engine import Engine
 from tailor.evaluate.found import found_by
@@ -164,5 +167,19 @@ def test_the_report_lists_what_was_measured_and_why_it_did_or_did_not_race(engin
     study = replace(answer_study(), found=found, searches=tuple(race.trials))
     page = render_report(study)
     for trial in race.trials:
-        assert trial.name in page and f"{'raced' if trial.races else 'did not race'}: {trial.why}" in page
+        assert trial.name in page and f"{trial.fate}: {trial.why}" in page
     assert STUDY.validate_python(STUDY.dump_python(study, mode="json")).searches == study.searches
+
+
+def test_the_estimate_counts_what_is_asked_to_find_passages() -> None:
+    splits = Splits(train=rows(4), dev=rows(24), test=rows(30))
+
+    def calls(**settings: Any) -> tuple[float, float]:
+        task = answer_material(documents="docs", embedder="fake", **settings).task
+        found = StudyPlan(task, splits, FakeModel(), ROOMS).estimate(Asker(Rates(1.0, 1.0, None, "given")))
+        return found.calls.high, found.tokens_in.high
+
+    plain = calls()
+    widened, ordered = (calls(retrieval=settings) for settings in ({"queries": ["hyde"]}, {"rerank": ["model"]}))
+    assert plain[0] < widened[0] < ordered[0] and plain[1] < widened[1] < ordered[1]
+    assert ordered[0] - plain[0] >= 10 * (widened[0] - plain[0]) / 2  # ten calls for each answer, next to one

@@ -198,7 +198,9 @@ class StudyPlan:
                 continue
             systems = self._systems(rung, start, climbed)
             climbed[rung] = (systems, self._is_certain(rung))
-            asked += [(system, calls, False) for system, calls in self._race(systems, certain=self._is_certain(rung))]
+            for system, calls in self._race(systems, certain=self._is_certain(rung)):
+                # Other ways to cut the documents race only if they find more.
+                asked.append((system, Range(0, calls.high) if system.knowledge.chunks else calls, False))
         if start.chooses:
             costliest = max((system for systems, _ in climbed.values() for system in systems), key=self._weight)
             asked.append((costliest, Range(0, PRIOR_ROWS + 1), False))
@@ -263,7 +265,7 @@ class StudyPlan:
             return _formed(approach, base)
         if isinstance(approach, Retrieve):
             index = Knowledge(kind="index", search=approach.search, passages=approach.passages, embedder=self.task.embedder)
-            index = index.with_(rewrites=approach.rewrites)
+            index = index.with_(rewrites=approach.rewrites, chunks=approach.chunks)
             return base.then(approach.name, knowledge=index)
         if isinstance(approach, Rerank):
             return base.then(approach.name, knowledge={"rerank": approach.by}) if base.knowledge.kind == "index" else None

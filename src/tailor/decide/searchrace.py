@@ -213,7 +213,7 @@ class SearchRace(NamedSearch):
         name = system.then(approach.name).name
 
         def left_out(why: str) -> SearchTrial:
-            return SearchTrial(name, system.name, shown, found.words(shown), 0, None, now, why=f"not tried: {why}")
+            return SearchTrial(name, system.name, shown, found.words(shown), 0, None, now, why=why)
 
         if most - now < self.task.smallest_effect:
             where = "are among the first ten" if isinstance(approach, Rerank) else "there are"

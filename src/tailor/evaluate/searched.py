@@ -49,6 +49,11 @@ class SearchTrial:
     races: bool = False
     why: str = ""
 
+    @property
+    def fate(self) -> str:
+        """What became of it."""
+        return "raced" if self.races else "not tried" if self.recall is None else "did not race"
+
 
 @dataclass(frozen=True)
 class Ranked:

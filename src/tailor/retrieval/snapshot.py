@@ -15,6 +15,7 @@ from tailor.retrieval.passage import Passage
 PASSAGE = ["document", "title", "start", "end", "text"]
 SCORE_DIGITS = 5
 
+_BATCH_ROWS = 8_192
 _SCORES_AT_ONCE = 8_000_000
 # Scores that round to the same five digits are up to 1e-5 apart; the rest is for sums that were rounded in another order.
 _MARGIN = 2e-5
@@ -98,9 +99,8 @@ class Snapshot:
 
     @cached_property
     def _vectors(self) -> Array:
-        found = self._read(["vector"])
-        vectors = np.empty((found.num_rows, self._dimensions), dtype=np.float32)
-        for batch in found.to_batches():
+        vectors = np.empty((len(self._row_ids), self._dimensions), dtype=np.float32)
+        for batch in self._table.search().select(["vector"]).with_row_id(True).to_batches(_BATCH_ROWS):  # never two copies at once
             values = batch["vector"].flatten().to_numpy().reshape(-1, self._dimensions)
             vectors[self.numbers(batch["_rowid"].to_numpy())] = values
         return vectors
