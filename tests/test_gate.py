@@ -87,13 +87,13 @@ def test_rows_that_the_study_knows_show_nothing_and_copies_count_once(desk: Path
     known = [(row.fields["text"], row.label) for part in (study.splits.train, study.splits.test) for row in part]
     with Ledger(desk / ".tailor") as ledger:
         before = len(ledger.shown())
-    with pytest.raises(DataError, match="are rows of the study, or nearly the same"):
+    with pytest.raises(DataError, match="are rows of the study or of a test set that was opened, or nearly the same"):
         gate(load_project(desk), file=write_csv(tmp_path / "known.csv", known))
     few = usual(9000, 4)
     copies = [(text + sign, label) for text, label in few for sign in ("", "!", "?", ".", " !", "!!", "...", "?!") * 2]
     printed = tailor("gate", desk, "--file", write_csv(tmp_path / "mixed.csv", [*known, *copies]))
     assert printed.exit_code == 3, printed.output  # 64 rows that say the same as one of 4
-    assert f"{len(known)} rows of the file left out: the study has the same or nearly the same." in printed.output
+    assert f"{len(known)} rows of the file left out: known from the study or a test set, or nearly the same." in printed.output
     with Ledger(desk / ".tailor") as ledger:
         assert len(ledger.shown()) == before
 

@@ -47,7 +47,9 @@ def gate(
         write_atomically(json_file, json.dumps(as_record(found), indent=2) + "\n", mode=0o644)
     console.print(found.sentence, style="bold")
     if found.left_out:
-        console.print(f"{counted(found.left_out, 'row')} of the file left out: the study has the same or nearly the same.")
+        console.print(
+            f"{counted(found.left_out, 'row')} of the file left out: known from the study or a test set, or nearly the same."
+        )
     for check in found.checks:
         console.print(f"- {check.name}: {check.sentence}")
     if found.opening is not None:

@@ -184,7 +184,7 @@ def _fresh(project: Project, study: Study, given: Sequence[Example], ledger: Led
     rows = fresh(study.task, given, (study.splits, load_splits(project)), ledger.shown())
     if not rows:
         raise DataError(
-            f"all {counted(len(given), 'row')} {where} are rows of the study, or nearly the same",
+            f"all {counted(len(given), 'row')} {where} are rows of the study or of a test set that was opened, or nearly the same",
             "Give a --file with rows that it has not seen.",
         )
     return find_units(rows, study.task).examples
