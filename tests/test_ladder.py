@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from decide_helpers import RATES, make_run, make_system
@@ -352,7 +353,7 @@ def test_the_rungs_go_from_cheap_to_dear_as_the_task_allows(tmp_path: Path) -> N
 
 def test_persona_and_constraints_are_tried_where_the_task_has_them(tmp_path: Path) -> None:
     plain = statuses(climb(write_rooms(tmp_path / "plain", documents="")))
-    more: dict[str, object] = {"persona": "You are brief.", "constraints": ["at most 5 words"]}
+    more: dict[str, Any] = {"persona": "You are brief.", "constraints": ["at most 5 words"]}
     given = statuses(climb(write_rooms(tmp_path / "given", documents="", **more)))
     assert not set(plain) & {"persona", "constraints"} and {"persona", "constraints"} <= set(given)
 
