@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import time
@@ -289,6 +290,49 @@ def test_a_video_of_frames_gets_segments_and_boxes_on_the_page(browser: Any, tmp
         track, segment = judgement.values["regions"]
         assert (track["form"], track["labels"], track["frames"][0]["frame"]) == ("track", ["left"], 1)
         assert (segment["start"], segment["end"], segment["labels"]) == (0.0, 1.0, ["throw"])
+
+
+FILMED = """
+const done = arguments[0], canvas = document.createElement("canvas"), pen = canvas.getContext("2d"), parts = [];
+[canvas.width, canvas.height] = [64, 48];
+const film = new MediaRecorder(canvas.captureStream(10), { mimeType: "video/webm;codecs=vp8" });
+film.ondataavailable = (event) => parts.push(event.data);
+film.onstop = async () => {
+  const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+  done(btoa(String.fromCharCode(...bytes)));
+};
+let shade = 0;
+const draw = setInterval(() => { pen.fillStyle = `rgb(${(shade += 20) % 256}, 0, 0)`; pen.fillRect(0, 0, 64, 48); }, 50);
+film.start();
+setTimeout(() => { clearInterval(draw); film.stop(); }, 1200);
+"""
+"""Makes a film of a second in the browser, as base64."""
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_video_file_is_played_frame_by_frame_and_gets_a_box(browser: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.keys import Keys as Key
+
+    folder = tmp_path / "a"
+    folder.mkdir()
+    browser.get("data:text/html,<p>film</p>")
+    (folder / "clip.webm").write_bytes(base64.b64decode(browser.execute_async_script(FILMED)))
+    marks = {"form": "video", "column": "clip", "labels": ["red"], "rate": 10}
+    with served(project(folder, ["clip"], [["clip.webm"]], marks=marks, model="fake")) as bench:
+        enter(browser, bench)
+        source = browser.execute_script("return ready[0].marks.given.source;")
+        assert ask(bench, "GET", source)[1]["content-type"] == "video/webm"
+        until(lambda: browser.execute_script("return marks.video?.videoWidth && marks.count;"))
+        assert 8 <= browser.execute_script("return marks.count;") <= 20, "about a second, in tenths"
+        focus(browser, "#marks .forms-frame canvas")
+        press(browser, ".", ".")
+        until(lambda: browser.execute_script("return marks.frame;") == 2)
+        until(lambda: 0.15 < browser.execute_script("return marks.video.currentTime;") < 0.35)
+        press(browser, "1", "b", "n", Key.ESCAPE, Key.ENTER)
+        until(lambda: bench.judgements.standing())
+        (track,) = bench.judgements.standing()[0].values["regions"]
+        assert (track["form"], track["labels"], track["frames"][0]["frame"]) == ("track", ["red"], 2)
 
 
 @pytest.mark.browser

@@ -25,6 +25,8 @@ LEAST, SHARE = 10, 0.05
 """It is decided again once there are so many labels more, and so large a share more."""
 AHEAD = 4
 """So many times the rows until the next decision are chosen, so that they do not run out before it."""
+LAST_SECONDS = 2.0
+"""How long the end of the server waits for what is being worked out."""
 LABELLED = "labelled"
 """Stands for every label where answers are no labels: then rows are chosen that are unlike each other, and no others."""
 _log = logging.getLogger(__name__)
@@ -61,11 +63,11 @@ class Choosing:
         self._changed.set()
 
     def close(self) -> None:
-        """End, once what is being worked out is done."""
+        """End; what is being worked out is waited for a moment, and is of no use to anybody after that."""
         self._closed.set()
         self._changed.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(LAST_SECONDS)
 
     def decide(self) -> None:
         """Decide now what comes next, unless there are hardly more labels than before."""
@@ -96,7 +98,8 @@ class Choosing:
             try:
                 self.decide()
             except Exception:  # whatever it is, people go on labelling, in the order that was decided last
-                _log.exception("which rows come next could not be decided; they come at random")
+                if not self._closed.is_set():
+                    _log.exception("which rows come next could not be decided; they come at random")
                 return
             self._changed.wait()
             self._changed.clear()

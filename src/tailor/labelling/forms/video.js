@@ -83,14 +83,25 @@
             const wanted = (frame + 0.5) / this.rate;
             if (Math.abs(video.currentTime - wanted) < 0.25 / this.rate) { seen(video); return; }
             video.addEventListener("seeked", () => seen(video), { once: true });
-            video.currentTime = Math.min(wanted, video.duration);
+            video.currentTime = Math.min(wanted, length);
           });
-          this.opened(Math.max(1, Math.round(video.duration * this.rate)), video.videoWidth, video.videoHeight);
+          const length = await this.length(video);
+          this.opened(Math.max(1, Math.round(length * this.rate)), video.videoWidth, video.videoHeight);
           await this.go(0);
           done();
         });
         video.src = source;
       });
+    }
+
+    // Seconds. Films that a browser recorded do not say how long they are: their end is looked for.
+    async length(video) {
+      if (Number.isFinite(video.duration)) return video.duration;
+      await new Promise((there) => {
+        video.addEventListener("seeked", there, { once: true });
+        video.currentTime = 1e9;
+      });
+      return Number.isFinite(video.duration) ? video.duration : video.currentTime;
     }
 
     opened(count, width, height) {
