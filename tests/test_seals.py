@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 import pytest
 from data_helpers import write_yaml
-from flow import DESK, Watcher, as_another_user, climb, write_desk
+from flow import DESK, Watcher, as_another_user, climb, write_desk, write_rooms
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,14 +123,13 @@ def share_state(before: Path, shown: list[Identity], monkeypatch: pytest.MonkeyP
         assert ledger.open_test(shown, ["a", "b"]) == Opening(1)
 
 
-@pytest.mark.slow
 def test_mended_answers_of_seen_rows_are_told_and_count(tmp_path: Path) -> None:
-    folder = write_desk(tmp_path)
+    folder = write_rooms(tmp_path, documents="")
     first = climb(folder)
     wrong = {example.row for example in first.splits.test[:5]}
     rows = read_rows(folder)
     for n in wrong:
-        rows[n - 1]["label"] = next(label for label in ("billing", "delivery") if label != rows[n - 1]["label"])
+        rows[n - 1]["answer"] = "mended"
     write_rows(folder, rows)
     second, said = again(folder)
     assert opening(second) == 2
@@ -154,9 +153,8 @@ def test_a_column_of_ids_opens_nothing_and_asks_nothing_again(opened: tuple[Path
     assert (model.calls, opening(second)) == (0, 1)
 
 
-@pytest.mark.slow
 def test_rows_in_another_order_are_not_asked_again_and_open_nothing(tmp_path: Path) -> None:
-    folder = write_desk(tmp_path)
+    folder = write_rooms(tmp_path, documents="")
     rows = read_rows(folder)
     write_rows(folder, [*rows, rows[0]])
     climb(folder)
@@ -172,9 +170,8 @@ def test_rows_with_the_same_fields_keep_answers_of_their_own() -> None:
     assert one.answer_key == replace(one, id="7", answers=("mended",), row=9).answer_key
 
 
-@pytest.mark.slow
 def test_a_lost_store_does_not_make_the_test_set_new(tmp_path: Path) -> None:
-    folder = write_desk(tmp_path)
+    folder = write_rooms(tmp_path, documents="")
     climb(folder)
     shutil.rmtree(folder / ".tailor")
     assert opening(climb(folder)) == 2
@@ -206,13 +203,12 @@ def test_an_opening_that_was_removed_or_altered_counts_for_every_test_set(damage
             assert ledger.open_test(rows[6:], ["a"]).number >= 2
 
 
-@pytest.mark.slow
 def test_where_nothing_can_be_shared_openings_count_in_each_project_and_that_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "state").write_text("a file", encoding="utf-8")
     monkeypatch.setenv("TAILOR_STATE", str(tmp_path / "state"))
-    study, said = again(write_desk(tmp_path / "project"))
+    study, said = again(write_rooms(tmp_path / "project", documents=""))
     assert opening(study) == 1
     assert said[-1].startswith("Openings of test sets are not shared with your other projects, because") or any(
         sentence.startswith("Openings of test sets are not shared") for sentence in said
