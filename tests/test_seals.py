@@ -14,7 +14,7 @@ from pathlib import Path
 import apsw
 import pytest
 from data_helpers import write_yaml
-from flow import DESK, Watcher, as_another_user, climb, write_desk, write_rooms
+from flow import ROOMS, Watcher, as_another_user, climb, write_rooms
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +35,7 @@ from tailor.store.database import VERSION, version_of
 from tailor.store.openings import Opening
 
 OLD = Path(__file__).parent / "stores" / "version1"
+ASKED = ROOMS | {"documents": ""}
 Rows = list[dict[str, str]]
 
 
@@ -63,31 +64,31 @@ def opening(study: Study) -> int:
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Study]:
     """A project with a second column whose test set was opened once."""
-    folder = write_desk(tmp_path_factory.mktemp("opened"))
+    folder = write_rooms(tmp_path_factory.mktemp("opened"), documents="")
     write_rows(folder, [row | {"plan": ("fibre", "cable")[n % 2]} for n, row in enumerate(read_rows(folder))])
     return folder, climb(folder)
 
 
 def add_column(folder: Path) -> None:
-    write_yaml(folder, DESK | {"input": "{{plan}}: {{text}}"})
+    write_yaml(folder, ASKED | {"input": "{{plan}}: {{question}}"})
 
 
 def add_ids(folder: Path) -> None:
     write_rows(folder, [{"number": f"row {n}", **row} for n, row in enumerate(read_rows(folder))])
-    write_yaml(folder, DESK | {"data": {"file": "data.csv", "id": "number"}})
+    write_yaml(folder, ASKED | {"data": {"file": "data.csv", "id": "number"}})
 
 
 def rename_column(folder: Path) -> None:
-    write_rows(folder, [{"message": row["text"], "plan": row["plan"], "label": row["label"]} for row in read_rows(folder)])
-    write_yaml(folder, DESK | {"input": "{{message}}"})
+    write_rows(folder, [{"message": row["question"], "plan": row["plan"], "answer": row["answer"]} for row in read_rows(folder)])
+    write_yaml(folder, ASKED | {"input": "{{message}}"})
 
 
 def add_full_stops(folder: Path) -> None:
-    write_rows(folder, [row | {"text": f"{row['text']}."} for row in read_rows(folder)])
+    write_rows(folder, [row | {"question": f"{row['question']}."} for row in read_rows(folder)])
 
 
 def add_a_word(folder: Path) -> None:
-    write_rows(folder, [row | {"text": f"{row['text']} please"} for row in read_rows(folder)])
+    write_rows(folder, [row | {"question": f"{row['question']} please"} for row in read_rows(folder)])
 
 
 EDITS = [(edit, False) for edit in (add_column, rename_column, add_full_stops, add_a_word)]
@@ -109,8 +110,8 @@ def test_an_edit_makes_no_seen_row_new(
     edit(folder)
     second, said = again(folder)
     assert opening(second) == 2
-    seen = {spelled(example.fields["text"]).removesuffix(" please") for example in first.splits.test}
-    column = "message" if edit is rename_column else "text"
+    seen = {spelled(example.fields["question"]).removesuffix(" please") for example in first.splits.test}
+    column = "message" if edit is rename_column else "question"
     learned = [*second.splits.train, *second.splits.dev]
     assert not [e for e in learned if spelled(e.fields[column]).removesuffix(" please") in seen]
     assert any("another project folder" in sentence for sentence in said) == elsewhere
@@ -222,7 +223,7 @@ def test_what_is_shared_holds_no_text(opened: tuple[Path, Study], tmp_path: Path
         ledger.open_test(identities(study.task, study.splits.test), ["a"])
     (file,) = (tmp_path / "state").iterdir()
     assert file.stat().st_mode & 0o077 == 0
-    words = {word for example in study.splits.test for word in example.fields["text"].split() if len(word) > 4}
+    words = {word for example in study.splits.test for word in example.fields["question"].split() if len(word) > 4}
     words = {word for word in words if re.search("[g-z]", word)}  # digits may be in a hash by chance
     assert words and not [word for word in words if word.encode() in file.read_bytes()]
 
