@@ -20,7 +20,7 @@ from test_label_media import PNG, pictures
 from test_label_media import project as media_project
 from test_rating_page import fill, project
 
-from tailor.labelling.judgement import Judgement
+from tailor.labelling.judgement import Judgement, Suggestion
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -454,3 +454,16 @@ def test_answers_are_rated_and_compared_by_keyboard_and_a_rating_is_taken_back(b
         until(lambda: shown(browser, "done"))
         assert [one["rating"] for one in sheet(folder / "judge.csv")] == ["yes"] * 3
         assert [one["better"] for one in sheet(folder / "judge-pairs.csv")] == ["B"]
+
+
+def test_a_text_that_a_system_suggests_is_edited_where_it_is_written(browser: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.keys import Keys as Key
+
+    with served(write_rows(tmp_path / "write", ["Reply to me"], kind="write", labels=None)) as bench:
+        (row,) = bench.desk.items
+        bench.desk.suggestions[row] = Suggestion({"label": "Dear guest, <b>no"}, "few-shot-5")
+        enter(browser, bench)
+        assert "Suggested by few-shot-5" in text_of(browser, "#suggested")
+        browser.find_element("id", "answer").send_keys(Key.END, "t yet.", Key.CONTROL, Key.ENTER)
+        until(lambda: kept(bench) == {"Reply to me": "Dear guest, <b>not yet."})
+        assert not bench.judgements.all()[0].blind
