@@ -25,9 +25,10 @@ from tailor.retrieval.words import Words
 _TABLE = "passages"
 _BATCH_QUERIES = 256
 _BATCH_ROWS = 1024
-# Up to so many passages searches read memory (0.3 GB of vectors with 384 dimensions), where comparing a vector with each of them is
-# ten times as fast as on the disk.
-_IN_MEMORY = 200_000
+# Up to so many passages searches read memory, where comparing a vector with each of them is nine times as fast as on the disk:
+# 1,000,000 with 384 dimensions take 2.5 GB (`python -m benchmarks search-scale`), and so many only a machine with 16 GB holds.
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+_IN_MEMORY = 1_000_000 if _MEMORY >= 15 << 30 else 200_000
 # Every 40 versions small files are joined, and versions are deleted that are a day old, so that no reader still uses them.
 _TIDY_EVERY = 40
 _KEEP = timedelta(days=1)
