@@ -21,7 +21,7 @@ from tailor.models.fake import FakeModel
 from tailor.project import load_project
 from tailor.saved import load_study
 
-KILLS = 10
+KILLS = 6
 BLOCK_SECONDS = 0.06
 PRELOADED = "pytest typer.testing tailor.cli tailor.experiment sklearn.linear_model sklearn.model_selection pyarrow.dataset".split()
 """What takes long to import is imported once, in the process that the killed ones are forked from."""
@@ -63,7 +63,7 @@ def saved_answers(folder: Path) -> int:
 
 
 @pytest.mark.slow
-def test_a_run_killed_ten_times_ends_as_one_that_was_left_alone(tmp_path: Path) -> None:
+def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_left_alone(tmp_path: Path) -> None:
     whole, killed = write_project(tmp_path / "whole"), write_project(tmp_path / "killed")
     model = FakeModel()
     with as_another_user(tmp_path / "state"):
