@@ -156,17 +156,16 @@ class Refusing(FakeModel):
 
 
 def test_rows_that_are_refused_stay_in_the_denominator_and_stop_nothing(tmp_path: Path) -> None:
-    study = climb(write_desk(tmp_path), Refusing())
+    study = climb(write_rooms(tmp_path, documents=""), Refusing())
     assert study.decision is not None
     baseline = study.dev_run("zero-shot")
     assert baseline is not None
-    assert baseline.count("refused") == sum("amber" in example.fields["text"] for example in baseline.examples) > 0
+    assert baseline.count("refused") == sum("amber" in example.fields["question"] for example in baseline.examples) > 0
     assert len(baseline.scores) == len(study.splits.dev) and baseline.count("failed") == 0
 
 
-@pytest.mark.slow
 def test_while_a_call_fails_nothing_is_compared_opened_or_decided(tmp_path: Path) -> None:
-    folder = write_desk(tmp_path)
+    folder = write_rooms(tmp_path, documents="")
     watcher = Watcher()
     failing = FakeModel(fail=lambda request: "503 overloaded" if "amber" in request.messages[-1].text else "")
     study = run(load_project(folder), watcher, model=failing)
