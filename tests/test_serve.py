@@ -207,6 +207,7 @@ def test_feedback_reaches_the_record(desk: Client) -> None:
     assert desk.post("/feedback", {"id": id, "said": "corrected", "correct": "returns"}).body == {"kept": True}
     assert desk.post("/feedback", {"id": id, "said": "wrnog"}).error["param"] == "said"
     assert desk.post("/feedback", {"id": id, "said": "right", "correct": "x"}).error["param"] == "correct"
+    assert desk.post("/feedback", {"id": id, "said": "right", "who": "audit"}).error["param"] == "who"
     recorder = desk.endpoint.recorder
     assert recorder is not None
     assert recorder.flush()

@@ -114,12 +114,13 @@ def test_people_judge_on_a_sheet(served: Path, tmp_path: Path) -> None:
     assert "Took 2 verdicts" in tailor("watch", served, "--audit", sheet).output
     assert watch(load_project(served)).quality.values == (1.0, 0.0)
     assert "Took 0 verdicts" in tailor("watch", served, "--audit", sheet).output
-    with Traffic(served / ".tailor") as traffic:  # what someone says later is the last word, until the sheet says the same again
+    with Traffic(served / ".tailor") as traffic:  # what callers say later does not overrule the sheet
         traffic.add((), [Feedback(rows[0]["id"], "wrong", at=1.0)])
-    assert watch(load_project(served)).quality.values == (0.0, 0.0)
-    sheet.write_text(f"id,said\n{rows[0]['id']},right\n", encoding="utf-8")
-    assert "Took 1 verdict from" in tailor("watch", served, "--audit", sheet).output
     assert watch(load_project(served)).quality.values == (1.0, 0.0)
+    for word, took, worth in (("wrong", 1, 0.0), ("right", 1, 1.0), ("right", 0, 1.0)):
+        sheet.write_text(f"id,said\n{rows[0]['id']},{word}\n", encoding="utf-8")
+        assert f"Took {took} verdict" in tailor("watch", served, "--audit", sheet).output
+        assert watch(load_project(served)).quality.values == (worth, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from tailor.serving.refused import Refused
 from tailor.serving.replies import Events, completion, headers, in_one_piece, own_form
 from tailor.serving.served import Served
 from tailor.serving.writing import Writing
-from tailor.store.traffic import SAID, Feedback, Said
+from tailor.store.traffic import AUDITOR, SAID, Feedback, Said
 from tailor.web.door import JSON
 from tailor.web.door import Refused as NotLetIn
 
@@ -164,6 +164,8 @@ class Routes:
             raise Refused(
                 "`correct` holds the right answer where `said` is `corrected`, and is left out elsewhere.", param="correct"
             )
+        if who == AUDITOR:
+            raise Refused("`who` must be another name: the sheet of the audit speaks by this one.", param="who")
         if self.endpoint.recorder is None:
             raise Refused("Nothing is recorded here, so feedback has no place to go.", 404, code="not_recorded")
         remark = Feedback(id.removeprefix("chatcmpl-"), cast(Said, said), correct, who or "user")

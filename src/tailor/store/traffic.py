@@ -6,7 +6,7 @@ Unlike the ledger it certifies nothing, so its records carry no seals. Texts go 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,8 @@ TRAFFIC = "traffic.db"
 DAY = 86_400.0
 Said = Literal["right", "wrong", "corrected"]
 SAID: tuple[Said, ...] = get_args(Said)
+AUDITOR = "audit"
+"""Who says what stands on the sheet of the audit. Nobody says so from outside."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at REAL NOT NULL, system TEXT NOT NULL, audited INTEGER NOT NULL,
@@ -99,6 +101,20 @@ class Feedback:
     correct: str = ""
     who: str = "user"
     at: float = 0.0
+
+
+def last_words(remarks: Iterable[Feedback]) -> dict[str, Feedback]:
+    """What counts of a request: the last word, and an auditor's before anybody else's, whoever spoke later.
+
+    Args:
+        remarks: oldest first.
+    """
+    said: dict[str, Feedback] = {}
+    for remark in remarks:
+        before = said.get(remark.request)
+        if before is None or before.who != AUDITOR or remark.who == AUDITOR:
+            said[remark.request] = remark
+    return said
 
 
 @dataclass(frozen=True)

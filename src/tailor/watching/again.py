@@ -31,7 +31,7 @@ from tailor.results import Study
 from tailor.saved import chosen_system, load_study
 from tailor.seals import around_test, identities, unseen
 from tailor.stats.spending import of_opening
-from tailor.store.traffic import TRAFFIC, Feedback, Traffic
+from tailor.store.traffic import TRAFFIC, Traffic, last_words
 from tailor.system import System
 from tailor.watching.quality import quality_of, rows_of
 from tailor.watching.watch import changed_since, drawn_since, tested_windows
@@ -151,7 +151,7 @@ def audited_rows(project: Project, study: Study, system: System) -> Audited:
         return Audited()
     with Traffic(project.store) as traffic:
         windows, _ = tested_windows(project, study, system, traffic)
-        remarks: dict[str, Feedback] = {remark.request: remark for remark in traffic.feedback()}
+        remarks = last_words(traffic.feedback())
         drawn = drawn_since(study, system, traffic)
         counting = drawn[: len(quality_of(study, system, drawn, list(remarks.values())).values)]
     rows = rows_of(project.task, system, counting, remarks)

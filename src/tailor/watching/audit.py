@@ -14,12 +14,11 @@ from tailor.errors import DataError, quoted
 from tailor.evaluate.ratings import defused, replace_sheet
 from tailor.kinds.base import Unreadable, kind_of
 from tailor.project import Project
-from tailor.store.traffic import SAID, Feedback, Request, Said
+from tailor.store.traffic import AUDITOR, SAID, Feedback, Request, Said, last_words
 from tailor.task import Task, columns_in
 from tailor.watching.watch import recorded
 
 OWN = ("id", "at", "answer", "said", "correct")
-AUDITOR = "audit"
 
 
 def take_over(project: Project, path: Path) -> int:
@@ -54,14 +53,15 @@ def read_audit(path: Path, task: Task, asked: Sequence[Request], known: Sequence
         if name not in table.columns:
             raise DataError(f"{table.file} lacks the column {quoted(name)}", "Move the file away for a fresh one.")
     ids = {request.id for request in asked}
-    last = {one.request: (one.said, one.correct) for one in known}  # the last word counts, whoever said others before
+    last = {request: one for request, one in last_words(known).items() if one.who == AUDITOR}
     found = []
     for index, row in enumerate(table.rows):
         said, correct = (str(row.get(name) or "").strip() for name in ("said", "correct"))
         if not said and not correct:
             continue
         remark = _remark(table, index, task, str(row["id"]).strip(), said, correct)
-        if remark.request in ids and last.get(remark.request) != (remark.said, remark.correct):
+        before = last.get(remark.request)
+        if remark.request in ids and (before is None or (before.said, before.correct) != (remark.said, remark.correct)):
             found.append(remark)
     return found
 

@@ -21,7 +21,7 @@ from tailor.score.parse import parse_answer
 from tailor.score.types import Answer
 from tailor.stats.betting import dealt_over, evidence_of_fall, reaches, rows_to_notice
 from tailor.stats.intervals import Interval, mean_interval
-from tailor.store.traffic import DAY, Feedback, Request
+from tailor.store.traffic import DAY, Feedback, Request, last_words
 from tailor.system import System
 from tailor.task import Task
 from tailor.watching.levels import FALSE_ALARMS, QUALITY
@@ -86,9 +86,9 @@ def quality_of(study: Study, system: System, drawn: Sequence[Request], remarks: 
         study: the study that chose it.
         system: the chosen system.
         drawn: its requests that were drawn for the audit, in order.
-        remarks: all that was said of answers, oldest first; the last word on a request counts.
+        remarks: all that was said of answers, oldest first.
     """
-    said = {remark.request: remark for remark in remarks}
+    said = last_words(remarks)
     certified = study.decision.winner.certified if study.decision else 0.0
     values: list[float] = []
     for request in drawn:
