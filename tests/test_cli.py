@@ -82,7 +82,7 @@ def test_try_answers_with_its_sources(rooms: tuple[Path, Result]) -> None:
     assert result.exit_code == 0 and result.stderr == ""
     answer, *sources, by = result.stdout.splitlines()
     assert answer.startswith("The code of the ")
-    assert any("cited: " in source and ".md" in source for source in sources)
+    assert any("cited, holds the answer: " in source and ".md" in source for source in sources)
     assert by.strip().endswith("(fake)")
 
 
