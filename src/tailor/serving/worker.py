@@ -139,7 +139,9 @@ class Worker:
         job, late = Job(served, example, listener), list[Job]()
         try:
             with self._changed:
-                if self._ending or self._is_full(served):
+                if self._ending:
+                    raise QueueFull(self.seconds_each * len(self._jobs))
+                if self._is_full(served):
                     self.load.refused()
                     late = self._shed(self._room(served))
                     raise QueueFull(self.seconds_each * len(self._jobs))
