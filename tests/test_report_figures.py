@@ -275,7 +275,7 @@ def test_the_json_can_be_written_and_read_and_has_stable_keys(make: object) -> N
     assert list(record) == [
         *("format", "task", "decision", "stopped", "ladder", "finalists", "differences", "break_even", "started", "finished"),
         *("provenance", "advice", "diagnosis", "other_diagnoses", "curve", "consistency", "controls", "freshness", "injections"),
-        *("forgetting", "answered", "other_answered", "expected", "spent"),
+        *("forgetting", "answered", "other_answered", "before", "expected", "spent"),
     ]
     assert [row["system"] for row in record["ladder"]] == [step.system for step in study.steps]
     assert [row["outcomes"] for row in record["ladder"]] == [step.run and step.run.outcomes for step in study.steps]
