@@ -52,7 +52,7 @@ class SearchTrial:
     @property
     def fate(self) -> str:
         """What became of it."""
-        return "raced" if self.races else "not tried" if self.recall is None else "did not race"
+        return "goes on" if self.races else "not tried" if self.recall is None else "does not go on"
 
 
 @dataclass(frozen=True)
