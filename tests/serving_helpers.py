@@ -187,7 +187,7 @@ def serving_these(*served: Served, waiting: int = 64, gate: bool = True) -> Iter
         yield client
 
 
-def wait_until(held: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_until(held: Callable[[], bool], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not held():
         assert time.monotonic() < end, "it did not come to pass"
