@@ -75,7 +75,9 @@ def test_a_rating_is_kept_once_the_first_one_counts_and_it_can_be_taken_back(ben
     for _ in range(2):
         assert rate(bench, case, "no", "k1") == {"kept": "k1"}
     assert "the first rating counts" in rate(bench, case, "yes", "k2", "Ben")["error"]
-    assert len(bench.judgements.all()) == 1
+    assert "used for something else" in rate(bench, {**case, "id": "c1"}, "no", "k1")["error"]
+    assert "used for something else" in rate(bench, case, "yes", "k1")["error"]
+    assert len(bench.judgements.all()) == 1 and read_ratings(folder / "judge.csv").by_case == {"c0": {"": "no"}}
     assert asked(bench, "/api/rate/undo", key="u1") == {"id": "c0"} and asked(bench)["case"]["id"] == "c0"
     assert not read_ratings(folder / "judge.csv").by_case
     assert asked(bench, "/api/rate/undo", key="u2") == {"id": None}

@@ -12,7 +12,7 @@ from judge_helpers import JUDGE, RUBRIC, fill_in, judged_candidate, judged_task,
 from tailor.data.table import read_table
 from tailor.errors import ConfigError, DataError
 from tailor.evaluate.judge import NO, YES, JudgedCase
-from tailor.evaluate.ratings import FORMULA, Sample, defused, rating_sample, read_ratings, write_sheet
+from tailor.evaluate.ratings import FORMULA, Sample, as_before, defused, rating_sample, read_ratings, write_sheet
 
 TASK = judged_task()
 
@@ -111,7 +111,12 @@ def test_a_sheet_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 @given(st.text(max_size=40))
 def test_no_cell_is_run_by_a_spreadsheet_and_every_text_comes_back(text: str) -> None:
     cell = defused(text)
-    assert not cell.startswith(FORMULA) and cell.removeprefix("'" if cell != text else "") == text
+    assert not cell.startswith(FORMULA)
+    assert as_before(cell) == text or text.startswith("'")
+
+
+def test_an_apostrophe_of_the_answer_itself_stays() -> None:
+    assert [as_before(defused(text)) for text in ("'tis so", "=1+1", "plain")] == ["'tis so", "=1+1", "plain"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tailor.data.example import Example, Splits
 from tailor.decide.amounts import Asker
 from tailor.decide.estimate import StudyPlan
 from tailor.decide.rungs import NamedSearch, ladder
-from tailor.decide.searchrace import ASKED, SearchRace, nearest
+from tailor.decide.searchrace import ASKED, ForeseenSearch, SearchRace, nearest
 from tailor.decide.types import Rates
 from tailor.documents.reading import Document
 from tailor.engine import Engine
@@ -107,6 +107,14 @@ def test_few_rows_and_documents_of_one_passage_try_nothing(engine: Engine, tmp_p
     other = race_on(engine.with_documents(short, tmp_path / "short"), rows())
     with other.racing():
         assert other.cuts(start(other.material, engine)) == () and not other.trials
+
+
+def test_no_other_cut_is_tried_unasked_where_an_endpoint_would_embed_and_charge_for_it(engine: Engine) -> None:
+    race = race_on(engine, rows())
+    race.task = race.task.model_copy(update={"embedder": "e@http://localhost:9/v1"})
+    with race.racing():
+        assert race.cuts(start(race.material, engine)) == () and not race.trials
+    assert ForeseenSearch(race.task).cuts(start(race.material, engine)) == ()
 
 
 def test_documents_nearest_to_the_questions_are_the_sample() -> None:

@@ -99,15 +99,7 @@ def teachable(task: Task, rows: Sequence[Example], splits: Splits, shown: Sequen
         shown: rows of test sets that were opened before.
     """
     (kept,) = unseen(task, (rows,), splits.test, shown)
-    others = (*splits.dev, *splits.test, *splits.reserve)
-    known, groups = Known(identities(task, others)), {example.group for example in others if example.group}
-    found = identities(task, kept)
-    near = known.near([row.text for row in found])
-    return tuple(
-        example
-        for example, row, is_near in zip(kept, found, near, strict=True)
-        if not is_near and example.group not in groups and known.find(row) is None
-    )
+    return _unlike(task, kept, (*splits.dev, *splits.test, *splits.reserve))
 
 
 def fresh(task: Task, rows: Sequence[Example], known: Iterable[Splits], shown: Sequence[Identity]) -> tuple[Example, ...]:
@@ -120,13 +112,18 @@ def fresh(task: Task, rows: Sequence[Example], known: Iterable[Splits], shown: S
         shown: rows of test sets that were opened before.
     """
     others = [row for splits in known for part in (splits.train, splits.dev, splits.test, splits.reserve) for row in part]
-    seen, groups = Known([*identities(task, others), *shown]), {row.group for row in others if row.group}
+    return _unlike(task, rows, others, shown)
+
+
+def _unlike(task: Task, rows: Sequence[Example], others: Sequence[Example], shown: Sequence[Identity] = ()) -> tuple[Example, ...]:
+    """The rows that are none of the others or of those shown, say nearly the same as none of these, and share no group with one."""
+    known, groups = Known([*identities(task, others), *shown]), {row.group for row in others if row.group}
     found = identities(task, rows)
-    near = seen.near([row.text for row in found])
+    near = known.near([row.text for row in found])
     return tuple(
         example
         for example, row, is_near in zip(rows, found, near, strict=True)
-        if not is_near and example.group not in groups and seen.find(row) is None
+        if not is_near and example.group not in groups and known.find(row) is None
     )
 
 

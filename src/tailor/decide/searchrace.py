@@ -9,7 +9,7 @@ All of this chooses; nothing of it is a claim.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, zip_longest
@@ -29,12 +29,14 @@ from tailor.evaluate.found import DEPTH
 from tailor.evaluate.run import Run
 from tailor.evaluate.searched import Ranked, SearchTrial, ranked_by
 from tailor.kinds.base import kind_of
+from tailor.models.remote_embedder import embedder_settings
 from tailor.models.wire import estimate_tokens
 from tailor.render import render_messages
 from tailor.reranked import BY_MODEL, judge_of_passages, rows_to_judge
 from tailor.retrieval.chunk import chunk, count_words
 from tailor.retrieval.chunking import chunking
 from tailor.system import System
+from tailor.task import Task
 from tailor.widened import rows_to_widen, writer
 
 CUTS = ("headings-60", "headings-240", "sentences-60-overlap-20", "headings-60-parent-240", "page")
@@ -94,12 +96,9 @@ class SearchRace(NamedSearch):
         if self._cuts is None and self._awake:
             self._cuts = ()
             rows = self._rows
-            if len(rows) >= FEWEST and self.task.reads_text:
+            if len(rows) >= FEWEST and self.task.reads_text and not embeds_elsewhere(self.task):
                 self.observer.began("search", "other ways to cut the documents")
-                try:
-                    self._cuts = self._race_cuts(start, rows)
-                except (ConfigError, DocumentsError, StoreError, EndpointError) as error:
-                    self.observer.message(f"Other ways to cut the documents were not tried: {error}.")
+                self._cuts = self._tried("ways to cut the documents", lambda: self._race_cuts(start, rows))
         return self._cuts or ()
 
     def orders(self, run: Run) -> tuple[Approach, ...]:
@@ -108,13 +107,18 @@ class SearchRace(NamedSearch):
         if key not in self._orders and self._awake:
             self._orders[key] = ()
             if len(self._rows) >= FEWEST and not self.limited:
-                try:
-                    self._orders[key] = self._race_orders(run.system)
-                except (CallsFailed, ConfigError, DocumentsError, StoreError, EndpointError) as error:
-                    if isinstance(error, EndpointError) and error.fatal:
-                        raise
-                    self.observer.message(f"Other orders of passages were not tried: {error}.")
+                self._orders[key] = self._tried("orders of passages", lambda: self._race_orders(run.system))
         return tuple(dict.fromkeys((*named, *self._orders.get(key, ()))))
+
+    def _tried(self, what: str, race: Callable[[], tuple[Approach, ...]]) -> tuple[Approach, ...]:
+        """What comes of a race; nothing where something is in its way, unless the same is in the way of everything."""
+        try:
+            return race()
+        except (CallsFailed, ConfigError, DocumentsError, StoreError, EndpointError) as error:
+            if isinstance(error, EndpointError) and error.fatal:
+                raise
+            self.observer.message(f"Other {what} were not tried: {error}.")
+            return ()
 
     @property
     def _rows(self) -> tuple[Example, ...]:
@@ -251,9 +255,14 @@ class ForeseenSearch(NamedSearch):
 
     def cuts(self, start: System) -> tuple[Approach, ...]:
         """As many other ways to cut as may go on, showing as many words as three passages of the default."""
-        if kind_of(self.task).closed or not self.task.reads_text:
+        if kind_of(self.task).closed or not self.task.reads_text or embeds_elsewhere(self.task):
             return ()
         return tuple(Retrieve("hybrid", passages=3, chunks=name) for name in CUTS[:GO_ON])
+
+
+def embeds_elsewhere(task: Task) -> bool:
+    """Whether the embedder is behind an endpoint: each way to cut has other passages, all of which it would see and charge for."""
+    return embedder_settings(task.embedder) is not None
 
 
 def nearest(documents: Sequence[Document], found: Ranked, words: int) -> list[Document]:

@@ -170,6 +170,11 @@ def defused(cell: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
+def as_before(cell: str) -> str:
+    """A cell without the apostrophe that `defused` puts in front; any other apostrophe stays."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
+
+
 def _cells(case: JudgedCase, rubric: str) -> tuple[str, ...]:
     return (case.id, case.question.strip(), case.reference, case.answer, rubric, "")
 

@@ -17,9 +17,9 @@ from tailor.data.table import read_table
 from tailor.errors import DataError, quoted
 from tailor.evaluate.judge import NO, YES
 from tailor.evaluate.pairwise import pairs_file
-from tailor.evaluate.ratings import fill_in
+from tailor.evaluate.ratings import as_before, fill_in
 from tailor.labelling.judgement import Judgement
-from tailor.labelling.judgements import Judgements
+from tailor.labelling.judgements import Judgements, KeyTaken
 from tailor.project import Project
 from tailor.task import JudgeSettings
 
@@ -97,12 +97,14 @@ class Rating:
             found = next((one for one in self._cases(about) if one.id == case), None)
             if found is None:
                 raise DataError("this answer is not asked any more", "Load the page again.")
-            again = self._judgements.find(key) is not None
-            if found.said and not again:
+            kept = self._judgements.find(key)
+            if kept is not None and (kept.row, kept.about, kept.annotator, kept.values) != (case, about, name, values):
+                raise KeyTaken(f"the key {quoted(key)} was used for something else")
+            if found.said and kept is None:
                 raise DataError(f"someone said {quoted(found.said)} of it meanwhile; the first rating counts")
             seconds = body.get("seconds")
             taken = float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
-            if not again:
+            if kept is None:
                 self._judgements.append(Judgement(key, case, name, values, about=about, seconds=taken, guideline=self._guideline))
             fill_in(self._sheets[about], case, about, values[about])
         return {"kept": key}
@@ -143,8 +145,7 @@ class Rating:
             raise DataError(f"{path.name} lacks the column {quoted(missing[0])}", "Move it away and run `tailor judge`.")
 
         def cell(row: Mapping[str, object], name: str) -> str:
-            text = str(row.get(names.get(name, ""), ""))
-            return text[1:] if text.startswith("'") else text  # `defused` puts it there
+            return as_before(str(row.get(names.get(name, ""), "")))
 
         for row in table.rows:
             case, question, reference, rubric = (cell(row, name).strip() for name in ("id", "question", "reference", "rubric"))
