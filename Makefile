@@ -27,7 +27,8 @@ check: setup
 test: check
 	$(BIN)/tailor models pull
 	# A process per core; tiny networks, so more threads would only wait for each other.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	# Bytecode is kept whatever the machine's settings: many tests start the command.
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 golden: setup # after a change of words: write the golden sentences of the tests again, then read the difference
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --renew-golden

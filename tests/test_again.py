@@ -34,6 +34,7 @@ def desk(first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path(shutil.copytree(first, tmp_path / "desk"))
 
 
+@pytest.mark.slow
 def test_the_reserve_decides_while_what_is_asked_is_as_it_was(desk: Path) -> None:
     drawn = serve(desk, usual(1000, 200))
     old = load_study(desk)
@@ -93,6 +94,7 @@ def test_planning_opens_nothing(desk: Path) -> None:
         assert ledger.shown() == before
 
 
+@pytest.mark.slow
 def test_too_few_rows_ask_for_fresh_ones_and_fresh_ones_decide(desk: Path, tmp_path: Path) -> None:
     serve(desk, [*usual(1000, 150), *foreign(3000, 150)], audited=40)
     with pytest.raises(DataError, match="too few rows to decide again") as raised:

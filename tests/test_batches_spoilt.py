@@ -130,6 +130,7 @@ def test_what_is_no_file_of_answers_ends_the_run_and_the_batch_is_kept(
     assert not spent.maybe_paid
 
 
+@pytest.mark.slow
 def test_a_batch_whose_answers_cannot_be_had_for_days_does_not_end_every_run(tmp_path: Path, endpoint: BatchEndpoint) -> None:
     opened = project(tmp_path, endpoint)
     endpoint.twist = content(lambda found: (200, b"<html>Sign in</html>"))

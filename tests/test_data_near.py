@@ -247,6 +247,7 @@ def test_a_new_row_is_matched_with_a_known_one() -> None:
     assert near_matches([], [SHORT]) == []
 
 
+@pytest.mark.slow
 def test_twenty_thousand_rows_take_seconds_even_when_all_are_alike() -> None:
     alike = [
         f"Hello, my order number {number:05d} has not arrived at my home, please look into it today" for number in range(10_000)

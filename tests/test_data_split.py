@@ -157,6 +157,7 @@ def test_one_changed_label_moves_hardly_any_row() -> None:
     assert sum(moved) / len(moved) <= 0.003 * 480
 
 
+@pytest.mark.slow
 def test_one_row_more_moves_hardly_any_row() -> None:
     before, moved = homes(split_examples(make_examples(480), make_task())), []
     for number in range(480, 510):

@@ -270,6 +270,7 @@ def test_false_claims_that_the_target_is_met_stay_below_five_per_cent() -> None:
     assert np.mean([verdict == "target met" for verdict in verdicts]) <= 0.05
 
 
+@pytest.mark.slow
 def test_a_chosen_system_is_hardly_ever_worse_than_a_dearer_one_by_more_than_the_smallest_effect() -> None:
     random = np.random.default_rng(13)
     rates = (0.95, 0.98, 0.98)

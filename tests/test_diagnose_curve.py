@@ -155,6 +155,7 @@ def test_sizes_stand_at_equal_ratios(smallest: int, largest: int, sizes: tuple[i
 # --- by LoRA
 
 
+@pytest.mark.slow
 def test_lora_is_trained_on_nested_subsets_and_measured_on_dev(engine_for: MakeEngine, tiny_folder: Path, tmp_path: Path) -> None:
     quick = {"epochs": 1, "rank": 4, "batch_rows": 4, "learning_rate": 1e-2}
     engine, material = engine_for(open_tiny(tiny_folder), tmp_path), classify_material(n_train=12, tuning=quick)
@@ -194,6 +195,7 @@ def test_the_labels_needed_are_said_with_their_interval(needed: tuple[int | None
     assert told(*needed) == said
 
 
+@pytest.mark.slow
 def test_a_target_out_of_reach_is_said_to_be_so(golden: Golden) -> None:
     golden(told(None, None, None, end=0.905))
     golden(told(None, None, None, end=0.92))

@@ -47,6 +47,7 @@ def taught(tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine) -> tuple[T
     return material, engine, Distil(teacher, mean_interval(audit.values, 0.95))
 
 
+@pytest.mark.slow
 def test_the_student_is_tuned_on_the_rows_of_people_and_teacher(tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine) -> None:
     material, engine, approach = taught(tiny_folder, tmp_path, engine_for)
     plain = start(material, engine)

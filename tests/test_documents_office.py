@@ -110,6 +110,7 @@ def test_a_broken_file_is_named_and_the_others_are_read(tmp_path: Path) -> None:
     assert all(one.advice and not one.is_part for one in library.unread)
 
 
+@pytest.mark.slow
 def test_a_file_that_unpacks_to_far_more_than_it_is_ends_in_a_finding(tmp_path: Path) -> None:
     pytest.importorskip("xberg")
     (tmp_path / "good.md").write_text("# Good\n", encoding="utf-8")

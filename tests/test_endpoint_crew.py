@@ -209,6 +209,7 @@ def test_a_dead_key_stops_the_run_and_what_was_under_way_is_kept() -> None:
     assert set(range(5)) <= set(replies) and len(replies) < 12
 
 
+@pytest.mark.slow
 def test_an_outage_is_waited_out() -> None:
     began = time.monotonic()
 
@@ -244,6 +245,7 @@ def test_a_row_that_fails_while_others_succeed_is_given_up_as_failed() -> None:
     assert Counter(reply.finish for reply in replies.values()) == {"stop": 59, "error": 1} and replies[3].error == "h failed (503)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wait", [None, 0.0, 0.02])
 def test_refusals_at_random_are_waited_out(wait: float | None) -> None:
     chance = random.Random(4)

@@ -15,10 +15,12 @@ def test_a_killed_run_ends_as_one_that_was_left_alone_and_its_bill_holds_every_a
     assert found == {"runs": 2, "other": 0, "unbilled": 0}
 
 
+@pytest.mark.slow
 def test_nobody_asks_earlier_than_told_nor_without_end() -> None:
     assert told_to_wait(("milliseconds", "less than none", "garbage", "an hour")) == {"ways": 4, "early": 0, "endless": 0}
 
 
+@pytest.mark.slow
 def test_hidden_limits_are_kept_to_also_when_they_change() -> None:
     found = hidden_limits(seeds=(3,))
     assert found["used_least"] >= 90 and found["refused_most"] <= 20, found

@@ -60,6 +60,7 @@ def test_every_finalist_meets_the_same_sealed_rows_and_no_step_does(done: tuple[
     assert not any(example.id in sealed for step in study.steps if step.run for example in step.run.examples)
 
 
+@pytest.mark.slow
 def test_running_again_asks_nothing_new_and_opens_the_test_set_no_second_time(done: tuple[Path, Study, Watcher]) -> None:
     folder, study, _ = done
     model = FakeModel()
@@ -117,6 +118,7 @@ def test_no_time_at_all_ends_without_a_decision_and_leaves_the_test_set_sealed(t
     assert again.decision is not None and again.decision.opening == 1
 
 
+@pytest.mark.slow
 def test_a_met_target_stops_the_climb(tmp_path: Path) -> None:
     study = climb(write_desk(tmp_path, target=0.4))
     assert statuses(study)["zero-shot"] == "measured"

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.failing_calls import WAYS, figures, studied
 
 
+@pytest.mark.slow
 def test_failing_calls_neither_open_a_test_set_nor_change_a_decision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TAILOR_STATE")  # set again for every study, as for a user of its own
     monkeypatch.setenv("TAILOR_STATE", "")

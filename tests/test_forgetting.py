@@ -136,6 +136,7 @@ def test_a_loss_is_said_with_its_limits_and_a_small_one_is_not() -> None:
     assert not same.is_shown and sentence(same).startswith("It is not shown that lora lost anything elsewhere")
 
 
+@pytest.mark.slow
 def test_a_tuned_system_and_its_model_are_asked_alike(tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine) -> None:
     material = classify_material(tuning={"epochs": 1, "rank": 2, "batch_rows": 8})
     engine = engine_for(open_tiny(tiny_folder), tmp_path)

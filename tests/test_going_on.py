@@ -97,6 +97,7 @@ def test_the_gradient_of_several_answers_is_that_of_a_plain_computation(model: L
         np.testing.assert_allclose(packed[name].numpy(), part.grad.numpy(), atol=2e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_tuning_on_joined_rows_learns_every_answer(model: LocalModel, tmp_path: Path) -> None:
     apart = rows_of(model)
     tuned = tune(model, joined(apart) * 8, apart, replace(RECIPE, epochs=6), tmp_path / "all")

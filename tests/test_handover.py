@@ -170,6 +170,7 @@ def handing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_study_shows_it_everywhere(handing: Path) -> None:
     study = load_study(handing)
     decision = study.decision
@@ -186,6 +187,7 @@ def test_a_study_shows_it_everywhere(handing: Path) -> None:
     assert decision.reasons[-1] in shown["reasons"]
 
 
+@pytest.mark.slow
 def test_try_says_when_a_person_should_answer(handing: Path) -> None:
     study = load_study(handing)
     decision = study.decision

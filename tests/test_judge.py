@@ -125,6 +125,7 @@ def test_answers_of_the_finalists_are_judged_once_and_everything_on_dev_too(tmp_
     assert all(("unjudged" in score.details) == (score.outcome in ("right", "wrong")) for run in runs for score in run.scores)
 
 
+@pytest.mark.slow
 def test_another_rubric_or_judge_is_a_further_opening_and_needs_ratings_of_its_own(tmp_path: Path) -> None:
     folder = write_codes(tmp_path)
     climbed(folder, judging(generous))
@@ -165,6 +166,7 @@ def test_while_calls_to_the_judge_fail_nothing_is_decided_and_these_are_asked_ag
     assert not {*model.requests[:asked]} & {*model.requests[asked:]}
 
 
+@pytest.mark.slow
 def test_no_test_set_is_opened_while_calls_to_its_judge_fail(golden: Golden, tmp_path: Path) -> None:
     folder = write_codes(tmp_path)
     seen = load_splits(load_project(folder))
@@ -211,6 +213,7 @@ def test_a_model_that_can_score_is_held_to_yes_and_no(tmp_path: Path) -> None:
 # --- the command
 
 
+@pytest.mark.slow
 def test_the_command_says_how_things_stand_at_every_step(golden: Golden, tmp_path: Path) -> None:
     folder = write_codes(tmp_path)
     assert "has no results yet" in tailor("judge", folder).output
@@ -227,6 +230,7 @@ def test_the_command_says_how_things_stand_at_every_step(golden: Golden, tmp_pat
     golden(done)
 
 
+@pytest.mark.slow
 def test_more_answers_to_rate_are_added_without_another_run(tmp_path: Path) -> None:
     folder = write_codes(tmp_path)
     climbed(folder, judging(generous))

@@ -62,6 +62,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Study]:
     return each, study(folder / "together", judge_that(all_in_one), together=True)
 
 
+@pytest.mark.slow
 def test_an_answer_is_right_when_every_criterion_is_met(both: tuple[Study, Study]) -> None:
     for found in both:
         for test in found.tests:
@@ -72,6 +73,7 @@ def test_an_answer_is_right_when_every_criterion_is_met(both: tuple[Study, Study
             assert 0 < (test.detail("rubric: is short") or (0, 0))[0] < 1
 
 
+@pytest.mark.slow
 def test_together_or_one_by_one_a_judge_without_favourites_says_the_same(both: tuple[Study, Study]) -> None:
     each, together = both
     assert [test.values for test in each.tests] == [test.values for test in together.tests]
@@ -95,6 +97,7 @@ def test_a_judge_that_prefers_the_first_criterion_favours_none_of_them(tmp_path:
     assert first.mean == 0
 
 
+@pytest.mark.slow
 def test_verdicts_that_are_missing_or_differ_are_none(tmp_path: Path) -> None:
     found = study(tmp_path, judge_that(lambda request: "1. yes\n2. yes"), together=True)
     assert all(score.outcome == "unjudged" for test in found.tests for score in test.scores)
@@ -102,6 +105,7 @@ def test_verdicts_that_are_missing_or_differ_are_none(tmp_path: Path) -> None:
     assert all(score.outcome == "unjudged" for test in found.tests for score in test.scores)
 
 
+@pytest.mark.slow
 def test_people_read_all_criteria_and_the_report_shows_each(both: tuple[Study, Study], tmp_path: Path) -> None:
     found = study(tmp_path, judging(lambda reference, answer: "Yes."))
     assert sheet(tmp_path / "judge.csv")[0]["rubric"] == "\n".join(f"{name}: {says}" for name, says in CRITERIA.items())

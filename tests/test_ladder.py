@@ -191,6 +191,7 @@ class Batch(FakeModel):
         ]
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_twice_though_blocks_are_shorter_than_the_models(tmp_path: Path) -> None:
     model = Batch()
     study = climb(write_desk(tmp_path, **SIX), model)
@@ -226,6 +227,7 @@ def test_a_race_that_was_interrupted_ends_as_one_that_was_not(stop: int, tmp_pat
     assert rest.calls == calls - stop
 
 
+@pytest.mark.slow
 def test_rows_of_a_group_are_answered_together(tmp_path: Path) -> None:
     folder = write_desk(tmp_path, data={"file": "data.csv", "group_by": "customer"}, split={"train": 20, "dev": 50, "test": 20})
     lines = (folder / "data.csv").read_text(encoding="utf-8").splitlines()
@@ -358,6 +360,7 @@ def test_persona_and_constraints_are_tried_where_the_task_has_them(tmp_path: Pat
     assert not set(plain) & {"persona", "constraints"} and {"persona", "constraints"} <= set(given)
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_score_writes_its_labels(tmp_path: Path) -> None:
     study = climb(write_desk(tmp_path), GeneratingModel())
     assert not set(statuses(study)) & {"generated", "prior-removed"}

@@ -207,6 +207,7 @@ def test_every_token_that_the_model_ends_with_ends_an_answer(tiny_folder: Path, 
     assert reply.finish == "stop" and reply.tokens_out == row.tokens.index(row.tokens[2])
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_built_in_model_scores_as_computed_plainly() -> None:
     if not SMOLLM2.folder.exists():

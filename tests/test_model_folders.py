@@ -198,6 +198,7 @@ def test_a_template_that_loops_grows_or_breaks_out_ends_in_a_sentence(monkeypatc
 # --- patterns
 
 
+@pytest.mark.slow
 def test_a_pattern_that_would_take_for_ever_ends_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tailor.models.matching._confined._seconds", 1.0)
     model = FakeModel(lambda request: "a" * 60 + "!")

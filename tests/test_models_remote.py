@@ -408,6 +408,7 @@ except KeyboardInterrupt as stopped:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(("signals", "pause", "came"), [(1, 1.0, 4), (2, 20.0, 0)])
 def test_a_signal_lets_what_is_under_way_come_in_and_a_second_one_does_not(

@@ -55,6 +55,7 @@ def test_a_screen_shows_nothing_raw_whatever_it_is_given(terminal: bool) -> None
     assert not ACTS.search(re.sub(r"\x1b\[\d*m", "", shown)) and ":x: [red]k[/]" in shown
 
 
+@pytest.mark.slow
 def test_answers_documents_names_and_currency_reach_the_terminal_safely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_rooms(tmp_path, prices={"currency": EVIL[:40]})
     page = folder / "pages" / "travel.md"

@@ -200,6 +200,7 @@ def test_frozen_states_give_the_upper_layers_what_the_whole_model_would(model: L
     assert mean_loss(module, rows, collator) == whole
 
 
+@pytest.mark.slow
 def test_adapters_on_the_top_layers_lie_there_when_loaded_again(model: LocalModel, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
@@ -216,6 +217,7 @@ def test_adapters_on_the_top_layers_lie_there_when_loaded_again(model: LocalMode
     assert tune(open_tiny(model.folder), rows, rows, recipe, tmp_path / "fresh").digest == tuned.digest
 
 
+@pytest.mark.slow
 def test_more_layers_than_there_are_means_all(model: LocalModel, tmp_path: Path) -> None:
     rows = make_rows(4)
     every, many = (tune(model, rows, rows, Recipe("lora", 1, 4, 1e-2, 4, 0, layers), tmp_path / str(layers)) for layers in (0, 99))

@@ -56,6 +56,7 @@ def test_the_attacks_are_75_of_15_kinds_and_no_marker_is_twice() -> None:
     assert all(attack.says.strip() and attack.marker.strip() for attack in made)
 
 
+@pytest.mark.slow
 def test_finalists_are_probed_and_the_report_shows_it(tmp_path: Path) -> None:
     folder = write_rooms(tmp_path / "rooms", remarks=20)
     assert tailor("run", folder).exit_code == 0

@@ -86,6 +86,7 @@ def test_labels_that_differ_only_in_signs_or_case_are_told_apart(labels: tuple[s
         assert find_label(f" {label}\n", labels) == label
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True, max_examples=200)
 @given(st.lists(st.text(min_size=1, max_size=12).filter(str.strip), min_size=1, max_size=5, unique=True), st.data())
 def test_every_label_is_found_as_it_stands_and_text_never_breaks_the_parser(labels: list[str], data: st.DataObject) -> None:

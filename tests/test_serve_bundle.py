@@ -56,6 +56,7 @@ def test_documents_alone_are_taken_along(bundle: Path) -> None:
     assert files == {"travel.md", "leave.md", "tools.md"}
 
 
+@pytest.mark.slow
 def test_a_table_of_documents_is_bundled_too(tmp_path: Path) -> None:
     folder = write_rooms(tmp_path / "project", remarks=0, documents="pages/*.jsonl")
     pages = [{"id": page.stem, "text": page.read_text(encoding="utf-8")} for page in sorted((folder / "pages").glob("*.md"))]

@@ -94,6 +94,7 @@ def test_it_ends_with_status_1_where_the_gate_does_not_hold(project: Path, tmp_p
         ledger.save_study(STUDY.dump_python(study, mode="json"))
 
 
+@pytest.mark.slow
 def test_it_refuses_to_be_open_to_others_without_a_token(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = tailor("serve", project, "--host", "0.0.0.0", "--name", "models.example.org")
     assert told.exit_code == 2
@@ -104,6 +105,7 @@ def test_it_refuses_to_be_open_to_others_without_a_token(project: Path, monkeypa
     assert "no name" in told.output
 
 
+@pytest.mark.slow
 def test_a_runtime_that_is_not_there_is_a_sentence(project: Path) -> None:
     told = tailor("serve", project, "--check", "http://127.0.0.1:9")
     assert told.exit_code == 2

@@ -244,6 +244,7 @@ def test_calls_to_an_endpoint_wait_next_to_each_other(tmp_path: Path) -> None:
 # --- readiness
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_gone_or_hangs_makes_the_server_not_ready(tmp_path: Path) -> None:
     with Endpoint(lambda payload: Answer(completion("red"))) as upstream:
         served = served_from(upstream, tmp_path)

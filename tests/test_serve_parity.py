@@ -75,6 +75,7 @@ def case(name: str) -> tuple[TrainingData, Approach, list[Document]]:
     return material, approaches[name], documents if name == "retrieval" else []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["prompt", "retrieval", "tuned"])
 def test_what_is_served_equals_what_was_measured(name: str, tiny_folder: Path, tmp_path: Path) -> None:
     material, approach, documents = case(name)
@@ -89,6 +90,7 @@ def test_what_is_served_equals_what_was_measured(name: str, tiny_folder: Path, t
     assert len({row.answer.raw for row in found.rows}) > 1
 
 
+@pytest.mark.slow
 def test_a_wrong_adapter_is_refused(tiny_folder: Path, tmp_path: Path, worker: Worker) -> None:
     store, (material, approach, _) = tmp_path / ".tailor", case("tuned")
     found = measured(open_tiny(tiny_folder), store, material, approach)
@@ -127,6 +129,7 @@ def test_a_changed_template_is_refused(tiny_folder: Path, tmp_path: Path, worker
     served.close()
 
 
+@pytest.mark.slow
 def test_a_stale_index_is_refused(tiny_folder: Path, tmp_path: Path, worker: Worker) -> None:
     material, approach, documents = case("retrieval")
     found = measured(open_tiny(tiny_folder), tmp_path / "new", material, approach, documents)
@@ -155,6 +158,7 @@ def test_documents_that_changed_count_by_the_score_and_are_said_to_have(tiny_fol
     served.close()
 
 
+@pytest.mark.slow
 def test_a_rounded_merge_is_refused(tiny_folder: Path, tmp_path: Path, worker: Worker) -> None:
     import torch
 
@@ -169,6 +173,7 @@ def test_a_rounded_merge_is_refused(tiny_folder: Path, tmp_path: Path, worker: W
     served.close()
 
 
+@pytest.mark.slow
 def test_merged_weights_answer_as_was_measured_and_rounded_ones_are_not_written(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

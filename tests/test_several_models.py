@@ -63,6 +63,7 @@ def money(error: float) -> dict[str, Any]:
     return CHEAP | {"error": error, "label": 0.0}
 
 
+@pytest.mark.slow
 def test_a_changed_price_flips_the_decision_where_it_should_and_asks_nothing(tmp_path: Path) -> None:
     with two_endpoints() as (small, large):
 
@@ -102,6 +103,7 @@ def test_calls_are_paid_at_the_prices_of_their_own_model_also_where_names_are_eq
     assert {run.system.label for run in study.tests} == {"m", f"m at {large.url}"}
 
 
+@pytest.mark.slow
 def test_each_model_has_its_baseline_and_its_candidates_and_what_asks_none_is_tried_once(tmp_path: Path) -> None:
     study = climb(write_desk(tmp_path, model="fake:a", models=["fake:b"], target=1.0))
     first, second = (
@@ -252,6 +254,7 @@ def test_two_models_of_one_name_are_called_by_their_address_or_number() -> None:
     assert model_labels((here, there, there)) == ("m", "m at http://127.0.0.1:2/v1", "m 2")
 
 
+@pytest.mark.slow
 def test_a_model_is_refused_that_a_study_holds_twice_and_one_with_other_parameters_is_not(tmp_path: Path) -> None:
     priced = {"name": "fake:a", "prices": {"input_per_million": 5.0}}
     with pytest.raises(ConfigError, match="`fake:a` is named twice in `model` and `models`"):

@@ -46,6 +46,7 @@ def test_with_many_items_the_limits_are_those_of_statsmodels() -> None:
     assert found.high == pytest.approx(theirs.kappa_upp, abs=0.003)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("prevalence", "sensitivity", "specificity"), [(0.8, 0.95, 0.9), (0.8, 0.99, 0.97), (0.95, 0.95, 0.9)])
 def test_the_limits_of_kappa_hold_with_sixty_items_where_the_usual_ones_do_not(
     prevalence: float, sensitivity: float, specificity: float

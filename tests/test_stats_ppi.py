@@ -114,6 +114,7 @@ def test_a_good_judge_makes_limits_narrower_and_one_that_guesses_does_no_harm() 
 # --- simulation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rated", "rate", "right_yes", "right_no"),
     [(15, 0.95, 0.95, 0.85), (15, 0.8, 0.85, 0.6), (60, 0.95, 0.85, 0.6), (60, 0.5, 0.95, 0.85)],
@@ -146,6 +147,7 @@ def test_all_limits_of_differences_hold_together() -> None:
     assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
 
 
+@pytest.mark.slow
 def test_rows_in_groups_are_no_independent_rows() -> None:
     random, runs, by_row, by_group = np.random.default_rng(10), 150, 0, 0
     names = [str(group) for group in range(40) for _ in range(6)]

@@ -163,6 +163,7 @@ def test_any_text_can_be_read(text: str) -> None:
     assert found is None or set(found) <= set(LABELS)
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_scikit_learn() -> None:
     from sklearn.metrics import accuracy_score, f1_score
 

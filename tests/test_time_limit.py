@@ -84,6 +84,7 @@ def test_where_only_the_baseline_fits_it_alone_is_tested(tmp_path: Path, monkeyp
     assert "few-shot-nearest-5" in study.stopped and model.time <= 1.05 * enough
 
 
+@pytest.mark.slow
 def test_what_was_measured_in_part_counts_with_its_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(desk(tmp_path / "whole"), learner(), None, monkeypatch)
     spent, shown = 0.0, {}
@@ -131,6 +132,7 @@ def test_no_limit_makes_a_headline_offer_less_than_was_measured(kind: str, tmp_p
     assert len(seen) > 1
 
 
+@pytest.mark.slow
 def test_passages_are_tried_before_prompts_where_they_promise_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def order(study: Study) -> list[str]:
         return list(dict.fromkeys(step.rung for step in study.steps if step.run is not None))

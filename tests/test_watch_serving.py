@@ -75,6 +75,7 @@ def test_a_full_disk_harms_no_answer_and_the_gap_is_on_the_page(
     assert "the disk is full" in page
 
 
+@pytest.mark.slow
 def test_a_slow_disk_slows_no_answer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     began = time.perf_counter()
     answered(client, 0, 20)

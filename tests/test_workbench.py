@@ -197,6 +197,7 @@ def test_a_study_learns_from_labels_that_people_gave(folder: Path) -> None:
 # --- suggestions
 
 
+@pytest.mark.slow
 def test_the_chosen_system_suggests_and_some_rows_stay_blind(tmp_path: Path) -> None:
     folder = write_desk(tmp_path / "desk", target=0.5, ask_again=False)
     with (folder / "data.csv").open("a", encoding="utf-8") as file:

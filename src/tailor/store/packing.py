@@ -108,7 +108,7 @@ class _Packer:
         if saved is None or saved.keys() != answer.keys():
             return {"whole": answer}
         saved = saved | {"example": example}
-        return {"but": {name: value for name, value in answer.items() if dump(value) != dump(saved[name])}}
+        return {"but": {name: value for name, value in answer.items() if not _same(value, saved[name])}}
 
     def _system(self, system: Json) -> int:
         text = dump(system)
@@ -208,7 +208,7 @@ def _columns(rows: Sequence[Json]) -> Json | list[Json]:
     columns: dict[str, Json] = {}
     for name in names:
         column = [row[name] for row in rows]
-        columns[name] = {"all": column[0]} if len({dump(value) for value in column}) == 1 else {"each": column}
+        columns[name] = {"all": column[0]} if all(_same(value, column[0]) for value in column) else {"each": column}
     return {"rows": len(rows), "columns": columns}
 
 
@@ -219,6 +219,11 @@ def _rows(columns: Json | Sequence[Json]) -> list[Json]:
     number = columns["rows"]
     each = {name: column["each"] if "each" in column else [column["all"]] * number for name, column in columns["columns"].items()}
     return [{name: values[place] for name, values in each.items()} for place in range(number)]
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether both are written alike; most values are texts, which need not be written to be told apart."""
+    return one == other if isinstance(one, str) and isinstance(other, str) else dump(one) == dump(other)
 
 
 def _digest(record: Mapping[str, Any]) -> str:
