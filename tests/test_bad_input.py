@@ -35,6 +35,20 @@ from tailor.cli import main
 main()
 """
 
+LOADING = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+from tailor.__main__ import main
+
+class Impatient(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "tailor.cli.run":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Impatient())
+main()
+"""
+
 
 def append(folder: Path, line: bytes) -> None:
     with (folder / "data.csv").open("ab") as file:
@@ -223,6 +237,12 @@ def test_questions_without_documents_run(tmp_path: Path) -> None:
     write_rooms(tmp_path)
     write_yaml(tmp_path, {key: value for key, value in ROOMS.items() if key != "documents"})
     assert tailor("run", tmp_path).exit_code == 0
+
+
+def test_ctrl_c_while_the_program_is_being_loaded_ends_in_a_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LOADING, "check", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, preexec_fn=hear_ctrl_c, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "Stopped.\n")
 
 
 @pytest.mark.slow

@@ -86,6 +86,21 @@ def test_two_stray_quotation_marks_do_not_swallow_the_rows_between_them(tmp_path
     assert pairs(read(tmp_path, "a.tsv", lines("\t", rows=rows))) == rows
 
 
+def test_many_stray_quotation_marks_swallow_no_rows_where_the_labels_show_that_these_are_rows(tmp_path: Path) -> None:
+    marks = {2: ('"', ""), 5: ("", '"')}
+    rows = [(f"Message {n} on parcels".join(marks.get(n % 7, ("", ""))), "abc"[n % 3]) for n in range(60)]
+    assert pairs(read(tmp_path, "a.tsv", lines("\t", rows=rows))) == rows
+
+
+def test_letters_stay_whole_next_to_rows_on_one_line_and_the_user_hears_of_it(tmp_path: Path) -> None:
+    rows = [(f"Dear team,\nparcel {n} is late", "a") if n % 3 == 0 else (f"parcel {n} came", "ab"[n % 2]) for n in range(6)]
+    with (tmp_path / "data.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+    table = read_table(tmp_path / "data.csv")
+    assert [(row["text"], row["label"]) for row in table.rows] == rows
+    assert "rows that begin in lines 2, 6 run over several lines" in said(table)
+
+
 def test_tabs_with_quoted_values_are_still_quoted(tmp_path: Path) -> None:
     table = read(tmp_path, "a.tsv", 'text\tlabel\n"two\nlines"\tx\n"a ""b"""\ty\n')
     assert (pairs(table), table.findings) == ([("two\nlines", "x"), ('a "b"', "y")], ())

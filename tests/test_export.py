@@ -144,7 +144,7 @@ def test_the_test_set_is_exported_only_when_it_is_opened_and_that_counts(tmp_pat
     refused = tailor("export", project, "--open-test", "--output", tmp_path / "refused")
     assert refused.exit_code == 2 and "counts as an opening" in refused.stderr and not (tmp_path / "refused").exists()
     result = tailor("export", project, "--open-test", "--yes", "--output", tmp_path / "open")
-    assert result.exit_code == 0 and "Opening the sealed test set (number 1)" in result.stdout
+    assert result.exit_code == 0 and "Opening the sealed test set (number 1).\n" in result.stdout
     assert {str(row["input"]): row["output"] for row in read_table(tmp_path / "open" / "test.jsonl").rows} == right(project, "test")
     again = tailor("export", project, "--open-test", "--yes", "--output", tmp_path / "again")
     assert "(number 1)" in again.stdout  # the same rows once more

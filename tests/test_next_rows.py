@@ -12,6 +12,7 @@ from tailor.data.split import split_examples
 from tailor.labelling.next import compared, dealing_places, next_rows
 from tailor.models.base import Array
 from tailor.models.head import fit_head
+from tailor.models.tfidf import word_vectors
 from tailor.task import Task
 
 TASK = Task.model_validate(
@@ -79,6 +80,12 @@ def test_the_first_rows_differ_from_each_other_and_a_share_is_random_all_the_sam
     diverse = {labels[pick.place] for pick in picks if pick.why == "diverse"}
     assert len(diverse) >= 5
     assert next_rows(vectors, list(labels), 20) == []
+
+
+def test_rows_that_are_all_the_same_are_taken_without_a_word() -> None:
+    vectors = np.tile(np.eye(1, 4, dtype=np.float32), (40, 1))
+    assert len(next_rows(vectors, [None] * 40, 10)) == 10  # warnings are errors here
+    assert word_vectors(["the same"] * 5).shape[0] == 5
 
 
 def test_chosen_rows_reach_an_accuracy_with_fewer_labels() -> None:

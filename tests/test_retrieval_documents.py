@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tailor.documents.reading import Document, documents_digest, read_documents
+from tailor.documents.reading import Document, documents_digest, read_documents, read_library
 from tailor.documents.webpage import read_html
 from tailor.errors import DocumentsError
 
@@ -109,6 +109,38 @@ def test_html_keeps_headings_lists_tables_and_code_and_drops_scripts() -> None:
     assert text.split("\n") == [
         *["# Travel", "", "Book early please.", "Thanks.", "", "## Hotels", "", "- one", "", "- two", ""],
         *["| City | Rate |", "| Bonn |  |", "", "```", "a  b", "  c", "```", "", "last", ""],
+    ]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<p hidden>HIDDEN<p>seen",
+        '<div style="color: red; DISPLAY : none !important">HIDDEN<div>HIDDEN</div>HIDDEN</div>seen',
+        '<b><div hidden></b>HIDDEN</i></div><span style="visibility:hidden">HIDDEN</span>seen</b>',
+        "<table><tr><td hidden>HIDDEN</div><td>seen</table>",
+        "<ul><li hidden>HIDDEN<ul><li>HIDDEN</ul>HIDDEN<li>seen</ul>",
+        '<svg><title>HIDDEN</title></svg><template>HIDDEN</template><dialog>HIDDEN</dialog><p style="font-size:0.9em">seen',
+        '<section><p style="display&#58;none" style="">HIDDEN</section><!-- HIDDEN --><img hidden>seen',
+        '<p style="opacity: 0">HIDDEN</p><p style="font-size:0px;margin:0">HIDDEN</p><p hidden=until-found>seen',
+    ],
+)
+def test_what_a_page_hides_from_its_readers_is_no_text_of_it(page: str) -> None:
+    title, text = read_html(page)
+    assert "HIDDEN" not in title + text and "seen" in text
+
+
+def test_comments_in_markdown_are_left_out_but_not_in_code(tmp_path: Path) -> None:
+    _write(tmp_path, page__md="a<!-- hidden\n\nhidden -->b `<!-- code -->` ` c\n\n```html\n<!-- code -->\n```\n<!-- not closed\n")
+    assert _only(tmp_path).text == "ab `<!-- code -->` ` c\n\n```html\n<!-- code -->\n```\n<!-- not closed\n"
+
+
+def test_documents_without_text_are_named(tmp_path: Path) -> None:
+    _write(tmp_path, a__md="\n \n", b__txt="", c__html="<p hidden>x", d__md="---\ntitle: T\n---\n<!-- x -->", e__md="text")
+    library = read_library(tmp_path)
+    assert [document.path for document in library.documents] == ["e.md"]
+    assert sorted((one.path, one.why) for one in library.unread) == [
+        (name, "holds no text") for name in ("a.md", "b.txt", "c.html", "d.md")
     ]
 
 

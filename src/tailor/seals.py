@@ -145,7 +145,7 @@ def shown_to_people(task: Task, splits: Splits, ledger: Ledger) -> str:
 
 
 def opening_sentences(opened: Opening, finalists: int, trouble: str = "") -> list[str]:
-    """What is reported when the test set is opened."""
+    """What is reported when the test set is opened, for so many finalists or, where there are none, to be looked at."""
     told = []
     if opened.changed:
         was, they = ("answer was", "it") if opened.changed == 1 else ("answers were", "they")
@@ -159,7 +159,6 @@ def opening_sentences(opened: Opening, finalists: int, trouble: str = "") -> lis
     if opened.lost:
         counts = "opening counts that is" if opened.lost == 1 else "openings count that are"
         told.append(f"{opened.lost} earlier {counts} damaged or gone.")
-    told.append(
-        f"Opening the sealed test set (number {opened.number}) for {finalists} {'finalist' if finalists == 1 else 'finalists'}."
-    )
+    whom = f" for {finalists} {'finalist' if finalists == 1 else 'finalists'}" if finalists else ""
+    told.append(f"Opening the sealed test set (number {opened.number}){whom}.")
     return [*told, trouble] if trouble else told

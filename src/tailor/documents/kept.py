@@ -13,7 +13,7 @@ from typing import Any
 from tailor.errors import StoreError
 from tailor.files import private_folder, write_atomically
 
-_FORMAT = "1"
+_FORMAT = "2"
 _PARSERS = ("xberg", "pdf-oxide")
 
 

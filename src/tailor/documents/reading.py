@@ -186,10 +186,10 @@ class _Reader:
         suffix = path.suffix.lower()
         try:
             name.encode()
-            if suffix in (*MARKDOWN, *HTML, ".txt"):
-                yield from self._page(path, name, suffix)
-            else:
-                yield from self._extracted(path, name, suffix)
+            plain = suffix in (*MARKDOWN, *HTML, ".txt")
+            for found in self._page(path, name, suffix) if plain else self._extracted(path, name, suffix):
+                blank = isinstance(found, Document) and not found.text.strip()
+                yield Unread(found.path, "holds no text", "write something there, or remove it") if blank else found
         except UnicodeEncodeError:
             yield Unread(name.encode("utf-8", "replace").decode(), "has a name that is not UTF-8 text", "rename the file")
         except UnicodeDecodeError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tailor.documents.elements import HEADINGS, PARAGRAPHS, UNSEEN, OpenElements
 from tailor.outside import resolve_references
 
 # Each piece of markup is found in one pass that never goes back (possessive quantifiers), whatever it holds.
@@ -11,31 +12,14 @@ _TAG = re.compile(r"""<(/?)([a-zA-Z][^\s/>]*+)((?:[^>"'=]++|=\s*+(?:"[^"]*+"|'[^
 _NAME = re.compile("</?[a-zA-Z]")
 _OTHER = (("<!--", "-->"), ("<![CDATA[", "]]>"), ("<!", ">"), ("<?", ">"), ("</", ">"))
 _RAW = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in ("script", "style")}
-_LEFT_OUT = {"script", "style", "svg", "template"}
-_HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
-_PARAGRAPHS = {
-    *(
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-    ),
-    *("form", "header", "hr", "html", "main", "nav", "ol", "p", "pre", "section", "summary", "table", "ul"),
-}
 
 
 def read_html(source: str) -> tuple[str, str]:
-    """Title and text of a web page. Scripts and styles are left out; headings become lines such as "## Hotels"."""
+    """Title and text of a web page. Headings become lines such as "## Hotels".
+
+    What a reader of the page does not see is left out as far as the page itself says so: scripts, comments, templates, and elements
+    with `hidden` or a style that hides them.
+    """
     page = _Page()
     _feed(page, source)
     page.break_line(end_row=True)
@@ -81,12 +65,12 @@ def _hand_tag(page: _Page, source: str, tag: re.Match[str]) -> int:
     if tag[1]:
         page.handle_endtag(name)
     elif not tag[3].endswith("/"):
-        page.handle_starttag(name)
+        page.handle_starttag(name, tag[3])
         if name in _RAW:
             closing = _RAW[name].search(source, tag.end())
             return closing.start() if closing else len(source)
-    elif name not in _LEFT_OUT:
-        page.handle_starttag(name)
+    elif name not in UNSEEN:
+        page.handle_starttag(name, tag[3])
     return tag.end()
 
 
@@ -98,16 +82,17 @@ class _Page:
         self.lines: list[str] = []
         self._line: list[str] = []
         self._prefix = ""
-        self._left_out = 0
+        self._open = OpenElements()
         self._in_title = False
         self._in_pre = False
         self._row: list[list[str]] | None = None
 
-    def handle_starttag(self, tag: str) -> None:
+    def handle_starttag(self, tag: str, attributes: str) -> None:
         """A tag begins."""
-        if tag in _LEFT_OUT:
-            self._left_out += 1
-        elif tag == "title" and not self.title:
+        self._open.start(tag, attributes)
+        if self._open.hidden:
+            return
+        if tag == "title" and not self.title:
             self._in_title = True
         elif tag == "tr":
             self.break_line(end_row=True)
@@ -116,23 +101,25 @@ class _Page:
             self._row.append([])
         elif tag == "br":
             self.break_line()
-        elif tag == "li" or tag in _HEADINGS or tag in _PARAGRAPHS:
+        elif tag == "li" or tag in HEADINGS or tag in PARAGRAPHS:
             self._start_block(tag)
 
     def handle_endtag(self, tag: str) -> None:
         """A tag ends."""
-        if tag in _LEFT_OUT:
-            self._left_out = max(0, self._left_out - 1)
-        elif tag == "title":
+        was_hidden = self._open.hidden
+        self._open.end(tag)
+        if was_hidden:
+            return
+        if tag == "title":
             self._in_title = False
         elif tag in ("tr", "table"):
             self.break_line(end_row=True)
-        elif tag == "li" or tag in _HEADINGS or tag in _PARAGRAPHS:
+        elif tag == "li" or tag in HEADINGS or tag in PARAGRAPHS:
             self._end_block(tag)
 
     def handle_data(self, data: str) -> None:
         """Text between tags."""
-        if self._left_out:
+        if self._open.hidden:
             return
         if self._in_title:
             self.title.append(data)
@@ -170,7 +157,7 @@ class _Page:
             self._prefix = "- "
         else:
             self.lines.append("")
-            self._prefix = f"{_HEADINGS[tag]} " if tag in _HEADINGS else self._prefix
+            self._prefix = f"{HEADINGS[tag]} " if tag in HEADINGS else self._prefix
         if tag == "pre" and not self._in_pre:
             self.lines.append("```")
             self._in_pre = True
@@ -182,7 +169,7 @@ class _Page:
         if tag == "pre" and self._in_pre:
             self.lines.append("```")
             self._in_pre = False
-        if tag == "li" or tag in _HEADINGS:
+        if tag == "li" or tag in HEADINGS:
             self._prefix = ""
         if tag != "li":
             self.lines.append("")

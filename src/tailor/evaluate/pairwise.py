@@ -15,11 +15,11 @@ from pathlib import Path
 
 from tailor.content import text_of, whole
 from tailor.data.example import Example
-from tailor.data.table import read_table
+from tailor.data.spreadsheets import defused, read_sheet
 from tailor.engine import Engine, OnProgress
 from tailor.errors import CallsFailed, DataError, quoted
 from tailor.evaluate.judge import MARK, judged_case
-from tailor.evaluate.ratings import defused, replace_sheet
+from tailor.evaluate.ratings import replace_sheet
 from tailor.evaluate.run import Run, failures
 from tailor.models.base import Model
 from tailor.score.parse import parse_answer
@@ -166,7 +166,7 @@ def read_comparisons(path: Path) -> dict[str, int | None]:
     """
     if not path.exists():
         return {}
-    table, found = read_table(path), dict[str, int | None]()
+    table, found = read_sheet(path), dict[str, int | None]()
     if missing := [name for name in ("id", "better") if name not in table.columns]:
         raise DataError(f"{path.name} lacks the column {quoted(missing[0])}", "Move the file away and run again for a fresh one.")
     for index, row in enumerate(table.rows):
@@ -185,7 +185,7 @@ def write_pairs(path: Path, judge: JudgeSettings, pairs: Sequence[Pair]) -> int:
         DataError: there is a sheet that cannot be read.
         ConfigError: the sheet cannot be written.
     """
-    kept = [{name: str(row.get(name, "")) for name in COLUMNS} for row in read_table(path).rows] if path.exists() else []
+    kept = [{name: str(row.get(name, "")) for name in COLUMNS} for row in read_sheet(path).rows] if path.exists() else []
     there = {row["id"].strip() for row in kept}
     missing = [pair for pair in pairs if pair.id not in there]
     if not missing:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tailor.data.table import Table, read_table
+from tailor.data.spreadsheets import defused, read_sheet
+from tailor.data.table import Table
 from tailor.errors import ConfigError, DataError, StoreError, did_you_mean, quoted
 from tailor.evaluate.judge import NO, YES, JudgedCase, judged_case
 from tailor.evaluate.run import Run
@@ -18,9 +19,6 @@ from tailor.task import Task
 
 COLUMNS = ("id", "question", "reference", "answer", "rubric", "rating")
 WORDS = {word: YES for word in ("yes", "y", "true", "1", "1.0")} | {word: NO for word in ("no", "n", "false", "0", "0.0")}
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-"""A cell that begins so is run as a formula by spreadsheets; an apostrophe in front keeps it text."""
-
 
 Used = Mapping[str, Sequence[tuple[str, str]]]
 """Ratings that a decision rested on: case id -> its raters and what each said."""
@@ -92,7 +90,7 @@ def read_ratings(path: Path) -> Ratings:
     """
     if not path.exists():
         return Ratings()
-    table = read_table(path)
+    table = read_sheet(path)
     names = _names(table)
     found: dict[str, dict[str, str]] = {}
     for index, row in enumerate(table.rows):
@@ -124,7 +122,7 @@ def write_sheet(path: Path, task: Task, sample: Sample) -> int:
         DataError: there is a sheet that cannot be read.
         ConfigError: the sheet cannot be written.
     """
-    table = read_table(path) if path.exists() else Table(path.name, COLUMNS, ())
+    table = read_sheet(path) if path.exists() else Table(path.name, COLUMNS, ())
     names = _names(table)
     there = {str(row[names["id"]]).strip() for row in table.rows}
     missing = [case for name, case in sample.cases.items() if name not in there]
@@ -156,23 +154,13 @@ def fill_in(path: Path, case: str, column: str, said: str) -> None:
         DataError: the sheet cannot be read.
         ConfigError: it cannot be written.
     """
-    table = read_table(path)
+    table = read_sheet(path)
     names = {name.strip().casefold(): name for name in table.columns}
     rows = [dict(row) for row in table.rows]
     own = [row for row in rows if str(row[names["id"]]).strip() == case and bool(str(row[names[column]]).strip()) != bool(said)]
     if own:  # of an answer that two people rate in rows of their own, one
         own[0][names[column]] = said
         _write(path, table.columns, rows)
-
-
-def defused(cell: str) -> str:
-    """The cell with an apostrophe in front where a spreadsheet would run it."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
-
-
-def as_before(cell: str) -> str:
-    """A cell without the apostrophe that `defused` puts in front; any other apostrophe stays."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
 def _cells(case: JudgedCase, rubric: str) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from pathlib import Path
 import yaml
 
 from tailor.content import text_of
+from tailor.data.spreadsheets import defused
 from tailor.errors import ConfigError, did_you_mean, quoted
-from tailor.evaluate.ratings import defused
 from tailor.export.grading import assertion, script_files
 from tailor.export.rows import Export, ExportedRow
 from tailor.files import write_atomically

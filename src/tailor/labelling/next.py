@@ -196,7 +196,8 @@ def _chosen(vectors: Array, labels: Sequence[str | None], candidates: list[int],
     with one_thread():
         from sklearn.cluster import KMeans
 
-        groups = KMeans(count, n_init=1, random_state=0).fit(found, sample_weight=margins + 1e-6)
+        distinct = len(np.unique(found, axis=0))
+        groups = KMeans(min(count, distinct), n_init=1, random_state=0).fit(found, sample_weight=margins + 1e-6)
     far = ((found - groups.cluster_centers_[groups.labels_]) ** 2).sum(axis=1)
     middle = [min(np.flatnonzero(groups.labels_ == n), key=lambda place: (far[place], place)) for n in np.unique(groups.labels_)]
     return [Pick(candidates[place], why) for place in sorted(middle, key=lambda place: (-margins[place], place))]

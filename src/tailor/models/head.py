@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -167,9 +166,8 @@ def _targets(labels: Sequence[str]) -> NDArray[np.int64]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """The matrices are small: on a busy machine, waiting for more threads takes longer than the work. Nor are there warnings."""
-    with warnings.catch_warnings(), _thread_pools().limit(limits=1):
-        warnings.simplefilter("ignore")
+    """The matrices are small: on a busy machine, waiting for more threads takes longer than the work."""
+    with _thread_pools().limit(limits=1):
         yield
 
 

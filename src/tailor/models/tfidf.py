@@ -181,7 +181,8 @@ def word_vectors(texts: Sequence[str], dimensions: int = 128) -> Array:
             return np.zeros((len(texts), 1), np.float32)
         features = hstack(found).tocsr()
         most = min(dimensions, *(side - 1 for side in features.shape))
-        reduced = TruncatedSVD(most, random_state=0).fit_transform(features) if most > 0 else features.toarray()
+        with np.errstate(invalid="ignore"):  # equal texts have no variance to explain, and it is not asked for
+            reduced = TruncatedSVD(most, random_state=0).fit_transform(features) if most > 0 else features.toarray()
         return np.asarray(normalize(reduced), dtype=np.float32)
 
 

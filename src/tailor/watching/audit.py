@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tailor.data.table import Table, read_table
+from tailor.data.spreadsheets import defused, read_sheet
+from tailor.data.table import Table
 from tailor.errors import DataError, quoted
-from tailor.evaluate.ratings import defused, replace_sheet
+from tailor.evaluate.ratings import replace_sheet
 from tailor.kinds.base import Unreadable, kind_of
 from tailor.project import Project
 from tailor.store.traffic import AUDITOR, SAID, Feedback, Request, Said, last_words
@@ -48,7 +49,7 @@ def read_audit(path: Path, task: Task, asked: Sequence[Request], known: Sequence
     """
     if not path.exists():
         return []
-    table = read_table(path)
+    table = read_sheet(path)
     for name in ("id", "said"):
         if name not in table.columns:
             raise DataError(f"{table.file} lacks the column {quoted(name)}", "Move the file away for a fresh one.")

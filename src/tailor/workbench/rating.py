@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tailor.data.table import read_table
+from tailor.data.spreadsheets import read_sheet
 from tailor.errors import DataError, quoted
 from tailor.evaluate.judge import NO, YES
 from tailor.evaluate.pairwise import pairs_file
-from tailor.evaluate.ratings import as_before, fill_in
+from tailor.evaluate.ratings import fill_in
 from tailor.labelling.judgement import Judgement
 from tailor.labelling.judgements import Judgements, KeyTaken
 from tailor.project import Project
@@ -138,14 +138,14 @@ class Rating:
         path: Path = self._sheets[about]
         if not path.exists():
             return
-        table = read_table(path)
+        table = read_sheet(path)
         names = {column.strip().casefold(): column for column in table.columns}
         columns = ("a", "b") if about == BETTER else ("answer",)
         if missing := [column for column in ("id", about, *columns) if column not in names]:
             raise DataError(f"{path.name} lacks the column {quoted(missing[0])}", "Move it away and run `tailor judge`.")
 
         def cell(row: Mapping[str, object], name: str) -> str:
-            return as_before(str(row.get(names.get(name, ""), "")))
+            return str(row.get(names.get(name, ""), ""))
 
         for row in table.rows:
             case, question, reference, rubric = (cell(row, name).strip() for name in ("id", "question", "reference", "rubric"))

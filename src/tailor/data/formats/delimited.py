@@ -10,9 +10,10 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from tailor.data.finding import Finding
@@ -29,7 +30,10 @@ _SEP = re.compile(r'"?sep=(.)"?[ \t;,]*(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 STRAY_MOST = 2
-"""Rows over several lines up to which a quotation mark may be a stray one: each must happen to close where a value ends."""
+"""Rows over several lines up to which a quotation mark may be a stray one where no column tells: each must happen to close where a
+value ends."""
+STRAY_LEAST = 0.75
+"""Share of the lines of such rows that must read like rows of their own. Of a text over two lines, half are no ends of a row."""
 _Quotes = Literal["doubled", "spaced", "escaped", "literal"]
 _HOW = {
     "spaced": "Spaces stand between delimiters and quoted values here; they are skipped.",
@@ -171,13 +175,14 @@ def _lenient(text: str, delimiter: str) -> Iterator[list[str]]:
 
 def _read(source: _Source, delimiter: str, quotes: _Quotes) -> Sheet:
     records, cut = _records(source, delimiter, quotes)
-    if quotes != "literal" and 0 < len(cut) <= STRAY_MOST and _reads_literally(source, delimiter, len(records)):
-        raise _Unfit(DataError(f"{source.name} line {cut[0]}: a quotation mark swallows the lines that follow"))
+    findings = [] if quotes == "doubled" else [Finding("note", f"{source.name}: {_HOW[quotes]}")]
+    if quotes != "literal" and cut and (literal := _read_literally(source, delimiter, len(records))):
+        if _are_stray(records, cut, literal):
+            raise _Unfit(DataError(f"{source.name} line {cut[0]}: a quotation mark swallows the lines that follow"))
+        what = f"{source.name}: rows that begin in {_listed(cut)} run over several lines, between quotation marks."
+        findings.append(Finding("note", what, advice="If these marks are part of the text, write each of them as two."))
     sheet = _table(source, records)
-    if quotes == "doubled":
-        return sheet
-    found = Finding("note", f"{source.name}: {_HOW[quotes]}")
-    return Sheet(sheet.columns, sheet.rows, sheet.numbers, (found, *sheet.findings), sheet.headerless)
+    return Sheet(sheet.columns, sheet.rows, sheet.numbers, (*findings, *sheet.findings), sheet.headerless)
 
 
 def _records(source: _Source, delimiter: str, quotes: _Quotes) -> tuple[list[_Record], list[int]]:
@@ -210,14 +215,32 @@ def _records(source: _Source, delimiter: str, quotes: _Quotes) -> tuple[list[_Re
     return records, cut
 
 
-def _reads_literally(source: _Source, delimiter: str, least: int) -> bool:
-    """Whether every line is a row of its own, with equally many values, if quotation marks are only text."""
+def _read_literally(source: _Source, delimiter: str, least: int) -> dict[int, list[str]]:
+    """The row on each line if quotation marks are only text; none unless all have equally many values, and there are more."""
     try:
         records, _ = _records(source, delimiter, "literal")
         sheet = _table(source, records)
     except _Unfit:
-        return False
-    return len(sheet.columns) > 1 and len(records) > least
+        return {}
+    return dict(records) if len(sheet.columns) > 1 and len(records) > least else {}
+
+
+def _are_stray(records: Sequence[_Record], cut: Sequence[int], literal: Mapping[int, list[str]]) -> bool:
+    """Whether the quotation marks that join lines are part of the text.
+
+    They are where the joined lines hold what the other rows hold in columns of few values, such as a label. Without such a column
+    few of them are taken for stray ones.
+    """
+    whole = {line for line, _ in records} - set(cut)
+    starts = [line for line, _ in records] + [max(literal) + 1]
+    joined = [literal[n] for start, end in pairwise(starts) if start in cut for n in range(start, end) if n in literal]
+    others = [literal[line] for line in sorted(whole)[1:] if line in literal]
+    shares = []
+    for column in range(min(map(len, [*joined, *others]))):
+        values = {row[column] for row in others} - {""}
+        if 0 < len(values) <= len(others) / 2 and not any('"' in row[column] for row in joined):
+            shares.append(sum(row[column] in values for row in joined) / len(joined))
+    return min(shares) > STRAY_LEAST if shares else len(cut) <= STRAY_MOST
 
 
 # From records to a table

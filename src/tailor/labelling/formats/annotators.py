@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tailor.data.formats.delimited import read_delimited
+from tailor.data.spreadsheets import defused, restored
 from tailor.errors import DataError, quoted
-from tailor.evaluate.ratings import FORMULA
 from tailor.labelling.formats.base import NOTES, Files, Format, Losses, Source
 from tailor.labelling.marks import Answer, Item, Labels, Layer
 
@@ -26,7 +26,6 @@ _WIDE = re.compile(r"(?P<question>.+?) \((?P<who>[^()]+)\)")
 _WHO = ("annotator", "worker", "rater", "annotator_id", "worker_id", "rater_id", "user", "user_id", "labeller", "coder")
 _ITEM = ("item", "task", "item_id", "task_id", "instance_id", "id", "question", "unit")
 _LABEL = ("label", "response", "rating", "answer", "class", "category", "value")
-_RUN = re.compile(rf"'*[{re.escape(''.join(FORMULA))}]")
 _SECONDS, _AT, _SKIPPED = "seconds", "at", "skipped"
 
 Row = Mapping[str, str]
@@ -53,7 +52,7 @@ def _long(columns: Sequence[str]) -> tuple[str, str, str] | None:
 def _read(source: Source) -> Labels:
     (name,) = source.names
     sheet = read_delimited(name, source.text(name), delimiter="", columns=())
-    rows = [dict(zip(sheet.columns, map(_uncovered, row), strict=True)) for row in sheet.rows]
+    rows = [dict(zip(sheet.columns, map(restored, row), strict=True)) for row in sheet.rows]
     wide = {column: match for column in sheet.columns if (match := _WIDE.fullmatch(column))}
     notes: dict[str, Any] = {"columns": list(sheet.columns)}
     if wide:
@@ -188,14 +187,8 @@ def _wide_rows(labels: Labels, losses: Losses) -> list[dict[str, Any]]:
 
 
 def _cell(value: object) -> str:
-    """A value as text, with an apostrophe in front where a spreadsheet would run it, or where a reader would take one away."""
-    text = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"'{text}" if _RUN.match(text) else text
-
-
-def _uncovered(text: str) -> str:
-    """A cell without the apostrophe that `_cell` put in front."""
-    return text[1:] if text.startswith("'") and _RUN.match(text) else text
+    """A value as text that no spreadsheet runs."""
+    return defused("" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 ANNOTATORS = Format(NAME, _knows, _read, _write, several=True)
