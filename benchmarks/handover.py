@@ -79,7 +79,7 @@ def record() -> None:
         start = starting_system(TASK, known.train, engine.model)
         for name, approach in SYSTEMS.items():
             run = measured(TASK, approach.fit(start, known, engine), "test", test, engine)
-            sure = [round(confidence(answer) or 0.0, 6) for answer in run.answers]
+            sure = [round(confidence(answer, several=False) or 0.0, 6) for answer in run.answers]
             right = "".join(str(int(score.outcome == "right")) for score in run.scores)
             found[name] = {"sure": sure, "right": right}
     RECORDED.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")

@@ -47,9 +47,9 @@ def sure_run(sure: Sequence[float | None], right: Sequence[bool], name: str = "a
 
 @pytest.mark.parametrize(("scores", "sure"), [((math.log(0.8), math.log(0.2)), 0.8), ((-3.0, -3.0, -3.0), 1 / 3), ((), None)])
 def test_confidence_is_the_share_of_the_likeliest_label(scores: tuple[float, ...], sure: float | None) -> None:
-    found = confidence(Answer("1", "y", scores))
+    found = confidence(Answer("1", "y", scores), several=False)
     assert found == (None if sure is None else pytest.approx(sure))
-    assert confidence(Answer("1", "", scores, error="flagged")) is None
+    assert confidence(Answer("1", "", scores, error="flagged"), several=False) is None
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,18 @@ def test_limits_are_those_of_clopper_and_pearson_and_the_price_is_counted_out() 
     assert found.total == pytest.approx(10_000 * (cost.per_1000 / 1000 + wrong / 40 * 10 + 15 / 40 * 2))
     nothing = hand_over(task, run, cost, 1.0, 0.01)
     assert nothing.error is None and nothing.error_at_most == 1 and nothing.answered_at_least == 0
+
+
+def test_of_several_labels_the_same_rows_are_answered_on_the_test_set_as_on_dev() -> None:
+    run = sure_run(SURE, RIGHT)
+    decoding = run.system.decoding.model_copy(update={"several": True})
+    # Two labels, of which the second is left out for certain: an answer is as sure as the first is.
+    answers = tuple(replace(answer, scores=(*answer.scores, -40.0, 0.0)) for answer in run.answers)
+    run = replace(run, system=run.system.with_(decoding=decoding), answers=answers)
+    threshold = choose_threshold(priced(), run)
+    assert threshold.value is not None
+    found = hand_over(priced(), run, cost_of(priced(), run, RATES, 0, 0), threshold.value, 0.01)
+    assert found.n_answered == sum(sure >= threshold.value for sure in SURE) == 21
 
 
 def test_rows_in_doubt_count_as_answered_wrong_and_as_handed_over() -> None:
@@ -181,7 +193,7 @@ def test_a_study_shows_it_everywhere(handing: Path) -> None:
     for found in decision.handover:
         test = study.test_run(found.system)
         assert test is not None and found.n == len(test.answers)
-        assert found.n_answered == sum((confidence(answer) or 0.0) >= found.threshold for answer in test.answers)
+        assert found.n_answered == sum((confidence(answer, several=False) or 0.0) >= found.threshold for answer in test.answers)
     page = render_report(study)
     assert "Handing over to a person</h2>" in page and f">{decision.handover[0].system}</span>" in page
     assert decision.reasons[-1] in shown["reasons"]
@@ -195,7 +207,7 @@ def test_try_says_when_a_person_should_answer(handing: Path) -> None:
     found, test = decision.winner_handover, study.test_run(decision.chosen)
     assert found is not None and test is not None
     asked = {
-        (confidence(answer) or 0.0) >= found.threshold: example.fields["text"]
+        (confidence(answer, several=False) or 0.0) >= found.threshold: example.fields["text"]
         for example, answer in zip(test.examples, test.answers, strict=True)
     }
     assert "Hand over to a person: " in tailor("try", handing, asked[False]).output

@@ -26,8 +26,9 @@ def outcome(old: Decision | None, new: Decision | None) -> str:
         return "Nothing was decided this time, so the old decision stands."
     if old is None:
         return new.headline
-    if old.fingerprint == new.fingerprint:
-        return f"The decision stays: {new.chosen}."
-    if old.chosen == new.chosen:
-        return f"The decision stays: {new.chosen}, learned again from what there is now."
-    return f"The decision changes: {new.chosen} instead of {old.chosen}."
+    what = "best guess" if new.verdict == "not shown" else "decision"
+    verdict = "" if old.verdict == new.verdict else f" The verdict changes, too: `{new.verdict}` now, `{old.verdict}` before."
+    if old.chosen != new.chosen:
+        return f"The {what} changes: {new.chosen} instead of {old.chosen}.{verdict}"
+    learned = "" if old.fingerprint == new.fingerprint else ", learned again from what there is now"
+    return f"The {what} stays: {new.chosen}{learned}.{verdict.replace(' changes, too', ' changes')}"

@@ -43,6 +43,13 @@ def format_at_most(share: float) -> str:
     return f"{math.ceil(round(1000 * share, 6)) / 10:g} %"
 
 
+def format_error(chance: float) -> str:
+    """The chance that a statement is wrong, as percent with three digits, rounded up; never 0, however small it is."""
+    percent = 100 * chance
+    digits = 2 - math.floor(math.log10(percent))
+    return f"{math.ceil(round(percent * 10**digits, 6)) / 10**digits:.{max(digits, 0)}f}".rstrip("0").rstrip(".") + " %"
+
+
 def format_points(share: float) -> str:
     """An upper limit of a difference in points, rounded up to a tenth, such as "1.6 points"."""
     points = math.ceil(round(1000 * share, 6)) / 10

@@ -113,7 +113,8 @@ def hand_over(task: Task, run: Run, cost: Cost, threshold: float, alpha: float, 
 
     Rows in doubt count as answered wrong for the one limit and as handed over for the other.
     """
-    answered = [said is not None and said >= threshold for said in map(confidence, run.answers)]
+    sure = [confidence(answer, several=run.system.decoding.several) for answer in run.answers]
+    answered = [said is not None and said >= threshold for said in sure]
     right = [score.outcome == "right" for score in run.scores]
     at_least, at_most = _limits(answered, right, run.units, alpha, doubt)
     if doubt.again:  # the limits hold with and without rows that repeat what had been seen

@@ -135,10 +135,12 @@ class SearchRace(NamedSearch):
         if 1 - _mean(found.recall(1)) < tie(self.task):
             self.observer.message(f"{default.name} finds all that another way to cut the documents could find: none is tried.")
             return ()
+        among = 0
         if words <= SAMPLE_WORDS:
             trials = self._trials(start, found, self.engine)
         else:
             documents = nearest(self.engine.documents, found, SAMPLE_WORDS)
+            among = sum(count_words(document.text) for document in documents)
             with tempfile.TemporaryDirectory(prefix=".race-", dir=self.engine.store) as folder:
                 sampled = self.engine.with_documents(documents, Path(folder))
                 system = default.fit(start, self.material, sampled)
@@ -146,7 +148,7 @@ class SearchRace(NamedSearch):
         best = sorted(trials, key=lambda pair: pair[1].other - (pair[1].recall.mean if pair[1].recall else 0.0))
         going = [approach for approach, trial in best if trial.races][:GO_ON]
         for approach, trial in trials:
-            self.trials.append(self._settled(trial, approach in going, words))
+            self.trials.append(replace(self._settled(trial, approach in going, words), among=among))
         return tuple(going) if words <= MOST_WORDS else ()
 
     def _settled(self, trial: SearchTrial, going: bool, words: int) -> SearchTrial:

@@ -12,6 +12,7 @@ from tailor.decide.formats import (
     format_about,
     format_at_least,
     format_effect,
+    format_error,
     format_errors,
     format_money,
     format_often,
@@ -147,7 +148,7 @@ def reasons(found: Findings) -> tuple[str, ...]:
     usable = [f"Of {found.n_test:,} answers of {name}, {listed(unusable)}; all of them count as wrong."] if unusable else []
     opening = (
         f"This was opening {found.opening} of the test set: anything called shown is wrong with a probability of at most "
-        f"{100 * found.alpha:g} %, over {counted(len(found.finalists), 'finalist')} and all their differences together."
+        f"{format_error(found.alpha)}, over {counted(len(found.finalists), 'finalist')} and all their differences together."
     )
     return (
         *_by_verdict(found),

@@ -35,6 +35,7 @@ class SearchTrial:
         calls: calls of the model that this took.
         races: whether it goes on to race by answers.
         why: what decided that, as a sentence without its end.
+        among: words of the documents that were searched, where these were not all of them; else 0.
     """
 
     name: str
@@ -48,6 +49,7 @@ class SearchTrial:
     calls: int = 0
     races: bool = False
     why: str = ""
+    among: int = 0
 
     @property
     def fate(self) -> str:

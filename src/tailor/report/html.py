@@ -18,6 +18,7 @@ from tailor.decide.formats import (
     format_at_least,
     format_at_most,
     format_effect,
+    format_error,
     format_errors,
     format_percent,
     format_target,
@@ -55,7 +56,7 @@ FILTERS = (
         words.percent,
     ),
     *(words.plural, words.points, words.shorten, words.whole_limits),
-    *(format_at_least, format_at_most, format_effect, format_errors, format_percent, format_target, listed),
+    *(format_at_least, format_at_most, format_effect, format_error, format_errors, format_percent, format_target, listed),
 )
 
 

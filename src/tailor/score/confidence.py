@@ -7,7 +7,7 @@ import math
 from tailor.score.types import Answer
 
 
-def confidence(answer: Answer, *, several: bool = False) -> float | None:
+def confidence(answer: Answer, *, several: bool) -> float | None:
     """The probability of the likeliest label among all, in (0, 1]; None where the system does not say how likely labels are.
 
     Where an answer may hold `several` labels, it is the probability that each is rightly given or left out, were they independent.

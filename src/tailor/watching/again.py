@@ -16,7 +16,7 @@ from tailor.data.readers import to_examples
 from tailor.data.table import read_table
 from tailor.data.units import find_units
 from tailor.decide.estimate import expected_spending
-from tailor.decide.formats import counted
+from tailor.decide.formats import counted, format_error
 from tailor.decide.step import Observer
 from tailor.engine import Engine
 from tailor.errors import DataError
@@ -103,7 +103,7 @@ def plan(project: Project, fresh: Path | None = None, model: Model | None = None
     learned = len(splits.train) + len(splits.dev) - len(whole.train) - len(whole.dev) - len(whole.test)
     test = f"the {len(splits.test):,} rows of the reserve" if by == "the reserve" else f"{len(splits.test):,} {by}"
     sentences = (
-        f"Deciding again opens {test}: opening number {opening}, which may err with {100 * of_opening(opening):.3g} %.",
+        f"Deciding again opens {test}: opening number {opening}, which may err with {format_error(of_opening(opening))}.",
         f"{counted(learned, 'audited row')} {'is' if learned == 1 else 'are'} learned and chosen from besides the study's own.",
         cost,
     )

@@ -380,4 +380,9 @@ class Shift:
 
 def _ended(fault: Fault) -> EndpointError:
     passing = fault.kind not in REFUSALS
-    return EndpointError(str(fault), fault.hint or "Run again; what was answered is kept.", retryable=passing, fatal=True)
+    first = "Run again"
+    if not passing:
+        first = "Change what it refuses under `model`, or the rows, and run again"
+    elif fault.kind in ("odd", "unreadable"):
+        first = "Check that `base_url` is that of an OpenAI-compatible endpoint, and run again"
+    return EndpointError(str(fault), fault.hint or f"{first}; what was answered is kept.", retryable=passing, fatal=True)
