@@ -117,7 +117,7 @@ def test_chosen_rows_are_compared_with_as_many_random_ones_on_other_random_ones(
     found = compared(vectors, known, why)
     assert found is not None and found.rows == 56
     assert found.difference.mean == pytest.approx(found.chosen - found.random)
-    assert found.sentence.startswith("56 chosen rows teach a classifier") and "points" in found.sentence
+    assert found.sentence.startswith("56 chosen rows teach a classifier") and "points, 99.5 % limits [" in found.sentence
 
 
 @pytest.mark.parametrize("seed", [0, 1])

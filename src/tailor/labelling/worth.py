@@ -89,8 +89,9 @@ class Option:
     def sentence(self, currency: str) -> str:
         """What it brings, and what it costs."""
         price = "" if self.price is None else f" for {self.price:,.2f} {currency}"
-        chance = f"{100 * self.before:.0f} % to {100 * self.after:.0f} %"
-        return f"{self.name}{price}: {self.points:+.1f} points, and the chance that the target is shown goes from {chance}."
+        before, after = (f"{100 * chance:.0f} %" for chance in (self.before, self.after))
+        chance = f"stays at {after}" if before == after else f"goes from {before} to {after}"
+        return f"{self.name}{price}: {self.points:+.1f} points, and the chance that the target is shown {chance}."
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,9 @@ class UntilDecided:
         if self.high is not None and self.high <= labels:
             return f"The labels that there are would probably show {100 * target:g} % once more."
         high = f"{self.high - labels:,}" if self.high is not None else f"more than {self.cap - labels:,}"
+        if self.median is not None and self.median <= labels:
+            even = f"The labels that there are would show {100 * target:g} % once more as likely as not"
+            return f"{even} (80 % interval 0 to {high} more)."
         about = f"About {self.median - labels:,} more labels" if self.median is not None else "More labels"
         return f"{about} would probably show {100 * target:g} % (80 % interval {self.low - labels:,} to {high})."
 

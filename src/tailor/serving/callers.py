@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
+from tailor.decide.formats import counted
 from tailor.serving.refused import Refused
 
 
@@ -59,7 +60,7 @@ class Callers:
         if left < 1:
             wait = math.ceil((1 - left) * each)
             raise Refused(
-                f"{self._per_minute:,} requests a minute are taken from each caller. Try again in {wait} s.",
+                f"Each caller may make {counted(self._per_minute, 'request')} a minute. Try again in {wait} s.",
                 429,
                 kind="rate_limit_error",
                 code="rate_limit_exceeded",
