@@ -38,8 +38,8 @@ RANDOM_AMONG_TRAINING = 0.1
 SHORTLIST = 10
 """So many times the rows wanted, the least certain ones are looked at, and of these one of each group is taken."""
 OFTEN = 0.995
-"""Level of the limits of a comparison that is looked at at every step. Of 41 looks, while rows grow twentyfold, one shows a difference
-where there is none in 30 % of cases at 95 %, and in 5 % at 99.5 % (docs/log.md)."""
+"""Level of the limits of a comparison that is looked at at every step. Of 41 looks, while rows grow twentyfold, one shows a
+difference where there is none in 30 % of cases at 95 %, and in 5 % at 99.5 % (docs/log.md)."""
 LEAST_ROWS = 20
 """Rows of each sort below which chosen and random rows are not compared."""
 
