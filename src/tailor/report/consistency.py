@@ -16,7 +16,7 @@ ASKED: dict[Kind, str] = {"again": "Asked again", "order": "Prompt in another or
 WHEN: dict[Kind, str] = {
     "again": "when it was asked the same again",
     "order": "when only the order of what stands in its prompt changed",
-    "format": "when only the formatting changed",
+    "format": "when only the form of the input changed",
 }
 
 

@@ -97,7 +97,7 @@ def is_reference(run: Run | None) -> bool:
 def models(study: Study) -> tuple[str, ...]:
     """Every generative model that answered, with how its weights are held, such as "smollm2-135m, 4-bit (Q4_1) weights"."""
     weights = [run.system.weights for step in study.steps if (run := step.run) and not is_reference(run)]
-    return tuple(dict.fromkeys(", ".join(filter(None, (held.model, held.precision))) for held in weights))
+    return tuple(dict.fromkeys(", ".join(filter(None, (held.model, held.precision.removeprefix("none: ")))) for held in weights))
 
 
 def untried(study: Study) -> tuple[Step, ...]:
