@@ -133,7 +133,7 @@ def _data(guess: GuessedTask, folder: Path) -> Iterator[str]:
         yield f"  quote: {as_yaml(guess.quote)}" if guess.quote else '  # quote: "quote"'
     if "file" in guess.files and not guess.split_by:
         yield ""
-        yield "# Rows (240) or shares (0.5) for training, for choosing and for the sealed test; the rest is the reserve. For example:"
+        yield "# Rows (240) or shares (0.5) for training, choosing and the sealed test; the rest is kept in reserve. For example:"
         yield "# split: {train: 0.5, dev: 0.15, test: 0.25}"
     yield ""
     yield "# A folder of Markdown, HTML, PDF, Office or other documents that the model may read."
