@@ -233,6 +233,19 @@ def test_a_field_of_megabytes_is_no_trouble(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
 
 
+def test_links_that_lead_to_each_other_end_in_a_sentence(tmp_path: Path) -> None:
+    write_rooms(tmp_path)
+    (tmp_path / "pages" / "loop.md").symlink_to("loop.md")
+    assert tailor("check", tmp_path).exit_code == 0
+    (tmp_path / "other.csv").symlink_to("another.csv")
+    (tmp_path / "another.csv").symlink_to("other.csv")
+    for command in (("init", tmp_path / "other.csv"), ("check", tmp_path / "other.csv"), ("label", tmp_path / "other.csv")):
+        refused = tailor(*command)
+        assert refused.exit_code == 2 and "Error: " in refused.stderr, command
+    inside = tailor("init", ".")
+    assert inside.exit_code == 2 and "`.` is a folder" in inside.stderr
+
+
 def test_questions_without_documents_run(tmp_path: Path) -> None:
     write_rooms(tmp_path)
     write_yaml(tmp_path, {key: value for key, value in ROOMS.items() if key != "documents"})

@@ -34,6 +34,14 @@ def as_path(given: object, name: str) -> Path:
     )
 
 
+def real_path(path: Path) -> Path:
+    """The absolute path without links; links that lead to each other stay as they are, and are then no file.
+
+    `Path.resolve` raises for these, up to Python 3.12.
+    """
+    return Path(os.path.realpath(path))
+
+
 def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o600) -> None:
     """Write a file in one step: after a crash or a power cut it is there as a whole, or what was there before.
 

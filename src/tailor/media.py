@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tailor.content import Content, MediaPart, TextPart
 from tailor.errors import ModelError, quoted
+from tailor.files import real_path
 from tailor.limits import IMAGE_BYTES
 from tailor.outside import read_file
 
@@ -38,7 +39,7 @@ def read_image(folder: Path, name: str) -> MediaPart:
     if ADDRESS.match(name):
         raise ValueError("it is an address; images are files, and nothing is fetched")
     try:
-        path, inside = (folder / name).resolve(), folder.resolve()
+        path, inside = real_path(folder / name), real_path(folder)
         if not path.is_relative_to(inside):
             raise ValueError("it lies outside this folder")
         data = read_file(path, IMAGE_BYTES)
@@ -80,8 +81,8 @@ def located(content: Content, folder: Path) -> Content:
     parts: list[TextPart | MediaPart] = []
     for part in content:
         if isinstance(part, MediaPart):
-            path = (folder / part.path).resolve()
-            if not path.is_relative_to(folder.resolve()):
+            path = real_path(folder / part.path)
+            if not path.is_relative_to(real_path(folder)):
                 raise ModelError(f"the image {quoted(part.path)} lies outside the project {quoted(folder, 200)}")
             part = replace(part, path=str(path))
         parts.append(part)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from tailor.documents.places import root_of
 from tailor.errors import ConfigError, StoreError, quoted
-from tailor.files import as_path, parts_of, write_atomically
+from tailor.files import as_path, parts_of, real_path, write_atomically
 from tailor.limits import SETTINGS_BYTES
 from tailor.mistakes import mistakes
 from tailor.outside import load_yaml, read_file
@@ -72,7 +72,7 @@ class Project:
             or len(name) > LONGEST_PATH
         ):
             raise ConfigError(f"{quoted(name)} is not a valid file name", "Write a shorter path, without odd characters.")
-        return (self.folder / name).resolve()
+        return real_path(self.folder / name)
 
 
 def load_project(folder_or_yaml: str | Path) -> Project:
@@ -136,7 +136,7 @@ def _moved(task: Task, folder: Path) -> Task:
 
     def moved(name: str) -> str:
         path = Path(name).expanduser()
-        return os.path.relpath(path.resolve(), folder.resolve()) if path.is_dir() else name
+        return os.path.relpath(real_path(path), real_path(folder)) if path.is_dir() else name
 
     def model(settings: ModelSettings) -> ModelSettings:
         is_path = "/" in settings.name and not settings.is_remote
@@ -144,7 +144,7 @@ def _moved(task: Task, folder: Path) -> Task:
 
     changes: dict[str, object] = {"model": model(task.model), "models": tuple(map(model, task.models))}
     if task.documents:
-        changes["documents"] = os.path.relpath(Path(task.documents).expanduser().resolve(), folder.resolve())
+        changes["documents"] = os.path.relpath(real_path(Path(task.documents).expanduser()), real_path(folder))
     if task.judge is not None:
         changes["judge"] = task.judge.model_copy(update={"model": model(task.judge.model)})
     if "/" in task.embedder:
@@ -160,7 +160,7 @@ def refuse_documents_around(folder: Path, documents: Path) -> None:
     Raises:
         ConfigError: the folder of documents is the project's, or holds it.
     """
-    if folder.resolve().is_relative_to(documents.resolve()):
+    if real_path(folder).is_relative_to(real_path(documents)):
         raise ConfigError(
             f"{quoted(documents, 200)} cannot be the documents, since it holds the project itself: its data and reports would be "
             "read as documents, and show the right answers",
@@ -181,7 +181,7 @@ def _refuse_sheet_elsewhere(project: Project) -> None:
 
 
 def _settings_file(given: Path) -> Path:
-    path = given.resolve()
+    path = real_path(given)
     try:
         str(path).encode()
     except UnicodeEncodeError as error:

@@ -18,7 +18,7 @@ from tailor.data.example import Splits
 from tailor.data.personal.rows import PersonalData, personal_data, personal_in_documents, personal_in_fields
 from tailor.documents.reading import Document, read_documents
 from tailor.errors import ConfigError, StoreError, quoted
-from tailor.files import private_folder, refuse_foreign, write_atomically
+from tailor.files import private_folder, real_path, refuse_foreign, write_atomically
 from tailor.models.remote_embedder import embedder_settings
 from tailor.models.secrets import is_here, variable_sent
 from tailor.outside import read_file
@@ -263,8 +263,8 @@ def note_made_here(folder: Path) -> None:
     """Remember that a project was made here. What cannot be remembered is asked later."""
     with suppress(StoreError, ConfigError):
         record = _read()
-        if str(folder.resolve()) not in record["made"]:
-            record["made"].append(str(folder.resolve()))
+        if str(real_path(folder)) not in record["made"]:
+            record["made"].append(str(real_path(folder)))
             _write(record)
 
 

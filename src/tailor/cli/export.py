@@ -11,6 +11,7 @@ from rich.text import Text
 
 from tailor.cli.terminal import plain_console
 from tailor.errors import ConfigError
+from tailor.files import real_path
 
 if TYPE_CHECKING:
     from tailor.project import Project
@@ -69,7 +70,7 @@ def export(
 
     exported = export_of(opened, test=open_test, say=say)
     for path in write_export(exported, folder, way):
-        say(f"Wrote {seen_from_here(path.resolve())}.")
+        say(f"Wrote {seen_from_here(real_path(path))}.")
     counts = {name: sum(row.split == name for row in exported.rows) for name in dict.fromkeys(row.split for row in exported.rows)}
     kept = "" if open_test else " The test set stays sealed."
     say(f"Exported {', '.join(f'{count:,} {name}' for name, count in counts.items())} rows.{kept}")
@@ -85,7 +86,8 @@ def _export_labels(project: Project, folder: Path, format: str, *, test: bool, y
         _ask_to_open()
     labels = exported_labels(project, test=test, say=lambda sentence: console.print(Text(sentence)))
     paths, written = write_exported(labels, folder, format, force=force)
-    where = seen_from_here(paths[0].resolve()) if len(paths) == 1 else f"{len(paths):,} files to {seen_from_here(folder.resolve())}"
+    place = seen_from_here(real_path(paths[0] if len(paths) == 1 else folder))
+    where = place if len(paths) == 1 else f"{len(paths):,} files to {place}"
     console.print(Text(f"Wrote {where}."))
     for finding in written.findings:
         console.print(Text(finding.what))
@@ -103,7 +105,7 @@ def _export_bundle(project: Path, output: Path | None, *, merge: bool, force: bo
     from tailor.serving.certified import ROWS
 
     console = plain_console()
-    folder = (output or load_project(project).folder / "bundle").resolve()
+    folder = real_path(output or load_project(project).folder / "bundle")
     export_bundle(project, folder, rows=ROWS, merge=merge, force=force, say=lambda sentence: console.print(Text(sentence)))
     console.print(Text(f"Wrote {seen_from_here(folder)}. Serve it with `tailor serve {seen_from_here(folder)}`."))
 

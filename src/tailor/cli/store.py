@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tailor.cli.terminal import plain_console
+from tailor.files import real_path
 
 if TYPE_CHECKING:
     from tailor.store.salvage import StoreCondition
@@ -55,7 +56,7 @@ def backup_store(
     for path, copy in copies.items():
         db = connect(path, write=False)
         try:
-            backup(db, path, copy.resolve())
+            backup(db, path, real_path(copy))
         finally:
             db.close()
         plain_console().print(f"Copy: {copy}. To restore it, replace {path} with it while nothing is running.")

@@ -16,7 +16,7 @@ from tailor.data.images import copied
 from tailor.data.jsontext import as_text, to_value
 from tailor.data.table import Table, read_table, table_of_lines
 from tailor.errors import DataError, StoreError, plainly, quoted
-from tailor.files import write_atomically
+from tailor.files import real_path, write_atomically
 from tailor.task import DataFiles
 
 ACCEPTED = "a pandas DataFrame, a list of dicts, an Arrow table (pyarrow, polars and others) or the path of a data file"
@@ -123,7 +123,7 @@ class Dataset:
                 named[name] = _file_name(name)
                 _write(folder / named[name], copied(rows, settings.images, base, folder))
             elif isinstance(part, Path):
-                named[name] = os.path.relpath(part.expanduser().resolve(), folder.resolve())
+                named[name] = os.path.relpath(real_path(part.expanduser()), real_path(folder))
             else:
                 named[name] = _file_name(name)
                 _write(folder / named[name], part)

@@ -9,6 +9,7 @@ from pathlib import Path
 from tailor.data.formats.saved import is_saved, saved_splits
 from tailor.data.roles import ROLE_OF
 from tailor.data.table import SUFFIXES
+from tailor.files import real_path
 
 _WORD = re.compile(rf"(?<![a-z])({'|'.join(sorted(ROLE_OF, key=len, reverse=True))})(?![a-z])", re.IGNORECASE)
 _PART = re.compile(r"(?<=[-_.])\d+(?=-of-\d+$)|(?<!-of-)(?<=[-_.])\d+$|^\d+$")
@@ -33,7 +34,7 @@ def files_of(path: Path) -> dict[str, Path]:
 
 def _saved(path: Path) -> dict[str, Path]:
     """The splits that `datasets` saved together, where the path is their folder or one of them."""
-    folder = path.resolve()
+    folder = real_path(path)
     return saved_splits(folder) or (saved_splits(folder.parent) if is_saved(folder) else {})
 
 
@@ -64,7 +65,7 @@ def _groups(path: Path) -> dict[str, list[Path]]:
 
 def _neighbours(path: Path) -> Iterator[Path]:
     """Files in the same folder; in the folders unused it, where the folder's own name says which split it holds."""
-    folder = path.resolve().parent
+    folder = real_path(path).parent
     folders = [folder]
     if not _WORD.search(path.stem) and folder.name.casefold() in ROLE_OF:
         folders = [other for other in sorted(folder.parent.iterdir()) if other.is_dir() and other.name.casefold() in ROLE_OF]
@@ -79,7 +80,7 @@ def _role(path: Path) -> tuple[str, str]:
     match = _WORD.search(stem)
     if match:
         return ROLE_OF[match[1].casefold()], f"{stem[: match.start()]}|{stem[match.end() :]}".casefold()
-    return ROLE_OF.get(path.resolve().parent.name.casefold(), ""), stem.casefold()
+    return ROLE_OF.get(real_path(path).parent.name.casefold(), ""), stem.casefold()
 
 
 def _like(path: Path, group: Sequence[Path]) -> Path:
@@ -92,6 +93,6 @@ def _together(path: Path, group: Sequence[Path]) -> Path:
     if not _PART.search(path.stem):
         return path
     pattern = path.with_name(_PART.sub("*", path.stem) + path.suffix)
-    parts = sorted(other.resolve() for other in path.parent.glob(pattern.name))
-    known = sorted(other.resolve() for other in group if other.suffix == path.suffix)
+    parts = sorted(real_path(other) for other in path.parent.glob(pattern.name))
+    known = sorted(real_path(other) for other in group if other.suffix == path.suffix)
     return pattern if len(parts) > 1 and parts == known else path

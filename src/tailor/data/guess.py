@@ -39,6 +39,7 @@ from tailor.data.roles import COLUMN_NAMES
 from tailor.data.table import Table, read_table, with_record
 from tailor.documents.places import PAGES, found_files
 from tailor.errors import ConfigError, DataError, DocumentsError, did_you_mean, quoted
+from tailor.files import real_path
 from tailor.kinds.base import ColumnProfile, Kind
 from tailor.plugins import KINDS
 
@@ -387,13 +388,13 @@ def named_after(path: Path) -> str:
     """A name from that of the file, or of its folder where the file's says nothing."""
     generic = {"train", "test", "data", "dataset", "examples", "questions", "rows", "all"}
     stem = re.sub(r"-\d+-of-\d+$", "", path.stem)
-    stem = stem if stem.casefold() not in generic else path.resolve().parent.name
+    stem = stem if stem.casefold() not in generic else real_path(path).parent.name
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64] or "task"
 
 
 def _documents_next_to(path: Path) -> Path | None:
     for name in DOCUMENT_FOLDERS:
-        folder = path.resolve().parent / name
+        folder = real_path(path).parent / name
         if folder.is_dir() and any(inner.suffix.lower() in PAGES for inner in folder.rglob("*")):
             return folder
     return None

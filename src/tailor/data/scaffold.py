@@ -9,7 +9,7 @@ from pathlib import Path
 from tailor.data.columns import listed
 from tailor.data.guess import GuessedTask
 from tailor.errors import ConfigError, StoreError, quoted
-from tailor.files import write_atomically
+from tailor.files import real_path, write_atomically
 from tailor.kinds.base import Draft
 from tailor.kinds.lines import as_yaml
 from tailor.plugins import KINDS
@@ -29,7 +29,7 @@ def write_project(guess: GuessedTask, folder: Path | None = None, *, force: bool
     Raises:
         ConfigError: there is a `tailor.yaml` already, it cannot be written, or a column cannot be named in a template.
     """
-    folder = (folder or next(iter(guess.files.values())).parent).resolve()
+    folder = real_path(folder or next(iter(guess.files.values())).parent)
     if guess.documents is not None:
         refuse_documents_around(folder, guess.documents)
     braced = [name for name in guess.asked.columns if "{" in name or "}" in name]
@@ -187,4 +187,4 @@ def _known() -> Iterator[str]:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path.resolve(), folder)).as_posix()
+    return Path(os.path.relpath(real_path(path), folder)).as_posix()

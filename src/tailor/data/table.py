@@ -166,7 +166,7 @@ def read_table(path: Path, *, columns: Sequence[str] = (), encoding: str = "") -
     if suffix[1:] in READERS:
         return _added(path.name, suffix[1:], data)
     if suffix not in SUFFIXES:
-        raise DataError(f"{quoted(path.name, 120)} ends in {quoted(suffix or path.name)}; {ACCEPTED}", foreign_hint(data))
+        raise DataError(f"{quoted(path.name or path, 120)} ends in {quoted(suffix or path.name)}; {ACCEPTED}", foreign_hint(data))
     text, findings = decode(path.name, data, encoding)
     if not text.strip():
         raise DataError(f"{path.name} is empty", "Give a file with a row of column names and one row per example.")
@@ -202,13 +202,13 @@ def _read_bytes(path: Path) -> bytes:
         if splits := saved_splits(path):
             named = ", ".join(quoted(f"{path.name}/{name}") for name in splits)
             hint = f"It holds splits that `datasets` saved; name them as `train`, `dev` and `test` under `data`: {named}."
-        raise DataError(f"{quoted(path.name, 120)} is a folder; {ACCEPTED}", hint) from None
+        raise DataError(f"{quoted(path.name or path, 120)} is a folder; {ACCEPTED}", hint) from None
     except FileNotFoundError:
         neighbours = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         meant = did_you_mean(path.name, neighbours)
         raise DataError(f"There is no file {quoted(path, 200)}{meant}", RELATIVE) from None
     except OSError as error:
-        raise DataError(f"{quoted(path.name, 120)} cannot be read: {error.strerror}") from error
+        raise DataError(f"{quoted(path.name or path, 120)} cannot be read: {error.strerror}") from error
 
 
 def _together(path: Path, paths: Sequence[Path], columns: Sequence[str], encoding: str) -> Table:

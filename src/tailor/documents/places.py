@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from tailor.errors import DocumentsError
+from tailor.files import real_path
 
 MARKDOWN = (".md", ".markdown")
 HTML = (".html", ".htm")
@@ -48,13 +49,13 @@ def root_of(source: Path) -> Path:
 
 def _within(folder: Path, accepted: tuple[str, ...] = ACCEPTED) -> list[Path]:
     """The files below a folder with these endings; none that is hidden, and no link out of it."""
-    root = folder.resolve()
+    root = real_path(folder)
     paths = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             path = Path(parent, name)
             wanted = path.suffix.lower() in accepted and not name.startswith(".")
-            if wanted and path.resolve().is_relative_to(root) and path.is_file():
+            if wanted and real_path(path).is_relative_to(root) and path.is_file():
                 paths.append(path)
     return paths

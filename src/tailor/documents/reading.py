@@ -16,6 +16,7 @@ from tailor.confined import Confined, ConfinedError
 from tailor.documents.kept import Kept
 from tailor.documents.places import ACCEPTED, DELIMITED, HTML, MARKDOWN, OFFICE, found_files
 from tailor.errors import DocumentsError, quoted
+from tailor.files import real_path
 from tailor.limits import DOCUMENT_BYTES, DOCUMENT_SECONDS
 from tailor.outside import is_own_report, read_file
 
@@ -119,12 +120,12 @@ def read_library(source: Path, own: Iterable[Path] = (), store: Path | None = No
         DocumentsError: there is no such folder or file, or it holds no document that can be read.
     """
     root, paths = found_files(source)
-    left_out = {path.resolve() for path in own}
+    left_out = {real_path(path) for path in own}
     documents: list[Document] = []
     unread: list[Unread] = []
     with _Reader(source, Kept(store / "documents" if store is not None and store.is_dir() else None)) as reader:
         for path in paths:
-            if path.resolve() in left_out:
+            if real_path(path) in left_out:
                 continue
             for found in reader.read(path, path.relative_to(root).as_posix()):
                 (unread if isinstance(found, Unread) else documents).append(found)  # type: ignore[arg-type]
@@ -201,7 +202,7 @@ class _Reader:
 
     def parse(self, path: Path, suffix: str, by_row: bool) -> dict[str, Any]:
         """What another process finds in a file (`tailor.documents.extract`)."""
-        found: dict[str, Any] = self._extract(str(path.resolve()), suffix, by_row)
+        found: dict[str, Any] = self._extract(str(real_path(path)), suffix, by_row)
         return found
 
     def _page(self, path: Path, name: str, suffix: str) -> Iterator[Document]:

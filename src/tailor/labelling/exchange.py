@@ -13,6 +13,7 @@ from typing import Any
 from tailor.data.example import Example
 from tailor.data.finding import Finding
 from tailor.data.identity import Identity, Known, identity, value_hashes
+from tailor.files import real_path
 from tailor.kinds.base import Unreadable, kind_of
 from tailor.labelling.formats.base import Source
 from tailor.labelling.judgement import LABEL, Judgement, Values, row_id
@@ -222,8 +223,8 @@ def _size(task: Task, example: Example, folder: Path) -> Size | None:
     marks = task.marks
     names = [part.path for name, part in example.media.items() if marks is None or name == marks.column]
     if marks is not None and marks.form == "video" and (inside := example.fields.get(marks.column, "").strip()):
-        place = (folder / inside).resolve()
-        if place.is_dir() and place.is_relative_to(folder.resolve()):
+        place = real_path(folder / inside)
+        if place.is_dir() and place.is_relative_to(real_path(folder)):
             names = [f"{inside}/{one.name}" for one in sorted(place.iterdir())[:1]]
     return Source(folder, ()).image_size(names[0]) if names else None
 

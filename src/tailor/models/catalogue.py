@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tailor.errors import ModelNotFound, StoreError, did_you_mean, quoted
-from tailor.files import write_atomically
+from tailor.files import real_path, write_atomically
 from tailor.limits import CONFIGURATION_BYTES, LARGEST_SIZE, MOST_LAYERS
 from tailor.models.base import Embedder, Model
 from tailor.models.cache import (
@@ -214,7 +214,7 @@ def folder_digest(folder: Path) -> str:
     Raises:
         ModelNotFound: a file has changed, but not its size and time, as no program that writes it does.
     """
-    memory = cache_folder() / "digests" / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:24]}.json"
+    memory = cache_folder() / "digests" / f"{hashlib.sha256(str(real_path(folder)).encode()).hexdigest()[:24]}.json"
     before, after = _json(memory) or {}, {}
     paths = sorted({path for pattern in READ for path in folder.glob(pattern) if path.is_file()})
     for path in paths:
@@ -261,7 +261,7 @@ def _folder(
         return path
     if _looks_like_a_path(name, place):
         raise ModelNotFound(
-            f"there is no folder {quoted(name, 200)} in {place.resolve()}", "Write the path relative to the folder of tailor.yaml."
+            f"there is no folder {quoted(name, 200)} in {real_path(place)}", "Write the path relative to the folder of tailor.yaml."
         )
     if HUB_NAME.fullmatch(name) and not os.path.exists(path):
         from tailor.models.hub import fetch_from_hub

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from tailor.documents.places import found_files, root_of
 from tailor.errors import ConfigError, StoreError, quoted
-from tailor.files import private_files, write_atomically
+from tailor.files import private_files, real_path, write_atomically
 from tailor.ledger import Ledger
 from tailor.limits import BUNDLE_RECORD_BYTES
 from tailor.models.base import Model
@@ -63,7 +63,7 @@ class BundleSource:
     """
 
     def __init__(self, folder: Path, *, rows: int, model: Model | None = None) -> None:
-        self._folder, self._rows, self._model = folder.resolve(), rows, model
+        self._folder, self._rows, self._model = real_path(folder), rows, model
         self._ledger = Path(tempfile.mkdtemp(prefix="tailor-serve-"))  # a bundle may lie where nothing can be written
         weakref.finalize(self, shutil.rmtree, self._ledger, ignore_errors=True)
         Ledger(self._ledger).close()  # makes it; what is served only shares one
@@ -164,7 +164,7 @@ def check_files(folder: Path) -> None:
         )
     for name, digest in files.items():
         path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()) or path.is_symlink() or not path.is_file():
+        if not real_path(path).is_relative_to(real_path(folder)) or path.is_symlink() or not path.is_file():
             raise StoreError(f"{quoted(name, 100)} of the bundle is gone, or no file", "Export the bundle again.")
         if file_sha256(path) != digest:
             raise StoreError(f"{quoted(name, 100)} of the bundle is damaged", "Export the bundle again.")
@@ -215,9 +215,9 @@ def _fill(served: Served, folder: Path, *, merge: bool) -> None:
 def _copy_documents(project: Project, source: Path, folder: Path) -> None:
     """The documents and nothing else: no hidden file, no link out of their folder, no data of the project."""
     root, paths = found_files(source)
-    own = {path.resolve() for path in project.own_files}
+    own = {real_path(path) for path in project.own_files}
     for path in paths:
-        if path.resolve() not in own:
+        if real_path(path) not in own:
             place = folder / path.relative_to(root)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)

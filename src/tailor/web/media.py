@@ -8,6 +8,7 @@ from pathlib import Path, PureWindowsPath
 
 from starlette.responses import FileResponse
 
+from tailor.files import real_path
 from tailor.media import ADDRESS, mime_of
 from tailor.web.door import Refused
 
@@ -45,7 +46,7 @@ def project_file(root: Path, name: str) -> Path:
     odd = "\0" in name or "\\" in name or path.is_absolute() or PureWindowsPath(name).drive or ADDRESS.match(name)
     try:
         found = None if odd else (root / path).resolve(strict=True)
-        inside = root.resolve()
+        inside = real_path(root)
         if found is None or not found.is_relative_to(inside):
             raise FileNotFoundError
         if any(part.startswith(".") for part in found.relative_to(inside).parts) or not stat.S_ISREG(os.stat(found).st_mode):

@@ -13,7 +13,7 @@ from tailor.data.columns import columns_of, listed
 from tailor.data.guess import named_after
 from tailor.data.table import read_table
 from tailor.errors import ConfigError, DataError, StoreError, did_you_mean, quoted
-from tailor.files import private_folder, seen_from_here, write_atomically
+from tailor.files import private_folder, real_path, seen_from_here, write_atomically
 from tailor.kinds.base import Draft, kind_of
 from tailor.kinds.lines import as_yaml
 from tailor.labelled import counted, load_splits
@@ -96,10 +96,10 @@ def started(given: Path, *, labels: Sequence[str] = (), kind: str = "", input: s
     """
     if given.is_dir() or given.suffix in (".yaml", ".yml"):
         return Started(_as_asked(load_project(given), labels, kind, input))
-    settings = given.resolve().parent / SETTINGS_FILE
+    settings = real_path(given).parent / SETTINGS_FILE
     if settings.exists():
         project = load_project(settings)
-        if given.resolve() in project.data_files:
+        if real_path(given) in project.data_files:
             _as_asked(project, labels, kind, input)
             return Started(project, (f"{quoted(str(given), 200)} belongs to the project in {seen_from_here(project.folder)}.",))
         raise ConfigError(
@@ -168,7 +168,7 @@ def _write(data: Path, labels: Sequence[str], kind_name: str, input: str) -> Pat
         "  name: smollm2-135m",
         "",
     ]
-    path = data.resolve().parent / SETTINGS_FILE
+    path = real_path(data).parent / SETTINGS_FILE
     try:
         write_atomically(path, "\n".join(lines), mode=0o644)
     except (OSError, StoreError) as error:

@@ -15,6 +15,7 @@ from starlette.responses import FileResponse
 from tailor.conversation import readable as words
 from tailor.data.example import Example
 from tailor.errors import DataError
+from tailor.files import real_path
 from tailor.labelling.forms import FORMS
 from tailor.labelling.judgement import Judgement
 from tailor.labelling.regionjson import LINKS, REGIONS, checked_marks
@@ -38,7 +39,7 @@ def files_of(task: Task, folder: Path, example: Example, column: str) -> list[st
     if marks is None or marks.form != "video" or column != marks.column:
         raise Refused("There is no such file in this project.", 404)
     name = example.fields[column].strip()
-    inside, place = folder.resolve(), (folder / name).resolve() if "\0" not in name else folder
+    inside, place = real_path(folder), real_path(folder / name) if "\0" not in name else folder
     if not place.is_relative_to(inside) or place == inside:
         raise Refused("There is no such file in this project.", 404)
     if not place.is_dir():

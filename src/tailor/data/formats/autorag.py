@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tailor.data.finding import Finding
 from tailor.errors import DataError, quoted
+from tailor.files import real_path
 
 CORPUS_FILE, CORPUS_FOLDER = "corpus.parquet", "corpus"
 QA, CORPUS = {"qid", "query", "retrieval_gt", "generation_gt"}, {"doc_id", "contents"}
@@ -86,5 +87,5 @@ def corpus_documents(name: str, rows: Sequence[Object]) -> dict[str, str]:
 
 def corpus_next_to(path: Path) -> Path | None:
     """The corpus that lies next to a file with questions of AutoRAG."""
-    found = path.resolve().parent / CORPUS_FILE
-    return found if found.is_file() and found != path.resolve() else None
+    found = real_path(path).parent / CORPUS_FILE
+    return found if found.is_file() and found != real_path(path) else None

@@ -13,6 +13,7 @@ from typing import Any
 from tailor.data.finding import Finding
 from tailor.data.formats.encoding import decode
 from tailor.errors import DataError, quoted
+from tailor.files import real_path
 from tailor.labelling.formats.imagesize import HEAD, image_size
 from tailor.labelling.marks import Box, Item, Labels, Layer, Mark, Region, Size
 from tailor.labelling.marks import in_unit as in_unit
@@ -70,8 +71,8 @@ class Source:
         Raises:
             DataError: it cannot be read, or is a link that leads out of the folder.
         """
-        path = (self.root / name).resolve()
-        if not path.is_relative_to(self.root.resolve()):
+        path = real_path(self.root / name)
+        if not path.is_relative_to(real_path(self.root)):
             raise DataError(f"{quoted(name)} leads out of {quoted(self.root, 200)}", "Put the file itself there.")
         try:
             return read_file(path, limit)
@@ -113,8 +114,8 @@ class Source:
     def image_size(self, name: str) -> Size | None:
         """Width and height of an image in the folder, by its header; None where there is none that is known."""
         try:
-            path = (self.root / name).resolve()
-            if not path.is_relative_to(self.root.resolve()) or not path.is_file():
+            path = real_path(self.root / name)
+            if not path.is_relative_to(real_path(self.root)) or not path.is_file():
                 return None
             with path.open("rb") as file:
                 return image_size(file.read(HEAD))
