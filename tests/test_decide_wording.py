@@ -18,6 +18,7 @@ from tailor.decide.formats import (
     format_money,
     format_percent,
     format_points,
+    format_points_at_least,
     format_target,
     listed,
 )
@@ -58,6 +59,7 @@ def test_limits_are_rounded_so_that_they_never_say_too_much() -> None:
     assert format_points(0.0151) == "1.6 points"
     assert format_points(0.01) == "1 point"
     assert format_target(0.975) == "97.5 %"
+    assert [format_points_at_least(share) for share in (0.0121, 0.0004, 0.01)] == ["1.2 points", "0 points", "1 point"]
     told = [format_error(0.05 / 2**opening) for opening in (1, 2, 3, 4, 6, 26)]
     assert told == ["2.5 %", "1.25 %", "0.625 %", "0.313 %", "0.0782 %", "0.0000000746 %"]
     assert format_effect(0.0125) == "1.25 points"

@@ -56,6 +56,11 @@ def format_points(share: float) -> str:
     return f"{points:g} point" if points == 1 else f"{points:g} points"
 
 
+def format_points_at_least(share: float) -> str:
+    """A lower limit of a difference in points, rounded down to a tenth, so that it never reads as more than was shown."""
+    return format_effect(math.floor(round(1000 * share, 6)) / 1000)
+
+
 def format_effect(share: float) -> str:
     """A difference set by the user, such as "2 points"."""
     points = f"{round(100 * share, 2):g}"

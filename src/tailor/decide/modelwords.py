@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tailor.decide.formats import format_about, format_points
+from tailor.decide.formats import format_about, format_points, format_points_at_least
 from tailor.decide.rule import Evidence, Terms, cost_of_answer, fixed_cost
 from tailor.system import System
 
@@ -36,7 +36,7 @@ def against_other_models(chosen: int, systems: Sequence[System], evidence: Evide
     names = contenders[chosen].name, contenders[best].name
     times = _times(evidence, chosen, best)
     if times is not None and times > 1 + ALIKE:
-        better = f"is at least {format_points(-high)} better than" if high < 0 else "is not shown to be better than"
+        better = f"is at least {format_points_at_least(-high)} better than" if high < 0 else "is not shown to be better than"
         expense = f"and {format_about(times)} times as expensive per answer" if times < math.inf else "whose answers cost nothing"
         return f"{names[0]} {better} {names[1]}, {expense}."
     below = f"is at most {format_points(high)} below" if high > 0 else "is shown to be no worse than"

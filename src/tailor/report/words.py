@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 
-from tailor.decide.formats import format_effect, format_money, format_percent, format_points
+from tailor.decide.formats import format_effect, format_money, format_percent, format_points, format_points_at_least
 from tailor.decide.types import Decision, Difference, Interval
 from tailor.score.types import Outcome, Verdict
 
@@ -146,7 +145,7 @@ def loss(difference: Difference) -> str:
     if difference.p_value >= 1 - difference.estimate.level:
         # Interval and test are two procedures; near the edge they can disagree, and then nothing is claimed.
         return f"{word} by its interval, but not by the test"
-    return f"shown to be {word}, by {format_effect(math.floor(round(1000 * gap, 6)) / 1000)} or more"
+    return f"shown to be {word}, by {format_points_at_least(gap)} or more"
 
 
 def headline(decision: Decision) -> tuple[str, str]:
