@@ -11,6 +11,7 @@ from tailor.decide.formats import (
     describe_system,
     format_about,
     format_at_least,
+    format_at_most,
     format_effect,
     format_error,
     format_errors,
@@ -311,7 +312,7 @@ def _out_of_reach(found: Findings) -> list[str]:
     if not rows:
         return []
     which = f"{rows:,} of the {found.n_test:,} test examples {'has' if rows == 1 else 'have'} a label that no training example has"
-    return [f"{which}: {chosen.name} cannot get these right, and can reach {format_percent(1 - rows / found.n_test)} at most."]
+    return [f"{which}: {chosen.name} cannot get these right, and can reach {format_at_most(1 - rows / found.n_test)} at most."]
 
 
 def doubtful_rows(doubt: Doubt) -> list[str]:

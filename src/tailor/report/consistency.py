@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tailor.decide.formats import NUMBER_WORDS, format_percent, format_target
+from tailor.decide.formats import NUMBER_WORDS, format_at_most, format_percent, format_target
 from tailor.decide.types import Interval
 from tailor.evaluate.consistency import Consistency, Steadiness
 from tailor.evaluate.rewording import Kind
@@ -117,7 +117,7 @@ def change_sentence(one: Consistency, steadiness: Steadiness) -> str:
 def _on(changed: Interval) -> str:
     if changed.mean:
         return f"on {_share(changed)} of {changed.n:,} inputs"
-    limit = "" if changed.high is None else f" (at most {format_percent(changed.high)})"
+    limit = "" if changed.high is None else f" (at most {format_at_most(changed.high)})"
     return f"on none of {changed.n:,} inputs{limit}"
 
 
