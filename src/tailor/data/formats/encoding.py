@@ -119,7 +119,8 @@ def _not_utf8(name: str, data: bytes, start: int) -> DataError:
         hint = "It looks like UTF-16 without its byte order mark, but is damaged. " + hint
     elif codec := likely_codec(data):
         read = quoted(_word(data, start, codec))
-        hint += f" Or name its encoding: with `encoding: {codec}` under `data` (`--encoding {codec}` for `tailor init`), the place would read {read}."
+        where = f"`encoding: {codec}` under `data` (`--encoding {codec}` for `tailor init`)"
+        hint += f" Or name its encoding: with {where}, the place would read {read}."
     line = data.count(b"\n", 0, start) + 1
     return DataError(f"{name} line {line} holds byte 0x{data[start]:02X}, which is not UTF-8 text", hint)
 
