@@ -222,9 +222,11 @@ def _refuse_empty(dealt: Dealt, sizes: Mapping[SplitName, int]) -> None:
     empty = [name for name in _SPLITS if sizes[name] and not dealt.parts[name] and name != "reserve"]
     if empty:
         largest = max(len(unit) for rows in dealt.parts.values() for unit in kept_together(rows))
+        grouped = any(row.group for rows in dealt.parts.values() for row in rows)
+        alike = "Remove rows that say nearly the same as others, or add rows that say something else."
+        finer = "Take `data.group_by` out of tailor.yaml or name a finer column, and remove near-duplicate rows."
         raise DataError(
-            f"{' and '.join(empty)} would be empty, because {largest:,} rows must stay together",
-            "Take `data.group_by` out of tailor.yaml or name a finer column, and remove near-duplicate rows.",
+            f"{' and '.join(empty)} would be empty, because {largest:,} rows must stay together", finer if grouped else alike
         )
 
 
