@@ -166,7 +166,9 @@ def _arrays(name: str, items: Sequence[list[object]], columns: Sequence[str]) ->
             f"{name} holds lists, and seems to have no header: the first reads like data ({first})",
             "Put a list of column names first, or name the columns, as in --columns text,label (`columns` under `data`).",
         )
-    note = f"{name} holds lists; {'they are named as you said' if columns else 'the first names the columns'}."
+    note = (
+        f"{name} holds lists; {'their columns are ' + ', '.join(map(quoted, names)) if columns else 'the first names the columns'}."
+    )
     return [dict(zip(names, row, strict=True)) for row in body], (Finding("note", note),)
 
 
