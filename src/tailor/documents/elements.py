@@ -22,7 +22,7 @@ PARAGRAPHS = set(
 _VOID = set("area base br col embed hr img input link meta param source track wbr".split())
 _TABLE = {"table", "tbody", "thead", "tfoot", "tr", "td", "th", "caption"}
 _BLOCKS = {*PARAGRAPHS, *HEADINGS, *_TABLE, *UNSEEN, "li", "dialog"}
-_ALL_BLOCKS = tuple(_BLOCKS)
+_ENDS_PARAGRAPH = _BLOCKS - _TABLE | {"table"}
 _SCOPES = ("table", "td", "th", "caption", "template", "svg")
 """What an end tag does not reach out of, unless it is one of a table."""
 _ENDED_BY_START = {
@@ -35,6 +35,7 @@ _ENDED_BY_START = {
 }
 """Tag -> the elements that it ends where they are open, and those that keep it from reaching further out."""
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'>]++))?+""")
+_MAY_HIDE = re.compile("hidden|style", re.IGNORECASE)
 _HIDING = re.compile(
     r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|(?:opacity|font-size):0*\.?0*(?:px|em|rem|%|pt)?)(?:!|;|$)"
 )
@@ -42,9 +43,13 @@ _HIDING = re.compile(
 
 def is_hidden(tag: str, attributes: str) -> bool:
     """Whether an element with such attributes is not seen, as far as it says so itself: style sheets are not read."""
+    if tag in UNSEEN:
+        return True
+    if tag != "dialog" and not _MAY_HIDE.search(attributes):
+        return False
     # Of attributes given twice, the first one holds.
     found = {name.lower(): resolve_references(value.strip("\"'")) for name, value in reversed(_ATTRIBUTE.findall(attributes))}
-    if tag in UNSEEN or ("hidden" in found and found["hidden"].lower() != "until-found"):
+    if "hidden" in found and found["hidden"].lower() != "until-found":
         return True
     style = re.sub(r"/\*.*?\*/|\s", "", found.get("style", "")).lower()
     return bool(_HIDING.search(style)) or (tag == "dialog" and "open" not in found)
@@ -56,6 +61,7 @@ class OpenElements:
     def __init__(self) -> None:
         self._names: list[str] = []
         self._places: defaultdict[str, list[int]] = defaultdict(list)
+        self._blocks: list[int] = []  # places of those that an end tag of a word or so does not reach out of
         self._hidden_from: int | None = None
 
     @property
@@ -65,7 +71,7 @@ class OpenElements:
 
     def start(self, tag: str, attributes: str) -> None:
         """A start tag."""
-        if tag in _BLOCKS and tag not in _TABLE - {"table"} or tag == "hr":
+        if tag in _ENDS_PARAGRAPH and self._places.get("p"):
             self._end(("p",), _SCOPES)
         if tag in _ENDED_BY_START:
             self._end(*_ENDED_BY_START[tag])
@@ -74,14 +80,21 @@ class OpenElements:
         if self._hidden_from is None and is_hidden(tag, attributes):
             self._hidden_from = len(self._names)
         self._places[tag].append(len(self._names))
+        if tag in _BLOCKS:
+            self._blocks.append(len(self._names))
         self._names.append(tag)
 
     def end(self, tag: str) -> None:
         """An end tag."""
+        places = self._places.get(tag)
+        if not places:
+            return
         if tag in _TABLE:
             self._end((tag,), () if tag == "table" else ("table",))
-        else:
-            self._end((tag,), _SCOPES if tag in _BLOCKS else _ALL_BLOCKS)
+        elif tag in _BLOCKS:
+            self._end((tag,), _SCOPES)
+        elif not self._blocks or places[-1] > self._blocks[-1]:
+            self._end((tag,), ())
 
     def _end(self, tags: tuple[str, ...], within: tuple[str, ...]) -> None:
         """End the innermost of these elements and all inside it, unless one of others stands between."""
@@ -91,6 +104,8 @@ class OpenElements:
         for name in self._names[last:]:
             self._places[name].pop()
         del self._names[last:]
+        while self._blocks and self._blocks[-1] >= last:
+            self._blocks.pop()
         if self._hidden_from is not None and last <= self._hidden_from:
             self._hidden_from = None
 
