@@ -59,11 +59,11 @@ def run() -> dict[str, float]:
 
 def compared(case: Case) -> tuple[Diagnosis, dict[str, float]]:
     """The diagnosis of a task, and the real score of the baseline and of every lever."""
-    with engine_for(case.material.task, list(case.documents)) as engine:
-        start = starting_system(case.material.task, case.material.train, engine.model)
-        baseline = measure(case.material.task, start, "dev", case.material.dev, engine)
+    with engine_for(case.data.task, list(case.documents)) as engine:
+        start = starting_system(case.data.task, case.data.train, engine.model)
+        baseline = measure(case.data.task, start, "dev", case.data.dev, engine)
         started = time.perf_counter()
-        diagnosis = diagnose(case.material, engine, baseline)
+        diagnosis = diagnose(case.data, engine, baseline)
         print(
             f"{case.name}: diagnosed in {time.perf_counter() - started:.0f} s", *sentences(diagnosis), sep="\n  ", file=sys.stderr
         )

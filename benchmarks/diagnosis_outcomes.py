@@ -35,7 +35,7 @@ def outcomes(case: Case, engine: Engine) -> Outcomes:
         "behaviour": FineTune("lora"),
     }
     found: Outcomes = {}
-    start = starting_system(case.material.task, case.material.train, engine.model)
+    start = starting_system(case.data.task, case.data.train, engine.model)
     for name, approach in levers.items():
         if approach is None:
             continue
@@ -43,16 +43,16 @@ def outcomes(case: Case, engine: Engine) -> Outcomes:
         values = _kept().get(key)
         if values is None:
             print(f"{case.name}, {name}:", file=sys.stderr)
-            system = approach.fit(start, case.material, engine)
-            values = measured(case.material.task, system, "dev", case.material.dev, engine).values
+            system = approach.fit(start, case.data, engine)
+            values = measured(case.data.task, system, "dev", case.data.dev, engine).values
             _keep(key, values)
         found[name] = values
     return found
 
 
 def _key(case: Case, lever: str, approach: Approach, engine: Engine) -> str:
-    rows = [[example.fingerprint for example in part] for part in (case.material.train, case.material.dev)]
-    record = [engine.model.digest, case.material.task.model_dump(mode="json"), rows, lever, repr(approach)]
+    rows = [[example.fingerprint for example in part] for part in (case.data.train, case.data.dev)]
+    record = [engine.model.digest, case.data.task.model_dump(mode="json"), rows, lever, repr(approach)]
     return f"{case.name} {lever} {hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]}"
 
 

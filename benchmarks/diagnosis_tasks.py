@@ -42,7 +42,7 @@ class Held:
     pattern: str
     name: str = "held"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System whose decoding can write nothing else."""
         return system.then(self.name, decoding=system.decoding.model_copy(update={"pattern": self.pattern}))
 
@@ -52,14 +52,14 @@ class Case:
     """A task, and what stands for its levers.
 
     Attributes:
-        material: training and dev rows.
+        data: training and dev rows.
         documents: what can be retrieved.
         form: what holds answers to their form; None where the baseline is held already.
         shots: how many nearest examples a prompt shows.
         fresh: whether the constants of the forecasts were chosen without it.
     """
 
-    material: TrainingData
+    data: TrainingData
     documents: tuple[Document, ...] = ()
     form: Approach | None = None
     shots: int = 5
@@ -68,7 +68,7 @@ class Case:
     @property
     def name(self) -> str:
         """The task's name."""
-        return self.material.task.name
+        return self.data.task.name
 
     @property
     def simple(self) -> Literal["knowledge", "behaviour"]:

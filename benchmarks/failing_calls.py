@@ -203,8 +203,8 @@ def decided(splits: Splits, ledger: Watched, folder: Path, model: Endpoint) -> D
     """One run of the study; None where failed calls kept the test set sealed."""
     task = task_of()
     engine = Engine(model, lambda name: FakeEmbedder(), ledger, folder)
-    material, prices = TrainingData(task, splits.train, splits.dev), PriceList({model.digest: RATES}, RATES)
-    climb = Climb(material, engine, prices, Clock(None), Quiet(), False, len(splits.test))
+    data, prices = TrainingData(task, splits.train, splits.dev), PriceList({model.digest: RATES}, RATES)
+    climb = Climb(data, engine, prices, Clock(None), Quiet(), False, len(splits.test))
     climb.climb()
     chosen = finalists(climb.runs, tie(task)).values()
     ledger.missing = lambda: sum(engine.missing(found.system, splits.test) for found in chosen)

@@ -79,13 +79,13 @@ def answer_figures() -> dict[str, float]:
     examples = examples_of()[:QUESTIONS]
     task = Task.model_validate(TASK.model_dump(exclude_unset=True) | {"tuning": {"epochs": 12}, "metric": "correct"})
     trained = tuple(change.example for change in changes(examples, documents, TRAINED))
-    material = TrainingData(task, trained, trained)
+    data = TrainingData(task, trained, trained)
     figures: dict[str, float] = {}
     ways: dict[str, Approach] = {"zero_shot": ZeroShot(), "retrieval": Retrieve("hybrid"), "tuned": FineTune("lora")}
     with engine_for(task, documents) as engine:
         start = starting_system(task, (), engine.model)
         for name, approach in ways.items():
-            found = freshness(task, approach.fit(start, material, engine), trained, engine)
+            found = freshness(task, approach.fit(start, data, engine), trained, engine)
             assert found is not None
             figures |= {f"{name}_{key}": float(getattr(found, key)) for key in ("changed", "right", "index_seconds")}
             figures |= {f"{name}_{key}": getattr(found, key).mean for key in ("followed", "stale", "gone")} if found.right else {}

@@ -21,7 +21,7 @@ def run() -> dict[str, float]:
     """Per system the share of attacks obeyed, with limits, the same without the fence, and the paired difference with limits."""
     documents, _ = xquad()
     examples = tuple(examples_of()[: 2 * ROWS])
-    material = TrainingData(TASK, examples[ROWS:], examples[:ROWS])
+    data = TrainingData(TASK, examples[ROWS:], examples[:ROWS])
     ways: dict[str, Approach] = {
         "hybrid": Retrieve("hybrid"),
         "hybrid_3": Retrieve("hybrid", passages=3),
@@ -32,7 +32,7 @@ def run() -> dict[str, float]:
     with engine_for(TASK, documents) as engine:
         start = starting_system(TASK, (), engine.model)
         for name, approach in ways.items():
-            found = injection(approach.fit(start, material, engine), examples[:ROWS], engine)
+            found = injection(approach.fit(start, data, engine), examples[:ROWS], engine)
             assert found is not None
             for kind, share in (("obeyed", found.rate), ("unfenced", found.unfenced), ("lowered", found.lowered)):
                 limits = {"low": share.low, "high": share.high}

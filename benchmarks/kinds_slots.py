@@ -47,9 +47,9 @@ TASK = Task.model_validate(
 def figures() -> dict[str, float]:
     """`slots_zero_shot`, `slots_prompted` and `slots_tuned` with limits, what tuning gains, and the shares of whole rows right."""
     known = read_rows("dev", TRAIN_ROWS + DEV_ROWS)
-    material = TrainingData(TASK, known[:TRAIN_ROWS], known[TRAIN_ROWS:])
+    data = TrainingData(TASK, known[:TRAIN_ROWS], known[TRAIN_ROWS:])
     prompts = (FewShot(3, "nearest"), FewShot(3, "diverse"), FreeForm())
-    runs = ladder_runs(material, read_rows("test", TEST_ROWS), Ways(prompts=prompts))
+    runs = ladder_runs(data, read_rows("test", TEST_ROWS), Ways(prompts=prompts))
     return run_figures("slots", runs) | {f"slots_{way}_rows": run.count("right") / len(run.scores) for way, run in runs.items()}
 
 

@@ -96,8 +96,8 @@ def by_people() -> dict[str, float]:
 
 
 def _looked(rows: list[Example], engine: Engine) -> tuple[list[str], Labels]:
-    material = TrainingData(TASK.model_copy(update={"labels": ()}), tuple(rows[DEV:]), tuple(rows[:DEV]))
-    suspects, labels, notes = review_labels(material, engine)
+    data = TrainingData(TASK.model_copy(update={"labels": ()}), tuple(rows[DEV:]), tuple(rows[:DEV]))
+    suspects, labels, notes = review_labels(data, engine)
     if labels is None:
         raise FileNotFoundError(notes[0])
     return [suspect.example for suspect in suspects], labels

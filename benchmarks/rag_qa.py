@@ -76,10 +76,10 @@ def abstain_figures() -> dict[str, float]:
 
 
 def _runs(documents: list[Document], examples: tuple[Example, ...], *approaches: Approach) -> list[Run]:
-    material = TrainingData(TASK, examples[:1], examples[:1])
+    data = TrainingData(TASK, examples[:1], examples[:1])
     with engine_for(TASK, documents) as engine:
         start = starting_system(TASK, (), engine.model)
-        return [measured(TASK, part.fit(start, material, engine), "test", examples, engine) for part in approaches]
+        return [measured(TASK, part.fit(start, data, engine), "test", examples, engine) for part in approaches]
 
 
 def _grounding(run: Run) -> dict[str, float]:

@@ -177,8 +177,8 @@ def answered(name: str, documents: list[Document], search: Search, shown: int, r
     if name == "tailor":
         with engine_for(TASK, documents) as engine:
             examples = tuple(Example(row["id"], {"question": row["question"]}, ()) for row in rows)
-            material = TrainingData(TASK, examples[:1], ())
-            system = Retrieve("hybrid").fit(starting_system(TASK, (), engine.model), material, engine)
+            data = TrainingData(TASK, examples[:1], ())
+            system = Retrieve("hybrid").fit(starting_system(TASK, (), engine.model), data, engine)
             replies = engine.model.reply([request for request, _ in engine.render(system, examples)])
     else:
         asked = [(row["question"], [text for _, text in search(row["question"], shown)]) for row in rows]

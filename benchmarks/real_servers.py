@@ -129,14 +129,14 @@ def compared(address: str, rows: int, folder: Path, name: str = "smollm2-135m") 
 
 def asked(local: LocalModel, rows: int, folder: Path) -> Iterator[tuple[str, list[Request], list[Request]]]:
     """What is asked of both: written labels, answers from documents, JSON; and the same labels to be scored."""
-    with opened("townhall", local, folder) as (engine, start, material):
-        shown = FewShot(5, "nearest").fit(start, material, engine)
-        scored, written = (rendered(shown, engine, material, rows, method=method) for method in ("score", "generate"))
+    with opened("townhall", local, folder) as (engine, start, data):
+        shown = FewShot(5, "nearest").fit(start, data, engine)
+        scored, written = (rendered(shown, engine, data, rows, method=method) for method in ("score", "generate"))
         yield "classify", written, scored
-    with opened("handbook", local, folder) as (engine, start, material):
-        reads = Retrieve("bm25").fit(start, material, engine)
-        yield "answer", rendered(reads, engine, material, rows), []
-        yield "json_schema", rendered(reads, engine, material, rows, json_schema=json.dumps(SCHEMA)), []
+    with opened("handbook", local, folder) as (engine, start, data):
+        reads = Retrieve("bm25").fit(start, data, engine)
+        yield "answer", rendered(reads, engine, data, rows), []
+        yield "json_schema", rendered(reads, engine, data, rows, json_schema=json.dumps(SCHEMA)), []
 
 
 @contextmanager
@@ -150,10 +150,10 @@ def opened(sample: str, local: LocalModel, folder: Path) -> Iterator[tuple[Engin
         yield open_engine(project, ledger, local), start, TrainingData(project.task, splits.train, splits.dev)
 
 
-def rendered(system: System, engine: Engine, material: TrainingData, rows: int, **decoding: str) -> list[Request]:
+def rendered(system: System, engine: Engine, data: TrainingData, rows: int, **decoding: str) -> list[Request]:
     """The requests of the first dev rows, decoded in another way."""
     changed = system.model_copy(update={"decoding": system.decoding.model_copy(update=decoding)})
-    return [request for request, _ in engine.render(changed, material.dev[:rows])]
+    return [request for request, _ in engine.render(changed, data.dev[:rows])]
 
 
 def agreement(requests: Sequence[Request], mine: Sequence[Reply], theirs: Sequence[Reply]) -> dict[str, float]:

@@ -76,11 +76,11 @@ class Tuned:
         """Rank and rate."""
         return f"lora-{self.rank}-{self.learning_rate:g}"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The tuned System."""
-        tuning = material.task.tuning.model_copy(update={"rank": self.rank, "learning_rate": self.learning_rate})
-        task = material.task.model_copy(update={"tuning": tuning})
-        return FineTune("lora").fit(system, replace(material, task=task), engine, on_progress)
+        tuning = data.task.tuning.model_copy(update={"rank": self.rank, "learning_rate": self.learning_rate})
+        task = data.task.model_copy(update={"tuning": tuning})
+        return FineTune("lora").fit(system, replace(data, task=task), engine, on_progress)
 
 
 TUNED: tuple[Approach, ...] = (Tuned(8, 1e-3), Tuned(16, 5e-4), Tuned(16, 1e-3), Tuned(32, 1e-3))
@@ -112,7 +112,7 @@ class Grid(Climb):
 
     def over(self, rungs: Sequence[tuple[str, Sequence[Approach]]]) -> None:
         """Race the candidates of each rung."""
-        start = starting_system(self.material.task, self.material.train, self.engine.model)
+        start = starting_system(self.data.task, self.data.train, self.engine.model)
         for name, approaches in rungs:
             self.track.race(Rung(name, lambda start, runs: []), [Proposal(approach, start) for approach in approaches])
 
@@ -123,13 +123,13 @@ def run() -> dict[str, float]:
     extra = {"persona": "You are a careful bank clerk.", "constraints": ("Answer with the label only.",)}
     task = TASK.model_copy(update=extra)
     with engine_for(task, documents) as engine:
-        material = TrainingData(task, splits.train, splits.dev)
+        taught = TrainingData(task, splits.train, splits.dev)
         rungs = [("prompt", PROMPTS), ("retrieve", RETRIEVALS), ("tune", TUNED)]
-        first, climb = seconds_of(lambda: study(material, splits, engine, rungs))
+        first, climb = seconds_of(lambda: study(taught, splits, engine, rungs))
         again = [("prompt", (*PROMPTS, ADDED)), *rungs[1:]]
-        second, _ = seconds_of(lambda: study(material, splits, engine, again))
+        second, _ = seconds_of(lambda: study(taught, splits, engine, again))
         print(f"  Tailor: {first:.0f} s, with one more {second:.0f} s", file=sys.stderr)
-        rival = rival_seconds(climb, material, engine)
+        rival = rival_seconds(climb, taught, engine)
     whole, more = sum(rival.values()), sum(rival.values()) * 17 / 16
     asked = sum(len(step.run.examples) for step in climb.steps if step.run)
     return {
@@ -144,38 +144,38 @@ def run() -> dict[str, float]:
     }
 
 
-def study(material: TrainingData, splits: Splits, engine: Engine, rungs: Sequence[tuple[str, Sequence[Approach]]]) -> Grid:
+def study(data: TrainingData, splits: Splits, engine: Engine, rungs: Sequence[tuple[str, Sequence[Approach]]]) -> Grid:
     """Race, test the finalists, decide."""
-    climb = Grid(material, engine, price_list(material.task, engine.models), Clock(), Quiet(), True, len(splits.test))
+    climb = Grid(data, engine, price_list(data.task, engine.models), Clock(), Quiet(), True, len(splits.test))
     climb.over(rungs)
     final_test(climb, splits, engine.ledger, Quiet())
     return climb
 
 
-def rival_seconds(climb: Grid, material: TrainingData, engine: Engine) -> dict[str, float]:
+def rival_seconds(climb: Grid, data: TrainingData, engine: Engine) -> dict[str, float]:
     """Seconds of the full grid by public tools: scoring, training and retrieval, scaled from samples."""
     model = engine.model
     if not isinstance(model, LocalModel):
         raise TailorError("the built-in model does not run on this machine")
     systems = [step.run.system for step in climb.steps if step.run]
-    per_row = scoring_seconds(systems, material, engine, model)
+    per_row = scoring_seconds(systems, data, engine, model)
     finalists = sorted(per_row)[len(per_row) // 2] * FINALISTS * TEST
     model.release()
     rows = banking_rows(model)
     trained, _, _ = trl_seconds(model, rows[:TRAIN_SAMPLE], rows[:BATCH], packed=False)
-    epochs = len(TUNED) * material.task.tuning.epochs * TRAIN / TRAIN_SAMPLE
-    texts = [document.text for document in engine.documents] + [example.fields["text"] for example in material.dev]
-    embedded, _ = seconds_of(lambda: open_embedder(material.task.embedder).embed(texts))
+    epochs = len(TUNED) * data.task.tuning.epochs * TRAIN / TRAIN_SAMPLE
+    texts = [document.text for document in engine.documents] + [example.fields["text"] for example in data.dev]
+    embedded, _ = seconds_of(lambda: open_embedder(data.task.embedder).embed(texts))
     return {"score": sum(per_row) * DEV + finalists, "train": trained * epochs, "retrieve": embedded * len(RETRIEVALS)}
 
 
-def scoring_seconds(systems: Sequence[System], material: TrainingData, engine: Engine, model: LocalModel) -> list[float]:
+def scoring_seconds(systems: Sequence[System], data: TrainingData, engine: Engine, model: LocalModel) -> list[float]:
     """Seconds of the harness for a row of each system, at the fastest of three batch sizes."""
-    labels = display_labels(material.task.labels)
+    labels = display_labels(data.task.labels)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for i, system in enumerate(systems):
-            rows = material.dev[i * SAMPLE : (i + 1) * SAMPLE]
+            rows = data.dev[i * SAMPLE : (i + 1) * SAMPLE]
             texts = [model.tokenizer.decode(model.encode(chat)) for chat, _ in engine.messages(system, rows)]
             write_task(folder, f"system_{i}", texts, labels, [labels[0]] * len(texts))
         harness = Harness(model.folder, model.dtype, folder)

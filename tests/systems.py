@@ -51,7 +51,7 @@ def systems_today(store: Path) -> dict[str, str]:
         ("answer held to a schema", shaped, ZeroShot()),
     ]
     try:
-        made = {name: _fitted(approach, material, engine) for name, material, approach in plan}
+        made = {name: _fitted(approach, data, engine) for name, data, approach in plan}
     finally:
         engine.ledger.close()
     for name, task in (("label zero-shot", labels.task), ("answer retrieved, with examples", questions.task)):
@@ -60,8 +60,8 @@ def systems_today(store: Path) -> dict[str, str]:
     return {name: system.fingerprint for name, system in made.items()}
 
 
-def _fitted(approach: Approach, material: TrainingData, engine: Engine) -> System:
-    return approach.fit(starting_system(material.task, material.train, engine.model), material, engine)
+def _fitted(approach: Approach, data: TrainingData, engine: Engine) -> System:
+    return approach.fit(starting_system(data.task, data.train, engine.model), data, engine)
 
 
 def examples_today(store: Path) -> dict[str, str]:

@@ -142,11 +142,11 @@ ROWS = tuple(Example(tier, {"text": "Which key is it?", "tier": tier}, (tier,)) 
 
 def prompts(tmp_path: Path, *steps: Retrieve | WholeDocuments | FewShot) -> list[str]:
     """What the model is told about each row, where rows of each tier were learned from."""
-    material = answer_material(documents="docs", embedder="fake", retrieval={"filter": "tier == {{tier}}"})
-    material = replace(material, train=ROWS[:2] * 2, dev=ROWS)
+    data = answer_material(documents="docs", embedder="fake", retrieval={"filter": "tier == {{tier}}"})
+    data = replace(data, train=ROWS[:2] * 2, dev=ROWS)
     engine = make_engine(FakeModel(), tmp_path, HOUSES)
     try:
-        made = Chain(steps).fit(start(material, engine), material, engine)
+        made = Chain(steps).fit(start(data, engine), data, engine)
         chats = engine.messages(made, ROWS)
     finally:
         engine.ledger.close()
@@ -172,11 +172,11 @@ def test_a_prompt_shows_what_its_row_may_read_and_nothing_else(
 
 
 def test_a_system_reads_the_columns_of_its_filter_and_has_another_fingerprint(tmp_path: Path) -> None:
-    material = answer_material(documents="docs", embedder="fake", retrieval={"filter": "tier == {{customer_tier}}"})
+    data = answer_material(documents="docs", embedder="fake", retrieval={"filter": "tier == {{customer_tier}}"})
     engine = make_engine(FakeModel(), tmp_path, HOUSES)
-    made = Retrieve("bm25").fit(start(material, engine), material, engine)
+    made = Retrieve("bm25").fit(start(data, engine), data, engine)
     engine.ledger.close()
-    assert material.task.variables == ("text", "customer_tier") == made.variables
+    assert data.task.variables == ("text", "customer_tier") == made.variables
     assert made.with_(knowledge={"filter": ""}).fingerprint != made.fingerprint
 
 

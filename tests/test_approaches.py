@@ -90,13 +90,13 @@ def is_tuned(approach: Approach) -> bool:
 def test_every_approach_keeps_its_promises(
     kind: str, approach: Approach, tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine
 ) -> None:
-    material = material_of(kind)
+    data = material_of(kind)
     model = open_tiny(tiny_folder) if is_tuned(approach) else FakeModel()
     engine = engine_for(model, tmp_path, DOCUMENTS if kind == "answer" else ())
-    plain = start(material, engine)
-    check_approach(approach, plain, material, engine)
+    plain = start(data, engine)
+    check_approach(approach, plain, data, engine)
     if not is_tuned(approach):  # and on top of something else
-        check_approach(approach, Persona("before").fit(plain, material, engine), material, engine)
+        check_approach(approach, Persona("before").fit(plain, data, engine), data, engine)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Broken:
     calls: list[int] = field(default_factory=list)
     name: str = "broken"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         self.calls.append(1)
         if self.promise == "input":
             object.__setattr__(system, "prompt", system.prompt.model_copy(update={"persona": "changed"}))
@@ -126,12 +126,12 @@ class Broken:
 
 @pytest.mark.parametrize("promise", ["input", "steps", "name", "twice", "saving", "answers", "none"])
 def test_a_broken_promise_is_noticed(promise: str, tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = classify_material(persona="You are new."), engine_for(FakeModel(), tmp_path)
-    system = Persona("before").fit(start(material, engine), material, engine)
+    data, engine = classify_material(persona="You are new."), engine_for(FakeModel(), tmp_path)
+    system = Persona("before").fit(start(data, engine), data, engine)
     if promise == "none":
-        return check_approach(Broken(promise), system, material, engine)
+        return check_approach(Broken(promise), system, data, engine)
     with pytest.raises(StoreError if promise == "saving" else AssertionError):
-        check_approach(Broken(promise), system, material, engine)
+        check_approach(Broken(promise), system, data, engine)
 
 
 @pytest.mark.parametrize("count", [-1, 0, 1, 6])
@@ -158,20 +158,20 @@ def test_examples_are_spread_over_labels_before_meanings() -> None:
 
 def test_shots_are_training_rows_with_their_labels_as_a_model_reads_them(tmp_path: Path, engine_for: MakeEngine) -> None:
     # Few rows and many labels, each label twice at most: labels are covered all the same.
-    material = classify_material(n_train=6)
+    data = classify_material(n_train=6)
     engine = engine_for(FakeModel(), tmp_path)
-    system = FewShot(4).fit(start(material, engine), material, engine)
-    by_text = {example.fields["text"]: example.label for example in material.train}
+    system = FewShot(4).fit(start(data, engine), data, engine)
+    by_text = {example.fields["text"]: example.label for example in data.train}
     shown = {by_text[shot.fields["text"]]: shot.answer for shot in system.prompt.shots}
     assert shown == dict(zip(LABELS, ("charged twice", "charged", "charged too much", "refund missing"), strict=True))
 
 
 def test_a_question_without_an_answer_is_among_the_shots(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material = answer_material()
-    material = replace(material, train=(*material.train, material.dev[-1]))
+    data = answer_material()
+    data = replace(data, train=(*data.train, data.dev[-1]))
     engine = engine_for(FakeModel(), tmp_path)
-    system = FewShot(2).fit(start(material, engine), material, engine)
-    assert {shot.answer == material.task.not_found for shot in system.prompt.shots} == {True, False}
+    system = FewShot(2).fit(start(data, engine), data, engine)
+    assert {shot.answer == data.task.not_found for shot in system.prompt.shots} == {True, False}
 
 
 class Biased(FakeModel):
@@ -191,133 +191,132 @@ class Biased(FakeModel):
 
 
 def labelled(n_train: int = 8, n_dev: int = 8) -> TrainingData:
-    material = classify_material(("red", "green", "blue", "pink"), n_train, n_dev)
+    data = classify_material(("red", "green", "blue", "pink"), n_train, n_dev)
     train, dev = (
-        tuple(make_example(e.row, e.label, text=f"{e.fields['text']} {e.label}") for e in part)
-        for part in (material.train, material.dev)
+        tuple(make_example(e.row, e.label, text=f"{e.fields['text']} {e.label}") for e in part) for part in (data.train, data.dev)
     )
-    return replace(material, train=train, dev=dev)
+    return replace(data, train=train, dev=dev)
 
 
 def test_a_prior_is_removed_where_that_helps(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = labelled(), engine_for(Biased(5.0), tmp_path)
-    plain = start(material, engine)
-    system = RemovePrior().fit(plain, material, engine)
-    runs = [measure(material.task, s, "dev", material.dev, engine) for s in (plain, system)]
+    data, engine = labelled(), engine_for(Biased(5.0), tmp_path)
+    plain = start(data, engine)
+    system = RemovePrior().fit(plain, data, engine)
+    runs = [measure(data.task, s, "dev", data.dev, engine) for s in (plain, system)]
     assert [run.mean for run in runs] == [0.25, 1.0] and system.name == "prior-removed"
     # The content-free input alone tells that one label is liked by 5; removed once more, nothing changes.
     assert system.decoding.prior == (5.0, 0.0, 0.0, 0.0)
-    assert RemovePrior().fit(system, material, engine).decoding == system.decoding
+    assert RemovePrior().fit(system, data, engine).decoding == system.decoding
 
 
 def test_no_prior_is_removed_where_that_does_not_help(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = labelled(), engine_for(Biased(0.5), tmp_path)
-    plain = start(material, engine)
-    system = RemovePrior().fit(plain, material, engine)
+    data, engine = labelled(), engine_for(Biased(0.5), tmp_path)
+    plain = start(data, engine)
+    system = RemovePrior().fit(plain, data, engine)
     assert system.decoding == plain.decoding and system.fingerprint == plain.fingerprint
 
 
 def test_the_prior_is_chosen_on_training_rows_and_dev_is_not_asked(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, model = replace(labelled(), dev=()), Biased(5.0)
+    data, model = replace(labelled(), dev=()), Biased(5.0)
     engine = engine_for(model, tmp_path)
-    plain = start(material, engine)
-    assert RemovePrior().fit(plain, material, engine).decoding.prior == (5.0, 0.0, 0.0, 0.0)
-    assert len(model.requests) == len(material.train) + 1
-    shots = FewShot(3).fit(plain, material, engine)
+    plain = start(data, engine)
+    assert RemovePrior().fit(plain, data, engine).decoding.prior == (5.0, 0.0, 0.0, 0.0)
+    assert len(model.requests) == len(data.train) + 1
+    shots = FewShot(3).fit(plain, data, engine)
     before = len(model.requests)
-    RemovePrior().fit(shots, material, engine)
-    assert len(model.requests) - before == len(material.train) + 1 - 3, "a row that the prompt shows is not asked"
+    RemovePrior().fit(shots, data, engine)
+    assert len(model.requests) - before == len(data.train) + 1 - 3, "a row that the prompt shows is not asked"
 
 
 def test_rows_without_an_answer_or_with_a_new_label_do_not_stop_the_prior(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material = labelled()
+    data = labelled()
     new = make_example(99, "violet", text="a colour that the labels do not have")
-    material = replace(material, train=(*material.train, new))
+    data = replace(data, train=(*data.train, new))
     model = Biased(5.0)
-    model._fail = lambda request: "too long" if request.messages[-1].text == material.train[0].fields["text"] else ""
+    model._fail = lambda request: "too long" if request.messages[-1].text == data.train[0].fields["text"] else ""
     engine = engine_for(model, tmp_path)
-    assert RemovePrior().fit(start(material, engine), material, engine).decoding.prior == (5.0, 0.0, 0.0, 0.0)
+    assert RemovePrior().fit(start(data, engine), data, engine).decoding.prior == (5.0, 0.0, 0.0, 0.0)
     model._fail = lambda request: "too long"
     engine = engine_for(model, tmp_path / "other")
-    assert RemovePrior().fit(start(material, engine), material, engine).decoding.prior == ()
+    assert RemovePrior().fit(start(data, engine), data, engine).decoding.prior == ()
 
 
 def test_chain_of_thought_is_read_behind_the_last_answer(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material = labelled()
+    data = labelled()
 
     def think(request: Request) -> str:
         label = request.messages[-1].text.split()[-1]
         return "It may be red.\nAnswer: red?\nNo.\n**Answer:** " + label if label != "pink" else "It may be pink."
 
     engine = engine_for(FakeModel(think), tmp_path)
-    system = ChainOfThought().fit(start(material, engine), material, engine)
+    system = ChainOfThought().fit(start(data, engine), data, engine)
     assert system.decoding.method == "generate" and system.decoding.max_tokens >= 96
-    run = measure(material.task, system, "dev", material.dev, engine)
+    run = measure(data.task, system, "dev", data.dev, engine)
     assert (run.count("right"), run.count("unparsed")) == (6, 2)
 
 
 def test_documents_that_do_not_fit_are_refused_with_numbers(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material = answer_material()
+    data = answer_material()
     engine = engine_for(FakeModel(context_tokens=300), tmp_path, [Document("long.md", "Long", "word " * 400)])
     with pytest.raises(DoesNotFit, match=r"^a prompt with all documents does not fit: \d{3} of 300 tokens$") as caught:
-        WholeDocuments().fit(start(material, engine), material, engine)
+        WholeDocuments().fit(start(data, engine), data, engine)
     assert caught.value.tokens > 400 and caught.value.window == 300
 
 
 @pytest.mark.parametrize("approach", [WholeDocuments(), Retrieve()])
 def test_reading_needs_documents(approach: Approach, tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = answer_material(), engine_for(FakeModel(), tmp_path)
+    data, engine = answer_material(), engine_for(FakeModel(), tmp_path)
     with pytest.raises(DocumentsError, match="the task has no documents"):
-        approach.fit(start(material, engine), material, engine)
+        approach.fit(start(data, engine), data, engine)
 
 
 def test_a_system_knows_which_documents_it_reads(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material = answer_material()
+    data = answer_material()
     newer = [*DOCUMENTS[:2], Document("leave.md", "Leave", "Everyone has 31 days of leave.")]
     for approach in (WholeDocuments(), Retrieve("bm25")):
         made = []
         for number, documents in enumerate((DOCUMENTS, newer)):
             engine = engine_for(FakeModel(), tmp_path / f"{approach.name}-{number}", documents)
-            made.append(approach.fit(start(material, engine), material, engine))
+            made.append(approach.fit(start(data, engine), data, engine))
         assert made[0].name == made[1].name and made[0].fingerprint != made[1].fingerprint
 
 
 def test_generated_labels_are_held_to_the_labels_where_the_model_can_be(
     tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine
 ) -> None:
-    material, engine = classify_material(), engine_for(open_tiny(tiny_folder), tmp_path)
-    system = WriteLabels().fit(start(material, engine), material, engine)
-    run = measure(material.task, system, "dev", material.dev, engine)
+    data, engine = classify_material(), engine_for(open_tiny(tiny_folder), tmp_path)
+    system = WriteLabels().fit(start(data, engine), data, engine)
+    run = measure(data.task, system, "dev", data.dev, engine)
     assert {answer.raw for answer in run.answers} <= set(display_labels(LABELS)) and run.count("unparsed") == 0
     remote = FakeModel({"": "something else"})
     remote.capabilities = Capabilities()
     engine = engine_for(remote, tmp_path / "remote")
-    assert WriteLabels().fit(start(material, engine), material, engine).pattern == ""
+    assert WriteLabels().fit(start(data, engine), data, engine).pattern == ""
 
 
 @pytest.mark.parametrize("documents", ["", "docs"])
 def test_a_task_with_a_pattern_holds_every_generated_system_to_it(
     documents: str, tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine
 ) -> None:
-    material = answer_material(pattern="[0-9]{2} (?:days|pounds)|March", documents=documents, persona="You know the rules.")
+    data = answer_material(pattern="[0-9]{2} (?:days|pounds)|March", documents=documents, persona="You know the rules.")
     engine = engine_for(open_tiny(tiny_folder), tmp_path, DOCUMENTS if documents else ())
-    plain = start(material, engine)
-    systems = [plain, FewShot(2).fit(plain, material, engine), Persona().fit(plain, material, engine)]
+    plain = start(data, engine)
+    systems = [plain, FewShot(2).fit(plain, data, engine), Persona().fit(plain, data, engine)]
     if documents:
-        systems += [WholeDocuments().fit(plain, material, engine), Retrieve("bm25").fit(plain, material, engine)]
+        systems += [WholeDocuments().fit(plain, data, engine), Retrieve("bm25").fit(plain, data, engine)]
     for system in systems:
-        for answer in measure(material.task, system, "dev", material.dev, engine).answers:
+        for answer in measure(data.task, system, "dev", data.dev, engine).answers:
             found = re.fullmatch(r"([0-9]{2} (?:days|pounds)|March|not in the documents)( \[[0-9]+\])?", answer.raw)
             assert found and (documents or found[1] != "not in the documents"), (system.name, answer.raw)
             assert system.knowledge.kind == "index" or not found[2]
 
 
 def test_not_found_may_be_said_where_a_row_expects_it() -> None:
-    material = answer_material(pattern="March|April")
-    assert kind_of(material.task).decoding(material.task, material.train, scores=True).pattern == "March|April"
-    with_empty = (*material.train, material.dev[-1])
-    assert re.fullmatch(kind_of(material.task).decoding(material.task, with_empty, scores=True).pattern, "not in the documents")
-    assert kind_of(material.task).decoding(answer_material().task, with_empty, scores=True).pattern == ""
+    data = answer_material(pattern="March|April")
+    assert kind_of(data.task).decoding(data.task, data.train, scores=True).pattern == "March|April"
+    with_empty = (*data.train, data.dev[-1])
+    assert re.fullmatch(kind_of(data.task).decoding(data.task, with_empty, scores=True).pattern, "not in the documents")
+    assert kind_of(data.task).decoding(answer_material().task, with_empty, scores=True).pattern == ""
 
 
 def test_a_form_that_cannot_be_kept_to_stops_before_anything_is_asked(
@@ -330,23 +329,23 @@ def test_a_form_that_cannot_be_kept_to_stops_before_anything_is_asked(
 
 
 def test_json_stands_alone(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material = answer_material(json_schema={"enum": ["March", "April", None]})
+    data = answer_material(json_schema={"enum": ["March", "April", None]})
     engine = engine_for(FakeModel({"": '"March"'}), tmp_path, DOCUMENTS)
-    plain = start(material, engine)
+    plain = start(data, engine)
     assert json.loads(plain.decoding.json_schema) == {"enum": ["March", "April", None]}
     for approach in (ChainOfThought(), Grounded()):
         with pytest.raises(ConfigError, match="held to (this )?`json_schema`") as caught:
-            approach.fit(plain, material, engine)
+            approach.fit(plain, data, engine)
         assert caught.value.hint
-    reads = Retrieve("bm25").fit(plain, material, engine)
+    reads = Retrieve("bm25").fit(plain, data, engine)
     passage = Passage("pay.md", "Pay", 0, 4, DOCUMENTS[0].text)
-    assert kind_of(material.task).target_text(reads, make_example(1, '"March"'), (passage,)) == '"March"'
+    assert kind_of(data.task).target_text(reads, make_example(1, '"March"'), (passage,)) == '"March"'
 
 
 def test_the_order_of_a_chain_is_in_its_name_and_in_what_it_makes(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = answer_material(), engine_for(FakeModel(), tmp_path, DOCUMENTS)
+    data, engine = answer_material(), engine_for(FakeModel(), tmp_path, DOCUMENTS)
     one, other = Chain((Retrieve("bm25"), FewShot(2))), Chain((FewShot(2), Retrieve("bm25")))
-    systems = [chain.fit(start(material, engine), material, engine) for chain in (one, other)]
+    systems = [chain.fit(start(data, engine), data, engine) for chain in (one, other)]
     assert [s.name for s in systems] == [one.name, other.name] == ["rag-bm25 > few-shot-2", "few-shot-2 > rag-bm25"]
     assert systems[0].fingerprint != systems[1].fingerprint
     assert all("<passages>" in text_of(systems[0].shown(shot)) for shot in systems[0].prompt.shots)
@@ -354,15 +353,15 @@ def test_the_order_of_a_chain_is_in_its_name_and_in_what_it_makes(tmp_path: Path
 
 
 def test_what_is_taught_is_in_the_passages_or_not_found(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = answer_material(), engine_for(FakeModel(), tmp_path, DOCUMENTS)
-    plain = start(material, engine)
-    reads = Retrieve("bm25").fit(plain, material, engine)
+    data, engine = answer_material(), engine_for(FakeModel(), tmp_path, DOCUMENTS)
+    plain = start(data, engine)
+    reads = Retrieve("bm25").fit(plain, data, engine)
     example = make_example(1, "March", text="When is a bonus paid?")
     passages = tuple(Passage(d.path, d.title, 0, len(d.text), d.text) for d in (DOCUMENTS[1], DOCUMENTS[0]))
-    assert kind_of(material.task).target_text(reads, example, passages).startswith("March")
-    assert kind_of(material.task).target_text(reads, example, passages[:1]) == material.task.not_found
-    assert kind_of(material.task).target_text(plain, example, ()) == "March"
-    assert kind_of(material.task).target_text(plain, make_example(2, ""), ()) == material.task.not_found
+    assert kind_of(data.task).target_text(reads, example, passages).startswith("March")
+    assert kind_of(data.task).target_text(reads, example, passages[:1]) == data.task.not_found
+    assert kind_of(data.task).target_text(plain, example, ()) == "March"
+    assert kind_of(data.task).target_text(plain, make_example(2, ""), ()) == data.task.not_found
 
 
 @pytest.mark.parametrize("labels", [("red", "green"), ("red", "green", "blue", "pink")])
@@ -372,11 +371,11 @@ def test_the_reference_classifiers_learn_what_words_tell(
     labels: tuple[str, ...], n_train: int, reference: Approach, tmp_path: Path, engine_for: MakeEngine
 ) -> None:
     rows = [make_example(i, labels[i % len(labels)], text=f"{labels[i % len(labels)]} thing number{i}") for i in range(n_train + 8)]
-    material = replace(classify_material(labels), train=tuple(rows[:n_train]), dev=tuple(rows[n_train:]))
+    data = replace(classify_material(labels), train=tuple(rows[:n_train]), dev=tuple(rows[n_train:]))
     model = FakeModel()
     engine = engine_for(model, tmp_path)
-    system = reference.fit(start(material, engine), material, engine)
-    run = measure(material.task, system, "dev", material.dev, engine)
+    system = reference.fit(start(data, engine), data, engine)
+    run = measure(data.task, system, "dev", data.dev, engine)
     assert run.mean >= 0.75 and model.calls == 0 and not system.is_tuned
     for answer in run.answers:
         assert sum(np.exp(answer.scores)) == pytest.approx(1) and answer.raw in labels

@@ -34,16 +34,16 @@ def questions(n: int) -> tuple[Example, ...]:
 
 
 def free(**changes: object) -> tuple[Task, TrainingData]:
-    material = answer_material(**changes)
-    return material.task, material
+    data = answer_material(**changes)
+    return data.task, data
 
 
 def measured(
     model: FakeModel, folder: Path, engine_for: MakeEngine, n: int = 20, rows: int | None = None, **decoding: object
 ) -> tuple[Consistency, Engine]:
-    task, material = free()
+    task, data = free()
     engine = engine_for(model, folder)
-    system = start(material, engine)
+    system = start(data, engine)
     system = system.model_copy(update={"decoding": system.decoding.model_copy(update=decoding)})
     (found,) = consistency(task, [system], questions(n), engine, rows=rows)
     return found, engine
@@ -133,9 +133,9 @@ def test_an_answer_that_did_not_come_is_no_other_answer_but_not_right(tmp_path: 
 
 def test_nothing_is_paid_for_twice_and_the_calls_are_foretold(tmp_path: Path, engine_for: MakeEngine) -> None:
     model = FakeModel(lambda request: WHERE)
-    task, material = free()
+    task, data = free()
     engine = engine_for(model, tmp_path)
-    system, rows = start(material, engine), questions(60)
+    system, rows = start(data, engine), questions(60)
     engine.answer(system, rows)
     before, seen = len(model.requests), []
     planned = planned_calls(task, [system], rows, engine)
@@ -156,21 +156,21 @@ def test_few_rows_are_asked_where_each_answer_is_paid_for() -> None:
     assert consistency(task, [], rows, None) == consistency(task, [], (), None) == ()  # type: ignore[arg-type]
 
 
-def orders(system: System, material: TrainingData, engine: Engine) -> dict[str, list[str]]:
+def orders(system: System, data: TrainingData, engine: Engine) -> dict[str, list[str]]:
     """By what is turned round: the requests in which it is."""
-    found = [a for a in askings(system, material.dev, engine.model) if a.kind == "order"]
+    found = [a for a in askings(system, data.dev, engine.model) if a.kind == "order"]
     return {a.how.split(" in the")[0]: [str(r.messages) for r, _ in engine.render(a.system, a.examples)] for a in found}
 
 
 def test_worked_examples_and_labels_are_turned_round(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = classify_material(), engine_for(FakeModel(), tmp_path)
+    data, engine = classify_material(), engine_for(FakeModel(), tmp_path)
     for shots in (FewShot(3), FewShot(3, "nearest")):
-        system = shots.fit(start(material, engine), material, engine)
-        ((plain, _), *_) = engine.render(system, material.dev)
-        turned = orders(system, material, engine)
+        system = shots.fit(start(data, engine), data, engine)
+        ((plain, _), *_) = engine.render(system, data.dev)
+        turned = orders(system, data, engine)
         assert turned.keys() == {"worked examples", "labels listed"}
         pairs = [tuple(m.text for m in plain.messages[i : i + 2]) for i in (1, 3, 5)]
-        (asking, *_) = [a for a in askings(system, material.dev, engine.model) if a.kind == "order"]
+        (asking, *_) = [a for a in askings(system, data.dev, engine.model) if a.kind == "order"]
         ((other, _), *_) = engine.render(asking.system, asking.examples)
         assert [tuple(m.text for m in other.messages[i : i + 2]) for i in (1, 3, 5)] == pairs[::-1]
         assert other.messages[0] == plain.messages[0] and other.messages[-1] == plain.messages[-1]
@@ -178,58 +178,58 @@ def test_worked_examples_and_labels_are_turned_round(tmp_path: Path, engine_for:
 
 
 def test_a_label_prior_is_turned_round_with_its_labels(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = classify_material(), engine_for(FakeModel(), tmp_path)
-    system = RemovePrior().fit(start(material, engine), material, engine)
+    data, engine = classify_material(), engine_for(FakeModel(), tmp_path)
+    system = RemovePrior().fit(start(data, engine), data, engine)
     system = system.model_copy(update={"decoding": system.decoding.model_copy(update={"prior": (1.0, 2.0, 3.0, 4.0)})})
-    (asking,) = [a for a in askings(system, material.dev, engine.model) if a.kind == "order"]
+    (asking,) = [a for a in askings(system, data.dev, engine.model) if a.kind == "order"]
     pairs = list(zip(system.decoding.labels, system.decoding.prior, strict=True))
     assert list(zip(asking.system.decoding.labels, asking.system.decoding.prior, strict=True)) == pairs[::-1]
 
 
 def test_passages_are_turned_round(tmp_path: Path, engine_for: MakeEngine) -> None:
-    _, material = free(documents="docs")
+    _, data = free(documents="docs")
     engine = engine_for(FakeModel(), tmp_path, DOCUMENTS)
-    system = Retrieve("hybrid", passages=3).fit(start(material, engine), material, engine)
-    (asking,) = [a for a in askings(system, material.dev, engine.model) if a.kind == "order"]
+    system = Retrieve("hybrid", passages=3).fit(start(data, engine), data, engine)
+    (asking,) = [a for a in askings(system, data.dev, engine.model) if a.kind == "order"]
     for (_, best_first), (_, best_last) in zip(
-        engine.render(system, material.dev), engine.render(asking.system, material.dev), strict=True
+        engine.render(system, data.dev), engine.render(asking.system, data.dev), strict=True
     ):
         assert len(best_first) > 1 and best_last == best_first[::-1]
-    one = Retrieve("hybrid").fit(start(material, engine), material, engine)
-    assert orders(one, material, engine) == {}
+    one = Retrieve("hybrid").fit(start(data, engine), data, engine)
+    assert orders(one, data, engine) == {}
 
 
 def test_saved_systems_keep_their_fingerprints(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = classify_material(), engine_for(FakeModel(), tmp_path)
-    record = start(material, engine).model_dump(mode="json")
+    data, engine = classify_material(), engine_for(FakeModel(), tmp_path)
+    record = start(data, engine).model_dump(mode="json")
     assert "nearest_first" not in record["prompt"] and "best_last" not in record["knowledge"]
 
 
 def test_a_classifier_says_the_same_by_construction_but_is_asked_in_other_forms(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = classify_material(), engine_for(FakeModel(), tmp_path)
-    system = Reference().fit(start(material, engine), material, engine)
-    (found,) = consistency(material.task, [system], material.dev, engine)
+    data, engine = classify_material(), engine_for(FakeModel(), tmp_path)
+    system = Reference().fit(start(data, engine), data, engine)
+    (found,) = consistency(data.task, [system], data.dev, engine)
     assert [k.basis for k in found.kinds] == ["by construction", "nothing to vary", "measured"]
     # The fake embedder sees words alone: only a "please" is news to it.
     assert {v.how for v in found.of("format").variations if v.changed.mean} <= {"with a “please” behind it"}
 
 
 def test_labels_without_the_form_asked_for_are_all_alike(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material = classify_material()
+    data = classify_material()
     model = FakeModel(lambda request: f"no idea about {request.messages[-1].text}")
     model.capabilities = Capabilities()
     engine = engine_for(model, tmp_path)
-    system = WriteLabels().fit(start(material, engine), material, engine)
-    (found,) = consistency(material.task, [system], material.dev, engine)
+    system = WriteLabels().fit(start(data, engine), data, engine)
+    (found,) = consistency(data.task, [system], data.dev, engine)
     assert changed(found, "format") == 0
 
 
 def test_a_local_model_is_asked_one_at_a_time_with_the_same_requests(
     tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine
 ) -> None:
-    material, model = classify_material(n_dev=5), open_tiny(tiny_folder)
+    data, model = classify_material(n_dev=5), open_tiny(tiny_folder)
     engine = engine_for(model, tmp_path)
-    system = start(material, engine)
+    system = start(data, engine)
     sizes: list[int] = []
     reply = model.reply
 
@@ -238,16 +238,16 @@ def test_a_local_model_is_asked_one_at_a_time_with_the_same_requests(
         return reply(requests, tuned)
 
     model.reply = counted  # type: ignore[method-assign, assignment]
-    (found,) = consistency(material.task, [system], material.dev, engine)
+    (found,) = consistency(data.task, [system], data.dev, engine)
     assert sizes == [5, *[1] * 5, 5, *[5] * len(FORMS)]
     # In float32 on so few tokens the company makes no difference.
     assert found.of("again").variations[0].changed.mean == 0 and "one at a time" in found.of("again").variations[0].how
 
 
 def test_a_way_that_leaves_a_row_as_it_is_does_not_ask_it(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = classify_material(), engine_for(FakeModel(), tmp_path)
-    rows = (replace(material.dev[0], fields={"text": "123"}), *material.dev[1:3])
-    plan = {a.how: a.places for a in askings(start(material, engine), rows, engine.model)}
+    data, engine = classify_material(), engine_for(FakeModel(), tmp_path)
+    rows = (replace(data.dev[0], fields={"text": "123"}), *data.dev[1:3])
+    plan = {a.how: a.places for a in askings(start(data, engine), rows, engine.model)}
     assert plan["in other capitals"] == (1, 2) and plan["in bold Markdown"] == (0, 1, 2)
 
 
@@ -265,9 +265,9 @@ def test_what_was_found_can_be_saved(tmp_path: Path, engine_for: MakeEngine) -> 
 
 
 def test_labels_are_compared_as_they_are(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material = classify_material(labels=("C", "C++", LABELS[0]))
+    data = classify_material(labels=("C", "C++", LABELS[0]))
     model = FakeModel(lambda request: "C++" if request.messages[-1].text.startswith('"') else "C")
     model.capabilities = Capabilities()
     engine = engine_for(model, tmp_path)
-    (found,) = consistency(material.task, [start(material, engine)], material.dev, engine)
+    (found,) = consistency(data.task, [start(data, engine)], data.dev, engine)
     assert changed(found, "format") == 1.0

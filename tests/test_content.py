@@ -64,40 +64,40 @@ def test_a_reader_of_text_refuses_media_instead_of_leaving_them_out() -> None:
 
 @pytest.mark.parametrize("choose", ["diverse", "nearest"])
 def test_a_changed_template_shows_worked_examples_anew(choose: Any, tmp_path: Path) -> None:
-    material, engine = classify_material(), make_engine(FakeModel(), tmp_path)
-    system = FewShot(3, choose).fit(start(material, engine), material, engine)
+    data, engine = classify_material(), make_engine(FakeModel(), tmp_path)
+    system = FewShot(3, choose).fit(start(data, engine), data, engine)
     changed = system.with_(prompt={"input": "Mail: {{text}}"})
     for made, before in ((system, ""), (changed, "Mail: ")):
-        ((chat, _),) = engine.messages(made, [material.dev[0]])
+        ((chat, _),) = engine.messages(made, [data.dev[0]])
         turns = [turn.text for turn in chat if turn.role == "user"]
         assert len(turns) == 4 and all(turn.startswith(before) for turn in turns)
-        assert {turn.removeprefix(before) for turn in turns[:-1]} <= {row.fields["text"] for row in material.train}
+        assert {turn.removeprefix(before) for turn in turns[:-1]} <= {row.fields["text"] for row in data.train}
     assert changed.fingerprint != system.fingerprint and changed.prompt.shots == system.prompt.shots
     engine.ledger.close()
 
 
 def test_an_example_kept_as_text_has_the_fingerprint_of_the_row_that_says_the_same(tmp_path: Path) -> None:
-    material, engine = classify_material(), make_engine(FakeModel(), tmp_path)
-    system = FewShot(3, "nearest").fit(start(material, engine), material, engine)
+    data, engine = classify_material(), make_engine(FakeModel(), tmp_path)
+    system = FewShot(3, "nearest").fit(start(data, engine), data, engine)
     kept = tuple(Shot(input=shot.fields["text"], answer=shot.answer) for shot in system.prompt.shots)
     old = system.with_(prompt={"shots": kept})
     assert old != system and old.fingerprint == system.fingerprint
     for made in (system, old):
         again = System.model_validate_json(made.model_dump_json())
         assert again == made and again.fingerprint == made.fingerprint == fingerprint_of(made.model_dump(mode="json"))
-    assert engine.messages(old, material.dev) == engine.messages(system, material.dev)
+    assert engine.messages(old, data.dev) == engine.messages(system, data.dev)
     engine.ledger.close()
 
 
 @pytest.mark.parametrize("choose", ["diverse", "nearest"])
 def test_a_study_keeps_worked_examples_as_places_in_its_splits(choose: Any, tmp_path: Path) -> None:
-    material, engine = classify_material(n_train=40), make_engine(FakeModel(), tmp_path)
-    system = FewShot(3, choose).fit(start(material, engine), material, engine).model_dump(mode="json")
+    data, engine = classify_material(n_train=40), make_engine(FakeModel(), tmp_path)
+    system = FewShot(3, choose).fit(start(data, engine), data, engine).model_dump(mode="json")
     engine.ledger.close()
-    rows = [{"id": row.id, "fields": row.fields, "media": {}, "occurrence": 0} for row in material.train]
+    rows = [{"id": row.id, "fields": row.fields, "media": {}, "occurrence": 0} for row in data.train]
     run = {"system": system, "examples": rows[:2], "answers": [{"raw": "a"}, {"raw": "b"}], "scores": []}
     record = {"splits": {"train": rows, "dev": [], "test": [], "reserve": []}, "tests": [run]}
     packed, parts = pack(record, lambda system, keys: {})
     texts = [str(packed["systems"]), *parts.values()]
-    assert sum(material.train[5].fields["text"] in text for text in texts) == 1, "it is in the splits alone"
+    assert sum(data.train[5].fields["text"] in text for text in texts) == 1, "it is in the splits alone"
     assert unpack(packed, lambda name: json.loads(parts[name]), lambda system, keys: {}) == record

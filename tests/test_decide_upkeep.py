@@ -130,46 +130,46 @@ def test_how_often_is_told_in_the_unit_that_fits(per_month: float, words: str) -
 # --- as measured on real systems
 
 
-def costs(system: System, material: TrainingData, engine: Engine) -> tuple[list[float | None], list[float | None]]:
+def costs(system: System, data: TrainingData, engine: Engine) -> tuple[list[float | None], list[float | None]]:
     """Seconds and prices of a new label, a changed rule and a changed document."""
-    run = measure(material.task, system, "dev", material.dev, engine)
+    run = measure(data.task, system, "dev", data.dev, engine)
     run = replace(run, answers=tuple(replace(answer, seconds=0.5) for answer in run.answers))
-    rates = machine_rates(material.task.prices, 1_000_000)
-    timed = timed_cost(material, run, system_cost(material, run, rates, engine), engine)
+    rates = machine_rates(data.task.prices, 1_000_000)
+    timed = timed_cost(data, run, system_cost(data, run, rates, engine), engine)
     return [c.seconds for c in timed.changing], [c.price for c in timed.changing]
 
 
 def test_tuned_weights_take_the_time_of_their_training_also_when_they_were_kept(
     tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine
 ) -> None:
-    material = classify_material(tuning={"epochs": 1})
+    data = classify_material(tuning={"epochs": 1})
     engine = engine_for(open_tiny(tiny_folder), tmp_path)
-    tuned = FineTune().fit(start(material, engine), material, engine)
+    tuned = FineTune().fit(start(data, engine), data, engine)
     noted = read_tuned(tmp_path / tuned.weights.tuned)
     assert noted is not None and noted.seconds is not None and noted.seconds > 0
-    assert FineTune().fit(start(material, engine), material, engine) == tuned
-    assert costs(tuned, material, engine)[0] == pytest.approx([noted.seconds + 0.5 * len(material.dev)] * 2)
+    assert FineTune().fit(start(data, engine), data, engine) == tuned
+    assert costs(tuned, data, engine)[0] == pytest.approx([noted.seconds + 0.5 * len(data.dev)] * 2)
     manifest = tmp_path / tuned.weights.tuned / "manifest.json"
     manifest.write_text(manifest.read_text(encoding="utf-8").replace('"seconds"', '"minutes"'), encoding="utf-8")
-    assert costs(tuned, material, engine)[0] == [None, None]
+    assert costs(tuned, data, engine)[0] == [None, None]
 
 
 def test_a_classifier_is_fitted_again(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = classify_material(), engine_for(FakeModel(), tmp_path)
-    seconds, prices = costs(Reference().fit(start(material, engine), material, engine), material, engine)
-    assert all(second is not None and second > 0.5 * len(material.dev) for second in seconds)
+    data, engine = classify_material(), engine_for(FakeModel(), tmp_path)
+    seconds, prices = costs(Reference().fit(start(data, engine), data, engine), data, engine)
+    assert all(second is not None and second > 0.5 * len(data.dev) for second in seconds)
     assert all(price is not None and price > 0 for price in prices)
 
 
 def test_a_changed_document_is_tried_on_a_copy_of_the_index(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material = answer_material(documents="docs")
+    data = answer_material(documents="docs")
     engine = engine_for(FakeModel(), tmp_path, DOCUMENTS)
-    retrieving = Retrieve("hybrid").fit(start(material, engine), material, engine)
+    retrieving = Retrieve("hybrid").fit(start(data, engine), data, engine)
     before = sorted(path for path in tmp_path.rglob("*") if "indexes" in str(path))
-    seconds, prices = costs(retrieving, material, engine)
+    seconds, prices = costs(retrieving, data, engine)
     assert seconds[2] is not None and 0 < seconds[2] < 60 and seconds[0] == 0.0
     tokens = sum(len(document.text) for document in DOCUMENTS) / 4 / len(DOCUMENTS)
-    assert prices[2] == pytest.approx(tokens * (machine_rates(material.task.prices, 22_700_000).input_per_million or 0) / 1e6)
+    assert prices[2] == pytest.approx(tokens * (machine_rates(data.task.prices, 22_700_000).input_per_million or 0) / 1e6)
     assert sorted(path for path in tmp_path.rglob("*") if "indexes" in str(path)) == before
     assert engine.refreshed(retrieving) == retrieving
 

@@ -32,12 +32,12 @@ QUICK = {"batch_rows": 1}
 Make = Callable[..., Engine]
 
 
-def baseline(material: TrainingData, engine: Engine) -> Run:
-    return measure(material.task, start(material, engine), "dev", material.dev, engine)
+def baseline(data: TrainingData, engine: Engine) -> Run:
+    return measure(data.task, start(data, engine), "dev", data.dev, engine)
 
 
-def diagnosed(material: TrainingData, engine: Engine) -> Diagnosis:
-    return diagnose(material, engine, baseline(material, engine))
+def diagnosed(data: TrainingData, engine: Engine) -> Diagnosis:
+    return diagnose(data, engine, baseline(data, engine))
 
 
 def colours(n_train: int = 40, n_dev: int = 20, **changes: Any) -> TrainingData:
@@ -77,8 +77,8 @@ def test_what_words_tell_is_forecast_for_tuning_and_for_examples(engine_for: Mak
 def test_few_steps_of_training_get_only_a_part_of_the_way(engine_for: Make, tmp_path: Path) -> None:
     known = colours()
     slow = known.task.model_copy(update={"tuning": known.task.tuning.model_copy(update={"batch_rows": 8})})
-    material = TrainingData(slow, known.train, known.dev)
-    found = diagnosed(material, engine_for(FakeModel(), tmp_path))
+    data = TrainingData(slow, known.train, known.dev)
+    found = diagnosed(data, engine_for(FakeModel(), tmp_path))
     tuned = found.lever("behaviour")
     # Three passes over five batches: 15 steps of 50.
     assert tuned is not None and "only 15 steps" in tuned.how
@@ -101,8 +101,8 @@ def test_a_local_model_is_probed_on_its_own_states(engine_for: Make, tmp_path: P
 def test_written_labels_that_cannot_be_read_are_a_matter_of_form(engine_for: Make, tmp_path: Path) -> None:
     model = FakeModel(lambda request: "ember warm" if int(request.messages[-1].text.split()[-1]) % 2 else "who knows")
     model.capabilities = Capabilities()
-    material = colours()
-    found = diagnosed(material, engine_for(model, tmp_path))
+    data = colours()
+    found = diagnosed(data, engine_for(model, tmp_path))
     held = found.lever("form")
     assert held is not None and held.how.startswith("10 answers cannot be read")
     # Half of them can be read, a third of those are right: the others would be worth as much, and a quarter of that is counted.
@@ -149,10 +149,10 @@ def test_free_answers_that_repeat_are_probed_as_classes_and_held_to_their_set(en
 
 
 def test_right_answers_among_other_words_are_a_matter_of_form(engine_for: Make, tmp_path: Path) -> None:
-    material = answer_material(metric="exact")
-    material = TrainingData(material.task, material.train, material.train)
+    data = answer_material(metric="exact")
+    data = TrainingData(data.task, data.train, data.train)
     model = FakeModel({"wages": "They come on the 25th of each month.", "bonus": "It is March or 30 days.", "hotel": "No idea."})
-    held = diagnosed(material, engine_for(model, tmp_path)).lever("form")
+    held = diagnosed(data, engine_for(model, tmp_path)).lever("form")
     # The first answer holds the right one alone; the second names another known answer too. A quarter of each is counted.
     assert held is not None and held.values[:3] == pytest.approx((0.25, 0.125, 0.0))
 
@@ -161,8 +161,8 @@ def test_answers_that_stand_in_the_input_are_marked(engine_for: Make, tmp_path: 
     days = ("monday", "friday", "sunday", "tuesday")
     rows = [make_example(i, f"{days[i % 4]} {i}", text=f"please come on {days[i % 4]} {i} to us") for i in range(40)]
     task = make_task(kind="answer", instruction="Copy the day.", output="answer", metric="exact", max_words=5, tuning=QUICK)
-    material = TrainingData(task, tuple(rows[:28]), tuple(rows[28:]))
-    tuned = diagnosed(material, engine_for(open_tiny(tiny_folder), tmp_path)).lever("behaviour")
+    data = TrainingData(task, tuple(rows[:28]), tuple(rows[28:]))
+    tuned = diagnosed(data, engine_for(open_tiny(tiny_folder), tmp_path)).lever("behaviour")
     assert tuned is not None and "marks the answer" in tuned.how and tuned.forecast.mean >= 0.8
 
 
@@ -183,19 +183,19 @@ def test_pieces_of_the_answer_are_marked_by_their_place_in_the_text() -> None:
 
 
 def test_passages_are_forecast_from_calls_that_the_ladder_uses_again(engine_for: Make, tmp_path: Path) -> None:
-    material = answer_material(max_words=20)
-    material = TrainingData(material.task, material.train[:2], (*material.train, *material.dev))
+    data = answer_material(max_words=20)
+    data = TrainingData(data.task, data.train[:2], (*data.train, *data.dev))
     model = FakeModel()
     engine = engine_for(model, tmp_path, DOCUMENTS)
-    first = baseline(material, engine)
-    found = diagnose(material, engine, first)
+    first = baseline(data, engine)
+    found = diagnose(data, engine, first)
     read = found.lever("knowledge")
     assert read is not None and found.retrieval_recall == pytest.approx(5 / 6)
     assert "contains the answer to 5 of 5 questions" in read.how
     asked = len(model.requests)
-    run = measure(material.task, Retrieve("hybrid").fit(first.system, material, engine), "dev", material.dev, engine)
+    run = measure(data.task, Retrieve("hybrid").fit(first.system, data, engine), "dev", data.dev, engine)
     assert len(model.requests) == asked and read.values == tuple(run.values)
-    again = diagnose(material, engine, first)
+    again = diagnose(data, engine, first)
     assert len(model.requests) == asked and again.levers == found.levers
 
 
@@ -232,8 +232,8 @@ def test_few_rows_that_are_all_alike_are_not_sure_to_stay_so() -> None:
 
 
 def test_alone_counts_what_a_lever_mends_and_only_what_no_other_does(engine_for: Make, tmp_path: Path) -> None:
-    material = colours(6, 6)
-    run = baseline(material, engine_for(FakeModel(lambda request: "warm"), tmp_path))
+    data = colours(6, 6)
+    run = baseline(data, engine_for(FakeModel(lambda request: "warm"), tmp_path))
     right = np.array(run.values)
     assert set(right) <= {0.0, 1.0}
     failed = np.flatnonzero(right == 0)
@@ -249,5 +249,5 @@ def test_alone_counts_what_a_lever_mends_and_only_what_no_other_does(engine_for:
 
 def test_answers_are_a_closed_set_only_where_they_repeat(engine_for: Make, tmp_path: Path) -> None:
     engine = engine_for(FakeModel(), tmp_path)
-    for material, is_closed in ((closed(), True), (answer_material(), False), (closed(("yes", "yes")), False), (colours(), True)):
-        assert (classes(Context(material, engine, baseline(material, engine))) is not None) is is_closed
+    for data, is_closed in ((closed(), True), (answer_material(), False), (closed(("yes", "yes")), False), (colours(), True)):
+        assert (classes(Context(data, engine, baseline(data, engine))) is not None) is is_closed

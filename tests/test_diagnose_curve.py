@@ -117,8 +117,8 @@ def test_few_groups_are_too_few_however_many_rows_they_have(golden: Golden, engi
     rows = [make_example(i, "ab"[i % 2], text=f"{'ab'[i % 2]} {i}", group=f"g{i % 4}") for i in range(120)]
     task = make_task(labels=("a", "b"), data={"file": "a.csv", "group_by": "g"})
     rows = list(find_units(rows, task).examples)
-    material = TrainingData(task, tuple(rows[:90]), tuple(rows[90:]))
-    golden(learning_curve(material, engine, 0.9).why_not)
+    data = TrainingData(task, tuple(rows[:90]), tuple(rows[90:]))
+    golden(learning_curve(data, engine, 0.9).why_not)
 
 
 def test_few_labels_and_free_answers_are_told_apart(golden: Golden, engine: Engine) -> None:
@@ -131,10 +131,10 @@ def test_few_labels_and_free_answers_are_told_apart(golden: Golden, engine: Engi
 
 def test_labels_that_teach_nothing_yet_make_no_curve(golden: Golden, engine: Engine) -> None:
     rows = [replace(row, answers=("rare" if number == 7 else "usual",)) for number, row in enumerate(noisy_rows(60))]
-    material = TrainingData(make_task(labels=("usual", "rare")), tuple(rows), ())
-    measured = measure_probe(material, engine)
+    data = TrainingData(make_task(labels=("usual", "rare")), tuple(rows), ())
+    measured = measure_probe(data, engine)
     assert measured is not None and measured.accuracies.mean(axis=0) == pytest.approx([59 / 60] * 6)
-    golden(sentence(learning_curve(material, engine, 0.9)))
+    golden(sentence(learning_curve(data, engine, 0.9)))
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,9 @@ def test_sizes_stand_at_equal_ratios(smallest: int, largest: int, sizes: tuple[i
 @pytest.mark.slow
 def test_lora_is_trained_on_nested_subsets_and_measured_on_dev(engine_for: MakeEngine, tiny_folder: Path, tmp_path: Path) -> None:
     quick = {"epochs": 1, "rank": 4, "batch_rows": 4, "learning_rate": 1e-2}
-    engine, material = engine_for(open_tiny(tiny_folder), tmp_path), classify_material(n_train=12, tuning=quick)
-    FineTune().fit(start(material, engine), material, engine)  # as the ladder does: the whole of train is not trained on again
-    measured = measure_lora(material, engine, (4, 12))
+    engine, data = engine_for(open_tiny(tiny_folder), tmp_path), classify_material(n_train=12, tuning=quick)
+    FineTune().fit(start(data, engine), data, engine)  # as the ladder does: the whole of train is not trained on again
+    measured = measure_lora(data, engine, (4, 12))
     assert measured is not None and measured.sizes == (4, 12) and measured.rows == 6
     assert len(list((tmp_path / "tuned").iterdir())) == 2
     assert measured.commonest == pytest.approx(1 / 3)  # six dev rows of four labels

@@ -40,40 +40,40 @@ def unlabelled_rows(rows: Sequence[Example]) -> tuple[Example, ...]:
 
 def taught(tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine) -> tuple[TrainingData, Engine, Distil]:
     known = classify_material(tuning=QUICK)
-    material = replace(known, unlabelled=unlabelled_rows(known.train))
+    data = replace(known, unlabelled=unlabelled_rows(known.train))
     engine = engine_for(open_tiny(tiny_folder), tmp_path)
-    teacher = TfidfReference().fit(start(material, engine), material, engine)
-    audit = measure(material.task, teacher, "dev", material.dev, engine)
-    return material, engine, Distil(teacher, mean_interval(audit.values, 0.95))
+    teacher = TfidfReference().fit(start(data, engine), data, engine)
+    audit = measure(data.task, teacher, "dev", data.dev, engine)
+    return data, engine, Distil(teacher, mean_interval(audit.values, 0.95))
 
 
 @pytest.mark.slow
 def test_the_student_is_tuned_on_the_rows_of_people_and_teacher(tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine, approach = taught(tiny_folder, tmp_path, engine_for)
-    plain = start(material, engine)
-    student = approach.fit(plain, material, engine)
-    labelled = approach.labelled(material, engine)
-    assert [row.label for row in labelled] == [answer.raw for answer in engine.answer(approach.teacher, material.unlabelled)]
-    same = FineTune("lora").fit(plain, replace(material, train=(*material.train, *labelled)), engine)
-    alone = FineTune("lora").fit(plain, material, engine)
+    data, engine, approach = taught(tiny_folder, tmp_path, engine_for)
+    plain = start(data, engine)
+    student = approach.fit(plain, data, engine)
+    labelled = approach.labelled(data, engine)
+    assert [row.label for row in labelled] == [answer.raw for answer in engine.answer(approach.teacher, data.unlabelled)]
+    same = FineTune("lora").fit(plain, replace(data, train=(*data.train, *labelled)), engine)
+    alone = FineTune("lora").fit(plain, data, engine)
     assert student.name == "distilled" and student.is_tuned
     assert student.weights.tuned_digest == same.weights.tuned_digest != alone.weights.tuned_digest
     assert student.weights.teacher is not None and student.weights.teacher.fingerprint == approach.teacher.fingerprint
-    assert rows_learned(approach, material) == len(material.train) + len(material.unlabelled)
+    assert rows_learned(approach, data) == len(data.train) + len(data.unlabelled)
     assert summary_of(approach).startswith("taught by tfidf-classifier, whose labels are people's on ")
     # The teacher's answers are paid once, as a part of what the student costs before its first answer.
-    run_on_dev = measure(material.task, student, "dev", material.dev, engine)
+    run_on_dev = measure(data.task, student, "dev", data.dev, engine)
     rates = Rates(1.0, 1.0, 0.0, "")
-    alone_cost = system_cost(material, measure(material.task, alone, "dev", material.dev, engine), rates, engine)
-    answers = engine.answered(approach.teacher.fingerprint, material.unlabelled)
-    extra = system_cost(material, run_on_dev, rates, engine).one_off - alone_cost.one_off
-    assert len(answers) == len(material.unlabelled) and 0 < extra < 1e-3
+    alone_cost = system_cost(data, measure(data.task, alone, "dev", data.dev, engine), rates, engine)
+    answers = engine.answered(approach.teacher.fingerprint, data.unlabelled)
+    extra = system_cost(data, run_on_dev, rates, engine).one_off - alone_cost.one_off
+    assert len(answers) == len(data.unlabelled) and 0 < extra < 1e-3
 
 
 def test_without_rows_to_label_there_is_nothing_to_distil(tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine, approach = taught(tiny_folder, tmp_path, engine_for)
+    data, engine, approach = taught(tiny_folder, tmp_path, engine_for)
     with pytest.raises(ConfigError, match="no rows without a label"):
-        approach.fit(start(material, engine), replace(material, unlabelled=()), engine)
+        approach.fit(start(data, engine), replace(data, unlabelled=()), engine)
 
 
 def test_rows_like_those_of_dev_and_test_are_not_taught() -> None:

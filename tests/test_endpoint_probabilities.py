@@ -233,37 +233,37 @@ def coloured(n: int) -> TrainingData:
 def test_the_prior_is_removed_from_what_an_endpoint_tells_and_nothing_is_asked_twice(
     tmp_path: Path, engine_for: Callable[..., Engine]
 ) -> None:
-    material = coloured(12)
+    data = coloured(12)
     with Endpoint(biased) as endpoint:
         engine = engine_for(remote(endpoint), tmp_path)
-        plain = starting_system(material.task, material.train, engine.model)
-        before = measure(material.task, plain, "dev", material.dev, engine)
-        (rung,) = [rung for rung in ladder(material.task, False, Capabilities()) if rung.name == "calibrate"]
+        plain = starting_system(data.task, data.train, engine.model)
+        before = measure(data.task, plain, "dev", data.dev, engine)
+        (rung,) = [rung for rung in ladder(data.task, False, Capabilities()) if rung.name == "calibrate"]
         (option,) = rung.candidates(plain, [before])
-        system = option.approach.fit(option.base, material, engine)
+        system = option.approach.fit(option.base, data, engine)
         asked = endpoint.calls
-        after = measure(material.task, system, "dev", material.dev, engine)
+        after = measure(data.task, system, "dev", data.dev, engine)
     assert (before.mean, after.mean) == (0.25, 1.0)
     assert plain.decoding.method == "generate" and system.name == "prior-removed" and system.fingerprint != plain.fingerprint
-    assert asked == endpoint.calls == len(material.dev) + len(material.train) + 1
+    assert asked == endpoint.calls == len(data.dev) + len(data.train) + 1
 
 
 def test_there_is_no_prior_to_remove_where_an_endpoint_tells_nothing(tmp_path: Path, engine_for: Callable[..., Engine]) -> None:
-    material = coloured(4)
+    data = coloured(4)
     with Endpoint([Answer(completion("red"))]) as endpoint:
         engine = engine_for(remote(endpoint), tmp_path)
-        plain = starting_system(material.task, material.train, engine.model)
-        run = measure(material.task, plain, "dev", material.dev, engine)
-    (rung,) = [rung for rung in ladder(material.task, False, Capabilities()) if rung.name == "calibrate"]
+        plain = starting_system(data.task, data.train, engine.model)
+        run = measure(data.task, plain, "dev", data.dev, engine)
+    (rung,) = [rung for rung in ladder(data.task, False, Capabilities()) if rung.name == "calibrate"]
     assert rung.candidates(plain, [run]) == []
 
 
 def test_a_system_that_writes_steps_first_is_not_asked_for_probabilities(tmp_path: Path, engine_for: Callable[..., Engine]) -> None:
-    material = coloured(4)
+    data = coloured(4)
     with Endpoint(biased) as endpoint:
         engine = engine_for(remote(endpoint), tmp_path)
-        system = ChainOfThought().fit(starting_system(material.task, material.train, engine.model), material, engine)
-        engine.answer(system, material.dev)
+        system = ChainOfThought().fit(starting_system(data.task, data.train, engine.model), data, engine)
+        engine.answer(system, data.dev)
     assert all("logprobs" not in payload for payload in endpoint.payloads)
 
 

@@ -51,13 +51,13 @@ def test_answered_examples_are_not_asked_again_even_after_a_restart(tmp_path: Pa
 
 
 def test_an_answer_from_the_ledger_is_the_answer_that_came(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material = answer_material()
+    data = answer_material()
     engine = engine_for(FakeModel(), tmp_path, DOCUMENTS)
-    system = Retrieve("bm25").fit(start(material, engine), material, engine)
-    first = engine.answer(system, material.dev)
+    system = Retrieve("bm25").fit(start(data, engine), data, engine)
+    first = engine.answer(system, data.dev)
     assert first[0].passages[0].document == "leave.md" and all(a.tokens_in > 0 for a in first)
     engine.ledger.close()
-    assert engine_for(FakeModel(), tmp_path, DOCUMENTS).answer(system, material.dev) == first
+    assert engine_for(FakeModel(), tmp_path, DOCUMENTS).answer(system, data.dev) == first
 
 
 def test_the_same_example_twice_is_answered_twice(tmp_path: Path, engine_for: MakeEngine) -> None:
@@ -160,14 +160,14 @@ def test_a_prior_is_subtracted_before_the_label_is_chosen(tmp_path: Path, engine
 
 @pytest.mark.parametrize("retrieve_first", [False, True])
 def test_the_nearest_shots_never_show_the_row_itself(retrieve_first: bool, tmp_path: Path, engine_for: MakeEngine) -> None:
-    material = answer_material()
+    data = answer_material()
     # The same question under many numbers: none of them may be shown next to it.
-    copies = [make_example(100 + i, "March", text=material.train[1].fields["text"]) for i in range(12)]
-    material = replace(material, train=(*material.train, *copies))
+    copies = [make_example(100 + i, "March", text=data.train[1].fields["text"]) for i in range(12)]
+    data = replace(data, train=(*data.train, *copies))
     engine = engine_for(FakeModel(), tmp_path, DOCUMENTS)
     chain = Chain((Retrieve("bm25"), FewShot(2, "nearest")) if retrieve_first else (FewShot(2, "nearest"), Retrieve("bm25")))
-    system = chain.fit(start(material, engine), material, engine)
-    for example, (chat, _) in zip(material.train, engine.messages(system, material.train), strict=True):
+    system = chain.fit(start(data, engine), data, engine)
+    for example, (chat, _) in zip(data.train, engine.messages(system, data.train), strict=True):
         shown = [m.text for m in chat if m.role == "user"]
         assert len(shown) == 3 and [example.fields["text"] in text for text in shown] == [False, False, True]
 
@@ -221,11 +221,11 @@ def test_tuned_weights_that_are_gone_are_said(tmp_path: Path, engine_for: MakeEn
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"labels": ["a", "b"], "weights": [[0.0], [1.0]], "bias": [0, 0]}'])
 def test_a_damaged_classifier_is_refused(damage: str, tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = classify_material(), engine_for(FakeModel(), tmp_path)
-    system = Reference().fit(start(material, engine), material, engine)
+    data, engine = classify_material(), engine_for(FakeModel(), tmp_path)
+    system = Reference().fit(start(data, engine), data, engine)
     (tmp_path / system.weights.tuned / "head.json").write_text(damage, encoding="utf-8")
     with pytest.raises(StoreError, match="does not hold"):
-        engine.answer(system, material.dev)
+        engine.answer(system, data.dev)
 
 
 class Counting(FakeEmbedder):
@@ -286,9 +286,9 @@ def test_a_pattern_leaves_room_for_what_the_prompt_asks_for_beside_the_answer() 
 
 
 def test_whole_documents_are_in_every_prompt(tmp_path: Path, engine_for: MakeEngine) -> None:
-    material, engine = answer_material(), engine_for(FakeModel(), tmp_path, DOCUMENTS)
-    system = WholeDocuments().fit(start(material, engine), material, engine)
-    for chat, passages in engine.messages(system, material.dev):
+    data, engine = answer_material(), engine_for(FakeModel(), tmp_path, DOCUMENTS)
+    system = WholeDocuments().fit(start(data, engine), data, engine)
+    for chat, passages in engine.messages(system, data.dev):
         assert all(document.text in chat[0].text for document in DOCUMENTS) and passages == ()
 
 

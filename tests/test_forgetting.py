@@ -138,9 +138,9 @@ def test_a_loss_is_said_with_its_limits_and_a_small_one_is_not() -> None:
 
 @pytest.mark.slow
 def test_a_tuned_system_and_its_model_are_asked_alike(tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine) -> None:
-    material = classify_material(tuning={"epochs": 1, "rank": 2, "batch_rows": 8})
+    data = classify_material(tuning={"epochs": 1, "rank": 2, "batch_rows": 8})
     engine = engine_for(open_tiny(tiny_folder), tmp_path)
-    tuned = FineTune("lora").fit(start(material, engine), material, engine)
+    tuned = FineTune("lora").fit(start(data, engine), data, engine)
     found = forgetting(tuned, engine)
     assert found.system == "lora" and found.fingerprint == tuned.fingerprint and 0 <= found.after <= 1
     assert forgetting(tuned, engine) == found  # the answers are kept
@@ -154,17 +154,17 @@ def test_replay_adds_the_models_own_answers_to_the_rows(
     tiny_folder: Path, tmp_path: Path, engine_for: MakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay, "MAX_TOKENS", 400)
-    material = classify_material(tuning={"epochs": 1, "rank": 2, "batch_rows": 8, "replay": 0.25})
+    data = classify_material(tuning={"epochs": 1, "rank": 2, "batch_rows": 8, "replay": 0.25})
     engine = engine_for(open_tiny(tiny_folder), tmp_path)
-    begin = start(material, engine)
+    begin = start(data, engine)
     general = replay.general_system(begin, tuned=False)
     rows = replay.general_rows(replay.instructions())
     stopped = [replace(answer, raw=f"answer {number}", finish="stop") for number, answer in enumerate(engine.answer(general, rows))]
     monkeypatch.setattr(engine, "answer", lambda system, examples, progress=None: stopped)
-    plain = FineTune("lora").training(begin, material, engine)
+    plain = FineTune("lora").training(begin, data, engine)
     with_replay = approach_named("lora-replay")
     assert isinstance(with_replay, FineTune) and with_replay.name == "lora-replay"
-    mixed = with_replay.training(begin, material, engine)
+    mixed = with_replay.training(begin, data, engine)
     added = mixed.rows[len(plain.rows) :]
     assert list(mixed.rows[: len(plain.rows)]) == list(plain.rows) and len(added) == 4 and mixed.folder != plain.folder
     model = open_tiny(tiny_folder)
@@ -181,7 +181,7 @@ def stub_climb(setting: str, *names: str) -> Climb:
     return cast(
         Climb,
         SimpleNamespace(
-            material=SimpleNamespace(task=task),
+            data=SimpleNamespace(task=task),
             runs=runs,
             generative=runs,
             prices=SimpleNamespace(weigh=tokens_of),

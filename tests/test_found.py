@@ -37,10 +37,10 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def measured(engine: Engine, rows: list[Example], *searches: str, passages: int = 1) -> tuple[Found, ...]:
-    material = replace(answer_material(documents="docs", embedder="fake"), dev=tuple(rows))
-    systems = [Retrieve(search, passages=passages).fit(start(material, engine), material, engine) for search in searches]
-    runs = [measure(material.task, system, "dev", material.dev, engine) for system in systems]
-    found = found_by(material.task, runs, engine)
+    data = replace(answer_material(documents="docs", embedder="fake"), dev=tuple(rows))
+    systems = [Retrieve(search, passages=passages).fit(start(data, engine), data, engine) for search in searches]
+    runs = [measure(data.task, system, "dev", data.dev, engine) for system in systems]
+    found = found_by(data.task, runs, engine)
     return found
 
 

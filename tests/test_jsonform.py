@@ -104,11 +104,11 @@ def test_an_endpoints_answers_are_held_against_the_schema_however_it_was_asked(
         assert bool(form) or '"month"' in text, "where it can be said in no other way, the schema is in the question"
         return Answer(completion(said[int(next(word for word in text.split() if word.isdigit()))]))
 
-    material = answer_material(json_schema=SCHEMA)
+    data = answer_material(json_schema=SCHEMA)
     rows = tuple(Example(str(n), {"text": f"When? {n} "}, (RIGHT,)) for n in range(len(said)))
     with Endpoint(answer) as endpoint:
         model = RemoteModel(ModelSettings(name="m", base_url=endpoint.url, concurrency=1), backoff_seconds=0.01)
         engine = engine_for(model, tmp_path)
-        run = measure(material.task.model_copy(update={"metric": "exact"}), start(material, engine), "dev", rows, engine)
+        run = measure(data.task.model_copy(update={"metric": "exact"}), start(data, engine), "dev", rows, engine)
     assert [score.outcome for score in run.scores] == ["right", "right", "unparsed", "unparsed", "wrong"]
     assert run.scores[0].details["exact"] == 1 and run.scores[2].value == 0

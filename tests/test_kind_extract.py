@@ -110,15 +110,15 @@ def test_the_form_is_told_and_may_be_set_free_and_steps_get_a_property() -> None
     start = system_of(task, [row])
     assert '"total": number' in render_messages(start, row)[0].text
     assert json.loads(start.decoding.json_schema)["required"] == ["customer", "total", "express", "items"]
-    material = TrainingData(task, (row,), ())
-    free = FreeForm().fit(start, material, None)  # type: ignore[arg-type]
+    data = TrainingData(task, (row,), ())
+    free = FreeForm().fit(start, data, None)  # type: ignore[arg-type]
     assert not free.decoding.json_schema and free.prompt == start.prompt and free.name == "free-form"
-    steps = ChainOfThought().fit(start, material, None)  # type: ignore[arg-type]
+    steps = ChainOfThought().fit(start, data, None)  # type: ignore[arg-type]
     assert next(iter(json.loads(steps.decoding.json_schema)["properties"])) == "reasoning"
     assert '"reasoning"' in render_messages(steps, row)[0].text and "Answer:" not in render_messages(steps, row)[0].text
     said = json.dumps({"reasoning": "Ada is the customer.", **ORDERS[0]})
     assert score(task, steps, row, Answer("0", said)).details == {"form": 1.0, "fields": 1.0, "strict": 1.0}
-    both = ChainOfThought().fit(free, material, None)  # type: ignore[arg-type]
+    both = ChainOfThought().fit(free, data, None)  # type: ignore[arg-type]
     assert score(task, both, row, Answer("0", f"Ada.\nAnswer: {json.dumps(ORDERS[0])}")).outcome == "right"
 
 

@@ -255,8 +255,8 @@ class Looking:
     looks_at_dev: bool
     given: list[tuple[Example, ...]]
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
-        self.given.append(material.dev)
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+        self.given.append(data.dev)
         return system.then(self.name, prompt=system.prompt.model_copy(update={"persona": f"You are {self.name}."}))
 
 
@@ -267,13 +267,11 @@ def race(folder: Path, dev: Callable[[Splits], tuple[Example, ...]]) -> Iterator
     splits = load_splits(project)
     with Ledger(project.store) as ledger:
         engine = open_engine(project, ledger)
-        material = TrainingData(project.task, splits.train, dev(splits))
+        data = TrainingData(project.task, splits.train, dev(splits))
         start = starting_system(project.task, splits.train, engine.model)
 
         def over(*rungs: Sequence[Approach]) -> Climb:
-            made = Climb(
-                material, engine, PriceList({engine.model.digest: RATES}, RATES), Clock(), Watcher(), True, len(splits.test)
-            )
+            made = Climb(data, engine, PriceList({engine.model.digest: RATES}, RATES), Clock(), Watcher(), True, len(splits.test))
             for approaches in rungs:
                 made.track.race(Rung("looks", lambda start, runs: []), [Proposal(approach, start) for approach in approaches])
             return made
@@ -287,7 +285,7 @@ def test_dev_rows_that_a_candidate_chose_by_do_not_count(tmp_path: Path) -> None
     assert looks_at_dev(Chain((blind, looking))) and not looks_at_dev(Chain((blind, blind)))
     with race(tmp_path, lambda splits: splits.dev) as over:
         done = over([blind], [looking, blind])
-    dev = done.material.dev
+    dev = done.data.dev
     assert given == [(), dev[:12], ()]
     first, second, third = done.steps
     assert [step.run.examples for step in (first, second, third) if step.run] == [dev, dev[12:], dev[12:]]

@@ -179,7 +179,7 @@ class Added:
 
     name = "added"
 
-    def fit(self, system: Any, material: Any, engine: Any, on_progress: Any = None) -> Any:
+    def fit(self, system: Any, data: Any, engine: Any, on_progress: Any = None) -> Any:
         raise AssertionError("an estimate fits nothing")
 
 

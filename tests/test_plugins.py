@@ -36,7 +36,7 @@ class Polite:
 
     name: str = "polite"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         return system.then(self.name, prompt={"instruction": f"Please: {system.prompt.instruction}"})
 
 
@@ -73,11 +73,11 @@ def test_a_model_is_opened_by_its_name_or_what_stands_in_front_of_a_colon() -> N
 
 @pytest.mark.usefixtures("added")
 def test_an_approach_is_tried_where_the_task_names_it(tmp_path: Path) -> None:
-    material = classify_material(approaches=["polite", "persona > polite"], persona="You are new.")
+    data = classify_material(approaches=["polite", "persona > polite"], persona="You are new.")
     engine = make_engine(FakeModel(), tmp_path)
-    (rung,) = [rung for rung in ladder(material.task, False, Capabilities()) if rung.name == "prompt"]
-    options = {option.name: option for option in rung.candidates(start(material, engine), [])}
-    made = options["persona > polite"].approach.fit(start(material, engine), material, engine)
+    (rung,) = [rung for rung in ladder(data.task, False, Capabilities()) if rung.name == "prompt"]
+    options = {option.name: option for option in rung.candidates(start(data, engine), [])}
+    made = options["persona > polite"].approach.fit(start(data, engine), data, engine)
     engine.ledger.close()
     assert "polite" in options and made.prompt.instruction == "Please: Name the colour." and made.prompt.persona
     with pytest.raises(ConfigError, match="did you mean `polite`"):
@@ -126,14 +126,14 @@ class Backwards:
 def test_a_way_to_search_may_come_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RETRIEVERS, "own", {**RETRIEVERS.own, "backwards": "anywhere:BACKWARDS"})
     monkeypatch.setitem(RETRIEVERS._loaded, "backwards", Backwards())
-    material = answer_material(documents="docs", embedder="fake")
+    data = answer_material(documents="docs", embedder="fake")
     engine = make_engine(FakeModel(), tmp_path, DOCUMENTS)
-    questions = [example.fields["text"] for example in material.train[:2]]
-    made = approach_named("rag-backwards-2").fit(start(material, engine), material, engine)
+    questions = [example.fields["text"] for example in data.train[:2]]
+    made = approach_named("rag-backwards-2").fit(start(data, engine), data, engine)
     for name in (name for name in RETRIEVERS.names if name != "pgvector"):  # which needs a server
         check_retriever(RETRIEVERS.load(name), engine.indexes.index(made.knowledge), questions)
-    plain = approach_named("rag-bm25-2").fit(start(material, engine), material, engine)
-    found = engine.retrieve(made, material.train[:2])
+    plain = approach_named("rag-bm25-2").fit(start(data, engine), data, engine)
+    found = engine.retrieve(made, data.train[:2])
     engine.ledger.close()
     assert (
         made.name == "rag-backwards-2" and made.knowledge.digest != plain.knowledge.digest and made.fingerprint != plain.fingerprint

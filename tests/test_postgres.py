@@ -84,10 +84,10 @@ def test_of_ten_thousand_pairs_of_asker_and_document_none_crosses_there(server: 
 
 
 def test_a_system_answers_with_what_it_finds_there(server: None, tmp_path: Path) -> None:
-    material = answer_material(documents="docs", embedder="fake")
+    data = answer_material(documents="docs", embedder="fake")
     engine = make_engine(FakeModel(), tmp_path, PAGES)
-    made = approach_named("rag-pgvector-2").fit(start(material, engine), material, engine)
-    found = engine.retrieve(made, material.dev[:2])
+    made = approach_named("rag-pgvector-2").fit(start(data, engine), data, engine)
+    found = engine.retrieve(made, data.dev[:2])
     engine.ledger.close()
     assert made.name == "rag-pgvector-2" and [len(passages) for passages in found] == [2, 2]
 

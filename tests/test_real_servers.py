@@ -41,9 +41,9 @@ def test_the_server_of_llama_cpp_answers_and_counts_as_the_local_engine_does(wei
 @pytest.mark.model
 def test_the_server_of_llama_cpp_is_held_to_measured_rows(weights: Path, tmp_path: Path) -> None:
     local = LocalModel(fetch(SMOLLM2), SMOLLM2.name, SMOLLM2.digest, SMOLLM2.precision, dtype="float32")
-    with opened("handbook", local, tmp_path) as (engine, start, material):
-        system = Retrieve("bm25").fit(start, material, engine)
-        found = certify(material.task, system, material.dev[:4], engine)
+    with opened("handbook", local, tmp_path) as (engine, start, data):
+        system = Retrieve("bm25").fit(start, data, engine)
+        found = certify(data.task, system, data.dev[:4], engine)
         documents, store = engine.documents, engine.store
     served = serve_measured(found, local, store, documents)
     with llama_server(made(weights)) as url:

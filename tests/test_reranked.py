@@ -54,8 +54,8 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def fitted(engine: Engine, name: str) -> tuple[TrainingData, System]:
-    material = replace(answer_material(documents="docs", embedder="fake"), dev=ROWS)
-    return material, approach_named(name).fit(start(material, engine), material, engine)
+    data = replace(answer_material(documents="docs", embedder="fake"), dev=ROWS)
+    return data, approach_named(name).fit(start(data, engine), data, engine)
 
 
 def found(engine: Engine, name: str) -> list[str]:
@@ -72,12 +72,12 @@ def test_the_passage_that_the_model_says_yes_to_comes_first_and_the_others_stay_
 def test_what_was_asked_to_find_passages_counts_in_the_price_and_is_asked_once(engine: Engine) -> None:
     model = engine.model
     assert isinstance(model, FakeModel)
-    material, plain = fitted(engine, "rag-bm25")
+    data, plain = fitted(engine, "rag-bm25")
     before = engine.answer(plain, ROWS)[0]
     for name, calls in (("rag-bm25 > reranked", 5), ("rag-bm25 > hyde", 1), ("rag-bm25 > several-queries", 1)):
         _, system = fitted(engine, name)
         asked = len(model.requests)
-        (answer,) = measure(material.task, system, "dev", ROWS, engine).answers
+        (answer,) = measure(data.task, system, "dev", ROWS, engine).answers
         assert len(model.requests) == asked + calls + 1 and answer.tokens_in > before.tokens_in, name
         assert engine.answer(system, ROWS) == [answer] and len(model.requests) == asked + calls + 1, name
 
@@ -116,9 +116,9 @@ def test_a_model_without_probabilities_does_not_rerank(tmp_path: Path) -> None:
 
 
 def test_settings_make_each_a_candidate_on_the_best_retrieval(engine: Engine) -> None:
-    material, system = fitted(engine, "rag-bm25")
+    data, system = fitted(engine, "rag-bm25")
     task = answer_material(documents="docs", embedder="fake", retrieval={"rerank": ["model"], "queries": ["hyde"]}).task
-    run = measure(material.task, system, "dev", ROWS, engine)
+    run = measure(data.task, system, "dev", ROWS, engine)
     (rung,) = [rung for rung in ladder(task, True, Capabilities()) if rung.name == "retrieve and prompt"]
     approaches = [proposal.approach for proposal in rung.candidates(system, [run])]
     assert Rerank("model") in approaches and Widen("hyde") in approaches
@@ -154,8 +154,8 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_cross_encoder_orders_passages_by_its_scores(engine: Engine, encoder: Path) -> None:
-    material, plain = fitted(engine, "rag-bm25-5")
-    system = Rerank(str(encoder)).fit(plain, material, engine)
+    data, plain = fitted(engine, "rag-bm25-5")
+    system = Rerank(str(encoder)).fit(plain, data, engine)
     scores = CrossEncoder(encoder, "judge", "").scores(ROWS[0].fields["text"], [f"{page.title}\n{page.text}" for page in PAGES])
     by_score = sorted(zip(scores, PAGES, strict=True), key=lambda pair: -pair[0])
     (passages,) = engine.retrieve(system, ROWS)

@@ -78,15 +78,15 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def race_on(engine: Engine, dev: tuple[Example, ...], runs: Sequence[Run] = (), **settings: Any) -> SearchRace:
-    material = replace(answer_material(documents="docs", embedder="fake", **settings), dev=dev)
-    return SearchRace(material.task, material, engine, Told(), list(runs))
+    data = replace(answer_material(documents="docs", embedder="fake", **settings), dev=dev)
+    return SearchRace(data.task, data, engine, Told(), list(runs))
 
 
 def test_ways_to_cut_are_compared_within_the_same_words_and_only_those_that_find_more_go_on(engine: Engine) -> None:
     race = race_on(engine, rows())
-    assert race.cuts(start(race.material, engine)) == () and not race.trials  # a rung that is not climbed measures nothing
+    assert race.cuts(start(race.data, engine)) == () and not race.trials  # a rung that is not climbed measures nothing
     with race.racing():
-        going = race.cuts(start(race.material, engine))
+        going = race.cuts(start(race.data, engine))
     trials = {trial.name: trial for trial in race.trials}
     assert going and {one.name for one in going} == {name for name, trial in trials.items() if trial.races} and len(going) <= 2
     for trial in race.trials:
@@ -95,26 +95,26 @@ def test_ways_to_cut_are_compared_within_the_same_words_and_only_those_that_find
     model = engine.model
     assert isinstance(model, FakeModel) and not model.requests  # search asks no model
     (rung,) = [rung for rung in ladder(race.task, True, Capabilities(), search=race) if rung.name == "retrieve"]
-    approaches = [proposal.approach for proposal in rung.candidates(start(race.material, engine), [])]
+    approaches = [proposal.approach for proposal in rung.candidates(start(race.data, engine), [])]
     assert approaches[-len(going) :] == list(going)
 
 
 def test_few_rows_and_documents_of_one_passage_try_nothing(engine: Engine, tmp_path: Path) -> None:
     race = race_on(engine, rows(8))
     with race.racing():
-        assert race.cuts(start(race.material, engine)) == () and not race.trials
+        assert race.cuts(start(race.data, engine)) == () and not race.trials
     short = [Document(f"{row.id}.md", row.id, f"Room {row.id[1:]}: {row.answers[0]}.") for row in rows()]
     other = race_on(engine.with_documents(short, tmp_path / "short"), rows())
     with other.racing():
-        assert other.cuts(start(other.material, engine)) == () and not other.trials
+        assert other.cuts(start(other.data, engine)) == () and not other.trials
 
 
 def test_no_other_cut_is_tried_unasked_where_an_endpoint_would_embed_and_charge_for_it(engine: Engine) -> None:
     race = race_on(engine, rows())
     race.task = race.task.model_copy(update={"embedder": "e@http://localhost:9/v1"})
     with race.racing():
-        assert race.cuts(start(race.material, engine)) == () and not race.trials
-    assert ForeseenSearch(race.task).cuts(start(race.material, engine)) == ()
+        assert race.cuts(start(race.data, engine)) == () and not race.trials
+    assert ForeseenSearch(race.task).cuts(start(race.data, engine)) == ()
 
 
 def test_documents_nearest_to_the_questions_are_the_sample() -> None:
@@ -130,8 +130,8 @@ def test_the_model_orders_passages_where_a_right_one_is_found_and_not_shown(tmp_
     pages.append(Document("right.md", "Light", "A lamp burns for nine hours."))
     dev = tuple(Example(f"q{k}", {"text": f"lamp lamp keeper {k}"}, ("nine hours",)) for k in range(40))
     engine = make_engine(Keeper(), tmp_path, pages)
-    material = replace(answer_material(documents="docs", embedder="fake"), dev=dev)
-    run = measure(material.task, Retrieve("bm25").fit(start(material, engine), material, engine), "dev", dev, engine)
+    data = replace(answer_material(documents="docs", embedder="fake"), dev=dev)
+    run = measure(data.task, Retrieve("bm25").fit(start(data, engine), data, engine), "dev", dev, engine)
     poor = race_on(engine, dev, [])
     with poor.racing():
         assert poor.orders(run) == () and "more than 25 % of the work so far" in poor.trials[0].why
@@ -156,7 +156,7 @@ def test_paid_calls_are_made_for_a_search_only_where_the_settings_name_it(tmp_pa
 
     engine = make_engine(Paid(), tmp_path, ROOMS)
     race = race_on(engine, rows())
-    run = measure(race.task, Retrieve("vector").fit(start(race.material, engine), race.material, engine), "dev", rows(), engine)
+    run = measure(race.task, Retrieve("vector").fit(start(race.data, engine), race.data, engine), "dev", rows(), engine)
     model = engine.model
     assert isinstance(model, FakeModel)
     asked = len(model.requests)
@@ -169,8 +169,8 @@ def test_paid_calls_are_made_for_a_search_only_where_the_settings_name_it(tmp_pa
 def test_the_report_lists_what_was_measured_and_why_it_did_or_did_not_race(engine: Engine, tmp_path: Path) -> None:
     race = race_on(engine, rows())
     with race.racing():
-        race.cuts(start(race.material, engine))
-    run = measure(race.task, Retrieve("hybrid").fit(start(race.material, engine), race.material, engine), "dev", rows(), engine)
+        race.cuts(start(race.data, engine))
+    run = measure(race.task, Retrieve("hybrid").fit(start(race.data, engine), race.data, engine), "dev", rows(), engine)
     found = found_by(race.task, [run], engine)
     study = replace(answer_study(), found=found, searches=tuple(race.trials))
     page = render_report(study)

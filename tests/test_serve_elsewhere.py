@@ -78,10 +78,10 @@ def runtime(model: LocalModel, style: Style = "vllm", answer: str | None = None)
 
 @pytest.fixture
 def served(tiny_folder: Path, tmp_path: Path) -> Iterator[Served]:
-    material, store = answer_material(max_words=2), tmp_path / ".tailor"
+    data, store = answer_material(max_words=2), tmp_path / ".tailor"
     engine = make_engine(open_tiny(tiny_folder), store)
-    rows = (*material.train, *material.dev)
-    found = certify(material.task, start(material, engine), rows, engine)
+    rows = (*data.train, *data.dev)
+    found = certify(data.task, start(data, engine), rows, engine)
     engine.ledger.close()
     opened = serve_measured(found, open_tiny(tiny_folder), store)
     yield opened

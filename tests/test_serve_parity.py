@@ -57,12 +57,12 @@ def rooms() -> tuple[TrainingData, list[Document]]:
 
 
 def measured(
-    model: LocalModel, store: Path, material: TrainingData, approach: Approach, documents: Sequence[Document] = ()
+    model: LocalModel, store: Path, data: TrainingData, approach: Approach, documents: Sequence[Document] = ()
 ) -> Certified:
     engine = make_engine(model, store, documents)
     try:
-        system = approach.fit(start(material, engine), material, engine)
-        return certify(material.task, system, material.dev, engine)
+        system = approach.fit(start(data, engine), data, engine)
+        return certify(data.task, system, data.dev, engine)
     finally:
         engine.ledger.close()
 
@@ -70,16 +70,16 @@ def measured(
 def case(name: str) -> tuple[TrainingData, Approach, list[Document]]:
     if name == "prompt":  # without the prior, so that even a random model gives more than one label
         return classify_material(n_dev=ROWS), Chain((FewShot(3, "nearest"), RemovePrior())), []
-    material, documents = rooms()
+    data, documents = rooms()
     approaches: dict[str, Approach] = {"retrieval": Retrieve("hybrid"), "tuned": FineTune("lora")}
-    return material, approaches[name], documents if name == "retrieval" else []
+    return data, approaches[name], documents if name == "retrieval" else []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["prompt", "retrieval", "tuned"])
 def test_what_is_served_equals_what_was_measured(name: str, tiny_folder: Path, tmp_path: Path) -> None:
-    material, approach, documents = case(name)
-    found = measured(open_tiny(tiny_folder), tmp_path / ".tailor", material, approach, documents)
+    data, approach, documents = case(name)
+    found = measured(open_tiny(tiny_folder), tmp_path / ".tailor", data, approach, documents)
     served = serve_measured(found, open_tiny(tiny_folder), tmp_path / ".tailor", documents)
     with serving_these(served) as client:
         for row in found.rows:
@@ -92,9 +92,9 @@ def test_what_is_served_equals_what_was_measured(name: str, tiny_folder: Path, t
 
 @pytest.mark.slow
 def test_a_wrong_adapter_is_refused(tiny_folder: Path, tmp_path: Path, worker: Worker) -> None:
-    store, (material, approach, _) = tmp_path / ".tailor", case("tuned")
-    found = measured(open_tiny(tiny_folder), store, material, approach)
-    other = replace(material, train=tuple(make_example(900 + n, "never") for n in range(TRAIN)))
+    store, (data, approach, _) = tmp_path / ".tailor", case("tuned")
+    found = measured(open_tiny(tiny_folder), store, data, approach)
+    other = replace(data, train=tuple(make_example(900 + n, "never") for n in range(TRAIN)))
     wrong = measured(open_tiny(tiny_folder), store, other, approach).system.weights
     # Its files in the place of the right ones: the digest tells.
     served = serve_measured(found, open_tiny(tiny_folder), store)
@@ -115,8 +115,8 @@ def test_a_wrong_adapter_is_refused(tiny_folder: Path, tmp_path: Path, worker: W
 
 
 def test_a_changed_template_is_refused(tiny_folder: Path, tmp_path: Path, worker: Worker) -> None:
-    material, approach, _ = case("prompt")
-    found = measured(open_tiny(tiny_folder), tmp_path / ".tailor", material, approach)
+    data, approach, _ = case("prompt")
+    found = measured(open_tiny(tiny_folder), tmp_path / ".tailor", data, approach)
     changed = shutil.copytree(tiny_folder, tmp_path / "changed")
     for path in changed.iterdir():
         if path.suffix in (".json", ".jinja") and "assistant" in (text := path.read_text(encoding="utf-8")):
@@ -131,8 +131,8 @@ def test_a_changed_template_is_refused(tiny_folder: Path, tmp_path: Path, worker
 
 @pytest.mark.slow
 def test_a_stale_index_is_refused(tiny_folder: Path, tmp_path: Path, worker: Worker) -> None:
-    material, approach, documents = case("retrieval")
-    found = measured(open_tiny(tiny_folder), tmp_path / "new", material, approach, documents)
+    data, approach, documents = case("retrieval")
+    found = measured(open_tiny(tiny_folder), tmp_path / "new", data, approach, documents)
     # An index of older texts that says of itself that it holds the documents as they are.
     older = [replace(page, text=page.text.replace("code", "old code"), digest=page.digest) for page in documents]
     stale = make_engine(open_tiny(tiny_folder), tmp_path / "stale", older)
@@ -146,8 +146,8 @@ def test_a_stale_index_is_refused(tiny_folder: Path, tmp_path: Path, worker: Wor
 
 
 def test_documents_that_changed_count_by_the_score_and_are_said_to_have(tiny_folder: Path, tmp_path: Path, worker: Worker) -> None:
-    material, approach, documents = case("retrieval")
-    found = measured(open_tiny(tiny_folder), tmp_path / ".tailor", material, approach, documents)
+    data, approach, documents = case("retrieval")
+    found = measured(open_tiny(tiny_folder), tmp_path / ".tailor", data, approach, documents)
     newer = [replace(page, text=f"{page.text} Knock first.", digest="") for page in documents[TRAIN : TRAIN + 10]]
     newer = documents[:TRAIN] + newer + documents[TRAIN + 10 :]
     served = serve_measured(found, open_tiny(tiny_folder), tmp_path / ".tailor", newer)
@@ -162,9 +162,9 @@ def test_documents_that_changed_count_by_the_score_and_are_said_to_have(tiny_fol
 def test_a_rounded_merge_is_refused(tiny_folder: Path, tmp_path: Path, worker: Worker) -> None:
     import torch
 
-    material, approach, _ = case("tuned")
+    data, approach, _ = case("tuned")
     model = open_tiny(tiny_folder)
-    found = measured(model, tmp_path / ".tailor", material, approach)
+    found = measured(model, tmp_path / ".tailor", data, approach)
     other = open_tiny(tiny_folder)
     served = serve_measured(found, other, tmp_path / ".tailor")
     for parameter in other.module(tmp_path / ".tailor" / found.system.weights.tuned).parameters():
@@ -180,9 +180,9 @@ def test_merged_weights_answer_as_was_measured_and_rounded_ones_are_not_written(
     import torch
     from transformers import PreTrainedModel
 
-    material, approach, _ = case("tuned")
+    data, approach, _ = case("tuned")
     store = tmp_path / ".tailor"
-    found = measured(open_tiny(tiny_folder), store, material, approach)
+    found = measured(open_tiny(tiny_folder), store, data, approach)
     served = serve_measured(found, open_tiny(tiny_folder), store)
     assert write_merged(served, tmp_path / "merged").startswith("60 of 60 measured rows are answered alike")
     assert not list((tmp_path / "merged").glob("adapter*"))
@@ -204,8 +204,8 @@ def test_merged_weights_answer_as_was_measured_and_rounded_ones_are_not_written(
 
 
 def test_a_score_outside_the_certified_interval_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
-    material, approach, _ = case("prompt")
-    found = measured(open_tiny(tiny_folder), tmp_path / ".tailor", material, approach)
+    data, approach, _ = case("prompt")
+    found = measured(open_tiny(tiny_folder), tmp_path / ".tailor", data, approach)
     right = [replace(row.answer, raw=row.example.label) for row in found.rows]
     refused = parity(found, right, agreement=0.0)
     assert refused.why == "the score is outside the certified interval"
@@ -217,8 +217,8 @@ def test_a_score_outside_the_certified_interval_is_refused(tiny_folder: Path, tm
 def test_a_bundle_of_rows_survives_being_written(tiny_folder: Path, tmp_path: Path) -> None:
     from tailor.serving.certified import CERTIFIED
 
-    material, approach, _ = case("prompt")
-    found = measured(open_tiny(tiny_folder), tmp_path / ".tailor", material, approach)
+    data, approach, _ = case("prompt")
+    found = measured(open_tiny(tiny_folder), tmp_path / ".tailor", data, approach)
     again = CERTIFIED.validate_python(json.loads(CERTIFIED.dump_json(found)))
     assert again == found
     assert again.system.fingerprint == found.system.fingerprint

@@ -56,9 +56,9 @@ class Careless(Careful):
 
 def checked(model: FakeModel, folder: Path, name: str = "rag-bm25") -> tuple[Engine, Run, Sources]:
     engine = make_engine(model, folder, PAGES)
-    material = replace(answer_material(documents="docs", embedder="fake"), dev=ROWS)
-    run = measure(material.task, approach_named(name).fit(start(material, engine), material, engine), "dev", ROWS, engine)
-    found = sources_of(material.task, run, run, engine)
+    data = replace(answer_material(documents="docs", embedder="fake"), dev=ROWS)
+    run = measure(data.task, approach_named(name).fit(start(data, engine), data, engine), "dev", ROWS, engine)
+    found = sources_of(data.task, run, run, engine)
     assert found is not None
     return engine, run, found
 

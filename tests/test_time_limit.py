@@ -169,24 +169,24 @@ def test_what_was_advised_comes_first_where_nothing_could_be_forecast(tmp_path: 
 def test_a_first_answer_of_another_method_is_foreseen_from_what_was_measured(
     tmp_path: Path, engine_for: Callable[..., Engine]
 ) -> None:
-    material = classify_material(LABELS)
+    data = classify_material(LABELS)
     engine = engine_for(FakeModel(), tmp_path)
-    scored = start(material, engine)
+    scored = start(data, engine)
     decoding = scored.decoding.model_copy(update={"method": "generate", "max_tokens": 200})
     written = scored.model_copy(update={"decoding": decoding})
-    budget = Budget(Clock(60, lambda: 0.0), material, engine, [], test_rows=20)
+    budget = Budget(Clock(60, lambda: 0.0), data, engine, [], test_rows=20)
     assert budget.row_seconds(written) is None
     run_ = make_run(scored, [1.0] * 6, tokens=(100, 0))
     run_ = replace(run_, answers=tuple(replace(answer, seconds=0.1) for answer in run_.answers))
     each = run_.seconds
-    budget = Budget(Clock(60, lambda: 0.0), material, engine, [run_], test_rows=20)
+    budget = Budget(Clock(60, lambda: 0.0), data, engine, [run_], test_rows=20)
     expected = budget.row_seconds(written)
     assert scored.decoding.method == "score" and expected is not None and expected > 10 * each > 0
-    assert budget.overrun() == "" and Budget(Clock(None), material, engine, [run_], test_rows=9000).overrun() == ""
-    late = Budget(Clock(1, lambda: 0.0), material, engine, [run_], test_rows=1200)
+    assert budget.overrun() == "" and Budget(Clock(None), data, engine, [run_], test_rows=9000).overrun() == ""
+    late = Budget(Clock(1, lambda: 0.0), data, engine, [run_], test_rows=1200)
     assert late.overrun() == "The final test needs about 2 minutes, and the time limit leaves 1 second: it is not cut short."
     with pytest.raises(OutOfTime, match="the time limit leaves .* besides the final test"):
-        Budget(Clock(30 * each, lambda: 0.0), material, engine, [run_], test_rows=20).check_fits(written, material.dev)
+        Budget(Clock(30 * each, lambda: 0.0), data, engine, [run_], test_rows=20).check_fits(written, data.dev)
 
 
 def test_the_most_promising_rung_wins_most_for_its_time_and_waits_for_what_it_builds_on() -> None:

@@ -59,16 +59,16 @@ def plain_loss(model: LocalModel, rows: list[TrainingRow], tuned: Path | None = 
     return float(np.mean(losses))
 
 
-def served_rows(system: System, material: TrainingData, engine: Engine) -> tuple[list[TrainingRow], list[TrainingRow]]:
+def served_rows(system: System, data: TrainingData, engine: Engine) -> tuple[list[TrainingRow], list[TrainingRow]]:
     """Train and dev rows made from what the finished system is asked when it serves."""
     model = engine.model
     assert isinstance(model, LocalModel)
     splits = []
-    for examples in (material.train, material.dev):
+    for examples in (data.train, data.dev):
         rows = []
         for example in examples:
             ((request, passages),) = engine.render(system, [example])
-            answer = model.encode_answer(kind_of(material.task).target_text(system, example, passages))
+            answer = model.encode_answer(kind_of(data.task).target_text(system, example, passages))
             rows.append(TrainingRow(tuple(model.encode(request.messages)), (*answer, model.end_token)))
         splits.append(rows)
     return splits[0], splits[1]
@@ -93,46 +93,46 @@ def test_a_tuned_system_was_trained_on_what_it_is_asked_and_answers_the_same_whe
     tmp_path: Path,
     engine_for: MakeEngine,
 ) -> None:
-    material = make_material()
-    engine = engine_for(model, tmp_path, DOCUMENTS if material.task.kind == "answer" else ())
-    base = start(material, engine)
-    before = engine.answer(base, material.dev)
+    data = make_material()
+    engine = engine_for(model, tmp_path, DOCUMENTS if data.task.kind == "answer" else ())
+    base = start(data, engine)
+    before = engine.answer(base, data.dev)
 
     seen: list[tuple[int, int]] = []
-    tuned = approach.fit(base, material, engine, lambda done, total: seen.append((done, total)))
-    steps = -(-len(material.train) // material.task.tuning.batch_rows)
+    tuned = approach.fit(base, data, engine, lambda done, total: seen.append((done, total)))
+    steps = -(-len(data.train) // data.task.tuning.batch_rows)
     assert seen[-1] == (steps, steps), "every row was read"
 
     # The folder is named by everything that was trained on, so the name shows that these are the rows.
-    rows, dev = served_rows(tuned, material, engine)
+    rows, dev = served_rows(tuned, data, engine)
     recipe = replace(RECIPE, method="full" if tuned.name == "full" else "lora")
     assert tuned.weights.tuned == f"tuned/{recipe_key(model.digest, rows, dev, recipe)[:16]}"
     found = read_tuned(tmp_path / tuned.weights.tuned)
     assert found is not None and found.digest == tuned.weights.tuned_digest
     assert found.trained_tokens == sum(len(row.prompt) + len(row.answer) for row in rows)
 
-    answers = engine.answer(tuned, material.dev)
+    answers = engine.answer(tuned, data.dev)
     tuned.save(tmp_path / "system.json")
     engine.ledger.close()
     shutil.copytree(tmp_path, elsewhere := tmp_path.parent / f"{tmp_path.name}-copy", ignore=shutil.ignore_patterns("ledger*"))
     other = engine_for(open_tiny(tiny_folder), elsewhere, engine.documents)
-    again = other.answer(System.load(elsewhere / "system.json"), material.dev)
+    again = other.answer(System.load(elsewhere / "system.json"), data.dev)
     for a, b in zip(answers, again, strict=True):
         assert (a.raw, a.passages) == (b.raw, b.passages)
         np.testing.assert_array_equal(a.scores, b.scores)
 
     # The base weights answer as ever, in the same process and after training.
-    untouched = other.answer(base, material.dev)
+    untouched = other.answer(base, data.dev)
     assert [a.raw for a in untouched] == [a.raw for a in before]
     np.testing.assert_array_equal([a.scores for a in untouched], [a.scores for a in before])
 
 
 def test_labels_are_taught_as_they_are_scored(model: LocalModel, tmp_path: Path, engine_for: MakeEngine) -> None:
-    material = classify_material(tuning=QUICK)
+    data = classify_material(tuning=QUICK)
     engine = engine_for(model, tmp_path)
-    tuned = FineTune("lora").fit(start(material, engine), material, engine)
-    rows, _ = served_rows(tuned, material, engine)
-    ((request, _),) = engine.render(tuned, material.train[:1])
+    tuned = FineTune("lora").fit(start(data, engine), data, engine)
+    rows, _ = served_rows(tuned, data, engine)
+    ((request, _),) = engine.render(tuned, data.train[:1])
     taught = {row.answer for row in rows}
     assert taught == {(*model.encode_answer(choice), model.end_token) for choice in request.choices}
 
@@ -275,10 +275,10 @@ def tuned_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, System, 
     """The folder of an adapter, its system, and the store they are in."""
     place = tmp_path_factory.mktemp("tuned-once")
     model = open_tiny(save_tiny(place / "tiny"))
-    material = classify_material(tuning=QUICK)
+    data = classify_material(tuning=QUICK)
     engine = make_engine(model, place / "store")
     with engine.ledger:
-        system = FineTune("lora").fit(start(material, engine), material, engine)
+        system = FineTune("lora").fit(start(data, engine), data, engine)
     return place / "store" / system.weights.tuned, system, place / "store"
 
 
@@ -348,6 +348,6 @@ def test_the_epoch_with_the_lowest_dev_loss_is_kept_among_equal_scores(model: Lo
 
 
 def test_a_model_whose_weights_are_elsewhere_cannot_be_tuned(tmp_path: Path, engine_for: MakeEngine) -> None:
-    engine, material = engine_for(FakeModel(), tmp_path), classify_material()
+    engine, data = engine_for(FakeModel(), tmp_path), classify_material()
     with pytest.raises(ConfigError, match="the weights of fake are not on this machine"):
-        FineTune().fit(start(material, engine), material, engine)
+        FineTune().fit(start(data, engine), data, engine)

@@ -109,5 +109,5 @@ def make_engine(model: Model, store: Path, documents: Sequence[Document] = ()) -
     return Engine(model, lambda name: FakeEmbedder(), Ledger(store), store, documents)
 
 
-def start(material: TrainingData, engine: Engine) -> System:
-    return starting_system(material.task, material.train, engine.model)
+def start(data: TrainingData, engine: Engine) -> System:
+    return starting_system(data.task, data.train, engine.model)

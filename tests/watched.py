@@ -41,11 +41,11 @@ def decided(folder: Path, **changes: Any) -> Path:
     settings: dict[str, Any] = {"target": 0.5, "labels": list(LABELS), "traffic": {"audit": 0.2}}
     project = load_project(write_desk(folder, **settings | changes))
     task, splits = project.task, load_splits(project)
-    material = TrainingData(task, splits.train, splits.dev)
+    data = TrainingData(task, splits.train, splits.dev)
     with Ledger(project.store) as ledger:
         engine = open_engine(project, ledger)
         start = starting_system(task, splits.train, engine.model)
-        systems = [approach.fit(start, material, engine) for approach in (ZeroShot(), FewShot(3, "diverse"))]
+        systems = [approach.fit(start, data, engine) for approach in (ZeroShot(), FewShot(3, "diverse"))]
         opened = ledger.open_test(identities(task, splits.test), [system.fingerprint for system in systems])
         candidates, steps = [], []
         for role, system in zip(("baseline", "best prompt"), systems, strict=True):

@@ -121,11 +121,11 @@ def run(
         expected = before_spending(task, splits, engine, observer, everything, max_minutes is not None)
         engine.check = clock.check
         advice = advised(task, splits, engine, observer)
-        material = TrainingData(task, splits.train, splits.dev, to_teach(project, whole, ledger, engine, observer))
-        climb = climb_of(material, engine, observer, clock=clock, everything=everything, splits=splits, advised=advice.expected)
+        data = TrainingData(task, splits.train, splits.dev, to_teach(project, whole, ledger, engine, observer))
+        climb = climb_of(data, engine, observer, clock=clock, everything=everything, splits=splits, advised=advice.expected)
         climb.climb()
         observer.message(" ".join(filter(None, (climb.stopped, climb.budget.overrun()))))
-        curve = learning_curve(material, engine, task.target)
+        curve = learning_curve(data, engine, task.target)
         engine.check = lambda: None
         lost = forgotten(climb, observer)
         tests, decision = final_test(climb, splits, ledger, observer, ratings, around_test(task, whole, engine.documents))
@@ -159,7 +159,7 @@ def say(observer: Observer, sentences: Iterable[str]) -> None:
 
 
 def climb_of(
-    material: TrainingData,
+    data: TrainingData,
     engine: Engine,
     observer: Observer,
     *,
@@ -170,14 +170,14 @@ def climb_of(
 ) -> Climb:
     """A climb that has not begun."""
     return Climb(
-        material=material,
+        data=data,
         engine=engine,
-        prices=price_list(material.task, engine.models),
+        prices=price_list(data.task, engine.models),
         clock=clock,
         observer=observer,
         everything=everything,
         test_rows=len(splits.test),
-        pace=pace_of(material.task),
+        pace=pace_of(data.task),
         advised=advised,
         test_alike=usual_size([example.unit for example in splits.test]),
     )
@@ -214,7 +214,7 @@ def final_test(
     Where a judge scores, people's ratings correct it; another judge is another opening. `data` is what there is besides the
     test set.
     """
-    task, engine = climb.material.task, climb.engine
+    task, engine = climb.data.task, climb.engine
     chosen = finalists(climb.runs, tie(task), climb.prices.weigh)
     if climb.is_broken or not climb.generative:
         return (), None
@@ -237,7 +237,7 @@ def final_test(
     for role, dev in chosen.items():
         observer.began("final test", dev.system.name)
         test = measure(task, dev.system, "test", splits.test, engine, observer.progress)
-        cost = timed_cost(climb.material, test, climb.track.cost(test), engine)
+        cost = timed_cost(climb.data, test, climb.track.cost(test), engine)
         eligible = task.allow_classifier or dev.system.is_generative
         candidates.append(Candidate(role, test, dev, cost, eligible))
     decision = (

@@ -211,8 +211,8 @@ def measure(
     project, (found, place) = _project(task, rows, folder), _approach(approach, task, model)
     own = None if isinstance(model, str) else model
     permit(project, called(own), allowed=allow_send, plain=allow_http)
-    with _opened(project, own, quiet=quiet) as (material, engine, observer):
-        return trial([found], material, engine, observer, [place])[0]
+    with _opened(project, own, quiet=quiet) as (data, engine, observer):
+        return trial([found], data, engine, observer, [place])[0]
 
 
 @plainly
@@ -253,8 +253,8 @@ def compare(
         raise ConfigError(f"{quoted(twice[0])} is listed twice", "Name every approach once.")
     own = None if isinstance(model, str) else model
     permit(project, called(own), allowed=allow_send, plain=allow_http)
-    with _opened(project, own, quiet=quiet) as (material, engine, observer):
-        return compared(trial([one for one, _ in found], material, engine, observer, [place for _, place in found]))
+    with _opened(project, own, quiet=quiet) as (data, engine, observer):
+        return compared(trial([one for one, _ in found], data, engine, observer, [place for _, place in found]))
 
 
 def list_approaches() -> dict[str, str]:

@@ -48,26 +48,26 @@ def check_model(model: Model) -> None:
     _check_long_prompt(model)
 
 
-def check_approach(approach: Approach, system: System, material: TrainingData, engine: Engine) -> None:
+def check_approach(approach: Approach, system: System, data: TrainingData, engine: Engine) -> None:
     """Hold an approach to the `Approach` protocol; it is fitted twice, and what it made answers the first dev row.
 
     Raises:
         AssertionError: a promise is broken.
     """
     before = system.model_dump_json()
-    made = approach.fit(system, material, engine)
+    made = approach.fit(system, data, engine)
     assert system.model_dump_json() == before, "the System given stays as it is"
     if made != system:  # the plain starting point is not named in what is built on it
         steps = () if system.steps == (START,) else system.steps
         assert made.steps[: len(steps)] == steps, f"the steps taken before {steps} are kept, not {made.steps}"
         assert " > ".join(made.steps[len(steps) :]) == approach.name, f"{approach.name!r} adds its name, not {made.steps}"
-    again = approach.fit(system, material, engine)
-    assert again == made and again.fingerprint == made.fingerprint, "fitted twice to the same material, it gives the same System"
+    again = approach.fit(system, data, engine)
+    assert again == made and again.fingerprint == made.fingerprint, "fitted twice to the same data, it gives the same System"
     with tempfile.TemporaryDirectory() as folder:
         made.save(Path(folder) / "system.json")
         loaded = System.load(Path(folder) / "system.json")
     assert loaded == made and loaded.fingerprint == made.fingerprint, "the System is the same after saving and loading"
-    (answer,) = engine.answer(loaded, material.dev[:1])
+    (answer,) = engine.answer(loaded, data.dev[:1])
     assert not answer.error, f"the System answers, without the error {answer.error!r}"
 
 

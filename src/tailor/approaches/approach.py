@@ -46,7 +46,7 @@ class Approach(Protocol):
 
     One that chooses something by the dev rows of its TrainingData says so with a further attribute, `looks_at_dev = True`; one
     whose System asks no generative model, and so is the same whatever it starts from, with `asks_no_model = True`. One that trains
-    weights may say which by a further method, `training(system, material, engine)`: then several can be trained side by side.
+    weights may say which by a further method, `training(system, data, engine)`: then several can be trained side by side.
 
     Attributes:
         name: what it adds to a System's name.
@@ -57,7 +57,7 @@ class Approach(Protocol):
         """What it adds to a System's name."""
         ...
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The new System; `system` stays as it is."""
         ...
 
@@ -78,18 +78,18 @@ class Chain:
         """Whether one of its parts does."""
         return any(map(looks_at_dev, self.parts))
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """Each part fitted to what the parts before it made."""
         for part in self.parts:
-            system = part.fit(system, material, engine, on_progress)
+            system = part.fit(system, data, engine, on_progress)
         return system
 
-    def training(self, system: System, material: TrainingData, engine: Engine) -> Training | None:
+    def training(self, system: System, data: TrainingData, engine: Engine) -> Training | None:
         """What its last part trains; None where another part does."""
         *parts, last = self.parts
         if any(hasattr(part, "training") for part in parts):
             return None
-        return training_of(last, Chain(tuple(parts)).fit(system, material, engine), material, engine)
+        return training_of(last, Chain(tuple(parts)).fit(system, data, engine), data, engine)
 
 
 def looks_at_dev(approach: Approach) -> bool:
@@ -107,11 +107,11 @@ def asks_a_model(approach: Approach) -> bool:
     return not getattr(approach, "asks_no_model", False)
 
 
-def training_of(approach: Approach, system: System, material: TrainingData, engine: Engine) -> Training | None:
+def training_of(approach: Approach, system: System, data: TrainingData, engine: Engine) -> Training | None:
     """What the approach trains when it is fitted; None where it trains nothing, or cannot say it beforehand."""
     if (find := getattr(approach, "training", None)) is None:
         return None
-    training: Training | None = find(system, material, engine)
+    training: Training | None = find(system, data, engine)
     return training
 
 

@@ -42,24 +42,24 @@ class Distil:
         limits = "" if self.audit.low is None or self.audit.high is None else f" [{self.audit.low:.0%}, {self.audit.high:.0%}]"
         return f"taught by {self.teacher.name}, whose labels are people's on {self.audit.mean:.0%}{limits} of {self.audit.n} rows"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with weights tuned on both. The teacher's answers are kept, so that they are paid for once.
 
         Raises:
             ConfigError: there are no rows without a label, or the weights cannot be tuned here.
             CallsFailed: a call to the teacher's endpoint failed.
         """
-        if not material.unlabelled:
+        if not data.unlabelled:
             raise ConfigError("there are no rows without a label for a teacher to label", "leave the label of some rows empty")
-        taught = self.labelled(material, engine, on_progress)
-        student = FineTune("lora").fit(system, replace(material, train=(*material.train, *taught)), engine, on_progress)
+        taught = self.labelled(data, engine, on_progress)
+        student = FineTune("lora").fit(system, replace(data, train=(*data.train, *taught)), engine, on_progress)
         own = self.teacher.weights
         teacher = Teacher(fingerprint=self.teacher.fingerprint, model=own.model, digest=own.digest, method=own.method)
         return student.with_(steps=(*student.steps[:-1], self.name), weights={"teacher": teacher})
 
-    def labelled(self, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> tuple[Example, ...]:
+    def labelled(self, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> tuple[Example, ...]:
         """The rows without a label, with the teacher's; those whose answer cannot be read as one are left out."""
-        task, rows = material.task, material.unlabelled
+        task, rows = data.task, data.unlabelled
         answers = engine.answer(self.teacher, rows, on_progress)
         if failed := [answer.error for answer in answers if answer.finish == "error"]:
             raise CallsFailed(f"{len(failed)} of {len(answers)} calls to the teacher failed, such as: {failed[0]}")
@@ -67,6 +67,6 @@ class Distil:
         return tuple(replace(row, answers=(found.answer,)) for row, found in zip(rows, read, strict=True) if found.outcome in READ)
 
 
-def rows_learned(approach: Approach, material: TrainingData) -> int:
+def rows_learned(approach: Approach, data: TrainingData) -> int:
     """How many rows an approach that trains learns from."""
-    return len(material.train) + (len(material.unlabelled) if isinstance(approach, Distil) else 0)
+    return len(data.train) + (len(data.unlabelled) if isinstance(approach, Distil) else 0)

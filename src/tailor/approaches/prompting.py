@@ -34,7 +34,7 @@ class ZeroShot:
 
     name: str = "zero-shot"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System as it is."""
         return system
 
@@ -45,7 +45,7 @@ class WriteLabels:
 
     name: str = "generated"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with generated answers."""
         return system.then(self.name, decoding=written(system, held=engine.model_of(system).capabilities.patterns))
 
@@ -65,15 +65,15 @@ class Persona:
 
     name: str = "persona"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with the persona in front of its instruction.
 
         Raises:
             ConfigError: the task names none.
         """
-        if not material.task.persona:
+        if not data.task.persona:
             raise ConfigError("the task has no persona", "say who the model is to be under `persona`")
-        return system.then(self.name, prompt={"persona": material.task.persona})
+        return system.then(self.name, prompt={"persona": data.task.persona})
 
 
 @dataclass(frozen=True)
@@ -82,15 +82,15 @@ class Constraints:
 
     name: str = "constraints"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with the constraints listed after its instruction.
 
         Raises:
             ConfigError: the task names none.
         """
-        if not material.task.constraints:
+        if not data.task.constraints:
             raise ConfigError("the task has no constraints", "list limits on form, length or tone under `constraints`")
-        return system.then(self.name, prompt={"constraints": material.task.constraints})
+        return system.then(self.name, prompt={"constraints": data.task.constraints})
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Grounded:
 
     name: str = "grounded"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with these two rules.
 
         Raises:
@@ -124,7 +124,7 @@ class ChainOfThought:
     max_tokens: int = 96
     name: str = "chain-of-thought"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System that writes its steps before its answer, or into the first property of one that is held to a schema.
 
         Raises:
@@ -148,13 +148,13 @@ class FreeForm:
 
     name: str = "free-form"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System that is told the form of an answer, and not held to it.
 
         Raises:
             ConfigError: its answers are held to no form, or are read by it.
         """
-        if not system.decoding.json_schema or not kind_of(material.task).parted:
+        if not system.decoding.json_schema or not kind_of(data.task).parted:
             raise ConfigError("there is no form of answers to set free", "free-form is for kinds of task that extract fields")
         return system.then(self.name, decoding={"json_schema": ""})
 
@@ -170,13 +170,13 @@ class QuoteSources:
     max_tokens: int = 96
     name: str = "sources-first"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System that copies pieces of the text into the first property of its answer.
 
         Raises:
             ConfigError: its answers have no such property.
         """
-        quoting = self.quoting(system) if kind_of(material.task).parted else None
+        quoting = self.quoting(system) if kind_of(data.task).parted else None
         if quoting is None:
             raise ConfigError(
                 "no words of the text can come before these answers",
@@ -219,12 +219,12 @@ class FewShot:
         """Such as "few-shot-5" or "few-shot-nearest-5"."""
         return f"few-shot-nearest-{self.count}" if self.choose == "nearest" else f"few-shot-{self.count}"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with its examples; with `nearest` it carries all training rows to choose from."""
-        kind, embedder, pool = kind_of(material.task), material.task.embedder, material.train
+        kind, embedder, pool = kind_of(data.task), data.task.embedder, data.train
         if self.choose == "diverse":
             # Images alone lie nowhere among meanings, so they are spread over topics alone.
-            is_text = material.task.reads_text
+            is_text = data.task.reads_text
             vectors = engine.embed(embedder, system.texts(pool)) if is_text else np.zeros((len(pool), 1), np.float32)
             topics = [kind.topic(example) for example in pool]
             pool = tuple(pool[i] for i in spread(vectors, topics, self.count))
@@ -271,20 +271,20 @@ class RemovePrior:
 
     name: str = "prior-removed"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with the better of the two priors subtracted, or with none where neither helps."""
         plain = system.with_(decoding={"prior": ()})
-        empty = Example("content-free", dict.fromkeys(material.train[0].fields, "N/A"), ())
-        rows = _unseen(plain, material.train)[:PRIOR_ROWS]
+        empty = Example("content-free", dict.fromkeys(data.train[0].fields, "N/A"), ())
+        rows = _unseen(plain, data.train)[:PRIOR_ROWS]
         answers = engine.answer(plain, rows, on_progress)
         samples = [_scores(engine.answer(plain, [empty])), _scores(answers)]
         priors = [tuple(map(float, np.mean(sample, axis=0))) for sample in samples if sample]
         # Without a prior comes first: it stands where no other is better.
         options = [(0.0,) * len(plain.decoding.choices), *priors]
         if plain.decoding.several:
-            has = [kind_of(material.task).labels_in(example.label) for example in material.train]
+            has = [kind_of(data.task).labels_in(example.label) for example in data.train]
             options = list(with_thresholds(options, plain.decoding.labels, has, samples[-1]))
-        best = max(range(len(options)), key=lambda i: _worth(material.task, plain, rows, answers, options[i]))
+        best = max(range(len(options)), key=lambda i: _worth(data.task, plain, rows, answers, options[i]))
         return system.then(self.name, decoding={"prior": options[best] if best else ()})
 
 

@@ -24,7 +24,7 @@ class WholeDocuments:
 
     name: str = "whole-documents"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System that reads everything.
 
         Raises:
@@ -32,11 +32,11 @@ class WholeDocuments:
             DocumentsError: the task has no documents.
         """
         _need_documents(engine)
-        filter = material.task.retrieval.filter
+        filter = data.task.retrieval.filter
         digest = documents_digest(engine.documents, restricted=bool(filter))
         knowledge = Knowledge(kind="whole", digest=digest, filter=filter)
         made = system.then(self.name, knowledge=knowledge)
-        chat, _ = engine.messages(made, material.train[:1])[0]
+        chat, _ = engine.messages(made, data.train[:1])[0]
         model = engine.model_of(made)
         tokens = model.count_tokens(chat) + made.decoding.max_tokens
         if tokens > model.context_tokens:
@@ -67,7 +67,7 @@ class Retrieve:
         name = f"{name}-by-{self.chunks}" if self.chunks else name
         return f"{name}-rewritten" if self.rewrites else name
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System that retrieves; its index is brought up to date.
 
         Raises:
@@ -76,9 +76,9 @@ class Retrieve:
         """
         _need_documents(engine)
         # One index serves all three searches, so keywords alone use it too when vectors are there anyway.
-        embedder = material.task.embedder
+        embedder = data.task.embedder
         knowledge = Knowledge(kind="index", search=self.search, passages=self.passages, embedder=embedder)
-        knowledge = knowledge.with_(rewrites=self.rewrites, chunks=self.chunks, filter=material.task.retrieval.filter)
+        knowledge = knowledge.with_(rewrites=self.rewrites, chunks=self.chunks, filter=data.task.retrieval.filter)
         engine.indexes.index(knowledge, on_progress)
         return system.then(self.name, knowledge=knowledge.with_(digest=engine.indexes.digest(knowledge)))
 
@@ -98,7 +98,7 @@ class Rerank:
         """Such as "reranked" or "reranked-by-ms-marco-MiniLM-L6-v2"."""
         return "reranked" if self.by == BY_MODEL else f"reranked-by-{Path(self.by).name}"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System whose passages are put in order.
 
         Raises:
@@ -125,7 +125,7 @@ class Widen:
         """Such as "hyde" or "several-queries"."""
         return "hyde" if self.way == HYDE else "several-queries"
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System that searches by more.
 
         Raises:

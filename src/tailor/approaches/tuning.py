@@ -41,26 +41,26 @@ class FineTune:
         """The method's name, and whether it replays."""
         return f"{self.method}-replay" if self.replays else self.method
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """The System with tuned weights and the shortest prompt that works: no label list, persona, context, constraints or form.
 
         Raises:
             ConfigError: the model's weights are not here to be tuned.
             DoesNotFit: a training row is longer than the context window.
         """
-        training = self.training(system, material, engine)
+        training = self.training(system, data, engine)
         tuned = training.run(on_progress)
         weights = {"tuned": f"tuned/{training.folder.name}", "tuned_digest": tuned.digest, "method": self.method}
-        return minimal_prompt(material.task, system).then(self.name, weights=weights)
+        return minimal_prompt(data.task, system).then(self.name, weights=weights)
 
-    def training(self, system: System, material: TrainingData, engine: Engine) -> Training:
+    def training(self, system: System, data: TrainingData, engine: Engine) -> Training:
         """What `fit` trains.
 
         Raises:
             ConfigError: the model's weights are not here to be tuned.
         """
-        bare = minimal_prompt(material.task, system)
-        settings = material.task.tuning
+        bare = minimal_prompt(data.task, system)
+        settings = data.task.tuning
         recipe = Recipe(
             method=self.method,
             epochs=settings.epochs,
@@ -70,8 +70,8 @@ class FineTune:
             seed=settings.seed,
             layers=settings.layers,
         )
-        rows = joined(training_rows(material.task, bare, material.train[: settings.max_rows], engine))
-        dev = training_rows(material.task, bare, material.dev, engine)
+        rows = joined(training_rows(data.task, bare, data.train[: settings.max_rows], engine))
+        dev = training_rows(data.task, bare, data.dev, engine)
         if self.replays:
             rows += replayed(bare, engine, rows=len(rows), share=settings.replay)
         model = engine.model_of(bare)
@@ -116,16 +116,16 @@ class Reference:
     name: str = "reference-classifier"
     asks_no_model: ClassVar[bool] = True
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """A System whose weights are the embedder and a classifier head.
 
         Raises:
             NotInstalled: the packages that it takes are not installed.
         """
         require(self.name, CLASSIFIER)
-        embedder = material.task.embedder
-        vectors = engine.embed(embedder, system.texts(material.train))
-        head = fit_vectors(material.task, vectors, material.train)
+        embedder = data.task.embedder
+        vectors = engine.embed(embedder, system.texts(data.train))
+        head = fit_vectors(data.task, vectors, data.train)
         digest, precision = engine.embedder_digest(embedder), "full-precision embedder, logistic regression"
         return _classifier(
             self.name, system, head, engine, Weights(model=embedder, digest=digest, precision=precision, method="head")
@@ -139,15 +139,15 @@ class TfidfReference:
     name: str = "tfidf-classifier"
     asks_no_model: ClassVar[bool] = True
 
-    def fit(self, system: System, material: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
+    def fit(self, system: System, data: TrainingData, engine: Engine, on_progress: OnProgress | None = None) -> System:
         """A System whose weights are those of the words and characters of the training rows.
 
         Raises:
             NotInstalled: the packages that it takes are not installed.
         """
         require(self.name, CLASSIFIER)
-        texts = system.texts(material.train)
-        classifier = fit_words(material.task, texts, material.train)
+        texts = system.texts(data.train)
+        classifier = fit_words(data.task, texts, data.train)
         return _classifier(
             self.name, system, classifier, engine, Weights(model="tf-idf", precision="logistic regression", method="tfidf")
         )

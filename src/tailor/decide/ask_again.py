@@ -36,7 +36,7 @@ def planned(climb: Climb, tests: Sequence[Run], chosen: str) -> AskAgainPlan:
         tests: the finalists on the test set.
         chosen: fingerprint of the chosen one.
     """
-    task, everyone = climb.material.task, tuple(tests)
+    task, everyone = climb.data.task, tuple(tests)
     wanted = task.ask_again
     if wanted or (wanted is None and not _is_paid(tests, climb.engine)):
         return AskAgainPlan(everyone)
@@ -44,7 +44,7 @@ def planned(climb: Climb, tests: Sequence[Run], chosen: str) -> AskAgainPlan:
     before = sum(len(run.answers) for run in runs if run.system.is_generative)
     for asked in (everyone, tuple(run for run in tests if run.system.fingerprint == chosen)):
         for rows in range(REMOTE_ROWS, FEWEST - 1, -1) if wanted is None else ():
-            calls = planned_calls(task, [run.system for run in asked], climb.material.dev, climb.engine, rows)
+            calls = planned_calls(task, [run.system for run in asked], climb.data.dev, climb.engine, rows)
             if asked and sum(calls) <= SHARE * before:
                 return AskAgainPlan(asked, rows)
     return AskAgainPlan()
@@ -54,7 +54,7 @@ def ask_finalists_again(climb: Climb, tests: Sequence[Run], observer: Observer, 
     """How steadily the finalists answer, on dev rows; empty where it is not wanted or not worth it, or where time, money or a model
     does not allow it, which is reported. The arguments are those of `planned`.
     """
-    task, engine, dev = climb.material.task, climb.engine, climb.material.dev
+    task, engine, dev = climb.data.task, climb.engine, climb.data.dev
     plan = planned(climb, tests, chosen)
     if not plan.tests:
         if task.ask_again is None:
@@ -91,7 +91,7 @@ def _is_paid(tests: Sequence[Run], engine: Engine) -> bool:
 
 def _told(climb: Climb, tests: Sequence[Run], calls: Sequence[int]) -> str:
     """How many answers an endpoint is asked for, and what they cost."""
-    price = format_money(_price(climb, tests, calls), climb.material.task.prices.currency)
+    price = format_money(_price(climb, tests, calls), climb.data.task.prices.currency)
     return f"{sum(calls):,} answers at {price}"
 
 

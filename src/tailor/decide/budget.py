@@ -36,7 +36,7 @@ class Budget:
 
     Args:
         clock: the time limit.
-        material: train and dev.
+        data: train and dev.
         engine: counts tokens and knows which rows are answered already.
         runs: what was measured so far; the climb adds to it.
         test_rows: rows of the sealed test, whose time is kept in reserve.
@@ -45,7 +45,7 @@ class Budget:
     """
 
     clock: Clock
-    material: TrainingData
+    data: TrainingData
     engine: Engine
     runs: Sequence[Run]
     test_rows: int
@@ -134,20 +134,20 @@ class Budget:
     def rung_seconds(self, rung: Rung, candidates: Sequence[Proposal]) -> float:
         """What a rung is roughly expected to take: its training, and all of dev for each candidate at the mean speed so far."""
         speeds = [run.seconds for run in self.runs if run.system.is_generative]
-        answering = sum(speeds) / max(1, len(speeds)) * len(self.material.dev) * len(candidates)
+        answering = sum(speeds) / max(1, len(speeds)) * len(self.data.dev) * len(candidates)
         return answering + sum(self.training_seconds(candidate) for candidate in candidates if rung.trains)
 
     def training_tokens(self, candidate: Proposal) -> int:
         """Tokens of one epoch, estimated from a few rendered rows."""
-        sample, rows = self.material.train[:8], rows_learned(candidate.approach, self.material)
+        sample, rows = self.data.train[:8], rows_learned(candidate.approach, self.data)
         chats = self.engine.messages(candidate.base, sample)
         model = self.engine.model_of(candidate.base)
         mean = sum(model.count_tokens(chat) for chat, _ in chats) / len(sample)
-        return round(mean * min(rows, self.material.task.tuning.max_rows or rows))
+        return round(mean * min(rows, self.data.task.tuning.max_rows or rows))
 
     def training_seconds(self, candidate: Proposal) -> float:
         """What training a candidate is expected to take; it is slower in proportion to the model's parameters."""
-        tuning = self.material.task.tuning
+        tuning = self.data.task.tuning
         scale = (self.engine.model_of(candidate.base).capabilities.parameters or NOMINAL_PARAMETERS) / NOMINAL_PARAMETERS
         speed = TRAINING_TOKENS_PER_SECOND * (TOP_LAYERS_SPEED if tuning.layers else 1)
         return float(self.training_tokens(candidate) * tuning.epochs * scale / speed)
@@ -165,7 +165,7 @@ class Budget:
         nominal = sum(len(run.examples) * _nominal(run.tokens_in, run.tokens_out) for run in asked)
         if not nominal:
             return None
-        requests = [request for request, _ in self.engine.render(system, (rows or self.material.dev)[:SAMPLE])]
+        requests = [request for request, _ in self.engine.render(system, (rows or self.data.dev)[:SAMPLE])]
         model = self.engine.model_of(system)
         tokens_in = sum(model.count_tokens(request.messages) for request in requests) / len(requests)
         alike = [run.tokens_out for run in asked if run.system.decoding.max_tokens == system.decoding.max_tokens]
@@ -176,7 +176,7 @@ class Budget:
         """Role -> seconds that the final test of its finalist will need, from its time on dev."""
         if not self.keeps_reserve:
             return {}
-        chosen = finalists(self.runs, tie(self.material.task), self.weigh)
+        chosen = finalists(self.runs, tie(self.data.task), self.weigh)
         return {role: run.seconds * self.test_rows for role, run in chosen.items()}
 
 

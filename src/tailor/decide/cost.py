@@ -81,27 +81,27 @@ def cost_of(
 
 
 def system_cost(
-    material: TrainingData, run: Run, rates: Rates, engine: Engine, pace: Pace = NEVER_SAID, teacher_rates: Rates | None = None
+    data: TrainingData, run: Run, rates: Rates, engine: Engine, pace: Pace = NEVER_SAID, teacher_rates: Rates | None = None
 ) -> Cost:
     """What a system costs: labels it learned from, training, tokens, and keeping up with changes.
 
     `teacher_rates` are the prices of its teacher's tokens, where that is another model.
     """
-    system, embedding = run.system, machine_rates(material.task.prices, EMBEDDER_PARAMETERS)
-    teaching = _teaching(material, system.weights.teacher, teacher_rates or rates, engine)
-    rates = _rates_of(system.weights.method, material.task, rates)
+    system, embedding = run.system, machine_rates(data.task.prices, EMBEDDER_PARAMETERS)
+    teaching = _teaching(data, system.weights.teacher, teacher_rates or rates, engine)
+    rates = _rates_of(system.weights.method, data.task, rates)
     labels, trained = len(system.prompt.shots), 0
     if not system.is_generative:
-        labels = len(material.train)
+        labels = len(data.train)
     elif system.is_tuned and (tuned := read_tuned(engine.store / system.weights.tuned)) is not None:
-        labels, trained = len(material.train[: material.task.tuning.max_rows]), tuned.trained_tokens
+        labels, trained = len(data.train[: data.task.tuning.max_rows]), tuned.trained_tokens
     # The same stated estimate as elsewhere: a token is about four characters.
     tokens = sum(len(document.text) for document in engine.documents) / 4 / max(1, len(engine.documents))
     document_price = tokens * (embedding.input_per_million or 0.0) / 1e6 if system.knowledge.embedder else 0.0
     return cost_of(
-        *(material.task, run, rates, labels, trained),
+        *(data.task, run, rates, labels, trained),
         teaching=teaching,
-        dev_rows=len(material.dev),
+        dev_rows=len(data.dev),
         document_price=document_price,
         pace=pace,
     )
@@ -113,12 +113,12 @@ def _rates_of(method: str, task: Task, rates: Rates) -> Rates:
     return rates if parameters is None else machine_rates(task.prices, parameters)
 
 
-def _teaching(material: TrainingData, teacher: Teacher | None, rates: Rates, engine: Engine) -> float | None:
+def _teaching(data: TrainingData, teacher: Teacher | None, rates: Rates, engine: Engine) -> float | None:
     """What a teacher's answers cost by which it labelled rows; nothing where there was none."""
     if teacher is None:
         return 0.0
-    prices = _rates_of(teacher.method, material.task, rates)
-    found = [_price_of(answer, prices) for answer in engine.answered(teacher.fingerprint, material.unlabelled) if not answer.error]
+    prices = _rates_of(teacher.method, data.task, rates)
+    found = [_price_of(answer, prices) for answer in engine.answered(teacher.fingerprint, data.unlabelled) if not answer.error]
     known = [price for price in found if price is not None]
     return sum(known) if len(known) == len(found) else None
 

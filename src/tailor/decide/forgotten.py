@@ -22,7 +22,7 @@ def forgotten(climb: Climb, observer: Observer) -> tuple[Forgetting, ...]:
     and the next best tuned system is asked in its place.
     """
     found: dict[str, Forgetting] = {}
-    task = climb.material.task
+    task = climb.data.task
     while task.tuning.forgetting != "skip" and (asked := _unasked(climb, found)):
         for run in asked:
             if why := _no_time(climb, run):
@@ -60,7 +60,7 @@ def sentence(found: Forgetting) -> str:
 
 
 def _unasked(climb: Climb, found: dict[str, Forgetting]) -> Sequence[Run]:
-    chosen = finalists(climb.runs, tie(climb.material.task), climb.prices.weigh).values() if climb.generative else ()
+    chosen = finalists(climb.runs, tie(climb.data.task), climb.prices.weigh).values() if climb.generative else ()
     return [run for run in chosen if run.system.is_tuned and run.system.fingerprint not in found]
 
 

@@ -47,7 +47,7 @@ class Climb:
     """One climb of the ladder.
 
     Args:
-        material: train and dev.
+        data: train and dev.
         engine: answers.
         prices: of the models' tokens.
         clock: the time limit.
@@ -58,7 +58,7 @@ class Climb:
         advised: the approach that was advised; under a time limit it comes first where nothing could be forecast.
     """
 
-    material: TrainingData
+    data: TrainingData
     engine: Engine
     prices: PriceList
     clock: Clock
@@ -82,10 +82,10 @@ class Climb:
     def __post_init__(self) -> None:
         runs: list[Run] = []
         keeps_reserve, weigh = not self.everything, self.prices.weigh
-        self.budget = Budget(self.clock, self.material, self.engine, runs, self.test_rows, keeps_reserve, weigh)
-        self.track = Track(self.material, self.engine, self.prices, self.observer, self.budget, self.pace, runs)
+        self.budget = Budget(self.clock, self.data, self.engine, runs, self.test_rows, keeps_reserve, weigh)
+        self.track = Track(self.data, self.engine, self.prices, self.observer, self.budget, self.pace, runs)
         limited = self.budget.is_limited
-        self.search = SearchRace(self.material.task, self.material, self.engine, self.observer, runs, limited)
+        self.search = SearchRace(self.data.task, self.data, self.engine, self.observer, runs, limited)
 
     @property
     def runs(self) -> Sequence[Run]:
@@ -110,10 +110,10 @@ class Climb:
             self.is_broken, self.stopped = True, f"{error}; run again to continue."
 
     def _climb(self) -> None:
-        task, models = self.material.task, self.engine.models
-        self.starts = starting_systems(task, self.material.train, models)
+        task, models = self.data.task, self.engine.models
+        self.starts = starting_systems(task, self.data.train, models)
         can = replace(models[0].capabilities, tunes=any(model.capabilities.tunes for model in models))
-        more = {"unlabelled": bool(self.material.unlabelled), "talks": talks(task, self.material.dev)}
+        more = {"unlabelled": bool(self.data.unlabelled), "talks": talks(task, self.data.dev)}
         rungs = list(ladder(task, bool(self.engine.documents), can, **more, search=self.search))
         rungs = [rung for rung in rungs if self.everything or not rung.optional]
         while rungs and len(self._over) < len(self.starts):
@@ -171,7 +171,7 @@ class Climb:
             return next((rung for rung in rungs if rung.pulls in ADVISED.get(self.advised, ())), rungs[0])
         proposals = {rung: [proposal for start in self.starts for proposal in self._proposals(rung, start)] for rung in rungs}
         seconds = {rung.name: self.budget.rung_seconds(rung, found) for rung, found in proposals.items()}
-        return most_promising(self.diagnoses, rungs, leader, seconds, self.material.task.smallest_effect)
+        return most_promising(self.diagnoses, rungs, leader, seconds, self.data.task.smallest_effect)
 
     def _look_into(self, rungs: Sequence[Rung]) -> list[Rung]:
         """Ask why baselines fail, once they are measured; the rungs that follow, in the order that the first forecasts speak for.
@@ -186,7 +186,7 @@ class Climb:
             baseline = measured.get(start.weights.digest)
             if baseline is None or baseline.count("failed") == len(baseline.scores):
                 continue  # answers that did not come say nothing of why it fails
-            if len(baseline.scores) < len(self.material.dev):
+            if len(baseline.scores) < len(self.data.dev):
                 continue  # the time limit cut it short: none is left to ask why
             if why_not := self._not_forecast():
                 self.observer.message(f"Why {START} fails is not forecast: {why_not}.")
@@ -197,13 +197,13 @@ class Climb:
 
     def _not_forecast(self) -> str:
         """Why nothing can be forecast for this task; empty where something can."""
-        if self.material.task.judge is not None:
+        if self.data.task.judge is not None:
             return "a judge would have to score answers that no system gave"
-        if kind_of(self.material.task).parted:
+        if kind_of(self.data.task).parted:
             return "probes and neighbours give whole answers, and say nothing of fields that are found one by one"
-        if not kind_of(self.material.task).brief:
+        if not kind_of(self.data.task).brief:
             return "a forecast takes answers of other rows, and a text fits its own row alone"
-        return "what would forecast it reads text alone, and no images" if self.material.task.data.images else ""
+        return "what would forecast it reads text alone, and no images" if self.data.task.data.images else ""
 
     def _diagnose(self, baseline: Run) -> bool:
         """Ask why a baseline fails, and say what was found; False where no time is left for it."""
@@ -212,9 +212,9 @@ class Climb:
         try:
             # It may take what the final test needs: without it the best would perhaps not be in the test.
             self.clock.check()
-            if kind_of(self.material.task).closed and self._labels is None:
-                self._labels = review_labels(self.material, self.engine)
-            found = diagnose(self.material, self.engine, baseline, self._labels)
+            if kind_of(self.data.task).closed and self._labels is None:
+                self._labels = review_labels(self.data, self.engine)
+            found = diagnose(self.data, self.engine, baseline, self._labels)
         except OutOfTime:
             return False  # the next rung finds no time either, and says so
         except (ConfigError, DocumentsError, DoesNotFit, EndpointError) as error:
@@ -242,7 +242,7 @@ class Climb:
         leader = best(self._rivals(start), weigh=self.prices.weigh)
         if leader is None:
             return None
-        task = self.material.task
+        task = self.data.task
         # A judge's verdicts on dev say which system is better, but not how good it is: they are not corrected.
         if not self.everything and task.judge is None:
             shows = lower_bound(leader.values, 1 - STOP_CONFIDENCE, groups=leader.units) >= task.target
@@ -265,17 +265,14 @@ class Climb:
     def _test_would_show(self, leader: Run) -> bool:
         """Whether the sealed test has rows enough to certify the target if the leader is as good as on dev."""
         n = round(self.test_rows / self.test_alike)
-        return (
-            clopper_pearson_lower(round(leader.mean * n), n, of_target(1, most_claims(self.material.task)))
-            >= self.material.task.target
-        )
+        return clopper_pearson_lower(round(leader.mean * n), n, of_target(1, most_claims(self.data.task))) >= self.data.task.target
 
     def _cannot_pay(self, leader: Run, candidate: Proposal) -> str | None:
         """Why even a perfect result of this rung would cost more than it saves, or None (also when errors have no price).
 
         With several models it may also save what the answers of a more expensive one cost.
         """
-        task = self.material.task
+        task = self.data.task
         volume = task.volume.answers_per_month * task.volume.months
         rates = self.prices.of(candidate.base)
         wrong = [1 - value for value in leader.values]
@@ -286,7 +283,7 @@ class Climb:
         lost = [score.cost(task.prices.error) for score in leader.scores if score.outcome != "right"]
         saved = volume * (error_rate * (sum(lost) / len(lost) if lost else task.prices.error) + answering)
         tokens = self.budget.training_tokens(candidate) * task.tuning.epochs
-        spent = len(self.material.train) * task.prices.label + tokens * rates.training_per_million / 1e6
+        spent = len(self.data.train) * task.prices.label + tokens * rates.training_per_million / 1e6
         if saved >= spent:
             return None
         trained, perfect = (

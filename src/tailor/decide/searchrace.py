@@ -62,7 +62,7 @@ class SearchRace(NamedSearch):
     """The ways to search that one climb tries: those that the settings name, and those that find more.
 
     Args:
-        material: its dev rows that have an answer in the documents are searched for.
+        data: its dev rows that have an answer in the documents are searched for.
         engine: searches.
         observer: told what happens.
         runs: Runs on dev so far, whose tokens say what a small share is.
@@ -72,7 +72,7 @@ class SearchRace(NamedSearch):
         trials: everything that was measured.
     """
 
-    material: TrainingData
+    data: TrainingData
     engine: Engine
     observer: Observer
     runs: Sequence[Run]
@@ -125,11 +125,11 @@ class SearchRace(NamedSearch):
         """Dev rows that say what is right, the first ones."""
         if kind_of(self.task).closed:
             return ()
-        return tuple(row for row in self.material.dev if row.answers)[:MOST]
+        return tuple(row for row in self.data.dev if row.answers)[:MOST]
 
     def _race_cuts(self, start: System, rows: Sequence[Example]) -> tuple[Approach, ...]:
         default = Retrieve("hybrid", passages=1)
-        system = default.fit(start, self.material, self.engine)
+        system = default.fit(start, self.data, self.engine)
         words = sum(count_words(document.text) for document in self.engine.documents)
         found = ranked_by(system, rows, self.engine)
         if 1 - _mean(found.recall(1)) < tie(self.task):
@@ -143,7 +143,7 @@ class SearchRace(NamedSearch):
             among = sum(count_words(document.text) for document in documents)
             with tempfile.TemporaryDirectory(prefix=".race-", dir=self.engine.store) as folder:
                 sampled = self.engine.with_documents(documents, Path(folder))
-                system = default.fit(start, self.material, sampled)
+                system = default.fit(start, self.data, sampled)
                 trials = self._trials(start, ranked_by(system, rows, sampled), sampled)
         best = sorted(trials, key=lambda pair: pair[1].other - (pair[1].recall.mean if pair[1].recall else 0.0))
         going = [approach for approach, trial in best if trial.races][:GO_ON]
@@ -173,7 +173,7 @@ class SearchRace(NamedSearch):
                 continue
             if sum(len(chunk(document, cut)) for document in engine.documents) == plain:
                 continue  # documents of one passage each are cut the same whatever is asked for
-            found = ranked_by(Retrieve("hybrid", chunks=name).fit(start, self.material, engine), default.rows, engine)
+            found = ranked_by(Retrieve("hybrid", chunks=name).fit(start, self.data, engine), default.rows, engine)
             made.append(self._within_words(name, found, default))
         return made
 
@@ -232,7 +232,7 @@ class SearchRace(NamedSearch):
             return left_out(f"{calls:.0f} calls for each row would take more than {format_percent(SHARE)} of the work so far")
         self.observer.began("search", name)
         few = found.first(count)
-        other = ranked_by(approach.fit(system, self.material, self.engine), few.rows, self.engine)
+        other = ranked_by(approach.fit(system, self.data, self.engine), few.rows, self.engine)
         before, recall = _mean(few.recall(shown)), other.interval(shown)
         more = recall.mean - before >= tie(self.task)
         why = f"finds {format_percent(recall.mean)} where {system.name} finds {format_percent(before)} on {count} rows"
@@ -246,7 +246,7 @@ class SearchRace(NamedSearch):
         if isinstance(approach, Rerank):
             asked, rows = judge_of_passages(system), rows_to_judge(texts, few.passages)
         else:
-            asked, rows = writer(approach.fit(system, self.material, self.engine)), rows_to_widen(texts)
+            asked, rows = writer(approach.fit(system, self.data, self.engine)), rows_to_widen(texts)
         read = sum(estimate_tokens(render_messages(asked, row)) for row in rows)
         written = len(rows) * asked.decoding.max_tokens if asked.decoding.method == "generate" else 0
         return (read / READING + written / WRITING) / len(few.rows), len(rows) / len(few.rows)

@@ -20,7 +20,7 @@ def sourced(climb: Climb, tests: Iterable[Run], decision: Decision | None) -> So
         return None
     climb.observer.began("sources", test.system.name)
     try:
-        return sources_of(climb.material.task, test, dev, climb.engine)
+        return sources_of(climb.data.task, test, dev, climb.engine)
     except (CallsFailed, EndpointError) as error:
         climb.observer.message(f"Whether answers are in their sources could not be found out: {error}.")
         return None

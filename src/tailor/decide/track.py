@@ -34,7 +34,7 @@ class Track:
     """The races of one climb, and what came of them.
 
     Args:
-        material: train and dev.
+        data: train and dev.
         engine: answers.
         prices: of the models' tokens.
         observer: told what happens.
@@ -44,7 +44,7 @@ class Track:
         steps: everything tried, and everything left out.
     """
 
-    material: TrainingData
+    data: TrainingData
     engine: Engine
     prices: PriceList
     observer: Observer
@@ -61,7 +61,7 @@ class Track:
         Raises:
             CallsFailed: an endpoint did not answer every row, so that nobody's score can be compared.
         """
-        where, candidates = race_rows(self.material.dev, proposals), list[RaceCandidate]()
+        where, candidates = race_rows(self.data.dev, proposals), list[RaceCandidate]()
         trained = self._train_together(rung, proposals, where)
         for proposal in proposals:
             candidates += self._make(rung, proposal, where, trained)
@@ -89,7 +89,7 @@ class Track:
         """What a system costs, on token counts."""
         teacher = run.system.weights.teacher
         taught_at = self.prices.models.get(teacher.digest) if teacher else None
-        return system_cost(self.material, run, self.prices.of(run.system), self.engine, self.pace, taught_at)
+        return system_cost(self.data, run, self.prices.of(run.system), self.engine, self.pace, taught_at)
 
     def _train_together(self, rung: Rung, proposals: Sequence[Proposal], where: RaceRows) -> Mapping[Path, float]:
         """Train side by side what several candidates need; the folders with the seconds that each took.
@@ -112,7 +112,7 @@ class Track:
 
         It is given no dev rows but those that nobody in this race is measured on, and these only if it says that it looks at them.
         """
-        return replace(self.material, dev=where.shown if looks_at_dev(proposal.approach) else ())
+        return replace(self.data, dev=where.shown if looks_at_dev(proposal.approach) else ())
 
     def _make(self, rung: Rung, proposal: Proposal, where: RaceRows, trained: Mapping[Path, float]) -> list[RaceCandidate]:
         """The candidate made into a System, ready to race; nothing when that cannot be done, which is recorded."""
@@ -146,7 +146,7 @@ class Track:
         def attempt() -> Run:
             self.budget.check_fits(candidate.system, block, candidate.run)
             self.observer.began(rung.name, candidate.proposal.name)
-            return measure(self.material.task, candidate.system, "dev", block, self.engine, self.observer.progress)
+            return measure(self.data.task, candidate.system, "dev", block, self.engine, self.observer.progress)
 
         try:
             run = self._guarded(rung, candidate.proposal, attempt)

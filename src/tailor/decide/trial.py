@@ -95,7 +95,7 @@ class Comparison:
 
 
 def trial(
-    approaches: Sequence[Approach], material: TrainingData, engine: Engine, observer: Observer, places: Sequence[int] = ()
+    approaches: Sequence[Approach], data: TrainingData, engine: Engine, observer: Observer, places: Sequence[int] = ()
 ) -> tuple[Measurement, ...]:
     """Each approach, fitted to the training rows and measured on dev: all on the same rows.
 
@@ -103,7 +103,7 @@ def trial(
 
     Args:
         approaches: what to measure.
-        material: train and dev.
+        data: train and dev.
         engine: answers.
         observer: told what happens.
         places: which of the task's models each approach asks, by its place; the first one unless given.
@@ -113,34 +113,34 @@ def trial(
         CallsFailed: an endpoint did not answer every row, so that the score is not known.
         TailorError: a model, the documents or the disk is in the way; what was answered is kept.
     """
-    starts = starting_systems(material.task, material.train, engine.models)
+    starts = starting_systems(data.task, data.train, engine.models)
     proposals = [
         Proposal(approach, starts[place]) for approach, place in zip(approaches, places or [0] * len(approaches), strict=True)
     ]
-    where = race_rows(material.dev, proposals)
+    where = race_rows(data.dev, proposals)
     if not where.rows:
         raise ConfigError("all dev rows are of one group: none is left to measure what the others choose", "add groups")
-    return tuple(_measured(proposal, where, material, engine, observer) for proposal in proposals)
+    return tuple(_measured(proposal, where, data, engine, observer) for proposal in proposals)
 
 
-def _measured(proposal: Proposal, where: RaceRows, material: TrainingData, engine: Engine, observer: Observer) -> Measurement:
+def _measured(proposal: Proposal, where: RaceRows, data: TrainingData, engine: Engine, observer: Observer) -> Measurement:
     observer.began("dev", proposal.name)
     started = time.monotonic()
-    shown = replace(material, dev=where.shown if looks_at_dev(proposal.approach) else ())
+    shown = replace(data, dev=where.shown if looks_at_dev(proposal.approach) else ())
     system = proposal.approach.fit(proposal.base, shown, engine, observer.progress)
     setup, run = time.monotonic() - started, None
     for block in where.blocks:  # in the blocks of a study, so that neither asks what the other has asked
-        part = measure(material.task, system, "dev", block, engine, observer.progress)
+        part = measure(data.task, system, "dev", block, engine, observer.progress)
         if part.failure:
             raise CallsFailed(f"{part.failure}. The score of {quoted(system.name)} is not known", "run it again to continue")
         run = part if run is None else run.extended(part)
     assert run is not None  # there are rows, and so blocks
     run = run.on(where.rows)
-    cost = system_cost(material, run, price_list(material.task, engine.models).of(system), engine, pace_of(material.task))
+    cost = system_cost(data, run, price_list(data.task, engine.models).of(system), engine, pace_of(data.task))
     score = mean_interval(run.values, LEVEL, groups=run.units)
     seconds = setup + run.seconds * len(run.examples)
     observer.ended(Step("dev", system.name, "measured", dev=score, run=run, cost=cost, seconds=seconds, setup_seconds=setup))
-    return Measurement(score, cost, run, material.task.prices.currency)
+    return Measurement(score, cost, run, data.task.prices.currency)
 
 
 def compared(measurements: Sequence[Measurement]) -> Comparison:

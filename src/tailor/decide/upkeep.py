@@ -74,16 +74,16 @@ def upkeep(changes: Sequence[Changing], pace: Pace) -> float | None:
     )
 
 
-def timed_cost(material: TrainingData, run: Run, cost: Cost, engine: Engine) -> Cost:
+def timed_cost(data: TrainingData, run: Run, cost: Cost, engine: Engine) -> Cost:
     """The cost of a finalist with the times that bringing it up to date takes on this machine; for showing, not for deciding.
 
     Raises:
         StoreError: the index cannot be copied for the trial, or the tuned weights are damaged.
     """
     seconds: dict[Work, float | None] = {
-        "train": seconds_to_train(run, material, engine),
+        "train": seconds_to_train(run, data, engine),
         "index": seconds_to_index(run, engine),
-        "measure": seconds_to_measure(run, len(material.dev)),
+        "measure": seconds_to_measure(run, len(data.dev)),
     }
     return with_seconds(cost, seconds)
 

@@ -29,7 +29,7 @@ def classes(context: Context) -> list[str] | None:
     if len(counts) < 2:
         return None
     repeated = sum(count for count in counts.values() if count > 1) / len(labels)
-    return labels if kind_of(context.material.task).closed or repeated >= REPEATED else None
+    return labels if kind_of(context.data.task).closed or repeated >= REPEATED else None
 
 
 def embedder_probe(context: Context, labels: Sequence[str]) -> Floats:
@@ -43,7 +43,7 @@ def hidden_probe(context: Context, labels: Sequence[str]) -> Floats | None:
     model = context.model
     if not model.capabilities.states:
         return None
-    system = minimal_prompt(context.material.task, context.run.system)
+    system = minimal_prompt(context.data.task, context.run.system)
     rows = (*context.train, *context.dev)
     states = chat_means(model, [render_messages(system, example) for example in rows])
     unit = standardised(states, len(context.train))
@@ -62,8 +62,8 @@ def _values(context: Context, labels: Sequence[str], train: Array, dev: Array) -
 
     Where an answer may hold several labels, each is a class, and what is likelier than not is given.
     """
-    if kind_of(context.material.task).several:
-        head = fit_vectors(context.material.task, train, context.train)
+    if kind_of(context.data.task).several:
+        head = fit_vectors(context.data.task, train, context.train)
         likely = head.log_probabilities(dev)[:, ::2] > np.log(0.5)
         return context.values([as_set(compress(head.labels, row)) for row in likely])
     head = fit_head(train, labels)

@@ -29,7 +29,7 @@ MOST_LEARNED = 3_000
 class Context:
     """A task's rows, its engine, and the baseline's Run on dev."""
 
-    material: TrainingData
+    data: TrainingData
     engine: Engine
     run: Run
 
@@ -41,18 +41,18 @@ class Context:
     @property
     def train(self) -> tuple[Example, ...]:
         """The rows to learn from."""
-        return self.material.train[:MOST_LEARNED]
+        return self.data.train[:MOST_LEARNED]
 
     @property
     def dev(self) -> tuple[Example, ...]:
         """The rows to forecast."""
-        return self.material.dev
+        return self.data.dev
 
     @cached_property
     def vectors(self) -> tuple[Array, Array]:
         """The embedder's vectors of the inputs of train and dev."""
         texts = self.inputs((*self.train, *self.dev))
-        found = self.engine.embed(self.material.task.embedder, texts)
+        found = self.engine.embed(self.data.task.embedder, texts)
         return found[: len(self.train)], found[len(self.train) :]
 
     @cached_property
@@ -68,7 +68,7 @@ class Context:
     @cached_property
     def written(self) -> list[str]:
         """What the model should have written in each training row, as the kind writes a right answer."""
-        kind, system = kind_of(self.material.task), self.run.system
+        kind, system = kind_of(self.data.task), self.run.system
         return [kind.target_text(system, example, ()) for example in self.train]
 
     def inputs(self, examples: Sequence[Example]) -> list[str]:
@@ -78,7 +78,7 @@ class Context:
     def values(self, texts: Sequence[str]) -> Floats:
         """The metric on each dev row if these texts were the answers."""
         answers = [Answer(example.id, text) for example, text in zip(self.dev, texts, strict=True)]
-        scores = scored(self.material.task, self.run.system, self.dev, answers, self.engine)
+        scores = scored(self.data.task, self.run.system, self.dev, answers, self.engine)
         return np.array([score.value for score in scores])
 
 

@@ -98,7 +98,7 @@ class Measured:
 
 
 def learning_curve(
-    material: TrainingData,
+    data: TrainingData,
     engine: Engine,
     target: float,
     method: Method = "probe",
@@ -108,7 +108,7 @@ def learning_curve(
     """The curve on the task's train and dev rows, and the labels with which it reaches `target`.
 
     Args:
-        material: train and dev rows.
+        data: train and dev rows.
         engine: embeds the rows for the probe; tunes and answers for LoRA.
         target: accuracy wanted.
         method: `probe` is for tasks with labels to choose from; `lora` needs local weights.
@@ -124,17 +124,17 @@ def learning_curve(
         ConfigError: LoRA is asked for and the model's weights are not here.
         ValueError: the target is not between 0 and 1.
     """
-    labels = len(material.train)
-    if method == "probe" and not kind_of(material.task).closed:
+    labels = len(data.train)
+    if method == "probe" and not kind_of(data.task).closed:
         why_not = "the quick probe applies to tasks with labels to choose from, and this task asks for free answers"
         return LearningCurve(method, labels, why_not=why_not)
-    if method == "probe" and kind_of(material.task).several:
+    if method == "probe" and kind_of(data.task).several:
         why_not = "the quick probe applies to one label per row, and here rows have several"
         return LearningCurve(method, labels, why_not=why_not)
-    if method == "probe" and material.task.data.images:
+    if method == "probe" and data.task.data.images:
         return LearningCurve(method, labels, why_not="the quick probe reads text alone, and no images")
     try:
-        measured = (measure_probe if method == "probe" else measure_lora)(material, engine, sizes, on_progress)
+        measured = (measure_probe if method == "probe" else measure_lora)(data, engine, sizes, on_progress)
     except NotInstalled as error:
         return LearningCurve(method, labels, why_not=f"{error}")
     if measured is None:
@@ -183,17 +183,17 @@ def spaced(smallest: int, largest: int, count: int) -> tuple[int, ...]:
 
 
 def measure_probe(
-    material: TrainingData, engine: Engine, sizes: Sequence[int] = (), on_progress: OnProgress | None = None
+    data: TrainingData, engine: Engine, sizes: Sequence[int] = (), on_progress: OnProgress | None = None
 ) -> Measured | None:
     """Cross-validated accuracies of the probe over train and dev; None with too few labels.
 
     Every nesting deals the rows into folds of its own. In each fold the probe learns from nested subsets of the others; so every
     row is tested once a nesting, at every size, by a probe that has seen neither it nor a row of its unit.
     """
-    rows = (*material.train, *material.dev)
+    rows = (*data.train, *data.dev)
     if len(rows) > MOST:
         rows = tuple(nested_order(kept_together(rows), seed=0)[:MOST])
-    return _probed(rows, lambda: _vectors(material.task, rows, engine), sizes, on_progress)
+    return _probed(rows, lambda: _vectors(data.task, rows, engine), sizes, on_progress)
 
 
 def measure_vectors(rows: Sequence[Example], vectors: Mapping[str, Array]) -> Measured | None:
@@ -261,31 +261,31 @@ def _right(known: Sequence[Example], tested: Sequence[Example], vectors: Mapping
 
 
 def measure_lora(
-    material: TrainingData, engine: Engine, sizes: Sequence[int] = (), on_progress: OnProgress | None = None
+    data: TrainingData, engine: Engine, sizes: Sequence[int] = (), on_progress: OnProgress | None = None
 ) -> Measured | None:
     """The metric's mean on dev with LoRA trained on nested subsets of train; None with too few labels.
 
     Dev also chooses each training's best epoch, so the points are a little too high, all alike.
     """
-    task = material.task
-    most = min(len(material.train), task.tuning.max_rows or len(material.train))
+    task = data.task
+    most = min(len(data.train), task.tuning.max_rows or len(data.train))
     sizes = tuple(sizes) or spaced(max(LEAST, -(-most // LORA_SPAN)), most, LORA_SIZES)
     if len(sizes) < 2 or sizes[-1] > most:
         return None
-    whole = material.train[:most]
+    whole = data.train[:most]
     pool = nested_order(kept_together(whole), seed=0)
-    start = starting_system(task, material.train, engine.model)
+    start = starting_system(task, data.train, engine.model)
     # All rows in their own order: what the ladder has trained or will train is not trained twice.
-    materials = [TrainingData(task, whole if size == most else pool[:size], material.dev) for size in sizes]
+    materials = [TrainingData(task, whole if size == most else pool[:size], data.dev) for size in sizes]
     train_together(side_by_side(FineTune().training(start, part, engine) for part in materials))
     means = []
     for done, part in enumerate(materials, start=1):
         system = FineTune().fit(start, part, engine)
-        means.append(measure(task, system, "dev", material.dev, engine).mean)
+        means.append(measure(task, system, "dev", data.dev, engine).mean)
         if on_progress is not None:
             on_progress(done, len(sizes))
-    commonest = commonest_share(material.dev) if kind_of(task).closed and not kind_of(task).several else 0.0
-    return Measured(sizes, np.array([means]), len(kept_together(material.dev)), commonest)
+    commonest = commonest_share(data.dev) if kind_of(task).closed and not kind_of(task).several else 0.0
+    return Measured(sizes, np.array([means]), len(kept_together(data.dev)), commonest)
 
 
 def sentence(curve: LearningCurve) -> str:

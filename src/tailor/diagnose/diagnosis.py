@@ -53,13 +53,13 @@ LabelReview = tuple[tuple[Suspect, ...], Labels | None, tuple[str, ...]]
 """Suspected rows, what follows from them, and notes."""
 
 
-def diagnose(material: TrainingData, engine: Engine, baseline: Run, look: LabelReview | None = None) -> Diagnosis:
+def diagnose(data: TrainingData, engine: Engine, baseline: Run, look: LabelReview | None = None) -> Diagnosis:
     """Why the baseline fails, and what each lever would win.
 
     What is asked of the model is asked through the engine, as the ladder asks it: it is saved, and used again there.
 
     Args:
-        material: train and dev.
+        data: train and dev.
         engine: answers, embeds and searches.
         baseline: the zero-shot system's complete Run on dev.
         look: what was found about the labels (`look_at_labels`), where someone has looked already: it is the same for all models.
@@ -69,14 +69,14 @@ def diagnose(material: TrainingData, engine: Engine, baseline: Run, look: LabelR
         OutOfTime: the time limit was reached.
     """
     started = time.perf_counter()
-    context = Context(material, engine, baseline)
+    context = Context(data, engine, baseline)
     closed = classes(context)
     found: LabelReview = ((), None, ())
-    if kind_of(material.task).closed:
-        found = cross_check_labels(review_labels(material, engine) if look is None else look, baseline)
+    if kind_of(data.task).closed:
+        found = cross_check_labels(review_labels(data, engine) if look is None else look, baseline)
     forecasts: list[LeverForecast] = []
     recall = None
-    if closed is not None or not kind_of(material.task).closed:
+    if closed is not None or not kind_of(data.task).closed:
         forecasts += [behaviour(context, closed), examples(context, closed)]
     if (held := form(context, closed)) is not None:
         forecasts.append(held)
@@ -120,20 +120,20 @@ def cross_check_labels(found: LabelReview, baseline: Run) -> LabelReview:
     return (), None, (said,)
 
 
-def review_labels(material: TrainingData, engine: Engine) -> LabelReview:
+def review_labels(data: TrainingData, engine: Engine) -> LabelReview:
     """Rows of train and dev whose labels look wrong, the surest first, what follows, and notes where labels could not be judged."""
-    parts: list[tuple[SplitName, tuple[Example, ...]]] = [("train", material.train[:MOST_ROWS]), ("dev", material.dev)]
+    parts: list[tuple[SplitName, tuple[Example, ...]]] = [("train", data.train[:MOST_ROWS]), ("dev", data.dev)]
     rows = [(split, example) for split, part in parts for example in part]
     labels = [example.label for _, example in rows]
     if not can_look():
         return (), None, (NO_CLEANLAB,)
-    if kind_of(material.task).several:
-        return _review_sets(material, engine, rows)
+    if kind_of(data.task).several:
+        return _review_sets(data, engine, rows)
     units = [example.unit for _, example in rows]
     if not enough(labels, units):
         return (), None, (FEW_LABELS,)
-    texts = [text_of(question(material.task.input, example)) for _, example in rows]
-    found = find_errors(engine.embed(material.task.embedder, texts), labels, units)
+    texts = [text_of(question(data.task.input, example)) for _, example in rows]
+    found = find_errors(engine.embed(data.task.embedder, texts), labels, units)
     if not found.can_tell:
         return (), None, (UNTOLD.format(missed=100 * found.missed),)
     suspects = tuple(
@@ -152,22 +152,22 @@ def review_labels(material: TrainingData, engine: Engine) -> LabelReview:
         for split, example in [rows[place]]
         if found.likely[place] not in example.answers
     )
-    left = len(material.train) - MOST_ROWS
+    left = len(data.train) - MOST_ROWS
     notes = (f"Label errors were looked for in the first {MOST_ROWS:,} training rows only.",) if left > 0 else ()
     dev = sum(suspect.split == "dev" for suspect in suspects)
     # Whether any label is wrong is judged on all rows: dev has too few of them.
     each = median(Counter(labels).values())
-    alike = usual_size([example.unit for example in material.dev])
-    share = counted_limits(dev, len(material.dev), LEVEL, alike)[0] if found.noise.low and each >= TELLING else 0.0
+    alike = usual_size([example.unit for example in data.dev])
+    share = counted_limits(dev, len(data.dev), LEVEL, alike)[0] if found.noise.low and each >= TELLING else 0.0
     return suspects, Labels(found.noise, found.missed, found.by_labels, 1 - share, each), notes
 
 
-def _review_sets(material: TrainingData, engine: Engine, rows: Sequence[tuple[SplitName, Example]]) -> LabelReview:
+def _review_sets(data: TrainingData, engine: Engine, rows: Sequence[tuple[SplitName, Example]]) -> LabelReview:
     """The same where rows have several labels; how many labels are wrong in all is not estimated."""
-    kind = kind_of(material.task)
+    kind = kind_of(data.task)
     sets = [frozenset(kind.labels_in(example.label)) for _, example in rows]
-    texts = [text_of(question(material.task.input, example)) for _, example in rows]
-    found = find_wrong_sets(engine.embed(material.task.embedder, texts), sets, [example.unit for _, example in rows])
+    texts = [text_of(question(data.task.input, example)) for _, example in rows]
+    found = find_wrong_sets(engine.embed(data.task.embedder, texts), sets, [example.unit for _, example in rows])
     suspects = tuple(
         Suspect(
             example.id,
@@ -190,8 +190,8 @@ def _too_little(context: Context, closed: Sequence[str] | None) -> list[str]:
     """What the training rows are too few to tell."""
     notes = [] if context.model.capabilities.states else [NOT_HERE]
     if closed is None:
-        return [ONE_LABEL, *notes] if kind_of(context.material.task).closed else notes
-    kind = kind_of(context.material.task)
+        return [ONE_LABEL, *notes] if kind_of(context.data.task).closed else notes
+    kind = kind_of(context.data.task)
     counts = Counter(label for answer in closed for label in kind.labels_in(answer))
     rare = sum(count < FEWEST for count in counts.values())
     unseen = len({label for example in context.dev if example.answers for label in kind.labels_in(example.label)} - counts.keys())

@@ -28,7 +28,7 @@ def form(context: Context, classes: Sequence[str] | None) -> LeverForecast | Non
     Where free answers come from a closed set, and the model's probabilities are here, the set's answers are scored: decoding held
     to the set can do no better than that. Elsewhere a form can only be asked for: of what that may fix a quarter is counted.
     """
-    run, task = context.run, context.material.task
+    run, task = context.run, context.data.task
     if not kind_of(task).closed and classes and len(set(classes)) <= MOST_CLASSES and context.model.capabilities.scores:
         return None if run.system.decoding.pattern else _held(context, tuple(dict.fromkeys(classes)))
     if run.system.decoding.method == "score":
@@ -47,7 +47,7 @@ def form(context: Context, classes: Sequence[str] | None) -> LeverForecast | Non
 def _held(context: Context, answers: tuple[str, ...]) -> LeverForecast:
     start = context.run.system
     system = start.then("held", decoding={"method": "score", "labels": answers}, prompt={"show_labels": False})
-    run = measure(context.material.task, system, "dev", context.dev, context.engine)
+    run = measure(context.data.task, system, "dev", context.dev, context.engine)
     how = f"All {len(answers)} answers of the training rows were scored, and the likeliest taken."
     return LeverForecast("form", np.array(run.values), HELD_ERROR, how)
 
@@ -68,7 +68,7 @@ def _if_fixed(context: Context, row: int, score: Score, rate: float) -> float:
     if _unread(context, score):
         return rate
     example = context.dev[row]
-    if kind_of(context.material.task).closed or not any(contains(score.answer, wanted) for wanted in example.answers):
+    if kind_of(context.data.task).closed or not any(contains(score.answer, wanted) for wanted in example.answers):
         return 0.0
     accepted = set(map(normalise, example.answers))
     named = [
@@ -79,7 +79,7 @@ def _if_fixed(context: Context, row: int, score: Score, rate: float) -> float:
 
 def _unread(context: Context, score: Score) -> bool:
     """Whether there is an answer, but none that can be read; free text that was cut off can be."""
-    return score.outcome == "unparsed" or (score.outcome == "cut" and kind_of(context.material.task).closed)
+    return score.outcome == "unparsed" or (score.outcome == "cut" and kind_of(context.data.task).closed)
 
 
 def _inside(answer: str, wanted: Sequence[str]) -> bool:

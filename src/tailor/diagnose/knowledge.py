@@ -30,17 +30,17 @@ def knowledge(context: Context) -> tuple[LeverForecast, float]:
     Raises:
         TailorError: the documents cannot be searched, or no request can succeed.
     """
-    material, engine = context.material, context.engine
-    system = Retrieve("hybrid").fit(context.run.system, material, engine)
+    data, engine = context.data, context.engine
+    system = Retrieve("hybrid").fit(context.run.system, data, engine)
     found = engine.retrieve(system, context.dev)
     # The passage holds the answer, it does not, or there is none to hold: a label does not stand in documents.
-    closed = kind_of(material.task).closed
+    closed = kind_of(data.task).closed
     kinds = [
         "none" if closed or not example.answers else "found" if any(holds_answer(p.text, example) for p in passages) else "missed"
         for example, passages in zip(context.dev, found, strict=True)
     ]
     block = context.model.block
-    run = measure(material.task, system, "dev", context.dev[: -(-ASKED // block) * block], engine)
+    run = measure(data.task, system, "dev", context.dev[: -(-ASKED // block) * block], engine)
     values, error = _spread(np.array(run.values), kinds, usual_size(run.units))
     forecast = LeverForecast("knowledge", values, (error**2 + OTHER_SEARCHES**2) ** 0.5, _how(kinds, run.values))
     return forecast, kinds.count("found") / len(kinds)

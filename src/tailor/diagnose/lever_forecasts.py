@@ -87,5 +87,5 @@ def _by_copies(context: Context) -> tuple[Floats, float, str]:
 
 
 def _steps(context: Context) -> int:
-    tuning = context.material.task.tuning
-    return -(-len(context.material.train[: tuning.max_rows]) // tuning.batch_rows) * tuning.epochs
+    tuning = context.data.task.tuning
+    return -(-len(context.data.train[: tuning.max_rows]) // tuning.batch_rows) * tuning.epochs

@@ -39,7 +39,7 @@ def span_probe(context: Context) -> Floats | None:
     model = context.model
     if not model.capabilities.states or copies(context) < COPIED:
         return None
-    system = minimal_prompt(context.material.task, context.run.system)
+    system = minimal_prompt(context.data.task, context.run.system)
     rows = (*context.train, *context.dev)
     read = chat_pieces(model, [render_messages(system, example) for example in rows])
     pieces = [words for words, _ in read]

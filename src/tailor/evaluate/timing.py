@@ -12,28 +12,28 @@ from tailor.models.tune import read_tuned
 from tailor.system import System
 
 
-def seconds_to_train(run: Run, material: TrainingData, engine: Engine) -> float | None:
+def seconds_to_train(run: Run, data: TrainingData, engine: Engine) -> float | None:
     """Tuned weights: the time that their training took, as noted down with them (None where it was not). A classifier: the time to
     fit it again, the vectors of the training rows being computed already. 0 for a system that learned nothing.
     """
     system = run.system
     if not system.is_generative:
-        return _seconds_to_fit(system, material, engine)
+        return _seconds_to_fit(system, data, engine)
     if not system.is_tuned:
         return 0.0
     tuned = read_tuned(engine.store / system.weights.tuned)
     return tuned.seconds if tuned is not None else None
 
 
-def _seconds_to_fit(system: System, material: TrainingData, engine: Engine) -> float:
-    texts = system.texts(material.train)
+def _seconds_to_fit(system: System, data: TrainingData, engine: Engine) -> float:
+    texts = system.texts(data.train)
     if system.weights.method == "tfidf":
         started = time.perf_counter()
-        fit_words(material.task, texts, material.train)
+        fit_words(data.task, texts, data.train)
     else:
         vectors = engine.embed(system.weights.model, texts)
         started = time.perf_counter()
-        fit_vectors(material.task, vectors, material.train)
+        fit_vectors(data.task, vectors, data.train)
     return time.perf_counter() - started
 
 

@@ -175,9 +175,9 @@ def _words(text: str) -> set[str]:
 def _sentences(text: str) -> list[str]:
     """Sentences of the text between passage marks; those of passages that begin with "[1]" get that number behind them."""
     found = []
-    for material in MATERIAL.findall(text):
+    for data in MATERIAL.findall(text):
         number = ""
-        for sentence in filter(None, map(str.strip, SENTENCE_END.split(material))):
+        for sentence in filter(None, map(str.strip, SENTENCE_END.split(data))):
             mark = PASSAGE.match(sentence)
             number = f" [{mark.group(1)}]" if mark else number
             found.append(sentence[mark.end() if mark else 0 :].strip() + number)
