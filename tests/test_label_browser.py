@@ -284,7 +284,7 @@ def test_every_page_fits_and_passes_the_rules_of_accessibility(browser: Any, tmp
             assert broken_rules(browser) == [], page
 
 
-@pytest.mark.parametrize("form", ["image", "links", "video", "documents", "rating"])
+@pytest.mark.parametrize("form", ["image", "links", "relations", "video", "documents", "rating"])
 def test_forms_of_media_documents_and_ratings_fit_and_pass_the_rules_of_accessibility(
     browser: Any, tmp_path: Path, form: str
 ) -> None:
@@ -300,8 +300,20 @@ def test_forms_of_media_documents_and_ratings_fit_and_pass_the_rules_of_accessib
             scheme_of = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
             browser.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme_of)
             until(lambda: bool(browser.find_elements("css selector", ready)))
+            if form == "relations":
+                browser.execute_script(RELATED)
             assert browser.execute_script("return document.documentElement.scrollWidth") <= width
             assert broken_rules(browser) == []
+
+
+RELATED = """
+for (const words of [[0, 1], [3, 3]]) {
+  marks.text.word = words;
+  marks.phrase(marks.labels[0]);
+}
+marks.ends = [...marks.phrases];
+marks.relate(marks.names[0]);
+"""
 
 
 def form_project(folder: Path, form: str) -> Path:
@@ -312,6 +324,9 @@ def form_project(folder: Path, form: str) -> Path:
         write_rows(folder, ["When does the pier open?"], kind="answer", labels=None, documents="docs")
         (folder / "docs").mkdir()
         (folder / "docs" / "pier.md").write_text("# Pier\n\nThe pier opens at nine.\n", encoding="utf-8")
+    elif form == "relations":
+        marks = {"form": "relations", "column": "text", "labels": ["person"], "relations": ["knows"]}
+        write_rows(folder, ["Mary Hart knows Jo"], marks=marks)
     elif form == "video":
         (folder / "clip").mkdir(parents=True)
         for number in range(3):

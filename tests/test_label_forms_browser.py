@@ -413,7 +413,7 @@ def test_a_phrase_is_linked_to_a_region_or_said_to_be_absent_by_keyboard(browser
     assert text[phrase["start"] : phrase["end"]] == phrase["text"] == "A white cell" and phrase["on"] == "caption"
     assert link == {"from": phrase["id"], "to": ["b1"], "state": "located", "label": "refers to"}
     browser.execute_script("document.querySelector('.forms-text').focus();")
-    browser.execute_script("form.word = [form.words.length - 2, form.words.length - 2];")
+    browser.execute_script("form.reading.word = [form.reading.words.length - 2, form.reading.words.length - 2];")
     keys(browser, KEY["enter"], "n")
     states = {link["from"]: (link["state"], link["to"]) for link in value(browser)["links"]}
     assert states == {"p1": ("located", ["b1"]), "p2": ("absent", [])}

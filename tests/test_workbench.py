@@ -331,3 +331,40 @@ def test_a_key_of_the_links_that_cannot_be_read_is_not_replaced_silently(tmp_pat
     with pytest.raises(ConfigError, match="all links follow from it"), open_workbench(project, ["Ada"]):
         raise AssertionError("it opened")
     assert key.read_text(encoding="ascii") == "not a key"
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"sum": "12"}, "`sum`"),
+        ({"total": "abc"}, "a number"),
+        ({"total": True}, "a number"),
+        ({"total": [1]}, "a number"),
+        ({"paid": "perhaps"}, "true or false"),
+        ({"size": "huge"}, "small, large"),
+        ({"items": ["a"]}, "a list of objects"),
+        ({"items": [{"sku": "a", "colour": "red"}]}, "`colour`"),
+        ({"items": [{"count": "many"}]}, "a number"),
+        ({"who": [{"type": "planet", "text": "Mars"}]}, "person, place"),
+        ({"address.street": "x"}, "`address.street`"),
+    ],
+)
+def test_a_field_that_is_none_or_a_value_that_it_cannot_hold_is_refused_in_a_sentence(
+    tmp_path: Path, given: dict[str, object], why: str
+) -> None:
+    fields = {
+        "total": "number",
+        "paid": "boolean",
+        "size": "small | large",
+        "items": [{"sku": "exact", "count": "number"}],
+        "who": "span(person | place)",
+        "address": {"city": "text"},
+    }
+    right: dict[str, object] = {"total": "1,240.00 EUR", "paid": "true", "size": "small", "address.city": "Bonn"}
+    right |= {"items": [{"sku": "a", "count": 2}], "who": [{"type": "person", "text": "Mary", "start": 0, "end": 4}]}
+    with served(write_rows(tmp_path / "desk", TEXTS, kind="extract", labels=[], fields=fields)) as bench:
+        (row,) = bench.next("Ada")
+        told = label(bench, "Ada", row, right | given, "k1")["error"]
+        assert why in told and len(told.splitlines()) == 1
+        assert not bench.judgements.all()
+        assert label(bench, "Ada", row, right, "k2")["kept"] == "k2"

@@ -198,23 +198,41 @@ class Limits(Settings):
 
 
 class MarkSettings(Settings):
-    """What people mark on images or video next to their answer, or link between a text and an image."""
+    """What people mark next to their answer on an image, a video or a text, or link between a text and an image."""
 
-    form: Literal["image", "video", "links"] = Field(
-        "image", description="boxes, polygons and points on an image; segments and boxes on a video; phrases linked to regions"
+    form: Literal["image", "video", "links", "relations"] = Field(
+        "image",
+        description="boxes, polygons and points on an image; segments and boxes on a video; phrases linked to regions; phrases of "
+        "a text and relations between them",
     )
-    column: str = Field(min_length=1, description="column with the image, or with the video or the folder of its frames")
+    column: str = Field(
+        min_length=1, description="column with the image, with the video or the folder of its frames, or with the text of relations"
+    )
     labels: tuple[str, ...] = Field(min_length=1, description="what marks are called, in the order of their number keys")
     text: str = Field("", description="column with the text whose phrases are linked; only for `links`")
+    relations: tuple[str, ...] = Field((), description="what relations between phrases are called; only for `relations`")
     rate: float = Field(25.0, gt=0, le=1000, description="frames per second of the video")
 
     @model_validator(mode="after")
     def _fits(self) -> MarkSettings:
         if (self.form == "links") != bool(self.text):
             raise ValueError("`text` names the column whose phrases are linked: `form: links` needs it, and no other form has it")
-        if len(set(self.labels)) < len(self.labels) or not all(label.strip() and len(label) <= 200 for label in self.labels):
-            raise ValueError("`labels` are different texts of 1 to 200 characters")
+        if (self.form == "relations") != bool(self.relations):
+            raise ValueError("`relations` names what stands between phrases: `form: relations` needs it, and no other form has it")
+        for names in (self.labels, self.relations):
+            if len(set(names)) < len(names) or not all(name.strip() and len(name) <= 200 for name in names):
+                raise ValueError("`labels` and `relations` are different texts of 1 to 200 characters")
         return self
+
+    @property
+    def draws(self) -> bool:
+        """Whether shapes are drawn on a column of images."""
+        return self.form in ("image", "links")
+
+    @property
+    def takes_phrases(self) -> bool:
+        """Whether phrases of a text are marked."""
+        return self.form in ("links", "relations")
 
     def check(self, asked: Sequence[str], images: Sequence[str]) -> None:
         """Refuse columns that are not shown, or that hold something else.
@@ -228,8 +246,10 @@ class MarkSettings(Settings):
         """
         if missing := [name for name in (self.column, self.text) if name and name not in asked]:
             raise ValueError(f"`marks` names {missing[0]!r}, which `input` does not read; write {{{{{missing[0]}}}}} there")
-        if (self.form != "video") != (self.column in images):
-            raise ValueError("`marks.column` is a column of `data.images` where images are marked, and none of these for a video")
+        if self.draws != (self.column in images):
+            raise ValueError(
+                "`marks.column` is a column of `data.images` where images are marked, and none of these for a video or a text"
+            )
 
 
 class Requirements(Settings):

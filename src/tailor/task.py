@@ -185,7 +185,7 @@ class Task(Settings, Plain):
     pattern: str = Field("", description="regular expression that a free answer must match")
     json_schema: str = Field("", description="JSON schema that a free answer must fit, as settings or as text")
     requirements: Requirements | None = Field(None, description="what every answer must keep to, where a kind checks it")
-    marks: MarkSettings | None = Field(None, description="what people mark on images or video when they label")
+    marks: MarkSettings | None = Field(None, description="what people mark on images, video or texts when they label")
     fields: dict[str, Any] = Field(
         default={}, description="what is extracted, such as {customer: text, total: number(0.01)}; or policies for a `json_schema`"
     )

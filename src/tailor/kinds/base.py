@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tailor.data.cells import answers_in, are_spans, is_missing
 from tailor.data.example import Example
@@ -291,13 +292,14 @@ class Kind(ABC):
     def entry(self, task: Task, labels: Sequence[str]) -> Entry:
         """How people give a right answer on a page. What they give is a cell, which `accepted` reads.
 
-        Args:
-            task: the task.
-            labels: those of the task, else those used so far, where the kind is `closed`.
+        Where the kind is `closed`, `labels` are those of the task, else those used so far.
         """
         if self.closed:
             return Entry("choices" if self.several else "choice", choices=tuple(labels), adds=not task.labels)
         return Entry("text", lines=2 if self.brief else 8, nothing=task.not_found if self.abstains else "", source=self.sourced)
+
+    def check_entry(self, task: Task, given: Any) -> None:  # noqa: B027 - most kinds ask no more
+        """Raise `Unreadable` for what people give on a page and the task cannot hold, though `accepted` takes it from a cell."""
 
     # Asking
 

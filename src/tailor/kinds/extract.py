@@ -13,13 +13,14 @@ import yaml
 from tailor.data.cells import is_missing, written_value
 from tailor.data.example import Example
 from tailor.data.jsontext import Value
+from tailor.errors import quoted
 from tailor.jsonform import SOURCES, fitting, has_sources
 from tailor.kinds.base import ColumnProfile, Detail, Draft, Kind, Metric, Unreadable
 from tailor.kinds.entry import Entry, EntryField
 from tailor.kinds.lines import as_yaml
 from tailor.language.detect import language_of
 from tailor.retrieval.passage import Passage
-from tailor.score.fields import compare, is_empty, number_in, read_object
+from tailor.score.fields import compare, is_empty, number_in, read_object, truth_in
 from tailor.score.parse import last_answer
 from tailor.score.schema import Field, Fields, fields_of
 from tailor.score.scorer import broken, is_failed, missing
@@ -111,6 +112,10 @@ class Extract(Kind):
         """A value for each field; entities and words of the text by selecting them."""
         return Entry("fields", fields=tuple(map(_entry_field, _fields(task).each)))
 
+    def check_entry(self, task: Task, given: Any) -> None:
+        """Values of the task's fields, each such as its field holds."""
+        _check_object(_fields(task).each, given)
+
     def stratum(self, example: Example) -> str:
         """How many of the fields have a value."""
         found = written_value(example.label)
@@ -188,6 +193,59 @@ def _entry_field(field: Field) -> EntryField:
         return EntryField(field.name, "a list as JSON", form="json")
     says = "" if field.choices else SAYS.get(field.policy, field.policy)
     return EntryField(field.name, says, field.choices, "words" if field.policy == "span" else "line")
+
+
+def _check_object(each: Sequence[Field], given: Mapping[str, Any], prefix: str = "") -> None:
+    """Make sure that an object has no other fields than these, and their values.
+
+    Raises:
+        Unreadable: it has.
+    """
+    known = {field.name: field for field in each}
+    for name, value in given.items():
+        place = f"{prefix}{name}"
+        if place in known:
+            _check_value(known[place], value)
+        elif isinstance(value, Mapping) and any(field.startswith(f"{place}.") for field in known):
+            _check_object(each, value, f"{place}.")
+        else:
+            raise Unreadable(f"has a field {quoted(place)}", f"there are {', '.join(known)}", "Leave it out.")
+
+
+def _check_value(field: Field, value: Any) -> None:
+    """Make sure that a field can hold a value.
+
+    Raises:
+        Unreadable: it cannot.
+    """
+    several = value if isinstance(value, list) else [value]
+    takes = ""
+    if is_empty(value):
+        return
+    if field.inner:
+        if all(isinstance(one, Mapping) for one in several):
+            for one in several:
+                _check_object(field.inner, one)
+        else:
+            takes = "a list of objects"
+    elif field.holds_entities:
+        if not all(isinstance(one, Mapping) and str(one.get("type", one.get("label"))) in field.choices for one in several):
+            takes = f"a list of entities, each with a `type` out of {', '.join(field.choices)}"
+    elif isinstance(value, Mapping) or (isinstance(value, list) and field.policy != "set"):
+        takes = "a list" if field.policy == "set" else SAYS.get(field.policy, "a value")
+    elif not _holds(field, value):
+        takes = "true or false" if field.is_boolean else f"one of {', '.join(field.choices)}" if field.choices else "a number"
+    if takes:
+        raise Unreadable(f"has {quoted(str(value))} as {field.name}", f"that is {takes}", "Correct it, or leave the field empty.")
+
+
+def _holds(field: Field, value: Any) -> bool:
+    """Whether a field for a single value can hold it."""
+    if field.is_boolean:
+        return truth_in(value) is not None
+    if field.choices:
+        return str(value) in field.choices
+    return field.policy != "number" or number_in(value) is not None
 
 
 def _compared(task: Task, fields: Fields, example: Example, said: Mapping[str, Any]) -> tuple[Part, ...]:

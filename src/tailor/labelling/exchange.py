@@ -240,7 +240,8 @@ def _layer(task: Task, judgement: Judgement) -> Layer:
     links = links_of(values.pop(LINKS, ()))
     marks: list[Mark] = [*regions, *links]
     told = values.pop(LABEL, None)
-    if told is not None and not any(isinstance(region.shape, Span) for region in regions):
+    entities = any(isinstance(region.shape, Span) for region in regions) and not (task.marks and task.marks.takes_phrases)
+    if told is not None and not entities:  # entities are spans already
         marks += _answered(task, told)
     marks += [Answer(name, value, "choices" if isinstance(value, str | list) else "number") for name, value in values.items()]
     return Layer(

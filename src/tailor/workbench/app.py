@@ -247,7 +247,9 @@ class Workbench:
                 values["source"] = texts["source"].strip()
         item = self.desk.items.get(texts["row"])
         if item is not None and not texts["skipped"]:
-            values |= marks_in(self.desk.task, item.example, body.get("marks"))
+            values |= marks_in(self.desk.task, item.example, body.get("marks"), settles=settles)
+        if settles and (before := self.desk.settled(texts["row"])):
+            values = {**before.values, **values}  # a label and marks are settled one after the other
         return Judgement(
             key=texts["key"],
             row=texts["row"],

@@ -112,6 +112,14 @@ class Desk:
             self._refresh()
             return dict(self._standing.get(row, {}))
 
+    def settled(self, row: str) -> Judgement | None:
+        """What settled a row last; None where nobody did."""
+        with self._lock:
+            self._refresh()
+            return next(
+                (one for one in reversed(standing(self._said.get(row, []))) if one.role == "adjudicated" and one.values), None
+            )
+
     def said(self) -> dict[str, dict[str, Judgement]]:
         """What stands of each row that someone labelled or skipped, by who said it."""
         with self._lock:

@@ -90,6 +90,7 @@ def checked_label(task: Task, entry: Entry, given: Any) -> Any:
             if not isinstance(given, str) or not (given.strip() or entry.nothing):
                 raise DataError(f"{kind.a_noun} is needed")
             given = given.strip()
+        kind.check_entry(task, given)
         found = kind.accepted(task, as_cell(given))
     except Unreadable as error:
         raise DataError(f"it {error.holds}, but {error.but}", error.advice) from None

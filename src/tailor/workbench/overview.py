@@ -12,23 +12,35 @@ from typing import Any
 from tailor.kinds.base import kind_of
 from tailor.labelled import as_cell, counted
 from tailor.labelling.judgement import Judgement
+from tailor.labelling.marked import marks_differ
+from tailor.labelling.regionjson import LINKS, REGIONS
 from tailor.workbench.desk import Desk
 from tailor.workbench.items import Item
-from tailor.workbench.showing import readable
+from tailor.workbench.showing import marks_form, readable, said_before
 
 MOST_ROWS = 200
 """Rows that one page lists: a browser draws so many without a wait."""
 SHOWN_CHARACTERS = 240
+NO_MARKS: Mapping[str, list[Any]] = {REGIONS: [], LINKS: []}
 
 
 @dataclass(frozen=True)
 class Said:
-    """What one person said of a row."""
+    """What one person said of a row.
+
+    Attributes:
+        name: who.
+        label: as it is shown.
+        cell: as a cell holds it.
+        at: when.
+        marks: what they marked, as JSON for the form; empty where that does not differ.
+    """
 
     name: str
     label: str
     cell: str
     at: str
+    marks: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,9 @@ class Difference:
         texts: its columns with their texts.
         said: what each person said.
         settled: the label that settled it; empty where none did.
-        choices: the different labels, as they are shown and as cells.
+        choices: the different labels, as they are shown and as cells; none where labels are the same.
+        form: the form in which marks are shown, and what it needs, as JSON; empty where marks are the same.
+        marked: what settled the marks, as JSON for the form; empty where nothing did.
     """
 
     row: str
@@ -50,6 +64,13 @@ class Difference:
     said: tuple[Said, ...]
     settled: str
     choices: tuple[tuple[str, str], ...]
+    form: str = ""
+    marked: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing of it is left to settle."""
+        return bool(self.settled or not self.choices) and bool(self.marked or not self.form)
 
 
 @dataclass(frozen=True)
@@ -114,15 +135,15 @@ def queue_rows(desk: Desk, name: str, start: int) -> dict[str, Any]:
 
 
 def disagreements(desk: Desk) -> list[Difference]:
-    """The rows that people label differently, those that nobody settled first."""
-    settled = {judgement.row: judgement for judgement in _settling(desk)}
+    """The rows that people label or mark differently, those that nobody settled first."""
     everything, found = desk.said(), []
     for item in desk.items.values():
-        said = [judgement for judgement in everything.get(item.row, {}).values() if judgement.label is not None]
-        cells = {_canonical(judgement) for judgement in said}
-        if len(cells) > 1:
-            found.append(_difference(desk, item, said, settled.get(item.row)))
-    return sorted(found, key=lambda difference: bool(difference.settled))
+        said = [judgement for judgement in everything.get(item.row, {}).values() if judgement.values]
+        labels = {_canonical(judgement) for judgement in said if judgement.label is not None}
+        marks = desk.task.marks is not None and any(marks_differ(said[0].values, other.values) for other in said[1:])
+        if len(labels) > 1 or marks:
+            found.append(_difference(desk, item, said, labels=len(labels) > 1, marks=marks))
+    return sorted(found, key=lambda difference: difference.is_settled)
 
 
 def progress(desk: Desk) -> Progress:
@@ -132,7 +153,7 @@ def progress(desk: Desk) -> Progress:
     for judgement in labels:
         by_row.setdefault(judgement.row, []).append(judgement)
     shared = [given for given in by_row.values() if len(given) > 1]
-    differing = [difference for difference in disagreements(desk) if not difference.settled]
+    differing = [difference for difference in disagreements(desk) if not difference.is_settled]
     counts = counted(desk.task, (judgement for judgement in desk.judgements.standing() if judgement.row in desk.items), "majority")
     kind = kind_of(desk.task)
     used: Counter[str] = Counter()
@@ -161,23 +182,31 @@ def shown_label(desk: Desk, label: Any) -> str:
     return kind.shown(cell) if cell else "(nothing)"
 
 
-def _difference(desk: Desk, item: Item, said: Sequence[Judgement], settled: Judgement | None) -> Difference:
-    people = tuple(Said(one.annotator, shown_label(desk, one.label), as_cell(one.label), one.at) for one in said)
-    choices: Mapping[str, str] = {one.label: json.dumps(judged.label) for one, judged in zip(people, said, strict=True)}
+def _difference(desk: Desk, item: Item, said: Sequence[Judgement], *, labels: bool, marks: bool) -> Difference:
+    people = tuple(
+        Said(
+            one.annotator,
+            shown_label(desk, one.label),
+            "" if one.label is None else as_cell(one.label),
+            one.at,
+            json.dumps(said_before(one) or NO_MARKS) if marks else "",
+        )
+        for one in said
+    )
+    labelled = [(one.label, judged.label) for one, judged in zip(people, said, strict=True) if judged.label is not None]
+    choices = {shown: json.dumps(label) for shown, label in labelled} if labels else {}
+    settled = desk.settled(item.row)
+    form = marks_form(desk.task, desk.project.folder, item.row, item.example) if marks else None
     return Difference(
         item.row,
         f"{item.example.file} row {item.example.row}",
         tuple(readable(item.example).items()),
         people,
-        shown_label(desk, settled.label) if settled else "",
+        shown_label(desk, settled.label) if settled and settled.label is not None else "",
         tuple(choices.items()),
+        json.dumps(form) if form else "",
+        json.dumps(before) if marks and (before := said_before(settled)) else "",
     )
-
-
-def _settling(desk: Desk) -> list[Judgement]:
-    return [
-        judgement for judgement in desk.judgements.standing() if judgement.role == "adjudicated" and judgement.label is not None
-    ]
 
 
 def _person(name: str, said: Sequence[Judgement]) -> Person:

@@ -68,12 +68,11 @@ def scripts_of(task: Task) -> tuple[str, ...]:
 
 def shown(task: Task, folder: Path, row: str, example: Example) -> dict[str, Any]:
     """What a page needs to show a row: its texts, its images, and what is marked on which of them."""
-    video = task.marks.column if task.marks and task.marks.form == "video" else ""
-    elsewhere = {video, task.marks.text if task.marks else "", *example.media}
+    elsewhere = {*example.media, *((task.marks.column, task.marks.text) if task.marks else ())}
     texts = [{"name": name, "text": words(text)} for name, text in example.fields.items() if name not in elsewhere]
     marked = task.marks.column if task.marks else ""
     images = [{"name": name, "source": address(row, example, name)} for name in example.media if name != marked]
-    return {"texts": texts, "images": images, "marks": _marks(task, folder, row, example)}
+    return {"texts": texts, "images": images, "marks": marks_form(task, folder, row, example)}
 
 
 def readable(example: Example) -> dict[str, str]:
@@ -86,10 +85,14 @@ def address(row: str, example: Example, column: str, number: int = 0) -> str:
     return f"/media/{row}/{list(example.fields).index(column)}/{number}"
 
 
-def _marks(task: Task, folder: Path, row: str, example: Example) -> dict[str, Any] | None:
+def marks_form(task: Task, folder: Path, row: str, example: Example) -> dict[str, Any] | None:
+    """The form in which a row is marked, and what it needs; None where nothing of it is."""
     marks = task.marks
-    if marks is None or (marks.form != "video" and marks.column not in example.media):
+    if marks is None or (marks.draws and marks.column not in example.media):
         return None
+    if marks.form == "relations":
+        told = {"labels": list(marks.labels), "relations": list(marks.relations)}
+        return {"form": marks.form, "given": {**told, "text": example.fields[marks.column], "textOn": marks.column}}
     given: dict[str, Any] = {"labels": list(marks.labels), "on": marks.column, "source": address(row, example, marks.column)}
     if marks.form == "links":
         given |= {"text": example.fields[marks.text], "textOn": marks.text}
@@ -117,8 +120,8 @@ def said_before(judgement: Judgement | None) -> dict[str, Any] | None:
     return {name: values[name] for name in (REGIONS, LINKS) if name in values} or None
 
 
-def marks_in(task: Task, example: Example, given: Any) -> Mapping[str, Any]:
-    """The marks that a page sends, as they are kept: without any where nothing was marked.
+def marks_in(task: Task, example: Example, given: Any, *, settles: bool = False) -> Mapping[str, Any]:
+    """The marks that a page sends, as they are kept; left out where nothing was marked, unless that is what `settles` a difference.
 
     Raises:
         DataError: they cannot be kept.
@@ -135,4 +138,4 @@ def marks_in(task: Task, example: Example, given: Any) -> Mapping[str, Any]:
     for region in found.get(REGIONS, ()):
         if region["on"] not in columns:
             raise DataError(f"a mark lies on {region['on']!r}, which is not what is marked")
-    return {name: value for name, value in found.items() if value} if any(found.values()) else {}
+    return found if settles else {name: value for name, value in found.items() if value}
