@@ -5,7 +5,7 @@
   const { PhraseText } = window.tailorPhrases;
   const HELP =
     "In the text: left and right arrow go from word to word, with Shift they take more words, and the number of a type makes a " +
-    "phrase of them. On a phrase: F makes it the first of a relation, T the second, Delete removes it. Then a number chooses the relation.";
+    "phrase of them. On a phrase: F makes a relation go from it, T to it, Delete removes it. Then a number chooses the relation.";
 
   class RelationsForm {
     constructor(host, given) {
@@ -81,7 +81,7 @@
     relate(name) {
       const [first, second] = this.ends;
       if (!first || !second) {
-        this.next.textContent = "Choose the first and the second phrase of the relation in the list above.";
+        this.next.textContent = "Choose in the list above from which phrase the relation goes, and to which.";
         return;
       }
       if (!this.links.some((link) => link.from === first.id && link.to[0] === second.id && link.label === name)) {
@@ -109,7 +109,7 @@
       this.list.replaceChildren(...this.phrases.map((phrase) => this.phraseLine(phrase)));
       const [first, second] = this.ends;
       this.relations.hidden = this.phrases.length < 2;
-      this.next.textContent = this.phrases.length < 2 ? "" : `Relation: ${first ? `“${this.text.said(first)}”` : "first phrase?"} → ${second ? `“${this.text.said(second)}”` : "second phrase?"}`;
+      this.next.textContent = this.phrases.length < 2 ? "" : `Relation: ${first ? `“${this.text.said(first)}”` : "from which phrase?"} → ${second ? `“${this.text.said(second)}”` : "to which phrase?"}`;
       const by = new Map(this.phrases.map((phrase) => [phrase.id, phrase]));
       this.drawn.replaceChildren(...this.links.map((link) => {
         const told = `${this.text.said(by.get(link.from))} – ${link.label} – ${link.to.map((id) => this.text.said(by.get(id))).join(", ")}`;
@@ -121,7 +121,7 @@
 
     phraseLine(phrase) {
       const line = element("li", { "data-phrase": phrase.id }, element("q", {}, this.text.said(phrase)), ` ${phrase.labels.join(", ")} `);
-      ["first", "second"].forEach((words, place) => {
+      ["from", "to"].forEach((words, place) => {
         const button = element("button", { type: "button", "aria-pressed": String(this.ends[place] === phrase) }, `${words} `, element("kbd", {}, "FT"[place]));
         button.addEventListener("click", () => this.end(place, phrase));
         line.append(button);
