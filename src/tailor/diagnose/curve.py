@@ -276,10 +276,10 @@ def measure_lora(
     pool = nested_order(kept_together(whole), seed=0)
     start = starting_system(task, data.train, engine.model)
     # All rows in their own order: what the ladder has trained or will train is not trained twice.
-    materials = [TrainingData(task, whole if size == most else pool[:size], data.dev) for size in sizes]
-    train_together(side_by_side(FineTune().training(start, part, engine) for part in materials))
+    subsets = [TrainingData(task, whole if size == most else pool[:size], data.dev) for size in sizes]
+    train_together(side_by_side(FineTune().training(start, part, engine) for part in subsets))
     means = []
-    for done, part in enumerate(materials, start=1):
+    for done, part in enumerate(subsets, start=1):
         system = FineTune().fit(start, part, engine)
         means.append(measure(task, system, "dev", data.dev, engine).mean)
         if on_progress is not None:
