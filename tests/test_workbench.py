@@ -20,7 +20,7 @@ from tailor.asking import answering
 from tailor.cli import app
 from tailor.diagnose.types import Suspect
 from tailor.errors import ConfigError
-from tailor.labelled import labelled_tables, load_splits
+from tailor.labelled import labelled_tables, load_splits, load_unlabelled
 from tailor.labelling.judgements import Judgements
 from tailor.project import load_project
 from tailor.workbench.desk import LEASE_SECONDS, Desk
@@ -368,3 +368,14 @@ def test_a_field_that_is_none_or_a_value_that_it_cannot_hold_is_refused_in_a_sen
         assert why in told and len(told.splitlines()) == 1
         assert not bench.judgements.all()
         assert label(bench, "Ada", row, right, "k2")["kept"] == "k2"
+
+
+def test_lists_in_cells_are_shown_as_a_study_asks_them(tmp_path: Path) -> None:
+    folder = write_rows(tmp_path / "desk", [], data="rows.jsonl")
+    rows = [{"text": ["one", f"two {number}"], "label": ""} for number in range(3)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with served(folder) as bench:
+        found = json.loads(bench.post("Ada", "/api/next", page="first", most=3).body)["items"]
+        shown = {item["texts"][0]["text"] for item in found}
+        assert shown == {row.fields["text"] for row in load_unlabelled(load_project(folder))}
+        assert not any("'" in text for text in shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tailor.data.example import Example
+from tailor.data.jsontext import as_text
 from tailor.data.readers import images_of
 from tailor.data.split import read_tables
 from tailor.data.table import Table
@@ -32,7 +33,7 @@ def bare_rows(task: Task, table: Table) -> list[Example]:
     return [
         Example(
             str(place),
-            {column: str(row[column]) for column in columns},
+            {column: as_text(row[column]) for column in columns},
             (),
             row=table.where(place)[1],
             file=table.where(place)[0],
