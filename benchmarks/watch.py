@@ -119,7 +119,7 @@ def _first(vectors: Floats, texts: Sequence[str]) -> Floats:
 
 def quality(values: Sequence[float], numbers: Sequence[int]) -> Quality:
     """What the audited stream of a year says."""
-    evidence = evidence_of_fall(values, CERTIFIED, dealt_over(np.linspace(0, 1, len(values)).tolist()))
+    evidence = evidence_of_fall(values, CERTIFIED, alpha=QUALITY, dealt=dealt_over(np.linspace(0, 1, len(values)).tolist()))
     return Quality(
         certified=CERTIFIED,
         drawn=len(values),
@@ -155,7 +155,7 @@ def rows_to_find(fall: float, healthy: int, streams: int = 1_000) -> NDArray[np.
     while len(found) < streams:
         before, after = random.random(healthy) < MEASURED, random.random(4_000) < CERTIFIED - fall
         values = np.concatenate([before, after]).astype(float).tolist()
-        seen = reaches(evidence_of_fall(values, CERTIFIED, dealt), QUALITY)
+        seen = reaches(evidence_of_fall(values, CERTIFIED, alpha=QUALITY, dealt=dealt), QUALITY)
         if seen is None or seen > healthy:
             found.append(np.inf if seen is None else seen - healthy)
     return np.array(found)

@@ -211,7 +211,7 @@ def mean_capital() -> Figures:
     """The mean over all 4,096 ways in which twelve values can be right or wrong, each with its probability at the level."""
     found, dealt = 0.0, dealt_over([n / 12 for n in range(12)])
     for way in product((0.0, 1.0), repeat=12):
-        found += 0.85 ** sum(way) * 0.15 ** (12 - sum(way)) * math.exp(evidence_of_fall(way, 0.85, dealt)[-1])
+        found += 0.85 ** sum(way) * 0.15 ** (12 - sum(way)) * math.exp(evidence_of_fall(way, 0.85, alpha=0.3, dealt=dealt)[-1])
     return [found]
 
 

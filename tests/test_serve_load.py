@@ -24,7 +24,7 @@ from tailor.models.base import Model
 from tailor.models.fake import FakeModel
 from tailor.models.remote import RemoteModel
 from tailor.serving.certified import Certified
-from tailor.serving.load import KEPT_RATE, Load
+from tailor.serving.load import FIRST, KEPT_BATCHES, Timing
 from tailor.serving.served import Served
 from tailor.settings import ModelSettings
 
@@ -67,6 +67,8 @@ def held(tmp_path: Path, *, waiting: int = 8) -> Iterator[tuple[Client, Held]]:
 
 def test_requests_that_arrive_together_are_one_batch(tmp_path: Path) -> None:
     with held(tmp_path) as (client, model), ThreadPoolExecutor(9) as pool:
+        for count in (1, 2, 4, 8, 16) * KEPT_BATCHES:  # more take no longer than one
+            client.endpoint.current.timing.note(count, 1.0)
         model.go.clear()
         asked = [pool.submit(client.chat, "is it red or green")]
         wait_until(lambda: model.sizes == [1])
@@ -111,24 +113,32 @@ def test_once_the_queue_was_full_no_more_may_wait_than_the_next_batch_needs(tmp_
         assert client.chat("there is room again").status == 200
 
 
-@pytest.mark.parametrize(("start", "each"), [(0.0, 0.1), (0.5, 0.0), (0.2, 0.05), (0.01, 0.1)])
-def test_under_overload_a_batch_is_the_smallest_that_keeps_most_of_the_rate(start: float, each: float) -> None:
-    load, most = Load(), 64
-    assert load.batch(most) == most
-    load.note(16, start + 16 * each)
-    assert load.batch(most) == 16
-    load = Load()
-    for count in (1, 3, 64, 20, 7):
-        load.note(count, start + each * count)
+def test_a_batch_is_the_smallest_that_keeps_most_of_the_best_rate_and_grows_while_that_pays() -> None:
+    timing, most = Timing(), 64
+    assert timing.batch(most) == FIRST
+    assert timing.batch(4) == 4
+    assert timing.seconds(3) == 0
+    for count in (1, 2, 4):  # a tenth of a second for each, and as much for the batch
+        timing.note(count, 0.1 + 0.1 * count)
+    assert timing.batch(most) == 8
+    for count in (8, 16):
+        timing.note(count, 0.1 + 0.1 * count)
+    assert timing.batch(most) == 8  # 16 would be 6 % quicker for each, and take nearly twice as long
+    assert timing.batch(5) == 5
+    assert timing.seconds(7) == pytest.approx(7 * 0.9 / 8)
+    assert timing.seconds(60) == pytest.approx(60 * 1.7 / 16)
 
-    def rate(count: int) -> float:
-        return count / (start + each * count)
 
-    batch = load.batch(most)
-    assert rate(batch) >= KEPT_RATE * rate(most) - 1e-9
-    assert batch == 1 or rate(batch - 1) < KEPT_RATE * rate(most)
-    assert load.is_early(10, 0.1 * (start + 10 * each))
-    assert not load.is_early(10, 0.5 * (start + 10 * each))
+def test_one_batch_that_was_held_up_changes_nothing() -> None:
+    timing = Timing()
+    for count in (1, 2, 4, 8) * 3:
+        timing.note(count, 0.2 * count)
+    assert timing.batch(64) == 1
+    timing.note(1, 10.0)
+    assert timing.batch(64) == 1
+    for _ in range(KEPT_BATCHES):
+        timing.note(1, 10.0)
+    assert timing.batch(64) == 2
 
 
 def test_a_caller_who_leaves_frees_the_place(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
 
 from tailor.data.example import Example
 from tailor.decide.formats import format_percent
@@ -19,8 +21,9 @@ from tailor.serving.certified import Certified, Measured
 from tailor.serving.served import Served
 from tailor.serving.worker import Worker
 
-PIECE = 16
-"""Rows asked at once while others are answered, too."""
+PIECES = (16, 1, 2, 4, 8)
+"""Rows asked at once while others are answered, too, over and over: of several sizes, so that it is known from the first request on
+how long batches take."""
 BILLED_ROWS = 16
 """Rows of a system whose answers are paid for, unless said otherwise."""
 BILLED_AGREEMENT = 0.75
@@ -143,9 +146,12 @@ def ask(served: Served, worker: Worker, rows: int, *, whole: bool = False) -> li
     examples = [row.example for row in served.certified.rows[:rows]]
     if served.is_billed:
         return _called(served, worker, examples)
-    size = len(examples) if whole else PIECE
-    pieces = [examples[start : start + size] for start in range(0, len(examples), size or 1)]
-    return [answer for piece in pieces for answer in worker.background(lambda piece=piece: served.answers(piece)).result()]  # type: ignore[misc]
+    sizes, rest, answers = cycle(PIECES), iter(examples), list[Answer]()
+    while piece := list(islice(rest, len(examples) if whole else next(sizes))):
+        # The first piece warms the model up, so its time says nothing of others.
+        call = served.timed if answers and not whole else served.answers
+        answers += worker.background(partial(call, piece)).result()
+    return answers
 
 
 def hold(served: Served, worker: Worker, *, rows: int, agreement: float) -> Parity:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from tailor.retrieval.passage import Passage
 from tailor.rewritten import with_cost
 from tailor.score.types import Answer
 from tailor.serving.certified import Certified
+from tailor.serving.load import Timing
 from tailor.system import System
 from tailor.task import ModelSettings
 from tailor.trust import ROLES, require_allowed
@@ -72,6 +74,7 @@ class Served:
         system: as certified, with its documents as they are now.
         rates: prices of its tokens.
         model: the generative model, open.
+        timing: how long its batches take.
     """
 
     certified: Certified
@@ -81,6 +84,7 @@ class Served:
     system: System
     rates: Rates
     model: Model
+    timing: Timing = field(default_factory=Timing, compare=False)
 
     @property
     def id(self) -> str:
@@ -126,6 +130,17 @@ class Served:
         """
         self.ledger.forget()
         return self.engine.answer(self.system, examples, listeners=listeners)
+
+    def timed(self, examples: Sequence[Example]) -> list[Answer]:
+        """The same; how long it took is noted.
+
+        Raises:
+            TailorError: no request can succeed.
+        """
+        started = time.monotonic()
+        answers = self.answers(examples)
+        self.timing.note(len(examples), time.monotonic() - started)
+        return answers
 
     def asked(self, examples: Sequence[Example]) -> list[tuple[Request, tuple[Passage, ...], list[Answer]]]:
         """The request for each example, the passages in it, and what was asked to find these.

@@ -1,8 +1,8 @@
 """Answering requests that arrive together: one thread owns the models, a bounded queue comes before it.
 
-Requests that wait are answered in one batch as soon as the batch before is done. Once the queue was full, fewer may wait for a
-while (`load`). Work in the background, such as holding another configuration to what was measured, takes its turn in pieces when
-nobody waits. Calls to an endpoint wait in threads of their own.
+Requests that wait are answered in one batch as soon as the batch before is done, or as many of them as one batch should hold
+(`load`). Once the queue was full, fewer may wait for a while. Work in the background, such as holding another configuration to what
+was measured, takes its turn in pieces when nobody waits. Calls to an endpoint wait in threads of their own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tailor.errors import TailorError
 from tailor.models.base import Listener, Request
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer
-from tailor.serving.load import Load
+from tailor.serving.load import TOO_EARLY, Load
 from tailor.serving.served import Served
 
 T = TypeVar("T")
@@ -160,13 +160,13 @@ class Worker:
             return True
         if served.is_billed or self._busy_since is None or not self.load.is_over:
             return False
-        return self.load.is_early(self._last, self.busy_seconds)
+        return self.busy_seconds < TOO_EARLY * served.timing.seconds(self._last)
 
     def _room(self, served: Served) -> int:
         """Requests that may wait now: no more than the next batch needs where more is asked than can be answered."""
         if not self.load.is_over:
             return self.capacity
-        return min(self.capacity, CALLS if served.is_billed else self.load.batch(served.at_once))
+        return min(self.capacity, CALLS if served.is_billed else served.timing.batch(served.at_once))
 
     def _shed(self, room: int) -> list[Job]:
         """Take the youngest requests that wait beyond this many out of the queue: they would be answered too late."""
@@ -242,7 +242,7 @@ class Worker:
             if not self._jobs:
                 return []
             served = self._jobs[0].served
-            most = max(1, CALLS - self._calls) if served.is_billed else served.at_once
+            most = max(1, CALLS - self._calls) if served.is_billed else served.timing.batch(served.at_once)
             taken: list[Job] = []
             while self._jobs and len(taken) < most and self._jobs[0].served is served:
                 job = self._jobs.popleft()
@@ -267,7 +267,7 @@ class Worker:
         finally:
             self._busy_since = None
             self._last_seconds = time.monotonic() - started
-            self._note(len(jobs), self._last_seconds)
+            self._note(served, len(jobs), self._last_seconds)
         for job, answer in zip(jobs, answers, strict=True):
             job.future.set_result(answer)
 
@@ -288,9 +288,9 @@ class Worker:
                 self._calls -= 1
                 self._changed.notify_all()
 
-    def _note(self, count: int, seconds: float) -> None:
+    def _note(self, served: Served, count: int, seconds: float) -> None:
         each = seconds / count
-        self.load.note(count, seconds)
+        served.timing.note(count, seconds)
         self.batches += 1
         self.answered += count
         self.seconds_each = each if not self.seconds_each else (1 - SMOOTH) * self.seconds_each + SMOOTH * each

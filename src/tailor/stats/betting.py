@@ -10,6 +10,10 @@ A fall may come at any time, and a gambler who bets from the first value on has 
 the capital is bet at once, and the rest is dealt out little by little: a mixture over the times at which a fall may begin, as in an
 e-detector (Shin, Ramdas and Rinaldo 2023, "E-detectors: a nonparametric framework for sequential change detection", New England
 Journal of Statistics in Data Science). A mixture of gamblers is a gambler.
+
+All that counts is whether the capital ever reaches the limit, and what lies beyond is of no use. So no more is staked than takes
+the capital there (Dubins and Savage 1965, "How to Gamble If You Must"; Fischer and Ramdas 2024, "Improving Wald's sequential
+probability ratio test by avoiding overshoot").
 """
 
 from __future__ import annotations
@@ -19,43 +23,50 @@ from collections.abc import Sequence
 
 import numpy as np
 
-FALLS = (0.05, 0.10)
-"""Falls that are bet on, each by the bets that gain most if it has happened, were values 0 or 1 (Kelly 1956)."""
-AT_ONCE = 0.3
+FALLS = {0.03: 0.1, 0.08: 0.9}
+"""Falls that are bet on, by the bets that gain most if one has happened, were values 0 or 1 (Kelly 1956), each with its part of the
+capital. The larger one finds falls of 5 and of 10 points about as soon as bets on either do; the smaller one finds those of 2."""
+AT_ONCE = 0.2
 """Part of the capital that is bet from the first value on, where a fall may come at any time."""
+LEAST = 1e-300
+"""What is left of a capital that is all but lost, so that it has a logarithm."""
+ROUNDING = 1e-9
+"""By how much sums of what is dealt out, and logarithms of a capital that is exactly at the limit, may be off."""
 
 
-def evidence_of_fall(values: Sequence[float], least: float, dealt: Sequence[float] | None = None) -> list[float]:
+def evidence_of_fall(values: Sequence[float], least: float, *, alpha: float, dealt: Sequence[float] | None = None) -> list[float]:
     """Logarithm of the evidence (an e-process) against "the mean is at least `least`", after each value.
 
-    The mean is that of each value given those before it. The evidence passes log(1 / alpha) at any time with probability at most
-    alpha while that holds.
+    The mean is that of each value given those before it. The evidence reaches log(1 / alpha) at any time with probability at most
+    alpha while that holds, and stays there once it has.
 
     Args:
         values: in [0, 1], in the order in which they were drawn.
         least: the level, such as a certified lower limit; at 0 nothing can be below it, and there is never evidence.
+        alpha: the error that is allowed; no bet aims beyond its limit.
         dealt: part of the capital that is dealt out for bets before each value, by what is known then (`dealt_over`), together no
             more than 1; all of it before the first one unless given.
 
     Raises:
-        ValueError: a value or the level is not between 0 and 1, or more is dealt out than there is.
+        ValueError: a value, the level or the error is not between 0 and 1, or more is dealt out than there is.
     """
-    if not 0 <= least <= 1 or any(not 0 <= value <= 1 for value in values):
-        raise ValueError("values and their least mean are numbers between 0 and 1")
+    if not 0 <= least <= 1 or not 0 < alpha < 1 or any(not 0 <= value <= 1 for value in values):
+        raise ValueError("values, their least mean and the error are numbers between 0 and 1")
     parts = [1.0, *[0.0] * (len(values) - 1)][: len(values)] if dealt is None else list(dealt)
-    if len(parts) != len(values) or any(part < 0 for part in parts) or math.fsum(parts) > 1 + 1e-9:
+    if len(parts) != len(values) or any(part < 0 for part in parts) or math.fsum(parts) > 1 + ROUNDING:
         raise ValueError("what is dealt out is one number for each value, none below 0, and together no more than 1")
     if least == 0:
         return [0.0] * len(values)
     least = min(least, 1 - 1e-9)  # at 1, the first value below it would be infinite evidence
-    bets = np.array([_bet(least, fall) for fall in FALLS])
-    gains = np.log1p((least - np.array(values).reshape(-1, 1)) * bets)  # (values, bets)
-    total = np.cumsum(gains, axis=0)
-    with np.errstate(divide="ignore"):  # nothing is dealt out before some values, and nothing is kept at the end
-        dealt_out, kept = np.log(np.array(parts) / len(FALLS)), np.log(np.maximum(0, 1 - np.cumsum(parts)))
-    # What is dealt out before a value has grown since by all gains from that one on.
-    held = total + np.logaddexp.accumulate(dealt_out[:, None] - (total - gains), axis=0)
-    found: list[float] = np.logaddexp(np.logaddexp.reduce(held, axis=1), kept).tolist()
+    bets, limit = [(_bet(least, fall), share) for fall, share in FALLS.items()], 1 / alpha
+    held, kept, found = [0.0] * len(bets), 1.0, list[float]()
+    for value, part in zip(values, parts, strict=True):
+        held, kept = [own + part * share for own, (_, share) in zip(held, bets, strict=True)], max(0.0, kept - part)
+        stakes = [own * bet for own, (bet, _) in zip(held, bets, strict=True)]
+        most = max(0.0, limit - sum(held) - kept) / least  # at the value 0, a stake gains `least` times itself
+        less = min(1.0, most / max(LEAST, sum(stakes)))
+        held = [own + less * stake * (least - value) for own, stake in zip(held, stakes, strict=True)]
+        found.append(math.log(max(LEAST, sum(held) + kept)))
     return found
 
 
@@ -80,17 +91,19 @@ def _bet(least: float, fall: float) -> float:
 def rows_to_notice(least: float, mean: float, alpha: float) -> int | None:
     """About how many rows it takes until the evidence reaches 1 / alpha, if values are 0 or 1 with this mean from the first on.
 
-    From the growth of the best bet's capital, where all is dealt out at once, and what it costs to have others besides (Wald 1945);
-    None where the mean is not below the level.
+    From the growth of each bet's capital, where all is dealt out at once (Wald 1945); None where none of them grows.
     """
     if not 0 < least < 1 or mean >= least:
         return None
-    best = max(
-        mean * math.log1p(bet * (least - 1)) + (1 - mean) * math.log1p(bet * least) for bet in (_bet(least, f) for f in FALLS)
-    )
-    return math.ceil((math.log(1 / alpha) + math.log(len(FALLS))) / best) if best > 0 else None
+    rows = []
+    for fall, share in FALLS.items():
+        bet = _bet(least, fall)
+        growth = mean * math.log1p(bet * (least - 1)) + (1 - mean) * math.log1p(bet * least)
+        if growth > 0:
+            rows.append(math.ceil(-math.log(alpha * share) / growth))
+    return min(rows, default=None)
 
 
 def reaches(evidence: Sequence[float], alpha: float) -> int | None:
     """After how many values the evidence first reached 1 / alpha; None where it never did."""
-    return next((place for place, total in enumerate(evidence, start=1) if total >= math.log(1 / alpha)), None)
+    return next((place for place, total in enumerate(evidence, start=1) if total >= math.log(1 / alpha) - ROUNDING), None)

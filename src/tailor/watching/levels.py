@@ -4,7 +4,7 @@ from __future__ import annotations
 
 FALSE_ALARMS = 0.05
 """Probability of any false alarm in a year."""
-QUALITY = 0.035
+QUALITY = 0.04
 """The part of it that quality may spend in a year: its evidence may be looked at after each row."""
 INPUTS = FALSE_ALARMS - QUALITY
 """The part of all tests of inputs, a year."""

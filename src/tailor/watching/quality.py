@@ -66,7 +66,7 @@ class Quality:
         most = self.certified - margin
         if most <= 0:
             return bool(self.certified)
-        return reaches(evidence_of_fall(values, 1 - most), FALSE_ALARMS) is not None
+        return reaches(evidence_of_fall(values, 1 - most, alpha=FALSE_ALARMS), FALSE_ALARMS) is not None
 
     def rows_wanted(self, number: int, margin: float, measured: float) -> int | None:
         """About how many audited rows that would take, if answers are as good as the study measured; None where it cannot be."""
@@ -131,7 +131,7 @@ def evidence_by_year(values: Sequence[float], times: Sequence[float], certified:
     found: list[float] = []
     for year, part in groupby(zip(years, values, strict=True), key=lambda one: int(one[0])):
         passed, worths = zip(*((at - year, value) for at, value in part), strict=True)
-        found += evidence_of_fall(worths, certified, dealt_over(passed))
+        found += evidence_of_fall(worths, certified, alpha=QUALITY, dealt=dealt_over(passed))
     return found
 
 
