@@ -138,7 +138,7 @@ def overloaded(at: At, capacity: float, name: str) -> dict[str, float]:
     took = asyncio.run(paced(at, 10 * capacity, 15))
     refused = [one for one in took if one[0] == 429]
     answered = [one for one in took if one[0] == 200]
-    assert len(refused) + len(answered) == len(took)
+    assert len(refused) + len(answered) == len(took), {status for status, _ in took}
     return {
         f"{name}_refused": len(refused) / len(took),
         f"{name}_refused_p99_ms": 1000 * quantile(refused, 0.99),

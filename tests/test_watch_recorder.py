@@ -166,6 +166,58 @@ def test_a_slow_disk_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert sum(gap.lost for gap in traffic.gaps()) + len(list(traffic.requests())) == 100
 
 
+def test_what_cannot_be_written_is_given_up_and_nothing_behind_it_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(recorder, "PAUSE", 0.001)
+    monkeypatch.setattr(recorder, "LONGEST_PAUSE", 0.002)
+    go_on, outcome = threading.Event(), outcome_of
+
+    def odd(system: System, answer: Answer) -> str:
+        assert go_on.wait(10)
+        if answer.raw == "odd":
+            raise ValueError(f"the text {answer.raw} cannot be read")
+        return outcome(system, answer)
+
+    monkeypatch.setattr(recorder, "outcome_of", odd)
+    found = kept_by(tmp_path / "store")
+    for number in range(40):
+        found.record(exchange(number, "odd" if number == 17 else "red"))
+    go_on.set()
+    assert found.flush(20)
+    assert (found.lost, found.trouble) == (1, "")
+    found.close()
+    with Traffic(tmp_path / "store") as traffic:
+        assert [one.id for one in traffic.requests()] == [f"r{number}" for number in range(40) if number != 17]
+        assert [(gap.lost, gap.why) for gap in traffic.gaps()] == [(1, "Requests are not being recorded: ValueError.")]
+    told = [record.getMessage() for record in caplog.records]
+    assert [sentence.partition(" after")[0] for sentence in told] == [
+        "Requests are not being recorded, and answered as before: ValueError",
+        "A request or remark is given up",
+    ]
+    assert "odd" not in "".join(told)
+
+
+def test_what_is_lost_at_the_end_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    found = Recorder(tmp_path / "absent" / "store", make_task(labels=("red", "green")))
+    for number in range(3):
+        found.record(exchange(number))
+    found.close()
+    assert caplog.records[-1].getMessage().startswith("3 requests and remarks could not be recorded before the end.")
+
+
+def test_no_request_is_stamped_before_the_study_that_chose_its_system(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    clock = [1000.0]
+    found = Recorder(tmp_path / "store", make_task(labels=("red", "green")), now=lambda: clock[0])
+    for number, now in enumerate((1000.0, 3000.0)):
+        clock[0] = now
+        found.record(replace(exchange(number), since=2000.0))
+    found.close()
+    with Traffic(tmp_path / "store") as traffic:
+        assert [one.at for one in traffic.requests(since=2000.0)] == [2000.0, 3000.0]
+
+
 def test_a_record_that_was_deleted_is_begun_again_and_nothing_goes_into_the_deleted_one(tmp_path: Path) -> None:
     found = kept_by(tmp_path / "store")
     found.record(exchange(1))

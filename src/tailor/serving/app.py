@@ -216,7 +216,9 @@ class Routes:
     async def readyz(self, request: Request) -> Response:
         """Whether a request would be answered as certified, and if not, why."""
         why, served = self.endpoint.trouble, self.endpoint.current
+        recorder = self.endpoint.recorder
         told = {"ready": not why, "why": why, "config": served.id, "documents_changed": served.documents_changed}
+        told["recording"] = recorder is not None and not recorder.trouble
         return JSON(told, 503 if why else 200, {"retry-after": "5"} if why else {})
 
     async def metrics(self, request: Request) -> Response:

@@ -16,6 +16,7 @@ from tailor.saved import chosen_system
 from tailor.score.types import Answer, Score
 from tailor.system import System
 from tailor.task import Task
+from tailor.watching.quality import decided_at
 
 ROWS = 64
 """Rows of the test set that a served system is held to: a block of the local engine, which is then asked as it was measured."""
@@ -66,6 +67,7 @@ class Certified:
         rows: measured rows, in the order in which they were measured.
         turns: what conversations they hold.
         provenance: versions and weights by name.
+        ended: when the study ended, in seconds since 1970; 0 where that is not known.
     """
 
     task: Task
@@ -80,6 +82,7 @@ class Certified:
     rows: tuple[Measured, ...]
     turns: Turns = Turns()
     provenance: dict[str, str] = field(default_factory=dict)
+    ended: float = 0.0
 
 
 CERTIFIED = TypeAdapter(Certified)
@@ -114,6 +117,7 @@ def certified(study: Study, rows: int = ROWS) -> Certified:
         rows=measured[:rows],
         turns=turns_of(run.examples),
         provenance=dict(study.provenance),
+        ended=decided_at(study),
     )
 
 

@@ -110,7 +110,8 @@ class Endpoint:
         """
         price = served.price(answer)
         if self.recorder is not None:
-            self.recorder.record(Exchange(example.id, served.certified.system, example.fields, answer, price))
+            found = served.certified
+            self.recorder.record(Exchange(example.id, found.system, example.fields, answer, price, since=found.ended))
         reply = read_answer(example.id, served, answer)
         self.metrics.answer(answer.tokens_in, answer.tokens_out, price, hands_over=reply.hands_over, unparsed=reply.parsed is None)
         return reply
@@ -207,6 +208,7 @@ class Endpoint:
             "batches": worker.batches,
             "batch_answers": worker.answered,
             "swaps": self.swaps,
+            "recording": recorder is not None and not recorder.trouble,
             "not_recorded": 0 if recorder is None else recorder.lost,
             "seconds_each": worker.seconds_each,
         }
