@@ -23,10 +23,11 @@ def png(colour: str, number: int) -> bytes:
     corner = [number % 256, number // 256, 0]
     rows = b"".join(b"\0" + bytes(corner if not row else near) + bytes(near) * (SIDE - 1) for row in range(SIDE))
     head = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0)
-    return SIGN + b"".join(_chunk(*chunk) for chunk in ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")))
+    return SIGN + b"".join(chunk(*one) for one in ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")))
 
 
-def _chunk(name: bytes, data: bytes) -> bytes:
+def chunk(name: bytes, data: bytes) -> bytes:
+    """A part of a PNG file."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 

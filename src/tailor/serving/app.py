@@ -24,7 +24,7 @@ from tailor.models.base import Array
 from tailor.outside import load_json
 from tailor.serving.endpoint import LONGEST_WAIT, Endpoint, Gone, chosen_names
 from tailor.serving.guard import SAFE
-from tailor.serving.question import question_of, row_of
+from tailor.serving.question import Reads, question_of, row_of
 from tailor.serving.refused import Refused
 from tailor.serving.replies import Events, completion, headers, in_one_piece, own_form
 from tailor.serving.served import Served
@@ -103,7 +103,7 @@ class Routes:
         served = self.endpoint.current
         model = self._model(served, body)
         stream, usage = _streaming(body)
-        example = question_of(served.system, served.certified.turns, body, _fresh())
+        example = question_of(served.system, reads(served), body, _fresh())
         if stream and served.tells:
             return await self._as_written(request, served, example, model, usage)
         reply = await self.endpoint.answer(served, example, partial(gone, request))
@@ -145,7 +145,7 @@ class Routes:
         """The answer to a row, with sources, confidence, and whether a person should answer."""
         body = await read_body(request)
         served = self.endpoint.current
-        example = row_of(served.system, served.certified.turns, body, _fresh())
+        example = row_of(served.system, reads(served), body, _fresh())
         reply = await self.endpoint.answer(served, example, partial(gone, request))
         return JSON(own_form(reply), headers=reply.headers)
 
@@ -282,6 +282,11 @@ async def _each(events: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 def _streamed(events: AsyncIterator[bytes], named: dict[str, str]) -> StreamingResponse:
     return StreamingResponse(events, media_type="text/event-stream", headers=named)
+
+
+def reads(served: Served) -> Reads:
+    """What the rows of a system hold besides texts."""
+    return Reads(served.certified.turns, served.certified.task.data.images)
 
 
 def embedder_of(served: Served) -> str:

@@ -13,6 +13,7 @@ from tailor.data.example import Example
 from tailor.errors import EndpointError, OverBudget, TailorError
 from tailor.models.base import Listener
 from tailor.score.types import Answer
+from tailor.serving.images import forget, kept
 from tailor.serving.metrics import Metrics
 from tailor.serving.refused import Refused
 from tailor.serving.replies import Reply, read_answer
@@ -133,10 +134,15 @@ class Endpoint:
             raise Refused(f"Not ready: {self.gate}.", 503, kind="server_error", code="not_ready", headers={"retry-after": "5"})
 
     def _submitted(self, served: Served, example: Example, listener: Listener | None = None) -> Future[Answer]:
+        asked = kept(served.project, example) if example.media else example
         try:
-            return self.worker.submit(served, example, listener)
+            future = self.worker.submit(served, asked, listener)
         except QueueFull as full:
+            forget(served.project, asked)
             raise self._full(full.seconds) from None
+        if asked.media:
+            future.add_done_callback(lambda done: forget(served.project, asked))
+        return future
 
     def _full(self, seconds: float) -> Refused:
         wait = max(1, round(seconds))

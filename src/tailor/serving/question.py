@@ -1,13 +1,15 @@
 """From a request to the row that it asks about: the columns that the task reads, as in the data.
 
 A chat is read as a row. Where the measured rows are conversations, its messages are the conversation. Where they are single texts,
-its one user message is the column that the task reads, or, where it reads several, a JSON object with all of them.
+its one user message is the column that the task reads, or, where it reads several, a JSON object with all of them. Its images are
+the columns that hold images, in the order in which the task reads them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tailor.conversation import HEAD, written
@@ -17,8 +19,22 @@ from tailor.errors import did_you_mean, quoted
 from tailor.outside import load_json
 from tailor.serving.certified import Turns
 from tailor.serving.fields import check_fields
+from tailor.serving.images import images_among, sent_image
 from tailor.serving.refused import Refused
 from tailor.system import System
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What the columns of a task hold besides texts.
+
+    Attributes:
+        turns: what conversations.
+        images: the columns that hold images.
+    """
+
+    turns: Turns = Turns()
+    images: tuple[str, ...] = ()
 
 
 def names(system: System) -> tuple[str, ...]:
@@ -26,8 +42,16 @@ def names(system: System) -> tuple[str, ...]:
     return system.variables
 
 
-def row_of(system: System, turns: Turns, given: Mapping[str, Any], id: str) -> Example:
-    """The row in the columns that were given, each a text, or a list of messages where conversations were measured.
+def row_of(system: System, reads: Reads, given: Mapping[str, Any], id: str, fields: Mapping[str, str] | None = None) -> Example:
+    """The row in the columns that were given, each a text, a list of messages where conversations were measured, or an image as a
+    data URL.
+
+    Args:
+        system: what answers.
+        reads: what its columns hold besides texts.
+        given: the columns.
+        id: of the request.
+        fields: column -> the field of the request that holds it; by its name unless given.
 
     Raises:
         Refused: one is missing, unknown or neither.
@@ -44,10 +68,11 @@ def row_of(system: System, turns: Turns, given: Mapping[str, Any], id: str) -> E
         raise Refused(
             f"`{missing[0]}` is missing: the task reads {_listed(wanted)}.", param=missing[0], code="missing_required_parameter"
         )
-    cells = {name: _cell(turns, name, value) for name, value in given.items()}
+    media = {name: sent_image(given[name], (fields or {}).get(name, name)) for name in wanted if name in reads.images}
+    cells = {name: media[name].words if name in media else _cell(reads.turns, name, value) for name, value in given.items()}
     if not any(cell.strip() for cell in cells.values()):
         raise Refused("Nothing is asked: every column is empty.", param=wanted[0], code="invalid_value")
-    return Example(id, cells, ())
+    return Example(id, cells, (), media=media)
 
 
 def _cell(turns: Turns, name: str, value: object) -> str:
@@ -65,7 +90,7 @@ def _cell(turns: Turns, name: str, value: object) -> str:
     raise Refused(f"`{name}` must be {accepted}.", param=name, code="invalid_type")
 
 
-def question_of(system: System, turns: Turns, body: Mapping[str, Any], id: str) -> Example:
+def question_of(system: System, reads: Reads, body: Mapping[str, Any], id: str) -> Example:
     """The row that a chat request asks about.
 
     Raises:
@@ -75,15 +100,37 @@ def question_of(system: System, turns: Turns, body: Mapping[str, Any], id: str) 
     if not isinstance(messages, list) or not messages or not all(isinstance(one, Mapping) for one in messages):
         raise Refused('`messages` must be a list of messages, such as [{"role": "user", "content": "..."}].', param="messages")
     check_fields(system, body)
-    _refuse_media(messages)
-    columns = names(system)
-    if turns.several and len(columns) == 1:
-        return row_of(system, turns, {columns[0]: messages}, id)
-    text = _only_text(messages)
-    return row_of(system, turns, {columns[0]: text} if len(columns) == 1 else _object(text, columns), id)
+    shown = tuple(name for name in names(system) if name in reads.images)
+    columns = tuple(name for name in names(system) if name not in shown)
+    _refuse_media(messages, {"text", "image_url"} if shown else {"text"})
+    if reads.turns.several and len(columns) == 1:
+        if shown:
+            raise Refused("Conversations with images are asked about by calling /answer with their columns.", param="messages")
+        return row_of(system, reads, {columns[0]: messages}, id)
+    text = _only_text(messages, may_be_empty=bool(shown))
+    sent = list(images_among(messages[0].get("content"), "messages[0].content"))
+    if len(sent) != len(shown):
+        raise Refused(
+            f"The task reads {_listed(shown)} as images, each once, and the message holds {len(sent):,}.",
+            param="messages[0].content",
+            code="invalid_value",
+        )
+    images = dict(zip(shown, sent, strict=True))
+    fields = {name: param for name, (_, param) in images.items()}
+    return row_of(system, reads, {**_texts(text, columns), **{name: url for name, (url, _) in images.items()}}, id, fields)
 
 
-def _only_text(messages: list[Mapping[str, Any]]) -> str:
+def _texts(text: str, columns: tuple[str, ...]) -> Mapping[str, Any]:
+    """The columns that hold texts, out of the text of the message."""
+    if columns:
+        return {columns[0]: text} if len(columns) == 1 else _object(text, columns)
+    if text.strip():
+        said, field = "The task reads images and no text besides. Leave the text out.", "messages[0].content"
+        raise Refused(said, param=field, code="unsupported_value")
+    return {}
+
+
+def _only_text(messages: list[Mapping[str, Any]], *, may_be_empty: bool) -> str:
     """The text of the one user message."""
     for place, message in enumerate(messages):
         role = message.get("role")
@@ -101,22 +148,24 @@ def _only_text(messages: list[Mapping[str, Any]]) -> str:
             )
     content = messages[0].get("content")
     if isinstance(content, list):
-        texts = [part.get("text") if isinstance(part, Mapping) else None for part in content]
+        texts = [part.get("text") for part in content if part.get("type") != "image_url"]
         whole = [text for text in texts if isinstance(text, str)]
         content = "".join(whole) if len(whole) == len(texts) else None
-    if not isinstance(content, str) or not content.strip():
+    if not isinstance(content, str) or not (content.strip() or may_be_empty):
         raise Refused("`messages[0].content` must be a text that is not empty.", param="messages[0].content", code="invalid_type")
     return content
 
 
-def _refuse_media(messages: list[Mapping[str, Any]]) -> None:
+def _refuse_media(messages: list[Mapping[str, Any]], accepted: Collection[str]) -> None:
+    """Refuse parts of a sort that was not measured."""
     for place, message in enumerate(messages):
         content = message.get("content")
         for part in content if isinstance(content, list) else []:
             kind = part.get("type", "text") if isinstance(part, Mapping) else "?"
-            if kind != "text":
+            if kind not in accepted:
                 raise Refused(
-                    f"`messages[{place}].content` holds a part of type {quoted(kind, 40)}; text alone was measured.",
+                    f"`messages[{place}].content` holds a part of type {quoted(str(kind), 40)}; "
+                    f"{'text and images were' if 'image_url' in accepted else 'text alone was'} measured.",
                     param=f"messages[{place}].content",
                     code="unsupported_value",
                 )

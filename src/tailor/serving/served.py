@@ -28,6 +28,7 @@ from tailor.retrieval.passage import Passage
 from tailor.rewritten import with_cost
 from tailor.score.types import Answer
 from tailor.serving.certified import Certified
+from tailor.serving.images import forget_left
 from tailor.serving.load import Timing
 from tailor.system import System
 from tailor.task import ModelSettings
@@ -189,6 +190,7 @@ def opened(project: Project, found: Certified, ledger: Path, model: Model | None
     """
     require_allowed(project, ROLES)
     with private_files():
+        forget_left(project.store)
         held = PassingLedger(ledger)
         try:
             answering = model_for(project, found.system, model)

@@ -12,6 +12,7 @@ from types import FrameType
 import uvicorn
 
 from tailor.errors import ConfigError, TailorError, quoted
+from tailor.limits import IMAGE_BYTES
 from tailor.serving.app import make_app
 from tailor.serving.callers import Callers
 from tailor.serving.endpoint import Endpoint
@@ -20,6 +21,7 @@ from tailor.serving.health import Health
 from tailor.serving.parity import hold
 from tailor.serving.served import Served
 from tailor.serving.source import Source
+from tailor.web.door import BODY_BYTES
 from tailor.web.listening import LOOPBACK, Listening
 
 PORT = 8321
@@ -52,7 +54,9 @@ def check_token(host: str, token: str) -> None:
 def guarded(endpoint: Endpoint, listening: Listening, token: str = "", per_minute: int = 0) -> Guard:
     """The application behind its guard. Further names are known with the port and without: a proxy in front may leave it out."""
     callers = Callers(token.split(), per_minute)
-    return Guard(make_app(endpoint), hosts={*listening.hosts, *listening.names}, callers=callers)
+    images = len(endpoint.current.certified.task.data.images)
+    body = BODY_BYTES + images * (4 * IMAGE_BYTES // 3 + 1024)  # three bytes are four letters in base64
+    return Guard(make_app(endpoint), hosts={*listening.hosts, *listening.names}, callers=callers, body=body)
 
 
 class Server:
