@@ -1,6 +1,7 @@
 """A served system under load: overhead, overload, leaks and swaps with the fake model; throughput with the built-in one.
 
 `SERVE=overload,throughput` in the environment runs these parts alone; each part prints its figures when it is done.
+`SERVE=soak` takes a quarter of an hour and runs only when it is named.
 The server runs in a process of its own with its record of traffic, and is asked over sockets by this one. Both share the machine's
 cores with the load.
 """
@@ -47,6 +48,7 @@ from tailor.web.listening import listen
 SAMPLE = Path(__file__).resolve().parents[1] / "examples" / "townhall"
 RATE, SECONDS = 50, 20
 MANY, LEAK_SECONDS = 100_000, 300.0
+SOAK_RATE, SOAK_MINUTES = 20, 15
 SWAPS = 100
 CLIENTS = 16
 SLOW = 0.05
@@ -95,8 +97,8 @@ def run() -> dict[str, float]:
     """The figures of all parts, or of those named in `SERVE`."""
     from benchmarks.serve_rivals import rivals
 
-    parts = {one.__name__: one for one in (overhead, overload, overload_model, swaps, throughput, rivals, leak)}
-    named = [name for name in os.environ.get("SERVE", "").split(",") if name] or list(parts)
+    parts = {one.__name__: one for one in (overhead, overload, overload_model, swaps, throughput, rivals, leak, soak)}
+    named = [name for name in os.environ.get("SERVE", "").split(",") if name] or [name for name in parts if name != "soak"]
     if unknown := sorted(set(named) - set(parts)):
         raise FileNotFoundError(f"there is no part {unknown[0]}; there are {', '.join(parts)}")
     found: dict[str, float] = {}
@@ -191,6 +193,26 @@ def leak() -> dict[str, float]:
             "leak_wal_mb": wal / 1e6,
             "fake_per_second": len(took) / seconds,
         }
+
+
+def soak() -> dict[str, float]:
+    """A quarter of an hour at a moderate rate: what the process holds after a warm-up, at the end, and at most."""
+    with server("fake") as at:
+        asyncio.run(paced(at, SOAK_RATE, 60))
+        before, seen, failed, served = held(at.process), list[tuple[int, ...]](), 0, 0
+        for _ in range(SOAK_MINUTES):
+            took = asyncio.run(paced(at, SOAK_RATE, 60))
+            failed, served = failed + sum(status != 200 for status, _ in took), served + len(took)
+            seen.append(held(at.process))
+        figures: dict[str, float] = {"soak_requests": served, "soak_failed": failed}
+        for place, (name, unit) in enumerate((("rss_mb", 1e6), ("descriptors", 1), ("threads", 1))):
+            grown = [(one[place] - before[place]) / unit for one in seen]
+            figures |= {
+                f"soak_{name}": before[place] / unit,
+                f"soak_{name}_more": grown[-1],
+                f"soak_{name}_more_at_most": max(grown),
+            }
+        return figures
 
 
 def throughput() -> dict[str, float]:
@@ -398,6 +420,13 @@ def work(process: int) -> float:
 
     times = psutil.Process(process).cpu_times()
     return float(times.user + times.system)
+
+
+def held(process: int) -> tuple[int, int, int]:
+    """Bytes of memory, descriptors and threads of a process."""
+    import psutil
+
+    return memory(process), descriptors(process), int(psutil.Process(process).num_threads())
 
 
 def descriptors(process: int) -> int:
