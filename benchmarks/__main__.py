@@ -17,6 +17,7 @@ BENCHMARKS = {
     "busy-cores": "benchmarks.busy_cores",
     "cost-curves": "benchmarks.cost_curves",
     "certificate": "benchmarks.certificate",
+    "check-merged": "benchmarks.check_merged",
     "coverage": "benchmarks.coverage",
     "crowd": "benchmarks.crowd",
     "diagnosis": "benchmarks.diagnosis",

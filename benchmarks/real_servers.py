@@ -14,11 +14,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tailor.approaches.approach import TrainingData, starting_system
 from tailor.approaches.prompting import FewShot
@@ -80,20 +81,59 @@ def unpacked(target: Path) -> Path:
     """The built-in model as a GGUF file of 32-bit weights, each rounded to bfloat16 as in Tailor's own folder of it."""
     import gguf
 
+    def tensors() -> Iterator[tuple[str, NDArray[np.float32]]]:
+        for tensor in gguf.GGUFReader(published()).tensors:
+            bits = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32).view(np.uint32)
+            rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16) << 16  # to the nearest bfloat16, ties to even
+            yield tensor.name, rounded.view(np.float32).reshape([int(n) for n in reversed(tensor.shape)])
+
+    return written(target, tensors())
+
+
+def merged_gguf(folder: Path, target: Path) -> Path:
+    """Merged weights of the built-in model, in a folder for transformers, as a GGUF file of 32-bit weights.
+
+    llama.cpp's own converter is in its sources alone. What it does for this model is to rename tensors, and to reorder the rows of
+    two of them for the way in which llama.cpp turns positions (`permute` in its `convert_hf_to_gguf.py`).
+    """
+    import gguf
+    from safetensors.torch import load_file
+
+    sizes = json.loads((folder / "config.json").read_text())
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, sizes["num_hidden_layers"])
+    heads = {"q_proj": sizes["num_attention_heads"], "k_proj": sizes["num_key_value_heads"]}
+
+    def tensors() -> Iterator[tuple[str, NDArray[np.float32]]]:
+        for path in sorted(folder.glob("*.safetensors")):
+            for name, tensor in load_file(path).items():
+                values = tensor.float().numpy()
+                if turned := next((count for part, count in heads.items() if part in name), 0):
+                    parts = values.reshape(turned, 2, len(values) // turned // 2, *values.shape[1:])
+                    values = parts.swapaxes(1, 2).reshape(values.shape)
+                new = names.get_name(name, try_suffixes=(".weight",))
+                if new is None:
+                    raise ValueError(f"a GGUF file has no name for {name}")
+                yield new, np.ascontiguousarray(values)
+
+    return written(target, tensors())
+
+
+def written(target: Path, tensors: Iterable[tuple[str, NDArray[np.float32]]]) -> Path:
+    """A GGUF file with these weights, and with everything else as in the file that was published."""
+    import gguf
+
     read = gguf.GGUFReader(published())
-    written = gguf.GGUFWriter(target, read.fields["general.architecture"].contents())
+    writer = gguf.GGUFWriter(target, read.fields["general.architecture"].contents())
     for name, field in read.fields.items():
         if not name.startswith("GGUF.") and name not in ("general.architecture", "general.file_type"):
             inside = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
-            written.add_key_value(name, field.contents(), field.types[0], sub_type=inside)
-    for tensor in read.tensors:
-        bits = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32).view(np.uint32)
-        rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16) << 16  # to the nearest bfloat16, ties to even
-        written.add_tensor(tensor.name, rounded.view(np.float32).reshape([int(n) for n in reversed(tensor.shape)]))
-    written.write_header_to_file()
-    written.write_kv_data_to_file()
-    written.write_tensors_to_file()
-    written.close()
+            writer.add_key_value(name, field.contents(), field.types[0], sub_type=inside)
+    for name, values in tensors:
+        writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
     return target
 
 

@@ -161,14 +161,14 @@ def rows_to_find(fall: float, healthy: int, streams: int = 1_000) -> NDArray[np.
     return np.array(found)
 
 
-def cusum(values: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Page's (1954) cumulative sums against falls of 5 and of 10 points, the larger one after each value, shape as `values`.
+def cusum(values: NDArray[np.bool_], falls: Sequence[float] = (0.05, 0.10)) -> NDArray[np.float64]:
+    """Page's (1954) cumulative sums against each fall, the largest one after each value, shape as `values`.
 
     For comparison: the method that finds a fall at an unknown time soonest for its false alarms (Moustakides 1986).
     """
-    sums, found = np.zeros((len(values), 2)), np.empty(values.shape)
-    falls = np.array([0.05, 0.10])
-    right, wrong = np.log(1 - falls / CERTIFIED), np.log(1 + falls / (1 - CERTIFIED))
+    sums, found = np.zeros((len(values), len(falls))), np.empty(values.shape)
+    below = np.array(falls)
+    right, wrong = np.log(1 - below / CERTIFIED), np.log(1 + below / (1 - CERTIFIED))
     for place in range(values.shape[1]):
         sums = np.maximum(0, sums + np.where(values[:, place, None], right, wrong))
         found[:, place] = sums.max(axis=1)
@@ -188,6 +188,17 @@ def cusum_figures(streams: int = 2_000) -> dict[str, float]:
             name = f"cusum_rows_{points}_points{'_after_300' if healthy else ''}"
             figures[name] = float(np.median(first[first > healthy] - healthy))
     return figures
+
+
+def cusum_false_alarms(rows: int, fall: float, healthy: int = 300, streams: int = 4_000) -> float:
+    """The share of years with a false alarm of such sums against this fall alone, with a limit that finds it within so many rows
+    (median) after good ones.
+    """
+    random = np.random.default_rng(13)
+    before, after = random.random((streams, healthy)) < MEASURED, random.random((streams, rows)) < CERTIFIED - fall
+    limit = np.median(cusum(np.concatenate([before, after], axis=1), [fall])[:, healthy:].max(axis=1))
+    null = cusum(random.random((streams, DAYS * AUDITED)) < CERTIFIED, [fall]).max(axis=1)
+    return float(np.mean(null >= limit))
 
 
 def least_false_alarms(rows: int, fall: float) -> float:
@@ -220,4 +231,5 @@ def run() -> dict[str, float]:
             figures[f"rows_{points}_points_after_{healthy}"] = float(np.median(rows_to_find(points / 100, healthy)))
     for rows, fall in ((100, 0.10), (400, 0.05)):
         figures[f"least_false_alarms_{rows}_rows"] = least_false_alarms(rows, fall)
+        figures[f"cusum_false_alarms_{rows}_rows"] = cusum_false_alarms(rows, fall)
     return figures | cusum_figures()

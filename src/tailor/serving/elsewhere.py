@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from tailor.data.example import Example
 from tailor.errors import ConfigError, EndpointError, quoted
+from tailor.media import data_uri
 from tailor.models.base import Message, Request
 from tailor.models.endpoint.faults import Fault
 from tailor.models.endpoint.line import Line
@@ -109,11 +111,13 @@ class Runtime:
             found.append(as_answer(example.id, reply.text if parsed is None else parsed, reply, ()))
         return found
 
-    def own_answers(self, system: System, examples: Sequence[Example]) -> list[Answer]:
-        """What a Tailor at the address answers to the rows themselves."""
+    def own_answers(self, system: System, examples: Sequence[Example], folder: Path) -> list[Answer]:
+        """What a Tailor at the address answers to the rows themselves; their images are in a folder."""
         found = []
         for example in examples:
-            told = self._posted("answer", {name: example.fields[name] for name in system.prompt.variables}, needed=True)
+            shown = {name: data_uri(replace(part, path=str(folder / part.path))) for name, part in example.media.items()}
+            row = {name: shown.get(name, example.fields[name]) for name in system.prompt.variables}
+            told = self._posted("answer", row, needed=True)
             raw = str(told.get("raw", told.get("text", "")))
             found.append(Answer(example.id, raw, tokens_in=int(told.get("usage", {}).get("prompt_tokens", 0))))
         return found
@@ -151,7 +155,7 @@ def check(served: Served, runtime: Runtime, *, rows: int, agreement: float) -> C
     found = served.certified
     examples = [row.example for row in found.rows[:rows]]
     if runtime.is_ours:
-        answers = runtime.own_answers(served.system, examples)
+        answers = runtime.own_answers(served.system, examples, served.project.folder)
         told = "It is a Tailor: it was asked the rows themselves."
         kept = [replace(answer, passages=row.answer.passages) for answer, row in zip(answers, found.rows, strict=False)]
         return Checked(told, parity(found, kept, agreement=agreement))
