@@ -51,6 +51,8 @@ MANY, LEAK_SECONDS = 100_000, 300.0
 SOAK_RATE, SOAK_MINUTES = 20, 15
 SWAPS = 100
 CLIENTS = 16
+GATE = 32
+"""Rows that the gate asks; at them, it is learned how long batches take."""
 SLOW = 0.05
 """Seconds that the slow fake takes for an answer, so that its capacity is known."""
 
@@ -282,7 +284,7 @@ def made(folder: Path, model: Model | None, *, writes: bool = False) -> tuple[Pr
         nearest = FewShot(5, "nearest")  # the fake is asked plainly, since an embedder would be no overhead of serving
         system = start if model else nearest.fit(start, TrainingData(project.task, splits.train, splits.dev), engine)
         system = system.with_(decoding={"method": "generate"}) if writes else system
-        found = certify(project, system, splits.dev[:16], engine)
+        found = certify(project, system, splits.dev[:GATE], engine)
     return project, found, [*splits.dev, *splits.train][:192]
 
 
@@ -312,7 +314,7 @@ def serve_here(folder: Path, kind: str, queue: int, both: bool) -> None:
     listening = listen()
     listening.socket.listen()
     print(listening.port, flush=True)
-    held = Server(Endpoint(served, Worker(queue), source.recorder(served)), source, rows=16, agreement=1.0)
+    held = Server(Endpoint(served, Worker(queue), source.recorder(served)), source, rows=GATE, agreement=1.0)
     serve(held, listening)
 
 

@@ -118,9 +118,11 @@ def test_a_batch_is_the_smallest_that_keeps_most_of_the_best_rate_and_grows_whil
     assert timing.batch(most) == FIRST
     assert timing.batch(4) == 4
     assert timing.seconds(3) == 0
-    for count in (1, 2, 4):  # a tenth of a second for each, and as much for the batch
+    for count in (1, 2):  # a tenth of a second for each, and as much for the batch
         timing.note(count, 0.1 + 0.1 * count)
-    assert timing.batch(most) == 8
+    assert timing.batch(most) == 4  # two were a third quicker than one
+    timing.note(4, 0.1 + 0.1 * 4)
+    assert timing.batch(most) == 4  # four a fifth quicker than two: a larger one is not tried
     for count in (8, 16):
         timing.note(count, 0.1 + 0.1 * count)
     assert timing.batch(most) == 8  # 16 would be 6 % quicker for each, and take nearly twice as long
@@ -139,6 +141,15 @@ def test_one_batch_that_was_held_up_changes_nothing() -> None:
     for _ in range(KEPT_BATCHES):
         timing.note(1, 10.0)
     assert timing.batch(64) == 2
+
+
+def test_where_a_batch_takes_no_longer_than_one_it_becomes_as_large_as_it_may() -> None:
+    timing = Timing()
+    for count in (2, 4, 8):
+        timing.note(count, 1.0)
+    while (size := timing.batch(50)) < 50:
+        timing.note(size, 1.0)
+    assert size == 50
 
 
 def test_a_caller_who_leaves_frees_the_place(tmp_path: Path) -> None:

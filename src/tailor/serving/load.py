@@ -18,6 +18,9 @@ import time
 
 KEPT_RATE = 0.9
 """Share of the best rate that the smallest batch must keep."""
+GROWS = 1.25
+"""How much quicker the largest size must be than the one before, for each request, for a larger one to be tried: a model that computes
+as much for each request gains nothing, and whoever is in the batch waits for all of it."""
 FIRST = 8
 """Requests in a batch, at most, while nothing is known of any."""
 KEPT_BATCHES = 5
@@ -58,7 +61,8 @@ class Timing:
     def batch(self, most: int) -> int:
         """Requests in the smallest batch that keeps `KEPT_RATE` of the best rate.
 
-        Where that is the largest size seen so far, it is twice that: larger ones may be quicker still.
+        Where that is the largest size seen so far, and far quicker for each request than the one before, it is twice that: larger
+        ones may be quicker still.
 
         Args:
             most: requests that can be answered together.
@@ -68,7 +72,9 @@ class Timing:
             return min(most, FIRST)
         least = min(each.values())
         size = min(one for one, seconds in each.items() if KEPT_RATE * seconds <= least)
-        return min(most, 2 * size if size == max(each) else size)
+        *smaller, largest = sorted(each)
+        grows = size == largest and (not smaller or each[smaller[-1]] >= GROWS * each[largest])
+        return min(most, 2 * size if grows else size)
 
 
 class Load:
