@@ -61,14 +61,14 @@ def held(tmp_path: Path, *, waiting: int = 8) -> Iterator[tuple[Client, Held]]:
     served = serve_measured(found(model, store), model, store)
     with serving_these(served, waiting=waiting) as client:
         model.sizes.clear()
+        for count in (1, 2, 4, 8, 16) * KEPT_BATCHES:  # more take no longer than one
+            client.endpoint.current.timing.note(count, 1.0)
         yield client, model
         model.go.set()
 
 
 def test_requests_that_arrive_together_are_one_batch(tmp_path: Path) -> None:
     with held(tmp_path) as (client, model), ThreadPoolExecutor(9) as pool:
-        for count in (1, 2, 4, 8, 16) * KEPT_BATCHES:  # more take no longer than one
-            client.endpoint.current.timing.note(count, 1.0)
         model.go.clear()
         asked = [pool.submit(client.chat, "is it red or green")]
         wait_until(lambda: model.sizes == [1])

@@ -19,8 +19,8 @@ import time
 KEPT_RATE = 0.9
 """Share of the best rate that the smallest batch must keep."""
 GROWS = 1.25
-"""How much quicker the largest size must be than the one before, for each request, for a larger one to be tried: a model that computes
-as much for each request gains nothing, and whoever is in the batch waits for all of it."""
+"""How much quicker the largest size must be than the one before, for each request, for a larger one to be tried: where a model
+computes as much for each request, nothing is gained, and whoever is in the batch waits for all of it."""
 FIRST = 8
 """Requests in a batch, at most, while nothing is known of any."""
 KEPT_BATCHES = 5
