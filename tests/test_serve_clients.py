@@ -19,6 +19,7 @@ import pytest
 from data_helpers import make_example, make_task
 from serving_helpers import Client, certify, serve_measured, serving_these
 from tiny import make_engine
+from writer import TEXT, writing
 
 from tailor.approaches.approach import starting_system
 from tailor.conversation import Turn, written
@@ -99,6 +100,55 @@ const [url, text] = process.argv.slice(2);
 """
 
 
+PIECES = {
+    "openai": """
+import json, sys
+import openai
+client = openai.OpenAI(base_url=sys.argv[1], api_key="x", max_retries=0)
+ask = dict(model="sample", messages=[{"role": "user", "content": sys.argv[2]}])
+whole = client.chat.completions.create(**ask).choices[0].message.content
+pieces = [p.choices[0].delta.content for p in client.chat.completions.create(**ask, stream=True)]
+""",
+    "langchain_openai": """
+import json, sys
+from langchain_openai import ChatOpenAI
+model = ChatOpenAI(model="sample", base_url=sys.argv[1], api_key="x", max_retries=0)
+whole = model.invoke(sys.argv[2]).content
+pieces = [piece.content for piece in model.stream(sys.argv[2])]
+""",
+    "llama_index": """
+import json, sys
+from llama_index.core.llms import ChatMessage
+from llama_index.llms.openai_like import OpenAILike
+model = OpenAILike(model="sample", api_base=sys.argv[1], api_key="x", is_chat_model=True, temperature=0.0, max_retries=0)
+asked = [ChatMessage(role="user", content=sys.argv[2])]
+whole = model.chat(asked).message.content
+pieces = [piece.delta for piece in model.stream_chat(asked)]
+""",
+    "litellm": """
+import json, sys
+import litellm
+ask = dict(model="openai/sample", api_base=sys.argv[1], api_key="x", messages=[{"role": "user", "content": sys.argv[2]}])
+whole = litellm.completion(**ask, num_retries=0).choices[0].message.content
+pieces = [piece.choices[0].delta.content for piece in litellm.completion(**ask, stream=True)]
+""",
+}
+"""Module -> a script that asks for a whole answer and for the pieces of a stream."""
+NODE_PIECES = """
+const OpenAI = require("openai");
+const [url, text] = process.argv.slice(2);
+(async () => {
+  const client = new OpenAI({ baseURL: url, apiKey: "x", maxRetries: 0 });
+  const ask = { model: "sample", messages: [{ role: "user", content: text }] };
+  const whole = (await client.chat.completions.create(ask)).choices[0].message.content;
+  const pieces = [];
+  const stream = await client.chat.completions.create({ ...ask, stream: true });
+  for await (const piece of stream) pieces.push(piece.choices[0].delta.content);
+  console.log(JSON.stringify({ whole, pieces: pieces.filter(Boolean) }));
+})();
+"""
+
+
 def served_with(folder: Path, chats: bool) -> Served:
     """A classifier of single texts, or one of conversations with a system turn."""
     model, store = FakeModel(), folder / ".tailor"
@@ -128,6 +178,15 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 @pytest.fixture(scope="module")
 def chats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with serving_these(served_with(tmp_path_factory.mktemp("chats"), chats=True)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Writes a text word by word."""
+    with writing(tmp_path_factory.mktemp("letters")) as (client, model):
+        model.go.set()
+        model.pause = 1.0  # an answer that is whole before its first piece is read comes as one
         yield client
 
 
@@ -174,28 +233,54 @@ def test_frameworks(texts: Client, module: str, text: str) -> None:
 
 
 @pytest.mark.slow
-def test_llm(texts: Client, tmp_path: Path) -> None:
-    tool = Path(PYTHON).with_name("llm")
-    if not tool.exists():
-        pytest.skip(f"llm is not installed next to {PYTHON}; set TAILOR_CLIENTS to a Python that has it")
-    model = {"model_id": "served", "model_name": "sample", "api_base": f"{texts.url}/v1"}
-    (tmp_path / "extra-openai-models.yaml").write_text(json.dumps([model]))
-    told = ran(str(tool), "-m", "served", "--key", "x", ASKED, LLM_USER_PATH=str(tmp_path))
-    assert told.strip() == ANSWER
-    assert ran(str(tool), "-m", "served", "--key", "x", "--no-stream", ASKED, LLM_USER_PATH=str(tmp_path)).strip() == ANSWER
+@pytest.mark.parametrize("module", PIECES)
+def test_a_text_comes_in_pieces_as_it_is_written(letters: Client, module: str) -> None:
+    told = json.loads(
+        script(letters, module, PIECES[module] + 'print(json.dumps({"whole": whole, "pieces": list(filter(None, pieces))}))')
+    )
+    assert_in_pieces(told)
+
+
+def assert_in_pieces(told: dict[str, Any]) -> None:
+    first, *others = TEXT.split(" ")
+    assert told == {"whole": TEXT, "pieces": [first, *(f" {word}" for word in others)]}
 
 
 @pytest.mark.slow
-def test_openai_for_node(texts: Client, tmp_path: Path) -> None:
-    node = shutil.which("node")
-    if node is None or not (Path(NODE) / "node_modules" / "openai").is_dir() or not NODE:
+@pytest.mark.parametrize(("kind", "answer"), [("texts", ANSWER), ("letters", TEXT)])
+def test_llm(kind: str, answer: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    client: Client = request.getfixturevalue(kind)
+    tool = Path(PYTHON).with_name("llm")
+    if not tool.exists():
+        pytest.skip(f"llm is not installed next to {PYTHON}; set TAILOR_CLIENTS to a Python that has it")
+    model = {"model_id": "served", "model_name": "sample", "api_base": f"{client.url}/v1"}
+    (tmp_path / "extra-openai-models.yaml").write_text(json.dumps([model]))
+    told = ran(str(tool), "-m", "served", "--key", "x", ASKED, LLM_USER_PATH=str(tmp_path))
+    assert told.strip() == answer
+    assert ran(str(tool), "-m", "served", "--key", "x", "--no-stream", ASKED, LLM_USER_PATH=str(tmp_path)).strip() == answer
+
+
+def node(client: Client, text: str) -> str:
+    """What a script of openai's client for Node prints."""
+    runs = shutil.which("node")
+    if runs is None or not (Path(NODE) / "node_modules" / "openai").is_dir() or not NODE:
         pytest.skip("set TAILOR_CLIENTS_NODE to a folder whose node_modules has openai")
     path = Path(NODE) / f"tailor-{os.getpid()}.cjs"
-    path.write_text(NODE_OPENAI)
+    path.write_text(text)
     try:
-        assert ran(node, str(path), f"{texts.url}/v1", ASKED).splitlines() == [ANSWER, ANSWER, "400 temperature true"]
+        return ran(runs, str(path), f"{client.url}/v1", ASKED)
     finally:
         path.unlink()
+
+
+@pytest.mark.slow
+def test_openai_for_node(texts: Client) -> None:
+    assert node(texts, NODE_OPENAI).splitlines() == [ANSWER, ANSWER, "400 temperature true"]
+
+
+@pytest.mark.slow
+def test_a_text_comes_in_pieces_to_node(letters: Client) -> None:
+    assert_in_pieces(json.loads(node(letters, NODE_PIECES)))
 
 
 def test_curl(texts: Client) -> None:
