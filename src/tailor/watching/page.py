@@ -66,6 +66,7 @@ def render_page(found: Watch, replayed: Replay | None = None) -> str:
             charts=charts,
             replayed=replayed,
             in_points=in_points,
+            error=f"{100 * QUALITY:g} %",
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
     )
