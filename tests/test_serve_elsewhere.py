@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pytest
 import uvicorn
+from data_helpers import make_examples, make_task
 from serving_helpers import certify, serve_measured, serving_these
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
@@ -18,8 +19,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from tiny import answer_material, make_engine, open_tiny, start
 
+from tailor.approaches.approach import starting_system
 from tailor.errors import ConfigError, EndpointError
 from tailor.models.base import Message, Request, message
+from tailor.models.fake import FakeModel
 from tailor.models.local import LocalModel
 from tailor.serving.elsewhere import Runtime, check
 from tailor.serving.served import Served
@@ -130,3 +133,22 @@ def test_an_address_that_cannot_be_used_is_named() -> None:
         Runtime("http://models.example.org")
     with pytest.raises(EndpointError, match="cannot be asked"):
         Runtime("http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(("says", "equal"), [("dark_red", 12), ("Dark red", 12), ("light_green", 0)])
+def test_a_label_that_is_written_in_another_way_is_the_same_answer(
+    tiny_folder: Path, tmp_path: Path, says: str, equal: int
+) -> None:
+    model, store = FakeModel(lambda request: "dark red"), tmp_path / ".tailor"
+    rows, task = make_examples(12, ["dark_red"]), make_task(labels=("dark_red", "light_green"))
+    engine = make_engine(model, store)
+    system = starting_system(task, rows, model).with_(decoding={"method": "generate"})
+    measured = serve_measured(certify(task, system, rows, engine), model, store)
+    engine.ledger.close()
+    try:
+        with runtime(open_tiny(tiny_folder), "ollama", answer=says) as url:
+            found = check(measured, Runtime(url), rows=12, agreement=1.0)
+    finally:
+        measured.close()
+    assert measured.certified.rows[0].answer.raw == "dark red"
+    assert (found.found.equal, found.found.holds) == (equal, equal == 12), list(found.sentences())

@@ -24,6 +24,7 @@ from tailor.models.secrets import is_here
 from tailor.replies import as_answer
 from tailor.score.parse import parse_answer
 from tailor.score.types import Answer
+from tailor.serving.certified import Measured
 from tailor.serving.parity import Difference, Parity, parity
 from tailor.serving.served import Served
 from tailor.system import System
@@ -166,8 +167,14 @@ def check(served: Served, runtime: Runtime, *, rows: int, agreement: float) -> C
         return Checked(told, Parity(len(asked), 0, 0, tuple(others), None, found.score.low, found.score.high, why))
     answers = runtime.answers(served.system, asked)
     counted = isinstance(served.model, Encoding) and not told.startswith("The tokens")
-    kept = [replace(answer, passages=row.answer.passages) for answer, row in zip(answers, found.rows, strict=False)]
+    kept = [_as_measured(found.system, answer, row) for answer, row in zip(answers, found.rows, strict=False)]
     return Checked(told, parity(found, kept, agreement=agreement, tokens=counted and all(answer.counted for answer in answers)))
+
+
+def _as_measured(system: System, answer: Answer, row: Measured) -> Answer:
+    """The answer of another runtime in the form of the one that was measured: a label may be kept as it was written."""
+    same = system.chooses and parse_answer(system, answer.raw) == parse_answer(system, row.answer.raw) is not None
+    return replace(answer, passages=row.answer.passages, raw=row.answer.raw if same else answer.raw)
 
 
 def _prompts(served: Served, runtime: Runtime, asked: Sequence[tuple[Example, Request]]) -> tuple[str, list[Difference]]:
