@@ -26,7 +26,7 @@ from tailor.project import load_project
 from tailor.serving.elsewhere import Checked, Runtime, check
 from tailor.serving.served import Served, opened
 
-LEARNED, CHOSEN, ROWS = 96, 24, 32
+LEARNED, CHOSEN, ROWS = 64, 16, 24
 AGREEMENT = 0.9
 """Share of the answers that must be equal: sums are taken in another order there."""
 

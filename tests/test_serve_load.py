@@ -94,6 +94,20 @@ def test_a_full_queue_says_so_at_once(tmp_path: Path) -> None:
         assert client.chat("one more").status == 200
 
 
+def test_nobody_is_let_in_to_wait_for_more_than_a_minute(tmp_path: Path) -> None:
+    with held(tmp_path) as (client, model), ThreadPoolExecutor(5) as pool:
+        for count in (1, 2, 4, 8, 16) * KEPT_BATCHES:
+            client.endpoint.current.timing.note(count, 20.0 * count)
+        model.go.clear()
+        asked = [pool.submit(client.chat, "is it red")]
+        wait_until(lambda: model.sizes == [1])
+        asked += [pool.submit(client.chat, f"number {n}") for n in range(3)]
+        wait_until(lambda: client.endpoint.worker.waiting == 3)
+        assert client.chat("one too many").error["code"] == "queue_full"
+        model.go.set()
+        assert asked[0].result().status == 200
+
+
 def test_once_the_queue_was_full_no_more_may_wait_than_the_next_batch_needs(tmp_path: Path) -> None:
     with held(tmp_path, waiting=4) as (client, model), ThreadPoolExecutor(5) as pool:
         model.block = 1

@@ -29,6 +29,8 @@ WAITING = 64
 GATHER_SHARE, LEAST_GATHER, MOST_GATHER = 0.02, 0.002, 0.1
 """How long others are waited for that will probably come, where the batch before held several: a share of its time, and limits in
 seconds."""
+QUEUED_SECONDS = 60.0
+"""Seconds that nobody is let in to wait for longer, by the times of the batches so far: who waits much longer is given up on."""
 CALLS = 64
 """Calls to endpoints at once, at most."""
 SMOOTH = 0.1
@@ -164,9 +166,13 @@ class Worker:
 
     def _room(self, served: Served) -> int:
         """Requests that may wait now: no more than the next batch needs where more is asked than can be answered."""
-        if not self.load.is_over:
-            return self.capacity
-        return min(self.capacity, CALLS if served.is_billed else served.timing.batch(served.at_once))
+        if served.is_billed:
+            return min(self.capacity, CALLS) if self.load.is_over else self.capacity
+        batch = served.timing.batch(served.at_once)
+        each = served.timing.seconds(batch) / batch
+        if self.load.is_over:
+            return min(self.capacity, batch)
+        return min(self.capacity, max(batch, int(QUEUED_SECONDS / each))) if each else self.capacity
 
     def _shed(self, room: int) -> list[Job]:
         """Take the youngest requests that wait beyond this many out of the queue: they would be answered too late."""
