@@ -1,4 +1,4 @@
-"""The elements of a web page that are open at a place, and whether a reader sees what stands there.
+"""The elements of a web page that are open at a place, and whether a reader sees what is there.
 
 Elements end as the HTML standard has it where that decides what is seen: many need no end tag, and a stray end tag ends nothing.
 https://html.spec.whatwg.org/multipage/parsing.html#parsing-main-inbody
@@ -66,7 +66,7 @@ class OpenElements:
 
     @property
     def hidden(self) -> bool:
-        """Whether what stands here is not seen."""
+        """Whether what is here is not seen."""
         return self._hidden_from is not None
 
     def start(self, tag: str, attributes: str) -> None:
