@@ -13,6 +13,7 @@ from flow import tailor
 from labelling_bench import Bench, served, write_rows
 from test_label_media import ask, enter, focus, pictures, press, until
 
+from tailor.labelling.judgement import Judgement
 from tailor.labelling.marked import agreement_on_marks, marks_differ
 from tailor.settings import MarkSettings
 
@@ -134,6 +135,53 @@ def test_marks_differ_where_no_partner_of_the_same_name_overlaps_by_half() -> No
     moved = [{"frame": 0, "goes_on": True, **box("", 60)}]
     assert not marks_differ({"regions": [{**track, "frames": frames}]}, {"regions": [{**track, "frames": frames}]})
     assert marks_differ({"regions": [{**track, "frames": frames}]}, {"regions": [{**track, "frames": moved}]})
+    flat = {"id": "l", "form": "polyline", "on": "photo", "labels": ["edge"], "points": [[0.0, 5.0], [50.0, 5.0]]}
+    assert not marks_differ({"regions": [flat]}, {"regions": [{**flat, "id": "m"}]})
+
+
+def test_links_to_other_regions_differ_whatever_the_regions_are_called() -> None:
+    span = {"id": "p", "form": "span", "on": "caption", "labels": ["phrase"], "start": 0, "end": 5, "text": "a red"}
+
+    def linked(target: str, *boxes: dict[str, Any], state: str = "located") -> dict[str, Any]:
+        link = {"from": "p", "to": [target] if target else [], "state": state, "label": "refers to"}
+        return {"regions": [span, *boxes], "links": [link]}
+
+    own = linked("a", box("a", 0), box("b", 50))
+    assert not marks_differ(own, linked("y", box("x", 51), box("y", 1)))
+    assert marks_differ(own, linked("x", box("x", 51), box("y", 1)))
+    assert marks_differ(own, linked("", box("a", 0), box("b", 50), state="absent"))
+
+
+def test_any_two_of_three_people_can_differ(tmp_path: Path) -> None:
+    with served(pictures(tmp_path / "a"), overlap=3) as bench:
+        row = bench.next("Ada")[0]
+        for name, x in (("Ada", 3), ("Ben", 0), ("Cy", 6)):
+            assert give(bench, name, row, f"k{name}", label="sharp", marks={"regions": [box("r", x)]})["kept"]
+        assert b"Marks of Cy" in bench.get("Ada", "/settle").body
+
+
+def test_marks_that_the_task_does_not_have_are_refused_and_those_of_a_file_may_stay(tmp_path: Path) -> None:
+    right = [phrase("p1", 2, 11, "person"), phrase("p2", 17, 21, "firm")]
+    link = {"from": "p1", "to": ["p2"], "state": "located", "label": "runs"}
+    with served(firms(tmp_path / "a")) as bench:
+        row = next(row for row, item in bench.desk.items.items() if item.example.fields["text"] == TEXT)
+        for number, (regions, links, why) in enumerate(
+            [
+                ([{**right[0], "labels": ["alien"]}], [], "`marks.labels`"),
+                (right, [{**link, "label": "<img src=x onerror=alert(1)>"}], "`marks.relations`"),
+                ([{**right[0], "end": 9999}], [], "ends behind the text"),
+                ([{**box("r", 0), "on": "text", "labels": ["firm"]}], [], "where none is marked"),
+            ]
+        ):
+            marks = {"regions": regions, "links": links}
+            assert why in give(bench, "Ada", row, f"b{number}", label="news", marks=marks)["error"]
+        lies = [{**right[0], "text": "something else"}, right[1]]
+        assert give(bench, "Ada", row, "k1", label="news", marks={"regions": lies, "links": [link]})["kept"]
+        (kept,) = bench.judgements.standing()
+        assert kept.values["regions"][0]["text"] == "Mary Hart"
+        alien = [{**right[0], "labels": ["alien"]}]
+        bench.desk.give(Judgement("f1", row, "Ada", {"label": "news", "regions": alien}))  # as read from a file
+        assert give(bench, "Ada", row, "k2", label="advert", marks={"regions": alien})["kept"]
 
 
 @pytest.mark.browser

@@ -12,7 +12,7 @@ import numpy as np
 from tailor.labelling.agreement import limits_of, meaning_of
 from tailor.labelling.judgement import Judgement, by_subject
 from tailor.labelling.marks import Box, Path, Point, Region, Segment, Shape, Span, Track, around
-from tailor.labelling.regionjson import LINKS, REGIONS, region_of
+from tailor.labelling.regionjson import LINKS, REGIONS, STATES, region_of
 from tailor.stats.agreement import Coefficient, apart, box_iou, boxes_apart, spans_apart
 
 SAME = 0.5
@@ -107,25 +107,41 @@ def marks_differ(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether two people's marks of one item need someone to settle them.
 
     They do not where each region of one has a partner of the same name in the other that overlaps it by `SAME` at least, and the
-    same is said of the same phrases: nobody draws a box twice to the pixel.
+    same is said between partners: nobody draws a box twice to the pixel.
     """
-    own, other = [region_of(one) for one in first.get(REGIONS, ())], [region_of(one) for one in second.get(REGIONS, ())]
-    if len(own) != len(other) or _links(first) != _links(second) or _relations(first) != _relations(second):
-        return True
-    if not own:
-        return False
     from scipy.optimize import linear_sum_assignment
 
-    alike = np.array([[_alike(one, another) for another in other] for one in own])
-    rows, columns = linear_sum_assignment(-alike)
-    return bool((alike[rows, columns] < SAME).any())
+    own, other = [region_of(one) for one in first.get(REGIONS, ())], [region_of(one) for one in second.get(REGIONS, ())]
+    if len(own) != len(other):
+        return True
+    partner: dict[str, str] = {}
+    if own:
+        alike = np.array([[_alike(one, another) for another in other] for one in own])
+        rows, columns = linear_sum_assignment(-alike)
+        if (alike[rows, columns] < SAME).any():
+            return True
+        partner = {other[column].id: own[row].id for row, column in zip(rows, columns, strict=True)}
+    itself = {region.id: region.id for region in own}
+    return _said_between(first, itself) != _said_between(second, partner)
+
+
+def _said_between(values: Mapping[str, Any], names: Mapping[str, str]) -> frozenset[tuple[Any, ...]]:
+    """What links and relations say, regions by the names given; a phrase of which nothing was said yet is none of it."""
+    return frozenset(
+        (names.get(link["from"]), names.get(target), link["state"], link.get("label", ""))
+        for link in values.get(LINKS, ())
+        for target in link["to"] or [""]
+        if link["state"] != STATES[-1]
+    )
 
 
 def _alike(first: Region, second: Region) -> float:
     """How much two regions overlap, in [0, 1]; 0 where they are called otherwise, lie elsewhere, or are of another form."""
-    one, other = first.shape, second.shape
+    one, other = _bare(first.shape), _bare(second.shape)
     if (set(first.labels), first.on) != (set(second.labels), second.on) or type(one) is not type(other):
         return 0.0
+    if one == other:
+        return 1.0
     if isinstance(one, Segment) and isinstance(other, Segment):
         both = min(one.end, other.end) - max(one.start, other.start)
         whole = max(one.end, other.end) - min(one.start, other.start)
@@ -136,7 +152,7 @@ def _alike(first: Region, second: Region) -> float:
         return sum(_overlap(*pair) for pair in pairs) / len(frames)
     if isinstance(one, Box | Path | Point):
         return _overlap(one, other)
-    return float(_bare(one) == _bare(other))
+    return 0.0
 
 
 def _overlap(one: object, other: object) -> float:

@@ -30,7 +30,7 @@ from tailor.workbench.later import Later
 from tailor.workbench.overview import disagreements, progress, queue_rows
 from tailor.workbench.passages import Passages
 from tailor.workbench.rating import Rating
-from tailor.workbench.showing import marks_in, said_before, scripts_of, sent, shown
+from tailor.workbench.showing import marks_in, names_in, said_before, scripts_of, sent, shown
 
 STATIC = ("style.css", "start.js", "label.js", "settle.js", "again.js", "documents.js", "common.js", "rate.js")
 """What pages are made of; nothing else is served as a file."""
@@ -247,7 +247,8 @@ class Workbench:
                 values["source"] = texts["source"].strip()
         item = self.desk.items.get(texts["row"])
         if item is not None and not texts["skipped"]:
-            values |= marks_in(self.desk.task, item.example, body.get("marks"), settles=settles)
+            known = names_in(self.desk.of_row(texts["row"]).values())
+            values |= marks_in(self.desk.task, item.example, body.get("marks"), known=known, settles=settles)
         if settles and (before := self.desk.settled(texts["row"])):
             values = {**before.values, **values}  # a label and marks are settled one after the other
         return Judgement(

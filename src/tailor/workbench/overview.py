@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import combinations, islice
 from typing import Any
 
 from tailor.kinds.base import kind_of
@@ -54,7 +54,8 @@ class Difference:
         said: what each person said.
         settled: the label that settled it; empty where none did.
         choices: the different labels, as they are shown and as cells; none where labels are the same.
-        form: the form in which marks are shown, and what it needs, as JSON; empty where marks are the same.
+        marks: whether marks differ.
+        form: the form in which they are shown, and what it needs, as JSON; empty where they do not, or where the image is gone.
         marked: what settled the marks, as JSON for the form; empty where nothing did.
     """
 
@@ -64,13 +65,14 @@ class Difference:
     said: tuple[Said, ...]
     settled: str
     choices: tuple[tuple[str, str], ...]
+    marks: bool = False
     form: str = ""
     marked: str = ""
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing of it is left to settle."""
-        return bool(self.settled or not self.choices) and bool(self.marked or not self.form)
+        return bool(self.settled or not self.choices) and bool(self.marked or not self.marks)
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def disagreements(desk: Desk) -> list[Difference]:
     for item in desk.items.values():
         said = [judgement for judgement in everything.get(item.row, {}).values() if judgement.values]
         labels = {_canonical(judgement) for judgement in said if judgement.label is not None}
-        marks = desk.task.marks is not None and any(marks_differ(said[0].values, other.values) for other in said[1:])
+        marks = desk.task.marks is not None and any(marks_differ(a.values, b.values) for a, b in combinations(said, 2))
         if len(labels) > 1 or marks:
             found.append(_difference(desk, item, said, labels=len(labels) > 1, marks=marks))
     return sorted(found, key=lambda difference: difference.is_settled)
@@ -204,6 +206,7 @@ def _difference(desk: Desk, item: Item, said: Sequence[Judgement], *, labels: bo
         people,
         shown_label(desk, settled.label) if settled and settled.label is not None else "",
         tuple(choices.items()),
+        marks,
         json.dumps(form) if form else "",
         json.dumps(before) if marks and (before := said_before(settled)) else "",
     )

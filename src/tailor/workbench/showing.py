@@ -6,7 +6,7 @@ What it is, is told by its bytes (`tailor.web.media`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,7 +14,7 @@ from starlette.responses import FileResponse
 
 from tailor.conversation import readable as words
 from tailor.data.example import Example
-from tailor.errors import DataError
+from tailor.errors import DataError, quoted
 from tailor.files import real_path
 from tailor.labelling.forms import FORMS
 from tailor.labelling.judgement import Judgement
@@ -25,6 +25,8 @@ from tailor.web.media import file_response
 
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 MOST_FRAMES = 20_000
+PHRASE = "phrase"
+"""What the form for links calls a phrase."""
 
 
 def files_of(task: Task, folder: Path, example: Example, column: str) -> list[str]:
@@ -120,8 +122,22 @@ def said_before(judgement: Judgement | None) -> dict[str, Any] | None:
     return {name: values[name] for name in (REGIONS, LINKS) if name in values} or None
 
 
-def marks_in(task: Task, example: Example, given: Any, *, settles: bool = False) -> Mapping[str, Any]:
+def names_in(judgements: Iterable[Judgement]) -> set[str]:
+    """What marks and relations are called in judgements."""
+    values = [judgement.values for judgement in judgements]
+    regions = {label for held in values for region in held.get(REGIONS, ()) for label in region["labels"]}
+    return regions | {link.get("label", "") for held in values for link in held.get(LINKS, ())}
+
+
+def marks_in(task: Task, example: Example, given: Any, *, known: Collection[str] = (), settles: bool = False) -> Mapping[str, Any]:
     """The marks that a page sends, as they are kept; left out where nothing was marked, unless that is what `settles` a difference.
+
+    Args:
+        task: says what is marked.
+        example: the row.
+        given: what was sent.
+        known: names of marks besides the task's, such as those that were read from a file.
+        settles: whether they settle a difference.
 
     Raises:
         DataError: they cannot be kept.
@@ -134,8 +150,20 @@ def marks_in(task: Task, example: Example, given: Any, *, settles: bool = False)
         found = checked_marks(given)
     except ValueError as error:
         raise DataError(f"the marks cannot be kept: {error}") from error
-    columns = {task.marks.column, *filter(None, [task.marks.text])}
+    marks = task.marks
+    read = marks.text or (marks.column if marks.form == "relations" else "")
+    names = {*marks.labels, *known, *([PHRASE] if marks.form == "links" else [])}
     for region in found.get(REGIONS, ()):
-        if region["on"] not in columns:
-            raise DataError(f"a mark lies on {region['on']!r}, which is not what is marked")
+        if region["on"] not in (marks.column, marks.text) or (region["form"] == "span") != (region["on"] == read):
+            raise DataError(f"a {region['form']} lies on {quoted(region['on'])}, where none is marked")
+        if other := [name for name in region["labels"] if name not in names]:
+            raise DataError(f"a mark is called {quoted(other[0])}, which is not among `marks.labels`")
+        if region["form"] == "span":
+            if region["end"] > len(example.fields[read]):
+                raise DataError(f"a phrase ends behind the text, at {region['end']:,}")
+            region["text"] = example.fields[read][region["start"] : region["end"]]
+    if marks.form == "relations" and (
+        strange := [link["label"] for link in found.get(LINKS, ()) if link["label"] not in {*marks.relations, *known}]
+    ):
+        raise DataError(f"a relation is called {quoted(strange[0])}, which is not among `marks.relations`")
     return found if settles else {name: value for name, value in found.items() if value}

@@ -54,7 +54,7 @@
     }
 
     focus(phrase) {
-      const button = this.list.querySelector(`[data-phrase="${phrase.id}"] button`);
+      const button = this.list.querySelector(`[data-phrase="${CSS.escape(phrase.id)}"] button`);
       if (button) button.focus();
     }
 

@@ -101,7 +101,7 @@
     }
 
     line(phrase, place) {
-      return this.list.querySelectorAll(`[data-phrase="${phrase.id}"] button`)[place];
+      return this.list.querySelectorAll(`[data-phrase="${CSS.escape(phrase.id)}"] button`)[place];
     }
 
     draw() {
