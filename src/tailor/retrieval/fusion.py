@@ -39,10 +39,9 @@ def _scaled(ranking: Sequence[Passage]) -> list[float]:
 
 
 def _summed(shares: Sequence[Sequence[float]], rankings: Sequence[Sequence[Passage]]) -> list[Passage]:
-    passages: dict[tuple[str, int], Passage] = {}
+    passages = {(passage.document, passage.start): passage for ranking in rankings for passage in ranking}
+    scores = dict.fromkeys(passages, 0.0)
     for row, ranking in zip(shares, rankings, strict=True):
         for share, passage in zip(row, ranking, strict=True):
-            place = (passage.document, passage.start)
-            before = passages[place].score if place in passages else 0.0
-            passages[place] = replace(passage, score=before + share)
-    return ranked(list(passages.values()))
+            scores[passage.document, passage.start] += share
+    return ranked([replace(passage, score=scores[place]) for place, passage in passages.items()])

@@ -220,16 +220,14 @@ class Index:
 
     def _ranked(self, queries: Sequence[str], search: Search, k: int, fusion: Fusion, vectors: Array | None) -> list[list[Passage]]:
         if search == "bm25":
-            return self._store.by_words(queries, k, self.allowed)
-        vectors = self.vectors_of(queries) if vectors is None else vectors
+            return self._store.by_words(queries, k, self.allowed).result()
         if search == "vector":
-            return self._store.by_vectors(vectors, k, self.allowed)
+            return self._store.by_vectors(self.vectors_of(queries) if vectors is None else vectors, k, self.allowed)
         depth = max(k, _HYBRID_DEPTH)
+        words = self._store.by_words(queries, depth, self.allowed)  # they are looked for while the queries are embedded
+        near = self._store.by_vectors(self.vectors_of(queries) if vectors is None else vectors, depth, self.allowed)
         fuse = minmax if fusion == "minmax" else rrf
-        pairs = zip(
-            self._store.by_words(queries, depth, self.allowed), self._store.by_vectors(vectors, depth, self.allowed), strict=True
-        )
-        return [fuse(pair) for pair in pairs]
+        return [fuse(pair) for pair in zip(words.result(), near, strict=True)]
 
     def _digest_of(self, document: Document) -> str:
         """The document's digest; with its metadata where these decide who may read it."""

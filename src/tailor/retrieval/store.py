@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from tailor.retrieval.fusion import ranked
 from tailor.retrieval.manifest import Manifest, checksums
 from tailor.retrieval.passage import Passage
 from tailor.retrieval.snapshot import PASSAGE, SCORE_DIGITS, Snapshot
+from tailor.retrieval.waiting import begin
 from tailor.retrieval.words import Words
 
 _TABLE = "passages"
@@ -33,6 +35,7 @@ _IN_MEMORY = 1_000_000 if _MEMORY >= 15 << 30 else 200_000
 _TIDY_EVERY = 40
 _KEEP = timedelta(days=1)
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -141,30 +144,31 @@ class Store:
                 self._saved.optimize(cleanup_older_than=_KEEP)
             self._write_manifest(documents, words, checksums(self.folder, self.manifest.files))
 
-    def by_words(self, queries: Sequence[str], limit: int, allowed: frozenset[str] | None = None) -> list[list[Passage]]:
+    def by_words(self, queries: Sequence[str], limit: int, allowed: frozenset[str] | None = None) -> Future[list[list[Passage]]]:
         """For each query the passages with the highest BM25 scores, at most `limit`, of those that may be read.
 
-        Queries are asked together: one by one, each would wait for threads five times, which takes longer than the search.
+        LanceDB's threads search while the caller goes on. Queries are asked together: one by one, each would wait for threads five
+        times, which takes longer than the search.
         """
-        from lancedb.background_loop import LOOP
         from lancedb.query import MatchQuery
-
-        async def found(places: Sequence[int], limit: int) -> list[Any]:
-            table = await self._asked_table()
-            searches = (table.query().nearest_to_text(MatchQuery(queries[place], "searched")) for place in places)
-            chosen = (search.where(readable) if readable else search for search in searches)
-            return list(await asyncio.gather(*(search.select(columns).with_row_id().limit(limit).to_arrow() for search in chosen)))
-
-        def fetch(places: Sequence[int], limit: int) -> list[list[Passage]]:
-            starts = range(0, len(places), _BATCH_QUERIES)
-            tables = (LOOP.run(found(places[start : start + _BATCH_QUERIES], limit)) for start in starts)
-            return [self._scored(table) for batch in tables for table in batch]
 
         with self._guard():
             readable = self._readable(allowed)
             # Row ids alone are found in half the time that the passages take.
             columns = ["_score"] if self._held() else [*PASSAGE, "_score"]
-            return _with_ties(fetch, len(queries), limit)
+
+        async def fetch(places: Sequence[int], limit: int) -> list[list[Passage]]:
+            table = await self._asked_table()
+            found: list[list[Passage]] = []
+            for first in range(0, len(places), _BATCH_QUERIES):
+                batch = places[first : first + _BATCH_QUERIES]
+                searches = (table.query().nearest_to_text(MatchQuery(queries[place], "searched")) for place in batch)
+                chosen = (search.where(readable) if readable else search for search in searches)
+                tables = (search.select(columns).with_row_id().limit(limit).to_arrow() for search in chosen)
+                found += [self._scored(table) for table in await asyncio.gather(*tables)]
+            return found
+
+        return begin(self._guarded(_with_ties(fetch, len(queries), limit)))
 
     async def _asked_table(self) -> Any:
         """The table as searches see it, opened for several questions at a time."""
@@ -181,20 +185,23 @@ class Store:
 
         Every passage is compared.
         """
+        with self._guard():
+            held, readable = self._held(), self._readable(allowed)
+            if held is not None:
+                return held.nearest(vectors, limit, allowed)
 
-        def fetch(places: Sequence[int], limit: int) -> list[list[Passage]]:
+        async def fetch(places: Sequence[int], limit: int) -> list[list[Passage]]:
+            table = await self._asked_table()
             found: list[list[Passage]] = [[] for _ in places]
             for first in range(0, len(places), _BATCH_QUERIES):
-                search = self._seen.search(vectors[list(places[first : first + _BATCH_QUERIES])]).distance_type("dot")
-                if readable := self._readable(allowed):
-                    search = search.where(readable, prefilter=True)
-                for row in _rows(search, "_distance", limit):
+                search = table.query().nearest_to(vectors[list(places[first : first + _BATCH_QUERIES])]).distance_type("dot")
+                if readable:
+                    search = search.where(readable)
+                for row in (await search.select([*PASSAGE, "_distance"]).limit(limit).to_arrow()).to_pylist():
                     found[first + row.get("query_index", 0)].append(_passage(row, 1 - row["_distance"]))
             return found
 
-        with self._guard():
-            held = self._held()
-            return held.nearest(vectors, limit, allowed) if held else _with_ties(fetch, len(vectors), limit)
+        return begin(self._guarded(_with_ties(fetch, len(vectors), limit))).result()
 
     def _readable(self, allowed: frozenset[str] | None) -> str:
         """The condition of rows that may be read, which are chosen before any is scored; empty where all may be.
@@ -293,6 +300,10 @@ class Store:
             fields.append(("vector", pyarrow.list_(pyarrow.float32(), self._dimensions)))
         return pyarrow.schema(fields)
 
+    async def _guarded(self, work: Awaitable[T]) -> T:
+        with self._guard():
+            return await work
+
     @contextmanager
     def _guard(self) -> Iterator[None]:
         """The boundary to LanceDB, all of whose failures become one kind of error.
@@ -320,11 +331,6 @@ def _among(column: str, digests: Collection[str]) -> str:
     return f"{column} IN ({', '.join(repr(digest) for digest in sorted(digests))})"
 
 
-def _rows(search: Any, score: str, limit: int) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = search.select([*PASSAGE, score]).limit(limit).to_arrow().to_pylist()
-    return rows
-
-
 def _row(row: Mapping[str, Any]) -> PassageRow:
     passage = Passage(**{name: row[name] for name in PASSAGE})
     return PassageRow(row["revision"], row["key"], row["searched"], passage, row.get("allowed", ""))
@@ -334,7 +340,9 @@ def _passage(row: Mapping[str, Any], score: float) -> Passage:
     return Passage(row["document"], row["title"], row["start"], row["end"], row["text"], round(score, SCORE_DIGITS))
 
 
-def _with_ties(fetch: Callable[[Sequence[int], int], list[list[Passage]]], n_queries: int, limit: int) -> list[list[Passage]]:
+async def _with_ties(
+    fetch: Callable[[Sequence[int], int], Awaitable[list[list[Passage]]]], n_queries: int, limit: int
+) -> list[list[Passage]]:
     """The first `limit` passages of each query, where those with equal scores at the end are chosen by document and place.
 
     `fetch` gives the passages of some queries, best first, in any order where scores are equal. More are fetched until it is clear
@@ -345,7 +353,7 @@ def _with_ties(fetch: Callable[[Sequence[int], int], list[list[Passage]]], n_que
     width = limit + 1
     while places:
         open_places = []
-        for place, found in zip(places, fetch(places, width), strict=True):
+        for place, found in zip(places, await fetch(places, width), strict=True):
             found = ranked(found)
             if len(found) == width and found[-1].score == found[limit - 1].score:
                 open_places.append(place)
