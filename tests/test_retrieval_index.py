@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import hashlib
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +165,20 @@ def test_a_batch_of_queries_finds_what_each_finds_alone(tmp_path: Path, fusion: 
     for search in SEARCHES:
         alone = [index.search([query], search, 3, fusion)[0] for query in QUERIES]
         assert index.search(QUERIES, search, 3, fusion) == alone
+
+
+def test_several_threads_and_a_running_event_loop_may_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = search_all(new_index(tmp_path, PAGES))
+
+    async def as_in_a_notebook(index: Index) -> list[list[list[Passage]]]:
+        return search_all(index)
+
+    for limit in (1_000, 0):  # from memory, then from the disk
+        monkeypatch.setattr("tailor.retrieval.store._IN_MEMORY", limit)
+        index = Index.open(tmp_path, HashingEmbedder())
+        assert asyncio.run(as_in_a_notebook(index)) == expected
+        with ThreadPoolExecutor(4) as threads:
+            assert list(threads.map(search_all, [index] * 8)) == [expected] * 8
 
 
 def test_update_counts_and_touches_only_what_changed(tmp_path: Path) -> None:
