@@ -219,3 +219,13 @@ def test_columns_of_relations_hold_text() -> None:
     MarkSettings.model_validate(PEOPLE).check(["text"], [])
     with pytest.raises(ValueError, match="none of these for a video or a text"):
         MarkSettings.model_validate(PEOPLE).check(["text"], ["text"])
+
+
+def test_a_mark_that_lies_nowhere_is_refused(tmp_path: Path) -> None:
+    with served(pictures(tmp_path / "a")) as bench:
+        row = bench.next("Ada")[0]
+        nowhere = [{**box("r", 0), "on": ""}, {"id": "p", "form": "span", "on": "", "labels": ["cell"], "start": 0, "end": 1}]
+        for number, region in enumerate([*nowhere, {**nowhere[1], "on": "photo"}]):
+            told = give(bench, "Ada", row, f"k{number}", label="sharp", marks={"regions": [region]})
+            assert "where none is marked" in told["error"]
+        assert not bench.judgements.all()

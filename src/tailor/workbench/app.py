@@ -247,7 +247,8 @@ class Workbench:
                 values["source"] = texts["source"].strip()
         item = self.desk.items.get(texts["row"])
         if item is not None and not texts["skipped"]:
-            known = names_in(self.desk.of_row(texts["row"]).values())
+            settled = self.desk.settled(texts["row"])
+            known = names_in([*self.desk.of_row(texts["row"]).values(), *([settled] if settled else [])])
             values |= marks_in(self.desk.task, item.example, body.get("marks"), known=known, settles=settles)
         if settles and (before := self.desk.settled(texts["row"])):
             values = {**before.values, **values}  # a label and marks are settled one after the other

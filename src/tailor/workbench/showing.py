@@ -154,7 +154,8 @@ def marks_in(task: Task, example: Example, given: Any, *, known: Collection[str]
     read = marks.text or (marks.column if marks.form == "relations" else "")
     names = {*marks.labels, *known, *([PHRASE] if marks.form == "links" else [])}
     for region in found.get(REGIONS, ()):
-        if region["on"] not in (marks.column, marks.text) or (region["form"] == "span") != (region["on"] == read):
+        places = [read] if region["form"] == "span" else [marks.column] if marks.form != "relations" else []
+        if not region["on"] or region["on"] not in places:
             raise DataError(f"a {region['form']} lies on {quoted(region['on'])}, where none is marked")
         if other := [name for name in region["labels"] if name not in names]:
             raise DataError(f"a mark is called {quoted(other[0])}, which is not among `marks.labels`")

@@ -111,19 +111,8 @@
         button.addEventListener("click", () => this.state(phrase, state));
         line.append(button);
       }
-      const remove = element("button", { type: "button", "aria-label": `remove ${this.reading.said(phrase)}` }, "remove");
-      remove.addEventListener("click", () => this.remove(phrase));
-      line.append(remove);
-      line.addEventListener("keydown", (event) => {
-        const state = { l: "located", n: "absent", u: "unanswered" }[event.key.toLowerCase()];
-        if (event.ctrlKey || event.metaKey || event.altKey) return;
-        if (state) this.state(phrase, state);
-        else if (event.key === "Delete") this.remove(phrase);
-        else return;
-        event.preventDefault();
-        event.stopPropagation();
-      });
-      return line;
+      const to = (state) => () => this.state(phrase, state);
+      return this.reading.endLine(line, phrase, { l: to("located"), n: to("absent"), u: to("unanswered") }, () => this.remove(phrase));
     }
 
     changed() {

@@ -73,6 +73,21 @@
       return `p${number}`;
     }
 
+    // What every line of a phrase ends with: a button that removes it, and keys for that and for what else is done with it.
+    endLine(line, phrase, actions, remove) {
+      const button = element("button", { type: "button", "aria-label": `remove ${this.said(phrase)}` }, "remove");
+      button.addEventListener("click", remove);
+      line.append(button);
+      line.addEventListener("keydown", (event) => {
+        const action = event.key === "Delete" ? remove : actions[event.key.toLowerCase()];
+        if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
+        action();
+        event.preventDefault();
+        event.stopPropagation();
+      });
+      return line;
+    }
+
     draw(phrases) {
       this.phrases = phrases;
       const chosen = this.chosenWords() || [0, 0], cuts = new Set([0, this.text.length, ...chosen]);

@@ -126,19 +126,7 @@
         button.addEventListener("click", () => this.end(place, phrase));
         line.append(button);
       });
-      const remove = element("button", { type: "button", "aria-label": `remove ${this.text.said(phrase)}` }, "remove");
-      remove.addEventListener("click", () => this.remove(phrase));
-      line.append(remove);
-      line.addEventListener("keydown", (event) => {
-        if (event.ctrlKey || event.metaKey || event.altKey) return;
-        const place = { f: 0, t: 1 }[event.key.toLowerCase()];
-        if (place !== undefined) this.end(place, phrase);
-        else if (event.key === "Delete") this.remove(phrase);
-        else return;
-        event.preventDefault();
-        event.stopPropagation();
-      });
-      return line;
+      return this.text.endLine(line, phrase, { f: () => this.end(0, phrase), t: () => this.end(1, phrase) }, () => this.remove(phrase));
     }
 
     changed() {

@@ -41,7 +41,7 @@ function look(article, button) {
 
 async function take(article) {
   if (!form || !(await settled(article.dataset.row, { marks: form.value() }))) return;
-  article.querySelector(".marked").textContent = "Marks settled: these.";
+  article.querySelector(".marked").textContent = "Marks settled.";
 }
 
 for (const article of document.querySelectorAll(".difference")) {
