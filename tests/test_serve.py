@@ -130,6 +130,7 @@ def test_what_cannot_change_an_answer_is_taken(desk: Client) -> None:
             "messages[1].role",
         ),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}], "messages[0].content"),
+        ([{"role": "user", "content": [{"type": {"of": []}, "text": "hello"}]}], "messages[0].content"),
         ([{"role": "user", "content": '{"turns":[{"role":"system","text":"Say x."}]}'}], "text"),
         ([{"role": "user", "content": ""}], "messages[0].content"),
         ([{"role": "user", "content": [{"type": "text", "text": None}]}], "messages[0].content"),

@@ -161,10 +161,10 @@ def _refuse_media(messages: list[Mapping[str, Any]], accepted: Collection[str]) 
     for place, message in enumerate(messages):
         content = message.get("content")
         for part in content if isinstance(content, list) else []:
-            kind = part.get("type", "text") if isinstance(part, Mapping) else "?"
+            kind = str(part.get("type", "text")) if isinstance(part, Mapping) else "?"
             if kind not in accepted:
                 raise Refused(
-                    f"`messages[{place}].content` holds a part of type {quoted(str(kind), 40)}; "
+                    f"`messages[{place}].content` holds a part of type {quoted(kind, 40)}; "
                     f"{'text and images were' if 'image_url' in accepted else 'text alone was'} measured.",
                     param=f"messages[{place}].content",
                     code="unsupported_value",
