@@ -1,16 +1,12 @@
-"""Tailor from a notebook: rows in any form, one approach, two compared, a whole study; kept as an ordinary project."""
+"""Tailor from a notebook: one approach, two compared, a whole study; kept as an ordinary project."""
 
 from __future__ import annotations
 
-import ast
 import builtins
-import json
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
-from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
@@ -18,41 +14,24 @@ from typing import Any
 
 import numpy as np
 import pandas
-import pyarrow
 import pytest
-from data_helpers import sentence
 from endpoint import Endpoint
-from flow import LABELS
 from flow import tailor as tailor_command
 from hostile import hostile_study
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from library_desk import ROWS, desk
 from studies import answer_study, classify_study, not_shown_study, stopped_study
-from test_docs import BLOCK
-from test_structure import MODULES, dotted, loaded_by
 
 import tailor
 from tailor.approaches.prompting import ZeroShot
-from tailor.data.dataset import as_dataset
 from tailor.data.split import load_splits
 from tailor.errors import ConfigError, DataError, StoreError, TailorError
 from tailor.ledger import Ledger
 from tailor.library import FOLDER, ProjectStudy
-from tailor.models.fake import FakeEmbedder, FakeModel
+from tailor.models.fake import FakeModel
 from tailor.plugins import APPROACHES, KINDS, RETRIEVERS
 from tailor.project import load_project
 from tailor.results import Study
 from tailor.stats.paired import paired_max_t
-
-ROOT = Path(__file__).resolve().parents[1]
-ROWS: list[dict[str, object]] = [
-    {"text": f"{sentence(i)} {LABELS[i % 3] if i % 5 else ''}".strip(), "label": LABELS[i % 3], "number": i} for i in range(120)
-]
-
-
-def desk(**changes: Any) -> tailor.Task:
-    base = {"name": "desk", "kind": "classify", "instruction": "Sort the message.", "input": "{{text}}", "output": "label"}
-    return tailor.Task(**{**base, "model": "fake", "embedder": "fake", "target": 0.8, "ask_again": False, **changes})
 
 
 @pytest.fixture(autouse=True)
@@ -71,109 +50,6 @@ def without_a_learning_curve() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> ProjectStudy:
     return tailor.study(desk(), ROWS, folder=tmp_path_factory.mktemp("study"), quiet=True)
-
-
-# --- rows
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        pandas.DataFrame(ROWS),
-        pandas.DataFrame(ROWS).astype({"label": "category", "number": "int16"}),
-        pyarrow.Table.from_pylist(ROWS),
-        ROWS,
-        iter(ROWS),
-        tailor.Dataset(ROWS),
-    ],
-    ids=["frame", "typed frame", "arrow", "list", "iterator", "dataset"],
-)
-def test_rows_in_any_form_are_the_same_rows(tmp_path: Path, rows: Any) -> None:
-    expected = [{name: str(value) for name, value in row.items()} for row in ROWS]
-    dataset = as_dataset(rows)
-    assert len(dataset) == 120 and dataset.columns == ("text", "label", "number")
-    assert dataset.texts() == expected
-    kept = dataset.keep(tmp_path, tailor.Task.model_fields["data"].default)
-    assert [dict(row) for row in tailor.Dataset(tmp_path / kept.file).tables["file"].rows] == expected
-
-
-def test_a_file_stays_where_it_lies(tmp_path: Path) -> None:
-    pandas.DataFrame(ROWS).to_csv(tmp_path / "mine.csv", index=False)
-    for path in ("mine.csv", tmp_path / "mine.csv"):
-        tailor.measure(desk(), path, "zero-shot", quiet=True)
-        project = load_project(f"{FOLDER}/desk")
-        assert project.data_files == (tmp_path / "mine.csv",) and not list(project.folder.glob("*.jsonl"))
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, ""),
-        (float("nan"), ""),
-        (pandas.NA, ""),
-        (pandas.NaT, ""),
-        (np.float64("nan"), ""),
-        (np.int64(7), "7"),
-        (np.bool_(True), "true"),
-        (np.datetime64("2026-01-02", "ns"), "2026-01-02T00:00:00"),
-        (np.datetime64("NaT"), ""),
-        (np.array([1, 2]), '["1","2"]'),
-        (1.5, "1.5"),
-        (float("inf"), "inf"),
-        (date(2026, 1, 2), "2026-01-02"),
-        (pandas.Timestamp("2026-01-02 03:04"), "2026-01-02T03:04:00"),
-        (Decimal("1.10"), "1.10"),
-        ({"a": (1, None)}, '{"a":[1,null]}'),
-        ("\ud800 東京 \u2028\n", "\ud800 東京 \u2028\n"),
-    ],
-)
-def test_values_are_kept_as_a_file_would_hold_them(tmp_path: Path, value: object, text: str) -> None:
-    forms: tuple[Any, ...] = ([{"x": value}, {"x": "a"}], pandas.DataFrame({"x": pandas.Series([value, "a"], dtype=object)}))
-    for rows in forms:
-        dataset = tailor.Dataset(rows)
-        assert dataset.texts()[0]["x"] == text
-        dataset.keep(tmp_path, tailor.Task.model_fields["data"].default)
-        assert json.loads((tmp_path / "rows.jsonl").read_text().split("\n")[1]) == {"x": "a"}
-
-
-@settings(max_examples=25)  # each writes a file for good
-@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.text(), min_size=1), min_size=2, max_size=5))
-def test_any_text_comes_back_from_the_folder(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]]) -> None:
-    folder = tmp_path_factory.mktemp("rows")
-    tailor.Dataset(rows).keep(folder, tailor.Task.model_fields["data"].default)
-    lines = (folder / "rows.jsonl").read_bytes().decode().split("\n")[:-1]
-    assert [json.loads(line) for line in lines] == rows
-
-
-@pytest.mark.parametrize(
-    ("rows", "told"),
-    [
-        (3, "`int` is not a table of rows"),
-        ([], "a dataset has no rows"),
-        ({"text": ["a"]}, "`dict` is not a table of rows"),
-        (["a", "b"], "row 1 is not a dict but `str`"),
-        ([{"a": 1}, {"a": object()}], "row 2, column `a` holds a `object`"),
-        (pandas.DataFrame([["a", "b"]], columns=["x", "x"]), "several columns `x`"),
-        ("nowhere.csv", "There is no file"),
-        (b"a,b", "`bytes` is not a table of rows"),
-    ],
-)
-def test_what_is_no_table_is_told_in_a_sentence(rows: Any, told: str) -> None:
-    with pytest.raises(DataError) as caught:
-        len(tailor.Dataset(rows))
-    assert told in str(caught.value)
-
-
-def test_given_splits_are_kept(tmp_path: Path) -> None:
-    rows = tailor.Dataset(train=ROWS[:60], test=ROWS[60:])
-    tailor.measure(desk(), rows, "zero-shot", quiet=True)
-    splits = load_splits(load_project(f"{FOLDER}/desk"))
-    assert {example.fields["text"] for example in splits.test} == {row["text"] for row in ROWS[60:]}
-    assert repr(rows) == "<Dataset: 60 train rows, 60 test rows, columns `text, label, number`>"
-    tailor.measure(desk(), ROWS, "zero-shot", quiet=True)  # given otherwise, nothing of before stays
-    assert sorted(path.name for path in (tmp_path / FOLDER / "desk").iterdir()) == [".tailor", "rows.jsonl", "tailor.yaml"]
-    with pytest.raises(DataError, match="a dataset is given as `train`"):
-        tailor.Dataset(train=ROWS)
 
 
 # --- a study
@@ -596,62 +472,3 @@ def test_what_is_measured_has_cards_too(done: ProjectStudy) -> None:
     for shown in (found, found.measurements[0], found.table(), tailor.Dataset(rows)):
         assert "script" not in Cells(shown._repr_html_()).tags
     assert "points" in Cells(found._repr_html_()).text
-
-
-# --- the pages
-
-
-def cells() -> list[dict[str, Any]]:
-    """The cells of the notebook."""
-    found: list[dict[str, Any]] = json.loads((ROOT / "docs" / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
-    return found
-
-
-def test_the_lines_of_the_readme_run_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # By the fake and on the first messages, since the built-in model takes minutes; the executed notebook shows what that one says.
-    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## From a notebook")[2].partition("\n## ")[0]
-    ((_, _, code),) = BLOCK.findall(section)
-    monkeypatch.setattr("tailor.library.needed", lambda *_, **__: [])
-    for place in ("tailor.open_engine", "tailor.library"):
-        monkeypatch.setattr(f"{place}.open_model", lambda *_, **__: FakeModel())
-    monkeypatch.setattr("tailor.open_engine.open_embedder", lambda *_, **__: FakeEmbedder())
-    (tmp_path / "examples" / "townhall").mkdir(parents=True)
-    pandas.read_csv(ROOT / "examples" / "townhall" / "messages.csv").head(100).to_csv("examples/townhall/messages.csv", index=False)
-    names: dict[str, Any] = {}
-    exec(compile(code, "README.md", "exec"), names)
-    assert isinstance(names["study"], ProjectStudy) and names["study"].decision
-    assert (tmp_path / "report.html").exists() and len(code.strip().splitlines()) <= 12
-
-
-def test_the_notebook_uses_what_there_is() -> None:
-    used = {
-        (node.value.id, node.attr)
-        for cell in cells()
-        for node in ast.walk(ast.parse("".join(cell["source"]) if cell["cell_type"] == "code" else ""))
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-    }
-    known = {"tailor": tailor, "study": ProjectStudy}
-    assert {(name, attribute) for name, attribute in used if name in known and not hasattr(known[name], attribute)} == set()
-    assert {"Task", "Dataset", "study", "compare"} <= {attribute for name, attribute in used if name == "tailor"}
-
-
-def test_the_notebook_was_executed_and_names_no_machine() -> None:
-    path = ROOT / "docs" / "notebook.ipynb"
-    text, code = path.read_text(encoding="utf-8"), [cell for cell in cells() if cell["cell_type"] == "code"]
-    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
-    shown = [output for cell in code for output in cell["outputs"]]
-    assert {output["output_type"] for output in shown} <= {"display_data", "execute_result"}
-    assert len(shown) >= len(code) - 2 and len(text) < 100_000
-    assert not re.search(r"/(tmp|home|root|work|Users|usr)/|object at 0x", text)
-    assert not re.search(r"<(script|progress)", "".join(part for output in shown for part in output["data"].get("text/html", [])))
-
-
-def test_pandas_is_optional() -> None:
-    loaded = loaded_by("import tailor\ntailor.study, repr(tailor.Dataset([{'a': 1}, {'a': None}])), tailor.list_approaches()")
-    assert not loaded & {"pandas", "torch", "transformers", "IPython"}
-
-
-def test_no_public_name_is_hidden_by_a_module() -> None:
-    modules = {dotted(path).split(".")[1] for path in MODULES.values() if dotted(path) != "tailor"}
-    assert not modules & set(tailor.__all__)
-    assert tailor.__version__.count(".") >= 1
