@@ -10,7 +10,7 @@ from pathlib import Path
 
 import apsw
 
-from tailor.store.database import connect, dump, failure, seal, snapshot, transaction
+from tailor.store.database import connect, dump, read_whole, seal, transaction
 from tailor.store.pages import Row
 
 SPENDING = "spending.db"
@@ -162,16 +162,7 @@ def check_calls(path: Path) -> Noted:
     Raises:
         StoreError: it cannot be read.
     """
-    if not path.exists():
-        return NOTHING
-    db = connect(path, write=False)
-    try:
-        with snapshot(db):
-            return read_calls(db)
-    except apsw.Error as error:
-        raise failure(error, path) from error
-    finally:
-        db.close(force=True)
+    return read_whole(path, read_calls, NOTHING)
 
 
 def salvage(rows: Iterable[Row], new: Path) -> Noted:

@@ -12,15 +12,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
 from tailor.errors import StoreError
 from tailor.files import open_private, refuse_foreign, write_failure
+
+Found = TypeVar("Found")
 
 VERSION = 3
 SEALED = 2
@@ -159,6 +161,24 @@ def snapshot(db: apsw.Connection) -> Iterator[None]:
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
+
+
+def read_whole(path: Path, read: Callable[[apsw.Connection], Found], absent: Found) -> Found:
+    """What `read` makes of a database as it was at one moment, or `absent` where there is none; nothing is changed.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    if not path.exists():
+        return absent
+    db = connect(path, write=False)
+    try:
+        with snapshot(db):
+            return read(db)
+    except apsw.Error as error:
+        raise failure(error, path) from error
+    finally:
+        db.close(force=True)
 
 
 def failure(error: apsw.Error, path: Path) -> StoreError:

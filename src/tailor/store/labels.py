@@ -19,7 +19,7 @@ import apsw
 
 from tailor.errors import StoreError
 from tailor.files import open_private
-from tailor.store.database import connect, dump, failure, seal, snapshot, transaction
+from tailor.store.database import connect, dump, read_whole, seal, transaction
 from tailor.store.pages import Row
 
 LABELS = "labels.db"
@@ -173,16 +173,7 @@ def check_labels(path: Path) -> LabelsCondition:
     Raises:
         StoreError: it cannot be read.
     """
-    if not path.exists():
-        return LabelsCondition()
-    db = connect(path, write=False)
-    try:
-        with snapshot(db):
-            return survey(db)
-    except apsw.Error as error:
-        raise failure(error, path) from error
-    finally:
-        db.close(force=True)
+    return read_whole(path, survey, LabelsCondition())
 
 
 def salvage(rows: Iterable[Row], new: Path) -> LabelsCondition:
