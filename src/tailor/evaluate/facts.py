@@ -14,8 +14,12 @@ from tailor.documents.reading import Document
 MOST = 60
 """Facts changed at most; with so many, a share is known to about 13 points."""
 
+MOSTLY = 0.8
+"""Of the answers to questions that begin with one word, so many are names if the word asks for names."""
+
 _NUMBER = re.compile(r"\d+")
 _YEAR = re.compile(r"1\d\d\d|20\d\d")
+_ORDINAL = re.compile(r"(?:st|nd|rd|th)(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -44,16 +48,18 @@ def changes(examples: Sequence[Example], documents: Sequence[Document], most: in
     """Facts that can be changed so that one document states something else.
 
     A row takes part if its answer is in the document that it names as its source, or, where it names none, in one document
-    alone. Numbers become other numbers of as many digits ("48 hours" becomes "52 hours"); all else becomes the answer of another
-    row, of as many words where there is one, and a name where it is one. Numbers come first, since what they become is as likely;
-    else rows are taken in the order of a hash, so that they are the same every time.
+    alone. Numbers become other numbers of as many digits ("48 hours" becomes "52 hours"), unless the document has the number
+    elsewhere, too, and would contradict itself. Names become other names if their questions begin with a word that asks for
+    names ("Who"). All else stays: what another row says in its place would make no sense, and a model that passes over nonsense
+    does not fail to follow. Numbers come first; else rows are taken in the order of a hash, so that they are the same every time.
     """
     pages = {document.path: document for document in documents}
+    names = _names(examples)
     found: list[Change] = []
     taken: dict[str, list[str]] = defaultdict(list)  # document -> what is changed there, and to what
     for example in sorted(examples, key=lambda example: (not _NUMBER.search(" ".join(example.answers)), example.key)):
         for document, old in _stated(example, pages):
-            new = _other(old, example, examples, " ".join([pages[document].text, *taken[document]]))
+            new = _other(old, example, names[_opening(example)], " ".join([pages[document].text, *taken[document]]))
             apart = not any(old in other or other in old for other in taken[document])
             if new and apart and len(found) < most:
                 found.append(Change(example, document, old, new))
@@ -97,32 +103,61 @@ def _stating(answer: str) -> re.Pattern[str]:
     return re.compile(f"{before}{words}{after}", re.IGNORECASE)
 
 
-def _other(old: str, example: Example, examples: Sequence[Example], text: str) -> str:
+def _names(examples: Sequence[Example]) -> dict[str, list[str]]:
+    """The names that rows answer with, by the first word of their questions; only words that ask for hardly anything else."""
+    answers: dict[str, list[str]] = defaultdict(list)
+    for example in examples:
+        answers[_opening(example)] += example.answers[:1]
+    asking = {
+        word: names for word, given in answers.items() if len(names := list(filter(_is_name, given))) >= MOSTLY * len(given) > 0
+    }
+    return defaultdict(list, asking)
+
+
+def _opening(example: Example) -> str:
+    """The first word of the question, or of what stands for it."""
+    texts = [text.casefold() for column, text in example.fields.items() if column not in example.media]
+    asked = next((text for text in texts if "?" in text), texts[0] if texts else "")
+    return next(iter(re.findall(r"\w+", asked)), "")
+
+
+def _is_name(answer: str) -> bool:
+    return answer[:1].isupper() and not _NUMBER.search(answer)
+
+
+def _other(old: str, example: Example, names: Sequence[str], text: str) -> str:
     """Another answer of the same kind that the document does not state yet; empty where there is none."""
     if number := _NUMBER.search(old):
-        return old[: number.start()] + _other_number(number[0], old, text) + old[number.end() :]
-    words = len(old.split())
-    others = {row.answers[0] for row in examples if row.answers and row is not example and not _NUMBER.search(row.answers[0])}
+        other = "" if _is_elsewhere(number[0], old, text) else _other_number(number[0], old[number.end() :], text)
+        return old[: number.start()] + other + old[number.end() :] if other else ""
     others = {
-        one for one in others if not any(_stating(one).search(said) for said in (text, old)) and not _stating(old).search(one)
+        name for name in names if not any(_stating(name).search(said) for said in (text, old)) and not _stating(old).search(name)
     }
-    return min(
-        others,
-        key=lambda answer: (
-            answer[:1].isupper() != old[:1].isupper(),
-            abs(len(answer.split()) - words),
-            _hash(example.key + answer),
-        ),
-        default="",
-    )
+    words = len(old.split())
+    by_likeness = sorted(others, key=lambda name: (abs(len(name.split()) - words), _hash(example.key + name)))
+    return by_likeness[0] if by_likeness and _is_name(old) else ""
 
 
-def _other_number(number: str, old: str, text: str) -> str:
-    """A number of as many digits, near it, that the text does not hold; years stay years."""
+def _is_elsewhere(number: str, old: str, text: str) -> bool:
+    """Whether a text has a number outside the words that are changed as well."""
+    alone = re.compile(rf"(?<!\d){number}(?!\d)")
+    return bool(alone.search(_stating(old).sub(" ", text)))
+
+
+def _other_number(number: str, behind: str, text: str) -> str:
+    """A number of as many digits, near it, that the text does not hold; years stay years, and "18th" no "22th"."""
     value, step = int(number), 4 if not _YEAR.fullmatch(number) else 3
+    ends = ending[0].casefold() if (ending := _ORDINAL.match(behind)) else ""
     found = (value + sign * step * times for times in range(1, 200) for sign in (1, -1))
-    fits = (str(one) for one in found if one > 0 and len(str(one)) == len(number.lstrip("0") or "0"))
-    return next((one.zfill(len(number)) for one in fits if not re.search(rf"(?<!\d){one}(?!\d)", text)), str(value + 1))
+    fits = (
+        str(one) for one in found if one > 0 and len(str(one)) == len(number.lstrip("0") or "0") and ends in ("", _ordinal(one))
+    )
+    return next((one.zfill(len(number)) for one in fits if not re.search(rf"(?<!\d){one}(?!\d)", text)), "")
+
+
+def _ordinal(number: int) -> str:
+    """What English writes behind a number that counts a place."""
+    return "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
 
 
 def _hash(text: str) -> str:
