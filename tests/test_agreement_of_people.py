@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tailor.labelling.agreement import agreement_of
 from tailor.labelling.judgement import Judgement, Suggestion
 from tailor.labelling.marked import agreement_on_marks, sentences_on_marks
-from tailor.stats.agreement import Distance, apart, box_iou, boxes_apart, cohen_kappa, fleiss_kappa, krippendorff, masi, spans_apart
+from tailor.stats.agreement import Distance, apart, box_iou, boxes_apart, cohen_kappa, fleiss_kappa, krippendorff, sets_apart, spans_apart
 
 FLEISS = "0 0 0 0 14/0 2 6 4 2/0 0 3 5 6/0 3 9 2 0/2 2 8 1 1/7 7 0 0 0/3 2 6 3 0/2 5 3 2 2/6 5 2 1 0/0 2 2 3 7"
 FOUR = ("1 2 3 3 2 1 4 1 2 . . .", "1 2 3 3 2 2 4 1 2 5 . 3", ". 3 3 3 2 3 4 2 2 5 1 .", "1 2 3 3 2 4 4 1 2 5 1 .")
@@ -93,8 +93,10 @@ def test_the_limits_of_alpha_hold_with_forty_rows() -> None:
 
 def test_sets_are_nearer_the_more_they_share() -> None:
     a, ab, bc, c = (frozenset(text) for text in ("a", "ab", "bc", "c"))
-    assert masi(a, a) == masi(frozenset(), frozenset()) == 0 and masi(a, c) == masi(a, frozenset()) == 1
-    assert masi(a, ab) == pytest.approx(1 - 1 / 2 * 2 / 3) and masi(ab, bc) == pytest.approx(1 - 1 / 3 * 1 / 3)
+    masi, jaccard = (sets_apart([frozenset(), a, ab, bc, c], name) for name in ("masi", "jaccard"))
+    assert masi.diagonal().tolist() == [0] * 5 and masi[1, 4] == masi[0, 1] == jaccard[1, 4] == 1
+    assert masi[1, 2] == pytest.approx(1 - 1 / 2 * 2 / 3) and masi[2, 3] == pytest.approx(1 - 1 / 3 * 1 / 3)
+    assert jaccard[1, 2] == pytest.approx(1 / 2) and jaccard[2, 3] == pytest.approx(2 / 3)
     rows = [[ab, ab], [a, ab], [bc, bc], [c, bc], [a, a]]
     near, strict = krippendorff(rows, "masi").chance_corrected, krippendorff(rows, "nominal").chance_corrected
     assert near is not None and strict is not None and near.mean > strict.mean

@@ -248,7 +248,7 @@ def test_overlapping_classes_are_suspected_as_well_as_by_each_filter_of_cleanlab
         for name, places in {**lists, "ours": suspected(given, probabilities)[0]}.items():
             precision, recall = wrong[places].mean(), wrong[places].sum() / wrong.sum()
             reached.setdefault(name, []).append((precision, recall, 2 * precision * recall / (precision + recall)))
-    # What is printed there, precision 0.68 to 0.73 and recall 0.88 to 0.92, is of folds that are not told; these folds are the same.
+    # What is printed there, precision 0.68 to 0.73 and recall 0.88 to 0.92, is of folds that are not told. These are the same.
     figures = {name: np.mean(values, axis=0) for name, values in reached.items()}
     _, recall, both = figures.pop("ours")
     assert recall > max(values[1] for values in figures.values()) and both >= max(values[2] for values in figures.values()) - 0.005
