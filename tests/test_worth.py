@@ -25,6 +25,7 @@ from tailor.project import load_project
 from tailor.report.html import render_report
 from tailor.saved import STUDY
 from tailor.seals import identities
+from tailor.stats.intervals import clopper_pearson
 from tailor.workbench.desk import Desk
 from tailor.workbench.opening import note_rows_shown
 
@@ -39,9 +40,11 @@ def agreed(rows: int, same: int) -> AgreementFound:
 def test_people_who_agree_on_so_much_set_a_ceiling() -> None:
     study = whole_study()
     found = labels_worth(study.task, 400, study.decision, study.curve, study.diagnosis, agreed(100, 87))
-    assert found.ceiling == Ceiling(0.87, 100)
+    assert found.ceiling is not None and (found.ceiling.agreed, found.ceiling.rows) == (0.87, 100)
+    assert found.ceiling.limits == clopper_pearson(87, 100)
     assert found.sentences[0] == (
-        "Two people agree on 87 % (100 rows), so against labels of one person each no system can be expected to score above 93 %."
+        "Two people agree on 87 % [79, 93] of 100 rows, so against labels of one person each no system can be expected to score "
+        "above 93 % [89, 96]."
     )
     assert labels_worth(study.task, 400, study.decision, None, None, None).ceiling is None
     texts = study.task.model_copy(update={"kind": "answer", "metric": None})
@@ -163,7 +166,8 @@ def test_the_command_says_how_far_people_agree_before_anything_was_run(tmp_path:
     printed = tailor("worth", tmp_path)
     assert printed.exit_code == 0, printed.output
     told = " ".join(printed.output.split())
-    assert f"People agree on {round(100 * (1 - 5 / len(rows)))} % of {len(rows)} rows that several answered." in told
+    assert f"People agree on {round(100 * (1 - 5 / len(rows)))} % [" in told
+    assert f"] of {len(rows)} rows that several answered." in told
     assert "Where people differ, " in told and "first to see what more labels are worth" in told
 
 

@@ -41,11 +41,13 @@ class Ceiling:
 
     Attributes:
         agreed: share of pairs of people, on the same row, who gave the same label.
-        rows: rows that several people labelled.
+        rows: rows that several people labelled, and that were not chosen for being hard.
+        limits: of `agreed`; None where they are not known.
     """
 
     agreed: float
     rows: int
+    limits: tuple[float, float] | None = None
 
     @property
     def highest(self) -> float:
@@ -60,9 +62,14 @@ class Ceiling:
     @property
     def sentence(self) -> str:
         """What it means for the target."""
+        agreed, highest = f"{100 * self.agreed:.0f} %", f"{100 * self.highest:.0f} %"
+        if self.limits is not None:
+            low, high = self.limits
+            agreed += f" [{100 * low:.0f}, {100 * high:.0f}]"
+            highest += f" [{100 * math.sqrt(low):.0f}, {100 * math.sqrt(high):.0f}]"
         return (
-            f"Two people agree on {100 * self.agreed:.0f} % ({counted(self.rows, 'row')}), so against labels of one person each no "
-            f"system can be expected to score above {100 * self.highest:.0f} %."
+            f"Two people agree on {agreed} of {counted(self.rows, 'row')}, so against labels of one person each no system can be "
+            f"expected to score above {highest}."
         )
 
 
@@ -179,10 +186,10 @@ def labels_worth(
         diagnosis: with the labels that look wrong.
         agreement: of the people who label.
     """
-    agreed, kind = agreement.overall if agreement else None, kind_of(task)
+    agreed, kind = agreement.at_random if agreement else None, kind_of(task)
     told = agreed and kind.closed and not kind.several  # elsewhere two answers may count as one though they are not the same
-    ceiling = Ceiling(agreed.observed, agreed.rows) if told and agreed and agreed.observed is not None else None
-    alone = 1 - min(1.0, ceiling.rows / labels) if ceiling and labels else 0.0
+    ceiling = Ceiling(agreed.observed, agreed.rows, agreed.limits) if told and agreed and agreed.observed is not None else None
+    alone = 1 - min(1.0, agreement.overall.rows / labels) if agreement and labels else 0.0
     options = _options(task, decision, curve, diagnosis, ceiling, alone) if decision else []
     until = None
     if curve and curve.points:

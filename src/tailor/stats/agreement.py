@@ -130,6 +130,7 @@ class Coefficient:
         why_not: empty, or why there is none.
         rows: rows that at least two people answered.
         ratings: their answers on these.
+        limits: of `observed`; None with fewer than two rows.
     """
 
     observed: float | None
@@ -137,6 +138,7 @@ class Coefficient:
     why_not: str = ""
     rows: int = 0
     ratings: int = 0
+    limits: tuple[float, float] | None = None
 
 
 Unit = Sequence[Hashable]
@@ -178,15 +180,16 @@ def krippendorff(units: Sequence[Unit], distance: Distance = "nominal", level: f
     each = counts.sum(axis=1)
     same = (counts * (counts - 1)).sum(axis=1) / (each - 1)
     observed = float(same.sum() / each.sum())
+    limits = _limits(same / each, each, level, seed)
     if len(values) == 1:
         shown = f"only one value was used ({_shown(values[0])}), so nothing tells agreement from chance"
-        return Coefficient(observed, None, shown, len(paired), ratings)
+        return Coefficient(observed, None, shown, len(paired), ratings, limits)
     alpha, low, high = _alpha_and_limits(counts, values, distance, level, seed)
     if len(paired) < 2:
         interval = Interval(alpha, None, None, len(paired), level, "fewer than two rows")
     else:
         interval = Interval(alpha, min(low, alpha), max(high, alpha), len(paired), level, "Bayesian bootstrap")
-    return Coefficient(observed, interval, "", len(paired), ratings)
+    return Coefficient(observed, interval, "", len(paired), ratings, limits)
 
 
 def apart(units: Sequence[Sequence[Any]], distance: Callable[[Any, Any], float], level: float = 0.95, seed: int = 0) -> Coefficient:
@@ -209,6 +212,7 @@ def apart(units: Sequence[Sequence[Any]], distance: Callable[[Any, Any], float],
     observed = float(1 - within.mean())
     if len(paired) < 2:
         return Coefficient(observed, None, "one row alone says nothing of what chance would give", len(paired), ratings)
+    limits = _limits(1 - within, np.ones(len(paired)), level, seed)
     pairs = _pairs_of_rows(len(paired), seed)
     between = np.array([np.mean([distance(a, b) for a in paired[i] for b in paired[j]]) for i, j in pairs])
     if not between.any():
@@ -218,6 +222,7 @@ def apart(units: Sequence[Sequence[Any]], distance: Callable[[Any, Any], float],
             "everybody gave the same answer to every row, so nothing tells agreement from chance",
             len(paired),
             ratings,
+            limits,
         )
     sigma = 1 - float(within.mean() / between.mean())
     random, lows, highs = np.random.default_rng([seed, 1]), list[Floats](), list[Floats]()
@@ -238,6 +243,7 @@ def apart(units: Sequence[Sequence[Any]], distance: Callable[[Any, Any], float],
         "",
         len(paired),
         ratings,
+        limits,
     )
 
 
@@ -266,6 +272,14 @@ def spans_apart(first: Collection[Hashable], second: Collection[Hashable]) -> fl
     """One minus the F1 of two people's spans, each with its start, end and label; nothing against nothing is 0."""
     total = len(set(first)) + len(set(second))
     return 1 - 2 * len(set(first) & set(second)) / total if total else 0.0
+
+
+def _limits(shares: Floats, ratings: Floats, level: float, seed: int) -> tuple[float, float] | None:
+    """Limits of the mean of what rows agree, each by its ratings."""
+    values, rows = np.clip(np.repeat(shares, ratings.astype(int)), 0, 1), np.repeat(np.arange(len(shares)), ratings.astype(int))
+    one = ratings.max() == ratings.min()  # then a row counts as one value, and whole agreement has exact limits
+    found = mean_interval(np.clip(shares, 0, 1) if one else values, level, seed, None if one else [f"{row}" for row in rows])
+    return None if found.low is None or found.high is None else (found.low, found.high)
 
 
 def _counts(units: Sequence[Unit], values: Sequence[Hashable]) -> Floats:
@@ -317,7 +331,7 @@ Drawn = Callable[[int, int], Floats]
 
 @dataclass(frozen=True)
 class _Fixed:
-    """Alphas where the distance of two values does not depend on how often they were given; `kinds` are rows, as counts of values."""
+    """Alphas where the distance of two values does not depend on how often they were given; `kinds` are rows as counts."""
 
     kinds: Floats
     spread: Spread
