@@ -276,9 +276,12 @@ def spans_apart(first: Collection[Hashable], second: Collection[Hashable]) -> fl
 
 def _limits(shares: Floats, ratings: Floats, level: float, seed: int) -> tuple[float, float] | None:
     """Limits of the mean of what rows agree, each by its ratings."""
-    values, rows = np.clip(np.repeat(shares, ratings.astype(int)), 0, 1), np.repeat(np.arange(len(shares)), ratings.astype(int))
-    one = ratings.max() == ratings.min()  # then a row counts as one value, and whole agreement has exact limits
-    found = mean_interval(np.clip(shares, 0, 1) if one else values, level, seed, None if one else [f"{row}" for row in rows])
+    each, within = ratings.astype(np.int64), np.clip(shares, 0, 1)
+    if each.max() == each.min():  # a row counts as one value then, and whole agreement has exact limits
+        found = mean_interval(within.tolist(), level, seed)
+    else:
+        rows = [f"{row}" for row, many in enumerate(each) for _ in range(many)]
+        found = mean_interval(np.repeat(within, each).tolist(), level, seed, rows)
     return None if found.low is None or found.high is None else (found.low, found.high)
 
 

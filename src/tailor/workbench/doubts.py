@@ -106,8 +106,9 @@ def _as_text(label: Any) -> str:
 
 
 def _limits_in_percent(found: Interval) -> str:
-    known = found.low is not None and found.high is not None
-    return f"{100 * found.low:.0f} to {100 * found.high:.0f} %" if known else "not known from so few rows"
+    if found.low is None or found.high is None:
+        return "not known from so few rows"
+    return f"{100 * found.low:.0f} to {100 * found.high:.0f} %"
 
 
 def _limits(found: Coefficient) -> tuple[str, str]:
