@@ -83,7 +83,7 @@ def by_people() -> dict[str, float]:
         votes = {int(row["item"]): (int(row["votes_given"]), int(row["votes_both"])) for row in csv.DictReader(file)}
     probabilities = np.array([[float(cell) for cell in row[2:]] for row in rows])
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    ranked, _ = suspected(np.array([int(row[1]) for row in rows]), probabilities)
+    ranked, *_ = suspected(np.array([int(row[1]) for row in rows]), probabilities)
     reviewed = [sum(votes[int(place)]) < 3 for place in ranked if int(place) in votes]
     alone = [votes[int(place)][0] < 3 for place in ranked if int(place) in votes]
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,17 @@ from hypothesis import strategies as st
 from tailor.labelling.agreement import agreement_of
 from tailor.labelling.judgement import Judgement, Suggestion
 from tailor.labelling.marked import agreement_on_marks, sentences_on_marks
-from tailor.stats.agreement import Distance, apart, box_iou, boxes_apart, cohen_kappa, fleiss_kappa, krippendorff, masi, spans_apart
+from tailor.stats.agreement import (
+    Distance,
+    apart,
+    box_iou,
+    boxes_apart,
+    cohen_kappa,
+    fleiss_kappa,
+    krippendorff,
+    sets_apart,
+    spans_apart,
+)
 
 FLEISS = "0 0 0 0 14/0 2 6 4 2/0 0 3 5 6/0 3 9 2 0/2 2 8 1 1/7 7 0 0 0/3 2 6 3 0/2 5 3 2 2/6 5 2 1 0/0 2 2 3 7"
 FOUR = ("1 2 3 3 2 1 4 1 2 . . .", "1 2 3 3 2 2 4 1 2 5 . 3", ". 3 3 3 2 3 4 2 2 5 1 .", "1 2 3 3 2 4 4 1 2 5 1 .")
@@ -91,10 +102,50 @@ def test_the_limits_of_alpha_hold_with_forty_rows() -> None:
     assert held >= 52
 
 
+def test_with_many_rows_of_two_labels_the_limits_lie_around_the_estimate() -> None:
+    """Few distinct rows are many rows all the same: limits that took 3 for 1,000 lay above the truth in every second sample."""
+    draw = np.random.default_rng(0)
+    true, outside = (2 * 0.85 - 1) ** 2, 0
+    for _ in range(40):
+        rows = draw.integers(2, size=1000)
+        said = np.where(draw.random((2, 1000)) < 0.85, rows, 1 - rows)
+        found = krippendorff(said.T.tolist()).chance_corrected
+        assert found is not None and found.low is not None and found.high is not None
+        assert found.low + found.high == pytest.approx(2 * found.mean, abs=0.02)
+        outside += not found.low <= true <= found.high
+    assert outside <= 6
+
+
+@pytest.mark.parametrize("distance", ["nominal", "ordinal", "interval", "ratio"])
+def test_alpha_of_rows_that_repeat_is_that_of_the_rows_one_by_one(distance: Distance) -> None:
+    rows = [[1, 2], [2, 2], [1, 1, 3]] * 40 + [[3, 3]] * 30
+    found = krippendorff(rows, distance)
+    shuffled = krippendorff([rows[n] for n in np.random.default_rng(0).permutation(len(rows))], distance)
+    assert found == shuffled and found.chance_corrected is not None
+    # One minus what people differ by within rows, by what any two ratings differ by, from all pairs by hand.
+    named = [value for row in rows for value in row]
+    counts = {value: named.count(value) for value in (1, 2, 3)}
+
+    def apart_(a: int, b: int) -> float:
+        between = [value for value in (1, 2, 3) if min(a, b) <= value <= max(a, b)]
+        return {
+            "nominal": float(a != b),
+            "ordinal": (sum(counts[value] for value in between) - (counts[a] + counts[b]) / 2) ** 2 if a != b else 0.0,
+            "interval": float((a - b) ** 2),
+            "ratio": ((a - b) / (a + b)) ** 2,
+        }[str(distance)]
+
+    within = sum(apart_(a, b) / (len(row) - 1) for row in rows for a in row for b in row) / len(named)
+    between = sum(apart_(a, b) for a in named for b in named) / (len(named) * (len(named) - 1))
+    assert found.chance_corrected.mean == pytest.approx(1 - within / between, abs=1e-9)
+
+
 def test_sets_are_nearer_the_more_they_share() -> None:
     a, ab, bc, c = (frozenset(text) for text in ("a", "ab", "bc", "c"))
-    assert masi(a, a) == masi(frozenset(), frozenset()) == 0 and masi(a, c) == masi(a, frozenset()) == 1
-    assert masi(a, ab) == pytest.approx(1 - 1 / 2 * 2 / 3) and masi(ab, bc) == pytest.approx(1 - 1 / 3 * 1 / 3)
+    masi, jaccard = (sets_apart([frozenset(), a, ab, bc, c], name) for name in ("masi", "jaccard"))
+    assert masi.diagonal().tolist() == [0] * 5 and masi[1, 4] == masi[0, 1] == jaccard[1, 4] == 1
+    assert masi[1, 2] == pytest.approx(1 - 1 / 2 * 2 / 3) and masi[2, 3] == pytest.approx(1 - 1 / 3 * 1 / 3)
+    assert jaccard[1, 2] == pytest.approx(1 / 2) and jaccard[2, 3] == pytest.approx(2 / 3)
     rows = [[ab, ab], [a, ab], [bc, bc], [c, bc], [a, a]]
     near, strict = krippendorff(rows, "masi").chance_corrected, krippendorff(rows, "nominal").chance_corrected
     assert near is not None and strict is not None and near.mean > strict.mean
@@ -141,12 +192,28 @@ def test_labels_that_are_mixed_up_are_named_with_what_to_do() -> None:
     found = agreement_of(judgements)
     assert found.confusions[0].sentence == '"billing" and "refund" are mixed up in 20 of 60 rows: show both in the guideline.'
     assert found.confusions[0].sentence in found.sentences
-    assert found.sentences[0] == "People agree on 75 % of 80 rows that several answered."
-    assert found.by_annotator == {"Ana": 0.75, "Ben": 0.75}
+    assert found.sentences[0] == "People agree on 75 % [64, 84] of 80 rows that several answered."
+    assert [(name, near.mean, near.n) for name, near in found.by_annotator.items()] == [("Ana", 0.75, 80), ("Ben", 0.75, 80)]
     other, billing = found.by_label["other"].chance_corrected, found.by_label["billing"].chance_corrected
     assert other is not None and billing is not None and other.mean == pytest.approx(1) and billing.mean < 0.5
     first, _, last = (part.chance_corrected or None for part in found.over_time)
     assert first is not None and last is not None and last.mean > first.mean
+
+
+def test_what_agreement_is_good_for_is_left_open_where_its_limits_say_different_things() -> None:
+    few, many = (
+        agreement_of([said(row, person, "ab"[row % 2]) for row in range(rows) for person in ("Ana", "Ben")]) for rows in (4, 80)
+    )
+    assert few.sentences[1].endswith("good enough to rely on, as far as so few rows can tell.")
+    assert many.sentences[1].endswith("good enough to rely on.")
+
+
+def test_rows_that_were_chosen_for_being_hard_do_not_count_as_a_sample() -> None:
+    hard = [said(row, person, "ab"[(row + (person == "Ben")) % 2]) for row in range(10) for person in ("Ana", "Ben")]
+    easy = [said(row, person, "ab"[row % 2]) for row in range(10, 30) for person in ("Ana", "Ben")]
+    doubted = [replace(one, chosen="suspected" if one.annotator == "Ben" else "random") for one in hard]
+    found = agreement_of([*doubted, *easy])
+    assert found.overall.observed == pytest.approx(2 / 3) and (found.at_random.observed, found.at_random.rows) == (1, 20)
 
 
 def test_agreement_with_suggestions_stands_next_to_that_without() -> None:

@@ -111,6 +111,10 @@ def test_where_people_overlap_a_label_that_looks_wrong_gets_its_second_person_fi
         Choosing(bench.desk).decide()
         first = {item.row for item in bench.desk.take("Ben", "one", 5)}
         assert len(first & planted) >= 2
+        for row in first:
+            bench.desk.give(Judgement(key=f"{row} again", row=row, annotator="Ben", values={"label": right(texts_of[row])}))
+        why = {one.row: one.chosen for one in bench.judgements.all() if one.annotator == "Ben"}
+        assert {why[row] for row in first & planted} == {"suspected"}, "a second person did not get these at random"
 
 
 def test_deciding_goes_on_in_the_background_and_a_failure_leaves_the_order_that_there_was(

@@ -8,13 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cleanlab.benchmarking.noise_generation import generate_noise_matrix_from_trace, generate_noisy_labels
+from cleanlab.filter import find_label_issues
 from data_helpers import make_example, make_task
 from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.preprocessing import StandardScaler
 
 from tailor.approaches.approach import TrainingData, starting_system
 from tailor.diagnose import diagnosis
 from tailor.diagnose.diagnosis import cross_check_labels, review_labels
-from tailor.diagnose.labels import _noise, crossed, enough, find_errors
+from tailor.diagnose.labels import _noise, crossed, enough, find_errors, suspected
 from tailor.engine import Engine
 from tailor.evaluate.run import Run
 from tailor.kinds.base import score_run
@@ -23,6 +30,7 @@ from tailor.models.fake import FakeModel
 from tailor.score.types import Answer
 
 NAMES = ("red", "green", "blue", "grey")
+FILTERS = ("prune_by_noise_rate", "prune_by_class", "both", "confident_learning")
 
 
 @pytest.fixture
@@ -172,19 +180,75 @@ def test_without_cleanlab_or_rows_enough_it_says_what_to_do(engine: Engine, monk
     assert (suspects, labels) == ((), None) and "tailor[labels]" in notes[0]
 
 
-def test_planted_errors_among_digits_are_found_with_few_reviews() -> None:
-    datasets, metrics = pytest.importorskip("sklearn.datasets"), pytest.importorskip("sklearn.metrics")
-    digits = datasets.load_digits()
-    vectors = (digits.data - digits.data.mean(axis=0)) / (digits.data.std(axis=0) + 1e-9)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    draw = np.random.default_rng(0)
-    labels, planted = digits.target.copy(), draw.choice(len(vectors), 180, replace=False)
-    labels[planted] = (labels[planted] + draw.integers(1, 10, 180)) % 10
-    found = find_errors(vectors.astype(np.float32), [str(label) for label in labels])
-    wrong = np.zeros(len(labels), dtype=bool)
-    wrong[planted] = True
-    assert wrong[list(found.suspects)].mean() >= 0.72
-    assert wrong[list(found.suspects)].sum() / 180 >= 0.7
-    assert metrics.roc_auc_score(wrong, -found.given_probability) >= 0.98
-    reviewed = wrong[np.argsort(found.given_probability)]
-    assert np.flatnonzero(np.cumsum(reviewed) >= 0.8 * 180)[0] + 1 <= 1.5 * 180
+def digits(share: float, seed: int) -> tuple[Array, NDArray[np.int64], NDArray[np.bool_]]:
+    """Scaled digits of scikit-learn, their labels of which a share is made another one, and which these are."""
+    bunch = load_digits()
+    draw, labels = np.random.default_rng(seed), bunch.target.copy()
+    planted = draw.choice(len(labels), round(share * len(labels)), replace=False)
+    labels[planted] = (labels[planted] + draw.integers(1, 10, len(planted))) % 10
+    scaled: Array = StandardScaler().fit_transform(bunch.data).astype(np.float32)
+    return scaled, labels, labels != bunch.target
+
+
+PUBLISHED = {0.05: (0.701, 0.852, 0.996), 0.1: (0.770, 0.856, 0.992), 0.2: (0.850, 0.895, 0.990)}
+"""Of cleanlab 2.9 with its default filter, by the share of digits whose labels are made another one, the mean of five draws:
+precision, recall, and the area under the curve of its order."""
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_planted_errors_among_digits_are_found_with_few_reviews(seed: int) -> None:
+    vectors, labels, wrong = digits(0.1, seed)
+    found = find_errors(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), [str(label) for label in labels])
+    hits = wrong[list(found.suspects)]
+    assert hits.mean() >= 0.72 and hits.sum() / wrong.sum() >= 0.8
+    assert roc_auc_score(wrong, -found.given_probability) >= 0.98
+    assert np.flatnonzero(np.cumsum(hits) >= 0.8 * wrong.sum())[0] + 1 <= 1.5 * wrong.sum()
+    assert len(found.suspects) == pytest.approx(found.noise.mean * len(labels), abs=1), "the list says what the estimate says"
+    assert found.noise.low is not None and found.noise.high is not None and found.noise.low <= 0.1 <= found.noise.high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", PUBLISHED)
+def test_digits_give_at_least_the_published_precision_and_recall(share: float) -> None:
+    ours: list[tuple[float, float, float]] = []
+    plain: list[tuple[float, float, float]] = []
+    for seed in range(5):
+        vectors, labels, wrong = digits(share, seed)
+        found = find_errors(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), [str(label) for label in labels])
+        folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+        probabilities = cross_val_predict(LogisticRegression(max_iter=1000), vectors, labels, cv=folds, method="predict_proba")
+        own = probabilities[np.arange(len(labels)), labels]
+        cases = [(ours, found.suspects, found.given_probability), (plain, suspected(labels, probabilities)[0], own)]
+        for reached, suspects, given in cases:
+            hits = wrong[list(suspects)]
+            reached.append((hits.mean(), hits.sum() / wrong.sum(), roc_auc_score(wrong, -given)))
+    # Its classifier and ours both give what was published, to the last digit printed.
+    for reached in (ours, plain):
+        assert (np.mean(reached, axis=0) >= np.array(PUBLISHED[share]) - 0.0005).all()
+
+
+def test_overlapping_classes_are_suspected_as_well_as_by_each_filter_of_cleanlab() -> None:
+    """The data of cleanlab's overview: four clusters of two dimensions, of which two overlap, and 20 % wrong labels."""
+    means, sizes = ((3, 2), (7, 7), (0, 8), (0, 10)), (100, 50, 50, 50)
+    spreads = (((5, -1.5), (-1.5, 1)), ((1, 0.5), (0.5, 4)), ((5, 1), (1, 5)), ((3, 1), (1, 1)))
+    true = np.repeat(np.arange(4), sizes)
+    np.random.seed(0)  # its generator of wrong labels knows no other
+    # Of each cluster it draws a second sample, to test on.
+    pairs = [[np.random.multivariate_normal(*about) for _ in "ab"] for about in zip(means, spreads, sizes, strict=True)]
+    noise = generate_noise_matrix_from_trace(4, trace=3.2, py=np.bincount(true) / 250, valid_noise_matrix=True, seed=0)
+    given = generate_noisy_labels(true, noise)
+    wrong = given != true
+    assert wrong.mean() == pytest.approx(0.2)
+    reached: dict[str, list[tuple[float, float, float]]] = {}
+    for seed in range(5):
+        folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+        rows = np.concatenate([first for first, _ in pairs])
+        probabilities = cross_val_predict(LogisticRegression(), rows, given, cv=folds, method="predict_proba")
+        lists = {name: np.flatnonzero(find_label_issues(given, probabilities, filter_by=name, n_jobs=1)) for name in FILTERS}
+        for name, places in {**lists, "ours": suspected(given, probabilities)[0]}.items():
+            precision, recall = wrong[places].mean(), wrong[places].sum() / wrong.sum()
+            reached.setdefault(name, []).append((precision, recall, 2 * precision * recall / (precision + recall)))
+    # What is printed there, precision 0.68 to 0.73 and recall 0.88 to 0.92, is of folds that are not told. These are the same.
+    figures = {name: np.mean(values, axis=0) for name, values in reached.items()}
+    _, recall, both = figures.pop("ours")
+    assert recall > max(values[1] for values in figures.values()) and both >= max(values[2] for values in figures.values()) - 0.005

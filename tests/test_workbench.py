@@ -227,7 +227,7 @@ def test_the_page_of_agreement_stands_with_one_row_and_with_none(bench: Bench) -
     (row,) = bench.next("Ada")
     for name in ("Ada", "Ben"):
         label(bench, name, row, "billing", name)
-    assert "People agree on 100 % of 1 rows" in bench.get("Ada", "/agreement").body.decode()
+    assert "People agree on 100 % of 1 row that" in bench.get("Ada", "/agreement").body.decode()
     label(bench, "Ben", row, "returns", "another")
     assert bench.get("Ada", "/agreement").status == 200
 
@@ -237,7 +237,7 @@ def test_the_page_of_agreement_says_how_far_people_agree_and_what_is_mixed_up(be
         label(bench, "Ada", row, "billing" if place % 2 else "returns", f"a{row}")
         label(bench, "Ben", row, "billing" if place % 3 else "returns", f"b{row}")
     page = bench.get("Ada", "/agreement").body.decode()
-    assert "People agree on 50 % of 6 rows" in page and "are mixed up in 3 of 6" in page
+    assert "People agree on 50 % [12, 88] of 6 rows" in page and "12 to 88 %" in page and "are mixed up in 3 of 6" in page
     assert "3 rows two labels are equally likely" in page
     differences = bench.get("Ada", "/settle").body.decode()
     assert differences.count("<article") == 3 and 'data-label="&#34;billing&#34;"' in differences

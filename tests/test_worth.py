@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from whole_studies import made_curve, whole_study
 
 from tailor.data.identity import identity
+from tailor.decide.types import Decision
 from tailor.diagnose.curve import Measured, continued
 from tailor.labelled import load_splits
 from tailor.labelling.agreement import AgreementFound, agreement_of
@@ -23,8 +24,12 @@ from tailor.labelling.worth import Ceiling, UntilDecided, labels_until_shown, la
 from tailor.ledger import Ledger
 from tailor.project import load_project
 from tailor.report.html import render_report
+from tailor.results import Study
 from tailor.saved import STUDY
 from tailor.seals import identities
+from tailor.stats.intervals import Interval, clopper_pearson, clopper_pearson_lower
+from tailor.stats.spending import of_target
+from tailor.task import Task
 from tailor.workbench.desk import Desk
 from tailor.workbench.opening import note_rows_shown
 
@@ -39,9 +44,11 @@ def agreed(rows: int, same: int) -> AgreementFound:
 def test_people_who_agree_on_so_much_set_a_ceiling() -> None:
     study = whole_study()
     found = labels_worth(study.task, 400, study.decision, study.curve, study.diagnosis, agreed(100, 87))
-    assert found.ceiling == Ceiling(0.87, 100)
+    assert found.ceiling is not None and (found.ceiling.agreed, found.ceiling.rows) == (0.87, 100)
+    assert found.ceiling.limits == clopper_pearson(87, 100)
     assert found.sentences[0] == (
-        "Two people agree on 87 % (100 rows), so against labels of one person each no system can be expected to score above 93 %."
+        "Two people agree on 87 % [79, 93] of 100 rows, so against labels of one person each no system can be expected to score "
+        "above 93 % [89, 96]."
     )
     assert labels_worth(study.task, 400, study.decision, None, None, None).ceiling is None
     texts = study.task.model_copy(update={"kind": "answer", "metric": None})
@@ -91,6 +98,45 @@ def test_each_option_has_points_a_chance_and_a_price_and_the_best_for_its_price_
     assert gains == sorted(gains, reverse=True)
     test_rows = next(option for option in found.options if option.name == "50 more test rows")
     assert test_rows.points == 0
+
+
+def decided(study: Study, right: int, rows: int, target: float) -> tuple[Task, Decision]:
+    """The decision of a study whose winner got so many of so many test rows right, which does not show the target."""
+    assert study.decision is not None
+    score = Interval(right / rows, None, None, rows, 0.95, "made")
+    finalists = tuple(replace(one, score=score) if one == study.decision.winner else one for one in study.decision.finalists)
+    task = study.task.model_copy(update={"target": target})
+    return task, replace(study.decision, finalists=finalists, n_test=rows, verdict="not shown")
+
+
+def test_the_chance_that_more_test_rows_show_the_target_is_as_often_right_as_it_says() -> None:
+    """Systems of any true score are tested, and then on 50 rows more, as `tailor run` does it: the rows that there were stay."""
+    study, draw = whole_study(), np.random.default_rng(0)
+    told, shown = [], []
+    for _ in range(300):
+        rows, true = 100, draw.uniform(0.7, 0.98)
+        right, target = int(draw.binomial(rows, true)), round(true - draw.uniform(0.0, 0.15), 2)
+        task, decision = decided(study, right, rows, target)
+        (option,) = labels_worth(task, 400, decision, None, None, None).options
+        alpha = of_target(decision.opening + 1, len(decision.finalists))
+        told.append(option.after)
+        shown.append(clopper_pearson_lower(right + int(draw.binomial(50, true)), rows + 50, alpha) >= target)
+        assert option.before == 0 and option.name == "50 more test rows"
+    chances, came = np.array(told), np.array(shown)
+    assert abs(chances.mean() - came.mean()) <= 0.04
+    for low, high in ((0, 0.25), (0.25, 0.75), (0.75, 1.01)):
+        some = (chances >= low) & (chances < high)
+        assert some.sum() >= 20 and abs(chances[some].mean() - came[some].mean()) <= 0.12
+
+
+def test_a_target_that_is_shown_gains_no_chance() -> None:
+    study = whole_study()
+    task, decision = decided(study, 95, 100, 0.5)
+    shown = replace(decision, verdict="target met")
+    (option,) = labels_worth(task, 400, shown, None, None, None).options
+    assert (option.before, option.after) == (1, 1) and option.sentence("USD").endswith("points; the target is shown already.")
+    (hopeless,) = labels_worth(task.model_copy(update={"target": 1.0}), 400, decision, None, None, None).options
+    assert hopeless.after == 0 and hopeless.sentence("USD").endswith("the chance that the target is shown stays at 0 %.")
 
 
 def test_the_nearer_the_target_the_fewer_labels_it_takes() -> None:
@@ -163,7 +209,8 @@ def test_the_command_says_how_far_people_agree_before_anything_was_run(tmp_path:
     printed = tailor("worth", tmp_path)
     assert printed.exit_code == 0, printed.output
     told = " ".join(printed.output.split())
-    assert f"People agree on {round(100 * (1 - 5 / len(rows)))} % of {len(rows)} rows that several answered." in told
+    assert f"People agree on {round(100 * (1 - 5 / len(rows)))} % [" in told
+    assert f"] of {len(rows)} rows that several answered." in told
     assert "Where people differ, " in told and "first to see what more labels are worth" in told
 
 

@@ -154,7 +154,8 @@ def review_labels(data: TrainingData, engine: Engine) -> LabelReview:
     )
     left = len(data.train) - MOST_ROWS
     notes = (f"Label errors were looked for in the first {MOST_ROWS:,} training rows only.",) if left > 0 else ()
-    dev = sum(suspect.split == "dev" for suspect in suspects)
+    sure = {rows[place][1].id for place in found.suspects[: found.sure]}
+    dev = sum(suspect.split == "dev" and suspect.example in sure for suspect in suspects)
     # Whether any label is wrong is judged on all rows: dev has too few of them.
     each = median(Counter(labels).values())
     alike = usual_size([example.unit for example in data.dev])

@@ -3,6 +3,9 @@
 Every row gets the probabilities of all labels from a classifier on the embedder that learned from other rows only. How many labels
 are wrong follows from how often another label is as probable as it is where it is given; which ones, from how improbable the given
 one is. Rows that lie among those of another label look the same whether their label or their text is to blame.
+
+As many rows are suspected as labels are estimated to be wrong, so that the list and the estimate say the same. Counting only rows
+where another label is confidently the likelier one missed a quarter of planted errors (docs/log.md).
 """
 
 from __future__ import annotations
@@ -40,7 +43,8 @@ class LabelErrors:
     """What confident learning found; arrays are in the order of the rows.
 
     Attributes:
-        suspects: places of the suspected rows, the surest first.
+        suspects: places of the suspected rows, the surest first; as many as labels are estimated to be wrong.
+        sure: so many of them, from the first, are confidently of another label.
         likely: for each row the likeliest label.
         given_probability: for each row the probability of its own label.
         likely_probability: for each row that of the likeliest.
@@ -51,6 +55,7 @@ class LabelErrors:
     """
 
     suspects: tuple[int, ...]
+    sure: int
     likely: tuple[str, ...]
     given_probability: Floats
     likely_probability: Floats
@@ -84,9 +89,9 @@ def enough(labels: Sequence[str], groups: Sequence[str] = ()) -> bool:
 def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = ()) -> LabelErrors:
     """Rows whose labels look wrong, and how many of all labels are.
 
-    The noise lies between what is left of the suspects when a fifth of the classifier's other misses is taken off, and what the
-    calibrated joint distribution of given and true labels says; each end has the limit of its sampling error. The lower end is 0
-    unless more of the misses are suspected than a classifier's own errors explain.
+    The noise lies between what is left of the sure suspects when a fifth of the classifier's other misses is taken off, and what
+    the calibrated joint distribution of given and true labels says; each end has the limit of its sampling error. The lower end is
+    0 unless more of the misses are surely suspected than a classifier's own errors explain.
 
     Args:
         vectors: of the rows, shape (rows, dimensions), of length 1.
@@ -96,14 +101,14 @@ def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = (
     names = sorted(set(labels))
     given = np.array([names.index(label) for label in labels])
     probabilities = crossed(vectors, given, groups)
-    ranked, joint = suspected(given, probabilities)
     wrong = probabilities.argmax(axis=1) != given
     places = np.arange(len(given))
-    noise = _noise(len(ranked), int(wrong.sum()), joint, len(given), usual_size(groups) if groups else 1.0)
-    own = _own_misses(vectors, given, ranked, groups, noise.mean)
+    ranked, sure, noise = suspected(given, probabilities, usual_size(groups) if groups else 1.0)
+    own = _own_misses(vectors, given, ranked[:sure], groups, noise.mean)
     due = 0.0 if own is None else max(0.0, float(wrong.mean()) - (1 - noise.mean) * own)
     return LabelErrors(
         tuple(ranked),
+        sure,
         tuple(names[i] for i in probabilities.argmax(axis=1)),
         probabilities[places, given],
         probabilities.max(axis=1),
@@ -114,21 +119,24 @@ def find_errors(vectors: Array, labels: Sequence[str], groups: Sequence[str] = (
     )
 
 
-def suspected(given: NDArray[np.int64], probabilities: Floats) -> tuple[list[int], float]:
-    """Places of the rows whose labels look wrong, the surest first, and the share of wrong labels by the joint distribution.
+def suspected(given: NDArray[np.int64], probabilities: Floats, alike: float = 1.0) -> tuple[list[int], int, Interval]:
+    """Places of the rows whose labels look wrong, the surest first, how many of them are sure, and the share of wrong labels.
 
     Args:
         given: number of each row's label.
         probabilities: of all labels, from classifiers that did not learn from the row, shape (rows, labels).
+        alike: so many rows count as one observation.
     """
     with one_thread():
-        from cleanlab.count import estimate_joint
-        from cleanlab.filter import find_label_issues
+        from cleanlab.count import estimate_joint, num_label_issues
 
-        ranked = find_label_issues(
-            given, probabilities, filter_by="low_self_confidence", return_indices_ranked_by="self_confidence", n_jobs=1
-        )
-        return [int(place) for place in ranked], 1 - float(np.trace(estimate_joint(given, probabilities)))
+        sure = int(num_label_issues(given, probabilities))
+        joint = 1 - float(np.trace(estimate_joint(given, probabilities)))
+    missed = probabilities.argmax(axis=1) != given
+    noise = _noise(sure, int(missed.sum()), joint, len(given), alike)
+    ranked = np.argsort(probabilities[np.arange(len(given)), given], kind="stable")
+    found = [int(place) for place in ranked[: round(noise.mean * len(given))] if missed[place]]
+    return found, min(sure, len(found)), noise
 
 
 def crossed(vectors: Array, given: NDArray[np.int64], groups: Sequence[str] = ()) -> Floats:
@@ -162,7 +170,7 @@ def crossed(vectors: Array, given: NDArray[np.int64], groups: Sequence[str] = ()
 
 
 def _noise(suspects: int, missed: int, joint: float, rows: int, alike: float = 1.0) -> Interval:
-    """The share of wrong labels, midway between the suspects' and the joint distribution's (docs/log.md), with limits.
+    """The share of wrong labels, midway between the sure suspects' and the joint distribution's (docs/log.md), with limits.
 
     `alike` rows count as one observation.
     """

@@ -11,11 +11,14 @@ from typing import Any
 
 from tailor.labelling.judgement import LABEL, Judgement, by_subject
 from tailor.stats.agreement import Coefficient, Distance, apart, boxes_apart, krippendorff, spans_apart
+from tailor.stats.intervals import Interval, mean_interval
 
 PARTS = 3
 """Into so many parts of equal size judgements are put, to see whether agreement changes with time."""
 FEW_RATINGS = 7
 """Whole numbers of at most so many values are ratings on a scale; others are measured."""
+CHOSEN = ("uncertain", "diverse", "suspected")
+"""Why a row was given to someone that was not taken at random."""
 TELLING = 3
 """Rows on which two labels must be mixed up before it is told."""
 
@@ -51,7 +54,9 @@ class AgreementFound:
         overall: of all people on all rows.
         blind: of those who were shown no suggestion, and `suggested` of those who were.
         by_label: of each label against all others; for fields, of each field.
-        by_annotator: each person -> the share of pairs with another person on the same row that say the same, or how near they are.
+        at_random: of all people on rows that were not chosen for being hard or for a label that looks wrong: on those, people agree
+            less than on all that will come.
+        by_annotator: each person -> on how many of their rows the others say the same, or how near they are, with its limits.
         over_time: of the first, second and last third of the rows that several people answered.
         confusions: labels that are mixed up, the most frequent first.
     """
@@ -60,8 +65,9 @@ class AgreementFound:
     overall: Coefficient
     blind: Coefficient
     suggested: Coefficient
+    at_random: Coefficient
     by_label: Mapping[str, Coefficient] = field(default_factory=dict)
-    by_annotator: Mapping[str, float] = field(default_factory=dict)
+    by_annotator: Mapping[str, Interval] = field(default_factory=dict)
     over_time: tuple[Coefficient, ...] = ()
     confusions: tuple[Confusion, ...] = ()
 
@@ -71,11 +77,12 @@ class AgreementFound:
         found = self.overall
         if found.observed is None:
             return [f"How far people agree is not known: {found.why_not}."]
-        told = [f"People agree on {100 * found.observed:.0f} % of {found.rows} rows that several answered."]
+        rows = "1 row" if found.rows == 1 else f"{found.rows:,} rows"
+        told = [f"People agree on {_percent(found)} of {rows} that several answered."]
         if found.chance_corrected is None:
             told.append(f"{self.measure} is not defined: {found.why_not}.")
         else:
-            told.append(f"{self.measure} is {limits_of(found)}: {meaning_of(found.chance_corrected.mean)}.")
+            told.append(f"{self.measure} is {limits_of(found)}: {meaning_of(found.chance_corrected)}.")
         if self.blind.chance_corrected and self.suggested.chance_corrected:
             told.append(f"With suggestions it is {limits_of(self.suggested)}, blind {limits_of(self.blind)}.")
         return told + [confusion.sentence for confusion in self.confusions if confusion.mixed >= TELLING]
@@ -111,6 +118,7 @@ def agreement_of(judgements: Iterable[Judgement]) -> AgreementFound:
         scale.agreement([answers for _, answers in units]),
         scale.agreement(_among(units, scale, blind=True)),
         scale.agreement(_among(units, scale, blind=False)),
+        scale.agreement([answers for said, answers in units if not any(one.chosen in CHOSEN for one in said)]),
         _by_label([one for _, answers in units for one in [answers]]) if scale.measure.endswith(("nominal", "MASI")) else {},
         _by_annotator([said for said, _ in units], scale),
         tuple(scale.agreement(part) for part in thirds),
@@ -154,14 +162,14 @@ def _by_label(units: Sequence[Sequence[Any]]) -> dict[str, Coefficient]:
     return {label: krippendorff([[label in members(answer) for answer in unit] for unit in units]) for label in ordered}
 
 
-def _by_annotator(units: Sequence[Sequence[Judgement]], scale: _Scale) -> dict[str, float]:
+def _by_annotator(units: Sequence[Sequence[Judgement]], scale: _Scale) -> dict[str, Interval]:
     near: dict[str, list[float]] = {}
     for said in units:
-        for first, second in combinations(said, 2):
-            likeness = 1 - scale.distance(scale.read(first.label), scale.read(second.label))
-            for one in (first, second):
-                near.setdefault(one.annotator, []).append(likeness)
-    return {name: sum(values) / len(values) for name, values in sorted(near.items())}
+        read = [scale.read(one.label) for one in said]
+        for place, one in enumerate(said):
+            others = [1 - scale.distance(read[place], other) for at, other in enumerate(read) if at != place]
+            near.setdefault(one.annotator, []).append(sum(others) / len(others))
+    return {name: mean_interval(values) for name, values in sorted(near.items())}
 
 
 def _confusions(units: Sequence[Sequence[str]]) -> tuple[Confusion, ...]:
@@ -197,8 +205,22 @@ def limits_of(found: Coefficient) -> str:
     return f"{interval.mean:.2f}{limits}"
 
 
-def meaning_of(value: float) -> str:
-    """Krippendorff's (2004, p. 241) advice on what data of such reliability are good for."""
+def meaning_of(found: Interval) -> str:
+    """Krippendorff's (2004, p. 241) advice on what data of such reliability are good for; left open where its limits are apart."""
+    advice = _advice(found.mean)
+    if found.low is None or found.high is None or _advice(found.low) != _advice(found.high):
+        return f"{advice}, as far as so few rows can tell"
+    return advice
+
+
+def _advice(value: float) -> str:
     if value >= 0.8:
         return "good enough to rely on"
     return "good enough for tentative conclusions" if value >= 0.667 else "too low to conclude from; improve the guideline first"
+
+
+def _percent(found: Coefficient) -> str:
+    """The observed agreement with its limits, where they are known."""
+    assert found.observed is not None
+    limits = "" if found.limits is None else f" [{100 * found.limits[0]:.0f}, {100 * found.limits[1]:.0f}]"
+    return f"{100 * found.observed:.0f} %{limits}"

@@ -49,7 +49,7 @@ def sentences_on_marks(judgements: Iterable[Judgement]) -> list[str]:
         if found.chance_corrected is None:
             told.append(f"How far people agree on {name} is not known: {found.why_not}.")
         else:
-            said = f"{limits_of(found)} beyond chance: {meaning_of(found.chance_corrected.mean)}"
+            said = f"{limits_of(found)} beyond chance: {meaning_of(found.chance_corrected)}"
             told.append(f"On {found.rows} rows that several marked, agreement on {name} is {said}.")
     return told
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -143,7 +144,10 @@ def fit_logistic(
     """Labels, weights and bias of multinomial logistic regression on dense or sparse features. `strength`: inverse penalty."""
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=strength, max_iter=2000).fit(features, _targets(labels))
+    with warnings.catch_warnings():
+        # It takes many labels on few rows for numbers to be forecast; here they are labels, and new ones have few rows.
+        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%", UserWarning)
+        model = LogisticRegression(C=strength, max_iter=2000).fit(features, _targets(labels))
     names = tuple(sorted(set(labels)))
     weights, bias = np.asarray(model.coef_, dtype=np.float64), np.asarray(model.intercept_, dtype=np.float64)
     if len(names) == 2:

@@ -14,13 +14,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tailor.stats.intervals import DRAWS, Floats, Interval, gamma_draws, mean_interval
+from tailor.stats.intervals import CHUNK, DRAWS, Floats, Interval, gamma_draws, mean_interval
 
 ALPHA_DRAWS, APART_DRAWS = 2_000, 2_000
 """Resamples behind the limits of alpha and of distances."""
 MOST_VALUES = 8
 """So many of the most common values may be those of the one more row that limits count with."""
-MOST_PAIRS = 20_000
+MOST_PAIRS = 5_000
 """Pairs of rows that are compared at most to see what chance gives."""
 Box = Sequence[float]
 """[x, y, width, height]."""
@@ -130,6 +130,7 @@ class Coefficient:
         why_not: empty, or why there is none.
         rows: rows that at least two people answered.
         ratings: their answers on these.
+        limits: of `observed`; None with fewer than two rows.
     """
 
     observed: float | None
@@ -137,6 +138,7 @@ class Coefficient:
     why_not: str = ""
     rows: int = 0
     ratings: int = 0
+    limits: tuple[float, float] | None = None
 
 
 Unit = Sequence[Hashable]
@@ -178,27 +180,16 @@ def krippendorff(units: Sequence[Unit], distance: Distance = "nominal", level: f
     each = counts.sum(axis=1)
     same = (counts * (counts - 1)).sum(axis=1) / (each - 1)
     observed = float(same.sum() / each.sum())
+    limits = _limits(same / each, each, level, seed)
     if len(values) == 1:
         shown = f"only one value was used ({_shown(values[0])}), so nothing tells agreement from chance"
-        return Coefficient(observed, None, shown, len(paired), ratings)
-    alpha = float(_alphas(counts, np.ones((1, len(counts))), values, distance)[0])
+        return Coefficient(observed, None, shown, len(paired), ratings, limits)
+    alpha, low, high = _alpha_and_limits(counts, values, distance, level, seed)
     if len(paired) < 2:
         interval = Interval(alpha, None, None, len(paired), level, "fewer than two rows")
     else:
-        low, high = _alpha_limits(counts, values, distance, level, seed)
         interval = Interval(alpha, min(low, alpha), max(high, alpha), len(paired), level, "Bayesian bootstrap")
-    return Coefficient(observed, interval, "", len(paired), ratings)
-
-
-def masi(first: frozenset[str], second: frozenset[str]) -> float:
-    """MASI distance of two sets (Passonneau 2006): 1 - J M, with J their overlap, and M 1 for equal sets, 2/3 where one holds the
-    other, 1/3 where they overlap, 0 where they have nothing in common. Two empty sets are equal.
-    """
-    if first == second:
-        return 0.0
-    common = len(first & second)
-    weight = 2 / 3 if first <= second or second <= first else 1 / 3 if common else 0.0
-    return 1 - common / len(first | second) * weight
+    return Coefficient(observed, interval, "", len(paired), ratings, limits)
 
 
 def apart(units: Sequence[Sequence[Any]], distance: Callable[[Any, Any], float], level: float = 0.95, seed: int = 0) -> Coefficient:
@@ -221,6 +212,7 @@ def apart(units: Sequence[Sequence[Any]], distance: Callable[[Any, Any], float],
     observed = float(1 - within.mean())
     if len(paired) < 2:
         return Coefficient(observed, None, "one row alone says nothing of what chance would give", len(paired), ratings)
+    limits = _limits(1 - within, np.ones(len(paired)), level, seed)
     pairs = _pairs_of_rows(len(paired), seed)
     between = np.array([np.mean([distance(a, b) for a in paired[i] for b in paired[j]]) for i, j in pairs])
     if not between.any():
@@ -230,23 +222,28 @@ def apart(units: Sequence[Sequence[Any]], distance: Callable[[Any, Any], float],
             "everybody gave the same answer to every row, so nothing tells agreement from chance",
             len(paired),
             ratings,
+            limits,
         )
     sigma = 1 - float(within.mean() / between.mean())
-    draws = np.concatenate(list(gamma_draws(np.ones(len(paired), dtype=np.int64), APART_DRAWS, seed)))
-    together = draws[:, pairs[:, 0]] * draws[:, pairs[:, 1]]
-    chance = (together @ between) / together.sum(axis=1)
-    extra = np.random.default_rng([seed, 1]).standard_exponential(len(draws))
-    total = draws.sum(axis=1) + extra
-    worst, best = ((draws @ within + extra * value) / total for value in (1.0, 0.0))
+    random, lows, highs = np.random.default_rng([seed, 1]), list[Floats](), list[Floats]()
+    drawn = np.concatenate(list(gamma_draws(np.ones(len(paired), dtype=np.int64), APART_DRAWS, seed)))
+    for draws in np.array_split(drawn, -(-len(drawn) * len(pairs) // CHUNK)):
+        together = draws[:, pairs[:, 0]] * draws[:, pairs[:, 1]]
+        chance = (together @ between) / together.sum(axis=1)
+        extra = random.standard_exponential(len(draws))
+        total = draws.sum(axis=1) + extra
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lows.append(1 - (draws @ within + extra) / total / chance)
+            highs.append(1 - (draws @ within) / total / chance)
     tail = (1 - level) / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        low, high = np.quantile(1 - worst / chance, tail), np.quantile(1 - best / chance, 1 - tail)
+    low, high = np.quantile(np.concatenate(lows), tail), np.quantile(np.concatenate(highs), 1 - tail)
     return Coefficient(
         observed,
         Interval(sigma, float(min(low, sigma)), float(max(high, sigma)), len(paired), level, "Bayesian bootstrap"),
         "",
         len(paired),
         ratings,
+        limits,
     )
 
 
@@ -277,6 +274,17 @@ def spans_apart(first: Collection[Hashable], second: Collection[Hashable]) -> fl
     return 1 - 2 * len(set(first) & set(second)) / total if total else 0.0
 
 
+def _limits(shares: Floats, ratings: Floats, level: float, seed: int) -> tuple[float, float] | None:
+    """Limits of the mean of what rows agree, each by its ratings."""
+    each, within = ratings.astype(np.int64), np.clip(shares, 0, 1)
+    if each.max() == each.min():  # a row counts as one value then, and whole agreement has exact limits
+        found = mean_interval(within.tolist(), level, seed)
+    else:
+        rows = [f"{row}" for row, many in enumerate(each) for _ in range(many)]
+        found = mean_interval(np.repeat(within, each).tolist(), level, seed, rows)
+    return None if found.low is None or found.high is None else (found.low, found.high)
+
+
 def _counts(units: Sequence[Unit], values: Sequence[Hashable]) -> Floats:
     place = {value: number for number, value in enumerate(values)}
     counts = np.zeros((len(units), len(values)))
@@ -286,63 +294,140 @@ def _counts(units: Sequence[Unit], values: Sequence[Hashable]) -> Floats:
     return counts
 
 
-def _alphas(counts: Floats, weights: Floats, values: Sequence[Any], distance: Distance) -> Floats:
-    """Alpha for each row of `weights`, shape (draws, rows); 1 where nothing differs in a draw."""
-    weights = weights / weights.mean(axis=1, keepdims=True)
-    named = weights @ counts  # (draws, values)
-    pairs = counts / (counts.sum(axis=1, keepdims=True) - 1)
-    total = named.sum(axis=1)
-    if distance == "ordinal":
-        before = np.cumsum(named, axis=1) - named / 2
-        apart = (before[:, :, None] - before[:, None, :]) ** 2
-        within = np.einsum("dr,rv,rw,dvw->d", weights, pairs, counts, apart, optimize=True)
-        between = np.einsum("dv,dw,dvw->d", named, named, apart, optimize=True)
-    else:
-        fixed = _distances(values, distance)
-        within = weights @ ((pairs @ fixed) * counts).sum(axis=1)
-        between = np.einsum("dv,dv->d", named @ fixed, named)
+def _alpha_and_limits(
+    counts: Floats, values: Sequence[Any], distance: Distance, level: float, seed: int
+) -> tuple[float, float, float]:
+    """Alpha with its limits, of counts of shape (rows, values)."""
+    kinds, times = np.unique(counts, axis=0, return_counts=True)
+    measured = _Ordinal(kinds) if distance == "ordinal" else _Fixed(kinds, _spread(values, distance))
+    (alpha,) = measured.alphas(times[None, :].astype(np.float64))
+    common = np.argsort(-counts.sum(axis=0), kind="stable")[:MOST_VALUES]
+    lows, highs = [], []
+    random = np.random.default_rng([seed, 1])
+    for weights in gamma_draws(times, ALPHA_DRAWS, seed):
+        extra = random.standard_exponential(len(weights))
+        # Of all draws, as many ratings count as there are, so that what alpha takes off for few of them stays the same.
+        scale = (len(counts) + 1) / (weights.sum(axis=1) + extra)
+        drawn = measured.drawn(weights * scale[:, None], extra * scale)
+        found: dict[bool, list[Floats]] = {True: [], False: []}
+        for a in common:
+            for b in common[common >= a]:
+                found[bool(a == b)].append(drawn(int(a), int(b)))
+        lows.append(np.min(found[False], axis=0))
+        highs.append(np.max(found[True], axis=0))
+    tail = (1 - level) / 2
+    return float(alpha), float(np.quantile(np.concatenate(lows), tail)), float(np.quantile(np.concatenate(highs), 1 - tail))
+
+
+def _alpha(total: Floats, within: Floats, between: Floats) -> Floats:
+    """Alpha of disagreement within rows and between any two ratings; 1 where nothing differs."""
     with np.errstate(divide="ignore", invalid="ignore"):
         found = 1 - (total - 1) * within / between
     return np.asarray(np.where(between > 0, found, 1.0), dtype=np.float64)
 
 
-def _distances(values: Sequence[Any], distance: Distance) -> Floats:
-    """Distances of all values, shape (values, values)."""
-    if distance in ("masi", "jaccard"):
-        apart = masi if distance == "masi" else _jaccard
-        return np.array([[apart(a, b) for b in values] for a in values])
+Spread = Callable[[Floats], Floats]
+"""From weights of the values, shape (some, values), to the sum of each value's distances to all of them, by their weights."""
+Drawn = Callable[[int, int], Floats]
+"""Alphas of draws with one more row in which two people gave these two values."""
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """Alphas where the distance of two values does not depend on how often they were given; `kinds` are rows as counts."""
+
+    kinds: Floats
+    spread: Spread
+
+    def alphas(self, weights: Floats) -> Floats:
+        named, within, spread = self._sums(weights)
+        return _alpha(named.sum(axis=1), within, (named * spread).sum(axis=1))
+
+    def drawn(self, weights: Floats, extra: Floats) -> Drawn:
+        named, within, spread = self._sums(weights)
+        total, between = named.sum(axis=1) + 2 * extra, (named * spread).sum(axis=1)
+
+        def with_one_more(a: int, b: int) -> Floats:
+            apart = self.spread(np.eye(1, named.shape[1], a))[0, b]
+            more = between + 2 * extra * (spread[:, a] + spread[:, b]) + 2 * extra**2 * apart
+            return _alpha(total, within + 2 * extra * apart, more)
+
+        return with_one_more
+
+    def _sums(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
+        pairs = self.kinds / (self.kinds.sum(axis=1, keepdims=True) - 1)
+        named = weights @ self.kinds
+        return named, weights @ (self.spread(pairs) * self.kinds).sum(axis=1), self.spread(named)
+
+
+@dataclass(frozen=True)
+class _Ordinal:
+    """Alphas where two values are as far apart as there are ratings between them."""
+
+    kinds: Floats
+
+    def alphas(self, weights: Floats) -> Floats:
+        return self._of(weights @ self.kinds, self._pairs(weights))
+
+    def drawn(self, weights: Floats, extra: Floats) -> Drawn:
+        named, pairs = weights @ self.kinds, self._pairs(weights)
+
+        def with_one_more(a: int, b: int) -> Floats:
+            more, together = named.copy(), pairs.copy()
+            for one, other in ((a, b), (b, a)):
+                more[:, one] += extra
+                together[:, one, other] += extra
+            return self._of(more, together)
+
+        return with_one_more
+
+    def _pairs(self, weights: Floats) -> Floats:
+        """How often two values meet in a row, shape (draws, values, values)."""
+        each = self.kinds.sum(axis=1) - 1
+        met = (self.kinds[:, :, None] * self.kinds[:, None, :]) / each[:, None, None]
+        return np.asarray((weights @ met.reshape(len(met), -1)).reshape(len(weights), *met.shape[1:]), dtype=np.float64)
+
+    def _of(self, named: Floats, pairs: Floats) -> Floats:
+        before = np.cumsum(named, axis=1) - named / 2
+        apart = (before[:, :, None] - before[:, None, :]) ** 2
+        within, between = (pairs * apart).sum(axis=(1, 2)), np.einsum("dv,dw,dvw->d", named, named, apart, optimize=True)
+        return _alpha(named.sum(axis=1), within, between)
+
+
+def _spread(values: Sequence[Any], distance: Distance) -> Spread:
+    """Without a table of all distances where there is a shorter way: people may have given thousands of different values."""
     if distance == "nominal":
-        return 1 - np.eye(len(values))
+        return lambda weights: weights.sum(axis=1, keepdims=True) - weights
+    if distance in ("masi", "jaccard"):
+        table = sets_apart(values, distance)
+        return lambda weights: weights @ table
     numbers = np.array(values, dtype=np.float64)
+    if distance == "interval":
+        numbers = numbers - numbers.mean()
+        squares = numbers**2
+        return lambda weights: (
+            (weights @ squares)[:, None] + weights.sum(axis=1, keepdims=True) * squares - 2 * (weights @ numbers)[:, None] * numbers
+        )
     difference, total = numbers[:, None] - numbers[None, :], numbers[:, None] + numbers[None, :]
-    if distance == "ratio":
-        difference = np.divide(difference, total, out=np.zeros_like(difference), where=total != 0)
-    return np.asarray(difference**2, dtype=np.float64)
+    ratio = np.divide(difference, total, out=np.zeros_like(difference), where=total != 0) ** 2
+    return lambda weights: weights @ ratio
 
 
-def _jaccard(first: frozenset[str], second: frozenset[str]) -> float:
-    return 0.0 if first == second else 1 - len(first & second) / len(first | second)
+def sets_apart(values: Sequence[frozenset[str]], distance: Distance) -> Floats:
+    """Distances of all sets, shape (sets, sets): "jaccard" is 1 - J, with J their overlap, and "masi" (Passonneau 2006) 1 - J M.
 
-
-def _alpha_limits(counts: Floats, values: Sequence[Any], distance: Distance, level: float, seed: int) -> tuple[float, float]:
-    kinds, times = np.unique(counts, axis=0, return_counts=True)
-    common = np.argsort(-counts.sum(axis=0), kind="stable")[:MOST_VALUES]
-    lows, highs = [], []
-    random = np.random.default_rng([seed, 1])
-    for weights in gamma_draws(times, ALPHA_DRAWS, seed):
-        extra = random.standard_exponential(len(weights))[:, None]
-        more = np.concatenate([weights, extra], axis=1)
-        found: dict[bool, list[Floats]] = {True: [], False: []}
-        for a in common:
-            for b in common[common >= a]:
-                unit = np.zeros(len(values))
-                unit[a] += 1
-                unit[b] += 1
-                found[bool(a == b)].append(_alphas(np.vstack([kinds, unit]), more, values, distance))
-        lows.append(np.min(found[False], axis=0))
-        highs.append(np.max(found[True], axis=0))
-    tail = (1 - level) / 2
-    return float(np.quantile(np.concatenate(lows), tail)), float(np.quantile(np.concatenate(highs), 1 - tail))
+    M is 1 for equal sets, 2/3 where one holds the other, 1/3 where they overlap. Two empty sets are equal.
+    """
+    members = sorted(frozenset[str]().union(*values))
+    held = np.array([[member in value for member in members] for value in values], dtype=np.float64).reshape(len(values), -1)
+    common, sizes = held @ held.T, held.sum(axis=1)
+    union = sizes[:, None] + sizes[None, :] - common
+    overlap = np.divide(common, union, out=np.ones_like(common), where=union > 0)
+    if distance == "jaccard":
+        return np.asarray(1 - overlap, dtype=np.float64)
+    inside = common == np.minimum(sizes[:, None], sizes[None, :])
+    weight = np.where(overlap == 1, 1.0, np.where(inside, 2 / 3, 1 / 3))
+    return np.asarray(1 - overlap * weight, dtype=np.float64)
 
 
 def _pairs_of_rows(rows: int, seed: int) -> NDArray[np.int64]:

@@ -123,7 +123,8 @@ class Choosing:
         if not enough(labels):
             return []
         found = find_errors(vectors[places], labels)
-        return [places[n] for n in found.suspects] if found.can_tell else []
+        # The next decision knows more, so nobody is asked twice here for a label that may only be unusual.
+        return [places[n] for n in found.suspects[: found.sure]] if found.can_tell else []
 
     def _with_others(self, chosen: Mapping[str, Why]) -> dict[str, Why]:
         """The rows chosen, and among them, by their share, rows of the files that are chosen or tested by."""

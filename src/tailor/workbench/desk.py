@@ -82,7 +82,7 @@ class Desk:
         self._order, self._place = self.drawn, {row: place for place, row in enumerate(self.drawn)}
         self._why: Mapping[str, Why] = {}
         self._doubted: Mapping[str, int] = {}
-        self._given: dict[str, Why] = {}
+        self._given: dict[tuple[str, str], Why] = {}
         self._said: dict[str, list[Judgement]] = defaultdict(list)
         self._standing: dict[str, dict[str, Judgement]] = {}
         self._read = 0
@@ -182,7 +182,7 @@ class Desk:
                 if row in holding or not self._is_open(row, name, page, now):
                     continue
                 self._lease(row, name, page, now)
-                self._given.setdefault(row, self._why.get(row, "random"))
+                self._given.setdefault((row, name), self._reason(row))
                 found.append(self.items[row])
         return found
 
@@ -191,6 +191,10 @@ class Desk:
         begun, last = self._begun, len(self._doubted)
         yield from sorted(begun, key=lambda row: (self._doubted.get(row, last), -len(self._standing[row]), self._place[row]))
         yield from (row for row in self._order if row not in begun and row not in self._finished)
+
+    def _reason(self, row: str) -> Why:
+        """Why a row is given to the next person: who gets it second for its doubtful label does not get it at random."""
+        return "suspected" if row in self._begun and row in self._doubted else self._why.get(row, "random")
 
     def _is_open(self, row: str, name: str, page: str, now: float) -> bool:
         judged = self._standing.get(row, {})
@@ -225,7 +229,7 @@ class Desk:
         with self._lock:
             columns = columns_in(self.task.input)
             if not judgement.retracts and self.judgements.find(judgement.key) is None:
-                judgement = replace(judgement, chosen=self._given.get(judgement.row, ""))
+                judgement = replace(judgement, chosen=self._given.get((judgement.row, judgement.annotator), ""))
             self.judgements.append(judgement, rows=[identity(columns, item.example)])
             self._refresh()
             self._leases[judgement.row] = [lease for lease in self._leases[judgement.row] if lease.name != judgement.annotator]

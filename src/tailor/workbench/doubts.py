@@ -12,11 +12,12 @@ from tailor.diagnose.types import Suspect
 from tailor.errors import StoreError
 from tailor.kinds.base import kind_of
 from tailor.labelling.aggregate import aggregate
-from tailor.labelling.agreement import agreement_of
+from tailor.labelling.agreement import agreement_of, limits_of
 from tailor.labelling.marked import sentences_on_marks
 from tailor.project import Project
 from tailor.saved import load_study
 from tailor.stats.agreement import Coefficient
+from tailor.stats.intervals import Interval
 from tailor.workbench.desk import Desk
 
 MOST_SUSPECTS = 200
@@ -49,13 +50,13 @@ def agreement_page(desk: Desk) -> dict[str, Any]:
     judgements = [one for one in desk.judgements.standing() if one.row in desk.every and not one.about]
     closed = kind_of(desk.task).closed
     found, counts = agreement_of(judgements), aggregate(judgements, closed=closed)
-    people = [(name, round(100 * share)) for name, share in sorted(found.by_annotator.items())]
+    people = [(name, round(100 * near.mean), _limits_in_percent(near), near.n) for name, near in found.by_annotator.items()]
     return {
         "sentences": [*found.sentences, *sentences_on_marks(judgements)],
         "measure": found.measure,
         "by_label": [(label, *_limits(one)) for label, one in found.by_label.items()],
         "people": people,
-        "over_time": [_limits(one)[0] for one in found.over_time],
+        "over_time": [limits_of(one) if one.chance_corrected else "not defined" for one in found.over_time],
         "method": counts.method,
         "why": counts.why,
         "differs": counts.differs,
@@ -102,6 +103,12 @@ def _doubtful(desk: Desk, suspect: Suspect, row: str, settled: Mapping[str, Any]
 
 def _as_text(label: Any) -> str:
     return label if isinstance(label, str) else json.dumps(label, ensure_ascii=False)
+
+
+def _limits_in_percent(found: Interval) -> str:
+    if found.low is None or found.high is None:
+        return "not known from so few rows"
+    return f"{100 * found.low:.0f} to {100 * found.high:.0f} %"
 
 
 def _limits(found: Coefficient) -> tuple[str, str]:
