@@ -50,6 +50,10 @@ class Classify(Kind):
         look, its = "Look at" if draft.is_image else "Read", "their" if draft.is_pair else "its"
         return f"{look} {draft.asked} and name {its} {draft.right}. {LABEL_ONLY}"
 
+    def for_people(self, task: Task) -> str:
+        """Without the last sentence: whoever presses a button gives nothing else."""
+        return task.instruction.removesuffix(LABEL_ONLY).strip() or task.instruction
+
     def settings(self, draft: Draft) -> Iterator[str]:
         """The labels, where they can be listed."""
         return label_lines(draft)

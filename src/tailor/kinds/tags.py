@@ -66,6 +66,10 @@ class Tags(Kind):
         look, its = "Look at" if draft.is_image else "Read", "their" if draft.is_pair else "its"
         return f"{look} {draft.asked} and name all of {its} {draft.right}. {only}"
 
+    def for_people(self, task: Task) -> str:
+        """Without the last sentences, which say how a model writes a set down."""
+        return task.instruction.removesuffix(LABELS_ONLY.format(none=no_label(task.labels))).strip() or task.instruction
+
     def settings(self, draft: Draft) -> Iterator[str]:
         """The labels, where they can be listed."""
         return label_lines(draft)
