@@ -259,7 +259,7 @@ def test_the_page_of_suspected_errors_shows_what_the_last_study_doubts(folder: P
         page = bench.get("Ada", "/suspects").body.decode()
         assert f'data-row="{row}"' in page and "my &lt;b&gt;bill" in page and "Given: 3 % probable" in page
         label(bench, "Ada", row, "billing", "k1", role="adjudicated")
-        assert "Settled: <span" in bench.get("Ada", "/suspects").body.decode()
+        assert 'Settled by <span class="data">Ada' in bench.get("Ada", "/suspects").body.decode()
     assert told(folder)["my <b>bill</b>"] == "billing"
 
 

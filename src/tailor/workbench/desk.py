@@ -242,11 +242,15 @@ class Desk:
         if item is None:
             raise DataError("this row is not in the data any more", "Load the page again.")
         with self._lock:
+            self._refresh()
             columns = columns_in(self.task.input)
             if not judgement.retracts and self.judgements.find(judgement.key) is None:
                 others = self._standing.get(judgement.row, {}).keys() - {judgement.annotator}
-                why, before = self._given.get(judgement.row, ""), bool(item.given.strip() or others)
-                judgement = replace(judgement, chosen=why, labelled_before=before)
+                judgement = replace(
+                    judgement,
+                    chosen=self._given.get(judgement.row, ""),
+                    labelled_before=bool(item.given.strip() or others),
+                )
             self.judgements.append(judgement, rows=[identity(columns, item.example)])
             self._refresh()
             self._leases[judgement.row] = [lease for lease in self._leases[judgement.row] if lease.name != judgement.annotator]

@@ -94,7 +94,9 @@ def _is_listed(said: Mapping[str, Judgement], name: str, show: str, *, done: boo
         return _calls(said, show)
     if show == "labelled":
         return own is not None and not own.skipped
-    return not done or (not show and _calls(said, show))
+    if show == "open":
+        return own is None and not done
+    return not done or _calls(said, show)
 
 
 def _calls(said: Mapping[str, Judgement], show: str) -> bool:
