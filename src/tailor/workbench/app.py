@@ -87,6 +87,7 @@ class Workbench:
         self._rating = None if judge is None else Rating(desk.project, judge, desk.judgements, desk.guideline)
         self._tabs = [tab for tab in TABS if tab[0] != "/rate" or judge is not None]
         self._pool = ThreadPoolExecutor(1, "pages")
+        self._quick = ThreadPoolExecutor(1, "differences")  # they do not wait for what takes seconds
         self._passages = Passages(desk.project, self._pool) if desk.project.documents and desk.entry().source else None
         self._templates = Environment(
             loader=PackageLoader("tailor.workbench"),
@@ -112,7 +113,7 @@ class Workbench:
             Route("/queue", self._page("queue.html", lambda name, asked: queue_rows(self.desk, name, asked.start, asked.show))),
             Route("/rate", self._page("rate.html")),
             Route("/guideline", self._page("guideline.html")),
-            Route("/settle", self._page("settle.html", self._later(self._differing, self._differences))),
+            Route("/settle", self._page("settle.html", self._later(self._differing, self._differences, self._quick))),
             Route("/agreement", self._page("agreement.html", self._later(lambda: agreement_page(self.desk)))),
             Route("/suspects", self._page("suspects.html", self._later(lambda: suspects_page(self.desk, self.desk.project)))),
             Route("/progress", self._page("progress.html", self._later(self._progress))),
@@ -136,14 +137,16 @@ class Workbench:
         self,
         work: Callable[[], Mapping[str, Any]],
         drawn: Callable[[Mapping[str, Any], Asked], Mapping[str, Any]] = lambda found, _: found,
+        pool: ThreadPoolExecutor | None = None,
     ) -> Callable[[str, Asked], Mapping[str, Any]]:
         """What a page shows of all judgements: it takes seconds with thousands, so the page shows the last that is known.
 
         Args:
             work: gives it.
             drawn: what one page of it shows.
+            pool: where it is worked out, if not one after the other with what takes seconds.
         """
-        value = Later(work, self._state, self._pool)
+        value = Later(work, self._state, pool or self._pool)
 
         def now(name: str, asked: Asked) -> Mapping[str, Any]:
             found, is_now = value.get(PATIENCE if len(self.desk.judgements.all()) > FEW else MUCH_PATIENCE)
