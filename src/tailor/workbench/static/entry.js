@@ -29,6 +29,7 @@ function drawChoices(draft) {
     const input = element("input", "", { id: "find", type: "text", autocomplete: "off", maxlength: "200" });
     input.addEventListener("input", () => draw(input.value.trim()));
     input.addEventListener("keydown", (event) => {
+      if (event.key === "/" && !input.value) return event.preventDefault(); // the key that leads here, where one is already
       if (event.key !== "Enter" || event.isComposing) return;
       event.preventDefault();
       event.stopPropagation();
