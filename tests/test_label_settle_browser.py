@@ -62,7 +62,7 @@ def test_differences_are_settled_and_taken_back_by_keyboard(browser: Any, tmp_pa
         assert not browser.find_elements("css selector", f"[data-row='{rows[2]}'] [aria-pressed='true']")
 
         press(browser, "a")  # neither is right
-        until(lambda: browser.current_url.endswith(f"/label?settle=1#{rows[2]}") and shown(browser, "item"))
+        until(lambda: browser.current_url.endswith(f"/label?settle=settle#{rows[2]}") and shown(browser, "item"))
         assert "counts for everybody" in text_of(browser, "#settled")
         press(browser, "2")
         until(lambda: settled(bench).get(rows[2]) == ("Ada", "delivery"))
@@ -169,7 +169,13 @@ def test_pages_with_differences_and_a_guideline_pass_the_rules_of_accessibility(
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", features)
         for width in (390, 1200):
             size(browser, width)
-            for page in ("/settle?from=25", "/settle?show=all", "/queue?show=flagged", "/guideline", f"/label?settle=1#{rows[1]}"):
+            for page in (
+                "/settle?from=25",
+                "/settle?show=all",
+                "/queue?show=flagged",
+                "/guideline",
+                f"/label?settle=settle#{rows[1]}",
+            ):
                 browser.get("about:blank")
                 browser.get(f"{bench.address}{page}")
                 until(lambda page=page: "/label" not in page or shown(browser, "item"))  # type: ignore[misc]

@@ -88,9 +88,9 @@ def _serve(bench: Bench, *, shows: bool, ask: Callable[[Bench], None] | None, br
     console = plain_console()
     if shows and (told := rows_shown_again(bench.desk)):
         console.print(Text(told))
-    console.print(Text(bench.told))
     if ask is not None:
         ask(bench)
+    console.print(Text(bench.told))
     _offer(bench.links, browser=browser)
     console.print(
         "Labels are kept as they are given. Give each further person a link with --for and their name. Ctrl-C stops the server."
@@ -147,7 +147,8 @@ def _suggest(bench: Bench, *, yes: bool, allow_http: bool) -> None:
     found = answering(bench.desk.project)
     ask_to_send(plain_console(stderr=True), found.project, yes=yes, allow_http=allow_http)
     bench.desk.suggestions |= suggestions(found, bench.desk.entry(), bench.desk.open_items())
-    said = f"{found.system.name} suggests a label for {len(bench.desk.suggestions):,} of them; the others stay blind."
+    count = len(bench.desk.suggestions)
+    said = f"{found.system.name} suggests a label for {count:,} rows that nobody labelled; the others stay blind."
     plain_console().print(Text(said))
 
 

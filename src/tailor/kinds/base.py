@@ -240,10 +240,6 @@ class Kind(ABC):
         """What the model is told to do."""
         return f"Answer {draft.asked} in as few words as possible."
 
-    def for_people(self, task: Task) -> str:
-        """The instruction as people read it who label: without what only a model must be told."""
-        return task.instruction
-
     def settings(self, draft: Draft) -> Iterator[str]:
         """Further lines of ``tailor.yaml``, behind `output`."""
         return iter(())

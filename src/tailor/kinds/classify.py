@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tailor.data.example import Example
 from tailor.kinds.base import ColumnProfile, Draft, Kind, Metric, label_set
+from tailor.kinds.entry import Entry
 from tailor.kinds.lines import label_lines
 from tailor.labels import display_labels
 from tailor.retrieval.passage import Passage
@@ -50,9 +52,9 @@ class Classify(Kind):
         look, its = "Look at" if draft.is_image else "Read", "their" if draft.is_pair else "its"
         return f"{look} {draft.asked} and name {its} {draft.right}. {LABEL_ONLY}"
 
-    def for_people(self, task: Task) -> str:
-        """Without the last sentence: whoever presses a button gives nothing else."""
-        return task.instruction.removesuffix(LABEL_ONLY).strip() or task.instruction
+    def entry(self, task: Task, labels: Sequence[str]) -> Entry:
+        """One of the labels; whoever presses a button need not be told to write nothing else."""
+        return replace(super().entry(task, labels), asks=task.instruction.removesuffix(LABEL_ONLY).strip())
 
     def settings(self, draft: Draft) -> Iterator[str]:
         """The labels, where they can be listed."""

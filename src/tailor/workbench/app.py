@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import wraps
 from importlib.resources import files
 from typing import Any
@@ -32,15 +32,14 @@ from tailor.workbench.later import Later
 from tailor.workbench.overview import progress, queue_rows
 from tailor.workbench.passages import Passages
 from tailor.workbench.rating import Rating
-from tailor.workbench.showing import marks_in, names_in, said_before, scripts_of, sent, shown
+from tailor.workbench.saying import as_kept, said_in
+from tailor.workbench.showing import said_before, scripts_of, sent, shown
 
 STATIC = (
     *("style.css", "common.js", "start.js", "label.js", "entry.js", "documents.js", "guideline.js", "settle.js", "rate.js"),
     "again.js",
 )
 """What pages are made of; nothing else is served as a file."""
-LONGEST_REASON = 1_000
-"""Characters of a reason for a skip or a flag, and of a source."""
 PATIENCE, MUCH_PATIENCE = 0.03, 30.0
 """Seconds that a page waits for what is worked out of all judgements; with a few judgements, it takes much less."""
 FEW = 500
@@ -183,7 +182,7 @@ class Workbench:
                 kind = kind_of(self.desk.task)
                 shown |= {
                     "page_token": self.keys.page_token(name),
-                    "instruction": kind.for_people(self.desk.task),
+                    "instruction": self.desk.entry().asks or self.desk.task.instruction,
                     "guideline": self.desk.guideline.text,
                     "guideline_html": Markup(self.desk.guideline.html),
                     "guideline_version": self.desk.guideline.version,
@@ -258,7 +257,7 @@ class Workbench:
 
     def _judge(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Keep what someone said; acknowledged once it is durable."""
-        judgement = self._as_kept(self._judgement(name, body))
+        judgement = as_kept(self.desk, said_in(self.desk, name, body, settles=self.settles))
         replaces = body.get("replaces")
         before = self.desk.give(judgement, replaces=replaces if isinstance(replaces, str) else None)
         if self.choosing is not None:
@@ -287,49 +286,6 @@ class Workbench:
         if not isinstance(text, str) or not isinstance(version, str):
             raise DataError("`text` and `version` are texts")
         return {"version": self.desk.guideline.write(text, version)}
-
-    def _as_kept(self, judgement: Judgement) -> Judgement:
-        """The judgement as it was kept before, where it is sent again: by now the guideline may be another, or suggestions gone."""
-        kept = self.desk.judgements.find(judgement.key)
-        if kept is None:
-            return judgement
-        was = {name: getattr(kept, name) for name in ("at", "seconds", "guideline", "suggested", "chosen", "labelled_before")}
-        again = replace(judgement, **was)
-        return kept if again == kept else judgement
-
-    def _judgement(self, name: str, body: Mapping[str, Any]) -> Judgement:
-        texts = {field: body.get(field, "") for field in ("key", "row", "skipped", "flagged", "role", "source")}
-        if not _texts(list(texts.values())):
-            raise DataError("`key`, `row`, `skipped`, `flagged`, `role` and `source` are texts")
-        if any(len(texts[field]) > LONGEST_REASON for field in ("skipped", "flagged", "source")):
-            raise DataError(f"a reason or a source of more than {LONGEST_REASON:,} characters was given", "Say it in fewer.")
-        seconds, settles = body.get("seconds"), texts["role"] == "adjudicated"
-        if settles and self.settles not in ("", name):
-            raise Refused(f"Differences are settled by {self.settles}.", 403)
-        values: dict[str, Any] = {}
-        if "label" in body and not texts["skipped"]:
-            values[LABEL] = self.desk.checked(body["label"])
-            if texts["source"].strip():
-                values["source"] = texts["source"].strip()
-        item = self.desk.items.get(texts["row"])
-        if item is not None and not texts["skipped"]:
-            settled = self.desk.settled(texts["row"])
-            known = names_in([*self.desk.of_row(texts["row"]).values(), *([settled] if settled else [])])
-            values |= marks_in(self.desk.task, item.example, body.get("marks"), known=known, settles=settles)
-        if settles and (before := self.desk.settled(texts["row"])):
-            values = {**before.values, **values}  # a label and marks are settled one after the other
-        return Judgement(
-            key=texts["key"],
-            row=texts["row"],
-            annotator=name,
-            values=values,
-            seconds=float(seconds) if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) else None,
-            guideline=self.desk.guideline.version,
-            suggested=self.desk.suggestions.get(texts["row"]) if body.get("suggested") is True else None,
-            skipped=texts["skipped"],
-            flagged=texts["flagged"],
-            role="adjudicated" if settles else "label",
-        )
 
     def _rates(self) -> Rating:
         if self._rating is None:

@@ -23,7 +23,8 @@ let flagged = false;
 let marks = null; // the form in which images and video are marked, where the task has one
 let sending = false;
 let wanted = location.hash.slice(1); // a row that was asked for
-const settles = new URLSearchParams(location.search).has("settle"); // what is said settles that row for all
+const cameFrom = new URLSearchParams(location.search).get("settle"); // a page on which this row is to be settled
+const settles = ["settle", "suspects"].includes(cameFrom); // then what is said counts for all
 let asking = null; // the rows that are on their way
 let reading = null; // the documents next to the question, where there are some
 const past = new Set(); // rows that were answered on this page: an answer of the server may be older than that
@@ -80,7 +81,7 @@ async function send() {
         forget(judgement.key);
         counts(told.counts);
         ended();
-        if (judgement.role === "adjudicated") return location.replace("/settle");
+        if (judgement.role === "adjudicated") return location.replace(`/${cameFrom}`);
         sayKept(judgement, told);
       } catch (error) {
         if (error.status === undefined || error.status >= 500 || error.status === 401) throw error;
@@ -164,7 +165,9 @@ function show() {
   const item = ready[0];
   const away = !byId("skipping").hidden;
   byId("item").hidden = !item;
-  byId("tools").hidden = false;
+  byId("tools").hidden = settles;
+  byId("return").hidden = !settles;
+  if (settles) byId("return").firstElementChild.href = `/${cameFrom}`;
   byId("skip").hidden = byId("flag").hidden = !item;
   byId("done").hidden = Boolean(item);
   byId("skipping").hidden = true;
@@ -330,18 +333,19 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     return submit();
   }
-  if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !writing) {
+  if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !writing && !settles) {
     event.preventDefault();
     return undo();
   }
   if (event.ctrlKey || event.metaKey || event.altKey || writing) return;
-  const onButton = document.activeElement?.tagName === "BUTTON" || document.activeElement?.tagName === "A";
+  const onButton = ["BUTTON", "A", "SUMMARY"].includes(document.activeElement?.tagName);
   if (event.key === "Enter" && !onButton && ready.length) {
     event.preventDefault();
     return submit();
   }
   if (/^[0-9]$/.test(event.key)) return number(Number(event.key), event);
-  const keys = { u: undo, s: () => ready.length && openSkip(true), f: () => ready.length && toggleFlag(), "/": () => (byId("find") ?? byId("search"))?.focus(), g: toggleGuideline };
+  const own = { u: undo, s: () => ready.length && openSkip(true), f: () => ready.length && toggleFlag() };
+  const keys = { "/": () => (byId("find") ?? byId("search"))?.focus(), g: toggleGuideline, ...(settles ? {} : own) };
   const action = keys[event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();
