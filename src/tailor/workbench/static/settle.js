@@ -39,6 +39,8 @@ async function settled(article, more) {
 // What an article says of who settled it.
 function draw(article, by, shown) {
   const place = article.querySelector(".settled");
+  const left = Number(byId("open")?.textContent) + Boolean(place.textContent) - Boolean(shown);
+  if (byId("open")) byId("open").textContent = String(left);
   place.replaceChildren();
   if (shown) place.append("Settled by ", element("span", by, { class: "data" }), ": ", element("span", shown, { class: "data" }));
   for (const button of article.querySelectorAll("[data-label]")) button.setAttribute("aria-pressed", String(Boolean(shown) && button.dataset.shown === shown));
