@@ -76,8 +76,10 @@ class Bench:
 @contextmanager
 def served(folder: Path, *, guideline: str = "", settles: str = "", overlap: int = 1) -> Iterator[Bench]:
     """The workbench of a project."""
+    if guideline:
+        (folder / "guideline.md").write_text(guideline, encoding="utf-8")
     project = load_project(folder)
     with Judgements(project.store) as judgements:
-        desk = Desk(project, judgements, overlap=overlap, guideline="1" if guideline else "")
-        with running(Workbench(desk, KEYS, guideline=guideline, settles=settles).app) as port:
+        desk = Desk(project, judgements, overlap=overlap)
+        with running(Workbench(desk, KEYS, settles=settles).app) as port:
             yield Bench(port, desk, judgements)

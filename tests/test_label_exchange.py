@@ -59,6 +59,19 @@ def test_each_annotator_s_layer_becomes_a_judgement_under_their_name() -> None:
     assert [checked(one) for one in taken.judgements] == list(taken.judgements)
 
 
+def test_a_phrase_that_ends_behind_the_text_is_left_out_and_told() -> None:
+    text = "Mary Hart knows Jo"
+    inside = Region("r1", Span(0, 9, "Mary Hart"), ("person",), on="text")
+    behind = Region("r2", Span(16, 19, "Joe"), ("person",), on="text")
+    layer = Layer("anna", "label", (inside, behind, Link("r1", "r2", ("knows",)), Link("r1", "r1", ("is",))))
+    about = {"marks": {"form": "relations", "column": "text", "labels": ["person"], "relations": ["knows", "is"]}}
+    taken = judgements_of(task("classify", **about), rows(text), Labels((Item("9", {"text": text}, (layer,)),), (), "labelstudio"))
+    (said,) = taken.judgements
+    assert [region["id"] for region in said.values["regions"]] == ["r1"] and len(said.values["links"]) == 1
+    (told,) = taken.findings
+    assert told.what == "Left out: 1 phrases that end behind the text; 1 links of such phrases."
+
+
 def test_the_same_file_read_twice_adds_nothing_the_second_time(tmp_path: Path) -> None:
     items = (Item("1", {"text": "There is a hole"}, (answered("anna", "roads"), answered("ben", "water"))),)
     taken = judgements_of(task("classify"), rows("There is a hole"), Labels(items))

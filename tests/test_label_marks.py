@@ -187,6 +187,8 @@ def test_marks_that_the_task_does_not_have_are_refused_and_those_of_a_file_may_s
 @pytest.mark.browser
 @pytest.mark.slow
 def test_differing_marks_are_looked_at_and_settled_and_stand_next_to_a_settled_label(browser: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.keys import Keys as Key
+
     folder = pictures(tmp_path / "a")
     with served(folder, overlap=2, settles="Ada") as bench:
         row = bench.next("Ada")[0]
@@ -195,17 +197,19 @@ def test_differing_marks_are_looked_at_and_settled_and_stand_next_to_a_settled_l
         enter(browser, bench)
         browser.get(f"{bench.address}/settle")
         until(lambda: browser.execute_script("return document.querySelectorAll('.look').length;") == 2)
-        browser.execute_script("document.querySelectorAll('.look')[1].click();")
+        tab_to(browser, ".look[data-marks*='r2']")
+        press(browser, Key.ENTER)
         until(lambda: browser.execute_script("return form?.value().regions.length;") == 2)
-        browser.execute_script("document.querySelector('.take').click();")
+        tab_to(browser, ".take")
+        press(browser, Key.ENTER)
         until(lambda: bench.desk.settled(row) is not None)
-        browser.execute_script("document.querySelector('[data-label=\\'\"sharp\"\\']').click();")
+        press(browser, "1")
         until(lambda: getattr(bench.desk.settled(row), "label", None) == "sharp")
         settled = bench.desk.settled(row)
         assert settled is not None and [one["x"] for one in settled.values["regions"]] == [40.0, 80.0]
         problems = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
         assert not problems
-        status, _, content = ask(bench, "GET", "/settle")
+        status, _, content = ask(bench, "GET", "/settle?show=all")
         assert status == 200 and b"Marks settled." in content
         # that there is nothing to mark settles it, too, and whoever may not settle cannot
         assert give(bench, "Ada", row, "k3", role="adjudicated", marks={"regions": []})["kept"]
@@ -213,6 +217,17 @@ def test_differing_marks_are_looked_at_and_settled_and_stand_next_to_a_settled_l
         assert now is not None and now.values["regions"] == [] and now.label == "sharp"
         assert "settled by Ada" in give(bench, "Ben", row, "k4", role="adjudicated", marks={"regions": []})["error"]
     assert tailor("export", folder, "--format", "coco", "--output", tmp_path / "coco").exit_code == 0
+
+
+def tab_to(browser: Any, selector: str) -> None:
+    """Press Tab until an element has the focus."""
+    from selenium.webdriver.common.keys import Keys as Key
+
+    for _ in range(60):
+        press(browser, Key.TAB)
+        if browser.execute_script("return document.activeElement.matches(arguments[0])", selector):
+            return
+    raise AssertionError(f"Tab does not lead to {selector}")
 
 
 def test_columns_of_relations_hold_text() -> None:

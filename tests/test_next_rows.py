@@ -64,6 +64,26 @@ def test_test_and_reserve_hold_rows_taken_at_random_and_no_others() -> None:
     assert {why[example.id] for example in splits.train} >= {"uncertain"}
 
 
+def test_of_sets_each_label_is_asked_for_and_not_the_set() -> None:
+    draw = np.random.default_rng(2)
+    centres = draw.normal(size=(3, 16))
+    has = draw.random((300, 2)) < 0.5
+    # Whether the first label applies is plain; of the second, it is not where rows lie on the border.
+    border = np.arange(300) % 3 == 0
+    strength = np.where(border, 0.5, has[:, 1])
+    vectors = has[:, :1] * centres[0] * 3 + strength[:, None] * centres[1] * 3 + centres[2] + 0.05 * draw.normal(size=(300, 16))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    sets = [frozenset(f"tag {k}" for k in (0, 1) if row[k]) for row in has]
+    known: list[Any] = [one if n < 60 else None for n, one in enumerate(sets)]
+    chosen = [pick.place for pick in next_rows(vectors, known, 40) if pick.why == "uncertain"]
+    assert np.mean(border[chosen]) > 0.8, "a third of the rows are like that"
+    why: list[Any] = ["random" if n % 2 else "uncertain" for n in range(300)]
+    found = compared(vectors, [one if n < 120 else None for n, one in enumerate(sets)], why)
+    assert found is not None and found.random > 0.75
+    (alike,) = {next_rows(vectors, [frozenset({"tag 0"}) if n < 9 else None for n in range(300)], 3)[-1].why}
+    assert alike == "diverse", "one label that all have tells nothing"
+
+
 @pytest.mark.parametrize("with_places", [True, False])
 def test_switched_off_all_rows_are_taken_at_random(with_places: bool) -> None:
     vectors, labels = blobs(300)

@@ -94,11 +94,12 @@ def test_a_label_sent_again_is_one_label_and_still_tells_of_a_conflict(bench: Be
 def test_a_label_sent_again_to_a_server_with_another_guideline_is_the_same_label(folder: Path) -> None:
     with served(folder, guideline="Bills are billing.") as bench:
         (row,) = bench.next("Ada")
+        version = bench.desk.guideline.version
         label(bench, "Ada", row, "billing", "k1")
-    with served(folder) as bench:
+    with served(folder, guideline="Bills are not billing.") as bench:
         assert label(bench, "Ada", row, "billing", "k1")["kept"] == "k1"
         assert "key" in label(bench, "Ada", row, "returns", "k1")["error"]
-        assert [one.guideline for one in bench.judgements.all()] == ["1"]
+        assert [one.guideline for one in bench.judgements.all()] == [version] != [bench.desk.guideline.version]
 
 
 def test_labels_and_skips_are_taken_back_one_after_the_other_also_by_another_server(folder: Path) -> None:
@@ -247,7 +248,7 @@ def test_the_page_of_agreement_says_how_far_people_agree_and_what_is_mixed_up(be
 def test_the_page_of_suspected_errors_shows_what_the_last_study_doubts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "data.csv").write_text("text,label\nmy <b>bill</b>,returns\nother,billing\n", encoding="utf-8")
     with served(folder) as bench:
-        assert "no results yet" in bench.get("Ada", "/suspects").body.decode()
+        assert "Nothing has been measured yet" in bench.get("Ada", "/suspects").body.decode()
         study = whole_study()
         assert study.diagnosis is not None
         suspect = Suspect("0", "train", 1, "data.csv", "my <b>bill</b>", "returns", "billing", 0.03, 0.95)
@@ -258,7 +259,7 @@ def test_the_page_of_suspected_errors_shows_what_the_last_study_doubts(folder: P
         page = bench.get("Ada", "/suspects").body.decode()
         assert f'data-row="{row}"' in page and "my &lt;b&gt;bill" in page and "Given: 3 % probable" in page
         label(bench, "Ada", row, "billing", "k1", role="adjudicated")
-        assert "Settled: <span" in bench.get("Ada", "/suspects").body.decode()
+        assert 'Settled by <span class="data">Ada' in bench.get("Ada", "/suspects").body.decode()
     assert told(folder)["my <b>bill</b>"] == "billing"
 
 

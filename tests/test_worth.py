@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,16 +23,16 @@ from tailor.labelling.judgement import Judgement, row_id
 from tailor.labelling.judgements import Judgements
 from tailor.labelling.worth import Ceiling, UntilDecided, labels_until_shown, labels_worth
 from tailor.ledger import Ledger
-from tailor.project import load_project
+from tailor.project import Project, load_project
 from tailor.report.html import render_report
 from tailor.results import Study
 from tailor.saved import STUDY
-from tailor.seals import identities
+from tailor.seals import identities, shown_to_people
 from tailor.stats.intervals import Interval, clopper_pearson, clopper_pearson_lower
 from tailor.stats.spending import of_target
 from tailor.task import Task
 from tailor.workbench.desk import Desk
-from tailor.workbench.opening import note_rows_shown
+from tailor.workbench.opening import rows_shown_again
 
 TEAMS = ("billing", "refund", "delivery")
 
@@ -214,29 +215,52 @@ def test_the_command_says_how_far_people_agree_before_anything_was_run(tmp_path:
     assert "Where people differ, " in told and "first to see what more labels are worth" in told
 
 
-def test_test_rows_that_a_second_person_labels_count_as_shown(tmp_path: Path) -> None:
-    write_csv(tmp_path / "data.csv", [(sentence(n), "") for n in range(80)])
+def desk_project(folder: Path, labels: Sequence[str]) -> Project:
+    """A project of 80 rows, with these labels in the file, over and over."""
+    write_csv(folder / "data.csv", [(sentence(n), labels[n % len(labels)]) for n in range(80)])
     about = {"name": "desk", "kind": "classify", "instruction": "Name the team.", "input": "{{text}}", "output": "label"}
-    write_yaml(tmp_path, {**about, "model": "fake", "labels": list(TEAMS), "data": {"file": "data.csv"}})
-    with Judgements(load_project(tmp_path).store) as judgements:
-        desk = Desk(load_project(tmp_path), judgements, overlap=2)
-        assert note_rows_shown(desk) == "", "no row has a label yet, so there is no test set"
+    write_yaml(folder, {**about, "model": "fake", "labels": list(TEAMS), "data": {"file": "data.csv"}})
+    return load_project(folder)
+
+
+def shown_now(project: Project) -> str:
+    """What a run says that begins now."""
+    splits = load_splits(project)
+    with Ledger(project.store) as ledger:
+        return shown_to_people(project, splits, ledger)
+
+
+def test_test_rows_that_a_second_person_saw_count_as_shown_also_where_rows_are_dealt_later(tmp_path: Path) -> None:
+    project = desk_project(tmp_path, [""])
+    with Judgements(project.store) as judgements:
+        desk = Desk(project, judgements, overlap=2)
+        assert rows_shown_again(desk) == "", "no row has a label yet, so there is no test set"
         for n, row in enumerate(desk.items):
             desk.give(Judgement(f"{n}", row, "Ana", values={"label": TEAMS[n % 3]}))
-        assert note_rows_shown(desk).endswith("so this counts as its opening number 1.")
+        assert rows_shown_again(desk).startswith("24 of these rows are in the sealed test set")
+        assert shown_now(project) == "", "who gives a row its first label knows nothing of it"
+        tested = judgements.names(identities(project.task, load_splits(project).test))
+        (other, *_) = set(desk.items) - set(tested)
+        desk.give(Judgement("again", other, "Ben", values={"label": TEAMS[0]}))
+        assert shown_now(project) == "", "what is only learned from may be seen"
+        desk.give(Judgement("skipped", tested[0], "Ben", skipped="too long"))
+        desk.give(Judgement("undone", tested[0], "Ben", retracts="skipped"))
+        desk.give(Judgement("settled", tested[1], "Ana", values={"label": TEAMS[0]}, role="adjudicated"))
+    told = [shown_now(project) for _ in range(3)]
+    assert set(told) == {
+        "People saw 2 test rows that had their labels already, so this counts as opening number 1 of the test set."
+    }
 
 
-def test_rows_of_the_test_set_that_people_are_shown_are_one_opening_of_it(tmp_path: Path) -> None:
-    write_csv(tmp_path / "data.csv", [(sentence(n), TEAMS[n % 3]) for n in range(80)])
-    about = {"name": "desk", "kind": "classify", "instruction": "Name the team.", "input": "{{text}}", "output": "label"}
-    write_yaml(tmp_path, {**about, "model": "fake", "data": {"file": "data.csv"}})
-    project = load_project(tmp_path)
+def test_rows_of_the_test_set_with_a_label_in_the_file_count_once_one_is_labelled_again(tmp_path: Path) -> None:
+    project = desk_project(tmp_path, TEAMS)
     with Judgements(project.store) as judgements:
-        assert note_rows_shown(Desk(project, judgements, overlap=2)) == "", (
-            "all rows have a label in the file, so none is given out"
-        )
-        told = [note_rows_shown(Desk(project, judgements, everything=True)) for _ in range(3)]
-    assert len(set(told)) == 1 and told[0].endswith("so this counts as its opening number 1.")
+        assert rows_shown_again(Desk(project, judgements, overlap=2)) == "", "all rows have a label in the file"
+        desk = Desk(project, judgements, everything=True)
+        assert "are in the sealed test set and labelled" in rows_shown_again(desk)
+        (row, *_) = judgements.names(identities(project.task, load_splits(project).test))
+        desk.give(Judgement("k", row, "Ana", values={"label": TEAMS[0]}))
+    assert "1 test row that had its label already, so this counts as opening number 1" in shown_now(project)
     splits = load_splits(project)
     with Ledger(project.store) as ledger:
         assert len(ledger.shown()) == len(splits.test)

@@ -61,7 +61,7 @@ from tailor.project import Project
 from tailor.provenance import provenance
 from tailor.results import Study
 from tailor.saved import STUDY
-from tailor.seals import around_test, grouping, identities, opening_sentences, teachable, unseen
+from tailor.seals import around_test, grouping, identities, opening_sentences, shown_to_people, teachable, unseen
 from tailor.stats.clusters import usual_size
 from tailor.store.spending import Spent
 from tailor.task import Task
@@ -113,7 +113,7 @@ def run(
     whole = again.splits if again else load_splits(project)
     ratings = read_ratings(project.path(task.judge.ratings)) if task.judge else Ratings()
     with private_files(), Ledger(tighten(project.store)) as ledger:
-        say(observer, ledger.messages)
+        say(observer, filter(None, (*ledger.messages, shown_to_people(project, whole, ledger))))
         task, splits = to_learn_from(task, whole, ledger, observer)
         require_personal(project, whole, called(model, judge))
         engine = open_engine(project, ledger, model, judge, budget=budget)

@@ -17,19 +17,24 @@ from tailor.system import System
 STUDY = TypeAdapter(Study)
 
 
+class NotMeasured(StoreError):
+    """A project has no finished study yet."""
+
+
 def load_study(folder: str | Path) -> Study:
     """The last study of a project.
 
     Raises:
-        StoreError: there is none, or it cannot be read.
+        NotMeasured: there is none.
+        StoreError: it cannot be read.
     """
     project = load_project(folder)
     if not (project.store / "ledger.db").exists():
-        raise StoreError(f"{folder} has no results yet", f"run `tailor run {folder}` first")
+        raise NotMeasured(f"{folder} has no results yet", f"run `tailor run {folder}` first")
     with Ledger(project.store, shared=True) as ledger:
         record = ledger.last_study()
     if record is None:
-        raise StoreError(f"{folder} has no finished run yet", f"run `tailor run {folder}`; it goes on where it stopped")
+        raise NotMeasured(f"{folder} has no finished run yet", f"run `tailor run {folder}`; one that was stopped goes on")
     try:
         study = STUDY.validate_python(record)
     except ValidationError as error:

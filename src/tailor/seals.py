@@ -14,7 +14,11 @@ from tailor.data.looks import SeenTexts, looks
 from tailor.decide.wording import doubtful_rows
 from tailor.documents.reading import Document
 from tailor.kinds.base import kind_of
+from tailor.labelling.judgement import seen_again
+from tailor.labelling.judgements import Judgements
 from tailor.ledger import Ledger
+from tailor.project import Project
+from tailor.store.labels import LABELS
 from tailor.store.openings import Opening
 from tailor.task import VARIABLE, Task
 
@@ -127,21 +131,32 @@ def _unlike(task: Task, rows: Sequence[Example], others: Sequence[Example], show
     )
 
 
-def shown_to_people(task: Task, splits: Splits, ledger: Ledger) -> str:
-    """Note down that people see test rows while they label, which opens the test set as a measurement does; says so in a sentence.
+def shown_to_people(project: Project, splits: Splits, ledger: Ledger) -> str:
+    """Note down that people saw test rows while they labelled, which opens the test set as a measurement does; say so.
 
-    However many rows they see, and however often, it is one opening of the test set as it is.
+    It is asked when the rows have been dealt, since people may label before there is a test set. Whoever gives a row its first
+    label sees nothing that could be known of it; whoever sees it after that does. However many rows they saw, and however often,
+    it is one opening of the test set as it is. Empty where they saw none.
 
     Args:
-        task: names the columns.
+        project: whose rows people labelled.
         splits: with the test set.
         ledger: of the project.
 
     Raises:
-        StoreError: it could not be written.
+        StoreError: the labels cannot be read, or it could not be written.
     """
-    opened = ledger.open_test(identities(task, splits.test), [LABELLING], around_test(task, splits, ()))
-    return f"{len(splits.test):,} rows of the sealed test set are among them, so this counts as its opening number {opened.number}."
+    if not (project.store / LABELS).exists():
+        return ""
+    task, rows = project.task, identities(project.task, splits.test)
+    with Judgements(project.store) as judgements:
+        seen = seen_again(judgements.all())
+        count = sum(name in seen for name in judgements.names(rows)) if seen else 0
+    if not count:
+        return ""
+    opened = ledger.open_test(rows, [LABELLING], around_test(task, splits, ()))
+    which = "1 test row that had its label" if count == 1 else f"{count:,} test rows that had their labels"
+    return f"People saw {which} already, so this counts as opening number {opened.number} of the test set."
 
 
 def opening_sentences(opened: Opening, finalists: int, trouble: str = "") -> list[str]:

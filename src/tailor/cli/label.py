@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,17 +56,21 @@ def label(
     if written is not None:
         _write(project, written)
         return
-    from tailor.workbench.opening import open_workbench, started
+    from tailor.workbench.opening import ServedAlready, open_workbench, started
 
     people = tuple(name or [_own_name()])
     opened = started(project, labels=_listed(labels), kind=kind, input=input)
     for line in opened.said:
         plain_console().print(Text(line))
     pages = partial(open_workbench, overlap=overlap, everything=everything, settles=settles, choose=choose)
-    with pages(opened.project, people, host=host, port=port, names=called or ()) as bench:
-        # With one person for each row, a row that has a label is given to nobody.
-        ask = partial(_suggest, yes=yes, allow_http=allow_http) if suggest else None
-        _serve(bench, shows=everything or overlap > 1, ask=ask, browser=browser)
+    try:
+        with pages(opened.project, people, host=host, port=port, names=called or ()) as bench:
+            # With one person for each row, a row that has a label is given to nobody.
+            ask = partial(_suggest, yes=yes, allow_http=allow_http) if suggest else None
+            _serve(bench, shows=everything or overlap > 1, ask=ask, browser=browser)
+    except ServedAlready as served:
+        plain_console().print(Text(f"T{str(served)[1:]}, with the options given there. {served.hint}"))
+        _offer(served.links, browser=browser)
 
 
 def _serve(bench: Bench, *, shows: bool, ask: Callable[[Bench], None] | None, browser: bool) -> None:
@@ -78,24 +82,31 @@ def _serve(bench: Bench, *, shows: bool, ask: Callable[[Bench], None] | None, br
         ask: has rows labelled by a system; None where nothing is suggested.
         browser: whether the first link is opened.
     """
-    import webbrowser
-
     from tailor.web.listening import serve
-    from tailor.workbench.opening import note_rows_shown
+    from tailor.workbench.opening import rows_shown_again
 
     console = plain_console()
-    if shows and (told := note_rows_shown(bench.desk)):
+    if shows and (told := rows_shown_again(bench.desk)):
         console.print(Text(told))
-    console.print(Text(bench.told))
     if ask is not None:
         ask(bench)
-    for person, link in bench.links.items():
-        console.print(Text(f"  {person}: {link}"), soft_wrap=True)
-    console.print("Labels are kept as they are given. Ctrl-C stops the server.")
-    if browser:
-        webbrowser.open(next(iter(bench.links.values())))
+    console.print(Text(bench.told))
+    _offer(bench.links, browser=browser)
+    console.print(
+        "Labels are kept as they are given. Give each further person a link with --for and their name. Ctrl-C stops the server."
+    )
     serve(bench.app, bench.listening)
     console.print(Text(bench.summary()))
+
+
+def _offer(links: Mapping[str, str], *, browser: bool) -> None:
+    """Say who has which link, and open the first."""
+    import webbrowser
+
+    for person, link in links.items():
+        plain_console().print(Text(f"  {person}: {link}"), soft_wrap=True)
+    if browser:
+        webbrowser.open(next(iter(links.values())))
 
 
 def _listed(labels: str) -> tuple[str, ...]:
@@ -136,7 +147,8 @@ def _suggest(bench: Bench, *, yes: bool, allow_http: bool) -> None:
     found = answering(bench.desk.project)
     ask_to_send(plain_console(stderr=True), found.project, yes=yes, allow_http=allow_http)
     bench.desk.suggestions |= suggestions(found, bench.desk.entry(), bench.desk.open_items())
-    said = f"{found.system.name} suggests a label for {len(bench.desk.suggestions):,} of them; the others stay blind."
+    count = len(bench.desk.suggestions)
+    said = f"{found.system.name} suggests a label for {count:,} rows that nobody labelled; the others stay blind."
     plain_console().print(Text(said))
 
 

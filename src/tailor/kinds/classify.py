@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tailor.data.example import Example
 from tailor.kinds.base import ColumnProfile, Draft, Kind, Metric, label_set
+from tailor.kinds.entry import Entry
 from tailor.kinds.lines import label_lines
 from tailor.labels import display_labels
 from tailor.retrieval.passage import Passage
@@ -49,6 +51,10 @@ class Classify(Kind):
             return LABEL_ONLY
         look, its = "Look at" if draft.is_image else "Read", "their" if draft.is_pair else "its"
         return f"{look} {draft.asked} and name {its} {draft.right}. {LABEL_ONLY}"
+
+    def entry(self, task: Task, labels: Sequence[str]) -> Entry:
+        """One of the labels; whoever presses a button need not be told to write nothing else."""
+        return replace(super().entry(task, labels), asks=task.instruction.removesuffix(LABEL_ONLY).strip())
 
     def settings(self, draft: Draft) -> Iterator[str]:
         """The labels, where they can be listed."""

@@ -39,6 +39,7 @@ class Entry:
         lines: how many lines a text usually has.
         nothing: what is answered where there is no answer; empty where there always is one.
         source: whether people may say which words of a document the answer rests on.
+        asks: what people are asked; empty where the task's instruction holds nothing that only a model must be told.
     """
 
     shape: Shape
@@ -48,3 +49,4 @@ class Entry:
     lines: int = 1
     nothing: str = ""
     source: bool = False
+    asks: str = ""

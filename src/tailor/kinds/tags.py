@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tailor.data.cells import answers_in, are_spans, is_missing, written_list
 from tailor.data.example import Example
 from tailor.data.joined import split_joined
 from tailor.data.jsontext import Value
 from tailor.kinds.base import ColumnProfile, Draft, Kind, Metric, label_set
+from tailor.kinds.entry import Entry
 from tailor.kinds.lines import label_lines
 from tailor.labels import as_set, in_set, no_label, written_set
 from tailor.retrieval.passage import Passage
@@ -65,6 +67,11 @@ class Tags(Kind):
             return only
         look, its = "Look at" if draft.is_image else "Read", "their" if draft.is_pair else "its"
         return f"{look} {draft.asked} and name all of {its} {draft.right}. {only}"
+
+    def entry(self, task: Task, labels: Sequence[str]) -> Entry:
+        """Any of the labels; how a model writes a set down is not said."""
+        only = LABELS_ONLY.format(none=no_label(task.labels))
+        return replace(super().entry(task, labels), asks=task.instruction.removesuffix(only).strip())
 
     def settings(self, draft: Draft) -> Iterator[str]:
         """The labels, where they can be listed."""

@@ -9,6 +9,7 @@ speak for.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class Aggregation:
         scores: what each method reached: share of known labels, or the mean log-probability of held-out labels.
         skill: each person -> the chance of being right that the method gives them; empty for the majority.
         differs: how many labels the majority would give otherwise.
+        untied: how many it decides where as many people say one thing as another.
     """
 
     labels: Mapping[Subject, Derived]
@@ -77,6 +79,7 @@ class Aggregation:
     scores: Mapping[Method, float] = field(default_factory=dict)
     skill: Mapping[str, float] = field(default_factory=dict)
     differs: int = 0
+    untied: int = 0
 
     @property
     def sentences(self) -> list[str]:
@@ -88,6 +91,9 @@ class Aggregation:
         if self.differs:
             rows = "1 label" if self.differs == 1 else f"{self.differs} labels"
             told.append(f"The majority would give {rows} otherwise.")
+        if self.untied:
+            rows = "1 row" if self.untied == 1 else f"{self.untied} rows"
+            told.append(f"It decides {rows} on which as many people say one thing as another.")
         if tied := sum(bool(one.tied) for one in self.labels.values()):
             rows = "1 row has" if tied == 1 else f"{tied} rows have"
             told.append(f"{rows} labels that are equally likely: settle them, or ask one person more.")
@@ -135,7 +141,7 @@ def aggregate(judgements: Iterable[Judgement], method: Method | Literal["auto"] 
     plain = decided if method == "majority" else _decided(table, _consensus(table, "majority"))
     skill = {} if not table.few or method == "majority" else dict(zip(table.people, map(float, found.skill), strict=True))
     labels: dict[Subject, Derived] = {}
-    differs = 0
+    differs = untied = 0
     for subject, said in by_subject(given).items():
         shown = Counter(_shown(one.label) for one in said if one.role == "label")
         if subject in settled:
@@ -143,9 +149,11 @@ def aggregate(judgements: Iterable[Judgement], method: Method | Literal["auto"] 
             continue
         form = said[0].label
         label, probability, tied = _assembled(form, decided.get(subject, {}))
-        differs += _text(label) != _text(_assembled(form, plain.get(subject, {}))[0])
+        most, _, evenly = _assembled(form, plain.get(subject, {}))
+        untied += bool(evenly and not tied)
+        differs += not evenly and _text(label) != _text(most)
         labels[subject] = Derived(label, method, probability, dict(sorted(shown.items())), tied)
-    return Aggregation(labels, method, why, scores, skill, differs)
+    return Aggregation(labels, method, why, scores, skill, differs, untied)
 
 
 def _table(votes: Sequence[Judgement], settled: Mapping[Subject, Judgement], *, closed: bool) -> _Table:
@@ -241,9 +249,9 @@ def _chosen(table: _Table) -> tuple[Method, str, Mapping[Method, float]]:
         best = max(heldout, key=lambda name: (round(heldout[name], 9), name == "majority"))
         gain = told[best] - told["majority"]
         if best != "majority" and (len(gain) < HELD_LEAST or gain.mean() <= gain.std(ddof=1) / len(gain) ** 0.5):
-            why = f"No method is shown to predict held-out labels better ({_compared(heldout, best)}; {len(gain)} labels)."
+            why = f"No method is shown to predict held-out labels better ({_probable(heldout, best)}; {len(gain)} labels)."
             return "majority", why, heldout
-        return best, f"It predicts best the labels that were held out ({_compared(heldout, best)}).", heldout
+        return best, f"It predicts best the labels that were held out ({_probable(heldout, best)}).", heldout
     right = {name: _right(find(votes, None), gold, known) for name, find in WITHOUT_GOLD.items()}
     right["gold-weighted"] = _right_crossed(votes, gold, known)
     scores: dict[Method, float] = {name: float(values.mean()) for name, values in right.items()}
@@ -253,7 +261,7 @@ def _chosen(table: _Table) -> tuple[Method, str, Mapping[Method, float]]:
     best = max(near, key=lambda name: (heldout.get(name, -np.inf), scores[name]))
     return (
         best,
-        f"It agrees best with the {len(known)} rows whose label is known ({_compared(scores, best, percent=True)}).",
+        f"It agrees best with the {len(known)} rows whose label is known ({_compared(scores, best)}).",
         scores,
     )
 
@@ -291,11 +299,16 @@ def _right_crossed(votes: Votes, gold: Ints, known: Ints) -> np.ndarray[Any, np.
     return right
 
 
-def _compared(scores: Mapping[Method, float], best: Method, *, percent: bool = False) -> str:
+def _probable(heldout: Mapping[Method, float], best: Method) -> str:
+    """What two methods reached on held-out labels, as the probability that they typically gave to one (the geometric mean)."""
+    return f"typical probability: {_compared({name: math.exp(value) for name, value in heldout.items()}, best)}"
+
+
+def _compared(scores: Mapping[Method, float], best: Method) -> str:
     told = [(best, scores[best])] + ([("majority", scores["majority"])] if best != "majority" else [])
     if best == "majority":
         told += sorted(((name, value) for name, value in scores.items() if name != best), key=lambda pair: -pair[1])[:1]
-    return ", ".join(f"{name} {100 * value:.0f} %" if percent else f"{name} {value:.3f}" for name, value in told)
+    return ", ".join(f"{name} {100 * value:.0f} %" for name, value in told)
 
 
 def _text(value: Any) -> str:

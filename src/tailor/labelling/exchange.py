@@ -66,7 +66,7 @@ def judgements_of(task: Task, rows: Sequence[Example], labels: Labels) -> Taken:
             if judgement is not None:
                 made.append(judgement)
                 known[judgement.row] = row
-    told = "; ".join(f"{count:,} {what}" for what, count in lost.items())
+    told = "; ".join(f"{count:,} {what}" for what, count in lost.items() if count)
     findings = (*labels.findings, *([Finding("warning", f"Left out: {told}.")] if told else []))
     return Taken(tuple(made), tuple(known.values()), findings)
 
@@ -129,11 +129,16 @@ def _judgement(
 def _values(task: Task, example: Example, item: Item, layer: Layer, lost: Counter[str]) -> Values:
     """What a layer says, by name: the right answer of the row is "label"; regions, links and answers to other questions follow."""
     values: dict[str, Any] = {}
-    regions = [_in_row(region, item, example) for region in layer.regions]
+    placed = [_in_row(region, item, example) for region in layer.regions]
+    regions = [region for region in placed if not _is_behind(region, example)]
+    gone = {region.id for region in placed} - {region.id for region in regions}
+    links = [link for link in layer.links if gone.isdisjoint((link.source, link.target))]
+    lost["phrases that end behind the text"] += len(placed) - len(regions)
+    lost["links of such phrases"] += len(layer.links) - len(links)
     if regions:
         values[REGIONS] = [region_json(region) for region in regions]
-    if layer.links:
-        values[LINKS] = [link_json(link) for link in layer.links]
+    if links:
+        values[LINKS] = [link_json(link) for link in links]
     questions = list(dict.fromkeys(answer.by for answer in layer.answers))
     main = next((name for name in (task.output, LABEL) if name in questions), questions[0] if len(questions) == 1 else "")
     for name in questions:
@@ -160,6 +165,11 @@ def _in_row(region: Region, item: Item, example: Example) -> Region:
         return replace(in_unit(region, "pixel", item.size), on=on)
     except ValueError:
         return replace(region, on=on)
+
+
+def _is_behind(region: Region, example: Example) -> bool:
+    """Whether it is a phrase that the text is too short for: another version of it was labelled, or places count something else."""
+    return isinstance(region.shape, Span) and region.shape.end > len(example.fields.get(region.on, ""))
 
 
 def _marks(region: Region) -> Iterator[dict[str, Any]]:

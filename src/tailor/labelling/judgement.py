@@ -62,6 +62,7 @@ class Judgement:
         role: "label" for an ordinary judgement, "adjudicated" for one that settles a difference, "gold" for one that is known to be
             right and that people are measured by.
         chosen: why the row was given to them (`Why`); empty where they opened it themselves.
+        labelled_before: whether the row had a label already when they answered, in the data or of someone else.
         source: the format it was read from; empty where it was given to Tailor itself.
         extra: what a format of another tool holds besides, so that it can be written again; Tailor does not read it.
     """
@@ -80,6 +81,7 @@ class Judgement:
     retracts: str = ""
     role: Role = "label"
     chosen: Why | Literal[""] = ""
+    labelled_before: bool = False
     source: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -146,7 +148,7 @@ def to_text(judgement: Judgement) -> str:
         ValueError: it holds a number that JSON does not have.
         TypeError: it holds another type.
     """
-    record = {name: value for name, value in asdict(judgement).items() if value not in ("", None, {})}
+    record = {name: value for name, value in asdict(judgement).items() if value is not False and value not in ("", None, {})}
     return json.dumps(record, sort_keys=True, ensure_ascii=True, allow_nan=False)
 
 
@@ -184,6 +186,22 @@ def standing(judgements: Iterable[Judgement]) -> list[Judgement]:
         newest.setdefault((*judgement.subject, judgement.annotator, judgement.role), judgement)
     kept = {judgement.key for judgement in newest.values()}
     return [judgement for judgement in ordered if judgement.key in kept]
+
+
+def seen_again(judgements: Iterable[Judgement]) -> set[str]:
+    """The rows that people were shown while these had a label already: a second person, whoever settled one, or in the data.
+
+    Args:
+        judgements: all of them, also those that count no more: what was seen was seen.
+    """
+    people: dict[str, set[str]] = {}
+    seen = set()
+    for one in judgements:
+        if not one.about and not one.source:
+            people.setdefault(one.row, set()).add(one.annotator)
+            if one.labelled_before or one.role == "adjudicated":
+                seen.add(one.row)
+    return seen | {row for row, names in people.items() if len(names) > 1}
 
 
 def by_subject(judgements: Sequence[Judgement]) -> dict[tuple[str, str], list[Judgement]]:

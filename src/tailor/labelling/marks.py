@@ -191,7 +191,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Link:
-    """A relation between two regions; between a phrase and what shows it, the three states are in `tailor.labelling.grounding`."""
+    """A relation between two regions; between a phrase and what shows it, the three states are in `tailor.labelling.regionjson`."""
 
     source: str
     target: str

@@ -11,7 +11,7 @@ compared with rows taken at random while people label (`compared`).
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ from tailor.data.split import LEAST, SHARES
 from tailor.data.units import find_units
 from tailor.labelling.judgement import Why
 from tailor.models.base import Array
-from tailor.models.head import best_strength, fit_head, one_thread
+from tailor.models.head import best_strength, fit_head, fit_head_of_sets, one_thread
 from tailor.stats.intervals import Floats
 from tailor.stats.paired import PairedDifference, paired_max_t
 from tailor.task import Task
@@ -40,6 +40,10 @@ SHORTLIST = 10
 OFTEN = 0.995
 """Level of the limits of a comparison that is looked at at every step. Of 41 looks, while rows grow twentyfold, one shows a
 difference where there is none in 30 % of cases at 95 %, and in 5 % at 99.5 % (docs/log.md)."""
+MOST_TAGS = 40
+"""Labels of sets that are asked for, each by a classifier of its own."""
+Known = str | frozenset[str]
+"""A label, or a set of them."""
 LEAST_ROWS = 20
 """Rows of each sort below which chosen and random rows are not compared."""
 
@@ -83,7 +87,7 @@ class Compared:
 
 def next_rows(
     vectors: Array,
-    labels: Sequence[str | None],
+    labels: Sequence[Known | None],
     count: int,
     *,
     places: Sequence[float] | None = None,
@@ -95,7 +99,7 @@ def next_rows(
 
     Args:
         vectors: of all rows, shape (rows, dimensions), of length 1.
-        labels: of all rows, None where there is none yet.
+        labels: of all rows, None where there is none yet; of a kind with several labels, their sets.
         count: rows wanted; fewer where there are not as many.
         places: of each row, where in the order of dealing it stands, in [0, 1] (`dealing_places`); left out where the rows to test
             on are given apart from these.
@@ -153,7 +157,7 @@ def dealing_places(examples: Sequence[Example], task: Task) -> list[float]:
     return [ends[example.unit or example.id] for example in found]
 
 
-def compared(vectors: Array, labels: Sequence[str | None], why: Sequence[Why | None], seed: int = 0) -> Compared | None:
+def compared(vectors: Array, labels: Sequence[Known | None], why: Sequence[Why | None], seed: int = 0) -> Compared | None:
     """What chosen rows teach next to as many random ones; None while there are too few of either.
 
     One half of the random rows is tested on, as only these are a fair sample; of the other half and of the chosen ones, as many are
@@ -177,7 +181,7 @@ def compared(vectors: Array, labels: Sequence[str | None], why: Sequence[Why | N
     return Compared(size, float(np.mean(right[0])), float(np.mean(right[1])), difference)
 
 
-def _chosen(vectors: Array, labels: Sequence[str | None], candidates: list[int], count: int) -> list[Pick]:
+def _chosen(vectors: Array, labels: Sequence[Known | None], candidates: list[int], count: int) -> list[Pick]:
     """The least certain rows, one of each of as many groups of like ones; where no label is known yet, one of each group of rows.
 
     Groups are those of k-means weighted by uncertainty, and the row in the middle of each is taken: rows at the edges are often
@@ -206,14 +210,37 @@ def _chosen(vectors: Array, labels: Sequence[str | None], candidates: list[int],
     return [Pick(candidates[place], why) for place in sorted(middle, key=lambda place: (-margins[place], place))]
 
 
-def _uncertainty(vectors: Array, labels: Sequence[str | None], known: list[int], candidates: list[int]) -> Floats | None:
-    """One minus the margin between the two likeliest labels of each candidate; None while only one label is known."""
-    names = [label for n in known if (label := labels[n]) is not None]
+def _uncertainty(vectors: Array, labels: Sequence[Known | None], known: list[int], candidates: list[int]) -> Floats | None:
+    """One minus the margin between the two likeliest labels of each candidate; None while only one label is known.
+
+    Of sets, each label is asked for by itself: one minus the margin between yes and no, on average over the labels. Sets as a whole
+    are mostly seen once, so that a classifier of sets would be unsure of everything.
+    """
+    if sets := _sets(labels, known):
+        unsure = [1 - np.abs(2 * probable - 1) for probable in _tags(vectors, sets, known, candidates).values()]
+        return np.mean(unsure, axis=0, dtype=np.float64) if unsure else None
+    names = [str(labels[n]) for n in known]
     if len(set(names)) < 2:
         return None
     logs = fit_head(vectors[known], names, best_strength(vectors[known], names)).log_probabilities(vectors[candidates])
     top = np.sort(np.exp(logs), axis=1)
     return np.asarray(1 - (top[:, -1] - top[:, -2]), dtype=np.float64)
+
+
+def _sets(labels: Sequence[Known | None], rows: Sequence[int]) -> list[frozenset[str]]:
+    """The sets of labels of rows; none where a label is a single one."""
+    return [label for n in rows if isinstance(label := labels[n], frozenset)]
+
+
+def _tags(vectors: Array, sets: Sequence[frozenset[str]], known: Sequence[int], asked: Sequence[int]) -> dict[str, Floats]:
+    """How probable each label is in each row asked, by its name: of the most frequent that some rows have and others lack."""
+    counts = Counter(name for one in sets for name in one)
+    telling = [name for name, count in counts.most_common() if count < len(sets)][:MOST_TAGS]
+    if not telling:
+        return {}
+    head = fit_head_of_sets(vectors[list(known)], [sorted(one & set(telling)) for one in sets])
+    probable = np.exp(head.log_probabilities(vectors[list(asked)])[:, 0::2])  # of yes; that of no is next to it
+    return {name: probable[:, place] for place, name in enumerate(head.labels)}
 
 
 def _dealt(lines: Sequence[Sequence[int] | np.ndarray], weights: Sequence[float], count: int) -> list[int]:
@@ -236,7 +263,13 @@ def _in_turns(random: list[Pick], chosen: list[Pick]) -> list[Pick]:
     return [pick for _, pick in sorted(placed, key=lambda pair: pair[0])]
 
 
-def _right(vectors: Array, labels: Sequence[str | None], taught: list[int], tested: list[int]) -> list[float]:
+def _right(vectors: Array, labels: Sequence[Known | None], taught: list[int], tested: list[int]) -> list[float]:
+    """Of each row tested on, whether its label is found; of a set, how far the one found overlaps with it (F1)."""
+    if sets := _sets(labels, taught):
+        found = {name: probable > 0.5 for name, probable in _tags(vectors, sets, taught, tested).items()}
+        given = [{name for name, has in found.items() if has[place]} for place in range(len(tested))]
+        pairs = zip(given, _sets(labels, tested), strict=True)
+        return [2 * len(one & other) / (len(one) + len(other)) if one or other else 1.0 for one, other in pairs]
     names = [str(labels[n]) for n in taught]
     if len(set(names)) < 2:
         return [float(labels[n] == names[0]) for n in tested]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass
 from functools import wraps
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -18,27 +19,32 @@ from starlette.routing import Route, Router
 from tailor.errors import DataError, TailorError
 from tailor.kinds.base import kind_of
 from tailor.labelling.forms import STYLE, form_file
-from tailor.labelling.judgement import LABEL, Judgement
+from tailor.labelling.judgement import LABEL, Judgement, Role
 from tailor.labelling.judgements import KeyTaken
 from tailor.outside import load_json
 from tailor.web.door import JSON, Door, Keys, Refused, cookie
 from tailor.workbench.choosing import Choosing
 from tailor.workbench.desk import Desk
+from tailor.workbench.differences import differences_page, differing
 from tailor.workbench.doubts import agreement_page, study_stamp, suspects_page
-from tailor.workbench.items import Item
+from tailor.workbench.items import Item, shown_label
 from tailor.workbench.later import Later
-from tailor.workbench.overview import disagreements, progress, queue_rows
+from tailor.workbench.overview import progress, queue_rows
 from tailor.workbench.passages import Passages
 from tailor.workbench.rating import Rating
-from tailor.workbench.showing import marks_in, names_in, said_before, scripts_of, sent, shown
+from tailor.workbench.saying import as_kept, said_in
+from tailor.workbench.showing import said_before, scripts_of, sent, shown
 
-STATIC = ("style.css", "start.js", "label.js", "settle.js", "again.js", "documents.js", "common.js", "rate.js")
+STATIC = (
+    *("style.css", "common.js", "start.js", "label.js", "entry.js", "documents.js", "guideline.js", "settle.js", "rate.js"),
+    "again.js",
+)
 """What pages are made of; nothing else is served as a file."""
-LONGEST_REASON = 1_000
-"""Characters of a reason for a skip or a flag, and of a source."""
 PATIENCE, MUCH_PATIENCE = 0.03, 30.0
 """Seconds that a page waits for what is worked out of all judgements; with a few judgements, it takes much less."""
 FEW = 500
+UNDONE: tuple[Role, ...] = ("label", "adjudicated")
+"""What someone can take back: what they said of a row, and what they settled."""
 TABS = (
     ("/label", "Label"),
     ("/queue", "Rows"),
@@ -51,23 +57,36 @@ TABS = (
 )
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a page that lists rows is asked for.
+
+    Attributes:
+        start: the place from which it lists them.
+        show: which of them; empty where nothing was chosen.
+    """
+
+    start: int
+    show: str
+
+
 class Workbench:
     """The pages of one project.
 
     Args:
         desk: gives out rows and takes in what is said of them.
         keys: the links that are good.
-        guideline: what people are told about how to label; empty for nothing.
         settles: who may settle differences; everyone where it is empty.
         choosing: decides which rows come next; None where all come at random.
     """
 
-    def __init__(self, desk: Desk, keys: Keys, *, guideline: str = "", settles: str = "", choosing: Choosing | None = None) -> None:
-        self.desk, self.keys, self.guideline, self.settles, self.choosing = desk, keys, guideline, settles, choosing
+    def __init__(self, desk: Desk, keys: Keys, *, settles: str = "", choosing: Choosing | None = None) -> None:
+        self.desk, self.keys, self.settles, self.choosing = desk, keys, settles, choosing
         judge = desk.task.judge
         self._rating = None if judge is None else Rating(desk.project, judge, desk.judgements, desk.guideline)
         self._tabs = [tab for tab in TABS if tab[0] != "/rate" or judge is not None]
         self._pool = ThreadPoolExecutor(1, "pages")
+        self._quick = ThreadPoolExecutor(1, "differences")  # they do not wait for what takes seconds
         self._passages = Passages(desk.project, self._pool) if desk.project.documents and desk.entry().source else None
         self._templates = Environment(
             loader=PackageLoader("tailor.workbench"),
@@ -90,13 +109,14 @@ class Workbench:
             Route("/", self._page("start.html", open_door=True)),
             Route("/session", self._enter, methods=["POST"]),
             Route("/label", self._page("label.html")),
-            Route("/queue", self._page("queue.html", lambda name, start: queue_rows(self.desk, name, start))),
+            Route("/queue", self._page("queue.html", lambda name, asked: queue_rows(self.desk, name, asked.start, asked.show))),
             Route("/rate", self._page("rate.html")),
             Route("/guideline", self._page("guideline.html")),
-            Route("/settle", self._page("settle.html", self._later(lambda: {"rows": disagreements(self.desk)}))),
+            Route("/settle", self._page("settle.html", self._later(self._differing, self._differences, self._quick))),
             Route("/agreement", self._page("agreement.html", self._later(lambda: agreement_page(self.desk)))),
             Route("/suspects", self._page("suspects.html", self._later(lambda: suspects_page(self.desk, self.desk.project)))),
             Route("/progress", self._page("progress.html", self._later(self._progress))),
+            Route("/api/guideline", _answering(self._change_guideline), methods=["POST"]),
             Route("/api/next", _answering(self._next), methods=["POST"]),
             Route("/api/judgements", _answering(self._judge), methods=["POST"]),
             Route("/api/undo", _answering(self._undo), methods=["POST"]),
@@ -112,15 +132,32 @@ class Workbench:
 
     # Pages
 
-    def _later(self, work: Callable[[], Mapping[str, Any]]) -> Callable[[str, int], Mapping[str, Any]]:
-        """What a page shows of all judgements: it takes seconds with thousands, so the page shows the last that is known."""
-        value = Later(work, self._state, self._pool)
+    def _later(
+        self,
+        work: Callable[[], Mapping[str, Any]],
+        drawn: Callable[[Mapping[str, Any], Asked], Mapping[str, Any]] = lambda found, _: found,
+        pool: ThreadPoolExecutor | None = None,
+    ) -> Callable[[str, Asked], Mapping[str, Any]]:
+        """What a page shows of all judgements: it takes seconds with thousands, so the page shows the last that is known.
 
-        def now(name: str, start: int) -> Mapping[str, Any]:
+        Args:
+            work: gives it.
+            drawn: what one page of it shows.
+            pool: where it is worked out, if not one after the other with what takes seconds.
+        """
+        value = Later(work, self._state, pool or self._pool)
+
+        def now(name: str, asked: Asked) -> Mapping[str, Any]:
             found, is_now = value.get(PATIENCE if len(self.desk.judgements.all()) > FEW else MUCH_PATIENCE)
-            return {**(found or {}), "waits": found is None, "is_now": is_now}
+            return {**({} if found is None else drawn(found, asked)), "waits": found is None, "is_now": is_now}
 
         return now
+
+    def _differing(self) -> Mapping[str, Any]:
+        return {"differing": differing(self.desk)}
+
+    def _differences(self, found: Mapping[str, Any], asked: Asked) -> Mapping[str, Any]:
+        return differences_page(self.desk, found["differing"], asked.start, everything=asked.show == "all")
 
     def _state(self) -> tuple[object, ...]:
         """What pages of all judgements follow from."""
@@ -131,7 +168,7 @@ class Workbench:
         return {**asdict(progress(self.desk)), "chooses": self.choosing is not None, "paying": paying}
 
     def _page(
-        self, template: str, more: Callable[[str, int], Mapping[str, Any]] | None = None, *, open_door: bool = False
+        self, template: str, more: Callable[[str, Asked], Mapping[str, Any]] | None = None, *, open_door: bool = False
     ) -> Callable[[Request], Awaitable[Response]]:
         async def page(request: Request) -> Response:
             name = request.scope["state"]["name"]
@@ -145,15 +182,17 @@ class Workbench:
                 kind = kind_of(self.desk.task)
                 shown |= {
                     "page_token": self.keys.page_token(name),
-                    "instruction": self.desk.task.instruction,
-                    "guideline": self.guideline,
+                    "instruction": self.desk.entry().asks or self.desk.task.instruction,
+                    "guideline": self.desk.guideline.text,
+                    "guideline_html": Markup(self.desk.guideline.html),
+                    "guideline_version": self.desk.guideline.version,
                     "noun": kind.noun,
                     "a_noun": kind.a_noun,
                     "may_settle": self.settles in ("", name),
                     "scripts": self._scripts,
                     "reads": self._passages is not None,
                 }
-                shown |= await run_in_threadpool(more, name, _start(request)) if more else {}
+                shown |= await run_in_threadpool(more, name, _asked(request)) if more else {}
             page = self._templates.get_template(template).render(shown)
             return Response(page.encode("utf-8", "replace"), media_type="text/html; charset=utf-8")
 
@@ -189,81 +228,64 @@ class Workbench:
         if not (isinstance(page, str) and _texts(holding) and isinstance(most, int)):
             raise DataError("`page`, `holding` and `most` are needed")
         wanted = body.get("row")
-        if isinstance(wanted, str) and wanted in self.desk.items:
-            items = [self.desk.items[wanted]]
+        rows = self.desk.every if body.get("settles") is True and self.settles in ("", name) else self.desk.items
+        if isinstance(wanted, str) and wanted in rows:
+            items = [rows[wanted]]
         else:
             items = self.desk.take(name, page, most, holding)
         return {
             "items": [self._item(item, name) for item in items],
             "entry": asdict(self.desk.entry()),
             "counts": self.desk.counts(name),
+            "guideline": self.desk.guideline.version,
         }
 
     def _item(self, item: Item, name: str) -> dict[str, Any]:
         own = self.desk.of_row(item.row).get(name)
-        before = {"key": own.key, "label": own.label, "skipped": own.skipped, "marks": said_before(own)} if own else None
-        place = f"{item.example.file} row {item.example.row}"
+        before = None
+        if own is not None:
+            before = {name: getattr(own, name) for name in ("key", "label", "skipped", "flagged")} | {"marks": said_before(own)}
         suggested = self.desk.suggestions.get(item.row)
         return {
             "row": item.row,
-            "place": place,
+            "place": item.where,
             "before": before,
+            "settled": self._settled(item.row),
             "suggested": {"label": suggested.values[LABEL], "by": suggested.by} if suggested else None,
             **shown(self.desk.task, self.desk.project.folder, item.row, item.example),
         }
 
     def _judge(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Keep what someone said; acknowledged once it is durable."""
-        judgement = self._as_kept(self._judgement(name, body))
+        judgement = as_kept(self.desk, said_in(self.desk, name, body, settles=self.settles))
         replaces = body.get("replaces")
         before = self.desk.give(judgement, replaces=replaces if isinstance(replaces, str) else None)
         if self.choosing is not None:
             self.choosing.note()
-        conflict = None if before is None else {"label": before.label, "skipped": before.skipped, "at": before.at}
-        return {"kept": judgement.key, "conflict": conflict, "counts": self.desk.counts(name)}
+        conflict = None
+        if before is not None:
+            told = "" if before.skipped else shown_label(self.desk.task, before.label)
+            conflict = {"label": told, "skipped": before.skipped, "at": before.at, "by": before.annotator}
+        label = "" if judgement.skipped else shown_label(self.desk.task, judgement.label)
+        return {"kept": judgement.key, "label": label, "conflict": conflict, "counts": self.desk.counts(name)}
 
-    def _as_kept(self, judgement: Judgement) -> Judgement:
-        """The judgement as it was kept before, where it is sent again: by now the guideline may be another, or suggestions gone."""
-        kept = self.desk.judgements.find(judgement.key)
-        if kept is None:
-            return judgement
-        was = {name: getattr(kept, name) for name in ("at", "seconds", "guideline", "suggested", "chosen")}
-        again = replace(judgement, **was)
-        return kept if again == kept else judgement
+    def _settled(self, row: str) -> dict[str, Any] | None:
+        """What settled a row, and who said it."""
+        settled = self.desk.settled(row)
+        if settled is None:
+            return None
+        marks = said_before(settled)
+        label = shown_label(self.desk.task, settled.label)
+        return {"key": settled.key, "by": settled.annotator, "shown": label, "label": settled.label, "marks": marks}
 
-    def _judgement(self, name: str, body: Mapping[str, Any]) -> Judgement:
-        texts = {field: body.get(field, "") for field in ("key", "row", "skipped", "flagged", "role", "source")}
-        if not _texts(list(texts.values())):
-            raise DataError("`key`, `row`, `skipped`, `flagged`, `role` and `source` are texts")
-        if any(len(texts[field]) > LONGEST_REASON for field in ("skipped", "flagged", "source")):
-            raise DataError(f"a reason or a source of more than {LONGEST_REASON:,} characters was given", "Say it in fewer.")
-        seconds, settles = body.get("seconds"), texts["role"] == "adjudicated"
-        if settles and self.settles not in ("", name):
-            raise Refused(f"Differences are settled by {self.settles}.", 403)
-        values: dict[str, Any] = {}
-        if "label" in body and not texts["skipped"]:
-            values[LABEL] = self.desk.checked(body["label"])
-            if texts["source"].strip():
-                values["source"] = texts["source"].strip()
-        item = self.desk.items.get(texts["row"])
-        if item is not None and not texts["skipped"]:
-            settled = self.desk.settled(texts["row"])
-            known = names_in([*self.desk.of_row(texts["row"]).values(), *([settled] if settled else [])])
-            values |= marks_in(self.desk.task, item.example, body.get("marks"), known=known, settles=settles)
-        if settles and (before := self.desk.settled(texts["row"])):
-            values = {**before.values, **values}  # a label and marks are settled one after the other
-        return Judgement(
-            key=texts["key"],
-            row=texts["row"],
-            annotator=name,
-            values=values,
-            seconds=float(seconds) if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) else None,
-            guideline=self.desk.guideline,
-            suggested=self.desk.suggestions.get(texts["row"]) if body.get("suggested") is True else None,
-            skipped=texts["skipped"],
-            flagged=texts["flagged"],
-            role="adjudicated" if settles else "label",
-        )
+    def _change_guideline(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Write what people are told from now on."""
+        if self.settles not in ("", name):
+            raise Refused(f"The guideline is changed by {self.settles}.", 403)
+        text, version = body.get("text"), body.get("version")
+        if not isinstance(text, str) or not isinstance(version, str):
+            raise DataError("`text` and `version` are texts")
+        return {"version": self.desk.guideline.write(text, version)}
 
     def _rates(self) -> Rating:
         if self._rating is None:
@@ -292,17 +314,17 @@ class Workbench:
         return self._passages.found(query, item.asker)
 
     def _undo(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Take back the last label or skip of someone."""
-        key = body.get("key")
-        if not isinstance(key, str):
-            raise DataError("`key` is a text")
+        """Take back the last label or skip of someone, or what they settled last."""
+        key, role = body.get("key"), body.get("role", "label")
+        if not isinstance(key, str) or role not in UNDONE:
+            raise DataError(f"`key` is a text, and `role` one of {', '.join(UNDONE)}")
         sent_before = self.desk.judgements.find(key)
-        last = self.desk.last(name) if sent_before is None else self.desk.judgements.find(sent_before.retracts)
+        last = self.desk.last(name, role) if sent_before is None else self.desk.judgements.find(sent_before.retracts)
         if last is None:
             return {"row": None}
         if sent_before is None:
             self.desk.give(Judgement(key=key, row=last.row, annotator=name, retracts=last.key, role=last.role))
-        return {"row": last.row, "label": last.label, "skipped": last.skipped}
+        return {"row": last.row, "label": last.label, "skipped": last.skipped, "settled": self._settled(last.row)}
 
 
 def _answering(answer: Callable[[str, Mapping[str, Any]], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
@@ -335,10 +357,11 @@ async def _body(request: Request) -> Mapping[str, Any]:
     return body
 
 
-def _start(request: Request) -> int:
-    """The place from which a page lists rows."""
+def _asked(request: Request) -> Asked:
+    """What a page is asked to list."""
     given = request.query_params.get("from", "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+    start = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+    return Asked(start, request.query_params.get("show", ""))
 
 
 def _texts(values: Any) -> bool:

@@ -15,7 +15,7 @@ from tailor.diagnose.labels import can_look, enough, find_errors
 from tailor.kinds.base import kind_of
 from tailor.labelled import as_cell
 from tailor.labelling.judgement import Judgement, Why
-from tailor.labelling.next import Compared, compared, dealing_places, next_rows
+from tailor.labelling.next import Compared, Known, compared, dealing_places, next_rows
 from tailor.models.base import Array
 from tailor.models.tfidf import word_vectors
 from tailor.workbench.desk import Desk
@@ -104,20 +104,21 @@ class Choosing:
             self._changed.wait()
             self._changed.clear()
 
-    def _label(self, said: Mapping[str, Judgement]) -> str | None:
-        """What most people say of a row."""
-        labels = Counter(as_cell(one.label) for one in said.values() if one.label is not None)
+    def _label(self, said: Mapping[str, Judgement]) -> Known | None:
+        """What most people say of a row; of several labels, the set of them."""
+        kind, labels = kind_of(self.task), Counter(as_cell(one.label) for one in said.values() if one.label is not None)
         if not labels:
             return None
-        return min(labels, key=lambda label: (-labels[label], label)) if kind_of(self.task).closed else LABELLED
+        most = min(labels, key=lambda label: (-labels[label], label))
+        return LABELLED if not kind.closed else frozenset(labels_in(self.task, most)) if kind.several else most
 
-    def _suspects(self, vectors: Array, rows: Sequence[str], known: Sequence[str | None]) -> list[int]:
+    def _suspects(self, vectors: Array, rows: Sequence[str], known: Sequence[Known | None]) -> list[int]:
         """Places of the rows whose label looks wrong, in the file or as people gave it, the surest first."""
         kind = kind_of(self.task)
         if not kind.closed or kind.several or not can_look():
             return []
         in_file = [next(iter(labels_in(self.task, self.desk.items[row].given)), "") for row in rows]
-        given = [label or other for label, other in zip(known, in_file, strict=True)]
+        given = [str(label or other) for label, other in zip(known, in_file, strict=True)]
         places = [n for n, label in enumerate(given) if label]
         labels = [given[n] for n in places]
         if not enough(labels):

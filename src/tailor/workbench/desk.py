@@ -19,10 +19,12 @@ from tailor.errors import DataError
 from tailor.kinds.base import kind_of
 from tailor.kinds.entry import Entry
 from tailor.labelled import as_cell
-from tailor.labelling.judgement import Judgement, Suggestion, Why, standing
+from tailor.labelling.aggregate import Aggregation, aggregate
+from tailor.labelling.judgement import Judgement, Role, Suggestion, Why, standing
 from tailor.labelling.judgements import Judgements
 from tailor.project import Project
 from tailor.task import columns_in
+from tailor.workbench.guideline import Guideline
 from tailor.workbench.items import Item, checked_label, items_of, labels_in
 
 LEASE_SECONDS = 600.0
@@ -54,10 +56,13 @@ class Desk:
         judgements: where it is kept.
         overlap: how many people label each row.
         everything: whether rows with a label in the file are labelled too.
-        guideline: version of the guideline that people have.
         clock: seconds; leases are measured by it.
 
+    Attributes:
+        guideline: what people are told about how to label.
+
     Raises:
+        ConfigError: the guideline cannot be read.
         DataError: the data cannot be read.
     """
 
@@ -68,11 +73,10 @@ class Desk:
         *,
         overlap: int = 1,
         everything: bool = False,
-        guideline: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.project, self.task, self.judgements = project, project.task, judgements
-        self.overlap, self.guideline = overlap, guideline
+        self.overlap, self.guideline = overlap, Guideline(project.folder)
         self.every = {item.row: item for item in items_of(project, judgements)}
         self.items = {row: item for row, item in self.every.items() if everything or not item.given.strip()}
         self._clock, self._lock = clock, threading.RLock()
@@ -85,12 +89,15 @@ class Desk:
         self._given: dict[tuple[str, str], Why] = {}
         self._said: dict[str, list[Judgement]] = defaultdict(list)
         self._standing: dict[str, dict[str, Judgement]] = {}
+        self._aggregated: tuple[int, Aggregation] | None = None
         self._read = 0
         # What follows from what stands, kept up to date with each judgement, so that no answer waits for a look at all of them.
         self._finished: set[str] = set()
         self._begun: set[str] = set()
         self._by_person: dict[str, Counter[str]] = defaultdict(Counter)
         self._used = Counter(label for item in self.every.values() if item.given for label in labels_in(self.task, item.given))
+        # The order of the buttons and of their keys: a label that comes later changes the key of no other.
+        self._named = dict.fromkeys(sorted(self._used, key=str.casefold))
 
     # What is there
 
@@ -98,7 +105,7 @@ class Desk:
         """How a right answer is given now: labels that someone added are among the choices."""
         with self._lock:
             self._refresh()
-            labels = self.task.labels or tuple(sorted(+self._used, key=str.casefold))
+            labels = self.task.labels or tuple(label for label in self._named if self._used[label] > 0)
         return kind_of(self.task).entry(self.task, labels)
 
     def labels(self) -> list[Judgement]:
@@ -125,6 +132,18 @@ class Desk:
         with self._lock:
             self._refresh()
             return {row: dict(given) for row, given in self._standing.items() if given and row in self.items}
+
+    def aggregation(self) -> Aggregation:
+        """The labels that count, and how they are found; takes seconds where there are thousands, once for the same judgements."""
+        everything = self.judgements.all()
+        with self._lock:
+            kept = self._aggregated
+        if kept is None or kept[0] != len(everything):
+            said = [one for one in standing(everything) if one.row in self.every and not one.about]
+            kept = len(everything), aggregate(said, closed=kind_of(self.task).closed)
+            with self._lock:
+                self._aggregated = kept
+        return kept[1]
 
     def counts(self, name: str) -> dict[str, int]:
         """Rows in all, rows that need nothing more, and rows that this person labelled or skipped."""
@@ -227,9 +246,15 @@ class Desk:
         if item is None:
             raise DataError("this row is not in the data any more", "Load the page again.")
         with self._lock:
+            self._refresh()
             columns = columns_in(self.task.input)
             if not judgement.retracts and self.judgements.find(judgement.key) is None:
-                judgement = replace(judgement, chosen=self._given.get((judgement.row, judgement.annotator), ""))
+                others = self._standing.get(judgement.row, {}).keys() - {judgement.annotator}
+                judgement = replace(
+                    judgement,
+                    chosen=self._given.get((judgement.row, judgement.annotator), ""),
+                    labelled_before=bool(item.given.strip() or others),
+                )
             self.judgements.append(judgement, rows=[identity(columns, item.example)])
             self._refresh()
             self._leases[judgement.row] = [lease for lease in self._leases[judgement.row] if lease.name != judgement.annotator]
@@ -241,14 +266,17 @@ class Desk:
         """What that person had said of the row when they said this: also where the answer was lost, and this was sent again."""
         said = self._said[judgement.row]
         place = next(place for place, one in enumerate(said) if one.key == judgement.key)
-        own = [one for one in said[:place] if (one.annotator, one.role) == (judgement.annotator, judgement.role)]
-        return next((one for one in standing(own) if one.values or one.skipped), None)
+        # Of a label, one's own; what settles a row is for all, whoever said it.
+        alone = judgement.role == "label"
+        own = [one for one in said[:place] if one.role == judgement.role and not (alone and one.annotator != judgement.annotator)]
+        return next((one for one in reversed(standing(own)) if one.values or one.skipped), None)
 
-    def last(self, name: str) -> Judgement | None:
-        """The last label or skip of someone that stands: what an undo takes back."""
+    def last(self, name: str, role: Role = "label") -> Judgement | None:
+        """The last label or skip of someone that stands, or what they settled last: what an undo takes back."""
+        rows = self.items if role == "label" else self.every
         with self._lock:
             self._refresh()
-            own = [judgement for judgement in standing(self.judgements.by(name)) if judgement.row in self.items]
+            own = [one for one in standing(self.judgements.by(name)) if one.row in rows and one.role == role and not one.about]
             return own[-1] if own else None
 
     def checked(self, given: Any) -> Any:
@@ -268,6 +296,8 @@ class Desk:
         self._read = len(everything)
         for judgement in fresh:
             self._said[judgement.row].append(judgement)
+            if judgement.label is not None:
+                self._named |= dict.fromkeys(labels_in(self.task, as_cell(judgement.label)))
         for row in {judgement.row for judgement in fresh}:
             said = [one for one in standing(self._said[row]) if one.values or one.skipped]
             before, after = self._standing.get(row, {}), {one.annotator: one for one in said if one.role == "label"}

@@ -11,14 +11,15 @@ from tailor.content import question, text_of
 from tailor.diagnose.types import Suspect
 from tailor.errors import StoreError
 from tailor.kinds.base import kind_of
-from tailor.labelling.aggregate import aggregate
 from tailor.labelling.agreement import agreement_of, limits_of
+from tailor.labelling.judgement import Judgement
 from tailor.labelling.marked import sentences_on_marks
 from tailor.project import Project
-from tailor.saved import load_study
+from tailor.saved import NotMeasured, load_study
 from tailor.stats.agreement import Coefficient
 from tailor.stats.intervals import Interval
 from tailor.workbench.desk import Desk
+from tailor.workbench.items import shown_label
 
 MOST_SUSPECTS = 200
 """Rows that the page of suspected errors lists."""
@@ -35,6 +36,8 @@ class Doubtful:
         choices: the given label and the likelier one, as they are shown and as JSON.
         odds: how probable a classifier that learned from other rows finds the two, in percent.
         settled: the label that settled it; empty where none did.
+        by: who settled it.
+        key: of the judgement that settled it.
     """
 
     row: str
@@ -43,13 +46,14 @@ class Doubtful:
     choices: tuple[tuple[str, str], ...]
     odds: tuple[int, int]
     settled: str
+    by: str
+    key: str
 
 
 def agreement_page(desk: Desk) -> dict[str, Any]:
     """How far people agree, in sentences and by label and person, and how the label that counts is found."""
     judgements = [one for one in desk.judgements.standing() if one.row in desk.every and not one.about]
-    closed = kind_of(desk.task).closed
-    found, counts = agreement_of(judgements), aggregate(judgements, closed=closed)
+    found, counts = agreement_of(judgements), desk.aggregation()
     people = [(name, round(100 * near.mean), _limits_in_percent(near), near.n) for name, near in found.by_annotator.items()]
     return {
         "sentences": [*found.sentences, *sentences_on_marks(judgements)],
@@ -60,6 +64,7 @@ def agreement_page(desk: Desk) -> dict[str, Any]:
         "method": counts.method,
         "why": counts.why,
         "differs": counts.differs,
+        "untied": counts.untied,
         "tied": sum(bool(one.tied) for one in counts.labels.values()),
     }
 
@@ -74,8 +79,13 @@ def suspects_page(desk: Desk, project: Project) -> dict[str, Any]:
     """The labels that look wrong to the last study, the surest first; or why there are none to show."""
     try:
         study = load_study(project.folder)
+    except NotMeasured:
+        return {
+            "rows": [],
+            "why": "Nothing has been measured yet. `tailor run` looks for labels that look wrong; they come here.",
+        }
     except StoreError as error:
-        return {"rows": [], "why": f"{error}. {error.hint}."}
+        return {"rows": [], "why": f"{error}. {error.hint[:1].upper()}{error.hint[1:]}."}
     suspects = study.diagnosis.suspects if study.diagnosis else ()
     if not suspects:
         return {
@@ -83,13 +93,13 @@ def suspects_page(desk: Desk, project: Project) -> dict[str, Any]:
             "why": "The last study suspects no label. With fewer than ten rows a label it does not look for errors.",
         }
     asked = {text_of(question(desk.task.input, item.example)): row for row, item in desk.every.items()}
-    settled = {one.row: one.label for one in desk.judgements.standing() if one.role == "adjudicated" and one.label is not None}
+    settled = {one.row: one for one in desk.judgements.standing() if one.role == "adjudicated" and one.label is not None}
     known = [(suspect, asked[suspect.text]) for suspect in suspects if suspect.text in asked]
     rows = [_doubtful(desk, suspect, row, settled) for suspect, row in known[:MOST_SUSPECTS]]
     return {"rows": rows, "why": "" if rows else "The rows that the last study suspected are not in the data any more."}
 
 
-def _doubtful(desk: Desk, suspect: Suspect, row: str, settled: Mapping[str, Any]) -> Doubtful:
+def _doubtful(desk: Desk, suspect: Suspect, row: str, settled: Mapping[str, Judgement]) -> Doubtful:
     kind = kind_of(desk.task)
 
     def as_json(label: str) -> str:
@@ -97,12 +107,9 @@ def _doubtful(desk: Desk, suspect: Suspect, row: str, settled: Mapping[str, Any]
 
     choices = tuple((kind.shown(label), as_json(label)) for label in (suspect.given, suspect.likely))
     odds = round(100 * suspect.given_probability), round(100 * suspect.likely_probability)
-    said = "" if row not in settled else kind.shown(_as_text(settled[row]))
-    return Doubtful(row, f"{suspect.file} row {suspect.row}", suspect.text, choices, odds, said)
-
-
-def _as_text(label: Any) -> str:
-    return label if isinstance(label, str) else json.dumps(label, ensure_ascii=False)
+    said = settled.get(row)
+    told = ("", "", "") if said is None else (shown_label(desk.task, said.label), said.annotator, said.key)
+    return Doubtful(row, f"{suspect.file} row {suspect.row}", suspect.text, choices, odds, *told)
 
 
 def _limits_in_percent(found: Interval) -> str:

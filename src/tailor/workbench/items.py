@@ -11,6 +11,7 @@ from typing import Any
 from tailor.data.example import Example
 from tailor.data.identity import identity
 from tailor.data.jsontext import as_text
+from tailor.data.readers import place
 from tailor.data.split import read_tables
 from tailor.data.unlabelled import bare_rows
 from tailor.errors import DataError, quoted
@@ -45,6 +46,11 @@ class Item:
     split: str = "file"
     asker: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def where(self) -> str:
+        """Where it is, as people are told: its file and the row there."""
+        return place(self.example)
+
 
 def items_of(project: Project, judgements: Judgements) -> list[Item]:
     """Every row of the project's data."""
@@ -53,10 +59,10 @@ def items_of(project: Project, judgements: Judgements) -> list[Item]:
     for split, table in read_tables(project).items():
         rows = bare_rows(task, table)
         names = judgements.names([identity(columns_in(task.input), row) for row in rows])
-        for place, (row, name) in enumerate(zip(rows, names, strict=True)):
-            cell = table.rows[place].get(task.output, "")
+        for number, (row, name) in enumerate(zip(rows, names, strict=True)):
+            cell = table.rows[number].get(task.output, "")
             given = cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
-            asker = {column: as_text(table.rows[place].get(column, "")) for column in filtered}
+            asker = {column: as_text(table.rows[number].get(column, "")) for column in filtered}
             found.append(Item(name, row, given, split, asker))
     return found
 
@@ -70,6 +76,14 @@ def labels_in(task: Task, cell: str) -> Sequence[str]:
         return tuple(label for answer in kind.accepted(task, cell) for label in kind.labels_in(answer))
     except Unreadable:
         return ()
+
+
+def shown_label(task: Task, label: Any) -> str:
+    """A label as people read it."""
+    if label is None:
+        return "marked"
+    cell = as_cell(label)
+    return kind_of(task).shown(cell) if cell else "(nothing)"
 
 
 def checked_label(task: Task, entry: Entry, given: Any) -> Any:

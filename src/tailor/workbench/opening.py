@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+import fcntl
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +13,14 @@ from tailor.data.columns import columns_of, listed
 from tailor.data.guess import named_after
 from tailor.data.table import read_table
 from tailor.errors import ConfigError, DataError, StoreError, did_you_mean, quoted
-from tailor.files import private_folder, real_path, seen_from_here, write_atomically
+from tailor.files import open_private, private_folder, real_path, seen_from_here, write_atomically
 from tailor.kinds.base import Draft, kind_of
 from tailor.kinds.lines import as_yaml
 from tailor.labelled import counted, load_splits
 from tailor.labelling.judgements import Judgements
-from tailor.ledger import Ledger
-from tailor.limits import SETTINGS_BYTES
-from tailor.outside import read_file
 from tailor.plugins import KINDS
 from tailor.project import SETTINGS_FILE, Project, load_project
-from tailor.seals import identities, shown_to_people
+from tailor.seals import identities
 from tailor.trust import note_made_here
 from tailor.web.door import LONGEST_NAME, SECRET_BYTES, Door, Keys
 from tailor.web.listening import Listening, listen
@@ -31,7 +28,8 @@ from tailor.workbench.app import Workbench
 from tailor.workbench.choosing import Choosing
 from tailor.workbench.desk import Desk
 
-GUIDELINE = "guideline.md"
+SERVER = "label-server"
+"""File that is locked by the server that gives out rows, and holds its address."""
 SECRET = "links.key"
 KIND = "classify"
 OUTPUT = "label"
@@ -49,6 +47,19 @@ class Started:
 
     project: Project
     said: tuple[str, ...] = ()
+
+
+class ServedAlready(ConfigError):
+    """The rows of a project are given out by another server.
+
+    Args:
+        address: where.
+        links: each person's link to it, by name.
+    """
+
+    def __init__(self, address: str, links: Mapping[str, str]) -> None:
+        super().__init__(f"the rows of this project are given out at {address} already", "Open a link there, or stop it first.")
+        self.links = links
 
 
 @dataclass(frozen=True)
@@ -77,8 +88,9 @@ class Bench:
             )
         )
         folder = seen_from_here(self.desk.project.folder)
+        where = "" if folder == "." else f" {folder}"
         told = f"{labels:,} of {len(self.desk.items):,} rows have a label that counts."
-        return f"{told} Look at them with tailor check {folder}, measure with tailor run {folder}." if labels else told
+        return f"{told} Look at them with tailor check{where}, measure with tailor run{where}." if labels else told
 
 
 def started(given: Path, *, labels: Sequence[str] = (), kind: str = "", input: str = "") -> Started:
@@ -176,28 +188,27 @@ def _write(data: Path, labels: Sequence[str], kind_name: str, input: str) -> Pat
     return path
 
 
-def note_rows_shown(desk: Desk) -> str:
-    """Note down that people are shown rows of the sealed test set, where the desk gives some out; says so in a sentence.
+def rows_shown_again(desk: Desk) -> str:
+    """How many rows of the sealed test set are given out again, and what that costs, in a sentence.
 
     These are rows that have a label already: in the file, or by one person where another labels them too. Empty where no such row
-    is given out, or where there are too few rows for a test set yet.
+    is given out, or where there are too few rows for a test set yet. The run that follows counts them (`tailor.seals`).
 
     Args:
         desk: what is labelled.
-
-    Raises:
-        StoreError: it could not be written, or another process is working in the project.
     """
-    project, task = desk.project, desk.task
     try:
-        splits = load_splits(project)
+        splits = load_splits(desk.project)
     except DataError:
         return ""
-    tested = desk.judgements.names(identities(task, splits.test))
-    if not any(row in desk.items for row in tested):
+    tested = sum(row in desk.items for row in desk.judgements.names(identities(desk.task, splits.test)))
+    if not tested:
         return ""
-    with Ledger(project.store) as ledger:
-        return shown_to_people(task, splits, ledger)
+    rows = "1 of these rows is" if tested == 1 else f"{tested:,} of these rows are"
+    return (
+        f"{rows} in the sealed test set and labelled. Once someone else labels one, or a difference is settled, that counts as "
+        "an opening of the test set: the next run must be surer of what it claims."
+    )
 
 
 @contextmanager
@@ -227,6 +238,7 @@ def open_workbench(
         choose: whether rows are chosen that teach most; else all come at random.
 
     Raises:
+        ServedAlready: the rows are given out by another server.
         ConfigError: a name cannot be used, or the port.
         DataError: the data cannot be read.
         StoreError: the labels cannot be read.
@@ -239,26 +251,48 @@ def open_workbench(
                 f"1 to {LONGEST_NAME} characters that can be printed are accepted.",
             )
     keys = Keys(_secret(project.store))
-    guideline = _guideline(project.folder)
     listening = listen(host, port, names)
-    with Judgements(project.store) as judgements:
-        version = hashlib.sha256(guideline.encode("utf-8", "surrogatepass")).hexdigest()[:12] if guideline else ""
-        desk = Desk(project, judgements, overlap=overlap, everything=everything, guideline=version)
+    with _only_server(project.store, listening, keys, people), Judgements(project.store) as judgements:
+        desk = Desk(project, judgements, overlap=overlap, everything=everything)
         choosing = Choosing(desk) if choose else None
-        bench = Workbench(desk, keys, guideline=guideline, settles=settles, choosing=choosing)
-        rows, noun = len(desk.items), kind_of(project.task).a_noun
-        left = "No row lacks" if not rows else "1 row lacks" if rows == 1 else f"{rows:,} rows lack"
-        told = f"{left} {noun}" + (". Start with --all to label those that have one, too." if not rows else "; open a link:")
-        if everything:
-            told = f"{rows:,} rows to label; open a link:"
+        bench = Workbench(desk, keys, settles=settles, choosing=choosing)
         links = {person: f"{listening.address}/#{keys.ticket(person)}" for person in people}
         if choosing is not None:
             choosing.start()
         try:
-            yield Bench(bench.app(listening.hosts), listening, links, told, desk)
+            yield Bench(bench.app(listening.hosts), listening, links, _told(desk), desk)
         finally:
             if choosing is not None:
                 choosing.close()
+
+
+def _told(desk: Desk) -> str:
+    """What there is to label."""
+    rows, done = len(desk.items), desk.counts("")["finished"]
+    if not rows:
+        return f"No row lacks {kind_of(desk.task).a_noun}. Start with --all to label those that have one, too."
+    left = "1 row" if rows == 1 else f"{rows:,} rows"
+    return f"{left} to label{f', {done:,} of them done' if done else ''}; open a link:"
+
+
+@contextmanager
+def _only_server(folder: Path, listening: Listening, keys: Keys, people: Sequence[str]) -> Iterator[None]:
+    """Keep other servers from the project's rows, since each knows its own leases only; the system frees them when it ends.
+
+    Raises:
+        ServedAlready: another server gives out these rows.
+    """
+    with open(open_private(private_folder(folder) / SERVER), "r+", encoding="utf-8") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            listening.socket.close()
+            address = held.read().strip()
+            raise ServedAlready(address, {person: f"{address}/#{keys.ticket(person)}" for person in people}) from None
+        held.truncate(0)
+        held.write(listening.address)
+        held.flush()
+        yield
 
 
 def _secret(folder: Path) -> bytes:
@@ -277,15 +311,3 @@ def _secret(folder: Path) -> bytes:
     fresh = secrets.token_bytes(SECRET_BYTES)
     write_atomically(path, fresh.hex())
     return fresh
-
-
-def _guideline(folder: Path) -> str:
-    path = folder / GUIDELINE
-    if not path.is_file():
-        return ""
-    try:
-        return read_file(path, SETTINGS_BYTES).decode("utf-8", "replace")
-    except OSError as error:
-        raise ConfigError(
-            f"{GUIDELINE} cannot be read: {error.strerror}", "People would label without it; let it be read, or move it."
-        ) from error

@@ -2,77 +2,24 @@
 
 from __future__ import annotations
 
-import json
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, islice
 from typing import Any
 
 from tailor.kinds.base import kind_of
-from tailor.labelled import as_cell, counted
 from tailor.labelling.judgement import Judgement
-from tailor.labelling.marked import marks_differ
-from tailor.labelling.regionjson import LINKS, REGIONS
 from tailor.workbench.desk import Desk
-from tailor.workbench.items import Item
-from tailor.workbench.showing import marks_form, readable, said_before
+from tailor.workbench.differences import canonical, differing
+from tailor.workbench.items import Item, shown_label
+from tailor.workbench.showing import readable
 
 MOST_ROWS = 200
 """Rows that one page lists: a browser draws so many without a wait."""
 SHOWN_CHARACTERS = 240
-NO_MARKS: Mapping[str, list[Any]] = {REGIONS: [], LINKS: []}
-
-
-@dataclass(frozen=True)
-class Said:
-    """What one person said of a row.
-
-    Attributes:
-        name: who.
-        label: as it is shown.
-        cell: as a cell holds it.
-        at: when.
-        marks: what they marked, as JSON for the form; empty where that does not differ.
-    """
-
-    name: str
-    label: str
-    cell: str
-    at: str
-    marks: str = ""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A row that people label differently.
-
-    Attributes:
-        row: its name.
-        place: where it is in the file.
-        texts: its columns with their texts.
-        said: what each person said.
-        settled: the label that settled it; empty where none did.
-        choices: the different labels, as they are shown and as cells; none where labels are the same.
-        marks: whether marks differ.
-        form: the form in which they are shown, and what it needs, as JSON; empty where they do not, or where the image is gone.
-        marked: what settled the marks, as JSON for the form; empty where nothing did.
-    """
-
-    row: str
-    place: str
-    texts: tuple[tuple[str, str], ...]
-    said: tuple[Said, ...]
-    settled: str
-    choices: tuple[tuple[str, str], ...]
-    marks: bool = False
-    form: str = ""
-    marked: str = ""
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing of it is left to settle."""
-        return bool(self.settled or not self.choices) and bool(self.marked or not self.marks)
+SHOWN = ("open", "labelled", "skipped", "flagged")
+"""What the rows can be narrowed down to: of the first two, what one person did; of the others, what anybody did."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +39,13 @@ class Progress:
     Attributes:
         rows: rows to label.
         finished: rows that as many people as wanted have labelled or skipped.
-        counted: rows with a label, as most people say or someone settled.
+        counted: rows with a label that counts.
         differing: rows that people label differently, and that nobody settled.
         flagged: rows that someone wants looked at.
         shared: rows that two people or more labelled.
         same: of these, how many all label the same.
         people: who labelled.
-        labels: these labels and how often, most frequent first; none where the kind has no closed set.
+        labels: the labels that count and how often, most frequent first; none where the kind has no closed set.
     """
 
     rows: int
@@ -112,40 +59,67 @@ class Progress:
     labels: tuple[tuple[str, int], ...]
 
 
-def queue_rows(desk: Desk, name: str, start: int) -> dict[str, Any]:
-    """The rows from a place on, with where each stands for this person, and the places where pages before and after begin."""
-    found = []
-    for item in islice(desk.items.values(), start, start + MOST_ROWS):
-        said = desk.of_row(item.row)
-        own = said.get(name)
-        state = "open" if own is None else "skipped" if own.skipped else "labelled"
-        if own is None and len(said) >= desk.overlap:
-            state = "done by others"
-        label = "" if own is None else own.skipped or shown_label(desk, own.label)
-        text = " ".join(" ".join(readable(item.example).values()).split())
-        short = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
-        found.append({"row": item.row, "text": short, "state": state, "label": label, "flagged": own.flagged if own else ""})
-    last = start + len(found)
+def queue_rows(desk: Desk, name: str, start: int, show: str = "") -> dict[str, Any]:
+    """The rows from a place on, with where each stands for this person, and the places where pages before and after begin.
+
+    Args:
+        desk: has the rows.
+        name: for whom.
+        start: place among all rows from which they are listed.
+        show: one of `SHOWN`; anything else stands for all rows.
+    """
+    show, said = show if show in SHOWN else "", desk.said()
+    others = {row for row, given in said.items() if name not in given and len(given) >= desk.overlap}
+    places = [place for place, row in enumerate(desk.items) if _is_listed(said.get(row, {}), name, show, done=row in others)]
+    at = bisect_left(places, start)
+    items = list(desk.items.values())
+    here, before = places[at : at + MOST_ROWS], places[max(0, at - MOST_ROWS) : at]
     return {
-        "rows": found,
-        "first": start + 1,
-        "last": last,
-        "all": len(desk.items),
-        "before": max(0, start - MOST_ROWS) if start else None,
-        "after": last if last < len(desk.items) else None,
+        "rows": [_queue_row(desk, items[place], name, said.get(items[place].row, {})) for place in here],
+        "first": at + 1,
+        "last": at + len(here),
+        "all": len(places),
+        "others": 0 if show else sum(not _calls(said[row], "") for row in others),
+        "before": before[0] if before else None,
+        "after": places[at + MOST_ROWS] if at + MOST_ROWS < len(places) else None,
+        "show": show,
+        "shows": SHOWN,
     }
 
 
-def disagreements(desk: Desk) -> list[Difference]:
-    """The rows that people label or mark differently, those that nobody settled first."""
-    everything, found = desk.said(), []
-    for item in desk.items.values():
-        said = [judgement for judgement in everything.get(item.row, {}).values() if judgement.values]
-        labels = {_canonical(judgement) for judgement in said if judgement.label is not None}
-        marks = desk.task.marks is not None and any(marks_differ(a.values, b.values) for a, b in combinations(said, 2))
-        if len(labels) > 1 or marks:
-            found.append(_difference(desk, item, said, labels=len(labels) > 1, marks=marks))
-    return sorted(found, key=lambda difference: difference.is_settled)
+def _is_listed(said: Mapping[str, Judgement], name: str, show: str, *, done: bool) -> bool:
+    """Whether a row is listed for someone: not where others gave it what it needs, unless one of them flagged or skipped it."""
+    own = said.get(name)
+    if show in ("skipped", "flagged"):
+        return _calls(said, show)
+    if show == "labelled":
+        return own is not None and not own.skipped
+    if show == "open":
+        return own is None and not done
+    return not done or _calls(said, show)
+
+
+def _calls(said: Mapping[str, Judgement], show: str) -> bool:
+    """Whether someone flagged a row or skipped it; of the two, what is to be shown."""
+    return any((one.flagged and show != "skipped") or (one.skipped and show != "flagged") for one in said.values())
+
+
+def _queue_row(desk: Desk, item: Item, name: str, said: Mapping[str, Judgement]) -> dict[str, Any]:
+    own = said.get(name)
+    state = "open" if own is None else "labelled"
+    if own is None and len(said) >= desk.overlap:
+        state = "labelled by others"
+    if skips := [one.skipped for one in said.values() if one.skipped]:
+        state = f"skipped: {own.skipped if own is not None and own.skipped else skips[0]}"
+    flags = [one.annotator for one in said.values() if one.flagged]
+    text = " ".join(" ".join(readable(item.example).values()).split())
+    return {
+        "row": item.row,
+        "text": text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…",
+        "state": state,
+        "label": "" if own is None or own.skipped else shown_label(desk.task, own.label),
+        "flagged": ", ".join(flags),
+    }
 
 
 def progress(desk: Desk) -> Progress:
@@ -155,8 +129,8 @@ def progress(desk: Desk) -> Progress:
     for judgement in labels:
         by_row.setdefault(judgement.row, []).append(judgement)
     shared = [given for given in by_row.values() if len(given) > 1]
-    differing = [difference for difference in disagreements(desk) if not difference.is_settled]
-    counts = counted(desk.task, (judgement for judgement in desk.judgements.standing() if judgement.row in desk.items), "majority")
+    derived = desk.aggregation().labels.items()
+    counts = {row: one.label for (row, _), one in derived if row in desk.items and one.label is not None and not one.tied}
     kind = kind_of(desk.task)
     used: Counter[str] = Counter()
     if kind.closed:
@@ -167,48 +141,12 @@ def progress(desk: Desk) -> Progress:
         rows=len(desk.items),
         finished=sum(len(given) >= desk.overlap for given in everything.values()),
         counted=len(counts),
-        differing=len(differing),
+        differing=sum(not one.is_settled for one in differing(desk)),
         flagged=sum(bool(judgement.flagged) for judgement in said),
         shared=len(shared),
-        same=sum(len({_canonical(judgement) for judgement in given}) == 1 for given in shared),
+        same=sum(len({canonical(judgement) for judgement in given}) == 1 for given in shared),
         people=tuple(_person(name, said) for name in sorted({judgement.annotator for judgement in said})),
         labels=tuple(used.most_common()),
-    )
-
-
-def shown_label(desk: Desk, label: Any) -> str:
-    """A label as people read it."""
-    if label is None:
-        return "marked"
-    kind, cell = kind_of(desk.task), as_cell(label)
-    return kind.shown(cell) if cell else "(nothing)"
-
-
-def _difference(desk: Desk, item: Item, said: Sequence[Judgement], *, labels: bool, marks: bool) -> Difference:
-    people = tuple(
-        Said(
-            one.annotator,
-            shown_label(desk, one.label),
-            "" if one.label is None else as_cell(one.label),
-            one.at,
-            json.dumps(said_before(one) or NO_MARKS) if marks else "",
-        )
-        for one in said
-    )
-    labelled = [(one.label, judged.label) for one, judged in zip(people, said, strict=True) if judged.label is not None]
-    choices = {shown: json.dumps(label) for shown, label in labelled} if labels else {}
-    settled = desk.settled(item.row)
-    form = marks_form(desk.task, desk.project.folder, item.row, item.example) if marks else None
-    return Difference(
-        item.row,
-        f"{item.example.file} row {item.example.row}",
-        tuple(readable(item.example).items()),
-        people,
-        shown_label(desk, settled.label) if settled and settled.label is not None else "",
-        tuple(choices.items()),
-        marks,
-        json.dumps(form) if form else "",
-        json.dumps(before) if marks and (before := said_before(settled)) else "",
     )
 
 
@@ -217,7 +155,3 @@ def _person(name: str, said: Sequence[Judgement]) -> Person:
     seconds = sorted(judgement.seconds for judgement in own if judgement.seconds is not None and not judgement.skipped)
     skipped = sum(bool(judgement.skipped) for judgement in own)
     return Person(name, len(own) - skipped, skipped, seconds[len(seconds) // 2] if seconds else None)
-
-
-def _canonical(judgement: Judgement) -> str:
-    return json.dumps(judgement.label, sort_keys=True)

@@ -22,6 +22,7 @@ from tailor.labelling.judgement import Judgement
 from tailor.labelling.judgements import Judgements, KeyTaken
 from tailor.project import Project
 from tailor.task import JudgeSettings
+from tailor.workbench.guideline import Guideline
 
 RATING, BETTER = "rating", "better"
 """The columns of the two sheets that people fill in; also what a judgement is about."""
@@ -58,10 +59,10 @@ class Rating:
         project: its task has a judge.
         judge: the settings of the judge.
         judgements: where every rating is kept.
-        guideline: version of the guideline that people have.
+        guideline: what people are told; each rating notes its version.
     """
 
-    def __init__(self, project: Project, judge: JudgeSettings, judgements: Judgements, guideline: str = "") -> None:
+    def __init__(self, project: Project, judge: JudgeSettings, judgements: Judgements, guideline: Guideline) -> None:
         self._judgements, self._guideline, self._lock = judgements, guideline, threading.RLock()
         ratings = project.path(judge.ratings)
         self._sheets = {RATING: ratings, BETTER: pairs_file(ratings)}
@@ -105,7 +106,9 @@ class Rating:
             seconds = body.get("seconds")
             taken = float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
             if kept is None:
-                self._judgements.append(Judgement(key, case, name, values, about=about, seconds=taken, guideline=self._guideline))
+                self._judgements.append(
+                    Judgement(key, case, name, values, about=about, seconds=taken, guideline=self._guideline.version)
+                )
             fill_in(self._sheets[about], case, about, values[about])
         return {"kept": key}
 

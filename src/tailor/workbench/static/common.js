@@ -27,3 +27,5 @@ function element(tag, text = "", attributes = {}) {
   for (const [name, given] of Object.entries(attributes)) made.setAttribute(name, given);
   return made;
 }
+
+document.querySelector("header [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a narrow page, tabs are scrolled

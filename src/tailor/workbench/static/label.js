@@ -18,16 +18,14 @@ const page = sessionStorage.getItem("tailor-page") ?? newKey();
 sessionStorage.setItem("tailor-page", page);
 
 let ready = []; // rows that were given out; the first one is shown
-let entry = null;
 let began = 0;
 let flagged = false;
-let value = null; // what is chosen, where the answer is made of choices
-let found = []; // entities
 let marks = null; // the form in which images and video are marked, where the task has one
 let sending = false;
 let wanted = location.hash.slice(1); // a row that was asked for
+const cameFrom = new URLSearchParams(location.search).get("settle"); // a page on which this row is to be settled
+const settles = ["settle", "suspects"].includes(cameFrom); // then what is said counts for all
 let asking = null; // the rows that are on their way
-let keys = 0; // number keys that are on buttons
 let reading = null; // the documents next to the question, where there are some
 const past = new Set(); // rows that were answered on this page: an answer of the server may be older than that
 
@@ -65,6 +63,13 @@ function sayFailed(error) {
   say(`${why} ${waiting ? `${which} kept in this browser and will be sent again.` : "Trying again…"}`, true);
 }
 
+function sayKept(judgement, told) {
+  const before = told.conflict && (told.conflict.skipped ? "skipped" : `“${told.conflict.label}”`);
+  if (before) say(`This row had another answer of yours (${before}), given elsewhere. The new one counts.`);
+  else if (judgement.skipped) say(`Skipped: ${judgement.skipped}`);
+  else say(entry.shape.startsWith("choice") ? `Kept: ${told.label}` : "Kept.");
+}
+
 async function send() {
   if (sending) return;
   sending = true;
@@ -76,8 +81,8 @@ async function send() {
         forget(judgement.key);
         counts(told.counts);
         ended();
-        const before = told.conflict && (told.conflict.skipped ? "skipped" : JSON.stringify(told.conflict.label));
-        say(before ? `This row had another answer of yours (${before}), given elsewhere. The new one counts.` : "Kept.");
+        if (judgement.role === "adjudicated") return location.replace(`/${cameFrom}`);
+        sayKept(judgement, told);
       } catch (error) {
         if (error.status === undefined || error.status >= 500 || error.status === 401) throw error;
         forget(judgement.key); // it will never be accepted: say so, and give the row back
@@ -120,7 +125,7 @@ async function fetchRows(again = true) {
   const [row, waiting] = [wanted, unsent().map((judgement) => judgement.row)];
   try {
     const holding = [...ready.map((item) => item.row), ...waiting];
-    const told = await ask("/api/next", { page, most: AHEAD - ready.length || 1, holding, ...(row ? { row } : {}) });
+    const told = await ask("/api/next", { page, most: AHEAD - ready.length || 1, holding, ...(row ? { row, settles } : {}) });
     past.delete(row);
     if (row === wanted) wanted = "";
     const here = new Set([...waiting, ...ready.map((item) => item.row), ...past]);
@@ -128,6 +133,7 @@ async function fetchRows(again = true) {
     ready = row ? fresh : [...ready, ...fresh];
     entry = withAdded(told.entry);
     counts(told.counts);
+    byId("changed").hidden = told.guideline === meta("guideline-version");
     if (!ready.length && told.items.length && again) {
       past.clear(); // they were taken back on another page
       return fetchRows(false);
@@ -151,7 +157,7 @@ async function next() {
 
 function counts(told) {
   byId("counts").textContent =
-    `${told.labelled} by you, ${told.skipped} skipped. ${told.finished} of ${told.rows} rows finished.`;
+    `${told.labelled} labelled by you, ${told.skipped} skipped. ${told.finished} of ${told.rows} rows finished.`;
   byId("bar").firstElementChild.style.setProperty("width", `${(100 * told.finished) / (told.rows || 1)}%`);
 }
 
@@ -159,7 +165,9 @@ function show() {
   const item = ready[0];
   const away = !byId("skipping").hidden;
   byId("item").hidden = !item;
-  byId("tools").hidden = false;
+  byId("tools").hidden = settles;
+  byId("return").hidden = !settles;
+  if (settles) byId("return").firstElementChild.href = `/${cameFrom}`;
   byId("skip").hidden = byId("flag").hidden = !item;
   byId("done").hidden = Boolean(item);
   byId("skipping").hidden = true;
@@ -169,6 +177,9 @@ function show() {
     return;
   }
   byId("place").textContent = item.place;
+  const now = item.settled ? `Settled by ${item.settled.by}: ${item.settled.shown}.` : "";
+  const means = settles ? "What you say here counts for everybody." : now && "What you say is kept, and does not change that.";
+  byId("settled").textContent = `${now} ${means || ""}`.trim();
   const texts = item.texts.map(({ name, text }) => {
     const box = element("div", "", { class: "text" });
     box.append(element("p", name, { class: "column" }), element("p", text || "(empty)", { class: "data", "data-column": name }));
@@ -184,15 +195,17 @@ function show() {
   reading?.show(item.row, item.texts.map(({ text }) => text).join(" "));
   block("");
   keys = 0;
-  flagged = false;
-  byId("flag").setAttribute("aria-pressed", "false");
+  flagged = Boolean(item.before?.flagged);
+  byId("flag").setAttribute("aria-pressed", String(flagged));
   value = entry.shape === "choices" ? [] : null;
   found = [];
-  const draft = stored(DRAFTS, {})[item.row] ?? (item.before ? item.before.label : item.suggested?.label);
+  const said = settles && item.settled ? item.settled : item.before;
+  const draft = stored(DRAFTS, {})[item.row] ?? (said ? said.label : item.suggested?.label);
   byId("suggested").textContent = item.suggested ? `Suggested by ${item.suggested.by}. Look before you take it: Enter takes it.` : "";
   byId("entry").replaceChildren(...FORMS[entry.shape](draft));
   began = performance.now();
   if (away || document.activeElement === document.body) byId("main").focus({ preventScroll: true });
+  focusFirst();
   scrollTo(0, 0);
 }
 
@@ -210,7 +223,7 @@ function drawMarks(item) {
   marks = null;
   byId("marks").replaceChildren();
   if (!item.marks) return;
-  const before = stored(DRAFTS, {})[marksDraft(item)] ?? item.before?.marks ?? {};
+  const before = stored(DRAFTS, {})[marksDraft(item)] ?? (settles && item.settled ? item.settled : item.before)?.marks ?? {};
   marks = window.tailorForms[item.marks.form](byId("marks"), { ...item.marks.given, ...before });
 }
 
@@ -219,269 +232,6 @@ byId("marks").addEventListener("change", () => {
 });
 
 const isMarked = () => Boolean(marks && (marks.value().regions.length || marks.value().links?.length));
-
-// Forms: each draws what there is to do, and `answer` reads it
-
-const FORMS = { choice: drawChoices, choices: drawChoices, fields: drawFields, text: drawText };
-
-function drawChoices(draft) {
-  if (entry.shape === "choices" && Array.isArray(draft)) value = [...draft];
-  if (entry.shape === "choice" && typeof draft === "string") value = draft;
-  const box = element("div", "", { class: "choices", role: "group", "aria-label": "Labels" });
-  const drawn = [box];
-  const draw = (filter) => {
-    const shown = entry.choices.filter((label) => label.toLowerCase().includes(filter.toLowerCase()));
-    box.replaceChildren(...shown.map((label, place) => choiceButton(label, place)));
-    return shown;
-  };
-  draw("");
-  if (entry.choices.length > 9 || entry.adds) {
-    const field = element("div", "", { class: "field" });
-    const first = "Write a label and press Enter: it becomes a button here";
-    const hint = !entry.choices.length ? first : entry.adds ? "Find a label, or write a new one" : "Find a label";
-    const label = element("label", `${hint} `, { for: "find" });
-    label.append(element("kbd", "/"));
-    const input = element("input", "", { id: "find", type: "text", autocomplete: "off", maxlength: "200" });
-    input.addEventListener("input", () => draw(input.value.trim()));
-    input.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.isComposing) return;
-      event.preventDefault();
-      event.stopPropagation();
-      const text = input.value.trim();
-      if (!text) return submit();
-      const exact = entry.choices.find((choice) => choice.toLowerCase() === text.toLowerCase());
-      const first = exact ?? (entry.adds ? text : draw(text)[0]);
-      if (first === undefined) return block("No label has this in it.");
-      if (!entry.choices.includes(first)) entry.choices.push(first);
-      input.value = "";
-      draw("");
-      choose(first);
-    });
-    field.append(label, input);
-    drawn.push(field);
-  }
-  if (entry.shape === "choice" && marks) drawn.push(submitButton("Done"));
-  if (entry.shape === "choices") drawn.push(submitButton(entry.choices.length ? "None applies, or done" : "Done"));
-  return drawn;
-}
-
-function choiceButton(label, place) {
-  const button = element("button", "", { type: "button", "data-label": label, "aria-pressed": String(isChosen(label)) });
-  if (place < 9) button.append(keyFor(button, place + 1), " ");
-  button.append(label);
-  button.addEventListener("click", () => choose(label));
-  return button;
-}
-
-// The number that presses a button, as it stands on it; none where there are more than nine.
-function keyFor(button, number = ++keys) {
-  if (number > 9) return "";
-  button.dataset.key = String(number);
-  return element("kbd", String(number));
-}
-
-const isChosen = (label) => (Array.isArray(value) ? value.includes(label) : value === label);
-
-function choose(label) {
-  if (entry.shape === "choice" && !marks) {
-    value = label;
-    submit();
-    return;
-  }
-  if (entry.shape === "choice") value = isChosen(label) ? null : label; // there are marks to make, too
-  else value = isChosen(label) ? value.filter((other) => other !== label) : [...value, label];
-  for (const button of document.querySelectorAll("[data-label]")) {
-    button.setAttribute("aria-pressed", String(isChosen(button.dataset.label)));
-  }
-  block("");
-}
-
-function submitButton(text) {
-  const button = element("button", `${text} `, { type: "submit", class: "main" });
-  button.append(element("kbd", "Enter"));
-  return button;
-}
-
-function drawText(draft) {
-  const field = element("div", "", { class: "field" });
-  field.append(element("label", "Answer", { for: "answer" }));
-  const input = element("textarea", "", { id: "answer", rows: String(entry.lines) });
-  input.value = typeof draft === "string" ? draft : (draft?.answer ?? "");
-  input.addEventListener("input", keepDraft);
-  field.append(input);
-  const drawn = [field];
-  if (entry.source) {
-    const quote = element("div", "", { class: "field" });
-    quote.append(element("label", "Words of the document that support it", { for: "source" }));
-    const words = element("input", "", { id: "source", type: "text", autocomplete: "off" });
-    words.value = draft?.source ?? "";
-    words.addEventListener("input", keepDraft);
-    const line = element("div", "", { class: "beside" });
-    line.append(words, takeButton(words));
-    quote.append(line);
-    drawn.push(quote);
-  }
-  drawn.push(submitButton("Done"));
-  if (entry.nothing) {
-    const button = element("button", `${entry.nothing} `, { type: "button", id: "nothing" });
-    button.append(element("kbd", "0"));
-    button.addEventListener("click", () => submit(""));
-    drawn.push(" ", button);
-  }
-  return drawn;
-}
-
-function takeButton(input) {
-  const take = element("button", "Take the selected words ", { type: "button" });
-  take.append(keyFor(take));
-  take.addEventListener("mousedown", (event) => event.preventDefault()); // else the selection would go
-  take.addEventListener("click", () => takeWords(input));
-  return take;
-}
-
-function drawFields(draft) {
-  const drawn = entry.fields.map((field) => (field.form === "entities" ? entityField(field, draft) : lineField(field, draft)));
-  return [...drawn, submitButton("Done")];
-}
-
-function lineField(field, draft) {
-  const box = element("div", "", { class: "field" });
-  const label = element("label", `${field.name} `, { for: `field ${field.name}` });
-  label.append(element("span", field.says, { class: "hint" }));
-  box.append(label);
-  const id = { id: `field ${field.name}`, "data-field": field.name, "data-form": field.form };
-  let input;
-  if (field.choices.length) {
-    input = element("select", "", id);
-    input.append(...["", ...field.choices].map((choice) => element("option", choice, { value: choice })));
-  } else {
-    input = element("input", "", { ...id, type: "text", autocomplete: "off" });
-  }
-  const given = String(field.name).split(".").reduce((outer, name) => outer?.[name], draft);
-  input.value = given === undefined || given === null ? "" : typeof given === "object" ? JSON.stringify(given) : String(given);
-  input.addEventListener("input", keepDraft);
-  const line = element("div", "", { class: "beside" });
-  line.append(input);
-  if (!field.choices.length) line.append(takeButton(input));
-  box.append(line);
-  return box;
-}
-
-function takeWords(input) {
-  const words = String(getSelection());
-  if (!words.trim()) return block("Select words of the text first.");
-  input.value = words;
-  block("");
-  keepDraft();
-}
-
-// Places in a text are counted as Python counts them, in code points; JavaScript counts UTF-16 units.
-const points = (text) => Array.from(text).length;
-
-function selectedPlace() {
-  const selection = getSelection();
-  if (!selection.rangeCount || selection.isCollapsed) return null;
-  const range = selection.getRangeAt(0);
-  const text = document.querySelector("#texts .data");
-  if (!text || !text.contains(range.startContainer) || !text.contains(range.endContainer)) return null;
-  const before = document.createRange();
-  before.setStart(text, 0);
-  before.setEnd(range.startContainer, range.startOffset);
-  const start = points(before.toString());
-  return { start, end: start + points(range.toString()), text: range.toString() };
-}
-
-function entityField(field, draft) {
-  found = Array.isArray(draft?.[field.name]) ? draft[field.name] : [];
-  const box = element("div", "", { class: "field" });
-  box.append(element("p", "Select words in the text, then choose what they are.", { class: "hint" }));
-  const types = element("div", "", { class: "choices", role: "group", "aria-label": "Types" });
-  field.choices.forEach((type) => {
-    const button = element("button", "", { type: "button", "data-type": type });
-    button.append(keyFor(button), " ", type);
-    button.addEventListener("mousedown", (event) => event.preventDefault());
-    button.addEventListener("click", () => mark(type));
-    types.append(button);
-  });
-  const chips = element("ul", "", { class: "chips", id: "entities", "aria-label": "Marked" });
-  chips.dataset.field = field.name;
-  box.append(types, chips);
-  queueMicrotask(drawEntities);
-  return box;
-}
-
-function mark(type) {
-  const place = selectedPlace();
-  if (!place || !place.text.trim()) return block("Select words in the text first.");
-  if (!found.some((one) => one.start === place.start && one.end === place.end && one.type === type)) {
-    found = [...found, { type, ...place }].sort((a, b) => a.start - b.start);
-  }
-  getSelection().removeAllRanges();
-  block("");
-  drawEntities();
-  keepDraft();
-}
-
-function drawEntities() {
-  const text = ready[0]?.texts[0]?.text ?? "";
-  const signs = Array.from(text);
-  const parts = [];
-  let at = 0;
-  for (const one of found.filter((each) => Number.isInteger(each.start))) {
-    if (one.start < at) continue; // overlapping ones are in the list alone
-    parts.push(signs.slice(at, one.start).join(""), element("mark", signs.slice(one.start, one.end).join(""), { title: one.type }));
-    at = one.end;
-  }
-  parts.push(signs.slice(at).join(""));
-  document.querySelector("#texts .data")?.replaceChildren(...parts);
-  byId("entities").replaceChildren(
-    ...found.map((one) => {
-      const line = element("li");
-      const button = element("button", `${one.text} · ${one.type} `, { type: "button", "aria-label": `Take out ${one.text}, ${one.type}` });
-      button.append(element("span", "×", { "aria-hidden": "true" }));
-      button.addEventListener("click", () => {
-        found = found.filter((other) => other !== one);
-        drawEntities();
-        keepDraft();
-      });
-      line.append(button);
-      return line;
-    }),
-  );
-}
-
-function answer() {
-  if (entry.shape === "choice" || entry.shape === "choices") return value;
-  if (entry.shape === "text") return byId("answer").value;
-  const given = {};
-  for (const input of document.querySelectorAll("[data-form]")) given[input.dataset.field] = fieldValue(input);
-  for (const field of entry.fields) if (field.form === "entities") given[field.name] = found;
-  return given;
-}
-
-function fieldValue(input) {
-  const text = input.value.trim();
-  const { form, field } = input.dataset;
-  if (form === "json" && text) {
-    try {
-      return JSON.parse(text);
-    } catch (error) {
-      throw new Error(`${field} is no JSON. Write a list, such as ["a", "b"].`);
-    }
-  }
-  const choices = entry.fields.find((one) => one.name === field).choices;
-  return choices.length === 2 && choices.includes("true") && text ? text === "true" : text;
-}
-
-function keepDraft() {
-  if (!ready.length) return;
-  try {
-    const draft = entry.shape === "text" ? { answer: byId("answer").value, source: byId("source")?.value ?? "" } : answer();
-    localStorage.setItem(DRAFTS, JSON.stringify({ ...stored(DRAFTS, {}), [ready[0].row]: draft }));
-  } catch (error) {
-    // half a list is no draft that can be read again
-  }
-}
 
 // What is done
 
@@ -493,9 +243,9 @@ function judged(more) {
   delete drafts[marksDraft(item)];
   localStorage.setItem(DRAFTS, JSON.stringify(drafts));
   const seconds = Math.round(performance.now() - began) / 1000;
-  keep({ key: newKey(), row: item.row, seconds, replaces: item.before?.key ?? null, suggested: Boolean(item.suggested), ...(flagged ? { flagged: "look at it again" } : {}), ...more });
+  keep({ key: newKey(), row: item.row, seconds, replaces: (settles ? item.settled : item.before)?.key ?? null, ...(settles ? { role: "adjudicated" } : {}), suggested: Boolean(item.suggested), ...(flagged ? { flagged: "look at it again" } : {}), ...more });
   send();
-  next();
+  if (!settles) next();
 }
 
 function submit(given) {
@@ -521,7 +271,7 @@ async function undo() {
   if (last && !sending) {
     forget(last.key);
     wanted = last.row;
-    say("Taken back.");
+    say("Taken back: it had not been sent yet.");
   } else {
     try {
       const told = await ask("/api/undo", { key: newKey() });
@@ -530,7 +280,8 @@ async function undo() {
       if (told.label !== null && told.label !== undefined) {
         localStorage.setItem(DRAFTS, JSON.stringify({ ...stored(DRAFTS, {}), [told.row]: told.label }));
       }
-      say("Taken back: your last answer does not count any more.");
+      const settled = told.settled ? ` ${told.settled.by} settled this row as “${told.settled.shown}”, which counts as before.` : "";
+      say(`Taken back: your last answer does not count any more.${settled}`);
     } catch (error) {
       return say(error.status === undefined ? "The server cannot be reached, so nothing was taken back." : error.message, true);
     }
@@ -549,6 +300,11 @@ function openSkip(open) {
 function toggleFlag() {
   flagged = !flagged;
   byId("flag").setAttribute("aria-pressed", String(flagged));
+}
+
+function toggleGuideline() {
+  const guide = byId("guide");
+  if (guide) guide.open = !guide.open;
 }
 
 byId("undo").addEventListener("click", undo);
@@ -577,18 +333,19 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     return submit();
   }
-  if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !writing) {
+  if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !writing && !settles) {
     event.preventDefault();
     return undo();
   }
   if (event.ctrlKey || event.metaKey || event.altKey || writing) return;
-  const onButton = document.activeElement?.tagName === "BUTTON" || document.activeElement?.tagName === "A";
+  const onButton = ["BUTTON", "A", "SUMMARY"].includes(document.activeElement?.tagName);
   if (event.key === "Enter" && !onButton && ready.length) {
     event.preventDefault();
     return submit();
   }
   if (/^[0-9]$/.test(event.key)) return number(Number(event.key), event);
-  const keys = { u: undo, s: () => ready.length && openSkip(true), f: () => ready.length && toggleFlag(), "/": () => (byId("find") ?? byId("search"))?.focus() };
+  const own = { u: undo, s: () => ready.length && openSkip(true), f: () => ready.length && toggleFlag() };
+  const keys = { "/": () => (byId("find") ?? byId("search"))?.focus(), g: toggleGuideline, ...(settles ? {} : own) };
   const action = keys[event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();
