@@ -326,7 +326,7 @@ class Worker:
         served.timing.note(count, seconds)
         if not served.is_billed:
             with self._changed:
-                self.load.ended(len(self._jobs), batch=self._batch(served))
+                self.load.ended(len(self._jobs), batch=min(self.capacity, self._batch(served)))
         self.batches += 1
         self.answered += count
         self.seconds_each = each if not self.seconds_each else (1 - SMOOTH) * self.seconds_each + SMOOTH * each
