@@ -12,6 +12,7 @@ import asyncio
 import json
 import math
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -55,6 +56,10 @@ GATE = 32
 """Rows that the gate asks; at them, it is learned how long batches take."""
 SLOW = 0.05
 """Seconds that the slow fake takes for an answer, so that its capacity is known."""
+LATE = 0.05
+"""Seconds within which a refusal should come."""
+SLOW_BATCH, SLOW_EACH = 0.2, 0.2
+"""Seconds that a fake takes for a batch, and for each answer in it: about as the built-in model on two cores."""
 
 
 class PassingFake(FakeModel):
@@ -75,6 +80,17 @@ class SlowFake(PassingFake):
     def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
         """One reply per request."""
         time.sleep(SLOW * len(requests))
+        return super().reply(requests, tuned)
+
+
+class BatchFake(PassingFake):
+    """A fake model that takes a time for each batch and for each answer in it, as a model that computes does."""
+
+    block = 16
+
+    def reply(self, requests: Sequence[Request], tuned: Path | None = None) -> list[Reply]:
+        """One reply per request."""
+        time.sleep(SLOW_BATCH + SLOW_EACH * len(requests))
         return super().reply(requests, tuned)
 
 
@@ -99,7 +115,9 @@ def run() -> dict[str, float]:
     """The figures of all parts, or of those named in `SERVE`."""
     from benchmarks.serve_rivals import rivals
 
-    parts = {one.__name__: one for one in (overhead, overload, overload_model, swaps, throughput, rivals, leak, soak)}
+    parts = {
+        one.__name__: one for one in (overhead, overload, overload_batches, overload_model, swaps, throughput, rivals, leak, soak)
+    }
     named = [name for name in os.environ.get("SERVE", "").split(",") if name] or [name for name in parts if name != "soak"]
     if unknown := sorted(set(named) - set(parts)):
         raise FileNotFoundError(f"there is no part {unknown[0]}; there are {', '.join(parts)}")
@@ -124,32 +142,52 @@ def overhead() -> dict[str, float]:
 def overload() -> dict[str, float]:
     """Ten times what a slow model can do: how soon the refusals come, and the time of what is answered, against half the load."""
     with server("slow", queue=8) as at:
-        return overloaded(at, 1 / SLOW, "overload")
+        return overloaded(at, 1 / SLOW, "overload", 40)
+
+
+def overload_batches() -> dict[str, float]:
+    """The same with a fake model that is quicker in batches, and with as many that may wait as usual."""
+    with server("batches", queue=64) as at:
+        return overloaded(at, capacity(at), "overload_batches", 120)
 
 
 def overload_model() -> dict[str, float]:
-    """The same with the built-in model, whose capacity is what sixteen clients get, and with as many that may wait as usual."""
+    """The same with the built-in model."""
     with server("built-in", queue=64) as at:
-        asyncio.run(flood(at, 32, CLIENTS))
-        started = time.perf_counter()
-        asyncio.run(flood(at, 96, CLIENTS))
-        return overloaded(at, 96 / (time.perf_counter() - started), "overload_model")
+        return overloaded(at, capacity(at), "overload_model", 120)
 
 
-def overloaded(at: At, capacity: float, name: str) -> dict[str, float]:
-    """What becomes of ten times the capacity of a server, against half of it; `settled` is all but the first third of the time."""
-    calm = asyncio.run(paced(at, capacity / 2, 10))
-    took = asyncio.run(paced(at, 10 * capacity, 15))
+def capacity(at: At) -> float:
+    """Answers a second that sixteen clients get."""
+    asyncio.run(flood(at, 32, CLIENTS))
+    started = time.perf_counter()
+    asyncio.run(flood(at, 96, CLIENTS))
+    return 96 / (time.perf_counter() - started)
+
+
+def overloaded(at: At, capacity: float, name: str, seconds: float) -> dict[str, float]:
+    """What becomes of ten times the capacity of a server, from the first request on, against calm: half of the capacity.
+
+    Requests come at random (a Poisson process), from callers who know nothing of each other. Calm is measured at even distances
+    as well, where requests hardly ever wait for each other.
+    """
+    even = asyncio.run(paced(at, capacity / 2, seconds / 4))
+    calm = asyncio.run(paced(at, capacity / 2, seconds / 2, even=False))
+    took = asyncio.run(paced(at, 10 * capacity, seconds, even=False))
     refused = [one for one in took if one[0] == 429]
     answered = [one for one in took if one[0] == 200]
     assert len(refused) + len(answered) == len(took), {status for status, _ in took}
     return {
+        f"{name}_capacity": capacity,
         f"{name}_refused": len(refused) / len(took),
         f"{name}_refused_p99_ms": 1000 * quantile(refused, 0.99),
+        f"{name}_refused_late": sum(each > LATE for _, each in refused) / len(refused),
         f"{name}_answered_p99_ms": 1000 * quantile(answered, 0.99),
-        f"{name}_settled_p99_ms": 1000 * quantile([one for one in took[len(took) // 3 :] if one[0] == 200], 0.99),
+        f"{name}_answered_at_most_ms": 1000 * quantile(answered, 1.0),
         f"{name}_calm_p99_ms": 1000 * quantile(calm, 0.99),
-        f"{name}_share_of_rate": len(answered) / 15 / capacity,
+        f"{name}_calm_even_p99_ms": 1000 * quantile(even, 0.99),
+        f"{name}_times_calm": quantile(answered, 0.99) / quantile(calm, 0.99),
+        f"{name}_share_of_rate": len(answered) / seconds / capacity,
     }
 
 
@@ -299,7 +337,7 @@ def certify(project: Project, system: Any, rows: Sequence[Example], engine: Engi
 
 def serve_here(folder: Path, kind: str, queue: int, both: bool) -> None:
     """Serve until the process is told to end; the port is printed."""
-    model = {"fake": PassingFake, "slow": SlowFake}.get(kind, lambda: None)()
+    model = {"fake": PassingFake, "slow": SlowFake, "batches": BatchFake}.get(kind, lambda: None)()
     project, found, _ = made(folder, model, writes=kind == "writes")
     configurations = [found]
     if both:
@@ -362,13 +400,21 @@ def question(text: str) -> bytes:
     return json.dumps({"model": "townhall", "messages": [{"role": "user", "content": text}]}).encode()
 
 
-async def paced(at: At, rate: float, seconds: float) -> list[tuple[int, float]]:
-    """Status and seconds of requests that come at a rate, whatever becomes of those before (an open loop)."""
-    loop, free = asyncio.get_running_loop(), list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]()
+async def paced(at: At, rate: float, seconds: float, *, even: bool = True) -> list[tuple[int, float]]:
+    """Status and seconds of requests that come at a rate, whatever becomes of those before (an open loop).
 
-    async def one(number: int) -> tuple[int, float]:
-        due = began + number / rate
-        await asyncio.sleep(max(0.0, due - loop.time()))
+    Args:
+        at: the server.
+        rate: requests a second.
+        seconds: for how long.
+        even: at equal distances; else at random ones, the same each time.
+    """
+    loop, free = asyncio.get_running_loop(), list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]()
+    count, chance = round(rate * seconds), random.Random(7)
+    times = [number / rate for number in range(count)] if even else sorted(chance.uniform(0, seconds) for _ in range(count))
+
+    async def one(number: int, after: float) -> tuple[int, float]:
+        await asyncio.sleep(max(0.0, began + after - loop.time()))
         sent = loop.time()
         pair = free.pop() if free else await asyncio.open_connection("127.0.0.1", at.port)
         status, _ = await exchange(at, *pair, "POST", "/v1/chat/completions", question(f"There is a hole in street {number}"))
@@ -376,7 +422,7 @@ async def paced(at: At, rate: float, seconds: float) -> list[tuple[int, float]]:
         return status, loop.time() - sent
 
     began = loop.time() + 0.1
-    took = await asyncio.gather(*(one(number) for number in range(round(rate * seconds))))
+    took = await asyncio.gather(*(one(number, after) for number, after in enumerate(times)))
     for _, writer in free:
         writer.close()
     return list(took)

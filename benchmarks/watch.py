@@ -6,11 +6,13 @@ at every day. False alarms are counted at the worst that is no alarm: a quality 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 from scipy.stats import binom
 
 from tailor.stats.betting import dealt_over, evidence_of_fall, reaches
@@ -214,6 +216,51 @@ def least_false_alarms(rows: int, fall: float) -> float:
     return float(1 - (1 - error) ** (DAYS * AUDITED / rows))
 
 
+def most_growth(values: Floats, chances: Floats) -> float:
+    """The logarithm by which the best bet against the certified limit grows with each value, which has these chances."""
+    most = 0.999 / max(1e-9, float(values.max()) - CERTIFIED)  # more would lose everything at the largest value
+    found = minimize_scalar(lambda bet: -float(chances @ np.log1p(bet * (CERTIFIED - values))), bounds=(0, most), method="bounded")
+    return -float(found.fun)
+
+
+def verdicts_with_a_judge(fall: float, right: float) -> float:
+    """People's verdicts until the best bet finds a fall, where a judge gives a verdict on every drawn request.
+
+    People judge a random share of these, and a value is the judge's verdict, weighted, plus the difference of a person's verdict to
+    it over the share: on average what people say, whatever the judge does. Share and weight are the best of those tried.
+
+    Args:
+        fall: how far the quality is below the certified limit.
+        right: share of the judge's verdicts that are people's.
+    """
+    mean, best = CERTIFIED - fall, 0.0
+    for share in (0.5, 0.2, 0.1):
+        for weight in np.linspace(0, 1, 21):
+            rows = [
+                (people, judge, chance * (right if people == judge else 1 - right))
+                for people, chance in ((1.0, mean), (0.0, 1 - mean))
+                for judge in (0.0, 1.0)
+            ]
+            values = [
+                value for people, judge, _ in rows for value in (weight * judge, weight * judge + (people - weight * judge) / share)
+            ]
+            chances = [part for _, _, chance in rows for part in (chance * (1 - share), chance * share)]
+            best = max(best, most_growth(np.array(values), np.array(chances)) / share)
+    return -math.log(QUALITY) / best
+
+
+def judge_figures() -> dict[str, float]:
+    """People's verdicts until a fall is found by the best bet: on their verdicts alone, and with judges that are right so often."""
+    figures = {}
+    for points in (10, 5):
+        mean = CERTIFIED - points / 100
+        alone = most_growth(np.array([0.0, 1.0]), np.array([1 - mean, mean]))
+        figures[f"verdicts_{points}_points"] = -math.log(QUALITY) / alone
+        for right in (0.90, 0.95, 0.98):
+            figures[f"verdicts_{points}_points_judge_{100 * right:.0f}"] = verdicts_with_a_judge(points / 100, right)
+    return figures
+
+
 def run() -> dict[str, float]:
     """Figures of 2,000 years without a change, of falls, and of 500 years in which inputs change and quality does not."""
     null = [year(seed, CERTIFIED) for seed in range(STREAMS)]
@@ -232,4 +279,4 @@ def run() -> dict[str, float]:
     for rows, fall in ((100, 0.10), (400, 0.05)):
         figures[f"least_false_alarms_{rows}_rows"] = least_false_alarms(rows, fall)
         figures[f"cusum_false_alarms_{rows}_rows"] = cusum_false_alarms(rows, fall)
-    return figures | cusum_figures()
+    return figures | cusum_figures() | judge_figures()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,16 @@ from data_helpers import write_yaml
 from dots import COLOURS, chunk, images_in, png, sees, write_dots
 from endpoint import Endpoint as Remote
 from flow import climb, tailor
-from serving_helpers import Answered, Client, serving
+from serving_helpers import Answered, Client, http, serving
 
+from tailor.conversation import turns_in
 from tailor.limits import IMAGE_BYTES
+from tailor.serving.bundle import RECORD, BundleSource
+from tailor.serving.certified import CERTIFIED
+from tailor.serving.elsewhere import Runtime, check
+from tailor.serving.endpoint import Endpoint
+from tailor.serving.server import Server
+from tailor.serving.worker import Worker
 from tailor.store.traffic import TRAFFIC, Traffic
 
 PRICES = {"input_per_million": 1.0, "output_per_million": 4.0}
@@ -121,4 +130,98 @@ def test_what_is_no_measured_image_is_refused_by_its_field(
 def test_an_image_whose_request_finds_no_room_leaves_nothing_behind(served: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(served.endpoint.worker, "capacity", 0)
     assert said(served, [part(url_of(png("red", 1)))]).status == 429
+    assert list((store_of(served) / "asked").iterdir()) == []
+
+
+# --- conversations with images, and bundles
+
+
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory, seeing: Remote) -> Path:
+    """A project of conversations whose last message shows an image, and that was measured with worked examples."""
+    folder = tmp_path_factory.mktemp("talks")
+    write_dots(folder)
+    chats = []
+    for number in range(96):
+        asked = [
+            {"type": "text", "text": f"And number {number}?"},
+            {"type": "image_url", "image_url": {"url": f"dots/{number}.png"}},
+        ]
+        turns = [
+            ("user", "I have some photos."),
+            ("assistant", "Show me."),
+            ("user", asked),
+            ("assistant", list(COLOURS)[number % 3]),
+        ]
+        chats.append({"messages": [{"role": role, "content": content} for role, content in turns]})
+    (folder / "chats.jsonl").write_text("".join(json.dumps(chat) + "\n" for chat in chats), encoding="utf-8")
+    made = tailor("init", folder / "chats.jsonl")
+    assert made.exit_code == 0, made.output
+    settings = yaml.safe_load((folder / "tailor.yaml").read_text(encoding="utf-8"))
+    model = {"name": "eye", "base_url": seeing.url, "context_tokens": 8192, "media": ["image"]}
+    write_yaml(folder, settings | {"model": model, "prices": PRICES, "target": 0.8, "ask_again": False})
+    climb(folder)
+    return folder
+
+
+def test_a_conversation_with_an_image_is_asked_as_measured_rows_are(talking: Path, seeing: Remote) -> None:
+    with serving(talking, rows=4) as client:
+        row = client.endpoint.current.certified.rows[0]
+        number = int("".join(filter(str.isdigit, turns_in(row.example.fields["messages"])[-1].text)))
+        picture = part(url_of(png(list(COLOURS)[number % 3], number)))
+        client.post("/answer", {})
+        seeing.payloads.clear()
+        server = client.url
+        assert check(client.endpoint.current, Runtime(server), rows=1, agreement=1.0).found.holds
+        measured = seeing.payloads[-1]["messages"]
+        talk: list[dict[str, Any]] = [
+            {"role": "user", "content": "I have some photos."},
+            {"role": "assistant", "content": "Show me."},
+            {"role": "user", "content": [{"type": "text", "text": f"And number {number}?"}, picture]},
+        ]
+        asked = client.post("/v1/chat/completions", {"model": "chats", "messages": talk})
+        assert asked.status == 200, asked.raw
+        assert seeing.payloads[-1]["messages"] == measured
+        early = [{"role": "user", "content": [{"type": "text", "text": "Look."}, picture]}, *talk[1:]]
+        refused = client.post("/v1/chat/completions", {"model": "chats", "messages": early})
+        assert (refused.status, refused.error["param"]) == (400, "messages[0].content")
+        without = [*talk[:2], {"role": "user", "content": "And this one?"}]
+        refused = client.post("/v1/chat/completions", {"model": "chats", "messages": without})
+        assert (refused.status, refused.error["param"]) == (400, "messages[2].content")
+
+
+def test_a_bundle_takes_its_images_along(talking: Path, tmp_path: Path) -> None:
+    project = shutil.copytree(talking, tmp_path / "project")
+    told = tailor("export", "--bundle", project, "--output", tmp_path / "bundle")
+    assert told.exit_code == 0, told.output
+    shutil.rmtree(project)
+    source = BundleSource(tmp_path / "bundle", rows=4)
+    served = source.opened()
+    server = Server(Endpoint(served, Worker()), source, rows=4, agreement=1.0)
+    with http(server) as client:
+        assert server.open_gate()
+        assert check(served, Runtime(client.url), rows=4, agreement=1.0).found.holds
+    names = {path.stem for path in (tmp_path / "bundle" / "images").iterdir()}
+    kept = CERTIFIED.validate_json((tmp_path / "bundle" / RECORD).read_bytes())
+    rows = [row.example for row in kept.rows] + list(kept.system.prompt.shots)
+    assert names == {image.sha256[:16] for row in rows for image in row.media.values()}
+    assert not list((tmp_path / "bundle").rglob("dots"))
+
+
+def test_an_image_that_was_changed_since_is_not_bundled(talking: Path, tmp_path: Path) -> None:
+    project = shutil.copytree(talking, tmp_path / "project")
+    for path in (project / "dots").iterdir():
+        path.write_bytes(png("red", 2000))
+    told = tailor("export", "--bundle", project, "--output", tmp_path / "bundle")
+    assert told.exit_code != 0
+    assert "another one than was measured" in told.output
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_an_image_is_gone_even_where_the_queue_breaks_down(served: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*given: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(served.endpoint.worker, "submit", broken)
+    assert said(served, [part(url_of(png("red", 1)))]).status == 500
     assert list((store_of(served) / "asked").iterdir()) == []

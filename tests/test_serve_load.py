@@ -7,16 +7,17 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from data_helpers import make_examples, make_task
 from endpoint import Answer, Endpoint, completion, refusal
-from serving_helpers import Client, certify, serve_measured, serving_these, wait_until
+from serving_helpers import Answered, Client, certify, serve_measured, serving_these, wait_until
 from tiny import make_engine
 
 from tailor.approaches.approach import starting_system
@@ -24,7 +25,7 @@ from tailor.models.base import Model
 from tailor.models.fake import FakeModel
 from tailor.models.remote import RemoteModel
 from tailor.serving.certified import Certified
-from tailor.serving.load import FIRST, KEPT_BATCHES, Timing
+from tailor.serving.load import FIRST, KEPT_BATCHES, LEAST_SHARE, Load, Timing
 from tailor.serving.served import Served
 from tailor.settings import ModelSettings
 
@@ -125,6 +126,79 @@ def test_once_the_queue_was_full_no_more_may_wait_than_the_next_batch_needs(tmp_
         model.go.set()
         assert [asked[place].result().status for place in (0, 1)] == [200, 200]
         assert client.chat("there is room again").status == 200
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.5])
+def test_clients_that_wait_for_their_answers_are_no_overload(pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, load, random = [0.0], Load(), Random(3)
+    monkeypatch.setattr("tailor.serving.load.time.monotonic", lambda: clock[0])
+    comes = [random.uniform(0, 0.25) for _ in range(63)]  # they begin together; the first one is answered by itself
+    waiting, taken = 0, 1
+    for _ in range(200):
+        ends = clock[0] + 0.2 + 0.2 * taken
+        for clock[0] in sorted(at for at in comes if at <= ends):
+            assert not load.grows(waiting, batch=8, last=taken)
+            waiting += 1
+        clock[0] = ends
+        comes = [at for at in comes if at > ends] + [ends + random.uniform(0, pause) for _ in range(taken)]
+        taken = min(8, waiting)
+        waiting -= taken
+
+
+def test_ten_times_what_can_be_answered_shows_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, load = [0.0], Load()
+    monkeypatch.setattr("tailor.serving.load.time.monotonic", lambda: clock[0])
+    for number in range(45):
+        clock[0] = number / 45
+        taken = 8 if clock[0] > 0.4 else 0  # after the first answer eight are taken, for longer than a second
+        if load.grows(number - taken, batch=8, last=taken or 1):
+            return
+    pytest.fail("it does not show")
+
+
+def test_a_queue_that_goes_on_growing_is_an_overload_long_before_it_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailor.serving.load.BURST_SECONDS", 0.02)
+    with held(tmp_path, waiting=64) as (client, model), ThreadPoolExecutor(16) as pool:
+        worker, timing = client.endpoint.worker, client.endpoint.current.timing
+        model.block = 1
+        model.go.clear()
+        first = pool.submit(client.chat, "is it red")
+        wait_until(lambda: model.sizes == [1])
+        asked = list[Future[Answered]]()
+        while not worker.load.is_over:
+            asked.append(pool.submit(client.chat, f"number {len(asked)}"))
+            wait_until(lambda: worker.waiting == len(asked) or worker.load.is_over)
+            assert len(asked) < 16
+        wait_until(lambda: worker.busy_seconds > 0.05)
+        # The first answer takes a second by all that is known: who comes now would wait for nearly all of it.
+        assert {one.result().status for one in asked} == {429}
+        assert client.chat("too early").error["code"] == "queue_full"
+        assert worker.waiting == 0
+        for _ in range(KEPT_BATCHES):
+            timing.note(1, 0.001)
+        late = pool.submit(client.chat, "it will be done soon")
+        wait_until(lambda: worker.waiting == 1)
+        assert client.chat("one more than the next batch needs").status == 429
+        model.go.set()
+        assert first.result().status == late.result().status == 200
+
+
+def test_under_overload_others_are_let_in_as_late_as_the_next_batch_can_still_be_filled() -> None:
+    load = Load()
+    at_first = load.opens(1.0)
+    load.ended(0, batch=4)
+    assert load.opens(1.0) == at_first  # nobody has to be let in where all are
+    load.refused()
+    for _ in range(100):
+        load.ended(4, batch=4)
+    assert load.opens(2.0) == pytest.approx(2.0 * (1 - LEAST_SHARE))
+    load.ended(3, batch=4)
+    assert load.opens(2.0) < 2.0 * (1 - LEAST_SHARE)
+    for _ in range(100):
+        load.ended(0, batch=4)
+    assert load.opens(2.0) == 0
 
 
 def test_a_batch_is_the_smallest_that_keeps_most_of_the_best_rate_and_grows_while_that_pays() -> None:

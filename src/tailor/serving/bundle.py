@@ -29,6 +29,7 @@ from tailor.models.local import as_local
 from tailor.models.merged import save_merged
 from tailor.outside import read_file
 from tailor.project import Project
+from tailor.serving.bundled_images import Images
 from tailor.serving.card import card_of, recipes_of, requirements_of
 from tailor.serving.certified import CERTIFIED, Certified
 from tailor.serving.parity import BILLED_AGREEMENT, BILLED_ROWS, hold
@@ -199,7 +200,8 @@ def write_merged(served: Served, target: Path) -> str:
 
 def _fill(served: Served, folder: Path, *, merge: bool) -> None:
     """Everything but the index and the checksums."""
-    found, project = served.certified, served.project
+    project, images = served.project, Images(served.project.folder, folder)
+    found = images.of(served.certified)
     task = _moved(found.task, project, folder)
     (folder / STORE).mkdir()
     if tuned := found.system.weights.tuned:
@@ -235,11 +237,9 @@ def _moved(task: Task, project: Project, folder: Path) -> Task:
     Raises:
         ConfigError: it names what cannot be taken along.
     """
-    if task.data.images:
-        raise ConfigError("a task whose rows have images is not bundled yet", "Serve the project itself.")
     if (project.folder / task.embedder).is_dir():
         raise ConfigError("an embedder in a folder is not bundled yet", "Name an embedder that is fetched by its name.")
-    changes: dict[str, object] = {"data": DataFiles(file="", columns=(), report_by=(), images=()), "judge": None}
+    changes: dict[str, object] = {"data": DataFiles(file="", columns=(), report_by=(), images=task.data.images), "judge": None}
     if task.judge is not None:
         changes["metric"] = None
     if project.documents is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
+from tailor.conversation import Turn, turns_in
 from tailor.data.example import Example
 from tailor.errors import ConfigError, EndpointError, quoted
 from tailor.media import data_uri
@@ -32,6 +33,8 @@ from tailor.task import ModelSettings
 
 KEY = "TAILOR_CHECK_KEY"
 """Variable that holds the key of the runtime that is checked."""
+ANSWER_SECONDS = 600.0
+"""Seconds that an answer is waited for: a runtime that is slow, as on a busy processor, answers no worse."""
 TOKENS = 16
 """Rows whose prompts are compared token by token."""
 
@@ -90,7 +93,8 @@ class Runtime:
             raise EndpointError(f"{self.line.address} lists no model", "Name it with --check-model.")
         self.model = model or models[0]["id"]
         self.is_ours = any(one["id"] == self.model and one.get("owned_by") == "tailor" for one in models)
-        self._remote = RemoteModel(ModelSettings(name=self.model, base_url=f"{root}/v1", api_key_env=KEY, batch=False))
+        asked = ModelSettings(name=self.model, base_url=f"{root}/v1", api_key_env=KEY, batch=False, timeout_seconds=ANSWER_SECONDS)
+        self._remote = RemoteModel(asked)
 
     def tokens(self, messages: Sequence[Message]) -> list[int] | None:
         """The tokens of a rendered prompt; None where the runtime does not tell them."""
@@ -117,7 +121,7 @@ class Runtime:
         found = []
         for example in examples:
             shown = {name: data_uri(replace(part, path=str(folder / part.path))) for name, part in example.media.items()}
-            row = {name: shown.get(name, example.fields[name]) for name in system.prompt.variables}
+            row = {name: shown.get(name) or _sent(example.fields[name]) for name in system.prompt.variables}
             told = self._posted("answer", row, needed=True)
             raw = str(told.get("raw", told.get("text", "")))
             found.append(Answer(example.id, raw, tokens_in=int(told.get("usage", {}).get("prompt_tokens", 0))))
@@ -195,6 +199,19 @@ def _prompts(served: Served, runtime: Runtime, asked: Sequence[tuple[Example, Re
                 Difference(example.id, "prompt tokens", f"{len(ours)} tokens", f"{len(theirs)}, others from number {place + 1} on")
             )
     return f"The tokens of {min(TOKENS, len(asked))} rendered prompts were compared one by one.", differences
+
+
+def _sent(cell: str) -> str | list[dict[str, Any]]:
+    """A column as `/answer` takes it: a conversation as its messages, any other text as it is."""
+    return [_message(turn) for turn in turns_in(cell)] or cell
+
+
+def _message(turn: Turn) -> dict[str, Any]:
+    told: dict[str, Any] = {"role": turn.role, "content": turn.text}
+    if turn.calls:
+        called = [(call.id, {"name": call.name, "arguments": call.arguments}) for call in turn.calls]
+        told["tool_calls"] = [{"id": id, "type": "function", "function": function} for id, function in called]
+    return told | ({"tool_call_id": turn.result_of} if turn.result_of else {})
 
 
 def _ids(found: Mapping[str, Any]) -> list[int]:

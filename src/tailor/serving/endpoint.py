@@ -137,9 +137,11 @@ class Endpoint:
         asked = kept(served.project, example) if example.media else example
         try:
             future = self.worker.submit(served, asked, listener)
-        except QueueFull as full:
+        except BaseException as error:  # whatever it was, nobody will be asked about the images any more
             forget(served.project, asked)
-            raise self._full(full.seconds) from None
+            if isinstance(error, QueueFull):
+                raise self._full(error.seconds) from None
+            raise
         if asked.media:
             future.add_done_callback(lambda done: forget(served.project, asked))
         return future

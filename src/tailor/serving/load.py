@@ -4,10 +4,11 @@ A batch is never larger than it has to be: the smallest that keeps most of the b
 others, and whoever comes while it is computed waits for it as well. How quick batches of a size are is learned from those before,
 and larger ones are tried as long as they pay.
 
-A queue takes up a burst, and clients that wait for their answers before they ask again never fill it. A full queue shows that
-more is asked than can be answered: from then on, every place in it only makes all answers later (Nichols and Jacobson 2012,
-"Controlling queue delay", ACM Queue 10). So while that lasts, no more may wait than the next batch needs, and the others are
-refused at once.
+A queue takes up a burst: clients that wait for their answers before they ask again never fill one that has a place for each of
+them. What goes on growing once a burst is over shows that more is asked than can be answered, and so does a full queue: from then
+on, every place in it only makes all answers later (Nichols and Jacobson 2012, "Controlling queue delay", ACM Queue 10). So while
+that lasts, no more may wait than the next batch needs, and they are let in as late as they can be without leaving it short: the
+others are refused at once.
 """
 
 from __future__ import annotations
@@ -27,8 +28,12 @@ KEPT_BATCHES = 5
 """Batches of a size that its rate is taken from, by their median: a batch that something else held up decides nothing."""
 OVERLOAD_SECONDS = 5.0
 """How long after the last refusal an overload is taken to last: longer than those refused wait before they come back."""
-TOO_EARLY = 0.2
-"""Share of a batch's time in which nobody is let in under overload: who comes then would wait for nearly two batches."""
+BURST_SECONDS = 0.3
+"""Clients that begin together have all asked by then; a queue that grows for longer is no burst."""
+LEAST_SHARE, FIRST_SHARE = 0.1, 0.2
+"""Share of a batch's time, before its end, in which others are let in under overload: at least, and at first."""
+WIDER, NARROWER = 1.5, 0.95
+"""What that share is multiplied by where the next batch was short of requests, and where it was not."""
 
 
 class Timing:
@@ -78,19 +83,53 @@ class Timing:
 
 
 class Load:
-    """Whether more is asked than can be answered."""
+    """Whether more is asked than can be answered, and when others are let in while it is so.
+
+    Not safe to use by several threads at once.
+    """
 
     def __init__(self) -> None:
-        self._until = -math.inf
+        self._until = self._short = -math.inf
+        self._fewest = math.inf
+        self._share = FIRST_SHARE
 
     @property
     def is_over(self) -> bool:
         """Whether more is asked than can be answered."""
         return time.monotonic() < self._until
 
+    def grows(self, waiting: int, *, batch: int, last: int) -> bool:
+        """Learn of a request; whether an overload shows, since the queue has grown by more than a batch after a burst was over.
+
+        Args:
+            waiting: requests that wait already.
+            batch: requests that the next batch needs.
+            last: requests in the batch before: as many may ask again at once.
+        """
+        now = time.monotonic()
+        if waiting <= batch:
+            self._short, self._fewest = now, math.inf
+        if now - self._short <= BURST_SECONDS:
+            return False
+        self._fewest = min(self._fewest, waiting)
+        return waiting > self._fewest + batch + last
+
     def refused(self) -> None:
         """Learn that a request found no room."""
         self._until = time.monotonic() + OVERLOAD_SECONDS
+
+    def ended(self, waiting: int, *, batch: int) -> None:
+        """Learn how many waited when a batch ended, of those that the next one needs."""
+        if self.is_over:
+            self._share = min(1.0, WIDER * self._share) if waiting < batch else max(LEAST_SHARE, NARROWER * self._share)
+
+    def opens(self, seconds: float) -> float:
+        """How long after a batch began others are let in, under overload.
+
+        Args:
+            seconds: about what the batch takes.
+        """
+        return (1 - self._share) * seconds
 
 
 def _size(count: int) -> int:

@@ -104,20 +104,46 @@ def question_of(system: System, reads: Reads, body: Mapping[str, Any], id: str) 
     columns = tuple(name for name in names(system) if name not in shown)
     _refuse_media(messages, {"text", "image_url"} if shown else {"text"})
     if reads.turns.several and len(columns) == 1:
-        if shown:
-            raise Refused("Conversations with images are asked about by calling /answer with their columns.", param="messages")
-        return row_of(system, reads, {columns[0]: messages}, id)
+        place = max((place for place, one in enumerate(messages) if one.get("role") == "user"), default=0)
+        _refuse_images_besides(messages, place)
+        images, fields = _images(messages[place], f"messages[{place}].content", shown)
+        said = [_without_images(one) if at == place else one for at, one in enumerate(messages)]
+        return row_of(system, reads, {columns[0]: said, **images}, id, fields)
     text = _only_text(messages, may_be_empty=bool(shown))
-    sent = list(images_among(messages[0].get("content"), "messages[0].content"))
+    images, fields = _images(messages[0], "messages[0].content", shown)
+    return row_of(system, reads, {**_texts(text, columns), **images}, id, fields)
+
+
+def _images(message: Mapping[str, Any], content: str, shown: tuple[str, ...]) -> tuple[dict[str, object], dict[str, str]]:
+    """The URLs of the images in a message by the columns that they are, and the fields that hold them."""
+    sent = list(images_among(message.get("content"), content))
     if len(sent) != len(shown):
         raise Refused(
             f"The task reads {_listed(shown)} as images, each once, and the message holds {len(sent):,}.",
-            param="messages[0].content",
+            param=content,
             code="invalid_value",
         )
-    images = dict(zip(shown, sent, strict=True))
-    fields = {name: param for name, (_, param) in images.items()}
-    return row_of(system, reads, {**_texts(text, columns), **{name: url for name, (url, _) in images.items()}}, id, fields)
+    named = list(zip(shown, sent, strict=True))
+    return {name: url for name, (url, _) in named}, {name: field for name, (_, field) in named}
+
+
+def _without_images(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A message with its texts alone."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        return message
+    return {**message, "content": [part for part in content if not isinstance(part, Mapping) or part.get("type") != "image_url"]}
+
+
+def _refuse_images_besides(messages: list[Mapping[str, Any]], asked: int) -> None:
+    """Refuse images in other turns than the one that asks: those of measured rows stand in the user's last turn."""
+    for place, message in enumerate(messages):
+        if place != asked and any(True for _ in images_among(message.get("content"), f"messages[{place}].content")):
+            raise Refused(
+                f"`messages[{place}]` holds an image, and measured conversations have them in the user's last message alone.",
+                param=f"messages[{place}].content",
+                code="unsupported_value",
+            )
 
 
 def _texts(text: str, columns: tuple[str, ...]) -> Mapping[str, Any]:

@@ -1,12 +1,13 @@
 """Answering requests that arrive together: one thread owns the models, a bounded queue comes before it.
 
 Requests that wait are answered in one batch as soon as the batch before is done, or as many of them as one batch should hold
-(`load`). Once the queue was full, fewer may wait for a while. Work in the background, such as holding another configuration to what
-was measured, takes its turn in pieces when nobody waits. Calls to an endpoint wait in threads of their own.
+(`load`). While more is asked than can be answered, fewer may wait. Work in the background, such as holding another configuration to
+what was measured, takes its turn in pieces when nobody waits. Calls to an endpoint wait in threads of their own.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -20,7 +21,7 @@ from tailor.errors import TailorError
 from tailor.models.base import Listener, Request
 from tailor.retrieval.passage import Passage
 from tailor.score.types import Answer
-from tailor.serving.load import TOO_EARLY, Load
+from tailor.serving.load import LEAST_SHARE, Load
 from tailor.serving.served import Served
 
 T = TypeVar("T")
@@ -60,12 +61,14 @@ class Job:
         example: what is asked.
         future: gets the answer; one that is cancelled leaves the queue.
         listener: told of what is written of it; None for nobody.
+        since: when it came, by a clock that never goes back.
     """
 
     served: Served
     example: Example
     listener: Listener | None = None
     future: Future[Answer] = field(default_factory=Future)
+    since: float = field(default_factory=time.monotonic)
 
 
 @dataclass(eq=False)
@@ -142,11 +145,12 @@ class Worker:
         try:
             with self._changed:
                 if self._ending:
-                    raise QueueFull(self.seconds_each * len(self._jobs))
-                if self._is_full(served):
+                    raise QueueFull(self._until_room(served))
+                grows = not served.is_billed and self.load.grows(len(self._jobs), batch=self._batch(served), last=self._last)
+                if grows or self._is_full(served):
                     self.load.refused()
-                    late = self._shed(self._room(served))
-                    raise QueueFull(self.seconds_each * len(self._jobs))
+                    late = self._shed(served, early=grows)
+                    raise QueueFull(self._until_room(served))
                 self._jobs.append(job)
                 self._users[id(served)] = self._users.get(id(served), 0) + 1
                 self._changed.notify_all()
@@ -158,27 +162,43 @@ class Worker:
 
     def _is_full(self, served: Served) -> bool:
         """Whether one more may not wait."""
-        if len(self._jobs) >= self._room(served):
-            return True
-        if served.is_billed or self._busy_since is None or not self.load.is_over:
-            return False
-        return self.busy_seconds < TOO_EARLY * served.timing.seconds(self._last)
+        return len(self._jobs) >= self._room(served) or (self.load.is_over and time.monotonic() < self._opens(served))
+
+    def _opens(self, served: Served) -> float:
+        """When others are let in under overload, so that they do not wait for all of the present batch; now, if there is none."""
+        if served.is_billed or self._busy_since is None:
+            return -math.inf
+        return self._busy_since + self.load.opens(served.timing.seconds(self._last))
+
+    def _batch(self, served: Served) -> int:
+        """Requests that the next batch needs."""
+        return served.timing.batch(served.at_once)
 
     def _room(self, served: Served) -> int:
         """Requests that may wait now: no more than the next batch needs where more is asked than can be answered."""
         if served.is_billed:
             return min(self.capacity, CALLS) if self.load.is_over else self.capacity
-        batch = served.timing.batch(served.at_once)
+        batch = self._batch(served)
         each = served.timing.seconds(batch) / batch
         if self.load.is_over:
             return min(self.capacity, batch)
         return min(self.capacity, max(batch, int(QUEUED_SECONDS / each))) if each else self.capacity
 
-    def _shed(self, room: int) -> list[Job]:
-        """Take the youngest requests that wait beyond this many out of the queue: they would be answered too late."""
-        found = list[Job]()
-        while len(self._jobs) > room:
-            job = self._jobs.pop()
+    def _until_room(self, served: Served) -> float:
+        """Seconds after which there is probably room."""
+        return max(self.seconds_each * len(self._jobs), self._opens(served) - time.monotonic())
+
+    def _shed(self, served: Served, *, early: bool) -> list[Job]:
+        """Take those out of the queue who would be answered too late: the youngest for whom there is no room.
+
+        Args:
+            served: who answers.
+            early: those as well who would not have been let in if the overload had been known when they came.
+        """
+        opens, room, found = self._opens(served) if early else -math.inf, self._room(served), list[Job]()
+        stay = [job for job in self._jobs if job.since >= opens][:room]
+        for job in set(self._jobs).difference(stay):
+            self._jobs.remove(job)
             if job.future.set_running_or_notify_cancel():
                 found.append(job)
         return found
@@ -236,11 +256,18 @@ class Worker:
         return None
 
     def _gather(self) -> None:
-        """Wait a moment for as many as there were in the batch before, so that they do not miss this one by a hair."""
+        """Wait a moment for as many as there were in the batch before, so that they do not miss this one by a hair.
+
+        Under overload, for as many as the batch needs: they were told not to come earlier.
+        """
         with self._changed:
-            if self._jobs and 1 < self._last and not self._jobs[0].served.is_billed:
-                seconds = min(MOST_GATHER, max(LEAST_GATHER, GATHER_SHARE * self._last_seconds))
-                self._changed.wait_for(lambda: len(self._jobs) >= self._last or self._ending, seconds)
+            if not self._jobs or (served := self._jobs[0].served).is_billed:
+                return
+            count, seconds = self._last, min(MOST_GATHER, max(LEAST_GATHER, GATHER_SHARE * self._last_seconds))
+            if self.load.is_over:
+                count = self._room(served)
+                seconds = max(seconds, LEAST_SHARE * served.timing.seconds(count))
+            self._changed.wait_for(lambda: len(self._jobs) >= count or self._ending, seconds)
 
     def _taken(self) -> list[Job]:
         """The next batch: requests to one configuration, in the order in which they came."""
@@ -248,7 +275,7 @@ class Worker:
             if not self._jobs:
                 return []
             served = self._jobs[0].served
-            most = max(1, CALLS - self._calls) if served.is_billed else served.timing.batch(served.at_once)
+            most = max(1, CALLS - self._calls) if served.is_billed else self._batch(served)
             taken: list[Job] = []
             while self._jobs and len(taken) < most and self._jobs[0].served is served:
                 job = self._jobs.popleft()
@@ -297,6 +324,9 @@ class Worker:
     def _note(self, served: Served, count: int, seconds: float) -> None:
         each = seconds / count
         served.timing.note(count, seconds)
+        if not served.is_billed:
+            with self._changed:
+                self.load.ended(len(self._jobs), batch=min(self.capacity, self._batch(served)))
         self.batches += 1
         self.answered += count
         self.seconds_each = each if not self.seconds_each else (1 - SMOOTH) * self.seconds_each + SMOOTH * each

@@ -214,14 +214,15 @@ _Test = Callable[[Sequence[Request], Known, float], tuple[float, str] | None]
 
 def _length(window: Sequence[Request], known: Known, level: float) -> tuple[float, str] | None:
     ours = [float(request.words) for request in window]
-    return _numbers(ours, known.words, lambda middle: f"{middle:,.0f} words in the middle")
+    return _numbers(ours, known.words, "have", lambda low, high: f"{low:,.0f} to {high:,.0f} words")
 
 
 def _retrieval(window: Sequence[Request], known: Known, level: float) -> tuple[float, str] | None:
     return _numbers(
         [r.retrieved for r in window if r.retrieved is not None],
         known.retrieved,
-        lambda middle: f"best passages score {middle:.2f}",
+        "have a best passage that scores",
+        lambda low, high: f"{low:.2f} to {high:.2f}",
     )
 
 
@@ -229,16 +230,19 @@ def _confidence(window: Sequence[Request], known: Known, level: float) -> tuple[
     return _numbers(
         [r.confidence for r in window if r.confidence is not None],
         known.confidence,
-        lambda middle: f"{format_percent(middle)} sure",
+        "are",
+        lambda low, high: f"{format_percent(low)} to {format_percent(high)} sure",
     )
 
 
-def _numbers(ours: Sequence[float], theirs: Sequence[float], says: Callable[[float], str]) -> tuple[float, str] | None:
+def _numbers(
+    ours: Sequence[float], theirs: Sequence[float], verb: str, says: Callable[[float, float], str]
+) -> tuple[float, str] | None:
+    """The test, and the middle half of both: that numbers spread in another way shows there, and not in their median."""
     if not ours or not theirs:
         return None
-    middles = (float(np.median(list(numbers))) for numbers in (ours, theirs))
-    here, there = map(says, middles)
-    return level_p(ours, theirs), f"{here}, in the study {there}"
+    here, there = (says(*map(float, np.quantile(list(numbers), (0.25, 0.75)))) for numbers in (ours, theirs))
+    return level_p(ours, theirs), f"the middle half {verb} {here}, in the study {there}"
 
 
 def _language(window: Sequence[Request], known: Known, level: float) -> tuple[float, str] | None:

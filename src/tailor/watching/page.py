@@ -14,6 +14,8 @@ from tailor.files import write_atomically
 from tailor.report.charts import ACCENT, NARROW, TARGET
 from tailor.report.html import SLIM, WIDE, environment
 from tailor.report.svg import Drawing, Margin, Tick, round_ticks
+from tailor.report.words import whole_limits
+from tailor.watching.inputs import WINDOW
 from tailor.watching.levels import QUALITY
 from tailor.watching.replay import Replay
 from tailor.watching.watch import Watch
@@ -61,11 +63,13 @@ def render_page(found: Watch, replayed: Replay | None = None) -> str:
             tone=TONES.get(found.state, "fair"),
             certified=format_at_least(quality.certified),
             audited=format_percent(quality.score.mean) if quality.values else "none yet",
+            limits=whole_limits(quality.score) if quality.score.low is not None else "",
             rows=[(number, finding, format_p(finding)) for number, finding in findings(found)],
             sentences=list(sentences(found)),
             charts=charts,
             replayed=replayed,
             in_points=in_points,
+            window=WINDOW,
             error=f"{100 * QUALITY:g} %",
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -132,7 +136,7 @@ def evidence_svg(found: Watch, width: int) -> str:
     drawing.bottom_axis([(at(tick, 0)[0], f"{tick:,.0f}") for tick in ticks], "audited answers", grid=False)
     line = at(0, alarm)[1]
     drawing.line((0, line), (drawing.width, line), TARGET, dash="5,4")
-    drawing.text((4, line - 9), "alarm", TARGET, anchor="start", halo=True)
+    drawing.text((4, line - 9), f"alarm at {1 / QUALITY:g}", TARGET, anchor="start", halo=True)
     drawing.path([at(0, 0.0), *(at(place, value) for place, value in enumerate(evidence, start=1))], ACCENT)
     when = f"it reached an alarm after {found.quality.alarm:,}" if found.quality.alarm else "it never reached an alarm"
     return drawing.svg("Evidence that quality has fallen", f"After {len(evidence):,} audited answers; {when}.", f"evidence-{width}")
