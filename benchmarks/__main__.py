@@ -44,6 +44,7 @@ BENCHMARKS = {
     "rag-rivals": "benchmarks.rag_rivals",
     "real-servers": "benchmarks.real_servers",
     "score-labels": "benchmarks.score_labels",
+    "search-races": "benchmarks.search_races",
     "search-scale": "benchmarks.search_scale",
     "search-speed": "benchmarks.search_speed",
     "serve": "benchmarks.serve",

@@ -14,7 +14,9 @@ import pytest
 from pyarrow import parquet
 
 from tailor.access import access
+from tailor.documents import scanned
 from tailor.documents.extract import markdown_table
+from tailor.documents.pdf import read_pdf
 from tailor.documents.reading import Document, documents_digest, read_documents, read_library, unread_by_reason
 from tailor.errors import DocumentsError
 from tailor.retrieval.chunk import chunk
@@ -97,6 +99,46 @@ def test_a_pdf_has_pages_that_passages_name_and_empty_ones_are_told(tmp_path: Pa
     assert chunk(document)[0].title == "Two pages, page 1"
     (unread,) = library.unread
     assert (unread.why, unread.is_part) == ("holds no text on page 2, which may be scanned", True)
+
+
+def test_scanned_pages_are_named_with_what_reads_them_where_nothing_here_does(tmp_path: Path) -> None:
+    pytest.importorskip("pdf_oxide")
+    if scanned.is_installed():
+        pytest.skip("character recognition is installed")
+    (tmp_path / "scan.pdf").write_bytes(_scan(["Leave is 25 days."]))
+    with pytest.raises(DocumentsError, match="may be scanned") as error:
+        read_documents(tmp_path)
+    assert "pip install 'tailor[ocr]'" in error.value.hint
+
+
+@pytest.mark.slow
+def test_scanned_pages_are_read_where_character_recognition_is_installed(tmp_path: Path) -> None:
+    pytest.importorskip("pdf_oxide")
+    if not scanned.is_installed():
+        pytest.skip("character recognition is not installed")
+    pages = ["Leave is 25 days for everyone who has worked here for a year.", "", "Notice of visitors is given 52 hours before."]
+    (tmp_path / "scan.pdf").write_bytes(_scan(pages))
+    library = read_library(tmp_path)
+    (document,) = library.documents
+    assert [document.text[start:].split("\n")[0] for start in document.pages] == pages
+    assert [(one.why, one.is_part) for one in library.unread] == [("holds no text on page 2, which may be scanned", True)]
+
+
+def test_pages_that_recognition_reads_join_those_with_text_and_the_others_stay_named() -> None:
+    pytest.importorskip("pdf_oxide")
+    page = read_pdf(_pdf(["Leave is 25 days.", "", ""]))
+    made = scanned.completed(page, {1: "Notice is 52 hours.", 2: ""}.__getitem__, most=2)
+    (document,) = made["documents"]
+    assert document["text"] == "Leave is 25 days.\n\nNotice is 52 hours.\n\n"
+    assert [why for why, _ in made["unread"]] == ["holds no text on page 3, which may be scanned"]
+
+
+def _scan(pages: Sequence[str]) -> bytes:
+    """A PDF of pictures of these pages."""
+    import pdf_oxide
+
+    with pdf_oxide.PdfDocument.from_bytes(_pdf(pages)) as file:
+        return bytes(file.flatten_to_images(dpi=150))
 
 
 def test_a_broken_file_is_named_and_the_others_are_read(tmp_path: Path) -> None:

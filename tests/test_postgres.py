@@ -67,6 +67,24 @@ def test_what_changed_and_went_changes_and_goes_there_too(server: None, tmp_path
     assert "01.md" not in {passage.document for passage in found} and pgvector.digest(index) != before
 
 
+def test_searches_of_a_table_that_is_up_to_date_wait_for_nobody(server: None, tmp_path: Path) -> None:
+    import psycopg
+
+    index, pgvector = filled(tmp_path, PAGES), retriever("pgvector")
+    expected = pgvector.search(index, QUERIES, 3)
+    with psycopg.connect() as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"passages_{index.name}",))  # somebody changes it
+        assert pgvector.search(index, QUERIES, 3) == expected
+
+
+def test_two_folders_of_documents_share_a_table_and_neither_finds_the_others(server: None, tmp_path: Path) -> None:
+    pgvector = retriever("pgvector")
+    sides = [filled(tmp_path / str(side), PAGES[side::2]) for side in range(2)]
+    for side, index in [*enumerate(sides)] * 2:
+        (found,) = pgvector.search(index, ["Which house has a red door?"], len(PAGES))
+        assert {passage.document for passage in found} == {page.path for page in PAGES[side::2]}
+
+
 def test_of_ten_thousand_pairs_of_asker_and_document_none_crosses_there(server: None, tmp_path: Path) -> None:
     pages, allowed = documents(100, seed=3), access(FILTER)
     assert allowed is not None

@@ -36,6 +36,9 @@ CONFINED_SECONDS = 20.0
 DOCUMENT_SECONDS = 60.0
 """Time for reading one PDF or Office file, which may have a thousand pages."""
 
+SCANNED_PAGES = 500
+"""Pages of one PDF that are read by character recognition, each of which takes seconds."""
+
 DOCUMENT_CHARACTERS = 32 << 20
 """Length of the text of one document; what a small file unpacks to may be more."""
 

@@ -10,11 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tailor.documents.scanned import PACKAGES as OCR_PACKAGES
 from tailor.errors import StoreError
 from tailor.files import private_folder, write_atomically
 
 _FORMAT = "2"
-_PARSERS = ("xberg", "pdf-oxide")
+_PARSERS = ("xberg", "pdf-oxide", *OCR_PACKAGES)
 
 
 class Kept:

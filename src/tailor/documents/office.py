@@ -11,6 +11,7 @@ from tailor.limits import DOCUMENT_SECONDS
 from tailor.outside import whole_characters
 
 INSTALL = "install the extra `documents`: pip install 'tailor[documents]'"
+SEARCHABLE = "make its text searchable with a program for character recognition (OCR), and save the file again"
 
 _TYPES = {
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -53,13 +54,14 @@ def read_office(data: bytes, suffix: str) -> dict[str, Any]:
     return as_document(result.metadata.title, pages or [result.content], paged=bool(pages))
 
 
-def as_document(title: str | None, pages: Sequence[str], paged: bool) -> dict[str, Any]:
+def as_document(title: str | None, pages: Sequence[str], paged: bool, advice: str = SEARCHABLE) -> dict[str, Any]:
     """The document that these pages make, with the offset of each; pages without text are named, since most often they are scans.
 
     Args:
         title: what the file names itself.
         pages: their text.
         paged: whether they are pages, slides or sheets, rather than the whole document in one piece.
+        advice: what to do about pages without text.
     """
     pages = [_clean(page) for page in pages]
     starts, length = [], 0
@@ -68,7 +70,7 @@ def as_document(title: str | None, pages: Sequence[str], paged: bool) -> dict[st
         length += len(page) + 1
     text = "\n".join(pages)
     document = {"title": _title(title, text), "text": text, "pages": starts if paged else []}
-    return {"documents": [document] if text.strip() else [], "unread": _empty(pages)}
+    return {"documents": [document] if text.strip() else [], "unread": _empty(pages, advice)}
 
 
 def _clean(text: str) -> str:
@@ -84,8 +86,7 @@ def _title(named: str | None, text: str) -> str:
     return heading[1].strip("# *") if heading else ""
 
 
-def _empty(pages: Sequence[str]) -> list[tuple[str, str]]:
-    advice = "make its text searchable with a program for character recognition (OCR), and save the file again"
+def _empty(pages: Sequence[str], advice: str) -> list[tuple[str, str]]:
     empty = [str(number) for number, page in enumerate(pages, start=1) if not page]
     if len(empty) == len(pages):
         return [("holds no text that can be read: it may be scanned", advice)]

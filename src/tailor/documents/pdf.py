@@ -20,7 +20,7 @@ _LIGATURES = str.maketrans({"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\uf
 
 
 def read_pdf(data: bytes) -> dict[str, Any]:
-    """The document in a PDF, page by page.
+    """The document in a PDF, page by page; where some have no text, "pages" has them all, for `tailor.documents.scanned`.
 
     Raises:
         ValueError: the file is damaged or protected.
@@ -33,7 +33,8 @@ def read_pdf(data: bytes) -> dict[str, Any]:
             pages = [_page(file, number) for number in range(len(file))]
     except (RuntimeError, OSError) as error:
         raise ValueError(str(error)) from error
-    return as_document(None, pages, paged=True)
+    found = as_document(None, pages, paged=True)
+    return found if all(page.strip() for page in pages) else {**found, "pages": pages}
 
 
 def _page(file: Any, number: int) -> str:

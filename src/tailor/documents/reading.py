@@ -15,9 +15,10 @@ from typing import Any
 from tailor.confined import Confined, ConfinedError
 from tailor.documents.kept import Kept
 from tailor.documents.places import ACCEPTED, DELIMITED, HTML, MARKDOWN, OFFICE, found_files
+from tailor.documents.scanned import completed, is_installed
 from tailor.errors import DocumentsError, quoted
 from tailor.files import real_path
-from tailor.limits import DOCUMENT_BYTES, DOCUMENT_SECONDS
+from tailor.limits import DOCUMENT_BYTES, DOCUMENT_SECONDS, SCANNED_PAGES
 from tailor.outside import is_own_report, read_file
 
 _NAMED = 3  # files named in a sentence
@@ -172,6 +173,7 @@ class _Reader:
         self._source, self._kept = source, kept
         self._markup = Confined("tailor.documents.markup:read_markup")
         self._extract = Confined("tailor.documents.extract:extract", seconds=DOCUMENT_SECONDS)
+        self._recognise = Confined("tailor.documents.scanned:recognise", seconds=DOCUMENT_SECONDS)
 
     def __enter__(self) -> _Reader:
         return self
@@ -181,6 +183,7 @@ class _Reader:
             self._kept.close()
         self._markup.close()
         self._extract.close()
+        self._recognise.close()
 
     def read(self, path: Path, name: str) -> Iterator[Document | Unread]:
         """The documents in a file, usually one, and what of it cannot be read."""
@@ -203,7 +206,17 @@ class _Reader:
     def parse(self, path: Path, suffix: str, by_row: bool) -> dict[str, Any]:
         """What another process finds in a file (`tailor.documents.extract`)."""
         found: dict[str, Any] = self._extract(str(real_path(path)), suffix, by_row)
-        return found
+        if "pages" not in found:
+            return found
+        return completed(found, partial(self._scanned, path), most=SCANNED_PAGES if is_installed() else 0)
+
+    def _scanned(self, path: Path, page: int) -> str:
+        """The text on a scanned page; empty where recognising it fails or goes beyond a limit."""
+        try:
+            text: str = self._recognise(str(real_path(path)), page)
+        except ConfinedError:
+            return ""
+        return text
 
     def _page(self, path: Path, name: str, suffix: str) -> Iterator[Document]:
         source = read_file(path, DOCUMENT_BYTES).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")

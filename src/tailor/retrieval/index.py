@@ -102,6 +102,11 @@ class Index:
         return self._store.folder.name
 
     @property
+    def dimensions(self) -> int:
+        """Length of its vectors; 0 where it has none."""
+        return self._embedder.dimensions if self._embedder else 0
+
+    @property
     def revisions(self) -> frozenset[str]:
         """Names of the documents that a search can find, each in exactly the form that it has."""
         return frozenset(_sha256([path, digest]) for path, digest in self._store.manifest.documents.items())
@@ -185,7 +190,7 @@ class Index:
         with tempfile.TemporaryDirectory(prefix=".trial-", dir=self._store.folder.parent) as folder:
             copy = Path(folder) / self._store.folder.name
             shutil.copytree(self._store.folder, copy)
-            store = Store(copy, self._embedder.dimensions if self._embedder else 0, restricted=self._access is not None)
+            store = Store(copy, self.dimensions, restricted=self._access is not None)
             return Index(store, self._embedder, self._chunking, self._access).update(changed).seconds
 
     def search(
