@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import combinations
 
 from tailor.data.cells import PERHAPS_MISSING, answers_in, is_missing, is_record
+from tailor.data.damage import audit_damage, audit_told
 from tailor.data.example import Example, Splits
 from tailor.data.finding import Finding
 from tailor.data.grounding import audit_documents
@@ -37,6 +38,7 @@ NAMED = 8  # labels, columns or rows named in a sentence
 
 _JOINED = re.compile(r"(?<=\w)[-_]+(?=\w)")
 _NUMBER = re.compile(r"[-+]?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
+_LOOKS_LIKE = str.maketrans("аеорсухіјѕԁһАВЕКМНОРСТУХІЈЅοΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijsdhABEKMHOPCTYXIJSoABEZHIKMNOPTYX")
 _ORDER = ("error", "warning", "note")
 
 
@@ -68,10 +70,12 @@ def audit(
         *_columns(task, tables),
         *audit_images(task, tables),
         *_empty(task, tables, examples),
+        *audit_damage(task, examples),
         *_repeats(task, examples),
         *audit_requirements(task, examples),
         *(_leakage(task, splits) if "file" not in tables else ()),
         *(_labels(task, splits, examples) if kind.closed else ()),
+        *(audit_told(task, examples) if kind.closed and not kind.several else ()),
         *unusable,
         *(audit_documents(project, examples, library) if kind.reads else ()),
         *(_lengths(task, examples, count_tokens, windows or {}) if count_tokens else ()),
@@ -150,7 +154,7 @@ def _missing(task: Task, table: Table) -> Iterator[Finding]:
     if records and not task.json_schema and not kind_of(task).parted:
         what = f"{_n(records, 'row')} whose right answer is an object with values of its own; each counts as one text."
         yield Finding("warning", what, records, "Put the value that is the right answer into a column of its own.")
-    perhaps = Counter(given[0] for given in answers if given and given[0] in PERHAPS_MISSING)
+    perhaps = Counter(given[0] for given in answers if given and given[0].casefold() in PERHAPS_MISSING)
     if any("+" in given for given in answers):
         perhaps.pop("-", None)  # for and against
     for text, count in sorted(perhaps.items()):
@@ -337,9 +341,12 @@ def _misspelt(counts: Counter[str], held: Mapping[str, Sequence[str]]) -> Iterat
 def _plain(label: str) -> str:
     """A label without what people write differently: capitals, spaces, punctuation at its ends. Signs carry meaning and stay.
 
-    Characters that nobody sees, and accents written as characters of their own, make no other label either.
+    Characters that nobody sees, accents as characters of their own, wide forms, and Greek or Cyrillic letters that look like the
+    Latin ones around them make no other label either.
     """
-    seen = "".join(sign for sign in unicodedata.normalize("NFC", label) if unicodedata.category(sign) != "Cf")
+    seen = "".join(sign for sign in unicodedata.normalize("NFKC", label) if unicodedata.category(sign) != "Cf")
+    if any(sign.isascii() and sign.isalpha() for sign in seen):  # in a word of Latin letters, those of others only look like them
+        seen = seen.translate(_LOOKS_LIKE)
     return " ".join(_JOINED.sub(" ", seen).casefold().split()).strip(" .,;:!?\"'") or label
 
 

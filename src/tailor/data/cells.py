@@ -19,8 +19,10 @@ MISSING = frozenset(
 )
 """What programs write where a value is missing, and people hardly ever mean as a value."""
 
-PERHAPS_MISSING = frozenset(["None", "NA", "na", "N/A", "n/a", "N.A.", "n.a.", "-", "--", "?"])
-"""What programs write where a value is missing, but people mean as a value too: no class, Namibia, not applicable."""
+PERHAPS_MISSING = frozenset(
+    "none na n/a n.a. - -- --- ? ?? ??? tbd todo t.b.d. unlabeled unlabelled unannotated missing undefined #".split()
+)
+"""In lower case: what is written where a value is missing, but meant as a value too: no class, Namibia, not applicable."""
 
 _TEXT_KEYS = ("text", "answer", "value", "label", "choices", "span")
 _OTHER_KEYS = frozenset(
@@ -32,6 +34,13 @@ _THOUGHT = re.compile(r"\s*<(think(?:ing)?|reasoning|thought)>.*?</\1>\s*(?=\S)"
 _WORKED = re.compile(r"(?:(?!\n####).)*\n#### *(?=[^\n#]{1,80}$)", re.DOTALL)
 """A worked solution with the answer behind "####" on its last line, as GSM8K keeps them (Cobbe et al. 2021, arXiv:2110.14168)."""
 _NUMPY = re.compile(r"""\[(?:\s*(?:'[^'\n]*'|"[^"\n]*"))+\s*\]""")
+_COLLECTION = re.compile(
+    r"""(?:np\.)?(?:array|frozenset|set|tuple)\((?P<inner>[\[({]\s*['"].*['"][,\s]*[\])}])(?:,\s*dtype=[^()]*)?\)"""
+    r"""|(?P<bare>\(\s*['"].*['"],?\s*\)"""
+    r"""|\{\s*(?:'[^'\n]*'|"[^"\n]*")(?:\s*,\s*(?:'[^'\n]*'|"[^"\n]*"))*\s*\})""",
+    re.DOTALL,
+)
+"""A set, a tuple or an array of texts as Python writes it."""
 _QUOTED = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
 
 
@@ -54,8 +63,10 @@ def answers_in(cell: Value) -> tuple[str, ...]:
 
 
 def written_list(text: str) -> list[object] | None:
-    """The list that a text writes out as JSON, Python or numpy do; None if it is none, or one of plain numbers."""
+    """The list, set or tuple that a text writes out as JSON, Python or numpy do; None if it is none, or of plain numbers."""
     text = text.strip()
+    if found := _COLLECTION.fullmatch(text):
+        return _collected(found)
     if not (text.startswith("[") and text.endswith("]")):
         return None
     items = _evaluated(text)
@@ -66,6 +77,13 @@ def written_list(text: str) -> list[object] | None:
     if _NUMPY.fullmatch(text):
         return [single or double for single, double in _QUOTED.findall(text)]
     return None
+
+
+def _collected(found: re.Match[str]) -> list[object] | None:
+    """The texts of a set, a tuple or an array as Python writes it; None if it holds anything else."""
+    items = _evaluated(found["inner"] or found["bare"])
+    texts = sorted(items) if isinstance(items, set) and all(map(_is_plain_text, items)) else items
+    return list(texts) if isinstance(texts, list | tuple) and texts and all(map(_is_plain_text, texts)) else None
 
 
 def is_record(text: str) -> bool:

@@ -19,6 +19,8 @@ from tailor.score.text import count_words
 
 MOST_LABELS = 200
 LABEL_WORDS = 6  # on average; longer right answers are not labels
+SENTENCE_WORDS = 25  # on average, of labels that are sentences
+OFTEN = 10  # rows that each of these is in, on average
 NAMES_LISTED = 20
 
 INPUT_NAMES = (
@@ -82,8 +84,8 @@ class Column:
 
     @cached_property
     def words(self) -> float:
-        """Mean words of the values there are."""
-        return sum(len(value.split()) for value in self.values) / max(1, self.filled)
+        """Mean words of the values there are; two characters of a script without spaces are one."""
+        return sum(max(len(value.split()), count_words(value)) for value in self.values) / max(1, self.filled)
 
     @cached_property
     def lengths(self) -> list[int]:
@@ -164,10 +166,11 @@ class Column:
 
     @property
     def has_few_values(self) -> bool:
-        """Whether the values could be labels: short, few, and most of them in several rows."""
+        """Whether the values could be labels: few, short, and most in several rows; sentences only where each is in many."""
         counts = Counter(filter(None, self.values))
         again = sum(count > 1 for count in counts.values())
-        return 2 <= self.distinct <= min(MOST_LABELS, self.filled // 3, 2 * again) and self.words <= LABEL_WORDS
+        short = self.words <= LABEL_WORDS or (self.words <= SENTENCE_WORDS and self.distinct * OFTEN <= self.filled)
+        return 2 <= self.distinct <= min(MOST_LABELS, self.filled // 3, 2 * again) and short
 
     @property
     def is_answer(self) -> bool:

@@ -67,7 +67,7 @@ def with_sign(question: str, answer: str) -> str:
 
 
 def variants(accepted: str) -> Iterator[str]:
-    """Other ways to write the answer: comparisons as words, the other clock, degrees of no named scale, a place without "in the"."""
+    """Other ways to write the answer: comparisons as words, the other clock, degrees of no scale, a place without "in the"."""
     accepted = accepted.strip()
     if sign := _SIGN.match(accepted):
         yield from _compared({"<=": "≤", ">=": "≥"}.get(sign[1], sign[1]), accepted[sign.end() :])
