@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from itertools import combinations
 
 from tailor.data.cells import PERHAPS_MISSING, answers_in, is_missing, is_record
@@ -18,6 +15,7 @@ from tailor.data.images import audit_images
 from tailor.data.joined import joined_labels
 from tailor.data.learnability import task_learnability
 from tailor.data.lengths import asked_tokens
+from tailor.data.misspelt import misspelt_labels
 from tailor.data.near import near_groups, normalise
 from tailor.data.personal.rows import audit_personal
 from tailor.data.power import percent_down, power_findings
@@ -36,9 +34,6 @@ FEW_TRAINING_ROWS = 5
 IMBALANCE = 10  # the most common label has this many times the rows of the rarest
 NAMED = 8  # labels, columns or rows named in a sentence
 
-_JOINED = re.compile(r"(?<=\w)[-_]+(?=\w)")
-_NUMBER = re.compile(r"[-+]?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
-_LOOKS_LIKE = str.maketrans("аеорсухіјѕԁһАВЕКМНОРСТУХІЈЅοΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijsdhABEKMHOPCTYXIJSoABEZHIKMNOPTYX")
 _ORDER = ("error", "warning", "note")
 
 
@@ -288,7 +283,7 @@ def _labels(task: Task, splits: Splits, examples: Sequence[Example]) -> Iterator
         what = f"{_n(few, 'label')} with fewer than {FEW_TRAINING_ROWS} training rows: {_some(few)}."
         yield Finding("warning", what, advice="Add examples of them, or merge them with a neighbour.")
     yield from _joined(task, counts, examples)
-    yield from _misspelt(counts, held)
+    yield from misspelt_labels(counts, held)
     yield from _learnable(task, examples)
 
 
@@ -320,51 +315,6 @@ def _joined(task: Task, counts: Counter[str], examples: Sequence[Example]) -> It
             tuple(place(example) for example in examples if example.label in joined),
             f"Kind `{task.kind}` takes one label per row: if these are several, keep the one that matters most.",
         )
-
-
-def _misspelt(counts: Counter[str], held: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
-    plain = {label: _plain(label) for label in counts}
-    for a, b in combinations(sorted(counts), 2):
-        rare, common = sorted((a, b), key=lambda label: (counts[label], label))
-        equal = _same_number(a, b)
-        slip = counts[rare] * IMBALANCE <= counts[common] and _one_letter_apart(plain[a], plain[b])
-        if slip or equal or plain[a] == plain[b]:
-            sizes = f"{quoted(common)} ({counts[common]:,} rows) and {quoted(rare)} ({counts[rare]:,})"
-            yield Finding(
-                "warning",
-                f"The labels {sizes} may be one, spelt in two ways.",
-                tuple(where for where, labels in held.items() if rare in labels),
-                f"If so, write {quoted(common)} in these rows.",
-            )
-
-
-def _plain(label: str) -> str:
-    """A label without what people write differently: capitals, spaces, punctuation at its ends. Signs carry meaning and stay.
-
-    Characters that nobody sees, accents as characters of their own, wide forms, and Greek or Cyrillic letters that look like the
-    Latin ones around them make no other label either.
-    """
-    seen = "".join(sign for sign in unicodedata.normalize("NFKC", label) if unicodedata.category(sign) != "Cf")
-    if any(sign.isascii() and sign.isalpha() for sign in seen):  # in a word of Latin letters, those of others only look like them
-        seen = seen.translate(_LOOKS_LIKE)
-    return " ".join(_JOINED.sub(" ", seen).casefold().split()).strip(" .,;:!?\"'") or label
-
-
-def _same_number(a: str, b: str) -> bool:
-    """Whether two labels are one number written in two ways, such as 1 and 1.0, or 01 and 1."""
-    if not (_NUMBER.fullmatch(a) and _NUMBER.fullmatch(b)):
-        return False
-    return Decimal(a) == Decimal(b)
-
-
-def _one_letter_apart(a: str, b: str) -> bool:
-    """Whether one letter added, left out or changed makes `a` into `b`; digits and short words are often meant to differ."""
-    short, long = sorted((a, b), key=len)
-    if len(long) - len(short) > 1 or len(short) < 5:
-        return False
-    start = next((place for place, (x, y) in enumerate(zip(short, long, strict=False)) if x != y), len(short))
-    same_rest = short[start:] == long[start + 1 :] or (len(short) == len(long) and short[start + 1 :] == long[start + 1 :])
-    return same_rest and long[start].isalpha()
 
 
 # Sizes

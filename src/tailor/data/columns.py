@@ -245,3 +245,15 @@ def listed(names: Iterable[str]) -> str:
 
 
 Columns = Mapping[str, Column]
+
+
+def why_none(columns: Columns, input: str) -> str:
+    """What keeps a column that might be meant from being the right answer, behind a semicolon; or an empty text."""
+    spans = [name for name, column in columns.items() if column.marks_spans]
+    lists = [name for name, column in columns.items() if name != input and column.is_list and column.several]
+    same = [name for name, column in columns.items() if name.casefold() in OUTPUT_NAMES and column.constant]
+    if spans:
+        return f"; {listed(spans)} marks spans of a text"
+    if lists:
+        return f"; {listed(lists)} holds several texts per row"
+    return f"; {listed(same)} holds the same in every row" if same else ""

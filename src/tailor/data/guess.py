@@ -29,6 +29,7 @@ from tailor.data.columns import (
     is_yes_or_no,
     listed,
     named,
+    why_none,
 )
 from tailor.data.files import files_of, unused_splits
 from tailor.data.finding import Finding
@@ -301,14 +302,7 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
     texts = [column for column in columns.values() if column.words >= LEAST_WORDS and not column.is_list]
     if len(columns) == len(texts) == 2 and texts[1] in candidates:
         return texts[1].name  # two columns of texts: what is asked is written first
-    spans = [name for name, column in columns.items() if column.marks_spans]
-    lists = [name for name, column in columns.items() if name != input and column.is_list and column.several]
-    why = ""
-    if spans:
-        why = f"; {listed(spans)} marks spans of a text"
-    elif lists:
-        why = f"; {listed(lists)} holds several texts per row"
-    raise ConfigError(f"No column of {path.name} looks like the right answer{why}", hint)
+    raise ConfigError(f"No column of {path.name} looks like the right answer{why_none(columns, input)}", hint)
 
 
 def _are_marks(columns: Columns, names: Sequence[str]) -> bool:
