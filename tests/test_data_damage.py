@@ -10,6 +10,7 @@ import pytest
 from data_helpers import sentence
 
 from tailor.data.audit import audit
+from tailor.data.cells import answers_in
 from tailor.data.damage import read_twice
 from tailor.data.finding import Finding
 from tailor.data.guess import guess_task
@@ -213,3 +214,27 @@ def test_labels_that_only_look_the_same_may_be_one(tmp_path: Path, label: str, o
 def test_what_stands_for_no_label_is_asked_about(tmp_path: Path, placeholder: str) -> None:
     rows = [(text, label if n % 9 else placeholder) for n, (text, label) in enumerate(ROWS)]
     assert warned(findings(tmp_path, rows), f"`{placeholder}` is the right answer of 7 rows")
+
+
+@pytest.mark.parametrize(
+    ("cell", "answers"),
+    [
+        ("{'text': array(['two days'], dtype=object), 'answer_start': array([3], dtype=int32)}", ("two days",)),
+        ("['two days', nan]", ("two days",)),
+        ('[{"rating": 3}]', ("3",)),
+        ('{"role": "assistant", "content": "two days"}', ("two days",)),
+        ("('two days', 7)", ("('two days', 7)",)),
+        ("(two days)", ("(two days)",)),
+    ],
+)
+def test_a_cell_is_read_as_the_program_meant_it(cell: str, answers: tuple[str, ...]) -> None:
+    assert answers_in(cell) == answers
+
+
+@pytest.mark.parametrize(
+    ("asked", "right"), [("Frage", "Antwort"), ("pregunta", "respuesta"), ("質問", "回答"), ("user_input", "reference")]
+)
+def test_columns_are_known_in_several_languages(tmp_path: Path, asked: str, right: str) -> None:
+    rows = [(f"What is the fee for item {n}?", f"{n},50 €", "short") for n in range(40)]
+    guess = guess_task(write(tmp_path, lines([(asked, right, "note"), *rows], ";")))
+    assert (guess.input, guess.output, guess.kind.name) == (asked, right, "answer")

@@ -24,11 +24,11 @@ PERHAPS_MISSING = frozenset(
 )
 """In lower case: what is written where a value is missing, but meant as a value too: no class, Namibia, not applicable."""
 
-_TEXT_KEYS = ("text", "answer", "value", "label", "choices", "span")
+_TEXT_KEYS = ("text", "answer", "value", "label", "choices", "span", "content", "rating", "number")
 _OTHER_KEYS = frozenset(
     "start end answer_start answer_end start_char end_char span_start span_end score confidence id answer_id type aliases "
     "normalized_aliases normalized_value matched_wiki_entity_name normalized_matched_wiki_entity_name input_text user_id "
-    "status supporting_sentences supporting_facts".split()
+    "status role supporting_sentences supporting_facts".split()
 )
 _THOUGHT = re.compile(r"\s*<(think(?:ing)?|reasoning|thought)>.*?</\1>\s*(?=\S)", re.DOTALL | re.IGNORECASE)
 _WORKED = re.compile(r"(?:(?!\n####).)*\n#### *(?=[^\n#]{1,80}$)", re.DOTALL)
@@ -41,6 +41,9 @@ _COLLECTION = re.compile(
     re.DOTALL,
 )
 """A set, a tuple or an array of texts as Python writes it."""
+_ARRAY = re.compile(r"(?:np\.)?array\((\[[^\[\]]*\])(?:,\s*dtype=[\w.<>' ]+)?\)")
+_BARE_NAN = re.compile(r"([\[,:]\s*)nan(?=\s*[,\]}])")
+"""What pandas writes inside lists and objects, and Python does not read."""
 _QUOTED = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
 
 
@@ -126,7 +129,7 @@ def _evaluated(text: str) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # a backslash that escapes nothing
-            return ast.literal_eval(text)
+            return ast.literal_eval(_BARE_NAN.sub(r"\1None", _ARRAY.sub(r"\1", text)) if text[:1] in ("[", "{") else text)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
         return text
 

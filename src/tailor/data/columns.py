@@ -25,13 +25,18 @@ NAMES_LISTED = 20
 
 INPUT_NAMES = (
     "question text message input query prompt utterance request body email ticket review premise sentence1 text_a question1 "
-    "sentence tweet comment content instruction"
+    "sentence tweet comment content instruction user_input problem "
+    "frage nachricht pregunta texto mensaje texte domanda testo messaggio pergunta mensagem вопрос текст сообщение "
+    "问题 文本 内容 問題 質問 テキスト 本文 질문 텍스트 السؤال النص"
 ).split()
 OUTPUT_NAMES = (
     "label_text label_name label_str class_name category_name intent_name label intent intents answers answer output "
     "response completion category categories class classes target topic topics gold gold_label labels entities spans "
     "tags sentiment emotion ground_truth expected expected_output reference ideal correct_answer outputs answerkey "
-    "answer_key chosen rating stars summary summaries highlights tldr reply rewrite rewritten"
+    "answer_key expected_answer reference_answer gold_answer final_answer short_answer solution chosen cats rating stars "
+    "summary summaries highlights tldr reply rewrite rewritten "
+    "antwort kategorie klasse respuesta categoría etiqueta réponse catégorie étiquette risposta categoria etichetta resposta "
+    "ответ категория метка 答案 回答 类别 标签 類別 標籤 カテゴリ ラベル 답변 정답 분류 라벨 الإجابة الفئة"
 ).split()
 LABEL_NAMES = tuple(
     "label labels category categories class classes intent intents topic topics tags sentiment emotion target".split()
@@ -39,7 +44,16 @@ LABEL_NAMES = tuple(
 ID_NAMES = ("id", "uuid", "guid", "key", "row_id", "example_id")
 QUOTE_NAMES = ("quote", "evidence", "citation", "supporting_text")
 SOURCE_NAMES = ("source", "page", "document", "doc", "doc_id", "file", "filename", "path", "url")
-CONTEXT_NAMES = ("context", "contexts", "passage", "passages", "paragraph", "background")
+CONTEXT_NAMES = (
+    "context",
+    "contexts",
+    "retrieved_contexts",
+    "reference_contexts",
+    "passage",
+    "passages",
+    "paragraph",
+    "background",
+)
 ABOUT_WHICH_NAMES = ("text", "article", "document", "story")  # with a question next to them, what it is about
 NEVER_ASKED = ("history", "steps", "system", "system_prompt", "documents", "rejected")
 TOOL_NAMES = ("annotator", "annotation_id", "annotators", "created_at", "updated_at", "lead_time", "comments", "completed_by")

@@ -211,8 +211,9 @@ def _with_answers(
 ) -> tuple[dict[str, Path], dict[str, Table], tuple[Finding, ...]]:
     """The files that have right answers; without a test file that has some, the training file is split."""
     bare = [name for name, table in tables.items() if name in ("dev", "test") and not _has_answers(table, output)]
+    lacks = {name: "right answers in" if output in tables[name].columns else "column" for name in bare}
     findings = tuple(
-        Finding("warning", f"{tables[name].file} has no right answers in {quoted(output)}, so it is not used.") for name in bare
+        Finding("warning", f"{tables[name].file} has no {lacks[name]} {quoted(output)}, so it is not used.") for name in bare
     )
     kept = {name: file for name, file in files.items() if name not in bare}
     if "train" in kept and "test" not in kept:
@@ -326,7 +327,8 @@ def _guess_input(path: Path, columns: Columns, output: str) -> str:
     varied = [column for column in candidates if not column.has_few_values]
     if name := named(INPUT_NAMES, varied) or named(INPUT_NAMES, candidates):
         return name
-    longest = max(candidates, key=lambda column: column.words, default=None)
+    texts = [column for column in candidates if column.is_text]
+    longest = max(texts or candidates, key=lambda column: column.words, default=None)
     alone = len(candidates) == 1 and longest is not None and longest.words >= LEAST_WORDS
     if longest is None or not (longest.is_text or alone):
         if image := first(filled, lambda column: column.is_image):
