@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tailor.conversation import turns_in as conversation_turns
 from tailor.data.formats.chattext import turns_in
-from tailor.data.formats.codepages import likely_codec
+from tailor.data.formats.codepages import likely_codecs
 from tailor.data.guess import GivenOptions, GuessedTask, guess_task
 from tailor.data.scaffold import write_project
 from tailor.data.split import load_splits, read_tables
@@ -307,7 +307,7 @@ def test_no_text_breaks_the_reader_of_chats(text: str) -> None:
 )
 def test_the_hint_names_the_encoding_in_which_the_text_makes_sense(tmp_path: Path, codec: str, text: str) -> None:
     data = f"text,label\n{text},a\n".encode(codec)
-    assert likely_codec(data) == codec
+    assert likely_codecs(data) == [codec]
     path = tmp_path / "data.csv"
     path.write_bytes(data)
     with pytest.raises(DataError) as refused:
@@ -317,4 +317,4 @@ def test_the_hint_names_the_encoding_in_which_the_text_makes_sense(tmp_path: Pat
 
 
 def test_bytes_that_read_like_nothing_get_no_name() -> None:
-    assert likely_codec(bytes(range(128, 256)) * 4) == ""
+    assert likely_codecs(bytes(range(128, 256)) * 4) == []

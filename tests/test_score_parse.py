@@ -75,6 +75,13 @@ def test_a_label_is_read_inside_a_sentence_of_any_script(raw: str, labels: tuple
     assert find_label(raw, labels) == label
 
 
+@pytest.mark.parametrize("raw", ["billing\ndelivery\nreturns", "Billing\n\n- delivery\n**returns**\n"])
+def test_an_answer_that_lists_labels_line_by_line_is_none(raw: str) -> None:
+    assert find_label(raw, ("billing", "delivery", "returns")) is None
+    assert find_label("billing\nbilling", ("billing", "delivery")) == "billing"
+    assert find_label("billing\nBecause of the delivery.", ("billing", "delivery")) == "billing"
+
+
 def test_two_labels_on_lines_of_their_own_below_the_first_are_unparsed() -> None:
     assert find_label("Possible:\nlost card\ncard payment", LABELS) is None
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from itertools import combinations
 
 from tailor.data.cells import PERHAPS_MISSING, answers_in, is_missing, is_record
+from tailor.data.damage import audit_damage, audit_told
 from tailor.data.example import Example, Splits
 from tailor.data.finding import Finding
 from tailor.data.grounding import audit_documents
@@ -17,6 +15,7 @@ from tailor.data.images import audit_images
 from tailor.data.joined import joined_labels
 from tailor.data.learnability import task_learnability
 from tailor.data.lengths import asked_tokens
+from tailor.data.misspelt import misspelt_labels
 from tailor.data.near import near_groups, normalise
 from tailor.data.personal.rows import audit_personal
 from tailor.data.power import percent_down, power_findings
@@ -35,8 +34,6 @@ FEW_TRAINING_ROWS = 5
 IMBALANCE = 10  # the most common label has this many times the rows of the rarest
 NAMED = 8  # labels, columns or rows named in a sentence
 
-_JOINED = re.compile(r"(?<=\w)[-_]+(?=\w)")
-_NUMBER = re.compile(r"[-+]?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
 _ORDER = ("error", "warning", "note")
 
 
@@ -68,10 +65,12 @@ def audit(
         *_columns(task, tables),
         *audit_images(task, tables),
         *_empty(task, tables, examples),
+        *audit_damage(task, examples),
         *_repeats(task, examples),
         *audit_requirements(task, examples),
         *(_leakage(task, splits) if "file" not in tables else ()),
         *(_labels(task, splits, examples) if kind.closed else ()),
+        *(audit_told(task, examples) if kind.closed and not kind.several else ()),
         *unusable,
         *(audit_documents(project, examples, library) if kind.reads else ()),
         *(_lengths(task, examples, count_tokens, windows or {}) if count_tokens else ()),
@@ -150,7 +149,7 @@ def _missing(task: Task, table: Table) -> Iterator[Finding]:
     if records and not task.json_schema and not kind_of(task).parted:
         what = f"{_n(records, 'row')} whose right answer is an object with values of its own; each counts as one text."
         yield Finding("warning", what, records, "Put the value that is the right answer into a column of its own.")
-    perhaps = Counter(given[0] for given in answers if given and given[0] in PERHAPS_MISSING)
+    perhaps = Counter(given[0] for given in answers if given and given[0].casefold() in PERHAPS_MISSING)
     if any("+" in given for given in answers):
         perhaps.pop("-", None)  # for and against
     for text, count in sorted(perhaps.items()):
@@ -284,7 +283,7 @@ def _labels(task: Task, splits: Splits, examples: Sequence[Example]) -> Iterator
         what = f"{_n(few, 'label')} with fewer than {FEW_TRAINING_ROWS} training rows: {_some(few)}."
         yield Finding("warning", what, advice="Add examples of them, or merge them with a neighbour.")
     yield from _joined(task, counts, examples)
-    yield from _misspelt(counts, held)
+    yield from misspelt_labels(counts, held)
     yield from _learnable(task, examples)
 
 
@@ -316,48 +315,6 @@ def _joined(task: Task, counts: Counter[str], examples: Sequence[Example]) -> It
             tuple(place(example) for example in examples if example.label in joined),
             f"Kind `{task.kind}` takes one label per row: if these are several, keep the one that matters most.",
         )
-
-
-def _misspelt(counts: Counter[str], held: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
-    plain = {label: _plain(label) for label in counts}
-    for a, b in combinations(sorted(counts), 2):
-        rare, common = sorted((a, b), key=lambda label: (counts[label], label))
-        equal = _same_number(a, b)
-        slip = counts[rare] * IMBALANCE <= counts[common] and _one_letter_apart(plain[a], plain[b])
-        if slip or equal or plain[a] == plain[b]:
-            sizes = f"{quoted(common)} ({counts[common]:,} rows) and {quoted(rare)} ({counts[rare]:,})"
-            yield Finding(
-                "warning",
-                f"The labels {sizes} may be one, spelt in two ways.",
-                tuple(where for where, labels in held.items() if rare in labels),
-                f"If so, write {quoted(common)} in these rows.",
-            )
-
-
-def _plain(label: str) -> str:
-    """A label without what people write differently: capitals, spaces, punctuation at its ends. Signs carry meaning and stay.
-
-    Characters that nobody sees, and accents written as characters of their own, make no other label either.
-    """
-    seen = "".join(sign for sign in unicodedata.normalize("NFC", label) if unicodedata.category(sign) != "Cf")
-    return " ".join(_JOINED.sub(" ", seen).casefold().split()).strip(" .,;:!?\"'") or label
-
-
-def _same_number(a: str, b: str) -> bool:
-    """Whether two labels are one number written in two ways, such as 1 and 1.0, or 01 and 1."""
-    if not (_NUMBER.fullmatch(a) and _NUMBER.fullmatch(b)):
-        return False
-    return Decimal(a) == Decimal(b)
-
-
-def _one_letter_apart(a: str, b: str) -> bool:
-    """Whether one letter added, left out or changed makes `a` into `b`; digits and short words are often meant to differ."""
-    short, long = sorted((a, b), key=len)
-    if len(long) - len(short) > 1 or len(short) < 5:
-        return False
-    start = next((place for place, (x, y) in enumerate(zip(short, long, strict=False)) if x != y), len(short))
-    same_rest = short[start:] == long[start + 1 :] or (len(short) == len(long) and short[start + 1 :] == long[start + 1 :])
-    return same_rest and long[start].isalpha()
 
 
 # Sizes

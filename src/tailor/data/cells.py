@@ -19,19 +19,31 @@ MISSING = frozenset(
 )
 """What programs write where a value is missing, and people hardly ever mean as a value."""
 
-PERHAPS_MISSING = frozenset(["None", "NA", "na", "N/A", "n/a", "N.A.", "n.a.", "-", "--", "?"])
-"""What programs write where a value is missing, but people mean as a value too: no class, Namibia, not applicable."""
+PERHAPS_MISSING = frozenset(
+    "none na n/a n.a. - -- --- ? ?? ??? tbd todo t.b.d. unlabeled unlabelled unannotated missing undefined #".split()
+)
+"""In lower case: what is written where a value is missing, but meant as a value too: no class, Namibia, not applicable."""
 
-_TEXT_KEYS = ("text", "answer", "value", "label", "choices", "span")
+_TEXT_KEYS = ("text", "answer", "value", "label", "choices", "span", "content", "rating", "number")
 _OTHER_KEYS = frozenset(
     "start end answer_start answer_end start_char end_char span_start span_end score confidence id answer_id type aliases "
     "normalized_aliases normalized_value matched_wiki_entity_name normalized_matched_wiki_entity_name input_text user_id "
-    "status supporting_sentences supporting_facts".split()
+    "status role supporting_sentences supporting_facts".split()
 )
 _THOUGHT = re.compile(r"\s*<(think(?:ing)?|reasoning|thought)>.*?</\1>\s*(?=\S)", re.DOTALL | re.IGNORECASE)
 _WORKED = re.compile(r"(?:(?!\n####).)*\n#### *(?=[^\n#]{1,80}$)", re.DOTALL)
 """A worked solution with the answer behind "####" on its last line, as GSM8K keeps them (Cobbe et al. 2021, arXiv:2110.14168)."""
 _NUMPY = re.compile(r"""\[(?:\s*(?:'[^'\n]*'|"[^"\n]*"))+\s*\]""")
+_COLLECTION = re.compile(
+    r"""(?:np\.)?(?:array|frozenset|set|tuple)\((?P<inner>[\[({]\s*['"].*['"][,\s]*[\])}])(?:,\s*dtype=[^()]*)?\)"""
+    r"""|(?P<bare>\(\s*['"].*['"],?\s*\)"""
+    r"""|\{\s*(?:'[^'\n]*'|"[^"\n]*")(?:\s*,\s*(?:'[^'\n]*'|"[^"\n]*"))*\s*\})""",
+    re.DOTALL,
+)
+"""A set, a tuple or an array of texts as Python writes it."""
+_ARRAY = re.compile(r"(?:np\.)?array\((\[[^\[\]]*\])(?:,\s*dtype=[\w.<>' ]+)?\)")
+_BARE_NAN = re.compile(r"([\[,:]\s*)nan(?=\s*[,\]}])")
+"""What pandas writes inside lists and objects, and Python does not read."""
 _QUOTED = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
 
 
@@ -54,8 +66,10 @@ def answers_in(cell: Value) -> tuple[str, ...]:
 
 
 def written_list(text: str) -> list[object] | None:
-    """The list that a text writes out as JSON, Python or numpy do; None if it is none, or one of plain numbers."""
+    """The list, set or tuple that a text writes out as JSON, Python or numpy do; None if it is none, or of plain numbers."""
     text = text.strip()
+    if found := _COLLECTION.fullmatch(text):
+        return _collected(found)
     if not (text.startswith("[") and text.endswith("]")):
         return None
     items = _evaluated(text)
@@ -66,6 +80,13 @@ def written_list(text: str) -> list[object] | None:
     if _NUMPY.fullmatch(text):
         return [single or double for single, double in _QUOTED.findall(text)]
     return None
+
+
+def _collected(found: re.Match[str]) -> list[object] | None:
+    """The texts of a set, a tuple or an array as Python writes it; None if it holds anything else."""
+    items = _evaluated(found["inner"] or found["bare"])
+    texts = sorted(items) if isinstance(items, set) and all(map(_is_plain_text, items)) else items
+    return list(texts) if isinstance(texts, list | tuple) and texts and all(map(_is_plain_text, texts)) else None
 
 
 def is_record(text: str) -> bool:
@@ -108,7 +129,7 @@ def _evaluated(text: str) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # a backslash that escapes nothing
-            return ast.literal_eval(text)
+            return ast.literal_eval(_BARE_NAN.sub(r"\1None", _ARRAY.sub(r"\1", text)) if text[:1] in ("[", "{") else text)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
         return text
 

@@ -19,17 +19,24 @@ from tailor.score.text import count_words
 
 MOST_LABELS = 200
 LABEL_WORDS = 6  # on average; longer right answers are not labels
+SENTENCE_WORDS = 25  # on average, of labels that are sentences
+OFTEN = 10  # rows that each of these is in, on average
 NAMES_LISTED = 20
 
 INPUT_NAMES = (
     "question text message input query prompt utterance request body email ticket review premise sentence1 text_a question1 "
-    "sentence tweet comment content instruction"
+    "sentence tweet comment content instruction user_input problem "
+    "frage nachricht pregunta texto mensaje texte domanda testo messaggio pergunta mensagem вопрос текст сообщение "
+    "问题 文本 内容 問題 質問 テキスト 本文 질문 텍스트 السؤال النص"
 ).split()
 OUTPUT_NAMES = (
     "label_text label_name label_str class_name category_name intent_name label intent intents answers answer output "
     "response completion category categories class classes target topic topics gold gold_label labels entities spans "
     "tags sentiment emotion ground_truth expected expected_output reference ideal correct_answer outputs answerkey "
-    "answer_key chosen rating stars summary summaries highlights tldr reply rewrite rewritten"
+    "answer_key expected_answer reference_answer gold_answer final_answer short_answer solution chosen cats rating stars "
+    "summary summaries highlights tldr reply rewrite rewritten "
+    "antwort kategorie klasse respuesta categoría etiqueta réponse catégorie étiquette risposta categoria etichetta resposta "
+    "ответ категория метка 答案 回答 类别 标签 類別 標籤 カテゴリ ラベル 답변 정답 분류 라벨 الإجابة الفئة"
 ).split()
 LABEL_NAMES = tuple(
     "label labels category categories class classes intent intents topic topics tags sentiment emotion target".split()
@@ -37,7 +44,16 @@ LABEL_NAMES = tuple(
 ID_NAMES = ("id", "uuid", "guid", "key", "row_id", "example_id")
 QUOTE_NAMES = ("quote", "evidence", "citation", "supporting_text")
 SOURCE_NAMES = ("source", "page", "document", "doc", "doc_id", "file", "filename", "path", "url")
-CONTEXT_NAMES = ("context", "contexts", "passage", "passages", "paragraph", "background")
+CONTEXT_NAMES = (
+    "context",
+    "contexts",
+    "retrieved_contexts",
+    "reference_contexts",
+    "passage",
+    "passages",
+    "paragraph",
+    "background",
+)
 ABOUT_WHICH_NAMES = ("text", "article", "document", "story")  # with a question next to them, what it is about
 NEVER_ASKED = ("history", "steps", "system", "system_prompt", "documents", "rejected")
 TOOL_NAMES = ("annotator", "annotation_id", "annotators", "created_at", "updated_at", "lead_time", "comments", "completed_by")
@@ -82,8 +98,8 @@ class Column:
 
     @cached_property
     def words(self) -> float:
-        """Mean words of the values there are."""
-        return sum(len(value.split()) for value in self.values) / max(1, self.filled)
+        """Mean words of the values there are; two characters of a script without spaces are one."""
+        return sum(max(len(value.split()), count_words(value)) for value in self.values) / max(1, self.filled)
 
     @cached_property
     def lengths(self) -> list[int]:
@@ -164,10 +180,11 @@ class Column:
 
     @property
     def has_few_values(self) -> bool:
-        """Whether the values could be labels: short, few, and most of them in several rows."""
+        """Whether the values could be labels: few, short, and most in several rows; sentences only where each is in many."""
         counts = Counter(filter(None, self.values))
         again = sum(count > 1 for count in counts.values())
-        return 2 <= self.distinct <= min(MOST_LABELS, self.filled // 3, 2 * again) and self.words <= LABEL_WORDS
+        short = self.words <= LABEL_WORDS or (self.words <= SENTENCE_WORDS and self.distinct * OFTEN <= self.filled)
+        return 2 <= self.distinct <= min(MOST_LABELS, self.filled // 3, 2 * again) and short
 
     @property
     def is_answer(self) -> bool:
@@ -242,3 +259,15 @@ def listed(names: Iterable[str]) -> str:
 
 
 Columns = Mapping[str, Column]
+
+
+def why_none(columns: Columns, input: str) -> str:
+    """What keeps a column that might be meant from being the right answer, behind a semicolon; or an empty text."""
+    spans = [name for name, column in columns.items() if column.marks_spans]
+    lists = [name for name, column in columns.items() if name != input and column.is_list and column.several]
+    same = [name for name, column in columns.items() if name.casefold() in OUTPUT_NAMES and column.constant]
+    if spans:
+        return f"; {listed(spans)} marks spans of a text"
+    if lists:
+        return f"; {listed(lists)} holds several texts per row"
+    return f"; {listed(same)} holds the same in every row" if same else ""

@@ -29,6 +29,7 @@ from tailor.data.columns import (
     is_yes_or_no,
     listed,
     named,
+    why_none,
 )
 from tailor.data.files import files_of, unused_splits
 from tailor.data.finding import Finding
@@ -210,8 +211,9 @@ def _with_answers(
 ) -> tuple[dict[str, Path], dict[str, Table], tuple[Finding, ...]]:
     """The files that have right answers; without a test file that has some, the training file is split."""
     bare = [name for name, table in tables.items() if name in ("dev", "test") and not _has_answers(table, output)]
+    lacks = {name: "right answers in" if output in tables[name].columns else "column" for name in bare}
     findings = tuple(
-        Finding("warning", f"{tables[name].file} has no right answers in {quoted(output)}, so it is not used.") for name in bare
+        Finding("warning", f"{tables[name].file} has no {lacks[name]} {quoted(output)}, so it is not used.") for name in bare
     )
     kept = {name: file for name, file in files.items() if name not in bare}
     if "train" in kept and "test" not in kept:
@@ -301,14 +303,7 @@ def _guess_output(path: Path, columns: Columns, input: str) -> str:
     texts = [column for column in columns.values() if column.words >= LEAST_WORDS and not column.is_list]
     if len(columns) == len(texts) == 2 and texts[1] in candidates:
         return texts[1].name  # two columns of texts: what is asked is written first
-    spans = [name for name, column in columns.items() if column.marks_spans]
-    lists = [name for name, column in columns.items() if name != input and column.is_list and column.several]
-    why = ""
-    if spans:
-        why = f"; {listed(spans)} marks spans of a text"
-    elif lists:
-        why = f"; {listed(lists)} holds several texts per row"
-    raise ConfigError(f"No column of {path.name} looks like the right answer{why}", hint)
+    raise ConfigError(f"No column of {path.name} looks like the right answer{why_none(columns, input)}", hint)
 
 
 def _are_marks(columns: Columns, names: Sequence[str]) -> bool:
@@ -332,7 +327,8 @@ def _guess_input(path: Path, columns: Columns, output: str) -> str:
     varied = [column for column in candidates if not column.has_few_values]
     if name := named(INPUT_NAMES, varied) or named(INPUT_NAMES, candidates):
         return name
-    longest = max(candidates, key=lambda column: column.words, default=None)
+    texts = [column for column in candidates if column.is_text]
+    longest = max(texts or candidates, key=lambda column: column.words, default=None)
     alone = len(candidates) == 1 and longest is not None and longest.words >= LEAST_WORDS
     if longest is None or not (longest.is_text or alone):
         if image := first(filled, lambda column: column.is_image):

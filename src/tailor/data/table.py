@@ -22,6 +22,7 @@ from tailor.data.formats.chat import flatten_chats
 from tailor.data.formats.classes import with_class_names
 from tailor.data.formats.delimited import read_delimited
 from tailor.data.formats.encoding import ACCEPTED, decode, foreign_hint
+from tailor.data.formats.fasttext import is_fasttext, read_fasttext
 from tailor.data.formats.header import column_names
 from tailor.data.formats.imagebytes import without_image_bytes
 from tailor.data.formats.instances import flatten_instances
@@ -174,6 +175,8 @@ def read_table(path: Path, *, columns: Sequence[str] = (), encoding: str = "") -
         return _table_of_objects(path.name, read_json(path.name, text, columns=columns), findings)
     if suffix in _CONLL or (suffix in _TAGGED and is_conll(text)):
         return _table_of_objects(path.name, read_conll(path.name, text), findings)
+    if suffix in _CSV and is_fasttext(text):
+        return _table_of_objects(path.name, read_fasttext(path.name, text), findings)
     if suffix in _YAML:
         return _table_of_objects(path.name, read_promptfoo(path.name, text), findings)
     return _delimited(path.name, text, _DELIMITER.get(suffix, ""), columns, findings)

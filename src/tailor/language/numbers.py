@@ -104,6 +104,9 @@ _AFTER = re.compile(rf"[ \-]?(?P<unit>{_UNIT})(?P<per>{_PER})?(?!\w)")
 _GROUPS = re.compile(r"\d{1,3}(?:([,.'’ ])\d{3})(?:\1\d{3})*|\d{1,2}(?:,\d{2})+,\d{3}")
 _SPACED = re.compile(r"(?<![\d.,] )(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d]| \d)")
 
+_SPACED_MILLIONS = re.compile(r"(?<![\d.,] )(?<![\d.,+])[1-9]\d{0,2}(?: \d{3}){2,}(?![\d-]| \d)")
+"""Two and more groups of three digits, which are a number in every language."""
+
 # Of what stands for a number in running text, each mark is a private character until the other marks have been taken off.
 KEPT = {mark: chr(0xE000 + place) for place, mark in enumerate(".:/-+<>≤≥±^%‰°#*" + _CURRENCIES)}
 SHOWN = {ord(stand_in): mark for mark, stand_in in KEPT.items()}
@@ -139,6 +142,9 @@ _SPELT["en"] = re.compile(
     rf"|{'|'.join(sorted(_VALUES['en'], key=len, reverse=True))})(?!\w)",
     re.I,
 )
+
+SPELT_NUMBERS = "|".join(sorted({word for values in _VALUES.values() for word in values}, key=len, reverse=True))
+"""Words for numbers of any of these languages, as a pattern."""
 
 _ORDINALS = {
     word: n
@@ -178,8 +184,8 @@ def with_numbers(text: str, language: str = "") -> str:
         text = _ORDINAL.sub(_ordinal, text)
     if not _DIGIT.search(text):
         return text
-    if language in DECIMAL_COMMA:
-        text = _SPACED.sub(lambda match: match.group().replace(" ", ""), text)
+    spaced = _SPACED if language in DECIMAL_COMMA else _SPACED_MILLIONS
+    text = spaced.sub(lambda match: match.group().replace(" ", ""), text)
     parts, end = [], 0
     for match in _NUMBER.finditer(text):
         if match.start() < end:

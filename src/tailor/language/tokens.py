@@ -17,13 +17,16 @@ from tailor.language.alike import written_alike
 from tailor.language.dates import with_dates
 from tailor.language.detect import UNSPACED_SCRIPTS
 from tailor.language.glue import bare, begins_inside, can_be_glued, is_word
-from tailor.language.numbers import DECIMAL_COMMA, KEPT, NAMED_UNITS, SHOWN, with_han_numbers, with_numbers
+from tailor.language.numbers import DECIMAL_COMMA, KEPT, NAMED_UNITS, SHOWN, SPELT_NUMBERS, with_han_numbers, with_numbers
 
 _DIGIT = re.compile(r"\d")
 _SUPERSCRIPT = re.compile("(?<=[0-9])[⁰¹²³⁴-⁹⁻]+")
 _SPACED_THOUSANDS = re.compile("(?<=\\d)[\u00a0\u202f\u2009'’](?=\\d{3}(?!\\d))")
 _MERIDIEM = re.compile(r"(?<=\d)\s?([ap])\.?\s?m\b\.?", re.IGNORECASE)
-_MINUS = re.compile(r"(?<!\w)(?:minus|negative|negativ|menos|moins|meno)\s+(?=[$€£]?\d)|负(?=\d)|零下(?=\d)", re.IGNORECASE)
+_MINUS = re.compile(
+    rf"(?<!\w)(?:minus|negative|negativ|menos|moins|meno)\s+(?=[$€£]?\d|(?:{SPELT_NUMBERS})(?!\w))|负(?=\d)|零下(?=\d)",
+    re.IGNORECASE,
+)
 _PLUSES = re.compile(r"(?<=[A-Za-z])\++(?!\w)|(?<=\b[A-Z])#(?!\w)")
 _GRADE = re.compile(r"(?<!\S)([A-Z]{1,2})-(?=$|[\s.,;)])")
 _STARRED = re.compile(r"(?<![\w*][A-Z])(?<=\b[A-Z])\*(?![\w*])")
@@ -200,7 +203,8 @@ def _with_kept_signs(text: str, language: str) -> str:
     if "." in text:
         text = _NAME_WITH_DOT.sub(KEPT["."], _NEXT_SENTENCE.sub(" ", text))
     if _DIGIT.search(text):
-        text = _MINUS.sub("-", _MERIDIEM.sub(r" \1m", _LETTER_AND_DIGIT.sub(" ", text)))
+        text = _MERIDIEM.sub(r" \1m", _LETTER_AND_DIGIT.sub(" ", text))
+    text = _MINUS.sub("-", text)
     if "+" in text or "#" in text:
         text = _PLUSES.sub(lambda match: match.group().translate(_KEEP), text)
     if "*" in text:

@@ -275,7 +275,7 @@ class RemoteModel:
                 if fault.status in BROKEN and "top_logprobs" in body and shape(body) not in self._taken:
                     dialect = replace(spoken, logprobs=0)  # some servers break where others refuse
                     continue
-                told = fault.status in UNDERSTOOD or ELSEWHERE.search(fault.cause)
+                told = fault.status in (*UNDERSTOOD, 500) or ELSEWHERE.search(fault.cause)
                 if fault.is_long and shape(body) in self._taken:
                     fault.kind = "long"  # it is taken when it is shorter: no other way to ask would help
                 if fault.kind != "request" or not told or shape(body) in self._taken:

@@ -11,12 +11,14 @@ from typing import Any, Literal
 from tailor.content import IMAGE_TOKENS, media_in
 from tailor.models.base import Message, Reply, Request
 from tailor.models.endpoint.faults import ErrorBody, read_error, read_number
+from tailor.models.endpoint.pieces import read_stream
 from tailor.models.endpoint.probabilities import label_scores, read_places
 from tailor.models.endpoint.responses import as_completion
 from tailor.models.thought import split_thought
 
 Clean = Callable[[Any], Any]
 PLAIN = 4096  # bytes looked at where an answer is no JSON
+LONGEST_TEXT = 400_000  # characters looked at of an answer with its thought: more than any model writes at once
 LONGEST_NAME = 200  # characters kept of the name of a model
 Finish = Literal["stop", "length", "refused"]
 ENDS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -84,7 +86,7 @@ def read_reply(body: bytes, request: Request, seconds: float, clean: Clean = lam
     cost = _cost(usage)
     wrote = cost if cost is not None and cost.tokens_out else None
     for error in (choice.get("error") if isinstance(choice, dict) else None, data.get("error")):
-        if error:
+        if error and not _is_none(error):
             raise ErrorInside(read_error({"error": error}), wrote)
     if not isinstance(choice, dict):
         told = read_error(data)
@@ -126,13 +128,31 @@ def estimate_tokens(messages: Sequence[Message]) -> int:
 
 def _object(body: bytes, clean: Clean) -> dict[str, Any]:
     try:
-        data = clean(json.loads(body))
+        data = clean(_parsed(body))
     except (ValueError, RecursionError) as error:
         reason = read_error(clean(body[:PLAIN].decode("utf-8", "replace"))[:300]).reason
         raise Unreadable(f"the answer is not JSON: {reason[:80] or 'it is empty'}") from error
     if not isinstance(data, dict):
         raise Unreadable("the answer is not a JSON object")
     return as_completion(data) if isinstance(data.get("output"), list) and "choices" not in data else data
+
+
+def _is_none(error: object) -> bool:
+    """Whether what stands under `error` says that there is none, as in `{"code": 0, "message": "ok"}`."""
+    return isinstance(error, dict) and str(error.get("code")).lower() in ("0", "200", "ok", "success") and not error.get("type")
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON of a body, which some servers write in a Western encoding, or send piece by piece though nobody asked for that."""
+    try:
+        return json.loads(body)
+    except UnicodeDecodeError:
+        return json.loads(body.decode("cp1252"))
+    except ValueError:
+        pieces = read_stream(body)
+        if pieces is None:
+            raise
+        return pieces
 
 
 def _message(choice: Mapping[str, Any], cost: Reply | None) -> Mapping[str, Any]:
@@ -170,10 +190,17 @@ def _thought_and_text(said: Mapping[str, Any], parts: Sequence[Mapping[str, Any]
     for part in parts:
         if part.get("type") in ("thinking", "reasoning", "thought"):
             thoughts.append(_all_text(part))
-        elif isinstance(part.get("text"), str):
-            texts.append(part["text"])
-    inline, text = split_thought("".join(texts))
+        elif isinstance(text := part.get("text"), str):
+            texts.append(text)
+        elif isinstance(text, dict) and isinstance(text.get("value"), str):
+            texts.append(text["value"])
+    inline, text = split_thought(_shortened("".join(texts)))
     return "\n\n".join(piece.strip() for piece in (*thoughts, inline) if piece.strip()), text
+
+
+def _shortened(text: str) -> str:
+    """A text of any sensible length as it is; of a longer one, how it begins and ends."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]}\n{text[-LONGEST_TEXT // 2 :]}"
 
 
 def _all_text(part: object) -> str:

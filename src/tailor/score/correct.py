@@ -15,26 +15,38 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from tailor.language.detect import UNSPACED, UNSPACED_SCRIPTS, language_of
 from tailor.language.numbers import UNIT_OF
 from tailor.language.tokens import contains, places, same, tokens
 from tailor.score import phrases
 from tailor.score.asked import NUMBER, ScoredQuestion
-from tailor.score.denial import held_once, is_denied, is_opposite, is_verb_denied
+from tailor.score.denial import NOT, held_once, is_denied, is_opposite, is_verb_denied
 from tailor.score.polarity import polarities, polarity_of
-from tailor.score.variants import with_versions
+from tailor.score.variants import with_sign, with_versions
 
 _YEAR = re.compile(r"1\d{3}|20\d{2}")
 _BETWEEN_CHARACTERS = re.compile(rf"(?<=[{UNSPACED_SCRIPTS}]) (?=[{UNSPACED_SCRIPTS}])")
 _ITEMS = re.compile(
-    r"\s*(?:[,;/|、，；·•]|\n[-*\d. ]*)\s*(?:(?:and|or|und|oder|y|o|et|ou)\s+)?|\s+(?:&|and|or|und|oder|y|o|et|ou)\s+",
+    r"\s*(?:[,;/|、，；·•]|\n[-*\d. ]*)\s*(?:(?:and|or|und|oder|y|o|et|ou)\s+)?"
+    r"|\s+(?:&|and|or|as well as|und|oder|sowie|y|o|et|ou)\s+",
     re.IGNORECASE,
 )
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 _KOREAN_OR = re.compile("[\uac00-\ud7af](?:이나|거나)$")
 _MARKED_NUMBER = re.compile(r"\d[,/]\d")
-_IN_A_LIST = re.compile(r"、|\n|\s(?:and|or|und|oder|y|o|et|ou)\s", re.IGNORECASE)
+_IN_A_LIST = re.compile(r"[、;|·•\n]|\s/\s|\s(?:and|or|und|oder|y|o|et|ou)\s", re.IGNORECASE)
+_JOINS = re.compile(r"\s(?:&|and|as well as|und|sowie|y|et|e|en|och|og)\s", re.IGNORECASE)
+_BRACKETS = re.compile(r"\[([^\[\]{}]+,[^\[\]{}]+)\]", re.DOTALL)
+_OF_SENTENCES = NOT | frozenset("which who whom whose where when is are was were ist sind war est sont es son".split())
+"""Words that make an item more than a name."""
+_LED_BY = re.compile(r"\A(?:[\w'’]+[ \t]){0,5}[\w'’]+:\s+")
+"""What leads up to a list, such as "Possible answers:"."""
+_LEADING = (
+    frozenset(phrases.LIGHT.split()) | phrases.MAYBE | frozenset("could might answer answers one any possible either both".split())
+)
+"""Words that lead up to the first item of a list."""
 _LONGEST_ITEM = 4  # words
 _WRAPPING = re.compile(r"```\w*\n|```|</?[a-z]\w*>")
 """Code fences and tags around an answer."""
@@ -59,7 +71,7 @@ def is_correct(question: str, accepted: Sequence[str], answer: str, fields: Mapp
     question, *texts = with_versions([question, *accepted, answer])
     accepted, answer = texts[:-1], texts[-1]
     asked = ScoredQuestion(question, tuple(accepted), language_of(f"{question} {' '.join(accepted)}"))
-    answer = asked.without_questions(_WRAPPING.sub(" ", asked.without_echo(answer)))
+    answer = with_sign(question, asked.without_questions(_WRAPPING.sub(" ", asked.without_echo(answer))))
     choices = [fields[wanted] for wanted in accepted if fields and len(wanted) == 1 and fields.get(wanted)]
     if any(same(answer, wanted, asked.language) for wanted in (*accepted, *choices)):
         return True
@@ -90,6 +102,8 @@ class ReadAnswer:
         language = self.asked.language
         if phrases.HEDGES.search(_spoken(self.words(self.text))) and not phrases.HEDGES.search(_spoken(self.words(wanted))):
             return False
+        if len(phrases.PERHAPS.findall(self.text)) > 1 or self._adds_another(language):
+            return False
         if polarity := polarity_of(wanted, language):
             return polarities(self.text, self.asked) == {polarity}
         if not contains(self.text, wanted, language):
@@ -109,7 +123,20 @@ class ReadAnswer:
         return not (
             any(self._offers_other(clause, span) for clause, span in found)
             or self._lists(wanted)
+            or self._is_taken_back(found)
             or any(self._is_rival(clause, span, wanted, found, taken) for clause in clauses for span in self._values(clause))
+        )
+
+    def _adds_another(self, language: str) -> bool:
+        """Whether a sentence of its own offers something else: "Lumen. Or Orvik."."""
+        others = [found["other"] for found in phrases.OR_AGAIN.finditer(self.text)]
+        return any(not any(contains(other, value, language) for value in self.asked.accepted) for other in others)
+
+    def _is_taken_back(self, found: Sequence[tuple[str, Span]]) -> bool:
+        """Whether a bare "no" follows the value: "Lumen - no, Orvik"."""
+        held = {clause for clause, _ in found}
+        return any(
+            before in held and {*self.words(after)} <= phrases.NO for before, after in pairwise(self.clauses) if self.words(after)
         )
 
     def _affirms(self, clause: str, span: Span) -> bool:
@@ -168,19 +195,28 @@ class ReadAnswer:
         return not any(contains(rest, other, self.asked.language) for other in self.asked.accepted)
 
     def _lists(self, wanted: str) -> bool:
-        """Whether the answer lists three and more items of which the value is one, or to which it adds others."""
-        items = [item for item in _ITEMS.split(self.text.strip(" .!")) if item and item.strip()]
-        shown = [self.words(item) for item in items]
-        if len(items) < 3 or not (_IN_A_LIST.search(self.text) or len(items) > 3):
+        """Whether the answer lists items of which the value is one, or to which it adds others."""
+        listed = _items_of(self.text)
+        shown = [self._bare(item) for item in listed.items]
+        if len(shown) < listed.least or any(not words or len(words) > _LONGEST_ITEM for words in shown):
             return False
-        if any(len(words) > _LONGEST_ITEM or any(NUMBER.fullmatch(word) for word in words) for words in shown):
+        if any(NUMBER.fullmatch(word) or word in _OF_SENTENCES for words in shown for word in words):
             return False
-        own = [self.words(item) for item in _ITEMS.split(wanted) if item and item.strip()]
+        accepted = [self.words(value) for value in self.asked.accepted]
+        if len(shown) == 2 and all(words in accepted for words in shown):
+            return False
+        own = [self.words(item) for item in _items_of(wanted).items]
         more = [words for words in shown if words not in own]
         longer = 1 < len(own) < len(shown) and all(words in shown for words in own)
         if longer and all(len(words) <= max(map(len, own)) <= 2 and words[0] not in phrases.FUNCTION_WORDS for words in more):
             return True
-        return any(same(item, wanted, self.asked.language) for item in items)
+        return self.words(wanted) in shown
+
+    def _bare(self, item: str) -> tuple[str, ...]:
+        """The words of an item without what leads up to it, such as "it could be"."""
+        words = self.words(item)
+        leads = next((place for place, word in enumerate(words) if word not in _LEADING), len(words))
+        return words[leads:]
 
     def _values(self, clause: str) -> Iterator[Span]:
         """Places of all that could be a value: numbers, days and months, letters of choices, alternatives of the question."""
@@ -230,9 +266,34 @@ class ReadAnswer:
             if unit == own_unit and bool(_YEAR.fullmatch(wanted)) == bool(_YEAR.fullmatch(words[span[0]])):
                 return True
             between = words[min(span[1], numbers[0] + 1) : max(span[0], numbers[0])]
-            if where == clause and unit in ("", own_unit) and set(between) <= phrases.JOINING:
+            if where == clause and (unit in ("", own_unit) or not own_unit) and set(between) <= phrases.JOINING:
                 return True
         return False
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """What may be a list: its items, and from how many on it is one."""
+
+    items: tuple[str, ...]
+    least: int
+
+
+def _items_of(text: str) -> _Listed:
+    """The items of a text that may be a list.
+
+    Lines that begin with a mark, and two names that "and" joins, are a list of two. With commas alone there are four: three may be
+    a place, as in "Lumen, Northshire, England".
+    """
+    text = _LED_BY.sub("", text.strip(" .!"))
+    if (brackets := _BRACKETS.fullmatch(text)) is not None:
+        return _Listed(tuple(item.strip(" '\"") for item in brackets[1].split(",") if item.strip(" '\"")), 2)
+    lines = [line for line in text.split("\n") if line.strip()]
+    if len(lines) > 1 and all(map(_BULLET.match, lines)):
+        return _Listed(tuple(_BULLET.sub("", line) for line in lines), 2)
+    items = tuple(item for item in _ITEMS.split(text) if item and item.strip())
+    least = 2 if _JOINS.search(text) else 3 if _IN_A_LIST.search(text) else 4
+    return _Listed(items, least)
 
 
 def _same_items(answer: str, wanted: str, language: str) -> bool:

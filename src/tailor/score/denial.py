@@ -15,8 +15,9 @@ from os.path import commonprefix
 from tailor.score.phrases import LIGHT, NEGATORS
 
 _PHRASES = (
-    "no longer|nowhere near|no en|no a|no se|no con|anything but|"
-    "other than|rather than|instead of|far from|doubt|wrong|false|incorrect|not true|there is no|does not mean|"
+    "no longer|nowhere near|least of all|no en|no a|no se|no con|anything but|"
+    "other than|rather than|instead of|far from|doubt|wrong|false|incorrect|untrue|unlikely|not true|there is no|does not mean|"
+    "no evidence|no reason to think|no sign|nic nie|to nie|"
     "en lugar de|en vez de|no es|no son|no está|no hay|no fue|no era|au lieu de|anstatt|statt"
 )
 _DOES_NOT = "(?:does|do|did|can|could|will|would|may|must) not|doesnt|dont|didnt|cannot|cant|couldnt|wont|wouldnt"
@@ -32,6 +33,7 @@ _NEXT_IN_FRONT = re.compile(
 _NEXT_BEHIND = re.compile(
     r"^(?: ?(?:is|are|was|were|be|would be) (?:not|wrong|false|incorrect|untrue|never)\b| (?:isnt|arent|wasnt|werent)\b"
     r"| (?:ist|sind|war|wäre) (?:es |das )?(?:nicht|falsch)\b| (?:nicht|niet|inte)$| no (?:es|son|era)\b"
+    r"| (?:is|are|was|were|has been|have been|can be) (?:ruled out|excluded|out of the question)\b"
     r"| (?:ce )?n ?est pas\b| (?:does|do) not (?:apply|fit|match|belong|suit)\b"
     rf"| ?(?:さん|氏)?(?:{_UNSPACED_AFTER})"
     r"| \S{0,2} ?(?:아니|아닙|아닌|아냐|않|(?<!틀림)없)| (?:\S+ ){0,2}(?:नहीं|değil\w*)(?: |$))"
@@ -154,7 +156,7 @@ _OPEN = frozenset(
     "aperto aperta apre aberto aberta".split()
 )
 _CLOSED = frozenset(
-    "closed close closes shut shuts geschlossen schließt cerrado cerrada cerrados cierra cierran fermé fermée ferme "
+    "closed close closes shut shuts geschlossen schliesst cerrado cerrada cerrados cierra cierran fermé fermée ferme "
     "ferment chiuso chiusa chiude fechado fechada fecha gesloten".split()
 )
 _ALLOWED = frozenset(
@@ -166,6 +168,8 @@ _FORBIDDEN = frozenset(
     "vietata proibido proibida".split()
 )
 _OPPOSITES = ((_OPEN, _CLOSED), (_CLOSED, _OPEN), (_ALLOWED, _FORBIDDEN), (_FORBIDDEN, _ALLOWED))
+CONTRARY = _OPEN | _CLOSED | _ALLOWED - frozenset("may can puede pueden peut peuvent può possono pode podem".split()) | _FORBIDDEN
+"""Words that each have an opposite among them."""
 _UNTIL = frozenset("until till bis hasta jusqu fino até tot from ab desde dès dalle das".split())
 
 

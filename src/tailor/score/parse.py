@@ -75,8 +75,9 @@ def find_label(text: str, labels: Sequence[str]) -> str | None:
     """The one label that the text names, or None when it names none or several.
 
     Labels are compared as they are and as models read them, whatever their case, underscores and punctuation. The first line that
-    is a label and nothing else decides, or begins with one and a mark, as in "B) piston"; then a line further down; then a mention
-    as whole words that is not denied. A mention inside that of a longer label ("lost card" in "lost card fee") does not count.
+    is a label and nothing else decides (unless three lines and more are), or begins with one and a mark, as in "B) piston"; then a
+    line further down; then a mention as whole words that is not denied. A mention inside that of a longer label ("lost card" in
+    "lost card fee") does not count.
     """
     if text in labels:
         return text
@@ -86,6 +87,8 @@ def find_label(text: str, labels: Sequence[str]) -> str | None:
     by_name = {form(shown): label for shown, label in zip(display_labels(labels), labels, strict=True)}
     by_name |= {form(label): label for label in labels}
     lines = {line: form(line) for line in text.splitlines() if form(line)}
+    if all(name in by_name for name in lines.values()) and len({by_name[name] for name in lines.values()}) > 2:
+        return None  # a list of what might be meant
     for line, name in list(lines.items())[:1]:
         begun = _BEGUN.match(line)
         if (name := name if name in by_name else form(begun[1]) if begun else "") in by_name:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 YES = frozenset(
-    "yes yeah yep ja jawohl sí si oui sì sim да evet igen tak kyllä joo はい 네 예 हां हाँ نعم أجل כן ναι true "
+    "yes yeah yep ja jawohl sí si oui sì sim да evet igen tak kyllä joo はい 네 예 हां हाँ نعم اجل כן ναι true "
     "correct absolutely indeed natürlich certo конечно ใช่ 是 对 可".split()
 )
 NO = frozenset(
@@ -53,9 +53,15 @@ ONE_WORD = frozenset(name for members in SETS for names in members for name in n
 MORE_WORDS = tuple(name for members in SETS for names in members for name in names if " " in name)
 """The names in them."""
 
-OR = frozenset("or oder o u ou или veya ya या او أو או または 或 还是 または 또는 eller vagy tai lub".split())
+OR = frozenset("or oder o u ou или veya ya या او או または 或 还是 または 또는 eller vagy tai lub".split())
 AND = frozenset("and und y et и ve और و ו 和 및 och og és".split())
 TO = frozenset("to bis a à до until till 到 至 から between zwischen entre".split())
+OR_AGAIN = re.compile(rf"(?:[.;!?\n]|^)\s*(?:{'|'.join(sorted(OR - {'o', 'u', 'a'}))})[,\s]+(?P<other>[^.;!?\n]+)", re.IGNORECASE)
+"""A sentence that adds another possibility: "Lumen. Or Orvik."."""
+PERHAPS = re.compile(
+    r"(?<!\w)(?:maybe|perhaps|possibly|vielleicht|möglicherweise|quizás|peut-être|forse|talvez)(?!\w)", re.IGNORECASE
+)
+"""Said of two values, neither is meant."""
 OR_OF = {"nl": frozenset({"of"}), "ja": frozenset({"か"})}
 """Words that mean "or" in one language, and something else in others."""
 MAYBE = frozenset("maybe perhaps possibly even vielleicht quizás either".split())
@@ -69,10 +75,10 @@ CONTEXT = frozenset(
 NEGATORS = (
     "not never isnt arent wasnt werent aint doesnt dont didnt cant cannot wont wouldnt shouldnt couldnt nor neither "
     "except excluding unlike "
-    "nicht kein keine keinen keinem keiner nie niemals weder außer statt nunca ni excepto salvo pas jamais sauf non "
+    "nicht kein keine keinen keinem keiner nie niemals weder ausser statt nunca ni excepto salvo pas jamais sauf non "
     "mai tranne não nunca "
     "nem nu nie "
-    "niet geen inte ikke ei eivät не ليس ليست لا غير לא אינו אינה"
+    "niet geen inte ikke ei eivät není nejsou не ليس ليست لا غير לא אינו אינה"
 )
 """Words that deny what follows them."""
 LIGHT = (
@@ -84,7 +90,7 @@ LIGHT = (
     "el la los las en a al del "
     "es son fue por le les du au dans il elle cest est sur en o os na no em à è é sono está são fica localiza se encuentra "
     "encuentran trouve situé sich befindet liegt located found who that your my our his her their w we я في من "
-    "على عن في ال в на по в о"
+    "علي عن في ال в на по в о jest są je sú är er ole"
 )
 """Words that may be between a denial and what it denies."""
 MORE_OR_LESS = re.compile(
@@ -122,7 +128,8 @@ SAYING_YES = re.compile(
     r"\b(?:of course|bien sûr|claro que sí|por supuesto|that is right|not (?:false|wrong|untrue))(?! not\b)", re.IGNORECASE
 )
 SAYING_NO = re.compile(
-    r"\b(?:not at all|(?:definitely|certainly|absolutely|unfortunately|of course) not|leider nicht"
+    r"\b(?:not at all|(?:definitely|certainly|absolutely|unfortunately|of course|probably) not|(?:do not|don['’]t) think so"
+    r"|leider nicht|(?:wahrscheinlich|vermutlich) nicht"
     r"|(?:ganz )?sicher nicht|pas du tout|"
     r"(?:not|isn['’]t|wasn['’]t|cannot|can['’]t)"
     r"(?: (?:a|say|saying|quite|really|exactly|simply|just|an? answer of))? [\"'“‘]?yes[\"'”’]?"

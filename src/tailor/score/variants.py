@@ -22,6 +22,7 @@ _PLACED = re.compile(
 )
 _CLOCK = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*(?:(am|pm|a\.m\.|p\.m\.)|uhr)?", re.IGNORECASE)
 _POUNDS = re.compile(r"£\s?([\d.,]+\d|\d)")
+_DEGREES = re.compile(r"((?:minus\s+|[-+−]\s?)?[\d.,]*\d)\s*(?:°|degrees?)\s*(?:C|F|Celsius|Fahrenheit)", re.IGNORECASE)
 _SCHEME = re.compile(r"https?://(?=\w)")
 
 
@@ -50,8 +51,23 @@ def with_versions(texts: Sequence[str]) -> list[str]:
     return [_BARE_DECIMAL.sub("v", text) for text in texts] if named else list(texts)
 
 
+_CHANGE = re.compile(r"\b(?:chang\w+|differ\w+|veränder\w+|änder\w+|unterschied|cambio|variación|variation)\b", re.IGNORECASE)
+_FALL = re.compile(
+    r"\b(?:falls?|fell|drop(?:s|ped)?|decreas\w+|declin\w+|reduc\w+|loss|lost|down|gesunken|rückgang|abnahme|baisse|caída)"
+    r"(?:\s+(?:of|by|um|von|de))?\s+(?=[$€£]?\d)|\b(?:fall|drop|decrease|decline|loss)\b",
+    re.IGNORECASE,
+)
+
+
+def with_sign(question: str, answer: str) -> str:
+    """The answer to how much something changed with a minus for a fall: "a fall of 19" is -19, unless a fall was asked for."""
+    if not _CHANGE.search(question) or _FALL.search(question):
+        return answer
+    return _FALL.sub(lambda match: "minus " if match.group().endswith(" ") else match.group(), answer)
+
+
 def variants(accepted: str) -> Iterator[str]:
-    """Other ways to write the answer: signs of comparison as words, a time by the other clock, a place without "in the"."""
+    """Other ways to write the answer: comparisons as words, the other clock, degrees of no scale, a place without "in the"."""
     accepted = accepted.strip()
     if sign := _SIGN.match(accepted):
         yield from _compared({"<=": "≤", ">=": "≥"}.get(sign[1], sign[1]), accepted[sign.end() :])
@@ -61,6 +77,8 @@ def variants(accepted: str) -> Iterator[str]:
         yield accepted[placed.end() :]
     elif clock := _CLOCK.fullmatch(accepted):
         yield from _by_the_other_clock(clock)
+    elif degrees := _DEGREES.fullmatch(accepted):
+        yield f"{degrees[1]}°"
     elif pounds := _POUNDS.fullmatch(accepted):
         yield f"{pounds[1]} pounds"
     elif scheme := _SCHEME.match(accepted):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ LINES_NAMED = 5
 SNIFFED = 50  # records by which a delimiter is first judged
 LINES_BEFORE = 20  # most lines before the row of column names
 
-_DELIMITERS = ",;\t|"
+_DELIMITERS = ",;\t|^~\x1f\x01"
 _SEP = re.compile(r'"?sep=(.)"?[ \t;,]*(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -262,12 +263,15 @@ def _table(source: _Source, records: Sequence[_Record]) -> Sheet:
     numbered = list(enumerate(body, start=1))
     kept = [(number, record) for number, record in numbered if record[1] != names and _says_something(record[1])]
     findings += _left_out(source, names, body)
+    if _have_row_names(names, [record for _, (_, record) in kept]):
+        names = ["", *names]
+        findings.append(Finding("note", f"{source.name}: its rows begin with their number, for which there is no column name."))
     names, kept, trimmed = _trimmed(names, kept)
     if trimmed:
         findings.append(
             Finding("note", f"{source.name}: {trimmed} a delimiter with nothing behind it; that is not read as a column.")
         )
-    columns = column_names(source.name, names)
+    columns = column_names(source.name, map(_seen, names))
     if not kept:
         raise DataError(f"{source.name} has column names but no rows")
     _refuse_ragged(source, columns, [record for _, record in kept])
@@ -279,6 +283,12 @@ def _table(source: _Source, records: Sequence[_Record]) -> Sheet:
         advice = "Put a line of column names first, or name them as `columns` under `data` in tailor.yaml."
         findings.append(Finding("warning", what, advice=advice))
     return Sheet(columns, rows, tuple(number for number, _ in kept), tuple(findings), headerless)
+
+
+def _seen(name: str) -> str:
+    """A name without characters that nobody sees around it."""
+    ends = [place for place, sign in enumerate(name) if unicodedata.category(sign) != "Cf"]
+    return name[ends[0] : ends[-1] + 1] if ends else ""
 
 
 def _says_something(record: Sequence[str]) -> bool:
@@ -303,7 +313,7 @@ def _lead(records: Sequence[_Record], width: int) -> int:
     for place, (_, record) in enumerate(records[: min(LINES_BEFORE, len(records) - 2)]):
         filled = sum(1 for cell in record if cell.strip())
         comment = record[0].startswith("#") and (filled != width or has_common_name(records[place + 1][1]))
-        title = filled <= 1 and (len(record) == 1 or width > 2)
+        title = filled <= 1 and (len(record) == 1 or width > 2 or _names_follow(records[place + 1 : LINES_BEFORE]))
         grouped = filled < width and has_common_name(records[place + 1][1]) and not has_common_name(record)
         if width < 2 or not (comment or title or grouped):
             break
@@ -311,6 +321,12 @@ def _lead(records: Sequence[_Record], width: int) -> int:
     names = records[lead][1]
     fits = _filled(names) <= width and not looks_like_data(names, [record for _, record in records[lead + 1 :]])
     return lead if fits else 0
+
+
+def _names_follow(records: Sequence[_Record]) -> bool:
+    """Whether the next line that says something is one of column names."""
+    told = next((record for _, record in records if _says_something(record)), [])
+    return has_common_name(told)
 
 
 def _left_out(source: _Source, names: Sequence[str], body: Sequence[_Record]) -> Iterator[Finding]:
@@ -322,6 +338,12 @@ def _left_out(source: _Source, names: Sequence[str], body: Sequence[_Record]) ->
     bare = [line for line, record in body if not _says_something(record)]
     if bare:
         yield Finding("note", f"{source.name} has nothing but delimiters or dashes in {_listed(bare)}; left out.")
+
+
+def _have_row_names(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether every row has one value more than there are names, and begins with its number, as R writes."""
+    longer = all(len(row) == len(names) + 1 for row in rows)
+    return longer and len(rows) > 1 and [row[0] for row in rows] == [str(number) for number in range(1, len(rows) + 1)]
 
 
 def _trimmed(names: Sequence[str], body: Sequence[tuple[int, _Record]]) -> tuple[list[str], list[tuple[int, _Record]], str]:
@@ -341,7 +363,8 @@ def _refuse_ragged(source: _Source, columns: Sequence[str], body: Sequence[_Reco
     if not bad:
         return
     if len(bad) == len(body) and len({width for _, width in bad}) == 1:
-        problem = f"{source.name} names {len(columns)} columns, but all its rows have {bad[0][1]} values"
+        named = f"{len(columns)} column{'' if len(columns) == 1 else 's'}"
+        problem = f"{source.name} names {named}, but all its rows have {bad[0][1]} values"
         hint = "Give every column a name, and no more names than there are columns."
     else:
         named = ", ".join(f"line {line} has {width}" for line, width in bad[:LINES_NAMED])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 
 from tailor.data.finding import Finding
-from tailor.data.formats.codepages import likely_codec
+from tailor.data.formats.codepages import likely_codecs, seven_bit_codec
 from tailor.errors import DataError, quoted
 
 ACCEPTED = "CSV, TSV, JSONL, JSON, Parquet and CoNLL files are accepted"
@@ -42,6 +42,7 @@ _FOREIGN = {
     b"<html": ("a web page", "download the file itself"),
     b"{\\rtf": ("a text document with formatting", _TABLE),
 }
+_FEW = 0.1  # of the bytes that are not ASCII: so few may be damage in a file of UTF-8
 _WIDE = 0.25  # share of NUL bytes from which bytes that are also UTF-8 are taken for UTF-16
 
 
@@ -66,6 +67,8 @@ def decode(name: str, data: bytes, encoding: str = "") -> tuple[str, tuple[Findi
         raise DataError(f"{name} is not text; {ACCEPTED}", foreign_hint(data))
     if encoding:
         return _as_told(name, data, encoding), ()
+    if codec := seven_bit_codec(data):
+        raise _seven_bits(name, data, codec)
     marked = next((codec for mark, codec in _MARKS if data.startswith(mark)), "")
     wide = "" if marked else _wide(data)
     candidates = (
@@ -117,12 +120,31 @@ def _not_utf8(name: str, data: bytes, start: int) -> DataError:
     hint = "Save the file as UTF-8 (in a spreadsheet: `CSV UTF-8`)."
     if _wide(data):
         hint = "It looks like UTF-16 without its byte order mark, but is damaged. " + hint
-    elif codec := likely_codec(data):
-        read = quoted(_word(data, start, codec))
-        where = f"`encoding: {codec}` under `data` (`--encoding {codec}` for `tailor init`)"
-        hint += f" Or name its encoding: with {where}, the place would read {read}."
+    elif (damaged := _damaged(data)) and damaged < _FEW * sum(byte > 127 for byte in data):
+        hint = f"All but {damaged:,} such bytes of the file are UTF-8: correct these, which may come from another file."
+    elif codecs := likely_codecs(data):
+        read = ", ".join(f"with `encoding: {codec}` the place would read {quoted(_word(data, start, codec))}" for codec in codecs)
+        hint += f" Or name its encoding, under `data` (or as `--encoding` for `tailor init`): {read}."
+    else:
+        hint += " Or name its encoding, as `encoding` under `data` or `--encoding` for `tailor init`."
     line = data.count(b"\n", 0, start) + 1
     return DataError(f"{name} line {line} holds byte 0x{data[start]:02X}, which is not UTF-8 text", hint)
+
+
+def _damaged(data: bytes) -> int:
+    """Places that are not UTF-8."""
+    return data.decode("utf-8", "replace").count("\ufffd") - data.count("\ufffd".encode())
+
+
+def _seven_bits(name: str, data: bytes, codec: str) -> DataError:
+    """What to do with a file that is ASCII by its bytes and another encoding by what they say."""
+    shown = data.decode(codec, "replace")
+    word = next((word for word in shown.split() if not word.isascii()), "")
+    where = f"`encoding: {codec}` under `data` (`--encoding {codec}` for `tailor init`)"
+    return DataError(
+        f"{name} looks like {codec.upper().replace('_', '-')}, in which letters that are not ASCII are written with others",
+        f"Save the file as UTF-8, or name its encoding: with {where}, a word of it would read {quoted(word, 60)}.",
+    )
 
 
 def _word(data: bytes, start: int, codec: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tailor.errors import DataError, quoted
 
@@ -19,7 +19,7 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 
 
-def column_names(file: str, header: Sequence[str]) -> tuple[str, ...]:
+def column_names(file: str, header: Iterable[str]) -> tuple[str, ...]:
     """The names, without white space around them; columns without one are numbered.
 
     Raises:

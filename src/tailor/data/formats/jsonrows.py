@@ -17,6 +17,7 @@ from tailor.errors import DataError, quoted
 
 LINES_NAMED = 5
 LEAST_LABELS = 4
+LEAST_KEY_WORDS = 3  # on average, of keys that are texts and no names
 WRAPPERS = ("data", "rows", "records", "items", "examples", "results", "questions", "train")
 TURN_KEYS = ({"role"}, {"from", "value"}, {"from", "content"})  # a list of objects with these is a conversation, and no table
 
@@ -178,7 +179,7 @@ def _arrays(name: str, items: Sequence[list[object]], columns: Sequence[str]) ->
 def _object(name: str, value: dict[str, object], columns: Sequence[str]) -> Read:
     if is_config(value):
         return config_rows(name, value)
-    for shape in (_split, _in_splits, _wrapped, _by_label, _columnar, _by_key):
+    for shape in (_split, _in_splits, _wrapped, _by_label, _columnar, _by_key, _by_text):
         found = shape(name, value, columns)
         if found is not None:
             return found
@@ -236,11 +237,9 @@ def _wrapped(name: str, value: dict[str, object], columns: Sequence[str]) -> Rea
             )
         lists = usual
     if not lists:
-        inside = {key: inner for key, inner in value.items() if isinstance(inner, dict)}
-        if len(value) == 1 and len(inside) == 1:
-            key = next(iter(inside))
-            return _wrapped(f"{name}", inside[key], columns)
-        return None
+        turns = any(map(_has_turns, value.values()))
+        inside = [inner for inner in value.values() if not turns and isinstance(inner, dict) and _holds_table(inner)]
+        return _wrapped(name, inside[0], columns) if len(inside) == 1 else None
     rows = cast("list[object]", value[lists[0]])
     objects, findings = _list(name, rows, columns)
     if isinstance(value.get("features"), list):
@@ -249,6 +248,14 @@ def _wrapped(name: str, value: dict[str, object], columns: Sequence[str]) -> Rea
     ignored = [key for key in value if key != lists[0]]
     more_keys = f" (not read: {', '.join(map(quoted, ignored[:LINES_NAMED]))})" if ignored else ""
     return objects, (Finding("note", f"{name}: the rows are in the list {quoted(lists[0])}{more_keys}."), *findings)
+
+
+def _holds_table(value: dict[str, object], depth: int = 4) -> bool:
+    """Whether a list of rows is among the values of an object, or of objects inside it."""
+    inner = value.values()
+    return any(_is_table(v) and len(cast("list[object]", v)) > 1 for v in inner) or (
+        depth > 0 and any(isinstance(v, dict) and _holds_table(v, depth - 1) for v in inner)
+    )
 
 
 def _is_table(value: object) -> bool:
@@ -295,6 +302,17 @@ def _by_key(name: str, value: dict[str, object], _columns: Sequence[str]) -> Rea
     rows = [row if clash else {"id": key, **row} for key, row in cast("dict[str, dict[str, object]]", value).items()]
     kept = "" if clash else ", which is read as the column `id`"
     return rows, (Finding("note", f"{name} holds each row under a name of its own{kept}."),)
+
+
+def _by_text(name: str, value: dict[str, object], _columns: Sequence[str]) -> Read | None:
+    """A label, or an answer, under each text."""
+    keys, values = list(value), list(value.values())
+    words = sum(len(key.split()) for key in keys) / max(1, len(keys))
+    if len(keys) < LEAST_LABELS or words < LEAST_KEY_WORDS or not all(isinstance(inner, str) for inner in values):
+        return None
+    columns = ("text", "label") if len(set(map(str, values))) <= len(values) / 2 else ("question", "answer")
+    what = f"{name} holds {len(keys):,} texts, each with a value; they are read as {' and '.join(map(quoted, columns))}."
+    return [dict(zip(columns, pair, strict=True)) for pair in value.items()], (Finding("note", what),)
 
 
 def _is_list_of(value: object, kind: type) -> bool:

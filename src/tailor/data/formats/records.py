@@ -19,6 +19,8 @@ HOLDERS = (
     "output",
     "expected",
     "annotation",
+    "_source",
+    "attributes",
     "reference",
 )
 """Columns whose objects hold values of the row, and no value with its place."""

@@ -30,6 +30,15 @@ NO_MONEY = {
     *("insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "budget_exceeded", "insufficient_balance"),
     *("insufficient_credits", "payment_required", "quota_exceeded_error"),
 }
+SLOWER = {"rate_limit_exceeded", "rate_limit_error", "rate_limited", "too_many_requests", "throttled", "throttlingexception"}
+"""Codes that ask to slow down, whatever the status."""
+NOT_TAKEN = re.compile(
+    r"only .{0,40}roles? .{0,20}supported|roles? must alternate|(?:chat.?)?template.{0,40}error|error.{0,40}chat.?template|"
+    r"(?:system|developer|role|parameter|argument|temperature|max_(?:completion_)?tokens|top_logprobs|logprobs|stop|seed|response_format)\b"
+    r".{0,60}(?:not supported|unsupported|not allowed|not permitted|unknown|unrecognized|unexpected)",
+    re.IGNORECASE,
+)
+"""How servers say in an error of their own that the request, and no failure, is what they do not take."""
 GONE = {"model_not_found", "model_not_available", "deployment_not_found", "model_decommissioned"}
 MODERATED_CODES = {
     *("content_filter", "content_filtered", "responsibleaipolicyviolation", "content_policy_violation", "moderation_blocked"),
@@ -172,16 +181,17 @@ class Interpreter:
         if status == 402 or said.codes & NO_MONEY:
             text = f"{self.address} has no money left for this key{told}"
             return Fault("fatal", text, "Check the account's plan and limits.", cause=cause)
-        if status in (401, 403):
+        if status in (401, 403) and not said.codes & SLOWER:
             text, hint = f"{self.address} refused {self.key}{told}", f"Check {self.key_name}, or name another as `api_key_env`."
             return Fault("fatal" if status == 401 else "request", text, hint, cause=cause)
         if status in (404, 405) or said.codes & GONE:
             text = f"{self.address} does not serve a model named {self.model}{told}"
             hint = "Check `name`, and that `base_url` is the address before /chat/completions."
             return Fault("fatal" if said.codes & GONE else "request", text, hint, cause=cause)
-        if status in (429, 529) or (status == 503 and wait is not None):
+        if status in (429, 529) or (status == 503 and wait is not None) or said.codes & SLOWER:
             return Fault("busy", f"{self.address} failed{told}", wait=wait, cause=cause)
-        if status in (408, 409, 424, 425, 499) or status >= 500:
+        is_failure = status in (408, 409, 424, 425, 499) or status >= 500
+        if is_failure and not (status == 500 and NOT_TAKEN.search(said.reason)):
             return Fault("passing", f"{self.address} failed{told}", wait=wait, cause=cause)
         return Fault("request", f"{self.address} refused the request{told}", cause=cause)
 
@@ -216,7 +226,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
             seconds = float(headers.get(name, "")) * unit
         except ValueError:
             continue
-        if math.isfinite(seconds):
+        if math.isfinite(seconds) and seconds <= MOST:
             return max(0.0, seconds)
     date = _date(headers.get("retry-after", ""))
     return None if date is None else max(0.0, (date - (_date(headers.get("date", "")) or now)).total_seconds())
