@@ -20,6 +20,7 @@ MOSTLY = 0.8
 _NUMBER = re.compile(r"\d+")
 _YEAR = re.compile(r"1\d\d\d|20\d\d")
 _DAYS, _LAST_DAY = 31, 28  # of a month, and of every month
+_DECADE = re.compile(r"['’]?s(?![a-z])")
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)(?![a-z])", re.IGNORECASE)
 
 
@@ -146,8 +147,9 @@ def _is_elsewhere(number: str, old: str, text: str) -> bool:
 
 
 def _other_number(number: str, behind: str, text: str) -> str:
-    """A number of as many digits, near it, that the text does not hold; years and days stay what they are, and "18th" no "22th"."""
-    value, step = int(number), 4 if not _YEAR.fullmatch(number) else 3
+    """A number of as many digits, near it, that the text does not hold; years, decades and days stay what they are, and "18th" no "22th"."""
+    value = int(number)
+    step = 10 if _DECADE.match(behind) else 3 if _YEAR.fullmatch(number) else 4
     ends = ending[0].casefold() if (ending := _ORDINAL.match(behind)) else ""
     most = _LAST_DAY if value <= _DAYS else 10 ** len(number)
     found = (value + sign * step * times for times in range(1, 200) for sign in (1, -1) if value + sign * step * times <= most)
