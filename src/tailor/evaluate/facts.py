@@ -147,7 +147,7 @@ def _is_elsewhere(number: str, old: str, text: str) -> bool:
 
 
 def _other_number(number: str, behind: str, text: str) -> str:
-    """A number of as many digits, near it, that the text does not hold; years, decades and days stay what they are, and "18th" no "22th"."""
+    """A number of as many digits, near it, that the text does not hold: of a year, a decade or a day another one, and no "22th"."""
     value = int(number)
     step = 10 if _DECADE.match(behind) else 3 if _YEAR.fullmatch(number) else 4
     ends = ending[0].casefold() if (ending := _ORDINAL.match(behind)) else ""
