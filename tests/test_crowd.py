@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tailor.labelling.aggregate import aggregate
+from tailor.labelling.aggregate import Aggregation, aggregate
 from tailor.labelling.judgement import Judgement
 from tailor.stats.crowd import Ints, Votes, dawid_skene, gold_weighted, mace, majority, one_coin
 
@@ -165,6 +165,26 @@ def test_the_method_is_chosen_by_what_was_measured_and_says_so() -> None:
     known = aggregate([*judgements, *gold])
     assert known.why.startswith("It agrees best with the 60 rows whose label is known")
     assert all(known.labels[f"r{item}", ""].label == names[true[item]] for item in range(60))
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_a_hair_of_likelihood_buys_no_table_for_each_person(seed: int) -> None:
+    """Three people, each right on 80 %, and a class that 5 % of the rows have: tables split the frequent class in two."""
+    draw = np.random.default_rng(seed)
+    true = draw.choice(2, size=200, p=[0.95, 0.05])
+    judgements = []
+    for row in range(200):
+        for person in draw.choice(3, 3, replace=False):
+            label = true[row] if draw.random() < 0.8 else (true[row] + draw.integers(1, 2)) % 2
+            judgements.append(said(f"{row}", f"p{person}", f"{label}"))
+
+    def right(found: Aggregation) -> float:
+        return float(np.mean([one.label == f"{true[int(row)]}" for (row, _), one in found.labels.items()]))
+
+    found, tables, most = aggregate(judgements), aggregate(judgements, "dawid-skene"), aggregate(judgements, "majority")
+    assert tables.labels != found.labels and right(tables) < right(most) - 0.1
+    assert found.method == "one-coin" and right(found) >= right(most) + 0.05
+    assert "None that takes more to be different is shown to predict held-out labels better (one-coin " in found.why
 
 
 def test_a_few_rows_are_no_evidence_for_weighing_people() -> None:

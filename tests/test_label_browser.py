@@ -239,7 +239,7 @@ def test_nothing_runs_that_came_from_data(browser: Any, tmp_path: Path) -> None:
             enter(browser, bench, name)
             browser.get_log("browser")
             seen = set()
-            for _ in range(12):
+            for _ in range(len(hostile_texts()) if name == hostile else 12):  # one of them is shown every payload there is
                 seen.add(row_text(browser))
                 before = len(bench.judgements.all())
                 press(browser, "1" if name == hostile else "2")

@@ -14,7 +14,9 @@ from test_structure import INSIDE, MODULES, part
 from web_server import send
 
 from tailor.labelling.judgement import LABEL, Judgement
+from tailor.project import load_project
 from tailor.web.door import Keys
+from tailor.workbench.opening import open_workbench
 
 TEXTS = tuple(f"message {number}" for number in range(6))
 NETWORK = {"httpx", "httpx2", "urllib", "requests", "aiohttp", "socket", "http", "ftplib", "smtplib", "webbrowser"}
@@ -112,6 +114,33 @@ def test_nothing_is_fetched_from_an_address() -> None:
             elif isinstance(node, ast.ImportFrom):
                 names.add((node.module or "").partition(".")[0])
         assert not names & (NETWORK - {"socket", "http"} if module.startswith("tailor.web.") else NETWORK), module
+
+
+def test_each_project_has_a_key_of_its_own_that_nobody_can_know(tmp_path: Path) -> None:
+    # A key in the source let everybody make the tickets of everybody.
+    projects = [load_project(write_rows(tmp_path / name, TEXTS)) for name in ("one", "other")]
+    keys = []
+    for project in projects:
+        with open_workbench(project, ["Ada"]) as opened:
+            opened.listening.socket.close()
+        keys.append((project.store / "links.key").read_text(encoding="ascii").strip())
+    one, other = (Keys(bytes.fromhex(key)) for key in keys)
+    assert len(set(keys)) == 2 and all(len(key) >= 64 for key in keys)
+    assert one.ticket("Ada") != other.ticket("Ada")
+    for module in INSIDE:
+        assert not any(key in MODULES[module].read_text(encoding="utf-8") for key in keys)
+
+
+def test_nothing_is_unpickled() -> None:
+    # Weights from elsewhere ran code when they were loaded.
+    for module in INSIDE:
+        tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+        called = {ast.unparse(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert not imported & {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}, module
+        assert "torch.load" not in called and "numpy.load" not in called and "np.load" not in called, module
+        assert not any(keyword.arg == "allow_pickle" for node in called.values() for keyword in node.keywords), module
 
 
 def test_what_is_broken_inside_says_nothing_outside(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from tailor.data.example import Example
 from tailor.data.split import split_examples
+from tailor.diagnose.curve import continued, learned, measure_vectors
 from tailor.labelling.next import compared, dealing_places, next_rows
 from tailor.models.base import Array
 from tailor.models.head import fit_head
@@ -140,22 +142,57 @@ def test_chosen_rows_are_compared_with_as_many_random_ones_on_other_random_ones(
     assert found.sentence.startswith("56 chosen rows teach a classifier") and "points, 99.5 % limits [" in found.sentence
 
 
+def digits(seed: int) -> tuple[Array, list[str], list[int], list[int]]:
+    """Scaled digits of scikit-learn, their labels, and in an order that was drawn rows to choose from and 719 to test on."""
+    bunch = load_digits()
+    scaled = (bunch.data - bunch.data.mean(axis=0)) / (bunch.data.std(axis=0) + 1e-9)
+    vectors: Array = (scaled / np.linalg.norm(scaled, axis=1, keepdims=True)).astype(np.float32)
+    order = np.random.default_rng(seed).permutation(len(vectors)).tolist()
+    return vectors, [str(label) for label in bunch.target], order[:1078], order[1078:]
+
+
+def taught(seed: int, *, choose: bool, steps: int) -> float:
+    """Accuracy with 20 rows at random and so many times 40 that were chosen, or not."""
+    vectors, labels, pool, test = digits(seed)
+    known = [labels[place] if n < 20 else None for n, place in enumerate(pool)]
+    for _ in range(steps):
+        for pick in next_rows(vectors[pool], known, 40, choose=choose, seed=seed):
+            known[pick.place] = labels[pool[pick.place]]
+    rows = [n for n, label in enumerate(known) if label is not None]
+    head = fit_head(vectors[[pool[n] for n in rows]], [labels[pool[n]] for n in rows], 10.0)
+    best = head.log_probabilities(vectors[test]).argmax(axis=1)
+    return float(np.mean([head.labels[k] == labels[place] for k, place in zip(best, test, strict=True)]))
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_hundred_chosen_digits_teach_more_than_a_hundred_random_ones(seed: int) -> None:
-    datasets = pytest.importorskip("sklearn.datasets")
-    digits = datasets.load_digits()
-    vectors = (digits.data - digits.data.mean(axis=0)) / (digits.data.std(axis=0) + 1e-9)
-    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    order = np.random.default_rng(seed).permutation(len(vectors))
-    pool, test = order[:1078], order[1078:]
-    reached = {}
-    for choose in (True, False):
-        known: list[Any] = [str(digits.target[place]) if n < 20 else None for n, place in enumerate(pool)]
-        for _ in range(2):
-            for pick in next_rows(vectors[pool], known, 40, choose=choose, seed=seed):
-                known[pick.place] = str(digits.target[pool[pick.place]])
-        taught = [n for n, label in enumerate(known) if label is not None]
-        head = fit_head(vectors[pool[taught]], [known[n] for n in taught], 10.0)
-        best = head.log_probabilities(vectors[test]).argmax(axis=1)
-        reached[choose] = np.mean([head.labels[k] == str(digits.target[place]) for k, place in zip(best, test, strict=True)])
-    assert reached[True] >= 0.89 and reached[True] - reached[False] >= 0.03
+    chosen, random = (taught(seed, choose=choose, steps=2) for choose in (True, False))
+    assert chosen >= 0.904 and chosen - random >= 0.03
+
+
+@pytest.mark.slow
+def test_chosen_digits_teach_what_was_published_for_rows_of_small_margin() -> None:
+    """Published, the mean of ten draws: 0.904 with 100 rows where random ones reach 0.874, better in all of ten; 0.965 with 300."""
+    reached = np.array([[taught(seed, choose=choose, steps=2) for choose in (True, False)] for seed in range(10)])
+    gain = reached[:, 0] - reached[:, 1]
+    assert reached[:, 0].mean() >= 0.904 and gain.mean() >= 0.03 and (gain > 0).all()
+    more = np.array([[taught(seed, choose=choose, steps=7) for choose in (True, False)] for seed in range(3)])
+    assert more[:, 0].mean() >= 0.95 and (more[:, 0] - more[:, 1]).mean() >= 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rows", "true"), [(120, {300: 0.935}), (200, {300: 0.935, 600: 0.955})])
+def test_a_learning_curve_of_digits_holds_what_was_published_and_ends_where_nobody_can_tell(
+    rows: int, true: dict[int, float]
+) -> None:
+    """Published: a power law through 120 rows says 0.944 for 300 (true 0.935) and 0.978 for 1,078 (0.968), too much both times."""
+    vectors, labels, pool, _ = digits(0)
+    examples = [Example(f"{place}", {"text": f"{place}"}, (labels[place],)) for place in pool[:rows]]
+    measured = measure_vectors(examples, {f"{place}": vectors[place] for place in pool[:rows]})
+    measured = learned(measured) if measured else None
+    assert measured is not None
+    series = continued("probe", rows, measured, 0.95).series
+    assert series[-1].size <= 4 * rows < 1078, "it says nothing of so many more"
+    for size, accuracy in true.items():
+        nearest = min(series, key=lambda forecast: abs(forecast.size - size))
+        assert nearest.low <= accuracy <= nearest.high and nearest.high - nearest.low < 0.12

@@ -32,7 +32,7 @@ SIZES = 40
 """Numbers of labels at which it is looked whether the target is shown by then."""
 CHURN = 0.02
 """Share of the test rows that a system trained again answers rightly and did not before, and as many the other way, besides what it
-gains. A classifier that learned from 32 rows more changed about 1 % each way on intents (docs/log.md); other systems vary more."""
+gains: a classifier that learned from 32 rows more changed 1 % each way on intents (docs/log.md), and other systems vary more."""
 GRID = 41
 """Points at which what is known of a system's true score is averaged over."""
 
