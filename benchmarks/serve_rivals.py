@@ -26,6 +26,8 @@ from tailor.serving.served import opened
 
 ROWS = 48
 WARM = 8
+THREADS = 2
+"""That llama.cpp's server computes with: one for each core."""
 STARTING = 120
 """Seconds in which a server must have come up."""
 
@@ -94,7 +96,7 @@ def llama_cpp() -> Iterator[tuple[Port, str]]:
         FileNotFoundError: it is not installed.
     """
     python, port = server_python(), free_port()
-    command = [python, str(HERE / "serve_llama.py"), str(published()), str(port), "cache", str(CLIENTS)]
+    command = [python, str(HERE / "serve_llama.py"), str(published()), str(port), "cache", str(CLIENTS), str(THREADS)]
     with running(command, Port(port), "/health") as at:
         yield at, "smollm2-135m"
 

@@ -137,6 +137,21 @@ def test_each_caller_has_a_share_of_its_own_that_fills_up_again() -> None:
         callers.take(0)
 
 
+def test_one_request_too_many_is_told_when_to_try_again() -> None:
+    inside: list[int] = []
+
+    async def asks_again(scope: Scope, receive: Receive, send: Send) -> None:
+        if not inside:
+            inside.append(await asyncio.to_thread(lambda: asked(guard, ("host", HOST))[0]))
+            inside.append(await asyncio.to_thread(lambda: asked(guard, ("host", HOST), path="/healthz")[0]))
+        await echo(scope, receive, send)
+
+    guard = Guard(asks_again, hosts={HOST}, most=1)
+    assert asked(guard, ("host", HOST))[0] == 200
+    assert inside == [503, 200]
+    assert asked(guard, ("host", HOST))[0] == 200
+
+
 def test_a_long_body_is_refused_before_it_is_read_and_while_it_is(here: Guard) -> None:
     said = asked(here, ("host", HOST), JSON, ("content-length", str(BODY_BYTES + 1)), method="POST")
     assert (said[0], said[1]["error"]["code"]) == (413, "request_too_large")

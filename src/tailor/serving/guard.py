@@ -6,6 +6,7 @@ Programs call it, not pages: they show a bearer token, have no cookies and send 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -28,10 +29,20 @@ class Guard:
         hosts: names by which the server may be called, with their ports.
         callers: who may call, and how often.
         body: longest body in bytes.
+        most: requests that may be inside at once; what needs no token is always let in.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str], callers: Callers | None = None, body: int = BODY_BYTES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Collection[str],
+        callers: Callers | None = None,
+        body: int = BODY_BYTES,
+        most: float = math.inf,
+    ) -> None:
         self.app, self.hosts, self._callers, self.body = app, frozenset(hosts), callers or Callers(), body
+        self._most, self._inside = most, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or refuse it."""
@@ -43,10 +54,13 @@ class Guard:
         except Refused as refused:
             await answer_refused(refused, send)
             return
+        self._inside += 1
         try:
             await self.app(scope, limited(receive, self.body), send)
         except NotLetIn as refused:  # the body grew too long while it was read, so nothing was answered yet
             await answer_refused(Refused(refused.message, refused.status, code="request_too_large"), send)
+        finally:
+            self._inside -= 1
 
     def _check(self, scope: Scope) -> None:
         named: dict[bytes, list[bytes]] = {}
@@ -61,6 +75,9 @@ class Guard:
         for origin in named.get(b"origin", []):
             if origin.decode("latin-1").lower() not in {f"http://{host}" for host in self.hosts}:
                 raise Refused("Requests from other pages are not answered.", 403, code="foreign_origin")
+        if self._inside >= self._most and scope["path"] not in OPEN:
+            full = f"{self._inside:,} requests are being answered already. Try again in 1 s."
+            raise Refused(full, 503, kind="server_error", code="too_many_requests", headers={"retry-after": "1"})
         who = None if scope["path"] in OPEN else self._callers.who(named.get(b"authorization", []))
         if scope["method"] == "POST":
             kind = named.get(b"content-type", [b""])[0].partition(b";")[0].strip().lower()

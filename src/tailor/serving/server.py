@@ -33,6 +33,9 @@ GRACE_SECONDS = 30
 KEEP_SECONDS = 75
 """Seconds that an idle connection is kept: longer than clients keep theirs, or a request may meet its end."""
 CONNECTIONS = 1024
+"""Connections at most; one more is turned away by uvicorn, which says no more than that."""
+REQUESTS = 960
+"""Requests at most that are inside at once: below the connections, so that whoever comes next is told when to try again."""
 
 
 def check_token(host: str, token: str) -> None:
@@ -56,7 +59,7 @@ def guarded(endpoint: Endpoint, listening: Listening, token: str = "", per_minut
     callers = Callers(token.split(), per_minute)
     images = len(endpoint.current.certified.task.data.images)
     body = BODY_BYTES + images * (4 * IMAGE_BYTES // 3 + 1024)  # three bytes are four letters in base64
-    return Guard(make_app(endpoint), hosts={*listening.hosts, *listening.names}, callers=callers, body=body)
+    return Guard(make_app(endpoint), hosts={*listening.hosts, *listening.names}, callers=callers, body=body, most=REQUESTS)
 
 
 class Server:
