@@ -170,7 +170,7 @@ def _vectors_as_bytes(connection: Any) -> int:
 
     number = int(TypeInfo.fetch(connection, "vector").oid)
 
-    class VectorDumper(Dumper):
+    class VectorDumper(Dumper):  # type: ignore[misc]
         """Dimensions, two unused bytes, and the numbers."""
 
         format = Format.BINARY
