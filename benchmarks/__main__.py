@@ -14,6 +14,7 @@ from importlib.metadata import version
 from tailor.errors import TailorError
 
 BENCHMARKS = {
+    "approximate": "benchmarks.approximate",
     "busy-cores": "benchmarks.busy_cores",
     "cost-curves": "benchmarks.cost_curves",
     "certificate": "benchmarks.certificate",

@@ -89,4 +89,4 @@ def _grounding(run: Run) -> dict[str, float]:
 
 def lines(name: str) -> list[dict[str, Any]]:
     """The rows of a file of the public sets."""
-    return [json.loads(line) for line in data_file(name).read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in data_file(name).read_text(encoding="utf-8").split("\n") if line]

@@ -34,6 +34,12 @@ def test_documents_are_relative_to_the_project(tmp_path: Path) -> None:
     assert load_project(inner).documents is None
 
 
+@pytest.mark.parametrize("address", ["s3://bucket/docs", "file:///srv/docs", "https://example.org/a.pdf", "memory://x"])
+def test_documents_at_an_address_are_refused_with_what_to_do(tmp_path: Path, address: str) -> None:
+    said = str(refused(tmp_path, documents=address))
+    assert f"'{address}' is an address" in said and "copy or mount them, and name the folder" in said
+
+
 def test_an_unknown_setting_names_the_nearest(tmp_path: Path) -> None:
     assert str(refused(tmp_path, taget=0.9)) == "tailor.yaml: `taget` is not a setting; did you mean `target`?"
 

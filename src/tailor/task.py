@@ -29,6 +29,7 @@ from tailor.settings import Traffic as Traffic
 from tailor.settings import Tuning as Tuning
 
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 CHAT = "chat"
 """The column with the number of the chat that a turn is from, where each turn of the assistant is a right answer."""
@@ -220,6 +221,15 @@ class Task(Settings, Plain):
     def _kind(self) -> _Kind:
         kind: _Kind = KINDS.load(self.kind)
         return kind
+
+    @field_validator("documents")
+    @classmethod
+    def _is_here(cls, documents: str) -> str:
+        if _ADDRESS.match(documents):
+            raise ValueError(
+                f"{documents!r} is an address, and documents are read from this machine; copy or mount them, and name the folder"
+            )
+        return documents
 
     @field_validator("embedder")
     @classmethod

@@ -31,9 +31,10 @@ _BATCH_ROWS = 1024
 # 1,000,000 with 384 dimensions take 2.5 GB (`python -m benchmarks search-scale`), and so many only a machine with 16 GB holds.
 _MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 _IN_MEMORY = 1_000_000 if _MEMORY >= 15 << 30 else 200_000
-# Every 40 versions small files are joined, and versions are deleted that are a day old, so that no reader still uses them.
+# Every 40 versions small files are joined, and versions are deleted that are a day old, so that no reader still uses them. Nothing
+# is deleted before the manifest names another version than the last.
 _TIDY_EVERY = 40
-_KEEP = timedelta(days=1)
+_KEEP, _FOREVER = timedelta(days=1), timedelta(days=36_500)
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -138,8 +139,14 @@ class Store:
         from lancedb.index import FTS
 
         with self._guard():
+            tidy = self._saved.version // _TIDY_EVERY > self.manifest.version // _TIDY_EVERY
+            if tidy:
+                # Files are joined while there is no word index, which LanceDB would bring up to date for nothing.
+                for index in self._saved.list_indices():
+                    self._saved.drop_index(index.name)
+                self._saved.optimize(cleanup_older_than=_FOREVER)
             self._saved.create_index("searched", config=FTS(**words), replace=True)
-            if self._saved.version // _TIDY_EVERY > self.manifest.version // _TIDY_EVERY:
+            if tidy:
                 self._write_manifest(documents, words, files={})
                 self._saved.optimize(cleanup_older_than=_KEEP)
             self._write_manifest(documents, words, checksums(self.folder, self.manifest.files))
