@@ -163,7 +163,8 @@ def _observe_labels(counts: Mapping[str, int]) -> Iterator[str]:
 def _observe_learning(learned: Learnability | None) -> Iterator[str]:
     if learned is None:
         return
-    doubt = "" if learned.is_clear else ": the labels do not seem to follow from the texts"
+    so = f": {100 * learned.skill:.0f} % of what guessing gets wrong" if learned.is_clear else ""
+    doubt = so or ": the labels do not seem to follow from the texts"
     yield (
         f"A simple classifier gets {100 * learned.right:.0f} % of {learned.rows:,} rows right that it did not learn from, and "
         f"{100 * learned.by_chance:.0f} % when the labels are shuffled{doubt}."

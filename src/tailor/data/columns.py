@@ -34,7 +34,7 @@ OUTPUT_NAMES = (
     "response completion category categories class classes target topic topics gold gold_label labels entities spans "
     "tags sentiment emotion ground_truth expected expected_output reference ideal correct_answer outputs answerkey "
     "answer_key expected_answer reference_answer gold_answer final_answer short_answer solution chosen cats rating stars "
-    "summary summaries highlights tldr reply rewrite rewritten "
+    "summary summaries highlights tldr reply rewrite rewritten team department queue abteilung "
     "antwort kategorie klasse respuesta categoría etiqueta réponse catégorie étiquette risposta categoria etichetta resposta "
     "ответ категория метка 答案 回答 类别 标签 類別 標籤 カテゴリ ラベル 답변 정답 분류 라벨 الإجابة الفئة"
 ).split()

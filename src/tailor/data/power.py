@@ -84,7 +84,7 @@ def _chances(task: Task, expected: Sequence[Prospect], rows: str) -> str:
 
 def _rows_needed(test: Sequence[Example], expected: Sequence[Prospect]) -> str:
     needed = ", ".join(f"{p.rows:,} ({_rate(p.rate)})" for p in expected if p.rows is not None)
-    sentence = f"Test rows that show it with a chance of {_rate(POWER)}: {needed}."
+    sentence = f"Test rows that show the target with a chance of {_rate(POWER)}, by what is truly right: {needed}."
     most = design_effect([1.0] * len(test), [example.unit for example in test])
     if most > 1:
         more = f"Up to {most:.1f} times as many, and smaller chances"
