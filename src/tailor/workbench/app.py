@@ -179,19 +179,7 @@ class Workbench:
                 "tabs": self._tabs,
             }
             if not open_door:
-                kind = kind_of(self.desk.task)
-                shown |= {
-                    "page_token": self.keys.page_token(name),
-                    "instruction": self.desk.entry().asks or self.desk.task.instruction,
-                    "guideline": self.desk.guideline.text,
-                    "guideline_html": Markup(self.desk.guideline.html),
-                    "guideline_version": self.desk.guideline.version,
-                    "noun": kind.noun,
-                    "a_noun": kind.a_noun,
-                    "may_settle": self.settles in ("", name),
-                    "scripts": self._scripts,
-                    "reads": self._passages is not None,
-                }
+                shown |= await run_in_threadpool(self._common, name)
                 shown |= await run_in_threadpool(more, name, _asked(request)) if more else {}
             page = self._templates.get_template(template).render(shown)
             return Response(page.encode("utf-8", "replace"), media_type="text/html; charset=utf-8")
@@ -203,6 +191,22 @@ class Workbench:
             return Response(self._files[name], media_type="text/css" if name.endswith(".css") else "text/javascript")
 
         return file
+
+    def _common(self, name: str) -> dict[str, Any]:
+        """What every page behind the door shows, or needs."""
+        kind = kind_of(self.desk.task)
+        return {
+            "page_token": self.keys.page_token(name),
+            "instruction": self.desk.entry().asks or self.desk.task.instruction,
+            "guideline": self.desk.guideline.text,
+            "guideline_html": Markup(self.desk.guideline.html),
+            "guideline_version": self.desk.guideline.version,
+            "noun": kind.noun,
+            "a_noun": kind.a_noun,
+            "may_settle": self.settles in ("", name),
+            "scripts": self._scripts,
+            "reads": self._passages is not None,
+        }
 
     async def _media(self, request: Request) -> Response:
         """A file that a row names; it may be large, so it is read where nothing waits for it."""
@@ -228,9 +232,12 @@ class Workbench:
         if not (isinstance(page, str) and _texts(holding) and isinstance(most, int)):
             raise DataError("`page`, `holding` and `most` are needed")
         wanted = body.get("row")
-        rows = self.desk.every if body.get("settles") is True and self.settles in ("", name) else self.desk.items
-        if isinstance(wanted, str) and wanted in rows:
-            items = [rows[wanted]]
+        wanted = wanted if isinstance(wanted, str) else ""
+        if body.get("settles") is True:  # this row or none: what is said would settle another one
+            item = self.desk.every.get(wanted) if self.settles in ("", name) else None
+            items = [item] if item else []
+        elif wanted in self.desk.items:
+            items = [self.desk.items[wanted]]
         else:
             items = self.desk.take(name, page, most, holding)
         return {
