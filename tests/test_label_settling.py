@@ -12,10 +12,11 @@ from labelling_bench import Bench, served, write_rows
 from typer.testing import CliRunner
 
 from tailor.cli import app
+from tailor.errors import ConfigError
 from tailor.labelling.judgement import Judgement
 from tailor.project import load_project
 from tailor.workbench.differences import MOST_DIFFERENCES
-from tailor.workbench.opening import ServedAlready, open_workbench
+from tailor.workbench.opening import ServedAlready, open_workbench, started
 
 TEXTS = tuple(f"message number {number}" for number in range(2 * MOST_DIFFERENCES + 10))
 
@@ -203,3 +204,18 @@ def test_a_second_server_on_a_project_gives_the_links_of_the_first(tmp_path: Pat
         bench.listening.socket.close()
     with open_workbench(project, ["Ada"]) as bench:
         bench.listening.socket.close()
+
+
+def test_a_project_of_a_kind_names_what_people_give_and_says_what_it_cannot_guess(tmp_path: Path) -> None:
+    for kind, output, asks in (("tags", "labels", "name all of its labels"), ("write", "text", "Write the text for the message")):
+        file = tmp_path / kind / "mail.csv"
+        file.parent.mkdir()
+        file.write_text("message\nplease help\n", encoding="utf-8")
+        task = started(file, kind=kind).project.task
+        assert task.output == output and asks in task.instruction
+    file = tmp_path / "mail.csv"
+    file.write_text("message\nplease help\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="say what is extracted") as refused:
+        started(file, kind="extract")
+    assert "--labels" in str(refused.value.hint) and not (tmp_path / "tailor.yaml").exists()
+    assert started(file, kind="extract", labels=("person",)).project.task.labels == ("person",)

@@ -37,7 +37,7 @@ from tailor.workbench.showing import said_before, scripts_of, sent, shown
 
 STATIC = (
     *("style.css", "common.js", "start.js", "label.js", "entry.js", "documents.js", "guideline.js", "settle.js", "rate.js"),
-    "again.js",
+    *("again.js", "words.js"),
 )
 """What pages are made of; nothing else is served as a file."""
 PATIENCE, MUCH_PATIENCE = 0.03, 30.0

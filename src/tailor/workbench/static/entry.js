@@ -190,7 +190,7 @@ function selectedPlace() {
 function entityField(field, draft) {
   found = Array.isArray(draft?.[field.name]) ? draft[field.name] : [];
   const box = element("div", "", { class: "field" });
-  box.append(element("p", "Select words in the text, then choose what they are.", { class: "hint" }));
+  box.append(element("p", "Select words in the text, then choose what they are. By keyboard: arrows in the text, with Shift for several words.", { class: "hint" }));
   const types = element("div", "", { class: "choices", role: "group", "aria-label": "Types" });
   field.choices.forEach((type) => {
     const button = element("button", "", { type: "button", "data-type": type });

@@ -192,6 +192,7 @@ function show() {
     return box;
   });
   byId("texts").replaceChildren(...texts, ...images);
+  if (entry.shape === "fields" || entry.source) for (const box of document.querySelectorAll("#texts .data")) wordKeys(box, box.dataset.column);
   drawMarks(item);
   reading?.show(item.row, item.texts.map(({ text }) => text).join(" "));
   block("");
