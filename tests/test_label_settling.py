@@ -62,7 +62,7 @@ def test_differences_come_a_page_at_a_time_and_settling_one_moves_no_other(bench
     settle(bench, "Ada", rows[0], "billing", "s0")
     settle(bench, "Ada", rows[3], "billing", "s3")
     second = page(bench, f"/settle?from={MOST_DIFFERENCES}")
-    assert listed(second) == rows[MOST_DIFFERENCES : 2 * MOST_DIFFERENCES] and "Differences before" in second
+    assert listed(second) == rows[MOST_DIFFERENCES : 2 * MOST_DIFFERENCES] and "Rows before" in second
     assert f'<span id="open">{len(rows) - 2}<' in second and f"all: {len(rows)}" in second
     assert listed(page(bench, "/settle"))[:3] == [rows[1], rows[2], rows[4]]
     assert listed(page(bench, "/settle?show=all"))[:2] == rows[:2]

@@ -26,7 +26,7 @@ from tailor.web.door import JSON, Door, Keys, Refused, cookie
 from tailor.workbench.choosing import Choosing
 from tailor.workbench.desk import Desk
 from tailor.workbench.differences import differences_page, differing
-from tailor.workbench.doubts import agreement_page, study_stamp, suspects_page
+from tailor.workbench.doubts import agreement_page, study_stamp, suspects_from, suspects_page
 from tailor.workbench.items import Item, shown_label
 from tailor.workbench.later import Later
 from tailor.workbench.overview import progress, queue_rows
@@ -114,7 +114,7 @@ class Workbench:
             Route("/guideline", self._page("guideline.html")),
             Route("/settle", self._page("settle.html", self._later(self._differing, self._differences, self._quick))),
             Route("/agreement", self._page("agreement.html", self._later(lambda: agreement_page(self.desk)))),
-            Route("/suspects", self._page("suspects.html", self._later(lambda: suspects_page(self.desk, self.desk.project)))),
+            Route("/suspects", self._page("suspects.html", self._later(self._suspects, _suspects_asked))),
             Route("/progress", self._page("progress.html", self._later(self._progress))),
             Route("/api/guideline", _answering(self._change_guideline), methods=["POST"]),
             Route("/api/next", _answering(self._next), methods=["POST"]),
@@ -152,6 +152,9 @@ class Workbench:
             return {**({} if found is None else drawn(found, asked)), "waits": found is None, "is_now": is_now}
 
         return now
+
+    def _suspects(self) -> Mapping[str, Any]:
+        return suspects_page(self.desk, self.desk.project)
 
     def _differing(self) -> Mapping[str, Any]:
         return {"differing": differing(self.desk)}
@@ -362,6 +365,10 @@ async def _body(request: Request) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise Refused("The request is no JSON object.", 400)
     return body
+
+
+def _suspects_asked(found: Mapping[str, Any], asked: Asked) -> Mapping[str, Any]:
+    return suspects_from(found, asked.start)
 
 
 def _asked(request: Request) -> Asked:
