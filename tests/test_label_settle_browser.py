@@ -182,3 +182,32 @@ def test_pages_with_differences_and_a_guideline_pass_the_rules_of_accessibility(
                 browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
                 assert browser.execute_script("return document.documentElement.scrollWidth") <= width, page
                 assert broken_rules(browser) == [], page
+
+
+def test_entities_are_marked_and_taken_out_by_keyboard_alone(browser: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys as Key
+
+    text = "🎉 Mary Hart runs Acme in Oslo"
+    folder = write_rows(tmp_path / "desk", [text], kind="extract", labels=["person", "firm"])
+    with served(folder) as bench:
+        enter(browser, bench)
+        browser.execute_script("document.querySelector('#texts .data').focus()")
+        press(browser, Key.ARROW_RIGHT, Key.ARROW_RIGHT)
+        ActionChains(browser).key_down(Key.SHIFT).send_keys(Key.ARROW_RIGHT).key_up(Key.SHIFT).perform()
+        press(browser, "1", Key.ARROW_RIGHT, "2", Key.ARROW_RIGHT, "2")
+        marked = "return [...document.querySelectorAll('#texts mark')].map((one) => one.textContent)"
+        until(lambda: browser.execute_script(marked) == ["Mary Hart", "runs", "Acme"])
+        browser.execute_script("document.querySelectorAll('#entities button')[1].focus()")
+        press(browser, Key.ENTER)
+        until(lambda: browser.execute_script(marked) == ["Mary Hart", "Acme"])
+        browser.execute_script("document.querySelector('#texts .data').focus()")
+        press(browser, Key.ENTER)
+        until(lambda: bool(bench.judgements.all()))
+        ((_, found),) = bench.judgements.all()[0].label.items()
+        assert [(one["start"], one["end"], one["text"]) for one in found] == [(2, 11, "Mary Hart"), (17, 21, "Acme")]
+        if Path(AXE).is_file():
+            bench.post("Ada", "/api/undo", key="u")
+            browser.refresh()
+            until(lambda: shown(browser, "item"))
+            assert broken_rules(browser) == []

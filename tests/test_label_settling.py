@@ -12,10 +12,11 @@ from labelling_bench import Bench, served, write_rows
 from typer.testing import CliRunner
 
 from tailor.cli import app
+from tailor.errors import ConfigError
 from tailor.labelling.judgement import Judgement
 from tailor.project import load_project
 from tailor.workbench.differences import MOST_DIFFERENCES
-from tailor.workbench.opening import ServedAlready, open_workbench
+from tailor.workbench.opening import ServedAlready, open_workbench, started
 
 TEXTS = tuple(f"message number {number}" for number in range(2 * MOST_DIFFERENCES + 10))
 
@@ -61,8 +62,8 @@ def test_differences_come_a_page_at_a_time_and_settling_one_moves_no_other(bench
     settle(bench, "Ada", rows[0], "billing", "s0")
     settle(bench, "Ada", rows[3], "billing", "s3")
     second = page(bench, f"/settle?from={MOST_DIFFERENCES}")
-    assert listed(second) == rows[MOST_DIFFERENCES : 2 * MOST_DIFFERENCES] and "Differences before" in second
-    assert f"to settle: {len(rows) - 2}" in second and f"all: {len(rows)}" in second
+    assert listed(second) == rows[MOST_DIFFERENCES : 2 * MOST_DIFFERENCES] and "Rows before" in second
+    assert f'<span id="open">{len(rows) - 2}<' in second and f"all: {len(rows)}" in second
     assert listed(page(bench, "/settle"))[:3] == [rows[1], rows[2], rows[4]]
     assert listed(page(bench, "/settle?show=all"))[:2] == rows[:2]
     assert listed(page(bench, "/settle?from=2000")) == [] and "See those before" in page(bench, "/settle?from=2000")
@@ -104,7 +105,8 @@ def test_an_answer_that_nobody_gave_settles_a_row_too_and_a_row_of_the_file_can_
     (folder / "data.csv").write_text("text,label\none,billing\ntwo,\n", encoding="utf-8")
     with served(folder, settles="Ada") as bench:
         (given,) = set(bench.desk.every) - set(bench.desk.items)
-        assert post(bench, "Ben", "/api/next", page="p", row=given, settles=True)["items"][0]["row"] != given
+        assert post(bench, "Ben", "/api/next", page="p", row=given, settles=True)["items"] == []
+        assert post(bench, "Ada", "/api/next", page="p", row="gone", settles=True)["items"] == []
         (item,) = post(bench, "Ada", "/api/next", page="p", row=given, settles=True)["items"]
         assert item["row"] == given
         assert settle(bench, "Ada", given, "returns", "k")["label"] == "returns"
@@ -202,3 +204,18 @@ def test_a_second_server_on_a_project_gives_the_links_of_the_first(tmp_path: Pat
         bench.listening.socket.close()
     with open_workbench(project, ["Ada"]) as bench:
         bench.listening.socket.close()
+
+
+def test_a_project_of_a_kind_names_what_people_give_and_says_what_it_cannot_guess(tmp_path: Path) -> None:
+    for kind, output, asks in (("tags", "labels", "name all of its labels"), ("write", "text", "Write the text for the message")):
+        file = tmp_path / kind / "mail.csv"
+        file.parent.mkdir()
+        file.write_text("message\nplease help\n", encoding="utf-8")
+        task = started(file, kind=kind).project.task
+        assert task.output == output and asks in task.instruction
+    file = tmp_path / "mail.csv"
+    file.write_text("message\nplease help\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="say what is extracted") as refused:
+        started(file, kind="extract")
+    assert "--labels" in str(refused.value.hint) and not (tmp_path / "tailor.yaml").exists()
+    assert started(file, kind="extract", labels=("person",)).project.task.labels == ("person",)

@@ -256,6 +256,7 @@ def test_the_page_of_suspected_errors_shows_what_the_last_study_doubts(folder: P
         monkeypatch.setattr("tailor.workbench.doubts.load_study", lambda _: found)
         (folder / ".tailor" / "ledger.db").touch()  # as a run does
         (row,) = (row for row, item in bench.desk.every.items() if item.example.row == 1)
+        assert "Rows before" in bench.get("Ada", "/suspects?from=50").body.decode()
         page = bench.get("Ada", "/suspects").body.decode()
         assert f'data-row="{row}"' in page and "my &lt;b&gt;bill" in page and "Given: 3 % probable" in page
         label(bench, "Ada", row, "billing", "k1", role="adjudicated")

@@ -26,7 +26,7 @@ from tailor.web.door import JSON, Door, Keys, Refused, cookie
 from tailor.workbench.choosing import Choosing
 from tailor.workbench.desk import Desk
 from tailor.workbench.differences import differences_page, differing
-from tailor.workbench.doubts import agreement_page, study_stamp, suspects_page
+from tailor.workbench.doubts import agreement_page, study_stamp, suspects_from, suspects_page
 from tailor.workbench.items import Item, shown_label
 from tailor.workbench.later import Later
 from tailor.workbench.overview import progress, queue_rows
@@ -37,7 +37,7 @@ from tailor.workbench.showing import said_before, scripts_of, sent, shown
 
 STATIC = (
     *("style.css", "common.js", "start.js", "label.js", "entry.js", "documents.js", "guideline.js", "settle.js", "rate.js"),
-    "again.js",
+    *("again.js", "words.js"),
 )
 """What pages are made of; nothing else is served as a file."""
 PATIENCE, MUCH_PATIENCE = 0.03, 30.0
@@ -114,7 +114,7 @@ class Workbench:
             Route("/guideline", self._page("guideline.html")),
             Route("/settle", self._page("settle.html", self._later(self._differing, self._differences, self._quick))),
             Route("/agreement", self._page("agreement.html", self._later(lambda: agreement_page(self.desk)))),
-            Route("/suspects", self._page("suspects.html", self._later(lambda: suspects_page(self.desk, self.desk.project)))),
+            Route("/suspects", self._page("suspects.html", self._later(self._suspects, _suspects_asked))),
             Route("/progress", self._page("progress.html", self._later(self._progress))),
             Route("/api/guideline", _answering(self._change_guideline), methods=["POST"]),
             Route("/api/next", _answering(self._next), methods=["POST"]),
@@ -153,6 +153,9 @@ class Workbench:
 
         return now
 
+    def _suspects(self) -> Mapping[str, Any]:
+        return suspects_page(self.desk, self.desk.project)
+
     def _differing(self) -> Mapping[str, Any]:
         return {"differing": differing(self.desk)}
 
@@ -179,19 +182,7 @@ class Workbench:
                 "tabs": self._tabs,
             }
             if not open_door:
-                kind = kind_of(self.desk.task)
-                shown |= {
-                    "page_token": self.keys.page_token(name),
-                    "instruction": self.desk.entry().asks or self.desk.task.instruction,
-                    "guideline": self.desk.guideline.text,
-                    "guideline_html": Markup(self.desk.guideline.html),
-                    "guideline_version": self.desk.guideline.version,
-                    "noun": kind.noun,
-                    "a_noun": kind.a_noun,
-                    "may_settle": self.settles in ("", name),
-                    "scripts": self._scripts,
-                    "reads": self._passages is not None,
-                }
+                shown |= await run_in_threadpool(self._common, name)
                 shown |= await run_in_threadpool(more, name, _asked(request)) if more else {}
             page = self._templates.get_template(template).render(shown)
             return Response(page.encode("utf-8", "replace"), media_type="text/html; charset=utf-8")
@@ -203,6 +194,22 @@ class Workbench:
             return Response(self._files[name], media_type="text/css" if name.endswith(".css") else "text/javascript")
 
         return file
+
+    def _common(self, name: str) -> dict[str, Any]:
+        """What every page behind the door shows, or needs."""
+        kind = kind_of(self.desk.task)
+        return {
+            "page_token": self.keys.page_token(name),
+            "instruction": self.desk.entry().asks or self.desk.task.instruction,
+            "guideline": self.desk.guideline.text,
+            "guideline_html": Markup(self.desk.guideline.html),
+            "guideline_version": self.desk.guideline.version,
+            "noun": kind.noun,
+            "a_noun": kind.a_noun,
+            "may_settle": self.settles in ("", name),
+            "scripts": self._scripts,
+            "reads": self._passages is not None,
+        }
 
     async def _media(self, request: Request) -> Response:
         """A file that a row names; it may be large, so it is read where nothing waits for it."""
@@ -228,9 +235,12 @@ class Workbench:
         if not (isinstance(page, str) and _texts(holding) and isinstance(most, int)):
             raise DataError("`page`, `holding` and `most` are needed")
         wanted = body.get("row")
-        rows = self.desk.every if body.get("settles") is True and self.settles in ("", name) else self.desk.items
-        if isinstance(wanted, str) and wanted in rows:
-            items = [rows[wanted]]
+        wanted = wanted if isinstance(wanted, str) else ""
+        if body.get("settles") is True:  # this row or none: what is said would settle another one
+            item = self.desk.every.get(wanted) if self.settles in ("", name) else None
+            items = [item] if item else []
+        elif wanted in self.desk.items:
+            items = [self.desk.items[wanted]]
         else:
             items = self.desk.take(name, page, most, holding)
         return {
@@ -355,6 +365,10 @@ async def _body(request: Request) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise Refused("The request is no JSON object.", 400)
     return body
+
+
+def _suspects_asked(found: Mapping[str, Any], asked: Asked) -> Mapping[str, Any]:
+    return suspects_from(found, asked.start)
 
 
 def _asked(request: Request) -> Asked:

@@ -22,7 +22,8 @@ from tailor.workbench.desk import Desk
 from tailor.workbench.items import shown_label
 
 MOST_SUSPECTS = 200
-"""Rows that the page of suspected errors lists."""
+"""Suspected errors that are listed."""
+SUSPECTS_ON_PAGE = 50
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,17 @@ def suspects_page(desk: Desk, project: Project) -> dict[str, Any]:
     known = [(suspect, asked[suspect.text]) for suspect in suspects if suspect.text in asked]
     rows = [_doubtful(desk, suspect, row, settled) for suspect, row in known[:MOST_SUSPECTS]]
     return {"rows": rows, "why": "" if rows else "The rows that the last study suspected are not in the data any more."}
+
+
+def suspects_from(found: Mapping[str, Any], start: int) -> dict[str, Any]:
+    """One page of the suspected errors, and where the pages before and after begin."""
+    rows, end = found["rows"], start + SUSPECTS_ON_PAGE
+    return {
+        **found,
+        "rows": rows[start:end],
+        "before": max(0, start - SUSPECTS_ON_PAGE) if start and rows else None,
+        "after": end if end < len(rows) else None,
+    }
 
 
 def _doubtful(desk: Desk, suspect: Suspect, row: str, settled: Mapping[str, Judgement]) -> Doubtful:

@@ -33,7 +33,7 @@ class Guideline:
     def __init__(self, folder: Path) -> None:
         self._path, self._lock = folder / GUIDELINE, threading.Lock()
         self._stamp: tuple[int, int] | None = None
-        self._text = ""
+        self._text, self._rendered = "", ("", "")
         self.read()
 
     @property
@@ -49,8 +49,12 @@ class Guideline:
 
     @property
     def html(self) -> str:
-        """What it says, as HTML: raw HTML and images in it stay text."""
-        return str(_markdown().render(self.text.encode("utf-8", "replace").decode("utf-8")))
+        """What it says, as HTML: raw HTML and images in it stay text. A second of work for the longest, once for each version."""
+        with self._lock:
+            text = self._now()
+            if self._rendered[0] != text:
+                self._rendered = text, str(_markdown().render(text.encode("utf-8", "replace").decode("utf-8")))
+            return self._rendered[1]
 
     def read(self) -> None:
         """Read it, so that it is known to be readable.

@@ -32,8 +32,6 @@ SERVER = "label-server"
 """File that is locked by the server that gives out rows, and holds its address."""
 SECRET = "links.key"
 KIND = "classify"
-OUTPUT = "label"
-"""Column that the labels are called by where the file has none."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +122,10 @@ def started(given: Path, *, labels: Sequence[str] = (), kind: str = "", input: s
     path = _write(given, labels, kind, input)
     try:
         project = load_project(path)
-    except ConfigError:
+    except ConfigError as error:
         path.unlink()  # what was asked for makes no project, and the file would be in the way of another try
-        raise
+        hint = f"Name them with --labels, or write a {SETTINGS_FILE} with these settings: a file without answers does not say it."
+        raise ConfigError(str(error), error.hint or hint) from error
     note_made_here(path.parent)
     asked = listed(project.task.variables)
     wrote = f"Wrote {seen_from_here(path)}: what is asked is {asked}. Set the instruction and the target there at any time."
@@ -158,8 +157,10 @@ def _write(data: Path, labels: Sequence[str], kind_name: str, input: str) -> Pat
     asked = input or max(columns, key=lambda name: columns[name].words)
     if "{" in asked or "}" in asked:
         raise ConfigError(f"the column {quoted(asked)} cannot be named in a template", "Rename it so that it holds no braces.")
-    output = OUTPUT if OUTPUT != asked else "answer"
     kind = KINDS.load(kind_name)
+    output = "labels" if kind.several else kind.noun  # what the answers are called, since the file has none
+    if output == asked:
+        output = f"right {output}"
     draft = Draft(
         asked=f"the {asked}", is_pair=False, right=output, instruction="", instructed=False, source="", labels=tuple(labels),
         n_labels=len(labels), max_words=25,

@@ -17,7 +17,9 @@ window.tailorDocuments = () => {
       }
       const drawn = told.passages.map(({ document, text }) => {
         const box = element("div", "", { class: "text passage" });
-        box.append(element("p", document, { class: "column" }), element("p", text, { class: "data" }));
+        const words = element("p", text, { class: "data" });
+        wordKeys(words, document);
+        box.append(element("p", document, { class: "column" }), words);
         return box;
       });
       list.replaceChildren(...(drawn.length ? drawn : [element("p", told.why || "No passage has these words.", { class: "soft" })]));

@@ -47,12 +47,13 @@ function drawChoices(draft) {
     drawn.push(field);
   }
   if (entry.shape === "choice" && marks) drawn.push(submitButton("Done"));
-  if (entry.shape === "choices") drawn.push(submitButton(entry.choices.length ? "None applies, or done" : "Done"));
+  if (entry.shape === "choices") drawn.push(submitButton(doneWord()));
   return drawn;
 }
 
-// Where there is no label yet, what is typed becomes the first one: letters would be keys of the page otherwise.
+// Where nothing can be done but writing, what is typed is written: letters would be keys of the page otherwise.
 function focusFirst() {
+  if (entry.shape === "text" && !entry.source && !entry.nothing) byId("answer").focus({ preventScroll: true });
   if (["choice", "choices"].includes(entry.shape) && !entry.choices.length) byId("find")?.focus({ preventScroll: true });
 }
 
@@ -71,6 +72,9 @@ function keyFor(button, number = ++keys) {
   return element("kbd", String(number));
 }
 
+// What the button of a set says: that no label is chosen is an answer, too, and must be seen to be one.
+const doneWord = () => (value.length || !entry.choices.length ? "Done" : "None of them applies");
+
 const isChosen = (label) => (Array.isArray(value) ? value.includes(label) : value === label);
 
 function choose(label) {
@@ -84,12 +88,13 @@ function choose(label) {
   for (const button of document.querySelectorAll("[data-label]")) {
     button.setAttribute("aria-pressed", String(isChosen(button.dataset.label)));
   }
+  if (entry.shape === "choices") byId("submit").firstChild.textContent = `${doneWord()} `;
   block("");
 }
 
-function submitButton(text) {
-  const button = element("button", `${text} `, { type: "submit", class: "main" });
-  button.append(element("kbd", "Enter"));
+function submitButton(text, key = "Enter") {
+  const button = element("button", `${text} `, { type: "submit", class: "main", id: "submit" });
+  button.append(element("kbd", key));
   return button;
 }
 
@@ -112,7 +117,7 @@ function drawText(draft) {
     quote.append(line);
     drawn.push(quote);
   }
-  drawn.push(submitButton("Done"));
+  drawn.push(submitButton("Done", "Ctrl Enter"));
   if (entry.nothing) {
     const button = element("button", `${entry.nothing} `, { type: "button", id: "nothing" });
     button.append(element("kbd", "0"));
@@ -185,7 +190,7 @@ function selectedPlace() {
 function entityField(field, draft) {
   found = Array.isArray(draft?.[field.name]) ? draft[field.name] : [];
   const box = element("div", "", { class: "field" });
-  box.append(element("p", "Select words in the text, then choose what they are.", { class: "hint" }));
+  box.append(element("p", "Select words in the text, then choose what they are. By keyboard: arrows in the text, with Shift for several words.", { class: "hint" }));
   const types = element("div", "", { class: "choices", role: "group", "aria-label": "Types" });
   field.choices.forEach((type) => {
     const button = element("button", "", { type: "button", "data-type": type });

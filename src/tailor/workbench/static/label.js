@@ -24,7 +24,7 @@ let marks = null; // the form in which images and video are marked, where the ta
 let sending = false;
 let wanted = location.hash.slice(1); // a row that was asked for
 const cameFrom = new URLSearchParams(location.search).get("settle"); // a page on which this row is to be settled
-const settles = ["settle", "suspects"].includes(cameFrom); // then what is said counts for all
+const settles = ["settle", "suspects"].includes(cameFrom) && location.hash.length > 1; // then what is said counts for all
 let asking = null; // the rows that are on their way
 let reading = null; // the documents next to the question, where there are some
 const past = new Set(); // rows that were answered on this page: an answer of the server may be older than that
@@ -81,7 +81,7 @@ async function send() {
         forget(judgement.key);
         counts(told.counts);
         ended();
-        if (judgement.role === "adjudicated") return location.replace(`/${cameFrom}`);
+        if (settles && judgement.role === "adjudicated") return location.replace(`/${cameFrom}`);
         sayKept(judgement, told);
       } catch (error) {
         if (error.status === undefined || error.status >= 500 || error.status === 401) throw error;
@@ -173,6 +173,7 @@ function show() {
   byId("skipping").hidden = true;
   if (!item) {
     ended();
+    if (settles) say("This row is not in the data any more, or somebody else settles it.", true);
     byId("done-title").focus();
     return;
   }
@@ -191,6 +192,7 @@ function show() {
     return box;
   });
   byId("texts").replaceChildren(...texts, ...images);
+  if (entry.shape === "fields" || entry.source) for (const box of document.querySelectorAll("#texts .data")) wordKeys(box, box.dataset.column);
   drawMarks(item);
   reading?.show(item.row, item.texts.map(({ text }) => text).join(" "));
   block("");
@@ -267,7 +269,7 @@ function submit(given) {
 }
 
 async function undo() {
-  const last = unsent().pop();
+  const last = unsent().filter((judgement) => judgement.role !== "adjudicated").pop();
   if (last && !sending) {
     forget(last.key);
     wanted = last.row;
