@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,13 @@ PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde\x00\x00\x00\x0cIDATx\x9cc"
     b"\xf8\xcf\xc0\x00\x00\x03\x01\x01\x00\xc9\xfe\x92\xef\x00\x00\x00\x00IEND\xaeB`\x82"
 )
+SEGMENT = {
+    "id": "s1",
+    "from_name": "tl",
+    "to_name": "clip",
+    "type": "timelinelabels",
+    "value": {"ranges": [{"start": 3, "end": 50}], "timelinelabels": ["open"]},
+}
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -111,6 +119,33 @@ def test_what_is_no_image_by_its_bytes_is_never_opened_in_the_page(tmp_path: Pat
             else:
                 assert status == 404 and b"outside" not in content and b"root:" not in content
         assert sum(ask(bench, "GET", f"/media/{row}/0/0")[0] == 200 for row in bench.desk.items) == 1
+
+
+def test_an_address_in_a_cell_or_in_a_file_of_labels_is_never_asked(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        clips = [f"{address}/a.mp4", f"{address}/../latest/meta-data/", "file:///etc/passwd", f"//{address[7:]}/a.mp4"]
+        settings = {"marks": {"form": "video", "column": "clip", "labels": ["open"]}, "model": "fake"}
+        folder = project(tmp_path / "a", ["clip"], [[clip] for clip in clips], **settings)
+        sent = [
+            {"data": {"clip": clip, "video": clip}, "annotations": [{"completed_by": 3, "result": [SEGMENT]}]} for clip in clips
+        ]
+        (tmp_path / "tasks.json").write_text(json.dumps(sent), encoding="utf-8")
+        read = tailor("label", folder, "--import", tmp_path / "tasks.json")
+        assert read.exit_code == 0, read.output
+        with served(folder) as bench:
+            rows = list(bench.desk.every)
+            assert len(rows) == len(clips)
+            for row in rows:
+                assert ask(bench, "GET", f"/media/{row}/0/0")[0] == 404
+            for page in ("/label", "/queue", "/settle", "/agreement"):
+                assert ask(bench, "GET", page)[0] in (200, 403)
+        for format in ("labelstudio", "cvat", "coco"):
+            written = tailor("export", folder, "--format", format, "--output", tmp_path / format)
+            assert "Traceback" not in written.output
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 def test_marks_are_kept_with_the_label_or_alone_and_broken_ones_are_refused(tmp_path: Path) -> None:
