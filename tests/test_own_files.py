@@ -9,10 +9,13 @@ import stat
 from pathlib import Path
 
 import pytest
+import typer
 from data_helpers import write_csv, write_yaml
 from flow import ROOMS, tailor, write_desk, write_rooms
 from judge_helpers import JUDGE, write_codes
+from typer.testing import CliRunner
 
+from tailor.cli import Commands
 from tailor.documents.reading import read_documents
 from tailor.errors import ConfigError, StoreError
 from tailor.files import private_files, tighten
@@ -159,3 +162,27 @@ def test_a_store_that_others_could_read_is_tightened(tmp_path: Path) -> None:
     with private_files():
         (inner / "b").write_text("x")
     assert stat.S_IMODE((inner / "b").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "words"),
+    [
+        (errno.ENOSPC, None, "the disk is full: a file of the project could not be written"),
+        (errno.ENOSPC, "/data/head.json", "the disk is full: /data/head.json"),
+        (errno.EROFS, "/data/head.json", "/data/head.json cannot be written to"),
+    ],
+)
+def test_a_write_that_fails_anywhere_ends_in_a_sentence(number: int, name: str | None, words: str) -> None:
+    app = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
+
+    @app.command()
+    def one() -> None:
+        raise OSError(number, os.strerror(number), name)
+
+    @app.command()
+    def other() -> None:
+        raise FileNotFoundError(errno.ENOENT, "no such file", "x")
+
+    ended = CliRunner().invoke(app, ["one"])
+    assert ended.exit_code == 2 and words in " ".join(ended.output.split()) and "What to do:" in ended.output
+    assert isinstance(CliRunner().invoke(app, ["other"]).exception, FileNotFoundError), "an error of ours stays one"

@@ -203,6 +203,13 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def unwritten(error: OSError) -> StoreError | None:
+    """What an error of the system means that no one has taken for a failed write yet; None where it is no such error."""
+    if error.errno in (*_FULL, errno.EROFS, errno.EIO):
+        return write_failure(Path(error.filename or "a file of the project"), error)
+    return None
+
+
 def write_failure(path: Path, error: OSError) -> StoreError:
     """What an error of the system means for the user: a full disk, no permission, and a failing disk ask for different things."""
     why = error.strerror or str(error)

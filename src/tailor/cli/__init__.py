@@ -30,6 +30,7 @@ from tailor.cli.tryout import tryout
 from tailor.cli.watch import watch
 from tailor.cli.worth import worth
 from tailor.errors import TailorError
+from tailor.files import unwritten
 
 
 class Commands(TyperGroup):
@@ -41,10 +42,13 @@ class Commands(TyperGroup):
         try:
             with stopped_by_sigterm():
                 return super().invoke(ctx)
-        except TailorError as error:
-            console.print(f"Error: {error}", style="red")
-            if error.hint:
-                console.print(f"What to do: {error.hint}")
+        except (TailorError, OSError) as error:
+            told = error if isinstance(error, TailorError) else unwritten(error)
+            if told is None:
+                raise
+            console.print(f"Error: {told}", style="red")
+            if told.hint:
+                console.print(f"What to do: {told.hint}")
             raise typer.Exit(2) from None
         except KeyboardInterrupt as stop:
             console.print("Stopped. What was measured is kept; the same command continues from here.")

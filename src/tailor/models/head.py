@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tailor.errors import StoreError
+from tailor.files import write_atomically
 from tailor.models.base import Array
 
 FILE = "head.json"
@@ -62,7 +63,7 @@ class Head:
     def save(self, folder: Path) -> None:
         """Write the classifier."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(self._text(), encoding="utf-8")
+        write_atomically(folder / FILE, self._text())
 
     @classmethod
     def load(cls, folder: Path) -> Head:

@@ -33,6 +33,10 @@ TRUE, FALSE = YES | {"true", "1", "y", "j"}, NO | {"false", "0", "n"}
 """Texts by which data and models say that something is so, or that it is not."""
 
 _TIME = re.compile(r"(?<=\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s?(?:Z|[+-]\d{2}:?\d{2})?$")
+_EASTERN = re.compile(r"\A(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日号號일](?!\w)")
+_COMPACT = re.compile(r"\A((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=\Z|T)")
+_NAMED_MONTH = re.compile(r"\A(\d{1,2})[-/]([A-Za-z]{3,9})[-/](\d{4}|\d\d)\Z")
+"""Dates as 2026年3月5日, 20260305 and 5-Mar-2026."""
 _SHORT_YEAR = re.compile(r"(\d{1,2}([./-])\d{1,2}\2)(\d{2})")
 _WEEKDAY = re.compile(
     r"^(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tue|wed|thu|fri|sat|sun|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch"
@@ -166,10 +170,19 @@ def is_same(field: Field, wanted: Any, said: Any, language: str = "") -> bool:
 
 def _day(text: str, *, timed: bool) -> str:
     """A date without the day of the week and, unless `timed`, the time around it, and with its whole year."""
+    text = _NAMED_MONTH.sub(
+        lambda date: f"{date[1]} {date[2]} {_whole_year(date[3])}",
+        _EASTERN.sub(r"\1-\2-\3", _COMPACT.sub(r"\1-\2-\3", text.strip())),
+    )
     year = _SHORT_YEAR.fullmatch(text.strip())
-    if year:  # as POSIX reads two digits: 69 is 1969
-        return f"{year[1]}{'19' if int(year[3]) > 68 else '20'}{year[3]}"
+    if year:
+        return f"{year[1]}{_whole_year(year[3])}"
     return _WEEKDAY.sub("", text.strip() if timed else _TIME.sub("", text.strip()))
+
+
+def _whole_year(year: str) -> str:
+    """A year of four digits; of two, as POSIX reads them: 69 is 1969."""
+    return year if len(year) == 4 else f"{'19' if int(year) > 68 else '20'}{year}"
 
 
 def _is_identical(field: Field, wanted: Any, said: Any) -> bool:
