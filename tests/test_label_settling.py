@@ -132,6 +132,7 @@ def test_rows_are_narrowed_down_and_those_that_others_finished_are_not_listed(tm
         assert shown("Ben", "flagged") == [1] and shown("Ben", "skipped") == [2] and shown("Ben", "labelled") == []
         assert "skipped: no &lt;b&gt;text" in page(bench, "/queue") and "flagged by" in page(bench, "/queue")
         assert shown("Ada", "nonsense") == [0, 1, 2, 3, 4]
+        assert "from here on" in page(bench, "/queue?from=999") and "No row is flagged" not in page(bench, "/queue?show=flagged")
         assert 'href="/queue?show=flagged">1</a>' in page(bench, "/progress")
         item = post(bench, "Ada", "/api/next", page="p", row=rows[1])["items"][0]
         assert item["before"]["flagged"] == "odd", "a flag is not lost when a row is opened again"
