@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from tailor.cli import app
 from tailor.errors import ConfigError
+from tailor.labelled import load_unasked, load_unlabelled
 from tailor.labelling.judgement import Judgement
 from tailor.project import load_project
 from tailor.workbench.differences import MOST_DIFFERENCES
@@ -220,3 +221,14 @@ def test_a_project_of_a_kind_names_what_people_give_and_says_what_it_cannot_gues
         started(file, kind="extract")
     assert "--labels" in str(refused.value.hint) and not (tmp_path / "tailor.yaml").exists()
     assert started(file, kind="extract", labels=("person",)).project.task.labels == ("person",)
+
+
+def test_a_row_that_people_skipped_is_labelled_by_no_model_either(tmp_path: Path) -> None:
+    folder = write_rows(tmp_path / "desk", TEXTS[:4])
+    with served(folder) as bench:
+        first, second, *_ = bench.desk.items
+        post(bench, "Ada", "/api/judgements", key="k1", row=first, skipped="not readable")
+        post(bench, "Ada", "/api/judgements", key="k2", row=second, label="billing")
+        texts = [bench.desk.items[row].example.fields["text"] for row in list(bench.desk.items)[2:]]
+    project = load_project(folder)
+    assert [row.fields["text"] for row in load_unasked(project)] == texts and len(load_unlabelled(project)) == 3

@@ -52,7 +52,7 @@ from tailor.evaluate.pairwise import compare, pairs_file, read_comparisons, writ
 from tailor.evaluate.ratings import Ratings, rating_sample, read_ratings, write_sheet
 from tailor.evaluate.run import Run, failures
 from tailor.files import private_files, tighten
-from tailor.labelled import load_splits, load_unlabelled, people_of
+from tailor.labelled import load_splits, load_unasked, people_of
 from tailor.labelling.worth import LabelsWorth, labels_worth
 from tailor.ledger import Ledger
 from tailor.models.base import Model
@@ -313,7 +313,7 @@ def to_teach(project: Project, whole: Splits, ledger: Ledger, engine: Engine, ob
     """Rows without a label that a teacher may label for a student that can be tuned; none like a row to choose or to test by."""
     if not whole.unlabelled or not any(model.capabilities.tunes for model in engine.models):
         return ()
-    rows = load_unlabelled(project)
+    rows = load_unasked(project)
     kept = sorted(teachable(project.task, rows, whole, ledger.shown()), key=lambda example: example.key)[:MOST_TAUGHT]
     if rows:
         observer.message(

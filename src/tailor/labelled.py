@@ -57,6 +57,22 @@ def load_unlabelled(project: Project) -> tuple[Example, ...]:
     )
 
 
+def load_unasked(project: Project) -> tuple[Example, ...]:
+    """The rows without a label (`load_unlabelled`) that nobody skipped: what people could not tell, no model is asked to.
+
+    Raises:
+        DataError: the data cannot be read.
+        StoreError: the labels cannot be read.
+    """
+    rows = load_unlabelled(project)
+    if not (project.store / LABELS).exists():
+        return rows
+    with Judgements(project.store) as judgements:
+        skipped = {one.row for one in judgements.standing() if one.skipped and not one.about}
+        names = judgements.names([identity(columns_in(project.task.input), row) for row in rows]) if skipped else [""] * len(rows)
+    return tuple(row for row, name in zip(rows, names, strict=True) if name not in skipped)
+
+
 def labelled_tables(project: Project) -> dict[str, Table]:
     """The project's data by the setting that names them, with the labels that people gave.
 

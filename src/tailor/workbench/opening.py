@@ -87,7 +87,7 @@ class Bench:
         )
         folder = seen_from_here(self.desk.project.folder)
         where = "" if folder == "." else f" {folder}"
-        told = f"{labels:,} of {len(self.desk.items):,} rows have a label that counts."
+        told = f"{labels:,} of {len(self.desk.items):,} rows {'has' if labels == 1 else 'have'} a label that counts."
         return f"{told} Look at them with tailor check{where}, measure with tailor run{where}." if labels else told
 
 
