@@ -242,6 +242,15 @@ def test_documents_that_flood_an_index_with_copies_are_named(folder: Path) -> No
     assert not [finding for finding in questions(folder, {}) if "say nearly the same" in finding.what], "two are an oversight"
 
 
+def test_documents_in_another_language_than_the_embedder_learned_from_are_named(folder: Path) -> None:
+    assert not [finding for finding in questions(folder, {}) if "learned from English" in finding.what]
+    for page in (folder / "docs").iterdir():
+        page.unlink()
+    (folder / "docs" / "urlaub.md").write_text("# Urlaub\n\nDer Urlaub ist mit der Leitung zu planen und wird bezahlt.\n", "utf-8")
+    found = find(questions(folder, {}), "learned from English")
+    assert found.level == "warning" and "the documents are in German" in found.what
+
+
 def test_quotes_and_sources_that_do_not_exist_are_named(golden: Golden, folder: Path) -> None:
     changed: dict[int, dict[str, object]] = {
         3: {"page": "leaves.md"},

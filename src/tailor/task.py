@@ -33,6 +33,8 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 CHAT = "chat"
 """The column with the number of the chat that a turn is from, where each turn of the assistant is a right answer."""
+ENGLISH_EMBEDDER = "minilm-l6"
+"""The built-in embedder, which learned from English."""
 ONE_WAY = "give either `file` (Tailor splits it) or `train` and `test`"
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -201,7 +203,7 @@ class Task(Settings, Plain):
     models: tuple[FurtherModel, ...] = Field(
         (), description="further models that the same study measures; the first of them is `model` where that is left out"
     )
-    embedder: str = "minilm-l6"
+    embedder: str = ENGLISH_EMBEDDER
     approaches: tuple[str, ...] = Field((), description="further approaches, tried on the rung of prompts; by name, or of packages")
     judge: JudgeSettings | None = Field(None, description="who judges free text; needed by metric `judged`")
     volume: Volume = Volume()

@@ -14,9 +14,10 @@ from tailor.data.readers import place
 from tailor.data.union import UnionFind
 from tailor.documents.reading import Document, Library, unread_by_reason
 from tailor.errors import did_you_mean, quoted
-from tailor.language.detect import language_of, languages_of
+from tailor.language.detect import Languages, language_of, languages_of
 from tailor.language.tokens import contains
 from tailor.project import Project
+from tailor.task import ENGLISH_EMBEDDER
 
 COPIES = 3
 """Documents that say nearly the same before they are named: two are an oversight."""
@@ -51,7 +52,15 @@ def audit_documents(project: Project, examples: Sequence[Example], library: Libr
     for sentence, paths, advice in unread_by_reason(library.unread):
         yield Finding("warning", sentence, tuple(paths), f"{advice[:1].upper()}{advice[1:]}.")
     pages = {document.path: document.text for document in library.documents}
-    yield _spoken(pages)
+    languages = languages_of(pages.values())
+    yield _spoken(languages)
+    if project.task.embedder == ENGLISH_EMBEDDER and languages.main not in ("", "en"):
+        yield Finding(
+            "warning",
+            f"The embedder {ENGLISH_EMBEDDER} learned from English, and the documents are in {languages.said}: search by meaning "
+            "finds less there, and little in other scripts.",
+            advice="Name a multilingual `embedder`, such as intfloat/multilingual-e5-small, or let `rag-bm25-3` take part.",
+        )
     yield from _copies(pages)
     yield from _sources(pages, examples)
     yield from _quotes(pages, examples)
@@ -82,9 +91,8 @@ def _closed(filter: str, documents: Sequence[Document], examples: Sequence[Examp
         )
 
 
-def _spoken(pages: Mapping[str, str]) -> Finding:
+def _spoken(found: Languages) -> Finding:
     """The language that keyword search takes the documents to be in."""
-    found = languages_of(pages.values())
     words = "whose words have no spaces between them; keyword search finds them by a dictionary" if found.unspaced > 0.5 else ""
     return Finding(
         "note", f"The documents are in {found.said}{', ' if words else '; keyword search compares words accordingly'}{words}."
