@@ -47,6 +47,10 @@ _LEADING = (
     frozenset(phrases.LIGHT.split()) | phrases.MAYBE | frozenset("could might answer answers one any possible either both".split())
 )
 """Words that lead up to the first item of a list."""
+NEAR = 80
+"""Words around a value by which a clause affirms or denies it; those of a text without marks can be thousands."""
+LONGEST = 20_000
+"""Characters of an answer that are looked at: how a longer one begins and ends."""
 _LONGEST_ITEM = 4  # words
 _WRAPPING = re.compile(r"```\w*\n|```|</?[a-z]\w*>")
 """Code fences and tags around an answer."""
@@ -68,6 +72,8 @@ def is_correct(question: str, accepted: Sequence[str], answer: str, fields: Mapp
         answer: what was said, without citations.
         fields: the example's columns; where an accepted answer names one (the letter of a choice), what is there is right too.
     """
+    if len(answer) > LONGEST:
+        answer = f"{answer[: LONGEST // 2]} {answer[-LONGEST // 2 :]}"
     question, *texts = with_versions([question, *accepted, answer])
     accepted, answer = texts[:-1], texts[-1]
     asked = ScoredQuestion(question, tuple(accepted), language_of(f"{question} {' '.join(accepted)}"))
@@ -142,7 +148,7 @@ class ReadAnswer:
     def _affirms(self, clause: str, span: Span) -> bool:
         words = self.words(clause)
         stop = span[1] + (NUMBER.fullmatch(words[span[1] - 1]) is not None and _unit(words, span[1] - 1) in UNIT_OF.values())
-        before, after = _spoken(words[: span[0]]), _spoken(words[stop:])
+        before, after = _spoken(words[max(0, span[0] - NEAR) : span[0]]), _spoken(words[stop : stop + NEAR])
         if is_opposite(words, self.asked.spoken):
             return is_denied(before, after) or is_verb_denied(before, after, (), self.asked.language)
         if is_denied(before, after) or held_once(before, self.asked.words):
