@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tailor.stats.agreement import agreement, cohen_kappa
 from tailor.stats.clusters import Floats
 from tailor.stats.curve import fit_curve
+from tailor.stats.kappa import agreement, cohen_kappa
 from tailor.stats.ppi import rectify
 
 TABLES = ([[20, 5], [10, 15]], [[18, 4, 1], [3, 22, 6], [0, 5, 9]])

@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 from tailor.labelling.agreement import agreement_of
 from tailor.labelling.judgement import Judgement, Suggestion
 from tailor.labelling.marked import agreement_on_marks, sentences_on_marks
-from tailor.stats.agreement import (
-    Distance,
-    apart,
-    box_iou,
-    boxes_apart,
-    cohen_kappa,
-    fleiss_kappa,
-    krippendorff,
-    sets_apart,
-    spans_apart,
-)
+from tailor.stats.agreement import Distance, apart, box_iou, boxes_apart, fleiss_kappa, krippendorff, sets_apart, spans_apart
+from tailor.stats.kappa import cohen_kappa
 
 FLEISS = "0 0 0 0 14/0 2 6 4 2/0 0 3 5 6/0 3 9 2 0/2 2 8 1 1/7 7 0 0 0/3 2 6 3 0/2 5 3 2 2/6 5 2 1 0/0 2 2 3 7"
 FOUR = ("1 2 3 3 2 1 4 1 2 . . .", "1 2 3 3 2 2 4 1 2 5 . 3", ". 3 3 3 2 3 4 2 2 5 1 .", "1 2 3 3 2 4 4 1 2 5 1 .")

@@ -28,7 +28,9 @@ def test_an_answer_is_judged_as_people_judge_it(pair: dict[str, str]) -> None:
     assert is_correct(pair["question"], pair["accepted"].split(" | "), pair["answer"]) == (pair["right"] == "1"), pair
 
 
-@pytest.mark.parametrize("more", ["1 2 3 " * 4_000, "lorem ipsum dolor. " * 300_000, "x" * 5_000_000, "not " * 5_000, "(" * 100_000])
+@pytest.mark.parametrize(
+    "more", ["1 2 3 " * 4_000, "lorem ipsum dolor. " * 300_000, "x" * 5_000_000, "not " * 5_000, "(" * 100_000]
+)
 def test_an_answer_without_end_is_judged_all_the_same(more: str) -> None:
     assert is_correct("Which city?", ["Paris"], f"Paris\n{more}")
     assert not is_correct("Which city?", ["Paris"], f"Lyon\n{more}")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from tailor.stats.agreement import agreement, cohen_kappa
 from tailor.stats.intervals import clopper_pearson
+from tailor.stats.kappa import agreement, cohen_kappa
 
 
 def raters(table: list[list[int]], names: str = "ynz") -> tuple[list[tuple[str]], list[str]]:

@@ -17,8 +17,8 @@ from tailor.diagnose.types import LEVEL, Diagnosis, Labels, Lever, LeverName, Su
 from tailor.evaluate.consistency import Basis, Consistency, Steadiness, Variation
 from tailor.evaluate.rewording import Kind
 from tailor.results import Study
-from tailor.stats.agreement import agreement
 from tailor.stats.intervals import mean_interval
+from tailor.stats.kappa import agreement
 from tailor.task import JudgeSettings, KnownFacts, ModelSettings
 
 ASKED = 40

@@ -14,6 +14,8 @@ from tailor.doors import through
 from tailor.keys import VARIABLE_NAME, looks_like_a_key, names_in, without_key
 from tailor.plugins import MODELS
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
 
 class Settings(BaseModel):
     """A group of settings: unknown keys are refused, values cannot change, numbers are finite."""
@@ -24,6 +26,19 @@ class Settings(BaseModel):
 def joined(value: object) -> object:
     """Several names as one text with commas between them; a text stays as it is."""
     return ", ".join(value) if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value) else value
+
+
+def on_this_machine(documents: str) -> str:
+    """A place of documents, which is no address.
+
+    Raises:
+        ValueError: it is one.
+    """
+    if _ADDRESS.match(documents):
+        raise ValueError(
+            f"{documents!r} is an address, and documents are read from this machine; copy or mount them, and name the folder"
+        )
+    return documents
 
 
 class ModelSettings(Settings):

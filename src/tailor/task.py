@@ -17,7 +17,7 @@ from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.jsonform import check_expression, check_schema
 from tailor.mistakes import Plain
 from tailor.plugins import KINDS
-from tailor.settings import FurtherModel, MarkSettings, joined, model_labels
+from tailor.settings import FurtherModel, MarkSettings, joined, model_labels, on_this_machine
 from tailor.settings import KnownFacts as KnownFacts
 from tailor.settings import ModelSettings as ModelSettings
 from tailor.settings import Prices as Prices
@@ -29,7 +29,6 @@ from tailor.settings import Traffic as Traffic
 from tailor.settings import Tuning as Tuning
 
 VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 CHAT = "chat"
 """The column with the number of the chat that a turn is from, where each turn of the assistant is a right answer."""
@@ -197,7 +196,9 @@ class Task(Settings, Plain):
     smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02
     data: DataFiles = DataFiles(columns=(), report_by=(), images=())
     split: SplitSizes = SplitSizes(train=None, dev=None, test=None)
-    documents: str = Field("", description="folder of documents, a pattern, or a JSONL or Parquet file whose rows are documents")
+    documents: Annotated[str, AfterValidator(on_this_machine)] = Field(
+        "", description="folder of documents, a pattern, or a JSONL or Parquet file whose rows are documents"
+    )
     retrieval: Search = Search()
     model: ModelSettings = ModelSettings(context_tokens=None)
     models: tuple[FurtherModel, ...] = Field(
@@ -223,15 +224,6 @@ class Task(Settings, Plain):
     def _kind(self) -> _Kind:
         kind: _Kind = KINDS.load(self.kind)
         return kind
-
-    @field_validator("documents")
-    @classmethod
-    def _is_here(cls, documents: str) -> str:
-        if _ADDRESS.match(documents):
-            raise ValueError(
-                f"{documents!r} is an address, and documents are read from this machine; copy or mount them, and name the folder"
-            )
-        return documents
 
     @field_validator("embedder")
     @classmethod

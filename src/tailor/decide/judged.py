@@ -24,9 +24,9 @@ from tailor.decide.types import Decision, Interval, JudgeCheck, Pace
 from tailor.evaluate.judge import UNJUDGED, judged_case, verdict_of
 from tailor.evaluate.ratings import Ratings, Sample, Used, rating_sample
 from tailor.evaluate.run import Run
-from tailor.stats.agreement import Agreement, agreement
 from tailor.stats.clusters import usual_size
 from tailor.stats.intervals import lower_bound
+from tailor.stats.kappa import Agreement, agreement
 from tailor.stats.paired import PairedDifference
 from tailor.stats.power import rows_to_separate
 from tailor.stats.ppi import Rectified, rectify

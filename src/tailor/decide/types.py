@@ -10,8 +10,8 @@ from pydantic import AliasChoices, Field
 from tailor.data.doubt import NO_DOUBT
 from tailor.data.doubt import Doubt as Doubt
 from tailor.errors import quoted
-from tailor.stats.agreement import Agreement as Agreement
 from tailor.stats.intervals import Interval as Interval
+from tailor.stats.kappa import Agreement as Agreement
 
 Verdict = Literal["target met", "cheapest within the smallest effect", "not shown"]
 ChangeKind = Literal["label", "rule", "document"]
