@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tailor.access import access
 from tailor.doors import through
@@ -28,17 +28,14 @@ def joined(value: object) -> object:
     return ", ".join(value) if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value) else value
 
 
-def on_this_machine(documents: str) -> str:
-    """A place of documents, which is no address.
+def _on_this_machine(path: str) -> str:
+    if _ADDRESS.match(path):
+        raise ValueError(f"{path!r} is an address, and files are read from this machine; copy or mount them, and name the folder")
+    return path
 
-    Raises:
-        ValueError: it is one.
-    """
-    if _ADDRESS.match(documents):
-        raise ValueError(
-            f"{documents!r} is an address, and documents are read from this machine; copy or mount them, and name the folder"
-        )
-    return documents
+
+LocalPath = Annotated[str, AfterValidator(_on_this_machine)]
+"""A place on this machine, and no address."""
 
 
 class ModelSettings(Settings):

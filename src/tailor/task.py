@@ -17,7 +17,7 @@ from tailor.errors import ConfigError, did_you_mean, quoted
 from tailor.jsonform import check_expression, check_schema
 from tailor.mistakes import Plain
 from tailor.plugins import KINDS
-from tailor.settings import FurtherModel, MarkSettings, joined, model_labels, on_this_machine
+from tailor.settings import FurtherModel, LocalPath, MarkSettings, joined, model_labels
 from tailor.settings import KnownFacts as KnownFacts
 from tailor.settings import ModelSettings as ModelSettings
 from tailor.settings import Prices as Prices
@@ -196,9 +196,7 @@ class Task(Settings, Plain):
     smallest_effect: Annotated[float, Field(gt=0, lt=1)] = 0.02
     data: DataFiles = DataFiles(columns=(), report_by=(), images=())
     split: SplitSizes = SplitSizes(train=None, dev=None, test=None)
-    documents: Annotated[str, AfterValidator(on_this_machine)] = Field(
-        "", description="folder of documents, a pattern, or a JSONL or Parquet file whose rows are documents"
-    )
+    documents: LocalPath = Field("", description="folder of documents, a pattern, or a JSONL or Parquet file with one in each row")
     retrieval: Search = Search()
     model: ModelSettings = ModelSettings(context_tokens=None)
     models: tuple[FurtherModel, ...] = Field(
