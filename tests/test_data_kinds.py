@@ -287,7 +287,7 @@ def test_a_test_file_without_answers_is_left_out_and_said(tmp_path: Path) -> Non
     (tmp_path / "test.csv").write_text("text\n" + "\n".join(sentence(n) for n in range(30)), encoding="utf-8")
     found = guess_task(tmp_path / "train.csv")
     assert {name: path.name for name, path in found.files.items()} == {"file": "train.csv"}
-    assert "test.csv has no right answers in `label`, so it is not used." in found.findings[0].what
+    assert "test.csv has no column `label`, so it is not used." in found.findings[0].what
 
 
 QUESTION = {"text": "text: {{text}}\nquestion: {{question}}", "article": "article: {{article}}\nquestion: {{question}}"}

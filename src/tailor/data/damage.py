@@ -80,9 +80,7 @@ def audit_told(task: Task, examples: Sequence[Example]) -> Iterator[Finding]:
     alone = sum(found == {label} for found, label in said.values())
     if len(told) >= TOLD * len(said) and alone >= TOLD_ALONE * len(told):
         what = f"The text of {len(told):,} of {len(said):,} rows names its own label, and hardly any names another."
-        advice = (
-            "If it will not stand there when the system is used, take it out of the texts: as they are, it need only be copied."
-        )
+        advice = "If it will be missing when the system is used, take it out of the texts: as they are, it need only be copied."
         yield Finding("warning", what, told, advice)
 
 

@@ -136,7 +136,7 @@ def _without_images(message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _refuse_images_besides(messages: list[Mapping[str, Any]], asked: int) -> None:
-    """Refuse images in other turns than the one that asks: those of measured rows stand in the user's last turn."""
+    """Refuse images in other turns than the one that asks: those of measured rows belong to the user's last turn."""
     for place, message in enumerate(messages):
         if place != asked and any(True for _ in images_among(message.get("content"), f"messages[{place}].content")):
             raise Refused(
