@@ -416,6 +416,8 @@ async def paced(at: At, rate: float, seconds: float, *, even: bool = True) -> li
     async def one(number: int, after: float) -> tuple[int, float]:
         await asyncio.sleep(max(0.0, began + after - loop.time()))
         sent = loop.time()
+        while free and free[-1][0].at_eof():
+            free.pop()[1].close()  # the server has closed what lay idle for long, as it may
         pair = free.pop() if free else await asyncio.open_connection("127.0.0.1", at.port)
         status, _ = await exchange(at, *pair, "POST", "/v1/chat/completions", question(f"There is a hole in street {number}"))
         free.append(pair)

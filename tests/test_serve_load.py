@@ -215,6 +215,7 @@ def test_a_batch_is_the_smallest_that_keeps_most_of_the_best_rate_and_grows_whil
         timing.note(count, 0.1 + 0.1 * count)
     assert timing.batch(most) == 8  # 16 would be 6 % quicker for each, and take nearly twice as long
     assert timing.batch(5) == 5
+    assert timing.batch(most, soon=True) == 4  # three quarters of the best rate, in half the time
     assert timing.seconds(7) == pytest.approx(7 * 0.9 / 8)
     assert timing.seconds(60) == pytest.approx(60 * 1.7 / 16)
 

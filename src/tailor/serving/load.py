@@ -17,8 +17,9 @@ import math
 import statistics
 import time
 
-KEPT_RATE = 0.9
-"""Share of the best rate that the smallest batch must keep."""
+KEPT_RATE, KEPT_SOON = 0.9, 0.75
+"""Share of the best rate that the smallest batch must keep: usually, and under overload, where most are refused whatever the rate,
+and whoever is let in waits for a whole batch."""
 GROWS = 1.25
 """How much quicker the largest size must be than the one before, for each request, for a larger one to be tried: where a model
 computes as much for each request, nothing is gained, and whoever is in the batch waits for all of it."""
@@ -63,7 +64,7 @@ class Timing:
         nearest = min(known, key=lambda seen: abs(math.log2(seen / _size(count))))
         return count * statistics.median(known[nearest])
 
-    def batch(self, most: int) -> int:
+    def batch(self, most: int, *, soon: bool = False) -> int:
         """Requests in the smallest batch that keeps `KEPT_RATE` of the best rate.
 
         Where that is the largest size seen so far, and far quicker for each request than the one before, it is twice that: larger
@@ -71,12 +72,15 @@ class Timing:
 
         Args:
             most: requests that can be answered together.
+            soon: that an answer comes soon counts for more: the batch need only keep `KEPT_SOON`, and no larger one is tried.
         """
         each = {size: statistics.median(seconds) for size, seconds in self._each.items()}
         if not each:
             return min(most, FIRST)
         least = min(each.values())
-        size = min(one for one, seconds in each.items() if KEPT_RATE * seconds <= least)
+        size = min(one for one, seconds in each.items() if (KEPT_SOON if soon else KEPT_RATE) * seconds <= least)
+        if soon:
+            return min(most, size)
         *smaller, largest = sorted(each)
         grows = size == largest and (not smaller or each[smaller[-1]] >= GROWS * each[largest])
         return min(most, 2 * size if grows else size)

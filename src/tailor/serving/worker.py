@@ -172,7 +172,7 @@ class Worker:
 
     def _batch(self, served: Served) -> int:
         """Requests that the next batch needs."""
-        return served.timing.batch(served.at_once)
+        return served.timing.batch(served.at_once, soon=self.load.is_over)
 
     def _room(self, served: Served) -> int:
         """Requests that may wait now: no more than the next batch needs where more is asked than can be answered."""
