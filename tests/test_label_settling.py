@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from labelling_bench import Bench, served, write_rows
 from typer.testing import CliRunner
 
 from tailor.cli import app
-from tailor.errors import ConfigError
+from tailor.errors import ConfigError, StoreError
 from tailor.labelled import load_unasked, load_unlabelled
 from tailor.labelling.judgement import Judgement
 from tailor.project import load_project
@@ -206,6 +207,15 @@ def test_a_second_server_on_a_project_gives_the_links_of_the_first(tmp_path: Pat
         bench.listening.socket.close()
     with open_workbench(project, ["Ada"]) as bench:
         bench.listening.socket.close()
+
+
+def test_a_disk_that_locks_nothing_is_not_taken_for_another_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("tailor.files.fcntl.flock", refuse)
+    with pytest.raises(StoreError, match="No locks available"), open_workbench(load_project(write_rows(tmp_path, TEXTS)), ["Ada"]):
+        raise AssertionError("it opened")
 
 
 def test_a_project_of_a_kind_names_what_people_give_and_says_what_it_cannot_guess(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import tempfile
@@ -10,9 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import IO
 
 from tailor.errors import ConfigError, StoreError, quoted
 
+LONGEST_NOTE = 200
+"""Characters that are read of what the holder of a file wrote there."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -201,6 +205,45 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+class Held(Exception):
+    """Another process holds a file.
+
+    Args:
+        told: what it wrote there; empty where it has not yet.
+    """
+
+    def __init__(self, told: str) -> None:
+        super().__init__(told)
+        self.told = told
+
+
+def hold_alone(path: Path, told: str) -> IO[str]:
+    """An open file that only one process can hold; the system frees it when the process ends, however it ends.
+
+    Args:
+        path: the file; made where it is absent.
+        told: what others read in it.
+
+    Raises:
+        Held: another process holds it.
+        StoreError: it cannot be opened, held or written.
+    """
+    file = open(open_private(path), "r+", encoding="utf-8", errors="replace")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.truncate(0)
+        file.write(told)
+        file.flush()
+    except BlockingIOError:
+        with file:
+            raise Held(file.read(LONGEST_NOTE).strip()) from None
+    except OSError as error:
+        with suppress(OSError):
+            file.close()
+        raise write_failure(path, error) from error
+    return file
 
 
 def unwritten(error: OSError) -> StoreError | None:

@@ -69,7 +69,8 @@ def label(
             ask = partial(_suggest, yes=yes, allow_http=allow_http) if suggest else None
             _serve(bench, shows=everything or overlap > 1, ask=ask, browser=browser)
     except ServedAlready as served:
-        plain_console().print(Text(f"T{str(served)[1:]}, with the options given there. {served.hint}"))
+        told = f"The rows of this project are given out at {served.address} already, with the options given there."
+        plain_console().print(Text(f"{told} {served.hint}"))
         _offer(served.links, browser=browser)
 
 

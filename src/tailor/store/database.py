@@ -7,7 +7,6 @@ finds under another row's key, does not fit its seal and is never used.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -15,12 +14,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import apsw
 
 from tailor.errors import StoreError
-from tailor.files import open_private, refuse_foreign, write_failure
+from tailor.files import Held, hold_alone, open_private, refuse_foreign, write_failure
 
 Found = TypeVar("Found")
 
@@ -215,23 +214,16 @@ def _is_full(path: Path) -> bool:
     return False
 
 
-def lock(path: Path) -> Any:
+def lock(path: Path) -> IO[str]:
     """An open file that only one process can hold; the system frees it when the process ends, however it ends.
 
     Raises:
         StoreError: another process holds it.
     """
-    file = open(open_private(path), "r+", encoding="utf-8", errors="replace")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = file.read(20).strip() or "unknown"
-        file.close()
+        return hold_alone(path, str(os.getpid()))
+    except Held as held:
         raise StoreError(
-            f"another Tailor process (number {holder}) is working in {path.parent.parent}",
+            f"another Tailor process (number {held.told or 'unknown'}) is working in {path.parent.parent}",
             "wait until it is done, or stop it",
-        ) from error
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    return file
+        ) from held

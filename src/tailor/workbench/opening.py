@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from tailor.data.columns import columns_of, listed
 from tailor.data.guess import named_after
 from tailor.data.table import read_table
 from tailor.errors import ConfigError, DataError, StoreError, did_you_mean, quoted
-from tailor.files import open_private, private_folder, real_path, seen_from_here, write_atomically
+from tailor.files import Held, hold_alone, private_folder, real_path, seen_from_here, write_atomically
 from tailor.kinds.base import Draft, kind_of
 from tailor.kinds.lines import as_yaml
 from tailor.labelled import counted, load_splits
@@ -57,7 +56,7 @@ class ServedAlready(ConfigError):
 
     def __init__(self, address: str, links: Mapping[str, str]) -> None:
         super().__init__(f"the rows of this project are given out at {address} already", "Open a link there, or stop it first.")
-        self.links = links
+        self.address, self.links = address, links
 
 
 @dataclass(frozen=True)
@@ -282,17 +281,16 @@ def _only_server(folder: Path, listening: Listening, keys: Keys, people: Sequenc
 
     Raises:
         ServedAlready: another server gives out these rows.
+        StoreError: it cannot be told whether one does.
     """
-    with open(open_private(private_folder(folder) / SERVER), "r+", encoding="utf-8") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            listening.socket.close()
-            address = held.read().strip()
-            raise ServedAlready(address, {person: f"{address}/#{keys.ticket(person)}" for person in people}) from None
-        held.truncate(0)
-        held.write(listening.address)
-        held.flush()
+    try:
+        held = hold_alone(private_folder(folder) / SERVER, listening.address)
+    except (Held, StoreError) as error:
+        listening.socket.close()
+        if isinstance(error, StoreError):
+            raise
+        raise ServedAlready(error.told, {person: f"{error.told}/#{keys.ticket(person)}" for person in people}) from None
+    with held:
         yield
 
 
